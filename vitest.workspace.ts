@@ -1,0 +1,43 @@
+import { defineConfig } from 'vitest/config';
+
+// vitest 5 ignores a workspace file unless it is named: `vitest run --config vitest.workspace.ts` (the root scripts do).
+const resolve = { conditions: ['@ent/source', 'node', 'import', 'default'] };
+const ssr = { resolve };
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        resolve,
+        ssr,
+        test: {
+          name: 'unit',
+          include: ['packages/*/tests/**/*.test.ts', 'scripts/tests/**/*.test.ts'],
+          exclude: ['**/tests/drivers/**', '**/tests/e2e/**', '**/node_modules/**'],
+          testTimeout: 30_000,
+        },
+      },
+      {
+        resolve,
+        ssr,
+        test: {
+          name: 'drivers',
+          include: ['packages/*/tests/drivers/**/*.test.ts', 'examples/*/tests/**/*.test.ts'],
+          // Real servers and whole processes: one file at a time on a small machine.
+          fileParallelism: false,
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        resolve,
+        ssr,
+        test: {
+          name: 'types',
+          include: [],
+          typecheck: { enabled: true, only: true, include: ['packages/*/tests/**/*.test-d.ts'] },
+        },
+      },
+    ],
+  },
+});
