@@ -1,15 +1,38 @@
-// A first cut so that the other packages can build on the names; finished in the next commits.
-export interface ErrorOptions {
-  cause?: unknown;
-  issues?: readonly Issue[];
-  details?: Record<string, unknown>;
-  retryAfterMs?: number;
-  status?: number;
-  code?: string;
-}
-export interface Issue {
-  pointer: string;
-  in?: 'body' | 'query' | 'path' | 'header' | 'cookie' | 'config';
-  code: string;
-  detail: string;
-}
+export {
+  AuthenticationError,
+  AuthorizationError,
+  BadRequestError,
+  CacheError,
+  ConfigurationError,
+  ConflictError,
+  DatabaseError,
+  MessageQueueError,
+  NotFoundError,
+  OverloadedError,
+  PreconditionFailedError,
+  RateLimitedError,
+  TimeoutError,
+  UnsupportedError,
+  ValidationError,
+} from './classes.ts';
+export { EntError, InternalError } from './error.ts';
+export { type IssuesFromZodOptions, issuesFromZod } from './issues.ts';
+export type {
+  EntErrorOptions,
+  ErrorMapper,
+  ErrorRecord,
+  ErrorTraits,
+  Issue,
+  IssueLocation,
+  Problem,
+  Retryable,
+  WireCause,
+  WireError,
+} from './options.ts';
+export {
+  defineErrors,
+  type EntErrorClass,
+  type ErrorFactories,
+  type ErrorFactory,
+  type ErrorSpec,
+} from './registry.ts';

@@ -1,0 +1,192 @@
+import { randomUUID } from 'node:crypto';
+import { BRAND, hasBrand } from './internal/brand.ts';
+import { claimCode, isCode } from './internal/codes.ts';
+import { bounded, textOf } from './internal/safe.ts';
+import { toRecord } from './log.ts';
+import type {
+  EntErrorOptions,
+  ErrorMapper,
+  ErrorRecord,
+  ErrorTraits,
+  Issue,
+  Problem,
+  Retryable,
+  WireError,
+} from './options.ts';
+import { problemOf } from './problem.ts';
+import { readWire, wireOf } from './wire.ts';
+
+// Ids are made when somebody asks: most errors are caught and handled without one.
+const ids = new WeakMap<object, string>();
+const ordinaryInstanceOf = Function.prototype[Symbol.hasInstance];
+
+/**
+ * The base of all errors here: a stable `code` to switch on, an HTTP `status`, whether a retry makes sense, and three
+ * serial forms: {@link toProblem} for clients, {@link toWire} for your other services, {@link toLog} for the log.
+ *
+ * What is constant about a code (status, title, ...) lives on the prototype, so an error costs little more than a plain
+ * `Error`. `instanceof` recognises errors made by another copy of this package.
+ *
+ * ```ts
+ * import { NotFoundError } from '@ent/errors';
+ *
+ * const error = new NotFoundError('There is no user 42.', { details: { userId: 42 } });
+ * console.log(error.code, error.status); // not_found 404
+ * console.log(JSON.stringify(error)); // {"type":"about:blank","title":"Not Found","status":404,...}
+ * ```
+ */
+export class EntError extends Error {
+  /** Stable and machine-readable: what callers switch on. */
+  declare readonly code: string;
+  /** HTTP status, 400 to 599. */
+  declare readonly status: number;
+  /** The kind of problem, the same for every error of this code. */
+  declare readonly title: string;
+  declare readonly retryable: Retryable;
+  /** Whether a client may read message, issues and public details. */
+  declare readonly expose: boolean;
+  /** Problem type URI. */
+  declare readonly type: string;
+  /** The names of the details that a client may see. */
+  declare readonly publicDetails: readonly string[];
+  declare readonly retryAfterMs?: number;
+  declare readonly issues?: readonly Issue[];
+  declare readonly details?: Readonly<Record<string, unknown>>;
+  declare readonly headers?: Readonly<Record<string, string>>;
+
+  static {
+    describe(this, 'EntError', { status: 500, title: 'Internal Server Error', retryable: 'never', expose: false });
+  }
+
+  constructor(message: string, options?: EntErrorOptions) {
+    const text = typeof message === 'string' ? bounded(message) : textOf(message);
+    super(text, options?.cause === undefined ? undefined : { cause: options.cause });
+    // Own and enumerable, so that console.log and other people's serialisers show it.
+    this.code = isCode(options?.code) ? options.code : this.code;
+    if (options === undefined) return;
+    if (options.issues !== undefined) this.issues = options.issues;
+    if (options.details !== undefined) this.details = options.details;
+    if (options.retryAfterMs !== undefined) this.retryAfterMs = options.retryAfterMs;
+    if (options.status !== undefined && isStatus(options.status)) this.status = options.status;
+    if (options.headers !== undefined) this.headers = options.headers;
+  }
+
+  /** A UUID for this one error, to find it in the log. Made when first read. */
+  get id(): string {
+    let id = ids.get(this);
+    if (id === undefined) {
+      id = randomUUID();
+      ids.set(this, id);
+    }
+    return id;
+  }
+
+  /**
+   * What a client may know, as RFC 9457 problem details. Code, title and status are constants and always present; message,
+   * issues and the allowlisted details only where `expose` is true. Never throws.
+   */
+  toProblem(options: { readonly instance?: string | undefined } = {}): Problem {
+    return problemOf(this, options.instance);
+  }
+
+  /** The same as {@link toProblem}, so that `JSON.stringify(error)` is safe to send. */
+  toJSON(): Problem {
+    return problemOf(this);
+  }
+
+  /** For services that you run: with message, details and causes, without stacks. Read it with {@link EntError.fromWire}. Never throws. */
+  toWire(): WireError {
+    return wireOf(this);
+  }
+
+  /** For the log: everything, with stack and chain of causes, as bounded plain data. Never throws. */
+  toLog(): ErrorRecord {
+    return toRecord(this);
+  }
+
+  /** Whether `value` is an error of this package, made by this copy of it or another one. */
+  static is(value: unknown): value is EntError {
+    return hasBrand(value, 'EntError');
+  }
+
+  /**
+   * An {@link EntError} for anything that can be thrown. One of ours is answered as it is; the mappers are asked in order; what nobody
+   * knows becomes an {@link InternalError} with a fixed message and the value as its `cause`. Never throws: a mapper that
+   * does is passed over.
+   */
+  static from(value: unknown, mappers: readonly ErrorMapper[] = []): EntError {
+    if (EntError.is(value)) return value;
+    for (const map of mappers) {
+      try {
+        const mapped = map(value);
+        if (EntError.is(mapped)) return mapped;
+      } catch {
+        // The next one may know it.
+      }
+    }
+    return new InternalError('An unexpected error occurred.', { cause: value });
+  }
+
+  /**
+   * Reads what {@link toWire} of another service wrote. Class, status, title and exposure come from the definition of the code in *this*
+   * process; a code that is not defined here becomes an {@link InternalError}. Never throws.
+   *
+   * @param options.trust whether the peer's words may reach a client, where the local definition of the code exposes them.
+   *   Default `false`: the error's `expose` is false. What the peer says about exposure is never read.
+   */
+  static fromWire(value: unknown, options: { readonly trust?: boolean } = {}): EntError {
+    const { make, message, options: rest, id } = readWire(value);
+    const error = (make ?? ((text, more) => new InternalError(text, more)))(message, rest);
+    if (options.trust !== true) Object.defineProperty(error, 'expose', { value: false });
+    if (id !== undefined) ids.set(error, id);
+    return error;
+  }
+
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    const brand: unknown = Object.getOwnPropertyDescriptor(this.prototype, BRAND)?.value;
+    // A subclass outside of this package has no brand and goes by its prototype, as any class does.
+    if (typeof brand === 'string') return hasBrand(value, brand);
+    return EntError.is(value) && ordinaryInstanceOf.call(this, value);
+  }
+}
+
+/** A fault of our own that nobody foresaw: 500. A client sees no more than that. */
+export class InternalError extends EntError {
+  static {
+    describe(this, 'InternalError', {
+      code: 'internal',
+      status: 500,
+      title: 'Internal Server Error',
+      retryable: 'never',
+      expose: false,
+    });
+  }
+}
+
+/** Puts what is constant about a class on its prototype. @internal */
+export function describe(Class: typeof EntError, name: string, traits: ErrorTraits & { readonly code?: string }): void {
+  const { code = 'internal' } = traits;
+  // EntError itself runs this before it is bound; it shares its code with InternalError, which claims it.
+  if (traits.code !== undefined) claimCode(code, (message, options) => new Class(message, options));
+  Object.defineProperties(Class.prototype, { [BRAND]: { value: name }, ...traitProperties(name, code, traits) });
+}
+
+/** @internal */
+export function traitProperties(name: string, code: string, traits: ErrorTraits): PropertyDescriptorMap {
+  // Writable where an instance may have its own; enumerable nowhere, they are not data of the instance.
+  return {
+    name: { value: name, writable: true, configurable: true },
+    code: { value: code, writable: true },
+    status: { value: traits.status, writable: true },
+    title: { value: traits.title },
+    retryable: { value: traits.retryable },
+    expose: { value: traits.expose },
+    type: { value: traits.type ?? 'about:blank' },
+    publicDetails: { value: Object.freeze([...(traits.publicDetails ?? [])]) },
+  };
+}
+
+/** @internal */
+export function isStatus(value: unknown): value is number {
+  return Number.isInteger(value) && (value as number) >= 400 && (value as number) <= 599;
+}

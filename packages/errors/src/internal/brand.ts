@@ -1,0 +1,25 @@
+import { types } from 'node:util';
+
+/**
+ * Under this key the prototype of each of our classes carries the class's name. The key comes from the registry that all
+ * copies of this package in a process share, so a class recognises the instances of its twin.
+ */
+export const BRAND: unique symbol = Symbol.for('@ent/error@1') as never;
+
+// A proxy can pretend to have an endless chain of prototypes.
+const MAX_CHAIN = 64;
+
+/** Whether `value` is a real error object (no proxy, no `Object.create`) with the brand `name` on its prototype chain. */
+export function hasBrand(value: unknown, name: string): value is Error {
+  if (!types.isNativeError(value)) return false;
+  try {
+    let proto: unknown = Object.getPrototypeOf(value);
+    for (let i = 0; i < MAX_CHAIN && typeof proto === 'object' && proto !== null; i++) {
+      if (Object.getOwnPropertyDescriptor(proto, BRAND)?.value === name) return true;
+      proto = Object.getPrototypeOf(proto);
+    }
+  } catch {
+    // A trap of a proxy on the chain threw.
+  }
+  return false;
+}

@@ -1,0 +1,22 @@
+import type { EntError } from '../error.ts';
+import type { EntErrorOptions } from '../options.ts';
+
+export type MakeError = (message: string, options?: EntErrorOptions) => EntError;
+
+const makers = new Map<string, MakeError>();
+const CODE = /^[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)*$/;
+
+export function isCode(value: unknown): value is string {
+  return typeof value === 'string' && value.length <= 100 && CODE.test(value);
+}
+
+/** Remembers how to make an error of this code. Answers `false` when the code is taken. */
+export function claimCode(code: string, make: MakeError): boolean {
+  if (makers.has(code)) return false;
+  makers.set(code, make);
+  return true;
+}
+
+export function makerOf(code: unknown): MakeError | undefined {
+  return typeof code === 'string' ? makers.get(code) : undefined;
+}

@@ -1,0 +1,62 @@
+import type { Issue, Retryable } from '../options.ts';
+import { isCode } from './codes.ts';
+import { bounded, read } from './safe.ts';
+
+// The members of an error as the serialisers see them: whatever somebody did to the object, a value of the right type.
+
+const MAX_ISSUES = 100;
+const RETRYABLE: readonly unknown[] = ['never', 'idempotent', 'always'] satisfies Retryable[];
+const LOCATIONS: readonly unknown[] = ['body', 'query', 'path', 'header', 'cookie', 'config'];
+
+export function codeOf(error: unknown): string {
+  const code = read(error, 'code');
+  return isCode(code) ? code : 'internal';
+}
+
+export function statusOf(error: unknown): number {
+  const status = read(error, 'status');
+  return Number.isInteger(status) && (status as number) >= 400 && (status as number) <= 599 ? (status as number) : 500;
+}
+
+export function retryableOf(error: unknown): Retryable {
+  const retryable = read(error, 'retryable');
+  return RETRYABLE.includes(retryable) ? (retryable as Retryable) : 'never';
+}
+
+export function retryAfterMsOf(error: unknown): number | undefined {
+  const ms = read(error, 'retryAfterMs');
+  return typeof ms === 'number' && Number.isFinite(ms) && ms >= 0 ? ms : undefined;
+}
+
+/** A member that is a text, bounded; `fallback` for anything else. */
+export function stringOf(error: unknown, key: string, fallback = ''): string {
+  const value = read(error, key);
+  return typeof value === 'string' ? bounded(value) : fallback;
+}
+
+/** The first hundred issues: enough to fix a form, not enough to turn a small request into a big response. */
+export function issuesOf(error: unknown): Issue[] | undefined {
+  const list = read(error, 'issues');
+  if (!isArray(list)) return undefined;
+  const length = Math.min(Number(read(list, 'length')) || 0, MAX_ISSUES);
+  const issues: Issue[] = [];
+  for (let i = 0; i < length; i++) {
+    const item = read(list, i);
+    const where = read(item, 'in');
+    issues.push({
+      pointer: stringOf(item, 'pointer', '#'),
+      ...(LOCATIONS.includes(where) ? { in: where as NonNullable<Issue['in']> } : {}),
+      code: stringOf(item, 'code', 'invalid'),
+      detail: stringOf(item, 'detail', 'Invalid value'),
+    });
+  }
+  return issues;
+}
+
+function isArray(value: unknown): boolean {
+  try {
+    return Array.isArray(value);
+  } catch {
+    return false; // a revoked proxy
+  }
+}

@@ -1,0 +1,82 @@
+import { bounded, read } from './internal/safe.ts';
+import { stringOf } from './internal/members.ts';
+import type { Issue, IssueLocation } from './options.ts';
+
+const MAX_ISSUES = 1000;
+
+export interface IssuesFromZodOptions {
+  /** Where the input came from; put on every issue. */
+  readonly in?: IssueLocation | undefined;
+  /** Path of the checked value inside the whole input; put before every issue's own path. */
+  readonly prefix?: readonly PropertyKey[] | undefined;
+}
+
+/**
+ * The issues of a zod error (or of anything with Standard Schema's `issues`: `message` and `path`) as JSON pointers. Unknown
+ * keys give one issue each, at the key. Reads the structure only, so zod is no dependency. Never throws.
+ *
+ * ```ts
+ * import { issuesFromZod, ValidationError } from '@ent/errors';
+ * import { z } from 'zod';
+ *
+ * const parsed = z.object({ tags: z.array(z.string()) }).safeParse({ tags: ['a', 1] });
+ * if (!parsed.success) {
+ *   const error = new ValidationError('The body is not valid.', { issues: issuesFromZod(parsed.error, { in: 'body' }) });
+ *   console.log(error.issues?.[0]?.pointer); // #/tags/1
+ * }
+ * ```
+ */
+export function issuesFromZod(error: unknown, options: IssuesFromZodOptions = {}): Issue[] {
+  const list = read(error, 'issues');
+  const prefix = (options.prefix ?? []).map(segment);
+  const result: Issue[] = [];
+  for (const item of items(list)) {
+    const path = [...prefix, ...items(read(item, 'path')).map(segment)];
+    const code = stringOf(item, 'code', 'invalid');
+    const detail = detailOf(item);
+    const keys = code === 'unrecognized_keys' ? items(read(item, 'keys')).map(segment) : [];
+    const paths = keys.length === 0 ? [path] : keys.map((key) => [...path, key]);
+    for (const each of paths) {
+      if (result.length >= MAX_ISSUES) return result;
+      result.push({
+        pointer: pointerOf(each),
+        ...(options.in === undefined ? {} : { in: options.in }),
+        code,
+        detail: keys.length === 0 ? detail : 'Unrecognized key',
+      });
+    }
+  }
+  return result;
+}
+
+/** `#/a/0/b`: RFC 6901 section 6, a pointer as a URI fragment. */
+function pointerOf(path: readonly string[]): string {
+  const parts = path.map((part) =>
+    // encodeURIComponent throws on half a surrogate pair.
+    encodeURIComponent(bounded(part, 256).toWellFormed().replaceAll('~', '~0').replaceAll('/', '~1')),
+  );
+  return ['#', ...parts].join('/');
+}
+
+function segment(part: unknown): string {
+  // Standard Schema allows { key } in a path.
+  const key = typeof part === 'object' && part !== null ? read(part, 'key') : part;
+  return typeof key === 'object' && key !== null ? '?' : String(key);
+}
+
+function detailOf(item: unknown): string {
+  const message = stringOf(item, 'message', 'Invalid input');
+  // The key of a record, or an element of a set: what is wrong with it stands one level down.
+  const inner = items(read(item, 'issues'))[0];
+  return inner === undefined ? message : `${message}: ${stringOf(inner, 'message', 'Invalid input')}`;
+}
+
+function items(value: unknown): unknown[] {
+  try {
+    return Array.isArray(value)
+      ? Array.from({ length: Math.min(value.length, MAX_ISSUES) }, (_, i) => read(value, i))
+      : [];
+  } catch {
+    return [];
+  }
+}

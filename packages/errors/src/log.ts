@@ -1,0 +1,63 @@
+import { hasBrand } from './internal/brand.ts';
+import { codeOf, issuesOf, retryAfterMsOf, retryableOf, statusOf, stringOf } from './internal/members.ts';
+import { bounded, MAX_TEXT, plainRecord, read, textOf } from './internal/safe.ts';
+import type { ErrorRecord } from './options.ts';
+
+const MAX_DEPTH = 8;
+const MAX_PARTS = 8;
+const MAX_STACK = 16_384;
+
+type Draft = { -readonly [K in keyof ErrorRecord]: ErrorRecord[K] };
+
+/** Anything that was thrown, as a log record: ours with all they know, others with name, message, code and stack. Never throws. */
+export function toRecord(value: unknown): ErrorRecord {
+  return recordOf(value, 0, new Set());
+}
+
+function recordOf(value: unknown, depth: number, seen: Set<unknown>): ErrorRecord {
+  if (typeof value !== 'object' || value === null) return { name: typeof value, message: textOf(value) };
+  if (seen.has(value)) return { name: 'Circular', message: 'This error is its own cause.' };
+  seen.add(value);
+  const message = stringOf(value, 'message');
+  const record: Draft = { name: stringOf(value, 'name', 'Object'), message };
+  const stack = stackOf(value, message);
+  if (stack !== undefined) record.stack = stack;
+  if (hasBrand(value, 'EntError')) addMembers(record, value);
+  else {
+    const code = read(value, 'code');
+    if (typeof code === 'string' || typeof code === 'number') record.code = bounded(String(code), 100);
+  }
+  if (depth < MAX_DEPTH) addNested(record, value, depth, seen);
+  return record;
+}
+
+function addMembers(record: Draft, error: object): void {
+  record.code = codeOf(error);
+  record.status = statusOf(error);
+  record.id = stringOf(error, 'id');
+  record.retryable = retryableOf(error);
+  const retryAfterMs = retryAfterMsOf(error);
+  if (retryAfterMs !== undefined) record.retryAfterMs = retryAfterMs;
+  const issues = issuesOf(error);
+  if (issues !== undefined) record.issues = issues;
+  const details = plainRecord(read(error, 'details'));
+  if (details !== undefined) record.details = details;
+}
+
+function addNested(record: Draft, value: object, depth: number, seen: Set<unknown>): void {
+  const cause = read(value, 'cause');
+  if (cause !== undefined) record.cause = recordOf(cause, depth + 1, seen);
+  const parts = read(value, 'errors');
+  if (!(value instanceof AggregateError) || !Array.isArray(parts)) return;
+  record.errors = parts.slice(0, MAX_PARTS).map((part) => recordOf(part, depth + 1, seen));
+}
+
+function stackOf(error: object, message: string): string | undefined {
+  const stack = read(error, 'stack');
+  if (typeof stack !== 'string' || stack === '') return undefined;
+  if (stack.length <= MAX_STACK) return stack;
+  // A huge message stands at the head of the stack and would push the frames out.
+  const whole = read(error, 'message');
+  const short = typeof whole === 'string' && whole.length > MAX_TEXT ? stack.replace(whole, () => message) : stack;
+  return bounded(short, MAX_STACK);
+}

@@ -1,0 +1,41 @@
+import { codeOf, issuesOf, retryAfterMsOf, statusOf, stringOf } from './internal/members.ts';
+import { plain, read } from './internal/safe.ts';
+import type { Issue, Problem } from './options.ts';
+
+type Draft = { -readonly [K in keyof Problem]: Problem[K] };
+
+/** What a client may know about `error`. The order of the members is that of RFC 9457. */
+export function problemOf(error: object, instance?: string): Problem {
+  const problem: Draft = {
+    type: stringOf(error, 'type', 'about:blank'),
+    title: stringOf(error, 'title', 'Internal Server Error'),
+    status: statusOf(error),
+    code: codeOf(error),
+  };
+  const exposed = read(error, 'expose') === true;
+  if (exposed) {
+    const detail = stringOf(error, 'message');
+    if (detail !== '') problem.detail = detail;
+  }
+  if (typeof instance === 'string') problem.instance = instance;
+  const retryAfterMs = retryAfterMsOf(error);
+  if (retryAfterMs !== undefined) problem.retryAfter = Math.ceil(retryAfterMs / 1000);
+  if (!exposed) return problem;
+  const issues: Issue[] | undefined = issuesOf(error);
+  if (issues !== undefined) problem.errors = issues;
+  const details = publicDetails(error);
+  if (details !== undefined) problem.details = details;
+  return problem;
+}
+
+function publicDetails(error: object): Record<string, unknown> | undefined {
+  const names = read(error, 'publicDetails') as readonly string[];
+  const details = read(error, 'details');
+  if (names.length === 0 || typeof details !== 'object' || details === null) return undefined;
+  const shown: Record<string, unknown> = {};
+  for (const name of names) {
+    const value = plain(read(details, name));
+    if (value !== undefined) shown[name] = value;
+  }
+  return shown;
+}

@@ -1,0 +1,86 @@
+import { ConfigurationError } from './classes.ts';
+import { type EntError, isStatus, traitProperties } from './error.ts';
+import { claimCode } from './internal/codes.ts';
+import type { EntErrorOptions, ErrorTraits } from './options.ts';
+
+/** A class of errors: {@link EntError}, one of the domain classes, or a class of your own that extends one of them. */
+export type EntErrorClass<E extends EntError = EntError> = new (message: string, options?: EntErrorOptions) => E;
+
+/** The definition of one error code. What is left out comes from the class. */
+export interface ErrorSpec extends Partial<ErrorTraits> {
+  /** What `instanceof` says about such an error. */
+  readonly class: EntErrorClass;
+}
+
+/** Makes errors of one code. */
+export interface ErrorFactory<E extends EntError, Code extends string> {
+  (message: string, options?: EntErrorOptions): E & { readonly code: Code };
+  /** The full code, `<namespace>.<key>`. */
+  readonly code: Code;
+}
+
+/** What {@link defineErrors} makes: a factory for each key. */
+export type ErrorFactories<Namespace extends string, Specs extends Record<string, ErrorSpec>> = {
+  readonly [Key in keyof Specs & string]: ErrorFactory<InstanceType<Specs[Key]['class']>, `${Namespace}.${Key}`>;
+};
+
+const WORD = /^[a-z][a-z0-9_]*$/;
+
+/**
+ * Defines a package's or an application's error codes: `<namespace>.<key>`.
+ *
+ * ```ts
+ * import { CacheError, defineErrors } from '@ent/errors';
+ *
+ * const errors = defineErrors('example_cache', {
+ *   timeout: { class: CacheError, title: 'Cache timed out', retryable: 'idempotent', expose: false },
+ * });
+ * const error = errors.timeout('GET took longer than 500 ms.');
+ * console.log(error.code, error instanceof CacheError); // example_cache.timeout true
+ * ```
+ *
+ * @throws ConfigurationError when a code is already defined in this process, or a name or status is malformed
+ */
+export function defineErrors<const Namespace extends string, const Specs extends Record<string, ErrorSpec>>(
+  namespace: Namespace,
+  specs: Specs,
+): ErrorFactories<Namespace, Specs> {
+  const factories: Record<string, unknown> = {};
+  for (const [key, spec] of Object.entries(specs)) {
+    if (!WORD.test(namespace) || !WORD.test(key)) {
+      throw new ConfigurationError(
+        `Error code "${namespace}.${key}" is malformed: namespace and key are lower-case words joined by "_".`,
+      );
+    }
+    if (spec.status !== undefined && !isStatus(spec.status)) {
+      throw new ConfigurationError(`Error code "${namespace}.${key}": status must be an integer from 400 to 599.`);
+    }
+    factories[key] = defineError(`${namespace}.${key}`, spec);
+  }
+  return Object.freeze(factories) as ErrorFactories<Namespace, Specs>;
+}
+
+function defineError(code: string, spec: ErrorSpec): unknown {
+  // Constructed with itself as new.target: the errors get the prototype below, which carries the traits, whatever the
+  // constructor of the class does; and V8 leaves this function out of their stacks.
+  function make(message: string, options?: EntErrorOptions): EntError {
+    return Reflect.construct(spec.class, [message, options], make) as EntError;
+  }
+  if (!claimCode(code, make)) {
+    throw new ConfigurationError(
+      `Error code "${code}" is already defined. Choose another key or namespace; if the package that defines it is installed twice, deduplicate it.`,
+    );
+  }
+  const base = spec.class.prototype as EntError;
+  const name = Object.hasOwn(base, 'name') ? base.name : spec.class.name;
+  const traits: ErrorTraits = {
+    status: spec.status ?? base.status,
+    title: spec.title ?? base.title,
+    retryable: spec.retryable ?? base.retryable,
+    expose: spec.expose ?? base.expose,
+    publicDetails: spec.publicDetails ?? base.publicDetails,
+    type: spec.type ?? base.type,
+  };
+  make.prototype = Object.create(base, traitProperties(name, code, traits));
+  return Object.freeze(Object.defineProperty(make, 'code', { value: code, enumerable: true }));
+}
