@@ -1,3 +1,10 @@
 export { operationChannel } from './channels.ts';
+export {
+  type ContextFields,
+  type ContextRecord,
+  currentContext,
+  currentContextRecord,
+  runWithContext,
+} from './context.ts';
 export { withDeadline } from './deadline.ts';
 export { type Duration, toMilliseconds } from './duration.ts';
