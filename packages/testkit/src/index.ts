@@ -1,0 +1,11 @@
+export { type FaultProxy, startProxy } from './proxy.ts';
+export {
+  type RedisCluster,
+  type RedisSentinel,
+  SERVER_NAMES,
+  type Server,
+  type ServerName,
+  type Servers,
+} from './server.ts';
+export { NotInstalledError, type StartOptions, startServer, whyMissing } from './start.ts';
+export { uniqueName } from './unique-name.ts';

@@ -1,0 +1,68 @@
+import { givenUrls } from './environment.ts';
+import { startLocal } from './local-server.ts';
+import type { Recipe } from './recipe.ts';
+import { RemoteServer } from './remote-server.ts';
+import type { ServerName, Servers } from './server.ts';
+import { memcached } from './servers/memcached.ts';
+import { redis } from './servers/redis.ts';
+
+/** How to start a server. */
+export interface StartOptions {
+  /** More arguments for the server's command line, such as `['--maxmemory', '2mb']`. With them it is never taken by URL. */
+  readonly args?: readonly string[];
+}
+
+/** A server cannot be started because its program is not on this machine. The message tells the command that installs it. */
+export class NotInstalledError extends Error {
+  override readonly name = 'NotInstalledError';
+}
+
+interface Kind<Name extends ServerName> {
+  readonly recipe: Recipe;
+  start(options: StartOptions): Promise<Servers[Name]>;
+}
+
+const single = (recipe: Recipe) => ({ recipe, start: ({ args }: StartOptions) => startLocal(recipe, args) });
+
+const KINDS: { readonly [Name in ServerName]?: Kind<Name> } = {
+  redis: single(redis),
+  memcached: single(memcached),
+};
+
+/**
+ * Starts a server from this machine's binaries, in a folder and on a port of its own, and returns when it answers; or takes the
+ * one that `ENT_TEST_<NAME>_URL` names. Close it when done; if the process dies before, the server and its folder go with it.
+ *
+ * @throws {NotInstalledError} when the program is not installed
+ *
+ * @example
+ * const server = await startServer('redis');
+ * const client = await createClient({ url: server.url }).connect();
+ * await server.kill();
+ * await server.start();           // same port, same data
+ * await server.close();
+ */
+export async function startServer<Name extends ServerName>(
+  name: Name,
+  options: StartOptions = {},
+): Promise<Servers[Name]> {
+  const urls = options.args ? undefined : givenUrls(name);
+  if (urls) return new RemoteServer(name, urls).reach();
+  const missing = whyMissing(name, options);
+  if (missing !== undefined) throw new NotInstalledError(missing);
+  return kindOf(name).start(options);
+}
+
+/** Why a server cannot be had here, with the command that installs it; undefined when it can. */
+export function whyMissing(name: ServerName, options: StartOptions = {}): string | undefined {
+  if (!options.args && givenUrls(name)) return undefined;
+  const { title, installName, programs } = kindOf(name).recipe;
+  if (programs().every((program) => program !== undefined)) return undefined;
+  return `${title} is not installed; run scripts/install-services.sh ${installName}`;
+}
+
+function kindOf<Name extends ServerName>(name: Name): Kind<Name> {
+  const kind = KINDS[name];
+  if (!kind) throw new Error(`"${name}" is no server of the testkit`);
+  return kind;
+}

@@ -1,0 +1,82 @@
+import { afterAll, beforeAll, describe } from 'vitest';
+import { givenUrls, isRequired } from './environment.ts';
+import type { ServerName, Servers } from './server.ts';
+import { type StartOptions, startServer, whyMissing } from './start.ts';
+
+/** What a block of tests needs of its server. */
+export interface ServerOptions extends StartOptions {
+  /** The tests stop, kill or pause it: with a server given by URL the block is skipped, by name. Default: false. */
+  readonly killable?: boolean;
+}
+
+const START_TIMEOUT_MS = 180_000;
+
+/**
+ * A `describe` block with a real server, started before its tests and gone after them.
+ *
+ * Where the server is not installed the block is skipped, under a name that says how to install it; with `ENT_TEST_REQUIRE`
+ * (`all`, or names with commas between them) it fails. Outside of tests and hooks only `server.killable` can be read.
+ *
+ * @example
+ * describeWithServer('redis', (server) => {
+ *   it('counts', async () => {
+ *     const client = await createClient({ url: server.url }).connect();
+ *     expect(await client.incr(uniqueName('n'))).toBe(1);
+ *     client.destroy();
+ *   });
+ *   it.runIf(server.killable)('comes back with its data after a crash', async () => {
+ *     await server.kill();
+ *     await server.start();
+ *   });
+ * });
+ */
+export function describeWithServer<Name extends ServerName>(name: Name, tests: (server: Servers[Name]) => void): void;
+export function describeWithServer<Name extends ServerName>(
+  name: Name,
+  options: ServerOptions,
+  tests: (server: Servers[Name]) => void,
+): void;
+export function describeWithServer<Name extends ServerName>(
+  name: Name,
+  ...rest: [(server: Servers[Name]) => void] | [ServerOptions, (server: Servers[Name]) => void]
+): void {
+  const [options, tests] = rest.length === 1 ? [{}, rest[0]] : rest;
+  const byUrl = !options.args && givenUrls(name) !== undefined;
+  const { server, set } = handle<Servers[Name]>(name, !byUrl);
+  const reason = whyMissing(name, options);
+  const skip = reason ?? (byUrl && options.killable ? 'a server given by URL cannot be killed' : undefined);
+  // A required server that is missing is started all the same: the error of that is the failure.
+  if (skip !== undefined && !(reason !== undefined && isRequired(name))) {
+    describe.skip(`${name} (skipped: ${skip})`, () => tests(server));
+    return;
+  }
+  describe(name, () => {
+    let started: Servers[Name] | undefined;
+    beforeAll(async () => {
+      started = await startServer(name, options);
+      set(started);
+    }, START_TIMEOUT_MS);
+    afterAll(() => started?.close());
+    tests(server);
+  });
+}
+
+/** Stands for a server that starts later: tests are collected before any hook runs. */
+function handle<S extends object>(name: ServerName, killable: boolean): { server: S; set(server: S): void } {
+  let actual: S | undefined;
+  const server = new Proxy({} as S, {
+    get(_target, key) {
+      if (key === 'killable') return killable;
+      if (!actual)
+        throw new Error(`server.${String(key)} of "${name}" is known in tests and hooks, not while they are collected`);
+      const value: unknown = Reflect.get(actual, key, actual);
+      return typeof value === 'function' ? value.bind(actual) : value;
+    },
+  });
+  return {
+    server,
+    set(started) {
+      actual = started;
+    },
+  };
+}
