@@ -1,0 +1,186 @@
+import { EntError } from '@ent/errors';
+import { toMilliseconds, withDeadline } from '@ent/internal';
+import { channels } from './channels.ts';
+import { lifecycleErrors } from './errors.ts';
+import { createHealth, type Health } from './health.ts';
+import type { Component, LifecycleOptions } from './options.ts';
+
+/** Where a lifecycle is. It only moves to the right; `failed` is the end of a start that did not succeed. */
+export type LifecycleState = 'idle' | 'starting' | 'ready' | 'draining' | 'stopping' | 'stopped' | 'failed';
+
+/** The parts of a process in the order in which they start. */
+export interface Lifecycle {
+  readonly state: LifecycleState;
+  readonly health: Health;
+  /**
+   * Adds a part; parts start in the order in which they were added. Only before `start()`.
+   * @throws `lifecycle.wrong_state` after the start began
+   */
+  add(name: string, component: Component): Lifecycle;
+  /**
+   * Starts the parts one after the other. If one fails, those that had started are stopped in reverse and the error of the
+   * failed part is thrown.
+   * @throws `lifecycle.start_failed`, `lifecycle.start_timeout` with `details.component`, the error of the part being the
+   *   `cause`; `lifecycle.start_aborted` when `stop()` was called meanwhile
+   */
+  start(): Promise<void>;
+  /**
+   * Readiness goes to "fail", the drain delay passes, then the parts stop in reverse order, each of them even if another
+   * fails. Called during a start it aborts that start. A second call waits for the first.
+   * @throws AggregateError of `lifecycle.stop_failed` and `lifecycle.stop_timeout`
+   */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts the parts of a process in order, stops them in reverse, and tells probes where it stands.
+ *
+ * @example
+ * ```ts
+ * const app = createLifecycle({ drainDelay: '5s' })
+ *   .add('database', { start: () => db.connect(), stop: () => db.close(), check: () => db.ping() })
+ *   .add('http', { start: () => listen(server), stop: () => drain(server) });
+ * await app.start();
+ * stopOnSignals(app);
+ * ```
+ */
+export function createLifecycle(options: LifecycleOptions = {}): Lifecycle {
+  const startTimeoutMs = toMilliseconds(options.startTimeout ?? '30s', 'startTimeout');
+  const stopTimeoutMs = toMilliseconds(options.stopTimeout ?? '20s', 'stopTimeout');
+  const drainMs = options.drainDelay ? toMilliseconds(options.drainDelay, 'drainDelay') : 0;
+  const health = createHealth(options.health);
+  const components: [name: string, component: Component][] = [];
+  const started: [name: string, component: Component][] = [];
+  const abortStart = new AbortController();
+  let state: LifecycleState = 'idle';
+  let starting: Promise<void> | undefined;
+  let stopping: Promise<void> | undefined;
+
+  const startOne = async (name: string, component: Component): Promise<void> => {
+    const timeout = (): Error =>
+      lifecycleErrors.start_timeout(`"${name}" did not start within ${startTimeoutMs} ms`, {
+        details: { component: name },
+      });
+    let running: Promise<unknown> | undefined;
+    try {
+      await traced('start', name, () =>
+        withDeadline(
+          (signal) => (running = (async () => component.start?.(signal))()),
+          startTimeoutMs,
+          timeout,
+          abortStart.signal,
+        ),
+      );
+    } catch (cause) {
+      // A start that ignores its signal and succeeds after all would leave its part running: nobody else stops it.
+      running?.then(() => component.stop?.(AbortSignal.timeout(stopTimeoutMs))).catch(() => {});
+      if (abortStart.signal.aborted) throw abortStart.signal.reason;
+      throw EntError.is(cause) && cause.code === lifecycleErrors.start_timeout.code
+        ? cause
+        : lifecycleErrors.start_failed(`"${name}" did not start: ${messageOf(cause)}`, {
+            cause,
+            details: { component: name },
+          });
+    }
+  };
+
+  const stopOne = async (name: string, component: Component, endsAt: number): Promise<void> => {
+    const timeout = (): Error =>
+      lifecycleErrors.stop_timeout(`"${name}" did not stop in time`, { details: { component: name } });
+    try {
+      // A part whose turn comes after the end still gets a moment: closing a file is worth more than an exact deadline.
+      const left = Math.max(endsAt - performance.now(), 100);
+      await traced('stop', name, () => withDeadline(async (signal) => component.stop?.(signal), left, timeout));
+    } catch (cause) {
+      throw EntError.is(cause) && cause.code === lifecycleErrors.stop_timeout.code
+        ? cause
+        : lifecycleErrors.stop_failed(`"${name}" did not stop cleanly: ${messageOf(cause)}`, {
+            cause,
+            details: { component: name },
+          });
+    }
+  };
+
+  const stopStarted = async (): Promise<unknown[]> => {
+    const endsAt = performance.now() + stopTimeoutMs;
+    const errors: unknown[] = [];
+    for (let entry = started.pop(); entry; entry = started.pop()) {
+      await stopOne(...entry, endsAt).catch((error: unknown) => errors.push(error));
+    }
+    return errors;
+  };
+
+  const startAll = async (): Promise<void> => {
+    state = 'starting';
+    try {
+      for (const entry of components) {
+        abortStart.signal.throwIfAborted();
+        await startOne(...entry);
+        started.push(entry);
+      }
+      abortStart.signal.throwIfAborted();
+    } catch (error) {
+      // The first error is the one to mend; what goes wrong while cleaning up after it would hide it.
+      await stopStarted();
+      state = 'failed';
+      throw error;
+    }
+    state = 'ready';
+    health.phase = 'ready';
+  };
+
+  const stopAll = async (): Promise<void> => {
+    health.phase = 'stopping';
+    if (state === 'starting') {
+      abortStart.abort(lifecycleErrors.start_aborted('the start was given up because stop() was called'));
+      await starting?.catch(() => {});
+    }
+    if (state === 'ready' && drainMs > 0) {
+      state = 'draining';
+      await new Promise((resolve) => setTimeout(resolve, drainMs));
+    }
+    state = 'stopping';
+    const errors = await stopStarted();
+    state = 'stopped';
+    if (errors.length > 0) throw new AggregateError(errors, `${errors.length} of the components did not stop cleanly`);
+  };
+
+  return {
+    get state() {
+      return state;
+    },
+    health,
+    add(name, component) {
+      if (state !== 'idle')
+        throw lifecycleErrors.wrong_state(`"${name}" was added after the start began; add it before start()`);
+      components.push([name, component]);
+      const { check } = component;
+      if (check) health.register(name, { ...component.health, check: (signal) => check.call(component, signal) });
+      return this;
+    },
+    start() {
+      if (state !== 'idle') {
+        return Promise.reject(
+          lifecycleErrors.wrong_state(`start() was called in the state "${state}"; make a new lifecycle`),
+        );
+      }
+      starting = startAll();
+      return starting;
+    },
+    stop() {
+      stopping ??= stopAll();
+      return stopping;
+    },
+  };
+}
+
+async function traced(operation: 'start' | 'stop', component: string, work: () => Promise<unknown>): Promise<void> {
+  const channel = channels[operation];
+  await (channel.hasSubscribers ? channel.tracePromise(work, { component }) : work());
+}
+
+function messageOf(error: unknown): string {
+  return EntError.from(error).code === 'internal' && error instanceof Error
+    ? error.message
+    : EntError.from(error).message;
+}

@@ -1,0 +1,62 @@
+/** A length of time: milliseconds, or a number with a unit such as `"250ms"`, `"30s"`, `"5m"`. */
+export type Duration = number | string;
+
+/** A part of a process that is started before it is used and stopped when the process ends. */
+export interface Component {
+  /**
+   * Makes the part ready; it is awaited before the next part starts. The signal aborts when the start takes longer than
+   * {@link LifecycleOptions.startTimeout} or when the process is told to stop meanwhile.
+   */
+  start?(signal: AbortSignal): unknown;
+  /**
+   * Ends the part; called once, only if its start succeeded, after the parts that were added later have stopped. The
+   * signal aborts when the time for stopping is up.
+   */
+  stop?(signal: AbortSignal): unknown;
+  /** Shows whether the part works; it becomes a health check under the component's name. See {@link HealthCheck}. */
+  check?: HealthCheck['check'];
+  /** The other settings of that health check. */
+  health?: Omit<HealthCheck, 'check'>;
+}
+
+/** Options of `createLifecycle`. */
+export interface LifecycleOptions {
+  /** How long one component may take to start. Default `"30s"`. */
+  startTimeout?: Duration;
+  /**
+   * How long `stop()` keeps serving after readiness went to "fail", so that load balancers notice before anything closes.
+   * Default `0`: behind Kubernetes or a load balancer set it to a little more than its probe interval.
+   */
+  drainDelay?: Duration | 0;
+  /** How long all components together may take to stop, after the drain delay. Default `"20s"`. */
+  stopTimeout?: Duration;
+  /** Where the health checks of the components go. Default: a new `createHealth()`. */
+  health?: HealthOptions;
+}
+
+/** One thing to check. */
+export interface HealthCheck {
+  /**
+   * Resolves when the thing works and throws when it does not. It may return an observed value for the report. The signal
+   * aborts after `timeout`.
+   */
+  check(signal: AbortSignal): unknown;
+  /** How long a check may take before it counts as failed. Default `"2s"`. */
+  timeout?: Duration;
+  /** How long an outcome is reused, so that frequent probes do not become load. Default `"1s"`; `0` checks each time. */
+  cacheFor?: Duration | 0;
+  /** Whether readiness fails with it. A check that is not critical turns the report to "warn". Default `true`. */
+  critical?: boolean;
+  /** `componentType` of the report, e.g. `"datastore"`, `"component"`, `"system"`. Default `"component"`. */
+  type?: string;
+}
+
+/** Options of `createHealth`: what the report says of the service itself. */
+export interface HealthOptions {
+  /** Public version of the service. */
+  version?: string;
+  /** A stable name of the service. */
+  serviceId?: string;
+  /** The clock, in milliseconds since the epoch. Default `Date.now`; tests set it. */
+  now?: () => number;
+}

@@ -1,0 +1,43 @@
+import type { Lifecycle } from './lifecycle.ts';
+
+/** Options of {@link stopOnSignals}. */
+export interface SignalOptions {
+  /** Default `['SIGTERM', 'SIGINT']`: what containers and terminals send. */
+  signals?: readonly NodeJS.Signals[];
+  /** Called when the stop begins and, with the error, when it failed; the place for a last log line. Must not throw. */
+  onStop?: (event: { signal: NodeJS.Signals; phase: 'begin' | 'end'; error?: unknown }) => void;
+}
+
+/**
+ * Stops the lifecycle on SIGTERM and SIGINT, then exits: 0 when everything stopped, 1 when something did not. A second
+ * signal exits at once with 128 + its number, for an operator who does not want to wait.
+ *
+ * The process exits by `process.exit()`: a handle that a library forgot must not keep a stopped service alive.
+ *
+ * @returns a function that removes the handlers
+ */
+export function stopOnSignals(lifecycle: Lifecycle, options: SignalOptions = {}): () => void {
+  const signals = options.signals ?? ['SIGTERM', 'SIGINT'];
+  let stopping = false;
+
+  const onSignal = (signal: NodeJS.Signals, number: number): void => {
+    if (stopping) process.exit(128 + number);
+    stopping = true;
+    options.onStop?.({ signal, phase: 'begin' });
+    lifecycle.stop().then(
+      () => {
+        options.onStop?.({ signal, phase: 'end' });
+        process.exit(0);
+      },
+      (error: unknown) => {
+        options.onStop?.({ signal, phase: 'end', error });
+        process.exit(1);
+      },
+    );
+  };
+
+  for (const signal of signals) process.on(signal, onSignal);
+  return () => {
+    for (const signal of signals) process.off(signal, onSignal);
+  };
+}
