@@ -1,0 +1,33 @@
+import type { Codec } from '../codec.ts';
+import { assertLossless, type Keeps } from '../internal/lossless.ts';
+
+const keeps: Keeps = {
+  codec: 'JSON',
+  advice: 'convert it, or use the v8 codec (or msgpack for dates, binary and 64-bit integers)',
+  undefined: false,
+  nonFinite: false,
+  bigint: () => false,
+  loneSurrogates: true,
+  protoKey: true,
+  cycles: false,
+  object: () => false,
+};
+
+/**
+ * JSON as UTF-8: readable by everything, and the fastest to decode. It keeps plain data and refuses what JSON would change:
+ * dates, maps, sets, binary, bigint, NaN, class instances.
+ */
+export const json: Codec = {
+  id: 1,
+  name: 'json',
+  encode(value) {
+    // No JSON text is empty, so no bytes can stand for undefined.
+    if (value === undefined) return new Uint8Array(0);
+    assertLossless(value, keeps);
+    return Buffer.from(JSON.stringify(value));
+  },
+  decode(bytes) {
+    if (bytes.length === 0) return undefined;
+    return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString());
+  },
+};

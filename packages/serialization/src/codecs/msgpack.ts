@@ -1,0 +1,39 @@
+import { types } from 'node:util';
+import { Packr } from 'msgpackr';
+import type { Codec } from '../codec.ts';
+import { assertLossless, type Keeps } from '../internal/lossless.ts';
+
+const keeps: Keeps = {
+  codec: 'msgpack',
+  advice: 'convert it, or use the v8 codec',
+  undefined: true,
+  nonFinite: true,
+  bigint: (value) => value >= -(2n ** 63n) && value < 2n ** 64n,
+  loneSurrogates: false,
+  // msgpackr renames it when it decodes.
+  protoKey: false,
+  cycles: false,
+  object: (value) =>
+    (types.isDate(value) && value.constructor === Date && Number.isFinite(value.getTime())) ||
+    (types.isUint8Array(value) && (value.constructor === Uint8Array || value.constructor === Buffer)),
+};
+
+// Plain MessagePack that other languages read: no record extension, maps are objects. A number above 2^32 is written as a
+// float, so a 64-bit integer can only have been a bigint.
+const packr = new Packr({ useRecords: false, mapsAsObjects: true, int64AsType: 'bigint' });
+
+/**
+ * MessagePack by msgpackr: compact, read by other languages; keeps dates, binary (it comes back as a `Buffer`), `undefined`
+ * in arrays, and bigints of 64 bits.
+ *
+ * Source: https://github.com/msgpack/msgpack/blob/master/spec.md
+ */
+export const msgpack: Codec = {
+  id: 2,
+  name: 'msgpack',
+  encode(value) {
+    assertLossless(value, keeps);
+    return packr.pack(value);
+  },
+  decode: (bytes) => packr.unpack(bytes),
+};
