@@ -1,18 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { BRAND, hasBrand } from './internal/brand.ts';
-import { claimCode, isCode } from './internal/codes.ts';
-import { bounded, textOf } from './internal/safe.ts';
+import { domainClass, type ErrorClass, fill, nativeArguments, traitProperties } from './internal/construct.ts';
 import { toRecord } from './log.ts';
-import type {
-  EntErrorOptions,
-  ErrorMapper,
-  ErrorRecord,
-  ErrorTraits,
-  Issue,
-  Problem,
-  Retryable,
-  WireError,
-} from './options.ts';
+import type { EntErrorOptions, ErrorMapper, ErrorRecord, Issue, Problem, Retryable, WireError } from './options.ts';
 import { problemOf } from './problem.ts';
 import { readWire, wireOf } from './wire.ts';
 
@@ -55,20 +45,21 @@ export class EntError extends Error {
   declare readonly headers?: Readonly<Record<string, string>>;
 
   static {
-    describe(this, 'EntError', { status: 500, title: 'Internal Server Error', retryable: 'never', expose: false });
+    Object.defineProperties(
+      this.prototype,
+      traitProperties('EntError', {
+        code: 'internal',
+        status: 500,
+        title: 'Internal Server Error',
+        retryable: 'never',
+        expose: false,
+      }),
+    );
   }
 
   constructor(message: string, options?: EntErrorOptions) {
-    const text = typeof message === 'string' ? bounded(message) : textOf(message);
-    super(text, options?.cause === undefined ? undefined : { cause: options.cause });
-    // Own and enumerable, so that console.log and other people's serialisers show it.
-    this.code = isCode(options?.code) ? options.code : this.code;
-    if (options === undefined) return;
-    if (options.issues !== undefined) this.issues = options.issues;
-    if (options.details !== undefined) this.details = options.details;
-    if (options.retryAfterMs !== undefined) this.retryAfterMs = options.retryAfterMs;
-    if (options.status !== undefined && isStatus(options.status)) this.status = options.status;
-    if (options.headers !== undefined) this.headers = options.headers;
+    super(...nativeArguments(message, options));
+    fill(this, options);
   }
 
   /** A UUID for this one error, to find it in the log. Made when first read. */
@@ -151,42 +142,11 @@ export class EntError extends Error {
 }
 
 /** A fault of our own that nobody foresaw: 500. A client sees no more than that. */
-export class InternalError extends EntError {
-  static {
-    describe(this, 'InternalError', {
-      code: 'internal',
-      status: 500,
-      title: 'Internal Server Error',
-      retryable: 'never',
-      expose: false,
-    });
-  }
-}
-
-/** Puts what is constant about a class on its prototype. @internal */
-export function describe(Class: typeof EntError, name: string, traits: ErrorTraits & { readonly code?: string }): void {
-  const { code = 'internal' } = traits;
-  // EntError itself runs this before it is bound; it shares its code with InternalError, which claims it.
-  if (traits.code !== undefined) claimCode(code, (message, options) => new Class(message, options));
-  Object.defineProperties(Class.prototype, { [BRAND]: { value: name }, ...traitProperties(name, code, traits) });
-}
-
-/** @internal */
-export function traitProperties(name: string, code: string, traits: ErrorTraits): PropertyDescriptorMap {
-  // Writable where an instance may have its own; enumerable nowhere, they are not data of the instance.
-  return {
-    name: { value: name, writable: true, configurable: true },
-    code: { value: code, writable: true },
-    status: { value: traits.status, writable: true },
-    title: { value: traits.title },
-    retryable: { value: traits.retryable },
-    expose: { value: traits.expose },
-    type: { value: traits.type ?? 'about:blank' },
-    publicDetails: { value: Object.freeze([...(traits.publicDetails ?? [])]) },
-  };
-}
-
-/** @internal */
-export function isStatus(value: unknown): value is number {
-  return Number.isInteger(value) && (value as number) >= 400 && (value as number) <= 599;
-}
+export const InternalError: ErrorClass<InternalError> = domainClass(EntError, 'InternalError', {
+  code: 'internal',
+  status: 500,
+  title: 'Internal Server Error',
+  retryable: 'never',
+  expose: false,
+});
+export interface InternalError extends EntError {}

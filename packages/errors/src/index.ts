@@ -16,6 +16,7 @@ export {
   ValidationError,
 } from './classes.ts';
 export { EntError, InternalError } from './error.ts';
+export type { ErrorClass } from './internal/construct.ts';
 export { type IssuesFromZodOptions, issuesFromZod } from './issues.ts';
 export type {
   EntErrorOptions,

@@ -6,17 +6,14 @@ type Draft = { -readonly [K in keyof Problem]: Problem[K] };
 
 /** What a client may know about `error`. The order of the members is that of RFC 9457. */
 export function problemOf(error: object, instance?: string): Problem {
-  const problem: Draft = {
-    type: stringOf(error, 'type', 'about:blank'),
-    title: stringOf(error, 'title', 'Internal Server Error'),
-    status: statusOf(error),
-    code: codeOf(error),
-  };
+  const type = stringOf(error, 'type', 'about:blank');
+  const title = stringOf(error, 'title', 'Internal Server Error');
+  const status = statusOf(error);
+  const code = codeOf(error);
   const exposed = read(error, 'expose') === true;
-  if (exposed) {
-    const detail = stringOf(error, 'message');
-    if (detail !== '') problem.detail = detail;
-  }
+  const detail = exposed ? stringOf(error, 'message') : '';
+  // Two literals: V8 serialises an object that got a member added later at half the speed.
+  const problem: Draft = detail === '' ? { type, title, status, code } : { type, title, status, detail, code };
   if (typeof instance === 'string') problem.instance = instance;
   const retryAfterMs = retryAfterMsOf(error);
   if (retryAfterMs !== undefined) problem.retryAfter = Math.ceil(retryAfterMs / 1000);

@@ -1,6 +1,8 @@
 import { ConfigurationError } from './classes.ts';
-import { type EntError, isStatus, traitProperties } from './error.ts';
-import { claimCode } from './internal/codes.ts';
+import type { EntError } from './error.ts';
+import { BRAND } from './internal/brand.ts';
+import { claimCode, isStatus } from './internal/codes.ts';
+import { fill, nativeArguments, traitProperties } from './internal/construct.ts';
 import type { EntErrorOptions, ErrorTraits } from './options.ts';
 
 /** A class of errors: {@link EntError}, one of the domain classes, or a class of your own that extends one of them. */
@@ -61,26 +63,35 @@ export function defineErrors<const Namespace extends string, const Specs extends
 }
 
 function defineError(code: string, spec: ErrorSpec): unknown {
-  // Constructed with itself as new.target: the errors get the prototype below, which carries the traits, whatever the
-  // constructor of the class does; and V8 leaves this function out of their stacks.
+  const base = spec.class.prototype as EntError;
+  // The classes of this package add nothing to the construction; those of others may.
+  const direct = Object.hasOwn(base, BRAND);
+  // Constructed with itself as new.target: the error gets the prototype below, which carries the traits of the code.
   function make(message: string, options?: EntErrorOptions): EntError {
-    return Reflect.construct(spec.class, [message, options], make) as EntError;
+    return direct
+      ? fill(Reflect.construct(Error, nativeArguments(message, options), make) as EntError, options)
+      : (Reflect.construct(spec.class, [message, options], make) as EntError);
   }
   if (!claimCode(code, make)) {
     throw new ConfigurationError(
       `Error code "${code}" is already defined. Choose another key or namespace; if the package that defines it is installed twice, deduplicate it.`,
     );
   }
-  const base = spec.class.prototype as EntError;
-  const name = Object.hasOwn(base, 'name') ? base.name : spec.class.name;
-  const traits: ErrorTraits = {
-    status: spec.status ?? base.status,
-    title: spec.title ?? base.title,
-    retryable: spec.retryable ?? base.retryable,
-    expose: spec.expose ?? base.expose,
-    publicDetails: spec.publicDetails ?? base.publicDetails,
-    type: spec.type ?? base.type,
-  };
-  make.prototype = Object.create(base, traitProperties(name, code, traits));
+  make.prototype = Object.create(
+    base,
+    traitProperties(
+      Object.hasOwn(base, 'name') ? base.name : spec.class.name,
+      {
+        code,
+        status: spec.status ?? base.status,
+        title: spec.title ?? base.title,
+        retryable: spec.retryable ?? base.retryable,
+        expose: spec.expose ?? base.expose,
+        publicDetails: spec.publicDetails ?? base.publicDetails,
+        type: spec.type ?? base.type,
+      },
+      false,
+    ),
+  );
   return Object.freeze(Object.defineProperty(make, 'code', { value: code, enumerable: true }));
 }

@@ -20,3 +20,7 @@ export function claimCode(code: string, make: MakeError): boolean {
 export function makerOf(code: unknown): MakeError | undefined {
   return typeof code === 'string' ? makers.get(code) : undefined;
 }
+
+export function isStatus(value: unknown): value is number {
+  return Number.isInteger(value) && (value as number) >= 400 && (value as number) <= 599;
+}

@@ -1,5 +1,5 @@
 import type { Issue, Retryable } from '../options.ts';
-import { isCode } from './codes.ts';
+import { isCode, isStatus } from './codes.ts';
 import { bounded, read } from './safe.ts';
 
 // The members of an error as the serialisers see them: whatever somebody did to the object, a value of the right type.
@@ -15,7 +15,7 @@ export function codeOf(error: unknown): string {
 
 export function statusOf(error: unknown): number {
   const status = read(error, 'status');
-  return Number.isInteger(status) && (status as number) >= 400 && (status as number) <= 599 ? (status as number) : 500;
+  return isStatus(status) ? status : 500;
 }
 
 export function retryableOf(error: unknown): Retryable {
