@@ -1,0 +1,90 @@
+import type { RequestListener } from 'node:http';
+import { DEFAULT_MAX_BODY_BYTES, type Exchange, type Reply } from '@ent/middleware';
+import { createNodeListener, type NodeHostOptions } from '@ent/middleware/node';
+import { httpErrors } from './errors.ts';
+import { compileEndpoint } from './internal/endpoint.ts';
+import { buildRouter } from './internal/router.ts';
+import type { Route } from './route.ts';
+
+/** How routes are served. */
+export interface HandlerOptions {
+  /** Most bytes of a request body; a route may say otherwise. Default: 1 MiB. */
+  maxBodyBytes?: number;
+  /** Most levels of arrays and objects in each other in a request body. Default: 32. */
+  maxBodyDepth?: number;
+  /**
+   * Refuses, at set-up, a route that does not say who may call it: `auth` is an authenticator or, for everyone, `false`.
+   * Default: `false`.
+   */
+  denyByDefault?: boolean;
+}
+
+/**
+ * Makes a handler out of routes that any host of `@ent/middleware` can run.
+ *
+ * For each request: route, `auth`, `guards`, body, validation, handler, response schema. A path that no route answers is
+ * 404, a method that the path does not answer 405 with `Allow`; HEAD is answered by GET, OPTIONS with `Allow`.
+ *
+ * @throws `http.invalid_route`, `http.duplicate_route`, `http.undeclared_auth`: a mistake in a route stops the start
+ */
+export function createHandler(
+  routes: readonly Route[],
+  options: HandlerOptions = {},
+): (exchange: Exchange) => Promise<Reply> {
+  const limits = {
+    maxBodyBytes: options.maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES,
+    maxBodyDepth: options.maxBodyDepth ?? 32,
+  };
+  if (options.denyByDefault === true) refuseUndeclared(routes);
+  const router = buildRouter(routes.map((route) => compileEndpoint(route, limits)));
+
+  return async (exchange) => {
+    const match = router.find(exchange.method, exchange.path);
+    if (match === undefined) return unmatched(exchange, router.allowed(exchange.path));
+    exchange.route = match.item.route.path;
+    return match.item.answer(exchange, match.params);
+  };
+}
+
+/** How routes are served on `node:http`. */
+export interface ListenerOptions extends HandlerOptions, NodeHostOptions {}
+
+/**
+ * Makes a plain request listener for `http.createServer` out of routes and middlewares.
+ *
+ * @example
+ * ```ts
+ * import { createServer } from 'node:http';
+ * import { createListener, route } from '@ent/http';
+ * import { requestId } from '@ent/middleware';
+ * import { z } from 'zod';
+ *
+ * const hello = route({
+ *   method: 'GET',
+ *   path: '/hello/:name',
+ *   responses: { 200: z.object({ hello: z.string() }) },
+ *   handler: ({ params }) => ({ hello: params.name }),
+ * });
+ * const server = createServer(createListener([hello], { middleware: [requestId()] }));
+ * ```
+ */
+export function createListener(routes: readonly Route[], options: ListenerOptions = {}): RequestListener {
+  return createNodeListener(createHandler(routes, options), options);
+}
+
+function unmatched(exchange: Exchange, allowed: string[]): Reply {
+  // "OPTIONS *" asks about the server as a whole (RFC 9110, section 9.3.7).
+  if (exchange.method === 'OPTIONS' && exchange.path === '*') return { status: 204 };
+  if (allowed.length === 0) throw httpErrors.route_not_found('There is nothing at this path.');
+  const allow = allowed.join(', ');
+  if (exchange.method === 'OPTIONS') return { status: 204, headers: { allow } };
+  throw httpErrors.method_not_allowed(`This path answers ${allow}.`, { headers: { allow } });
+}
+
+function refuseUndeclared(routes: readonly Route[]): void {
+  const silent = routes.filter((route) => route.auth === undefined).map((route) => `${route.method} ${route.path}`);
+  if (silent.length === 0) return;
+  throw httpErrors.undeclared_auth(
+    `Say who may call ${silent.join(', ')}: set "auth" to an authenticator, or to false for everyone.`,
+  );
+}

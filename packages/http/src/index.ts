@@ -1,0 +1,16 @@
+export { bearer } from './bearer.ts';
+export { httpErrors } from './errors.ts';
+export { createHandler, createListener, type HandlerOptions, type ListenerOptions } from './handler.ts';
+export { type HandlerResult, type ResponseSpec, type Responses, type RouteReply, reply } from './responses.ts';
+export {
+  type Authenticator,
+  type Guard,
+  type GuardRequest,
+  type HandlerInput,
+  type Method,
+  type PathParams,
+  type Route,
+  type RouteDocs,
+  type RouteSpec,
+  route,
+} from './route.ts';

@@ -1,0 +1,94 @@
+import { type Issue, issuesFromZod } from '@ent/errors';
+import { type Exchange, readJson, type Reply } from '@ent/middleware';
+import { httpErrors } from '../errors.ts';
+import type { Guard, HandlerInput, Route } from '../route.ts';
+import { compileParser, type Parser } from './parser.ts';
+import { fieldsOf, listFields, parseQuery } from './query.ts';
+import { compileResponder, type Responder } from './responder.ts';
+import { paramNames } from './router.ts';
+import { strict } from './strict.ts';
+
+/** A route with everything that can be known at set-up worked out. */
+export interface Endpoint {
+  readonly route: Route;
+  answer(exchange: Exchange, params: Readonly<Record<string, string>>): Promise<Reply>;
+}
+
+type Input = HandlerInput<unknown, unknown, unknown, unknown, unknown>;
+type Part = 'params' | 'query' | 'headers' | 'body';
+
+const LOCATION = { params: 'path', query: 'query', headers: 'header', body: 'body' } as const;
+
+export function compileEndpoint(route: Route, options: { maxBodyBytes: number; maxBodyDepth: number }): Endpoint {
+  checkParams(route);
+  const parsers: Partial<Record<Part, Parser>> = {
+    ...(route.params && { params: compileParser(strict(route.params)) }),
+    ...(route.query && { query: compileParser(strict(route.query)) }),
+    ...(route.headers && { headers: compileParser(route.headers) }),
+    ...(route.body && { body: compileParser(strict(route.body)) }),
+  };
+  const lists = listFields(route.query);
+  const headerNames = Object.keys(fieldsOf(route.headers));
+  const respond: Responder = compileResponder(route);
+  const guards = (route.guards ?? []) as readonly Guard<unknown>[];
+  const body = { maxBytes: route.maxBodyBytes ?? options.maxBodyBytes, maxDepth: options.maxBodyDepth };
+
+  return {
+    route,
+    async answer(exchange, rawParams) {
+      // Who calls comes first: nobody unknown makes us read a body or learns what a valid one looks like.
+      const principal = route.auth ? await route.auth(exchange) : undefined;
+      for (const guard of guards) {
+        await guard(principal, { exchange, params: rawParams });
+      }
+      const raw: Record<Part, unknown> = {
+        params: rawParams,
+        query: parsers.query === undefined ? undefined : parseQuery(exchange.query, lists),
+        headers: parsers.headers === undefined ? undefined : pickHeaders(exchange, headerNames),
+        body: parsers.body === undefined ? undefined : await readJson(exchange, body),
+      };
+      const parsed = await validate(raw, parsers);
+      const input: Input = { ...parsed, principal, exchange };
+      return respond(await route.handler(input as never), exchange);
+    },
+  };
+}
+
+/** Checks every part, so that one answer lists every fault. */
+async function validate(
+  raw: Record<Part, unknown>,
+  parsers: Partial<Record<Part, Parser>>,
+): Promise<Record<Part, unknown>> {
+  let issues: Issue[] | undefined;
+  const parsed = raw;
+  for (const part of ['params', 'query', 'headers', 'body'] as const) {
+    const parser = parsers[part];
+    if (parser === undefined) continue;
+    const result = await parser(raw[part]);
+    if (result.success) parsed[part] = result.data;
+    else (issues ??= []).push(...issuesFromZod(result.error, { in: LOCATION[part] }));
+  }
+  if (issues !== undefined) throw httpErrors.invalid_request('The request is not valid; see "errors".', { issues });
+  return parsed;
+}
+
+function pickHeaders(exchange: Exchange, names: readonly string[]): Record<string, string> {
+  const picked: Record<string, string> = {};
+  for (const name of names) {
+    const value = exchange.header(name);
+    if (value !== undefined) picked[name] = value;
+  }
+  return picked;
+}
+
+function checkParams(route: Route): void {
+  if (route.params === undefined) return;
+  const wanted = paramNames(route.path);
+  const described = Object.keys(fieldsOf(route.params));
+  const missing = wanted.filter((name) => !described.includes(name));
+  const unknown = described.filter((name) => !wanted.includes(name));
+  if (missing.length === 0 && unknown.length === 0) return;
+  throw httpErrors.invalid_route(
+    `${route.method} ${route.path}: the params schema must have exactly the parameters of the path (${wanted.join(', ') || 'none'}).`,
+  );
+}

@@ -1,0 +1,87 @@
+import { type Exchange, ifNoneMatch, type Reply, type ReplyBody, type ReplyHeaders } from '@ent/middleware';
+import { httpErrors } from '../errors.ts';
+import { isReply, isSchema } from '../responses.ts';
+import type { Route } from '../route.ts';
+import { compileParser, type Parser } from './parser.ts';
+
+/** Turns what a handler gave into the reply. */
+export type Responder = (result: unknown, exchange: Exchange) => Promise<Reply>;
+
+interface Answer {
+  readonly parser: Parser | undefined;
+  readonly contentType: string | undefined;
+}
+
+const JSON_TYPE = /^application\/(?:[^;]+\+)?json(?:;|$)/;
+
+/** Whether values of this type are written as JSON. */
+export function isJsonType(contentType: string): boolean {
+  return JSON_TYPE.test(contentType);
+}
+
+export function compileResponder(route: Route): Responder {
+  const name = `${route.method} ${route.path}`;
+  const answers = new Map<number, Answer>();
+  for (const [key, spec] of Object.entries(route.responses)) {
+    const schema = isSchema(spec) ? spec : spec.schema;
+    const contentType = (isSchema(spec) ? undefined : spec.contentType) ?? (schema && 'application/json');
+    if (schema !== undefined && !isJsonType(contentType ?? '')) {
+      throw httpErrors.invalid_route(`${name}: the ${key} response has a schema, so its content type must be JSON.`);
+    }
+    answers.set(Number(key), { parser: schema && compileParser(schema), contentType });
+  }
+  const successes = [...answers.keys()].filter((status) => status >= 200 && status < 300);
+  if (answers.size === 0) throw httpErrors.invalid_route(`${name}: declare at least one response.`);
+  const plain = successes.length === 1 ? successes[0] : undefined;
+
+  return async (result, exchange) => {
+    const given = isReply(result) ? result : { status: plain, body: result, headers: undefined };
+    const answer = given.status === undefined ? undefined : answers.get(given.status);
+    if (given.status === undefined || answer === undefined) {
+      throw httpErrors.response_invalid(
+        given.status === undefined
+          ? `${name} has more than one 2xx response: its handler must say which with reply().`
+          : `${name} answered ${given.status}, which its responses do not declare.`,
+      );
+    }
+    const tag = given.headers?.['etag'];
+    if (given.status === 200 && typeof tag === 'string' && ifNoneMatch(exchange, tag))
+      return notModified(given.headers);
+    const body =
+      answer.parser === undefined
+        ? (given.body as ReplyBody | undefined)
+        : await serialise(name, answer.parser, given.body);
+    return { status: given.status, headers: headersOf(answer, given.headers), body };
+  };
+}
+
+/** Only what the schema knows goes out, so a password hash that a handler hands over by mistake stays here. */
+async function serialise(name: string, parser: Parser, value: unknown): Promise<string> {
+  const result = await parser(value);
+  if (result.success) return JSON.stringify(result.data);
+  // Where it is wrong, not what it is: the values are rows.
+  const at = result.error.issues.slice(0, 5).map((issue) => `/${issue.path.map(String).join('/')} (${issue.code})`);
+  throw httpErrors.response_invalid(`${name} gave data that its response schema refuses: ${at.join(', ')}.`);
+}
+
+function headersOf(answer: Answer, given: ReplyHeaders | undefined): ReplyHeaders | undefined {
+  if (answer.contentType === undefined && given === undefined) return undefined;
+  return {
+    ...(answer.contentType === undefined ? undefined : { 'content-type': answer.contentType }),
+    // With an ETag a client may keep the answer, if it asks each time whether it still holds.
+    ...(given?.['etag'] === undefined ? undefined : { 'cache-control': 'private, no-cache' }),
+    ...given,
+  };
+}
+
+// RFC 9110, section 15.4.5: the headers that a 200 would have had, as far as they are about caching.
+const KEPT = ['etag', 'cache-control', 'content-location', 'expires', 'vary'];
+
+function notModified(given: ReplyHeaders | undefined): Reply {
+  const headers: Record<string, string | readonly string[]> = { 'cache-control': 'private, no-cache' };
+  for (const name of KEPT) {
+    const value = given?.[name];
+    if (value !== undefined) headers[name] = value;
+  }
+  return { status: 304, headers };
+}

@@ -1,0 +1,89 @@
+import createRouter, { type HTTPMethod } from 'find-my-way';
+import { httpErrors } from '../errors.ts';
+import type { Method, Route } from '../route.ts';
+
+/** A route that matched, with what the pattern's parameters stand for, decoded. */
+export interface Match<Item> {
+  readonly item: Item;
+  readonly params: Readonly<Record<string, string>>;
+}
+
+/** The route table. */
+export interface Router<Item> {
+  /** `undefined` when nothing matches. @throws `http.malformed_path` when the path's percent-encoding is broken */
+  find(method: string, path: string): Match<Item> | undefined;
+  /** The methods that the path answers, for `Allow`; empty when it answers none. */
+  allowed(path: string): string[];
+}
+
+// Longer than any id, shorter than what is worth validating.
+const MAX_PARAM_LENGTH = 512;
+const PARAM = /^:[A-Za-z_][A-Za-z0-9_]*$/;
+const LITERAL = /^[A-Za-z0-9._~!$&'()+,;=@-]*$/;
+
+/**
+ * Puts routes into a table. Paths are matched after percent-decoding, so `/%61dmin` is `/admin` and meets its guards.
+ *
+ * @throws `http.invalid_route` for a pattern that could mean two things, `http.duplicate_route`
+ */
+export function buildRouter<Item extends { readonly route: Route }>(items: readonly Item[]): Router<Item> {
+  const bad = Symbol('bad url');
+  const table = createRouter({
+    ignoreTrailingSlash: true,
+    caseSensitive: true,
+    maxParamLength: MAX_PARAM_LENGTH,
+    // What this gives reaches us as the handler of the match.
+    onBadUrl: () => bad,
+  });
+  const methods = new Set<Method>();
+  const taken = new Map<string, string>();
+  for (const item of items) {
+    const { method, path } = item.route;
+    checkPath(method, path);
+    const shape = `${method} ${path.replace(/:[^/]+/g, ':').replace(/(.)\/$/, '$1')}`;
+    const other = taken.get(shape);
+    if (other !== undefined)
+      throw httpErrors.duplicate_route(`${method} ${path} answers the same requests as ${other}.`);
+    taken.set(shape, `${method} ${path}`);
+    methods.add(method);
+    table.on(method, path, noop, item);
+  }
+  const find = (method: string, path: string): Match<Item> | undefined => {
+    const found = table.find(method as HTTPMethod, path);
+    if (found === null) return undefined;
+    if (found.handler !== noop) throw httpErrors.malformed_path('The percent-encoding of the path is broken.');
+    return { item: found.store as Item, params: found.params as Record<string, string> };
+  };
+  return {
+    find: (method, path) => find(method, path) ?? (method === 'HEAD' ? find('GET', path) : undefined),
+    allowed(path) {
+      const answered: string[] = [...methods].filter((method) => find(method, path) !== undefined);
+      if (answered.length === 0) return [];
+      if (answered.includes('GET')) answered.push('HEAD');
+      return [...answered, 'OPTIONS'];
+    },
+  };
+}
+
+function noop(): void {}
+
+/** Names of a pattern's parameters. */
+export function paramNames(path: string): string[] {
+  return path.split('/').flatMap((segment) => (segment.startsWith(':') ? [segment.slice(1)] : []));
+}
+
+// find-my-way knows wildcards, regular expressions and optional parts. Here a pattern must mean exactly what the OpenAPI
+// document says of it.
+function checkPath(method: string, path: string): void {
+  const segments = path.split('/').slice(1);
+  const wrong = !path.startsWith('/') || segments.some((segment) => !PARAM.test(segment) && !LITERAL.test(segment));
+  const empty = segments.slice(0, -1).includes('');
+  if (wrong || empty) {
+    throw httpErrors.invalid_route(
+      `${method} ${path}: a path starts with "/" and its segments are plain text or a parameter such as ":id".`,
+    );
+  }
+  const names = paramNames(path);
+  if (new Set(names).size !== names.length)
+    throw httpErrors.invalid_route(`${method} ${path}: a parameter is named twice.`);
+}

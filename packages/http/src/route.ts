@@ -1,0 +1,149 @@
+import type { Exchange } from '@ent/middleware';
+import type { $ZodType, output } from 'zod/v4/core';
+import type { HandlerResult, Responses } from './responses.ts';
+
+/** Methods a route can answer. HEAD comes with GET, and OPTIONS is answered for every path. */
+export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+
+/**
+ * Says who is calling, or throws (an `AuthenticationError` for a 401). The principal it gives must come from a verified
+ * credential, never from the request's body or query.
+ */
+export interface Authenticator<Principal> {
+  (exchange: Exchange): Principal | Promise<Principal>;
+  /** How clients authenticate, by name, for the OpenAPI document: `{ bearerAuth: { type: 'http', scheme: 'bearer' } }`. */
+  readonly securitySchemes?: Readonly<Record<string, object>>;
+}
+
+/** What a guard may look at beside the principal. */
+export interface GuardRequest {
+  readonly exchange: Exchange;
+  /** The path parameters, decoded, not validated yet. */
+  readonly params: Readonly<Record<string, string>>;
+}
+
+/** Lets the request pass, or throws (an `AuthorizationError` for a 403). */
+export type Guard<Principal> = (principal: Principal, request: GuardRequest) => void | Promise<void>;
+
+/** Names of the parameters in a path: `'/users/:id'` gives `{ id: string }`. */
+export type PathParams<Path extends string> = Path extends `${string}/:${infer Name}/${infer Rest}`
+  ? { [K in Name]: string } & PathParams<`/${Rest}`>
+  : Path extends `${string}/:${infer Name}`
+    ? { [K in Name]: string }
+    : Record<never, string>;
+
+/** The validated request, as its handler gets it. */
+export interface HandlerInput<Params, Query, Headers, Body, Principal> {
+  readonly params: Params;
+  readonly query: Query;
+  readonly headers: Headers;
+  readonly body: Body;
+  /** What `auth` gave; `undefined` on a route for everyone. */
+  readonly principal: Principal;
+  /** The exchange itself: `exchange.signal`, `exchange.id`, raw headers. */
+  readonly exchange: Exchange;
+}
+
+type Parsed<Schema, Otherwise> = Schema extends $ZodType ? output<Schema> : Otherwise;
+
+/** What {@link route} takes. */
+export interface RouteSpec<
+  Path extends string,
+  Params extends $ZodType | undefined,
+  Query extends $ZodType | undefined,
+  Headers extends $ZodType | undefined,
+  Body extends $ZodType | undefined,
+  Answers extends Responses,
+  Principal,
+> extends RouteDocs {
+  readonly method: Method;
+  /** Pattern such as `/users/:id`. A parameter is a whole segment. A trailing slash makes no difference. */
+  readonly path: Path;
+  /** Schema of the path parameters; has each of them. Default: strings. */
+  readonly params?: Params;
+  /** Schema of the query. Unknown parameters are refused; a repeated one is an array. Without it, the query is not read. */
+  readonly query?: Query;
+  /** Schema of the request headers that the handler reads, by lower-case name. */
+  readonly headers?: Headers;
+  /** Schema of the JSON body. Unknown fields are refused. Without it, a body is not read. */
+  readonly body?: Body;
+  /** What the route answers, by status. Fields that a response schema does not know are left out of the response. */
+  readonly responses: Answers;
+  /** Who may call: an authenticator, or `false` for everyone. Runs before the body is read. Default: everyone, see `denyByDefault`. */
+  readonly auth?: Authenticator<Principal> | false;
+  /** Run in this order after `auth`, before the body is read. */
+  readonly guards?: readonly Guard<NoInfer<Principal>>[];
+  /** Most bytes of the body. Default: the handler's `maxBodyBytes`. */
+  readonly maxBodyBytes?: number;
+  /** Gives the data of the one 2xx response, or a `reply(status, body, headers)`. What it throws becomes a problem reply. */
+  handler(
+    input: HandlerInput<
+      Parsed<Params, PathParams<Path>>,
+      Parsed<Query, undefined>,
+      Parsed<Headers, undefined>,
+      Parsed<Body, undefined>,
+      NoInfer<Principal>
+    >,
+  ): HandlerResult<Answers> | Promise<HandlerResult<Answers>>;
+}
+
+/** The part of a route that only the OpenAPI document shows. */
+export interface RouteDocs {
+  /** Unique name of the operation, for generated clients. Default: made of method and path. */
+  readonly operationId?: string;
+  readonly summary?: string;
+  readonly description?: string;
+  readonly tags?: readonly string[];
+  readonly deprecated?: boolean;
+  /** Statuses of the problems the handler throws, such as `[404, 409]`. Those of validation and `auth` are known. */
+  readonly problems?: readonly number[];
+  /** Leaves the route out of the document. Default: `false`. */
+  readonly hidden?: boolean;
+}
+
+/** A route as data, its types erased so that routes fit in one array. Made by {@link route}. */
+export interface Route extends RouteDocs {
+  readonly method: Method;
+  readonly path: string;
+  readonly params?: $ZodType | undefined;
+  readonly query?: $ZodType | undefined;
+  readonly headers?: $ZodType | undefined;
+  readonly body?: $ZodType | undefined;
+  readonly responses: Responses;
+  readonly auth?: Authenticator<unknown> | false | undefined;
+  readonly guards?: readonly Guard<never>[] | undefined;
+  readonly maxBodyBytes?: number | undefined;
+  readonly handler: (input: never) => unknown;
+}
+
+/**
+ * Describes one route. The types of `params`, `query`, `headers`, `body`, `principal` and of the result come from the
+ * schemas.
+ *
+ * @example
+ * ```ts
+ * import { route } from '@ent/http';
+ * import { z } from 'zod';
+ *
+ * const User = z.object({ id: z.uuid(), name: z.string() }).meta({ id: 'User' });
+ *
+ * const getUser = route({
+ *   method: 'GET',
+ *   path: '/users/:id',
+ *   params: z.object({ id: z.uuid() }),
+ *   responses: { 200: User },
+ *   handler: ({ params }) => ({ id: params.id, name: 'Ada' }),
+ * });
+ * ```
+ */
+export function route<
+  const Path extends string,
+  Params extends $ZodType | undefined = undefined,
+  Query extends $ZodType | undefined = undefined,
+  Headers extends $ZodType | undefined = undefined,
+  Body extends $ZodType | undefined = undefined,
+  const Answers extends Responses = Responses,
+  Principal = undefined,
+>(spec: RouteSpec<Path, Params, Query, Headers, Body, Answers, Principal>): Route {
+  return spec;
+}

@@ -1,0 +1,56 @@
+import { isIP } from 'node:net';
+import ipaddr from 'ipaddr.js';
+import proxyAddr from 'proxy-addr';
+import { middlewareErrors } from './errors.ts';
+
+/** Says whether the address of a hop may be believed. */
+export type TrustProxy = (address: string, hop: number) => boolean;
+
+/** Compiles a list of trusted proxies; `undefined` when there are none. */
+export function compileTrust(proxies: readonly string[]): TrustProxy | undefined {
+  if (proxies.length === 0) return undefined;
+  try {
+    return proxyAddr.compile([...proxies]);
+  } catch (cause) {
+    throw middlewareErrors.invalid_options(
+      `trustProxies: ${JSON.stringify(proxies)} must hold IP addresses, CIDR ranges, or "loopback", "linklocal", "uniquelocal".`,
+      { cause },
+    );
+  }
+}
+
+/**
+ * Address of the client: the last hop of `X-Forwarded-For`, read from the right, that is not a trusted proxy.
+ *
+ * Anything a client writes to the left of that is ignored. When a trusted proxy wrote something that is no address
+ * ("unknown"), the answer is the peer of the connection.
+ */
+export function clientAddress(
+  remote: string | undefined,
+  forwardedFor: string | undefined,
+  trust: TrustProxy | undefined,
+): string {
+  const peer = plainAddress(remote ?? '');
+  if (trust === undefined || forwardedFor === undefined || peer === '') return peer;
+  const request = { socket: { remoteAddress: peer }, headers: { 'x-forwarded-for': forwardedFor } };
+  const client = plainAddress(proxyAddr(request as unknown as Parameters<typeof proxyAddr>[0], trust));
+  return isIP(client) === 0 ? peer : client;
+}
+
+/** An IPv4 address that a dual-stack socket shows as `::ffff:192.0.2.1` is written as IPv4. */
+function plainAddress(address: string): string {
+  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
+}
+
+/**
+ * The key under which an address is counted: IPv4 as it is; IPv6 by its first 64 bits, since a single client has them all
+ * and would otherwise never meet its limit. Different spellings of one address give one key.
+ */
+export function addressKey(address: string): string {
+  if (isIP(address) !== 6) return address;
+  const parsed = ipaddr.parse(address);
+  if (parsed.kind() === 'ipv6' && (parsed as ipaddr.IPv6).isIPv4MappedAddress())
+    return (parsed as ipaddr.IPv6).toIPv4Address().toString();
+  const parts = (parsed as ipaddr.IPv6).parts.slice(0, 4).map((part) => part.toString(16));
+  return `${parts.join(':')}::/64`;
+}

@@ -1,0 +1,102 @@
+import { parse as parseContentType } from 'content-type';
+import { parse as parseSecureJson } from 'secure-json-parse';
+import { middlewareErrors } from './errors.ts';
+import type { Exchange } from './exchange.ts';
+
+/** Limits for {@link readJson}. */
+export interface JsonBodyOptions {
+  /** Most bytes of the body. Default: 1 MiB. */
+  maxBytes?: number;
+  /** Most levels of arrays and objects in each other. Default: 32. */
+  maxDepth?: number;
+}
+
+/** Most bytes of a request body where nothing else is said: 1 MiB. */
+export const DEFAULT_MAX_BODY_BYTES: number = 1024 * 1024;
+const DEFAULT_MAX_DEPTH = 32;
+
+/** Whether the request has a body at all (RFC 9112, section 6.3: by its framing headers, whatever the method). */
+export function hasBody(exchange: Pick<Exchange, 'header'>): boolean {
+  if (exchange.header('transfer-encoding') !== undefined) return true;
+  const length = exchange.header('content-length');
+  return length !== undefined && length !== '0';
+}
+
+/**
+ * Reads and parses a JSON body; `undefined` when the request has none.
+ *
+ * The content type is parsed once, here, by a library, and decides alone. Refused: another content type, charset or
+ * encoding (415); too many bytes, counted as they arrive (413); what is not UTF-8 or not JSON, nesting over `maxDepth`,
+ * and the keys `__proto__` and `constructor.prototype`, which poison objects that are built from the result (400).
+ *
+ * @throws `middleware.unsupported_media_type`, `middleware.body_too_large`, `middleware.body_unparsable`
+ * @example
+ * ```ts no-run
+ * const listener = createNodeListener(async (exchange) => {
+ *   const body = await readJson(exchange, { maxBytes: 10_000 });
+ *   return { status: 200, body: JSON.stringify(body) };
+ * });
+ * ```
+ */
+export async function readJson(exchange: Exchange, options: JsonBodyOptions = {}): Promise<unknown> {
+  if (!hasBody(exchange)) return undefined;
+  checkContentType(exchange);
+  const bytes = await exchange.bytes(options.maxBytes ?? DEFAULT_MAX_BODY_BYTES);
+  return parseJson(bytes, options.maxDepth ?? DEFAULT_MAX_DEPTH);
+}
+
+function checkContentType(exchange: Exchange): void {
+  const sent = exchange.header('content-type');
+  const { type, parameters } = parseContentType(sent ?? '');
+  const charset = parameters['charset']?.toLowerCase() ?? 'utf-8';
+  if (type !== 'application/json' || (charset !== 'utf-8' && charset !== 'utf8')) {
+    throw middlewareErrors.unsupported_media_type('Send the body as application/json in UTF-8.', {
+      headers: { accept: 'application/json' },
+    });
+  }
+  const encoding = exchange.header('content-encoding')?.toLowerCase() ?? 'identity';
+  if (encoding !== 'identity') {
+    // RFC 9110, section 15.5.16: say what would have been accepted.
+    throw middlewareErrors.unsupported_media_type('Send the body without content encoding.', {
+      headers: { 'accept-encoding': 'identity' },
+    });
+  }
+}
+
+function parseJson(bytes: Uint8Array, maxDepth: number): unknown {
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw middlewareErrors.body_unparsable('The body is not valid UTF-8.', { cause });
+  }
+  // Looked at before it is parsed: what walks the result (validators, serialisers) recurses.
+  if (depthOver(text, maxDepth))
+    throw middlewareErrors.body_unparsable(`The body is nested deeper than ${maxDepth} levels.`);
+  try {
+    return parseSecureJson(text, { protoAction: 'error', constructorAction: 'error' }) as unknown;
+  } catch {
+    // No cause: the parser's message quotes the body.
+    throw middlewareErrors.body_unparsable('The body is not valid JSON.');
+  }
+}
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+
+/** Counts brackets outside of strings. On text that is not JSON the count may be off; then the parser refuses it. */
+function depthOver(text: string, max: number): boolean {
+  let depth = 0;
+  let inString = false;
+  for (let i = 0; i < text.length; i++) {
+    const char = text.charCodeAt(i);
+    if (inString) {
+      if (char === BACKSLASH) i++;
+      else if (char === QUOTE) inString = false;
+    } else if (char === QUOTE) inString = true;
+    else if (char === 0x5b || char === 0x7b) {
+      if (++depth > max) return true;
+    } else if (char === 0x5d || char === 0x7d) depth--;
+  }
+  return false;
+}

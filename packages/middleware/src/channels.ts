@@ -1,0 +1,50 @@
+import type { TracingChannel } from 'node:diagnostics_channel';
+import { operationChannel } from '@ent/internal';
+import type { Exchange } from './exchange.ts';
+
+/**
+ * One HTTP request that was served (`ent:http:request`): the access log, the server's metrics and its span come from it.
+ *
+ * `start` and `end` bracket the synchronous part, `error` is published for answers of 500 and above, `asyncEnd` once when
+ * the exchange is over: then `status`, `durationMs`, `bytes`, `aborted` and `route` are set.
+ */
+export interface RequestOperation {
+  readonly exchange: Exchange;
+  readonly method: string;
+  /** Pattern of the route, for example `/users/:id`; `undefined` when no route matched. */
+  route?: string | undefined;
+  status?: number;
+  /** From the arrival of the head to the end of the answer, in milliseconds. */
+  durationMs?: number;
+  /** Size of the response body in bytes, where it is known. */
+  bytes?: number | undefined;
+  /** The client went away before the answer was complete. */
+  aborted?: boolean;
+  /** What was thrown, also for answers under 500. */
+  error?: unknown;
+}
+
+/** A hook that failed without harm to the answer (`ent:middleware:hook`); only `error` is published. */
+export interface HookOperation {
+  readonly middleware: string;
+  readonly hook: 'head' | 'done';
+  error?: unknown;
+}
+
+/** A limit that was asked (`ent:middleware:rate-limit`); `error` is published when the store failed and the local one took over. */
+export interface RateLimitOperation {
+  readonly policy: string;
+  allowed?: boolean;
+  error?: unknown;
+}
+
+/** The channels of this package. */
+export const channels: {
+  readonly request: TracingChannel<unknown, RequestOperation>;
+  readonly hook: TracingChannel<unknown, HookOperation>;
+  readonly rateLimit: TracingChannel<unknown, RateLimitOperation>;
+} = {
+  request: operationChannel<RequestOperation>('http', 'request'),
+  hook: operationChannel<HookOperation>('middleware', 'hook'),
+  rateLimit: operationChannel<RateLimitOperation>('middleware', 'rate-limit'),
+};

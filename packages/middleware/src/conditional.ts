@@ -1,0 +1,55 @@
+import { createHash } from 'node:crypto';
+import { middlewareErrors } from './errors.ts';
+import type { Exchange } from './exchange.ts';
+
+/**
+ * A strong entity tag for a version: a version number, an update time, or the bytes themselves. Hashed, so that any text
+ * fits and nothing of it shows.
+ *
+ * @example
+ * ```ts
+ * import { entityTag } from '@ent/middleware';
+ *
+ * console.log(entityTag('42:2026-01-01T00:00:00Z')); // "..." in double quotes
+ * ```
+ */
+export function entityTag(version: string | Uint8Array): string {
+  return `"${createHash('sha256').update(version).digest('base64url').slice(0, 27)}"`;
+}
+
+/**
+ * Whether the client already has `tag`: then a GET or HEAD answers 304 (RFC 9110, section 13.1.2, weak comparison).
+ * Always `false` for other methods.
+ */
+export function ifNoneMatch(exchange: Exchange, tag: string): boolean {
+  if (exchange.method !== 'GET' && exchange.method !== 'HEAD') return false;
+  const header = exchange.header('if-none-match');
+  if (header === undefined) return false;
+  return header.trim() === '*' || tagsOf(header).some((sent) => opaque(sent) === opaque(tag));
+}
+
+/**
+ * Refuses a write on a stale copy: call it with the tag of what is stored, before the write (RFC 9110, section 13.1.1,
+ * strong comparison). A request without `If-Match` passes.
+ *
+ * @param tag `undefined` when there is nothing stored
+ * @throws `middleware.precondition_failed` (412)
+ */
+export function requireMatch(exchange: Exchange, tag: string | undefined): void {
+  const header = exchange.header('if-match');
+  if (header === undefined) return;
+  const holds =
+    header.trim() === '*' ? tag !== undefined : tagsOf(header).some((sent) => sent === tag && !sent.startsWith('W/'));
+  if (!holds) throw middlewareErrors.precondition_failed('It was changed since you read it: read it again.');
+}
+
+// entity-tag of RFC 9110, section 8.8.3. What is not one is skipped, so a garbled list matches nothing.
+const TAG = /(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"/g;
+
+function tagsOf(header: string): string[] {
+  return header.match(TAG) ?? [];
+}
+
+function opaque(tag: string): string {
+  return tag.startsWith('W/') ? tag.slice(2) : tag;
+}

@@ -1,0 +1,227 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
+import { pipeline as pipeStreams } from 'node:stream/promises';
+import { clientAddress, compileTrust, type TrustProxy } from '../address.ts';
+import { middlewareErrors } from '../errors.ts';
+import type { Exchange, Reply } from '../exchange.ts';
+import { createPipeline, type Handler, type Middleware, type Run } from '../middleware.ts';
+import { collect } from './node-body.ts';
+import { patchWriteHead } from './node-head.ts';
+import { bodyLeft, linger } from './node-linger.ts';
+
+/** An exchange on `node:http`; `req` and `res` are there for handlers that write the response themselves. */
+export interface NodeExchange extends Exchange {
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+}
+
+/** How a {@link createNodeListener} is set up. */
+export interface NodeHostOptions {
+  /** Runs around every exchange, in this order. Default: none. */
+  middleware?: readonly Middleware[];
+  /**
+   * Addresses of proxies whose `X-Forwarded-For` is believed: IPs, CIDR ranges, or `loopback`, `linklocal`,
+   * `uniquelocal`. Default: none, the header is ignored, since any client can send it.
+   */
+  trustProxies?: readonly string[];
+}
+
+/**
+ * Makes a plain request listener for `http.createServer`.
+ *
+ * The handler gives a {@link Reply}, or `undefined` when it writes to `exchange.res` itself. Either way every answer gets
+ * the `head` hooks, since `res.writeHead` is patched, and `done` runs once, also when the client goes away.
+ *
+ * @throws `middleware.invalid_options` when an address in `trustProxies` is not one
+ * @example
+ * ```ts
+ * import { createServer } from 'node:http';
+ * import { requestId } from '@ent/middleware';
+ * import { createNodeListener } from '@ent/middleware/node';
+ *
+ * const listener = createNodeListener(() => ({ status: 200, body: 'hello' }), { middleware: [requestId()] });
+ * const server = createServer(listener).listen(0);
+ * ```
+ */
+export function createNodeListener(handler: Handler<NodeExchange>, options: NodeHostOptions = {}): RequestListener {
+  const middlewares = createPipeline(options.middleware);
+  const trust = compileTrust(options.trustProxies ?? []);
+  return (req, res) => {
+    const exchange = new NodeHttpExchange(req, res, trust);
+    const run = middlewares.open(exchange);
+    exchange.attach(run);
+    const answer = run.handle(handler);
+    if (answer instanceof Promise) void answer.then((reply) => write(run, exchange, reply));
+    else write(run, exchange, answer);
+  };
+}
+
+class NodeHttpExchange implements NodeExchange {
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  readonly method: string;
+  readonly rawUrl: string;
+  readonly path: string;
+  readonly query: string;
+  route: string | undefined;
+  /** Bytes of the response body, when this host wrote it. */
+  sent: number | undefined;
+  readonly #trust: TrustProxy | undefined;
+  // Read at once: the socket forgets its address when it is gone, and the access log wants it then.
+  readonly #remoteAddress: string | undefined;
+  #id: string | undefined;
+  #peer: string | undefined;
+  #state: Map<symbol, unknown> | undefined;
+  #abort: AbortController | undefined;
+  #body: Promise<Uint8Array> | undefined;
+  #closed = false;
+
+  constructor(req: IncomingMessage, res: ServerResponse, trust: TrustProxy | undefined) {
+    this.req = req;
+    this.res = res;
+    this.method = req.method ?? 'GET';
+    this.rawUrl = req.url ?? '/';
+    this.#trust = trust;
+    this.#remoteAddress = req.socket.remoteAddress;
+    const target = originForm(this.rawUrl);
+    const mark = target.indexOf('?');
+    this.path = mark === -1 ? target : target.slice(0, mark);
+    this.query = mark === -1 ? '' : target.slice(mark + 1);
+  }
+
+  get id(): string {
+    return (this.#id ??= randomUUID());
+  }
+  set id(id: string) {
+    this.#id = id;
+  }
+
+  get peer(): string {
+    return (this.#peer ??= clientAddress(this.#remoteAddress, this.header('x-forwarded-for'), this.#trust));
+  }
+
+  get state(): Map<symbol, unknown> {
+    return (this.#state ??= new Map());
+  }
+
+  get signal(): AbortSignal {
+    if (this.#abort === undefined) {
+      this.#abort = new AbortController();
+      if (this.#closed && !this.res.writableFinished) this.#abort.abort(aborted());
+    }
+    return this.#abort.signal;
+  }
+
+  header(name: string): string | undefined {
+    // Not every value is a string: "constructor" and "__proto__" find the prototype's.
+    const value: unknown = this.req.headers[name];
+    if (typeof value === 'string') return value;
+    return Array.isArray(value) ? value.join(', ') : undefined;
+  }
+
+  async bytes(max: number): Promise<Uint8Array> {
+    this.#body ??= collect(this.req, max);
+    const body = await this.#body;
+    if (body.byteLength > max) throw middlewareErrors.body_too_large(`The body is larger than ${max} bytes.`);
+    return body;
+  }
+
+  /** Ties the exchange to the life of its response. */
+  attach(run: Run<NodeHttpExchange>): void {
+    const { req, res } = this;
+    patchWriteHead(res, (status, headers) => run.head(status, headers));
+    const end = (): void => {
+      if (this.#closed) return;
+      this.#closed = true;
+      const complete = res.writableFinished;
+      if (!complete) this.#abort?.abort(aborted());
+      run.done({ status: res.statusCode, bytes: this.sent ?? declaredLength(res), aborted: !complete });
+    };
+    res.once('close', end);
+    // A response that waits behind another one on its connection never hears that the connection is gone; its request does.
+    req.once('close', () => {
+      if (!req.complete || req.destroyed) if (res.socket === null && !res.writableEnded) end();
+    });
+  }
+}
+
+function aborted(): Error {
+  return middlewareErrors.request_aborted('The connection closed before the answer was complete.');
+}
+
+/** Servers must take the absolute form too (RFC 9112, section 3.2.2): `GET http://host/path`. */
+function originForm(target: string): string {
+  if (target.startsWith('/')) return target;
+  const authority = target.indexOf('://');
+  if (authority === -1) return target;
+  const slash = target.slice(authority + 3).search(/[/?]/);
+  if (slash === -1) return '/';
+  const rest = target.slice(authority + 3 + slash);
+  return rest.startsWith('/') ? rest : `/${rest}`;
+}
+
+function declaredLength(res: ServerResponse): number | undefined {
+  const length = res.getHeader('content-length');
+  return length === undefined ? undefined : Number(length);
+}
+
+/** Writes a reply. A reply that cannot be written becomes a 500; once the head is out, only the connection can say so. */
+function write(run: Run<NodeHttpExchange>, exchange: NodeHttpExchange, reply: Reply | undefined): void {
+  if (reply === undefined) return;
+  const { res } = exchange;
+  if (res.destroyed || res.headersSent) {
+    // The handler wrote a part and failed then: a cut connection is the only honest signal left.
+    if (!res.writableEnded) res.destroy();
+    return;
+  }
+  try {
+    writeReply(exchange, reply, run);
+  } catch (error) {
+    // For example a header value with a line break in it.
+    const problem = run.fail(error);
+    if (res.headersSent) res.destroy();
+    else {
+      for (const name of res.getHeaderNames()) res.removeHeader(name);
+      writeReply(exchange, problem, run);
+    }
+  }
+}
+
+function writeReply(exchange: NodeHttpExchange, reply: Reply, run: Run<NodeHttpExchange>): void {
+  const { req, res } = exchange;
+  const { status, headers, body } = reply;
+  if (headers !== undefined)
+    for (const name in headers) res.setHeader(name, headers[name] as string | readonly string[]);
+  const bodiless = status === 204 || status === 304;
+  if (body === undefined || typeof body === 'string' || body instanceof Uint8Array) {
+    const bytes = body === undefined ? 0 : Buffer.byteLength(body);
+    if (!bodiless) res.setHeader('content-length', bytes);
+    exchange.sent = bodiless || req.method === 'HEAD' ? 0 : bytes;
+    const unread = bodyLeft(req);
+    if (unread) res.shouldKeepAlive = false;
+    res.writeHead(status);
+    const content = bodiless ? undefined : body;
+    if (!unread) res.end(content);
+    else linger(req, res, content);
+    return;
+  }
+  res.writeHead(status);
+  if (bodiless || req.method === 'HEAD') {
+    exchange.sent = 0;
+    res.end();
+    return;
+  }
+  exchange.sent = 0;
+  const counted = async function* (source: AsyncIterable<string | Uint8Array>): AsyncGenerator<string | Uint8Array> {
+    for await (const chunk of source) {
+      exchange.sent = (exchange.sent ?? 0) + Buffer.byteLength(chunk);
+      yield chunk;
+    }
+  };
+  pipeStreams(Readable.from(counted(body), { objectMode: false }), res).catch((error: unknown) => {
+    // The client is told by the cut: the length or the last chunk is missing.
+    if (!exchange.signal.aborted) run.fail(error);
+    res.destroy();
+  });
+}

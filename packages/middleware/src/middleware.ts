@@ -1,0 +1,186 @@
+import { AsyncResource } from 'node:async_hooks';
+import type { RequestOperation } from './channels.ts';
+import { channels } from './channels.ts';
+import { middlewareErrors } from './errors.ts';
+import type { Exchange, HeaderBag, Outcome, Reply } from './exchange.ts';
+import { problemReply } from './problem.ts';
+
+/**
+ * Something that happens around every exchange. All hooks are optional.
+ *
+ * - `before` runs in the order of the list. A {@link Reply} answers the request; the rest of the list and the handler do
+ *   not run. What it throws becomes a problem reply. A hook that is not async keeps the exchange synchronous.
+ * - `context` wraps everything after it (async storage, a span). It calls `run` exactly once, synchronously.
+ * - `head` runs just before the status and headers leave, for every answer: errors, 404s and replies of `before` too.
+ * - `done` runs once an exchange, when the last byte was handed over or the client went away.
+ *
+ * A hook that throws in `head` or `done` harms nobody: the answer goes out, and the error is published on
+ * `ent:middleware:hook`.
+ */
+export interface Middleware {
+  /** Names the middleware in telemetry. */
+  readonly name: string;
+  before?(exchange: Exchange): Reply | undefined | Promise<Reply | undefined>;
+  context?(exchange: Exchange, run: () => unknown): void;
+  head?(exchange: Exchange, status: number, headers: HeaderBag): void;
+  done?(exchange: Exchange, outcome: Outcome): void;
+}
+
+/** What a handler gives: a reply, or `undefined` when it writes the response itself, by the means of its host. */
+export type Answer = Reply | undefined;
+
+/** A handler of any host. */
+export type Handler<X extends Exchange = Exchange> = (exchange: X) => Answer | Promise<Answer>;
+
+/** The middlewares of an application, ready to run. Hosts call it; applications hand the list to a host. */
+export interface Pipeline {
+  /** Starts an exchange. To be called as soon as the request's headers are there. */
+  open<X extends Exchange>(exchange: X): Run<X>;
+}
+
+/** One exchange on its way through a {@link Pipeline}. */
+export interface Run<X extends Exchange = Exchange> {
+  readonly exchange: X;
+  /** Runs `before` and `context` hooks, then the handler. Never throws or rejects: an error is turned into a reply. */
+  handle(handler: Handler<X>): Answer | Promise<Answer>;
+  /** Turns something that was thrown outside {@link handle} into the reply for it, and notes it for the outcome. */
+  fail(error: unknown): Reply;
+  /** Runs the `head` hooks. The host calls it just before it writes the head. */
+  head(status: number, headers: HeaderBag): void;
+  /** Runs the `done` hooks; the second call does nothing. */
+  done(end: { status: number; bytes: number | undefined; aborted: boolean }): void;
+}
+
+/** Puts middlewares in order. A host does it once, at set-up. */
+export function createPipeline(middleware: readonly Middleware[] = []): Pipeline {
+  const hooks: Hooks = {
+    entering: middleware.filter((item) => item.before !== undefined || item.context !== undefined),
+    head: middleware.filter((item) => item.head !== undefined),
+    done: middleware.filter((item) => item.done !== undefined),
+    wraps: middleware.some((item) => item.context !== undefined),
+  };
+  return { open: (exchange) => new PipelineRun(hooks, exchange) };
+}
+
+interface Hooks {
+  readonly entering: readonly Middleware[];
+  readonly head: readonly Middleware[];
+  readonly done: readonly Middleware[];
+  readonly wraps: boolean;
+}
+
+class PipelineRun<X extends Exchange> implements Run<X> {
+  readonly exchange: X;
+  readonly #hooks: Hooks;
+  readonly #startedAt = performance.now();
+  readonly #operation: RequestOperation | undefined;
+  #error: unknown;
+  #ended = false;
+  /** Brings `done` back into the async context that the `context` hooks made: the socket's events come without it. */
+  #restore: ((end: () => void) => void) | undefined;
+
+  constructor(hooks: Hooks, exchange: X) {
+    this.#hooks = hooks;
+    this.exchange = exchange;
+    if (channels.request.hasSubscribers) this.#operation = { exchange, method: exchange.method };
+  }
+
+  handle(handler: Handler<X>): Answer | Promise<Answer> {
+    const operation = this.#operation;
+    if (operation === undefined) return this.#guarded(handler);
+    return channels.request.start.runStores(operation, () => {
+      const answer = this.#guarded(handler);
+      channels.request.end.publish(operation);
+      return answer;
+    });
+  }
+
+  #guarded(handler: Handler<X>): Answer | Promise<Answer> {
+    try {
+      const answer = this.#step(0, handler);
+      return isPromise(answer) ? answer.catch((error: unknown) => this.fail(error)) : answer;
+    } catch (error) {
+      return this.fail(error);
+    }
+  }
+
+  #step(index: number, handler: Handler<X>): Answer | Promise<Answer> {
+    const middleware = this.#hooks.entering[index];
+    if (middleware === undefined) {
+      if (this.#hooks.wraps || this.#operation !== undefined) {
+        this.#restore = AsyncResource.bind((end: () => void) => end());
+      }
+      return handler(this.exchange);
+    }
+    const early = middleware.before?.(this.exchange);
+    if (isPromise(early)) return early.then((reply) => reply ?? this.#enter(middleware, index, handler));
+    return early ?? this.#enter(middleware, index, handler);
+  }
+
+  #enter(middleware: Middleware, index: number, handler: Handler<X>): Answer | Promise<Answer> {
+    if (middleware.context === undefined) return this.#step(index + 1, handler);
+    // The result is taken from inside: a hook that forgets to hand it on must not lose the answer.
+    let inner: { answer: Answer | Promise<Answer> } | undefined;
+    middleware.context(this.exchange, () => {
+      inner ??= { answer: this.#step(index + 1, handler) };
+      return inner.answer;
+    });
+    if (inner === undefined)
+      throw middlewareErrors.context_not_run(`The context hook of "${middleware.name}" did not call run().`);
+    return inner.answer;
+  }
+
+  fail(error: unknown): Reply {
+    this.#error = error;
+    const reply = problemReply(error);
+    const operation = this.#operation;
+    // A client's mistake is an answer like any other; only our own failures are errors of the operation.
+    if (operation !== undefined && reply.status >= 500) {
+      operation.error = error;
+      channels.request.error.publish(operation);
+    }
+    return reply;
+  }
+
+  head(status: number, headers: HeaderBag): void {
+    for (const middleware of this.#hooks.head) {
+      try {
+        middleware.head?.(this.exchange, status, headers);
+      } catch (error) {
+        hookFailed(middleware.name, 'head', error);
+      }
+    }
+  }
+
+  done(end: { status: number; bytes: number | undefined; aborted: boolean }): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    if (this.#hooks.done.length === 0 && this.#operation === undefined) return;
+    const outcome: Outcome = { ...end, durationMs: performance.now() - this.#startedAt, error: this.#error };
+    if (this.#restore === undefined) this.#finish(outcome);
+    else this.#restore(() => this.#finish(outcome));
+  }
+
+  #finish(outcome: Outcome): void {
+    for (const middleware of this.#hooks.done) {
+      try {
+        middleware.done?.(this.exchange, outcome);
+      } catch (error) {
+        hookFailed(middleware.name, 'done', error);
+      }
+    }
+    const operation = this.#operation;
+    if (operation === undefined) return;
+    Object.assign(operation, outcome, { route: this.exchange.route });
+    channels.request.asyncStart.publish(operation);
+    channels.request.asyncEnd.publish(operation);
+  }
+}
+
+function hookFailed(middleware: string, hook: 'head' | 'done', error: unknown): void {
+  if (channels.hook.hasSubscribers) channels.hook.error.publish({ middleware, hook, error });
+}
+
+function isPromise<T>(value: T | Promise<T>): value is Promise<T> {
+  return typeof value === 'object' && value !== null && 'then' in value;
+}

@@ -1,0 +1,35 @@
+import type { Middleware } from './middleware.ts';
+import { middlewareErrors } from './errors.ts';
+
+export interface RequestIdOptions {
+  /** The header that carries the id, in both directions. Default: `x-request-id`. */
+  header?: string;
+}
+
+// Long enough for a UUID, a trace id or an id of the usual proxies; no character that could break a log line or a header.
+const SANE = /^[A-Za-z0-9_.:+/=@-]{1,128}$/;
+const TOKEN = /^[a-z0-9-]+$/;
+
+/**
+ * Gives every exchange an id and says it in every answer, errors included.
+ *
+ * A sane id that came with the request is kept (1 to 128 letters, digits and `_.:+/=@-`), so that one id follows a call
+ * through several services. Anything else is replaced by a UUID. Put it first in the list.
+ *
+ * @throws `middleware.invalid_options` when `header` is not a header name
+ */
+export function requestId(options: RequestIdOptions = {}): Middleware {
+  const header = (options.header ?? 'x-request-id').toLowerCase();
+  if (!TOKEN.test(header)) throw middlewareErrors.invalid_options(`requestId: "${header}" is not a header name.`);
+  return {
+    name: 'request-id',
+    before(exchange) {
+      const sent = exchange.header(header);
+      if (sent !== undefined && SANE.test(sent)) exchange.id = sent;
+      return undefined;
+    },
+    head(exchange, _status, headers) {
+      headers.set(header, exchange.id);
+    },
+  };
+}
