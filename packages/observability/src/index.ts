@@ -1,0 +1,1 @@
+export { type EndedOperation, type OperationListener, onOperation } from './operations.ts';

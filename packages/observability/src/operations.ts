@@ -1,0 +1,59 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+
+/** An operation of some package that has ended. */
+export interface EndedOperation<Payload> {
+  /** What the package published; its README lists the fields. */
+  readonly payload: Payload;
+  /** From its start to its end, in milliseconds. */
+  readonly durationMs: number;
+  /** What was thrown; `undefined` when it succeeded. */
+  readonly error: unknown;
+}
+
+/** What {@link onOperation} calls. It must not throw: it runs inside the operation. */
+export interface OperationListener<Payload> {
+  start?(payload: Payload): void;
+  end?(operation: EndedOperation<Payload>): void;
+}
+
+/**
+ * Listens to the asynchronous operations that a package publishes on its tracing channel `ent:<package>:<operation>`.
+ *
+ * Packages are named by the text of the channel and not imported: what is not installed is simply never published.
+ *
+ * @returns a function that stops listening
+ *
+ * @example
+ * ```ts
+ * const stop = onOperation<{ route?: string }>('ent:http:request', {
+ *   end: ({ payload, durationMs }) => console.log(payload.route, durationMs),
+ * });
+ * stop();
+ * ```
+ */
+export function onOperation<Payload extends object>(name: string, listener: OperationListener<Payload>): () => void {
+  const startedAt = new WeakMap<object, number>();
+  const finish = (payload: Payload & { error?: unknown }): void => {
+    const start = startedAt.get(payload);
+    // Began before anybody listened, or ended before: a promise and a synchronous throw both end once.
+    if (start === undefined) return;
+    startedAt.delete(payload);
+    listener.end?.({ payload, durationMs: performance.now() - start, error: payload.error });
+  };
+  const handlers = {
+    start(payload: object): void {
+      startedAt.set(payload, performance.now());
+      listener.start?.(payload as Payload);
+    },
+    // A function that threw before it returned a promise has no asyncEnd.
+    end(payload: object): void {
+      if ((payload as { error?: unknown }).error !== undefined) finish(payload as Payload);
+    },
+    asyncEnd: (payload: object) => finish(payload as Payload),
+  };
+  const events = ['start', 'end', 'asyncEnd'] as const;
+  for (const event of events) subscribe(`tracing:${name}:${event}`, handlers[event]);
+  return () => {
+    for (const event of events) unsubscribe(`tracing:${name}:${event}`, handlers[event]);
+  };
+}

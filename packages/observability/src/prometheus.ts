@@ -1,0 +1,170 @@
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { onOperation } from './operations.ts';
+import { registerRuntime } from './runtime.ts';
+
+/** Options of {@link createMetrics}. */
+export interface MetricsOptions {
+  /** Where the metrics are registered. Default: a new registry, so that nothing else ends up in it. */
+  registry?: Registry;
+  /** Version of the service, shown by `service_build_info`. Left out, that metric is not there. */
+  version?: string;
+}
+
+/** The metrics of a process. */
+export interface Metrics {
+  /** prom-client's registry, for metrics of your own. */
+  readonly registry: Registry;
+  /** `Content-Type` of {@link render}. */
+  readonly contentType: string;
+  /** The metrics in Prometheus' text format. */
+  render(): Promise<string>;
+  /** Stops listening and measuring. */
+  close(): void;
+}
+
+/** The payloads listened to, as small as they are needed; the packages document them in full. */
+interface HttpRequest {
+  method: string;
+  route?: string;
+  status?: number;
+  durationMs?: number;
+}
+interface CacheGet {
+  driver: string;
+  keys: number;
+  hits?: number;
+}
+interface HealthCheck {
+  check: string;
+}
+interface PasswordCheck {
+  operation: string;
+  outcome?: string;
+}
+
+const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS', 'QUERY', 'TRACE', 'CONNECT']);
+
+/**
+ * Turns what the packages publish on their channels into Prometheus metrics, named by the OpenTelemetry semantic conventions, and adds
+ * those of the process. No label carries a key, an id, an address or an unmatched path, so the number of series is bounded.
+ *
+ * @example
+ * ```ts
+ * const metrics = createMetrics({ version: '1.2.3' });
+ * console.log(await metrics.render());
+ * metrics.close();
+ * ```
+ */
+export function createMetrics(options: MetricsOptions = {}): Metrics {
+  const registry = options.registry ?? new Registry();
+  const registers = [registry];
+  if (options.version !== undefined) {
+    const labelNames = ['version'] as const;
+    new Gauge({ name: 'service_build_info', help: 'Version of the running service.', labelNames, registers }).set(
+      { version: options.version },
+      1,
+    );
+  }
+  const stops = [
+    registerRuntime(registry),
+    ...http(registers),
+    ...cache(registers),
+    ...health(registers),
+    ...auth(registers),
+  ];
+  return {
+    registry,
+    contentType: registry.contentType,
+    render: () => registry.metrics(),
+    close() {
+      for (const stop of stops.splice(0)) stop();
+    },
+  };
+}
+
+function http(registers: Registry[]): (() => void)[] {
+  const duration = new Histogram({
+    name: 'http_server_request_duration_seconds',
+    help: 'Duration of HTTP server requests, in seconds.',
+    labelNames: ['http_request_method', 'http_route', 'http_response_status_code'] as const,
+    buckets: [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10],
+    registers,
+  });
+  const active = new Gauge({
+    name: 'http_server_active_requests',
+    help: 'Number of HTTP server requests in flight.',
+    registers,
+  });
+  const listener = onOperation<HttpRequest>('ent:http:request', {
+    start: () => active.inc(),
+    end({ payload, durationMs }) {
+      active.dec();
+      duration.observe(
+        {
+          http_request_method: METHODS.has(payload.method) ? payload.method : '_OTHER',
+          http_route: payload.route ?? '',
+          http_response_status_code: payload.status ?? 0,
+        },
+        (payload.durationMs ?? durationMs) / 1000,
+      );
+    },
+  });
+  return [listener];
+}
+
+function cache(registers: Registry[]): (() => void)[] {
+  const requests = new Counter({
+    name: 'cache_requests_total',
+    help: 'Keys asked of the cache, by result.',
+    labelNames: ['cache_driver', 'result'] as const,
+    registers,
+  });
+  const listener = onOperation<CacheGet>('ent:cache:get', {
+    end({ payload, error }) {
+      const { driver, keys, hits = 0 } = payload;
+      if (error !== undefined) return requests.inc({ cache_driver: driver, result: 'error' }, keys);
+      requests.inc({ cache_driver: driver, result: 'hit' }, hits);
+      requests.inc({ cache_driver: driver, result: 'miss' }, keys - hits);
+    },
+  });
+  return [listener];
+}
+
+function health(registers: Registry[]): (() => void)[] {
+  const labelNames = ['check'] as const;
+  const status = new Gauge({
+    name: 'health_check_status',
+    help: 'Outcome of the last run of a health check: 1 passed, 0 failed.',
+    labelNames,
+    registers,
+  });
+  const duration = new Gauge({
+    name: 'health_check_duration_seconds',
+    help: 'Duration of the last run of a health check, in seconds.',
+    labelNames,
+    registers,
+  });
+  const listener = onOperation<HealthCheck>('ent:lifecycle:check', {
+    end({ payload, durationMs, error }) {
+      status.set({ check: payload.check }, error === undefined ? 1 : 0);
+      duration.set({ check: payload.check }, durationMs / 1000);
+    },
+  });
+  return [listener];
+}
+
+function auth(registers: Registry[]): (() => void)[] {
+  const attempts = new Counter({
+    name: 'auth_attempts_total',
+    help: 'Password checks, by result.',
+    labelNames: ['result'] as const,
+    registers,
+  });
+  const listener = onOperation<PasswordCheck>('ent:auth:password', {
+    end({ payload, error }) {
+      if (payload.operation !== 'verify') return;
+      attempts.inc({ result: payload.outcome ?? (error === undefined ? 'ok' : 'error') });
+    },
+  });
+  return [listener];
+}
