@@ -33,7 +33,8 @@ export interface OperationListener<Payload> {
  */
 export function onOperation<Payload extends object>(name: string, listener: OperationListener<Payload>): () => void {
   const startedAt = new WeakMap<object, number>();
-  const finish = (payload: Payload & { error?: unknown }): void => {
+  const finish = (message: unknown): void => {
+    const payload = message as Payload & { error?: unknown };
     const start = startedAt.get(payload);
     // Began before anybody listened, or ended before: a promise and a synchronous throw both end once.
     if (start === undefined) return;
@@ -41,15 +42,15 @@ export function onOperation<Payload extends object>(name: string, listener: Oper
     listener.end?.({ payload, durationMs: performance.now() - start, error: payload.error });
   };
   const handlers = {
-    start(payload: object): void {
-      startedAt.set(payload, performance.now());
-      listener.start?.(payload as Payload);
+    start(message: unknown): void {
+      startedAt.set(message as Payload, performance.now());
+      listener.start?.(message as Payload);
     },
-    // A function that threw before it returned a promise has no asyncEnd.
-    end(payload: object): void {
-      if ((payload as { error?: unknown }).error !== undefined) finish(payload as Payload);
+    end(message: unknown): void {
+      // A function that threw before it returned a promise has no asyncEnd.
+      if ((message as { error?: unknown }).error !== undefined) finish(message);
     },
-    asyncEnd: (payload: object) => finish(payload as Payload),
+    asyncEnd: finish,
   };
   const events = ['start', 'end', 'asyncEnd'] as const;
   for (const event of events) subscribe(`tracing:${name}:${event}`, handlers[event]);
