@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { BRAND, hasBrand } from './internal/brand.ts';
 import { domainClass, type ErrorClass, fill, nativeArguments, traitProperties } from './internal/construct.ts';
-import { toRecord } from './log.ts';
+import { toErrorRecord } from './log.ts';
 import type { EntErrorOptions, ErrorMapper, ErrorRecord, Issue, Problem, Retryable, WireError } from './options.ts';
 import { problemOf } from './problem.ts';
 import { readWire, wireOf } from './wire.ts';
@@ -36,7 +36,7 @@ export class EntError extends Error {
   /** Whether a client may read message, issues and public details. */
   declare readonly expose: boolean;
   /** Problem type URI. */
-  declare readonly type: string;
+  declare readonly problemType: string;
   /** The names of the details that a client may see. */
   declare readonly publicDetails: readonly string[];
   declare readonly retryAfterMs?: number;
@@ -92,7 +92,7 @@ export class EntError extends Error {
 
   /** For the log: everything, with stack and chain of causes, as bounded plain data. Never throws. */
   toLog(): ErrorRecord {
-    return toRecord(this);
+    return toErrorRecord(this);
   }
 
   /** Whether `value` is an error of this package, made by this copy of it or another one. */
@@ -127,7 +127,13 @@ export class EntError extends Error {
    */
   static fromWire(value: unknown, options: { readonly trust?: boolean } = {}): EntError {
     const { make, message, options: rest, id } = readWire(value);
-    const error = (make ?? ((text, more) => new InternalError(text, more)))(message, rest);
+    let error: EntError;
+    try {
+      error = make === undefined ? new InternalError(message, rest) : make(message, rest);
+    } catch {
+      // The constructor of somebody's class.
+      error = new InternalError(message, rest);
+    }
     if (options.trust !== true) Object.defineProperty(error, 'expose', { value: false });
     if (id !== undefined) ids.set(error, id);
     return error;

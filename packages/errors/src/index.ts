@@ -18,6 +18,7 @@ export {
 export { EntError, InternalError } from './error.ts';
 export type { ErrorClass } from './internal/construct.ts';
 export { type IssuesFromZodOptions, issuesFromZod } from './issues.ts';
+export { toErrorRecord } from './log.ts';
 export type {
   EntErrorOptions,
   ErrorMapper,

@@ -1,4 +1,4 @@
-import { bounded, read } from './internal/safe.ts';
+import { bounded, itemsOf, read } from './internal/safe.ts';
 import { stringOf } from './internal/members.ts';
 import type { Issue, IssueLocation } from './options.ts';
 
@@ -30,11 +30,11 @@ export function issuesFromZod(error: unknown, options: IssuesFromZodOptions = {}
   const list = read(error, 'issues');
   const prefix = (options.prefix ?? []).map(segment);
   const result: Issue[] = [];
-  for (const item of items(list)) {
-    const path = [...prefix, ...items(read(item, 'path')).map(segment)];
+  for (const item of itemsOf(list, MAX_ISSUES)) {
+    const path = [...prefix, ...itemsOf(read(item, 'path'), MAX_ISSUES).map(segment)];
     const code = stringOf(item, 'code', 'invalid');
     const detail = detailOf(item);
-    const keys = code === 'unrecognized_keys' ? items(read(item, 'keys')).map(segment) : [];
+    const keys = code === 'unrecognized_keys' ? itemsOf(read(item, 'keys'), MAX_ISSUES).map(segment) : [];
     const paths = keys.length === 0 ? [path] : keys.map((key) => [...path, key]);
     for (const each of paths) {
       if (result.length >= MAX_ISSUES) return result;
@@ -67,16 +67,6 @@ function segment(part: unknown): string {
 function detailOf(item: unknown): string {
   const message = stringOf(item, 'message', 'Invalid input');
   // The key of a record, or an element of a set: what is wrong with it stands one level down.
-  const inner = items(read(item, 'issues'))[0];
+  const inner = itemsOf(read(item, 'issues'), MAX_ISSUES)[0];
   return inner === undefined ? message : `${message}: ${stringOf(inner, 'message', 'Invalid input')}`;
-}
-
-function items(value: unknown): unknown[] {
-  try {
-    return Array.isArray(value)
-      ? Array.from({ length: Math.min(value.length, MAX_ISSUES) }, (_, i) => read(value, i))
-      : [];
-  } catch {
-    return [];
-  }
 }

@@ -1,25 +1,32 @@
+import { types } from 'node:util';
 import { hasBrand } from './internal/brand.ts';
 import { codeOf, issuesOf, retryAfterMsOf, retryableOf, statusOf, stringOf } from './internal/members.ts';
-import { bounded, MAX_TEXT, plainRecord, read, textOf } from './internal/safe.ts';
+import { bounded, itemsOf, MAX_TEXT, plainRecord, read, textOf } from './internal/safe.ts';
 import type { ErrorRecord } from './options.ts';
 
 const MAX_DEPTH = 8;
 const MAX_PARTS = 8;
+const MAX_RECORDS = 50;
 const MAX_STACK = 16_384;
 
 type Draft = { -readonly [K in keyof ErrorRecord]: ErrorRecord[K] };
 
-/** Anything that was thrown, as a log record: ours with all they know, others with name, message, code and stack. Never throws. */
-export function toRecord(value: unknown): ErrorRecord {
+/**
+ * Anything that was thrown, as a log record: errors of this package with all they know, others with name, message, code and
+ * stack, both with their causes. Never throws.
+ */
+export function toErrorRecord(value: unknown): ErrorRecord {
   return recordOf(value, 0, new Set());
 }
 
 function recordOf(value: unknown, depth: number, seen: Set<unknown>): ErrorRecord {
   if (typeof value !== 'object' || value === null) return { name: typeof value, message: textOf(value) };
-  if (seen.has(value)) return { name: 'Circular', message: 'This error is its own cause.' };
+  const name = stringOf(value, 'name', 'Object');
+  // A cycle, or one error in two places of a tree.
+  if (seen.has(value)) return { name, message: '[listed above]' };
   seen.add(value);
   const message = stringOf(value, 'message');
-  const record: Draft = { name: stringOf(value, 'name', 'Object'), message };
+  const record: Draft = { name, message };
   const stack = stackOf(value, message);
   if (stack !== undefined) record.stack = stack;
   if (hasBrand(value, 'EntError')) addMembers(record, value);
@@ -27,7 +34,7 @@ function recordOf(value: unknown, depth: number, seen: Set<unknown>): ErrorRecor
     const code = read(value, 'code');
     if (typeof code === 'string' || typeof code === 'number') record.code = bounded(String(code), 100);
   }
-  if (depth < MAX_DEPTH) addNested(record, value, depth, seen);
+  if (depth < MAX_DEPTH && seen.size < MAX_RECORDS) addNested(record, value, depth, seen);
   return record;
 }
 
@@ -47,9 +54,9 @@ function addMembers(record: Draft, error: object): void {
 function addNested(record: Draft, value: object, depth: number, seen: Set<unknown>): void {
   const cause = read(value, 'cause');
   if (cause !== undefined) record.cause = recordOf(cause, depth + 1, seen);
-  const parts = read(value, 'errors');
-  if (!(value instanceof AggregateError) || !Array.isArray(parts)) return;
-  record.errors = parts.slice(0, MAX_PARTS).map((part) => recordOf(part, depth + 1, seen));
+  // An AggregateError, or what somebody made in its likeness.
+  const parts = types.isNativeError(value) ? itemsOf(read(value, 'errors'), MAX_PARTS) : [];
+  if (parts.length > 0) record.errors = parts.map((part) => recordOf(part, depth + 1, seen));
 }
 
 function stackOf(error: object, message: string): string | undefined {

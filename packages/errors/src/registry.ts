@@ -1,7 +1,7 @@
 import { ConfigurationError } from './classes.ts';
 import type { EntError } from './error.ts';
 import { BRAND } from './internal/brand.ts';
-import { claimCode, isStatus } from './internal/codes.ts';
+import { claimCode, isStatus, makerOf } from './internal/codes.ts';
 import { fill, nativeArguments, traitProperties } from './internal/construct.ts';
 import type { EntErrorOptions, ErrorTraits } from './options.ts';
 
@@ -47,18 +47,24 @@ export function defineErrors<const Namespace extends string, const Specs extends
   namespace: Namespace,
   specs: Specs,
 ): ErrorFactories<Namespace, Specs> {
-  const factories: Record<string, unknown> = {};
-  for (const [key, spec] of Object.entries(specs)) {
+  const entries = Object.entries(specs).map(([key, spec]) => [key, `${namespace}.${key}`, spec] as const);
+  // All or nothing: a definition that was refused can be corrected and made again.
+  for (const [key, code, spec] of entries) {
     if (!WORD.test(namespace) || !WORD.test(key)) {
       throw new ConfigurationError(
-        `Error code "${namespace}.${key}" is malformed: namespace and key are lower-case words joined by "_".`,
+        `Error code "${code}" is malformed: namespace and key are lower-case words joined by "_".`,
       );
     }
     if (spec.status !== undefined && !isStatus(spec.status)) {
-      throw new ConfigurationError(`Error code "${namespace}.${key}": status must be an integer from 400 to 599.`);
+      throw new ConfigurationError(`Error code "${code}": status must be an integer from 400 to 599.`);
     }
-    factories[key] = defineError(`${namespace}.${key}`, spec);
+    if (makerOf(code) !== undefined) {
+      throw new ConfigurationError(
+        `Error code "${code}" is already defined. Choose another key or namespace; if the package that defines it is installed twice, deduplicate it.`,
+      );
+    }
   }
+  const factories = Object.fromEntries(entries.map(([key, code, spec]) => [key, defineError(code, spec)]));
   return Object.freeze(factories) as ErrorFactories<Namespace, Specs>;
 }
 
@@ -72,11 +78,7 @@ function defineError(code: string, spec: ErrorSpec): unknown {
       ? fill(Reflect.construct(Error, nativeArguments(message, options), make) as EntError, options)
       : (Reflect.construct(spec.class, [message, options], make) as EntError);
   }
-  if (!claimCode(code, make)) {
-    throw new ConfigurationError(
-      `Error code "${code}" is already defined. Choose another key or namespace; if the package that defines it is installed twice, deduplicate it.`,
-    );
-  }
+  claimCode(code, make);
   make.prototype = Object.create(
     base,
     traitProperties(
@@ -88,7 +90,7 @@ function defineError(code: string, spec: ErrorSpec): unknown {
         retryable: spec.retryable ?? base.retryable,
         expose: spec.expose ?? base.expose,
         publicDetails: spec.publicDetails ?? base.publicDetails,
-        type: spec.type ?? base.type,
+        type: spec.type ?? base.problemType,
       },
       false,
     ),

@@ -1,6 +1,6 @@
 import { type MakeError, isCode, makerOf } from './internal/codes.ts';
 import { codeOf, issuesOf, retryAfterMsOf, retryableOf, statusOf, stringOf } from './internal/members.ts';
-import { bounded, plainRecord, read, textOf } from './internal/safe.ts';
+import { bounded, itemsOf, plainRecord, read, textOf } from './internal/safe.ts';
 import type { EntErrorOptions, WireCause, WireError } from './options.ts';
 
 const MAX_CAUSES = 8;
@@ -75,9 +75,7 @@ export function readWire(value: unknown): Reading {
 
 function readCauses(list: unknown): Error | undefined {
   let outer: Error | undefined;
-  const length = Array.isArray(list) ? Math.min(list.length, MAX_CAUSES) : 0;
-  for (let i = length - 1; i >= 0; i--) {
-    const item = read(list, i);
+  for (const item of itemsOf(list, MAX_CAUSES).reverse()) {
     const error = new Error(stringOf(item, 'message'), outer === undefined ? undefined : { cause: outer });
     const code = read(item, 'code');
     // Where it was made here says nothing about where it went wrong there.

@@ -10,11 +10,9 @@ export function isCode(value: unknown): value is string {
   return typeof value === 'string' && value.length <= 100 && CODE.test(value);
 }
 
-/** Remembers how to make an error of this code. Answers `false` when the code is taken. */
-export function claimCode(code: string, make: MakeError): boolean {
-  if (makers.has(code)) return false;
+/** Remembers how to make an error of this code. */
+export function claimCode(code: string, make: MakeError): void {
   makers.set(code, make);
-  return true;
 }
 
 export function makerOf(code: unknown): MakeError | undefined {

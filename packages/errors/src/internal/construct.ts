@@ -75,7 +75,7 @@ export function traitProperties(
     title: { value: traits.title },
     retryable: { value: traits.retryable },
     expose: { value: traits.expose },
-    type: { value: traits.type ?? 'about:blank' },
+    problemType: { value: traits.type ?? 'about:blank' },
     publicDetails: { value: Object.freeze([...(traits.publicDetails ?? [])]) },
   };
 }

@@ -1,6 +1,6 @@
 import type { Issue, Retryable } from '../options.ts';
 import { isCode, isStatus } from './codes.ts';
-import { bounded, read } from './safe.ts';
+import { bounded, itemsOf, read } from './safe.ts';
 
 // The members of an error as the serialisers see them: whatever somebody did to the object, a value of the right type.
 
@@ -37,26 +37,14 @@ export function stringOf(error: unknown, key: string, fallback = ''): string {
 /** The first hundred issues: enough to fix a form, not enough to turn a small request into a big response. */
 export function issuesOf(error: unknown): Issue[] | undefined {
   const list = read(error, 'issues');
-  if (!isArray(list)) return undefined;
-  const length = Math.min(Number(read(list, 'length')) || 0, MAX_ISSUES);
-  const issues: Issue[] = [];
-  for (let i = 0; i < length; i++) {
-    const item = read(list, i);
+  if (list === undefined) return undefined;
+  return itemsOf(list, MAX_ISSUES).map((item) => {
     const where = read(item, 'in');
-    issues.push({
+    return {
       pointer: stringOf(item, 'pointer', '#'),
       ...(LOCATIONS.includes(where) ? { in: where as NonNullable<Issue['in']> } : {}),
       code: stringOf(item, 'code', 'invalid'),
       detail: stringOf(item, 'detail', 'Invalid value'),
-    });
-  }
-  return issues;
-}
-
-function isArray(value: unknown): boolean {
-  try {
-    return Array.isArray(value);
-  } catch {
-    return false; // a revoked proxy
-  }
+    };
+  });
 }

@@ -15,6 +15,17 @@ export function read(target: unknown, key: PropertyKey): unknown {
   }
 }
 
+/** The elements of an array, at most `max`; none for anything that is no array or can not be read. */
+export function itemsOf(value: unknown, max: number): unknown[] {
+  try {
+    if (!Array.isArray(value)) return []; // throws for a revoked proxy
+    const length = Math.min(value.length, max);
+    return Array.from({ length }, (_, i) => read(value, i));
+  } catch {
+    return [];
+  }
+}
+
 /** Cuts a text to `max` characters and says how long it was. */
 export function bounded(text: string, max: number = MAX_TEXT): string {
   if (text.length <= max) return text;
@@ -91,14 +102,23 @@ function copyObject(value: object, depth: number, budget: Budget): unknown {
     if (typeof toJSON === 'function') return copy(toJSON.call(value, ''), depth + 1, budget);
     if (value instanceof Error) return { name: textOf(value.name), message: textOf(value.message) };
     if (Array.isArray(value)) return copyArray(value, depth, budget);
-    if (value instanceof Map) return copy(Object.fromEntries(value), depth + 1, budget);
-    if (value instanceof Set) return copy([...value], depth + 1, budget);
+    if (value instanceof Map) return copyRecord(Object.fromEntries(first(value)), depth, budget);
+    if (value instanceof Set) return copyArray(first(value), depth, budget);
     return copyRecord(value, depth, budget);
   } catch {
     return '[unreadable]';
   } finally {
     budget.path.delete(value);
   }
+}
+
+function first<T>(values: Iterable<T>): T[] {
+  const result: T[] = [];
+  for (const value of values) {
+    if (result.length === MAX_NODES) break;
+    result.push(value);
+  }
+  return result;
 }
 
 function copyArray(value: readonly unknown[], depth: number, budget: Budget): unknown[] {
