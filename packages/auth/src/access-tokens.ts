@@ -1,0 +1,277 @@
+import { randomUUID } from 'node:crypto';
+import { EntError } from '@ent/errors';
+import { errors as joseErrors, type JWTPayload, jwtVerify, SignJWT } from 'jose';
+import { MAX_TOKEN_LENGTH } from './bearer.ts';
+import { channels } from './channels.ts';
+import { authErrors, credentialError, storeCall } from './errors.ts';
+import { durationOption } from './internal/time.ts';
+import { traced } from './internal/trace.ts';
+import type { KeyRing, VerificationKeys } from './keys.ts';
+import type { Clock, Duration } from './options.ts';
+import { type Principal, trustedPrincipal } from './principal.ts';
+
+/** How access tokens are verified. */
+export interface AccessTokenVerifierOptions {
+  /** Who issues the tokens, `iss`: usually an https URL. Compared exactly. */
+  issuer: string;
+  /** Whom the tokens are for, `aud`: this service. A token for somebody else is refused. */
+  audience: string;
+  keys: VerificationKeys;
+  /** How far the clocks of issuer and verifier may differ. At most 60 s. Default `"5s"`. */
+  clockTolerance?: Duration;
+  /** Default `Date.now`. */
+  now?: Clock;
+}
+
+/** How access tokens are issued and verified. */
+export interface AccessTokensOptions extends AccessTokenVerifierOptions {
+  keys: KeyRing;
+  /** How long a token lives. Default `"15m"`. Whole seconds. */
+  ttl?: Duration;
+}
+
+/** What an access token says. */
+export interface AccessTokenInput {
+  /** The account, `sub`. */
+  subject: string;
+  /** The login that stands behind the token, `sid`. */
+  sessionId: string;
+  roles?: readonly string[];
+  /** Limits the token to these permissions, `scope`. Leave it out for no limit. */
+  scopes?: readonly string[];
+  /** How the account proved itself, RFC 8176: `["pwd"]`, `["pwd", "otp"]`. */
+  amr?: readonly string[];
+  /** When it did, `auth_time`. */
+  authenticatedAt?: Date;
+  /** Further claims. The names above are taken. */
+  claims?: Record<string, unknown>;
+}
+
+/** A signed access token. */
+export interface IssuedAccessToken {
+  token: string;
+  /** `jti`. */
+  tokenId: string;
+  expiresAt: Date;
+  /** Seconds until then: `expires_in` of RFC 6749. */
+  expiresIn: number;
+}
+
+/** Checks access tokens. */
+export interface AccessTokenVerifier {
+  /**
+   * The principal that a token proves.
+   *
+   * Checks signature, key, algorithm, type, issuer, audience and times. Whether the session behind it still lives, a
+   * signature can not tell: `sessions.verify` asks that too.
+   *
+   * @throws `auth.token_invalid`, whatever is wrong; `details.reason` tells the log what
+   */
+  verify(token: string): Promise<Principal>;
+}
+
+/** Issues and checks access tokens. */
+export interface AccessTokens extends AccessTokenVerifier {
+  issue(input: AccessTokenInput): Promise<IssuedAccessToken>;
+  readonly ttlMs: number;
+  readonly now: Clock;
+}
+
+// RFC 9068. The type keeps an id token, or any other JWT that the same key signed, from passing as an access token.
+const TYPE = 'at+jwt';
+const REQUIRED = ['iss', 'aud', 'sub', 'sid', 'jti', 'iat', 'nbf', 'exp'];
+const RESERVED = new Set([...REQUIRED, 'roles', 'scope', 'amr', 'auth_time']);
+const MAX_TOLERANCE_MS = 60_000;
+const COMPACT = /^[\w-]+\.[\w-]+\.[\w-]+$/;
+
+/**
+ * Verifies access tokens that another service issues.
+ *
+ * @throws `auth.configuration` for an empty issuer or audience, or a tolerance over 60 s
+ */
+export function createAccessTokenVerifier(options: AccessTokenVerifierOptions): AccessTokenVerifier {
+  const { issuer, audience, keys, now = Date.now } = options;
+  for (const [name, value] of Object.entries({ issuer, audience })) {
+    if (typeof value !== 'string' || value === '') throw authErrors.configuration(`"${name}" must not be empty.`);
+  }
+  const toleranceMs =
+    options.clockTolerance === 0 ? 0 : durationOption(options.clockTolerance ?? 5000, 'clockTolerance');
+  if (toleranceMs > MAX_TOLERANCE_MS) throw authErrors.configuration('"clockTolerance" must be at most 60 s.');
+  const clockTolerance = toleranceMs / 1000;
+
+  const check = async (token: string): Promise<Principal> => {
+    if (typeof token !== 'string' || token.length > MAX_TOKEN_LENGTH || !COMPACT.test(token))
+      throw new Rejected('malformed');
+    const time = now();
+    const { payload } = await jwtVerify(
+      token,
+      async (header) => {
+        const { kid } = header;
+        if (typeof kid !== 'string') throw new Rejected('unknown_key');
+        const key = await storeCall('find the key of a token', async () => keys.find(kid));
+        if (!key) throw new Rejected('unknown_key');
+        // The key says which algorithm it is for; the token only gets to agree.
+        if (header.alg !== key.alg) throw new Rejected('algorithm');
+        return key.publicKey;
+      },
+      {
+        algorithms: ['EdDSA', 'ES256'],
+        typ: TYPE,
+        issuer,
+        audience,
+        clockTolerance,
+        requiredClaims: REQUIRED,
+        currentDate: new Date(time),
+      },
+    );
+    return toPrincipal(payload, time / 1000 + clockTolerance);
+  };
+
+  return {
+    verify: (token) =>
+      traced(channels.verify, {}, async (operation) => {
+        try {
+          return await check(token);
+        } catch (error) {
+          operation.outcome = reasonOf(error);
+          // The place that holds the keys is down: that is no fault of the token, and must not read as one.
+          if (EntError.is(error)) throw error;
+          throw credentialError('token_invalid', 'The access token was refused.', operation.outcome, error);
+        }
+      }),
+  };
+}
+
+/**
+ * Issues access tokens (RFC 9068: JWTs of type `at+jwt`) and verifies them.
+ *
+ * @throws `auth.configuration` for options that can not work
+ *
+ * @example
+ * ```ts
+ * import { createAccessTokens, createKeyRing, generateKey } from '@ent/auth';
+ *
+ * const { key } = await generateKey();
+ * const tokens = createAccessTokens({
+ *   issuer: 'https://auth.example.com',
+ *   audience: 'https://api.example.com',
+ *   keys: createKeyRing({ active: key }),
+ * });
+ * const { token } = await tokens.issue({ subject: 'u1', sessionId: 's1', roles: ['member'] });
+ * const principal = await tokens.verify(token);
+ * console.log(principal.subject, principal.roles);
+ * ```
+ */
+export function createAccessTokens(options: AccessTokensOptions): AccessTokens {
+  const { issuer, audience, keys, now = Date.now } = options;
+  const ttlSeconds = Math.floor(durationOption(options.ttl ?? '15m', 'ttl') / 1000);
+  if (ttlSeconds < 1) throw authErrors.configuration('"ttl" of access tokens must be at least one second.');
+  const verifier = createAccessTokenVerifier(options);
+
+  return {
+    ...verifier,
+    ttlMs: ttlSeconds * 1000,
+    now,
+    async issue(input) {
+      const issuedAt = Math.floor(now() / 1000);
+      const tokenId = randomUUID();
+      const key = keys.active;
+      const token = await new SignJWT(claimsOf(input))
+        .setProtectedHeader({ alg: key.alg, kid: key.kid, typ: TYPE })
+        .setIssuer(issuer)
+        .setAudience(audience)
+        .setJti(tokenId)
+        .setIssuedAt(issuedAt)
+        .setNotBefore(issuedAt)
+        .setExpirationTime(issuedAt + ttlSeconds)
+        .sign(key.privateKey);
+      if (token.length > MAX_TOKEN_LENGTH) {
+        throw authErrors.configuration(
+          `The access token would be ${token.length} bytes long; verifiers refuse more than ${MAX_TOKEN_LENGTH}. Put less into "claims".`,
+        );
+      }
+      return { token, tokenId, expiresAt: new Date((issuedAt + ttlSeconds) * 1000), expiresIn: ttlSeconds };
+    },
+  };
+}
+
+/** Why a token was refused; becomes `details.reason`, which stays on this side. */
+class Rejected extends Error {
+  readonly reason: string;
+  constructor(reason: string) {
+    super(`The token was refused: ${reason}.`);
+    this.reason = reason;
+  }
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof Rejected) return error.reason;
+  if (error instanceof joseErrors.JWTExpired) return 'expired';
+  if (error instanceof joseErrors.JWTClaimValidationFailed) return `claim_${error.claim}`;
+  if (error instanceof joseErrors.JWSSignatureVerificationFailed) return 'signature';
+  if (error instanceof joseErrors.JOSEAlgNotAllowed) return 'algorithm';
+  return error instanceof joseErrors.JOSEError ? 'malformed' : 'error';
+}
+
+function claimsOf(input: AccessTokenInput): JWTPayload {
+  const { subject, sessionId, roles, scopes, amr, authenticatedAt, claims = {} } = input;
+  if (!subject || !sessionId) throw authErrors.configuration('An access token needs a "subject" and a "sessionId".');
+  const taken = Object.keys(claims).find((name) => RESERVED.has(name));
+  if (taken) throw authErrors.configuration(`The claim "${taken}" is set by the issuer and can not be in "claims".`);
+  const spaced = scopes?.find((scope) => scope === '' || /\s/.test(scope));
+  if (spaced !== undefined)
+    throw authErrors.configuration(`The scope ${JSON.stringify(spaced)} is empty or holds a space.`);
+  return {
+    ...claims,
+    sub: subject,
+    sid: sessionId,
+    ...(roles && { roles: [...roles] }),
+    ...(scopes && { scope: scopes.join(' ') }),
+    ...(amr && { amr: [...amr] }),
+    ...(authenticatedAt && { auth_time: Math.floor(authenticatedAt.getTime() / 1000) }),
+  };
+}
+
+function toPrincipal(payload: JWTPayload, latestIat: number): Principal {
+  const {
+    iss: _i,
+    aud: _a,
+    sub,
+    sid,
+    jti,
+    iat,
+    nbf: _n,
+    exp,
+    roles,
+    scope,
+    amr,
+    auth_time: authTime,
+    ...claims
+  } = payload;
+  if (!isText(sub) || !isText(sid) || !isText(jti)) throw new Rejected('claim_type');
+  // jose looks at `iat` for its age only; one from the future is a broken or lying issuer.
+  if (typeof iat !== 'number' || iat > latestIat) throw new Rejected('claim_iat');
+  if (roles !== undefined && !isTextList(roles)) throw new Rejected('claim_roles');
+  if (amr !== undefined && !isTextList(amr)) throw new Rejected('claim_amr');
+  if (scope !== undefined && typeof scope !== 'string') throw new Rejected('claim_scope');
+  if (authTime !== undefined && typeof authTime !== 'number') throw new Rejected('claim_auth_time');
+  return trustedPrincipal({
+    subject: sub,
+    sessionId: sid,
+    tokenId: jti,
+    expiresAt: new Date((exp as number) * 1000),
+    ...(roles && { roles }),
+    ...(scope !== undefined && { scopes: scope.split(' ').filter((part) => part !== '') }),
+    ...(amr && { amr }),
+    ...(authTime !== undefined && { authenticatedAt: new Date(authTime * 1000) }),
+    claims,
+  });
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value !== '';
+}
+
+function isTextList(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every(isText);
+}

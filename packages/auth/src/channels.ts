@@ -1,0 +1,58 @@
+import type { TracingChannel } from 'node:diagnostics_channel';
+import { operationChannel } from '@ent/internal';
+
+/** Published while an access token is checked (`ent:auth:verify`). */
+export interface VerifyOperation {
+  /** Set when the check ended: `ok`, or why it failed (`expired`, `signature`, `audience`, `session`, ...). */
+  outcome?: string;
+}
+
+/** Published while a session is begun, refreshed or ended (`ent:auth:session`). */
+export interface SessionOperation {
+  operation: 'start' | 'refresh' | 'logout' | 'revoke' | 'revoke_all';
+  /**
+   * Set when it ended: `ok`; for a refresh also `retry` (a spent token within the retry window), `reuse` (a spent token
+   * after it: the session was revoked), `unknown`, `expired`, `ended`.
+   */
+  outcome?: string;
+}
+
+/** Published while a password is hashed or verified (`ent:auth:password`). */
+export interface PasswordOperation {
+  operation: 'hash' | 'verify';
+  algorithm: string;
+  /** Set when it ended: `ok`, `mismatch`, `unknown_account`, `unreadable_hash`, `rejected`, `overloaded`. */
+  outcome?: string;
+  /** How long it waited for a free slot, in milliseconds. */
+  queuedMs?: number;
+}
+
+/** Published for each decision (`ent:auth:authorize`). */
+export interface AuthorizeOperation {
+  permission: string;
+  outcome?: string;
+}
+
+/** Published when an attempt is counted (`ent:auth:throttle`). */
+export interface ThrottleOperation {
+  /** Set when it ended: `ok`, or which limit refused it: `address`, `account`, `pair`. */
+  outcome?: string;
+}
+
+/**
+ * The channels of this package; subscribe with `channels.verify.subscribe({ start, asyncEnd, error, ... })`.
+ * Payloads name outcomes and never carry a token, a password, a hash, an account or an address.
+ */
+export const channels: {
+  readonly verify: TracingChannel<unknown, VerifyOperation>;
+  readonly session: TracingChannel<unknown, SessionOperation>;
+  readonly password: TracingChannel<unknown, PasswordOperation>;
+  readonly authorize: TracingChannel<unknown, AuthorizeOperation>;
+  readonly throttle: TracingChannel<unknown, ThrottleOperation>;
+} = {
+  verify: operationChannel<VerifyOperation>('auth', 'verify'),
+  session: operationChannel<SessionOperation>('auth', 'session'),
+  password: operationChannel<PasswordOperation>('auth', 'password'),
+  authorize: operationChannel<AuthorizeOperation>('auth', 'authorize'),
+  throttle: operationChannel<ThrottleOperation>('auth', 'throttle'),
+};

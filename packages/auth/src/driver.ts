@@ -1,0 +1,134 @@
+/**
+ * The contracts: what a store of sessions, a store of refresh tokens, a store of attempt counters and a password driver
+ * must do. Everything else (tokens, rotation, reuse, times, policy, errors, telemetry) is done once, above them.
+ *
+ * A store throws whatever its backend throws; the core wraps it. `@ent/auth/testing` checks an implementation.
+ */
+
+/** One login: a session, and the family of all refresh tokens that descend from it. */
+export interface SessionRecord {
+  readonly id: string;
+  /** The account. */
+  readonly subject: string;
+  readonly createdAt: Date;
+  /** When tokens were last given out for it. */
+  readonly lastUsedAt: Date;
+  /** The latest time that it can live to, however often it is refreshed. */
+  readonly expiresAt: Date;
+  readonly revokedAt: Date | null;
+  /** Why it was revoked: `logout`, `reuse`, or what the application said. */
+  readonly revokedReason: string | null;
+  /** How the account proved itself, RFC 8176 names joined by a space: `"pwd otp"`. */
+  readonly amr: string;
+  /** Where the login came from, as far as the application said; for the account's own list of sessions. */
+  readonly userAgent: string | null;
+  readonly address: string | null;
+}
+
+/** Where sessions are kept. */
+export interface SessionStore {
+  /** Adds a session. The id is new. */
+  insert(session: SessionRecord): Promise<void>;
+  get(id: string): Promise<SessionRecord | undefined>;
+  /** Sets `lastUsedAt` and touches nothing else: it must not bring back a session that is revoked at the same time. */
+  touch(id: string, at: Date): Promise<void>;
+  /**
+   * Revokes a session that is not revoked yet, atomically: of several calls at once exactly one gets `true`, and the
+   * time and reason of the first stay. `false` for a session that is unknown or was revoked before.
+   */
+  revoke(id: string, at: Date, reason: string): Promise<boolean>;
+  /** Revokes all sessions of an account that are not revoked yet, but for the one with the id `except`. Says how many. */
+  revokeSubject(subject: string, at: Date, reason: string, except?: string): Promise<number>;
+  /** All sessions of an account that are still kept, revoked and expired ones too, in any order. */
+  list(subject: string): Promise<SessionRecord[]>;
+  /** Removes sessions whose `expiresAt` is before `before`. Says how many. */
+  deleteExpired(before: Date): Promise<number>;
+}
+
+/** A refresh token as it is stored: never the token, only its hash. */
+export interface RefreshTokenRecord {
+  /** SHA-256 of the token, base64url. */
+  readonly id: string;
+  readonly sessionId: string;
+  /** Random; goes into the successor, so that the server's secret alone does not lead from one token to the next. */
+  readonly nonce: string;
+  readonly createdAt: Date;
+  readonly expiresAt: Date;
+  /** When it was exchanged for its successor; null while it is good. */
+  readonly spentAt: Date | null;
+  /** The id of that successor; null while it is good. */
+  readonly successorId: string | null;
+}
+
+/** Where refresh tokens are kept. Two single-row operations have to be atomic; no transaction is needed. */
+export interface RefreshTokenStore {
+  /** Adds a token unless its id exists, atomically. `false` means that it existed, and that nothing was changed. */
+  insert(token: RefreshTokenRecord): Promise<boolean>;
+  get(id: string): Promise<RefreshTokenRecord | undefined>;
+  /**
+   * Spends a token, atomically: sets `spentAt` and `successorId` only where they are null. Of any number of calls at once
+   * exactly one gets `first: true`; all get the record as it is afterwards, with what that one set. Undefined: no such
+   * token.
+   */
+  spend(id: string, at: Date, successorId: string): Promise<{ record: RefreshTokenRecord; first: boolean } | undefined>;
+  /** Removes tokens whose `expiresAt` is before `before`. Says how many. */
+  deleteExpired(before: Date): Promise<number>;
+}
+
+/** The stores that sessions need. */
+export interface AuthStores {
+  readonly sessions: SessionStore;
+  readonly refreshTokens: RefreshTokenStore;
+}
+
+/** One limit of a throttle, as a store sees it: `burst` at once, then one each `intervalMs`. */
+export interface ThrottleRule {
+  burst: number;
+  intervalMs: number;
+}
+
+/**
+ * Where attempts are counted. One number is kept per key, the time at which its bucket is empty again (GCRA), so that
+ * a backend needs one compare-and-set or a short script, and may forget a key once that time has passed.
+ */
+export interface ThrottleStore {
+  /**
+   * Counts one attempt, atomically, or refuses it. With `tat` the kept time, or `now` where that is later:
+   * `tat + intervalMs - now > burst * intervalMs` refuses and changes nothing; else `tat + intervalMs` is kept.
+   */
+  take(key: string, rule: ThrottleRule, now: number): Promise<{ ok: boolean; retryAfterMs: number }>;
+  /** Gives one attempt back: keeps `tat - intervalMs`. */
+  give(key: string, rule: ThrottleRule, now: number): Promise<void>;
+  /** Forgets the key. */
+  reset(key: string): Promise<void>;
+}
+
+/** What a password driver can do, as data. */
+export interface PasswordFeatures {
+  /** As in the hash string: `argon2id`. */
+  readonly algorithm: string;
+  /** Longer passwords would be cut off silently by the algorithm, and are refused; null for no such limit. */
+  readonly maxPasswordBytes: number | null;
+  /** The work is given to libuv's thread pool, which web crypto and file access share: too many at once delay those. */
+  readonly usesThreadPool: boolean;
+}
+
+/**
+ * A password hashing algorithm. The core has checked the password (well-formed, normalised, not too long), bounds how
+ * many run at once, and answers for accounts that do not exist.
+ */
+export interface PasswordDriver<Features extends PasswordFeatures = PasswordFeatures> {
+  readonly features: Features;
+  /** A new hash with a fresh salt, in a form that says how it was made. */
+  hash(password: string): Promise<string>;
+  /**
+   * What the driver thinks of a stored hash, without computing anything.
+   * `unreadable`: not of this algorithm, malformed, or asking for more work than the driver's ceilings allow.
+   * `outdated`: readable, but not what `hash` would write today. `current`: as `hash` writes it.
+   */
+  inspect(hash: string): 'current' | 'outdated' | 'unreadable';
+  /** Whether the password belongs to the hash, which `inspect` found readable. Compares in constant time. */
+  verify(password: string, hash: string): Promise<boolean>;
+  /** A well-formed hash that no password belongs to, as costly to verify as a new one. Cheap to make. */
+  decoy(): string;
+}

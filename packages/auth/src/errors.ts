@@ -1,0 +1,110 @@
+import {
+  AuthenticationError,
+  AuthorizationError,
+  ConfigurationError,
+  defineErrors,
+  EntError,
+  InternalError,
+  OverloadedError,
+  RateLimitedError,
+  ValidationError,
+} from '@ent/errors';
+
+const credentialFailure = {
+  class: AuthenticationError,
+  status: 401,
+  title: 'Authentication failed',
+  retryable: 'never',
+  // The reason stays inside: a client that learns why its credential failed is told which guess was nearer.
+  expose: false,
+} as const;
+
+/** What this package throws. Each entry makes an error: `authErrors.token_invalid('why, for the log')`. */
+export const authErrors = defineErrors('auth', {
+  /** No bearer token came with the request. */
+  token_missing: { ...credentialFailure, title: 'Authentication required' },
+  /** The access token is malformed, forged, expired, for somebody else, or its session has ended. */
+  token_invalid: credentialFailure,
+  /** The refresh token is unknown, expired, was used before, or its session has ended. */
+  refresh_invalid: credentialFailure,
+  /** Unknown account or wrong password: nothing tells the two apart. */
+  credentials_invalid: credentialFailure,
+  /** The principal is known, but may not do this. */
+  forbidden: {
+    class: AuthorizationError,
+    status: 403,
+    title: 'Not allowed',
+    retryable: 'never',
+    expose: false,
+  },
+  /** A new password does not meet the policy; `issues` says how. */
+  password_rejected: {
+    class: ValidationError,
+    status: 422,
+    title: 'Password not accepted',
+    retryable: 'never',
+    expose: true,
+  },
+  /** Too many attempts; `retryAfterMs` says when the next one is allowed. */
+  too_many_attempts: {
+    class: RateLimitedError,
+    status: 429,
+    title: 'Too many attempts',
+    retryable: 'always',
+    expose: true,
+  },
+  /** More password hashes were asked for at once than this process can queue. */
+  overloaded: {
+    class: OverloadedError,
+    status: 503,
+    title: 'Too busy',
+    retryable: 'always',
+    expose: true,
+  },
+  /** An option, key or role definition is wrong; thrown while setting up, never by a request. */
+  configuration: {
+    class: ConfigurationError,
+    status: 500,
+    title: 'Auth is not configured correctly',
+    retryable: 'never',
+    expose: false,
+  },
+  /** A session or token store failed; `cause` is what it threw. */
+  store_failed: {
+    class: InternalError,
+    status: 503,
+    title: 'Session store unavailable',
+    retryable: 'idempotent',
+    expose: false,
+  },
+});
+
+const CHALLENGES = {
+  token_missing: 'Bearer',
+  token_invalid: 'Bearer error="invalid_token"',
+  refresh_invalid: 'Bearer',
+  credentials_invalid: 'Bearer',
+} as const;
+
+/**
+ * A failed credential: `reason` is for the log and the channels. Each 401 carries the challenge that RFC 9110 section
+ * 15.5.2 asks for, in the form of RFC 6750 section 3.
+ */
+export function credentialError(
+  kind: keyof typeof CHALLENGES,
+  message: string,
+  reason: string,
+  cause?: unknown,
+): AuthenticationError {
+  return authErrors[kind](message, { cause, details: { reason }, headers: { 'www-authenticate': CHALLENGES[kind] } });
+}
+
+/** Runs a call of a store. Errors that already have a code (a database's) pass; anything else is wrapped once. */
+export async function storeCall<T>(what: string, call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    if (EntError.is(error)) throw error;
+    throw authErrors.store_failed(`The store failed to ${what}.`, { cause: error });
+  }
+}

@@ -1,0 +1,70 @@
+export {
+  type AccessTokenInput,
+  type AccessTokens,
+  type AccessTokensOptions,
+  type AccessTokenVerifier,
+  type AccessTokenVerifierOptions,
+  createAccessTokens,
+  createAccessTokenVerifier,
+  type IssuedAccessToken,
+} from './access-tokens.ts';
+export { parseBearer } from './bearer.ts';
+export {
+  type AuthorizeOperation,
+  channels,
+  type PasswordOperation,
+  type SessionOperation,
+  type ThrottleOperation,
+  type VerifyOperation,
+} from './channels.ts';
+export type {
+  AuthStores,
+  PasswordDriver,
+  PasswordFeatures,
+  RefreshTokenRecord,
+  RefreshTokenStore,
+  SessionRecord,
+  SessionStore,
+  ThrottleRule,
+  ThrottleStore,
+} from './driver.ts';
+export { authErrors } from './errors.ts';
+export {
+  createKeyRing,
+  createVerificationKeys,
+  generateKey,
+  importKey,
+  importPublicKey,
+  type Jwks,
+  type KeyRing,
+  type KeyRingOptions,
+  type PublicJwk,
+  type SigningAlgorithm,
+  type SigningKey,
+  type VerificationKey,
+  type VerificationKeys,
+} from './keys.ts';
+export type { Clock, Duration } from './options.ts';
+export { createPasswords, type PasswordCall, type Passwords, type PasswordsOptions } from './passwords.ts';
+export {
+  createPolicy,
+  type DecidingRule,
+  type Decision,
+  type OwnerResolvers,
+  type Policy,
+  type PolicyDefinition,
+  type ResourceFor,
+  type RoleDefinition,
+  type Rule,
+} from './policy.ts';
+export { isPrincipal, type Principal, type PrincipalInput, trustedPrincipal } from './principal.ts';
+export { deriveSecret, type Secret } from './refresh-tokens.ts';
+export {
+  createSessions,
+  type SessionClaims,
+  type Sessions,
+  type SessionsOptions,
+  type StartSession,
+  type TokenPair,
+  toTokenResponse,
+} from './sessions.ts';

@@ -1,0 +1,185 @@
+import { createPrivateKey, createPublicKey, generateKeyPair, type KeyObject, type webcrypto } from 'node:crypto';
+import { promisify } from 'node:util';
+import { calculateJwkThumbprint, exportJWK, importJWK, type JWK } from 'jose';
+import { authErrors } from './errors.ts';
+
+/** The signature algorithms: Ed25519 (RFC 8037) and ECDSA on P-256 (RFC 7518). Both sign with a private key only. */
+export type SigningAlgorithm = 'EdDSA' | 'ES256';
+
+/** A public key that checks signatures. It is bound to one algorithm: a token can not choose another. */
+export interface VerificationKey {
+  /** The key's name in token headers: its RFC 7638 thumbprint. */
+  readonly kid: string;
+  readonly alg: SigningAlgorithm;
+  readonly publicKey: webcrypto.CryptoKey;
+  /** The public key as it is published in a JWKS. */
+  readonly jwk: Readonly<PublicJwk>;
+}
+
+/** A private key that signs, with its public half. The private half can not be exported again. */
+export interface SigningKey extends VerificationKey {
+  readonly privateKey: webcrypto.CryptoKey;
+}
+
+/** A public key of a JWKS (RFC 7517). */
+export interface PublicJwk {
+  kty: string;
+  crv: string;
+  x: string;
+  y?: string;
+  kid: string;
+  alg: string;
+  use: string;
+}
+
+/** A JSON Web Key Set, as served under `/.well-known/jwks.json`. */
+export interface Jwks {
+  keys: PublicJwk[];
+}
+
+/** Where a verifier finds the key that a token names. A set that has to be fetched may answer later. */
+export interface VerificationKeys {
+  find(kid: string): VerificationKey | undefined | Promise<VerificationKey | undefined>;
+}
+
+/** The keys of an issuer: one that signs, and those that still, or already, verify. */
+export interface KeyRing extends VerificationKeys {
+  readonly active: SigningKey;
+  find(kid: string): VerificationKey | undefined;
+  /** The public keys to publish: active, next and retiring. */
+  jwks(): Jwks;
+}
+
+/** The members of {@link createKeyRing}. */
+export interface KeyRingOptions {
+  /** Signs new tokens. */
+  active: SigningKey;
+  /** Will sign next. Published and accepted already, so that no verifier meets an unknown key on the day of the change. */
+  next?: readonly VerificationKey[];
+  /** Signed before. Keep one here at least as long as an access token lives, then drop it. */
+  retiring?: readonly VerificationKey[];
+}
+
+/**
+ * Reads a private key: PKCS #8 PEM, Ed25519 or P-256. The algorithm follows from the key.
+ *
+ * `\n` written out as two characters, as environment files often have it, is read as a line break.
+ *
+ * @throws `auth.configuration` for anything else; the message never contains the key
+ */
+export async function importKey(pem: string): Promise<SigningKey> {
+  let key: KeyObject;
+  try {
+    key = createPrivateKey({ key: pem.replaceAll('\\n', '\n'), format: 'pem', type: 'pkcs8' });
+  } catch (cause) {
+    throw authErrors.configuration('The signing key is not an unencrypted PKCS #8 PEM private key.', { cause });
+  }
+  const alg = algorithmOf(key);
+  const publicHalf = await importPublic(createPublicKey(key), alg);
+  // Not extractable: from here on no code, and no heap dump of a JWK, gets at the private half.
+  const privateKey = key.toCryptoKey(webCrypto[alg], false, ['sign']);
+  return Object.freeze({ ...publicHalf, privateKey });
+}
+
+/**
+ * Reads a public key: SPKI PEM, or one key of a JWKS. For keys whose private half is elsewhere: another service's, or one
+ * that is retiring.
+ *
+ * @throws `auth.configuration` when it is not an Ed25519 or P-256 public key
+ */
+export async function importPublicKey(source: string | object): Promise<VerificationKey> {
+  if (typeof source === 'object' && Object.hasOwn(source, 'd')) {
+    throw authErrors.configuration('A private key was given where a public key is expected: remove "d" from the JWK.');
+  }
+  let key: KeyObject;
+  try {
+    key =
+      typeof source === 'string'
+        ? createPublicKey({ key: source.replaceAll('\\n', '\n'), format: 'pem', type: 'spki' })
+        : createPublicKey({ key: source as JWK, format: 'jwk' });
+  } catch (cause) {
+    throw authErrors.configuration('The verification key is neither an SPKI PEM public key nor a public JWK.', {
+      cause,
+    });
+  }
+  return importPublic(key, algorithmOf(key), typeof source === 'object' ? (source as JWK).kid : undefined);
+}
+
+/**
+ * Makes a new key pair. Keep `pem` (PKCS #8) somewhere safe: tokens that it signed are refused once it is lost.
+ *
+ * @example
+ * ```ts
+ * import { generateKey } from '@ent/auth';
+ *
+ * const { key, pem } = await generateKey('EdDSA');
+ * console.log(key.kid, pem.split('\n')[0]);
+ * ```
+ */
+export async function generateKey(alg: SigningAlgorithm = 'EdDSA'): Promise<{ key: SigningKey; pem: string }> {
+  const { privateKey } =
+    alg === 'EdDSA'
+      ? await promisify(generateKeyPair)('ed25519', {})
+      : await promisify(generateKeyPair)('ec', { namedCurve: 'P-256' });
+  const pem = privateKey.export({ format: 'pem', type: 'pkcs8' }) as string;
+  return { key: await importKey(pem), pem };
+}
+
+/**
+ * The keys of an issuer. To change the signing key without refusing a valid token: publish the new one as `next`, later
+ * make it `active` and the old one `retiring`, and after the lifetime of an access token drop the old one.
+ *
+ * @throws `auth.configuration` when a key is listed twice
+ */
+export function createKeyRing(options: KeyRingOptions): KeyRing {
+  const all = [options.active, ...(options.next ?? []), ...(options.retiring ?? [])];
+  const byKid = indexByKid(all);
+  return {
+    active: options.active,
+    find: (kid) => byKid.get(kid),
+    jwks: () => ({ keys: all.map((key) => ({ ...key.jwk })) }),
+  };
+}
+
+/**
+ * The keys of somebody else's JWKS, for a service that verifies and does not issue. Keys of other kinds are passed over,
+ * as RFC 7517 asks; a set without one usable key is refused.
+ */
+export async function createVerificationKeys(jwks: { keys: readonly object[] }): Promise<VerificationKeys> {
+  const usable = jwks.keys.filter((jwk) => isUsable(jwk as JWK));
+  if (usable.length === 0)
+    throw authErrors.configuration('The JWKS holds no Ed25519 or P-256 signature key with a "kid".');
+  const byKid = indexByKid(await Promise.all(usable.map((jwk) => importPublicKey(jwk))));
+  return { find: (kid) => byKid.get(kid) };
+}
+
+const webCrypto = {
+  EdDSA: { name: 'Ed25519' },
+  ES256: { name: 'ECDSA', namedCurve: 'P-256' },
+} as const;
+
+function algorithmOf(key: KeyObject): SigningAlgorithm {
+  if (key.asymmetricKeyType === 'ed25519') return 'EdDSA';
+  if (key.asymmetricKeyType === 'ec' && key.asymmetricKeyDetails?.namedCurve === 'prime256v1') return 'ES256';
+  throw authErrors.configuration(
+    `A key of type ${key.asymmetricKeyType ?? 'unknown'} can not be used: make an Ed25519 key (openssl genpkey -algorithm ed25519) or an EC key on P-256.`,
+  );
+}
+
+async function importPublic(key: KeyObject, alg: SigningAlgorithm, kid?: string): Promise<VerificationKey> {
+  const bare = await exportJWK(key);
+  const jwk = { ...bare, kid: kid ?? (await calculateJwkThumbprint(bare)), alg, use: 'sig' } as PublicJwk;
+  const publicKey = (await importJWK({ ...bare }, alg)) as webcrypto.CryptoKey;
+  return Object.freeze({ kid: jwk.kid, alg, publicKey, jwk: Object.freeze(jwk) });
+}
+
+function isUsable(jwk: JWK): boolean {
+  const kind = jwk.kty === 'OKP' ? jwk.crv === 'Ed25519' : jwk.kty === 'EC' && jwk.crv === 'P-256';
+  return kind && typeof jwk.kid === 'string' && (jwk.use === undefined || jwk.use === 'sig');
+}
+
+function indexByKid(keys: readonly VerificationKey[]): Map<string, VerificationKey> {
+  const byKid = new Map(keys.map((key) => [key.kid, key]));
+  if (byKid.size !== keys.length) throw authErrors.configuration('Two keys of one set have the same "kid".');
+  return byKid;
+}

@@ -1,0 +1,5 @@
+/** A length of time: a number of milliseconds, or a number with a unit: `"250ms"`, `"30s"`, `"5m"`, `"2h"`, `"7d"`. */
+export type Duration = number | string;
+
+/** The current time in milliseconds since the epoch. Tests hand in their own; the default is `Date.now`. */
+export type Clock = () => number;

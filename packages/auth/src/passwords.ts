@@ -1,0 +1,196 @@
+import { EntError, type Issue } from '@ent/errors';
+import { channels, type PasswordOperation } from './channels.ts';
+import type { PasswordDriver } from './driver.ts';
+import { authErrors } from './errors.ts';
+import { createGate } from './internal/gate.ts';
+import { traced } from './internal/trace.ts';
+
+/** How passwords are checked and hashed. */
+export interface PasswordsOptions {
+  driver: PasswordDriver;
+  /**
+   * The fewest characters of a new password. Default 15, the minimum of NIST SP 800-63B-4 for a password that is the only
+   * factor. The floor is 8, its minimum beside a second factor. There are no rules about kinds of characters, on purpose.
+   */
+  minLength?: number;
+  /** The most bytes (UTF-8) of a password. Default 1024; at least 256, so that long passphrases stay possible. */
+  maxBytes?: number;
+  /**
+   * How many hashes run at once. Default: two less than libuv's threads (`UV_THREADPOOL_SIZE`, 4 where unset), at least 1.
+   * Web crypto runs on the same threads: a storm of logins that took them all would stall each token check.
+   */
+  concurrency?: number;
+  /** How many wait for their turn before further ones are refused with `auth.overloaded`. Default 100. */
+  queue?: number;
+}
+
+/** Cancels the wait for a free slot; a hash that runs already is finished. */
+export interface PasswordCall {
+  signal?: AbortSignal;
+}
+
+/** Hashes and verifies passwords. */
+export interface Passwords {
+  /** What is wrong with a new password; empty when it is good. */
+  check(password: string): Issue[];
+  /**
+   * The hash to store for a new password.
+   *
+   * @throws `auth.password_rejected` with `issues` when it does not meet the policy; `auth.overloaded`
+   */
+  hash(password: string, call?: PasswordCall): Promise<string>;
+  /**
+   * Whether the password belongs to the stored hash. Hand in `undefined` for an account that does not exist: the answer
+   * is false after the same work, so that the time tells nothing.
+   *
+   * @throws `auth.overloaded`
+   */
+  verify(password: string, stored: string | null | undefined, call?: PasswordCall): Promise<boolean>;
+  /**
+   * As `verify`; and when the hash was made with older or weaker parameters, `upgraded` is a new one to store in its place.
+   *
+   * @throws `auth.overloaded`
+   */
+  verifyAndUpgrade(
+    password: string,
+    stored: string | null | undefined,
+    call?: PasswordCall,
+  ): Promise<{ ok: boolean; upgraded?: string }>;
+}
+
+const FLOOR_LENGTH = 8;
+const OVERLOAD_RETRY_MS = 1000;
+
+/**
+ * Passwords over one driver.
+ *
+ * Passwords are compared in Unicode normal form C (RFC 8265): the same word typed on two systems is the same password.
+ *
+ * @throws `auth.configuration` for a length policy under the floor or a gate that lets nothing through
+ *
+ * @example
+ * ```ts
+ * import { createPasswords } from '@ent/auth';
+ * import { argon2 } from '@ent/auth/argon2';
+ *
+ * const passwords = createPasswords({ driver: argon2() });
+ * const stored = await passwords.hash('correct horse battery staple');
+ * const { ok, upgraded } = await passwords.verifyAndUpgrade('correct horse battery staple', stored);
+ * console.log(ok, upgraded); // true undefined
+ * ```
+ */
+export function createPasswords(options: PasswordsOptions): Passwords {
+  const { driver, minLength = 15, maxBytes = 1024, queue = 100 } = options;
+  const concurrency = options.concurrency ?? defaultConcurrency();
+  demand('minLength', minLength, FLOOR_LENGTH, 256);
+  demand('maxBytes', maxBytes, 256, 4096);
+  demand('concurrency', concurrency, 1, 1024);
+  demand('queue', queue, 0, 100_000);
+  const byteLimit = Math.min(maxBytes, driver.features.maxPasswordBytes ?? maxBytes);
+  const gate = createGate(concurrency, queue, () =>
+    authErrors.overloaded(`${concurrency} password hashes are running and ${queue} are waiting.`, {
+      retryAfterMs: OVERLOAD_RETRY_MS,
+    }),
+  );
+  // Made once, before the first request: making one on demand would itself be a difference in time.
+  const decoy = driver.decoy();
+
+  const tooLong = issue('too_long', `must be at most ${byteLimit} bytes long`);
+
+  /** The password as it is hashed; or what makes it one that can not belong to any hash. */
+  const read = (password: unknown): string | Issue => {
+    if (typeof password !== 'string') return issue('invalid_type', 'must be a string');
+    // UTF-8 is never shorter than the count of UTF-16 units: a huge string is not even looked through.
+    if (password.length > byteLimit) return tooLong;
+    // A lone surrogate has no UTF-8 form: it would be hashed as U+FFFD, and any other lone surrogate would match.
+    if (!password.isWellFormed()) return issue('malformed', 'must be well-formed Unicode');
+    const text = password.normalize('NFC');
+    return Buffer.byteLength(text) > byteLimit ? tooLong : text;
+  };
+
+  const check = (password: string): Issue[] => {
+    const text = read(password);
+    if (typeof text !== 'string') return [text];
+    const short = [...text].length < minLength;
+    return short ? [issue('too_short', `must be at least ${minLength} characters long`)] : [];
+  };
+
+  const gated = <T>(operation: PasswordOperation, work: () => Promise<T>, call?: PasswordCall): Promise<T> => {
+    const asked = performance.now();
+    return gate(() => {
+      operation.queuedMs = performance.now() - asked;
+      return work();
+    }, call?.signal).catch((error: unknown) => {
+      if (operation.queuedMs === undefined) operation.outcome = call?.signal?.aborted ? 'aborted' : 'overloaded';
+      throw error;
+    });
+  };
+
+  const trace = <T>(operation: 'hash' | 'verify', work: (payload: PasswordOperation) => Promise<T>): Promise<T> =>
+    traced<PasswordOperation, T>(channels.password, { operation, algorithm: driver.features.algorithm }, work);
+
+  const verify = (password: string, stored: string | null | undefined, call?: PasswordCall): Promise<boolean> =>
+    trace('verify', async (operation) => {
+      const text = read(password);
+      const possible = typeof text === 'string';
+      const readable = typeof stored === 'string' && driver.inspect(stored) !== 'unreadable';
+      // Unknown account, damaged hash, impossible password: all do the work of an ordinary wrong password.
+      const matches = await gated(
+        operation,
+        () => driver.verify(possible ? text : '', readable ? stored : decoy),
+        call,
+      );
+      const ok = matches && readable && possible;
+      if (!ok) operation.outcome = stored == null ? 'unknown_account' : readable ? 'mismatch' : 'unreadable_hash';
+      return ok;
+    });
+
+  const hash = (password: string, call?: PasswordCall): Promise<string> =>
+    trace('hash', async (operation) => {
+      const issues = check(password);
+      if (issues.length > 0) {
+        operation.outcome = 'rejected';
+        throw authErrors.password_rejected('The password does not meet the policy.', { issues });
+      }
+      return gated(operation, () => driver.hash(password.normalize('NFC')), call);
+    });
+
+  // Not `hash`: a password from before a stricter policy is upgraded all the same. And a busy machine does not fail a
+  // login whose password was right: there is a next one to upgrade at.
+  const upgrade = async (password: string, call?: PasswordCall): Promise<{ ok: boolean; upgraded?: string }> => {
+    try {
+      const upgraded = await trace('hash', (operation) =>
+        gated(operation, () => driver.hash(password.normalize('NFC')), call),
+      );
+      return { ok: true, upgraded };
+    } catch (error) {
+      if (EntError.is(error) && error.code === authErrors.overloaded.code) return { ok: true };
+      throw error;
+    }
+  };
+
+  return {
+    check,
+    hash,
+    verify,
+    async verifyAndUpgrade(password, stored, call) {
+      if (!(await verify(password, stored, call))) return { ok: false };
+      if (driver.inspect(stored as string) === 'current') return { ok: true };
+      return upgrade(password, call);
+    },
+  };
+}
+
+function defaultConcurrency(): number {
+  const threads = Number(process.env.UV_THREADPOOL_SIZE) || 4;
+  return Math.max(1, threads - 2);
+}
+
+function demand(name: string, value: number, least: number, most: number): void {
+  if (Number.isSafeInteger(value) && value >= least && value <= most) return;
+  throw authErrors.configuration(`"${name}" must be a whole number from ${least} to ${most}; got ${String(value)}.`);
+}
+
+function issue(code: string, detail: string): Issue {
+  return { pointer: '#/password', code, detail };
+}

@@ -1,0 +1,73 @@
+/**
+ * Who is calling, as proved by a credential.
+ *
+ * The type is branded and the brand is checked when it runs: only `verify`, `authenticate` and {@link trustedPrincipal}
+ * make one, so that a `userId` out of a request body never becomes an identity by accident (CVE-2025-61928). JSON can
+ * not carry the brand, which is a symbol.
+ */
+export interface Principal {
+  readonly [BRAND]: true;
+  /** The account, `sub` in the token. */
+  readonly subject: string;
+  /** The session (one login), `sid` in the token; undefined for a principal that no session stands behind. */
+  readonly sessionId: string | undefined;
+  readonly roles: readonly string[];
+  /** What the token was limited to, `scope` in the token. Undefined is no limit; empty is nothing at all. */
+  readonly scopes: readonly string[] | undefined;
+  /** How the session was authenticated (RFC 8176), for example `["pwd"]`. */
+  readonly amr: readonly string[];
+  /** When the account last proved itself (`auth_time`). */
+  readonly authenticatedAt: Date | undefined;
+  /** When the token ends; undefined for a principal without a token. */
+  readonly expiresAt: Date | undefined;
+  /** The token's identifier, `jti`. */
+  readonly tokenId: string | undefined;
+  /** The further claims that were put into the token. */
+  readonly claims: Readonly<Record<string, unknown>>;
+}
+
+const BRAND: unique symbol = Symbol.for('@ent/auth/principal@1');
+
+/** What a {@link Principal} is made of. */
+export interface PrincipalInput {
+  subject: string;
+  sessionId?: string;
+  roles?: readonly string[];
+  scopes?: readonly string[];
+  amr?: readonly string[];
+  authenticatedAt?: Date;
+  expiresAt?: Date;
+  tokenId?: string;
+  claims?: Record<string, unknown>;
+}
+
+/**
+ * A principal for code that acts without a token: a job, a migration, a test. Never hand it anything a client sent.
+ *
+ * @example
+ * ```ts
+ * import { trustedPrincipal } from '@ent/auth';
+ *
+ * const janitor = trustedPrincipal({ subject: 'system:janitor', roles: ['admin'] });
+ * console.log(janitor.roles);
+ * ```
+ */
+export function trustedPrincipal(input: PrincipalInput): Principal {
+  return Object.freeze({
+    [BRAND]: true as const,
+    subject: input.subject,
+    sessionId: input.sessionId,
+    roles: Object.freeze([...(input.roles ?? [])]),
+    scopes: input.scopes && Object.freeze([...input.scopes]),
+    amr: Object.freeze([...(input.amr ?? [])]),
+    authenticatedAt: input.authenticatedAt,
+    expiresAt: input.expiresAt,
+    tokenId: input.tokenId,
+    claims: Object.freeze({ ...input.claims }),
+  });
+}
+
+/** Whether `value` was made by this package (or by another copy of it). */
+export function isPrincipal(value: unknown): value is Principal {
+  return typeof value === 'object' && value !== null && (value as Partial<Principal>)[BRAND] === true;
+}

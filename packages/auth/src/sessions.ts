@@ -1,0 +1,330 @@
+import { randomUUID } from 'node:crypto';
+import type { AccessTokens, IssuedAccessToken } from './access-tokens.ts';
+import { parseBearer } from './bearer.ts';
+import { channels, type SessionOperation } from './channels.ts';
+import type { AuthStores, RefreshTokenRecord, SessionRecord } from './driver.ts';
+import { authErrors, credentialError, storeCall } from './errors.ts';
+import { durationOption } from './internal/time.ts';
+import { traced } from './internal/trace.ts';
+import type { Duration } from './options.ts';
+import type { Principal } from './principal.ts';
+import {
+  isRefreshToken,
+  newNonce,
+  newRefreshToken,
+  type Secret,
+  secretBytes,
+  successorOf,
+  tokenId,
+} from './refresh-tokens.ts';
+
+/** What goes into a session's access tokens; asked for at each login and each refresh, so that a change arrives. */
+export interface SessionClaims {
+  roles?: readonly string[];
+  scopes?: readonly string[];
+  claims?: Record<string, unknown>;
+}
+
+/** How sessions behave. */
+export interface SessionsOptions {
+  accessTokens: AccessTokens;
+  stores: AuthStores;
+  /**
+   * The server's secret for refresh tokens, the same in all processes: at least 32 bytes; `deriveSecret` makes one from a
+   * signing key. Given several, the first is used and the others still serve a retry that was on its way during a change.
+   */
+  secret: Secret | readonly Secret[];
+  /**
+   * What an account's access tokens say now. Null means that the account is gone or locked: the session is not begun, or
+   * ends. Left out, tokens carry no roles.
+   */
+  claims?: (subject: string) => SessionClaims | null | Promise<SessionClaims | null>;
+  /** How long a refresh token can wait to be used: the longest idle time of a session. Default `"30d"`. */
+  refreshTtl?: Duration;
+  /** How long a session can live, however busy it is. Default `"90d"`. */
+  sessionTtl?: Duration;
+  /**
+   * How long a spent token is taken for a client's retry, and not for a thief's. Default `"10s"`. Longer forgives slower
+   * networks; shorter notices theft sooner.
+   */
+  retryWindow?: Duration;
+}
+
+/** Begins a session. The account has proved itself: this is called after the password was verified. */
+export interface StartSession {
+  subject: string;
+  /** RFC 8176. Default `["pwd"]`. */
+  amr?: readonly string[];
+  userAgent?: string;
+  address?: string;
+}
+
+/** What a client gets. */
+export interface TokenPair {
+  accessToken: string;
+  refreshToken: string;
+  /** Seconds that the access token lives. */
+  expiresIn: number;
+  refreshExpiresAt: Date;
+  sessionId: string;
+  subject: string;
+}
+
+/** Logins, and the tokens that descend from them. */
+export interface Sessions {
+  /** Begins a session and gives out its first tokens. */
+  start(input: StartSession): Promise<TokenPair>;
+  /**
+   * Exchanges a refresh token for new tokens. The token is spent; presented again within `retryWindow` it gives the same
+   * successor (a client's retry), later the whole session is revoked (somebody has a copy).
+   *
+   * @throws `auth.refresh_invalid`, whatever is wrong
+   */
+  refresh(refreshToken: string): Promise<TokenPair>;
+  /**
+   * The principal of an access token whose session still lives.
+   *
+   * @throws `auth.token_invalid`
+   */
+  verify(accessToken: string): Promise<Principal>;
+  /**
+   * The principal of an `Authorization` header: `parseBearer`, then `verify`.
+   *
+   * @throws `auth.token_missing`, `auth.token_invalid`
+   */
+  authenticate(authorization: string | readonly string[] | undefined | null): Promise<Principal>;
+  /**
+   * Ends the principal's session: refresh and access tokens stop working. A refresh token of another session of the same
+   * account ends that one too; an unknown one is no error, as in RFC 7009.
+   */
+  logout(principal: Principal, refreshToken?: string): Promise<void>;
+  /** Ends a session. False when it is unknown or had ended before. */
+  revoke(sessionId: string, reason?: string): Promise<boolean>;
+  /** Ends all sessions of an account, but for `except`. Says how many. After a changed password, a theft, a deletion. */
+  revokeAll(subject: string, options?: { except?: string; reason?: string }): Promise<number>;
+  /** The living sessions of an account, the latest used first. */
+  list(subject: string): Promise<SessionRecord[]>;
+  /** Removes what has expired from the stores. Call it now and then, from one process; says how many records went. */
+  purge(): Promise<number>;
+}
+
+/**
+ * Sessions over any stores.
+ *
+ * @throws `auth.configuration` for a secret under 32 bytes or a duration that can not be
+ *
+ * @example
+ * ```ts
+ * import { createAccessTokens, createKeyRing, createSessions, deriveSecret, generateKey } from '@ent/auth';
+ * import { memoryStores } from '@ent/auth/stores';
+ *
+ * const { key, pem } = await generateKey();
+ * const accessTokens = createAccessTokens({ issuer: 'me', audience: 'me', keys: createKeyRing({ active: key }) });
+ * const sessions = createSessions({ accessTokens, stores: memoryStores(), secret: deriveSecret(pem, 'refresh-tokens') });
+ *
+ * const login = await sessions.start({ subject: 'u1' });
+ * const next = await sessions.refresh(login.refreshToken);
+ * const principal = await sessions.authenticate(`Bearer ${next.accessToken}`);
+ * await sessions.logout(principal);
+ * ```
+ */
+export function createSessions(options: SessionsOptions): Sessions {
+  const { accessTokens, stores, claims: claimsFor = () => ({}) } = options;
+  const { now } = accessTokens;
+  const secrets = (Array.isArray(options.secret) ? options.secret : [options.secret]).map(secretBytes);
+  if (secrets.length === 0) throw authErrors.configuration('"secret" must not be an empty list.');
+  const refreshTtlMs = durationOption(options.refreshTtl ?? '30d', 'refreshTtl');
+  const sessionTtlMs = durationOption(options.sessionTtl ?? '90d', 'sessionTtl');
+  const retryWindowMs = durationOption(options.retryWindow ?? '10s', 'retryWindow');
+
+  const issue = async (session: SessionRecord, claims: SessionClaims) =>
+    accessTokens.issue({
+      subject: session.subject,
+      sessionId: session.id,
+      amr: session.amr.split(' ').filter((method) => method !== ''),
+      authenticatedAt: session.createdAt,
+      ...claims,
+    });
+
+  const recordFor = (token: string, session: SessionRecord, time: number): RefreshTokenRecord => ({
+    id: tokenId(token),
+    sessionId: session.id,
+    nonce: newNonce(),
+    createdAt: new Date(time),
+    expiresAt: new Date(Math.min(time + refreshTtlMs, session.expiresAt.getTime())),
+    spentAt: null,
+    successorId: null,
+  });
+
+  const liveSession = async (id: string | undefined, time: number): Promise<SessionRecord | undefined> => {
+    const session = id === undefined ? undefined : await storeCall('read a session', () => stores.sessions.get(id));
+    return session && session.revokedAt === null && session.expiresAt.getTime() > time ? session : undefined;
+  };
+
+  const start = async (input: StartSession): Promise<TokenPair> => {
+    const time = now();
+    const claims = await claimsFor(input.subject);
+    if (!claims) throw credentialError('credentials_invalid', 'The account is gone or locked.', 'account');
+    const session: SessionRecord = {
+      id: randomUUID(),
+      subject: input.subject,
+      createdAt: new Date(time),
+      lastUsedAt: new Date(time),
+      expiresAt: new Date(time + sessionTtlMs),
+      revokedAt: null,
+      revokedReason: null,
+      amr: (input.amr ?? ['pwd']).join(' '),
+      userAgent: input.userAgent?.slice(0, 512) ?? null,
+      address: input.address?.slice(0, 64) ?? null,
+    };
+    const refreshToken = newRefreshToken();
+    const record = recordFor(refreshToken, session, time);
+    const access = await issue(session, claims);
+    await storeCall('add a session', () => stores.sessions.insert(session));
+    await storeCall('add a refresh token', () => stores.refreshTokens.insert(record));
+    return pairOf(access, refreshToken, record, session);
+  };
+
+  // The order matters. What can fail for long (the account's claims, signing, all other writes) comes before the token is
+  // spent: an outage that outlasts the retry window must not turn an honest client's next try into a theft. And the
+  // successor is stored before the token is spent: a crash in between leaves a token that works, not a client with none.
+  const refresh = async (token: string, operation: SessionOperation): Promise<TokenPair> => {
+    const time = now();
+    if (!isRefreshToken(token)) throw refuse(operation, 'malformed');
+    const stored = await storeCall('read a refresh token', () => stores.refreshTokens.get(tokenId(token)));
+    if (!stored) throw refuse(operation, 'unknown');
+    const session = await liveSession(stored.sessionId, time);
+    if (!session) throw refuse(operation, 'ended');
+    if (isReuse(stored, time)) return endStolen(session, operation);
+    if (stored.expiresAt.getTime() <= time) throw refuse(operation, 'expired');
+    const claims = await claimsFor(session.subject);
+    if (!claims) {
+      await revoke(session.id, 'account');
+      throw refuse(operation, 'account');
+    }
+    const access = await issue(session, claims);
+    await storeCall('touch a session', () => stores.sessions.touch(session.id, new Date(time)));
+    if (stored.spentAt !== null) {
+      operation.outcome = 'retry';
+      return giveSuccessor(access, token, stored, session, operation);
+    }
+    const successor = recordFor(successorOf(token, stored.nonce, secrets[0] as Uint8Array), session, time);
+    await storeCall('add a refresh token', () => stores.refreshTokens.insert(successor));
+    const spent = await storeCall('spend a refresh token', () =>
+      stores.refreshTokens.spend(stored.id, new Date(time), successor.id),
+    );
+    if (!spent) throw refuse(operation, 'unknown');
+    if (isReuse(spent.record, time)) return endStolen(session, operation);
+    operation.outcome = spent.first ? 'ok' : 'retry';
+    return giveSuccessor(access, token, spent.record, session, operation);
+  };
+
+  const isReuse = (record: RefreshTokenRecord, time: number): boolean =>
+    record.spentAt !== null && time - record.spentAt.getTime() > retryWindowMs;
+
+  const endStolen = async (session: SessionRecord, operation: SessionOperation): Promise<never> => {
+    await revoke(session.id, 'reuse');
+    throw refuse(operation, 'reuse');
+  };
+
+  /** Answers with the successor that `spent` was spent for: computed again, under the secret that it was made with. */
+  const giveSuccessor = async (
+    access: IssuedAccessToken,
+    token: string,
+    spent: RefreshTokenRecord,
+    session: SessionRecord,
+    operation: SessionOperation,
+  ): Promise<TokenPair> => {
+    const successor = secrets
+      .map((secret) => successorOf(token, spent.nonce, secret))
+      .find((candidate) => tokenId(candidate) === spent.successorId);
+    if (!successor) throw refuse(operation, 'secret_changed');
+    const record = await storeCall('read a refresh token', () => stores.refreshTokens.get(tokenId(successor)));
+    if (!record) throw refuse(operation, 'unknown');
+    return pairOf(access, successor, record, session);
+  };
+
+  const revoke = (id: string, reason: string): Promise<boolean> =>
+    storeCall('revoke a session', () => stores.sessions.revoke(id, new Date(now()), reason));
+
+  const verify = async (token: string): Promise<Principal> => {
+    const principal = await accessTokens.verify(token);
+    const session = await liveSession(principal.sessionId, now());
+    if (session?.subject === principal.subject) return principal;
+    throw credentialError('token_invalid', 'The session of the access token has ended.', 'session');
+  };
+
+  const logout = async (principal: Principal, refreshToken?: string): Promise<void> => {
+    if (principal.sessionId !== undefined) await revoke(principal.sessionId, 'logout');
+    if (!isRefreshToken(refreshToken)) return;
+    const stored = await storeCall('read a refresh token', () => stores.refreshTokens.get(tokenId(refreshToken)));
+    if (!stored || stored.sessionId === principal.sessionId) return;
+    const other = await liveSession(stored.sessionId, now());
+    // Somebody else's refresh token is not ended here: holding it proves nothing about the account that asks.
+    if (other?.subject === principal.subject) await revoke(other.id, 'logout');
+  };
+
+  const session = <T>(operation: SessionOperation['operation'], work: (payload: SessionOperation) => Promise<T>) =>
+    traced<SessionOperation, T>(channels.session, { operation }, work);
+
+  return {
+    start: (input) => session('start', () => start(input)),
+    refresh: (token) => session('refresh', (operation) => refresh(token, operation)),
+    verify,
+    authenticate: async (authorization) => verify(parseBearer(authorization)),
+    logout: (principal, refreshToken) => session('logout', () => logout(principal, refreshToken)),
+    revoke: (id, reason = 'revoked') => session('revoke', () => revoke(id, reason)),
+    revokeAll: (subject, { except, reason = 'revoked' } = {}) =>
+      session('revoke_all', () =>
+        storeCall('revoke sessions', () => stores.sessions.revokeSubject(subject, new Date(now()), reason, except)),
+      ),
+    async list(subject) {
+      const time = now();
+      const all = await storeCall('list sessions', () => stores.sessions.list(subject));
+      return all
+        .filter((record) => record.revokedAt === null && record.expiresAt.getTime() > time)
+        .sort((a, b) => b.lastUsedAt.getTime() - a.lastUsedAt.getTime());
+    },
+    async purge() {
+      const before = new Date(now());
+      const tokens = await storeCall('remove refresh tokens', () => stores.refreshTokens.deleteExpired(before));
+      return tokens + (await storeCall('remove sessions', () => stores.sessions.deleteExpired(before)));
+    },
+  };
+}
+
+/** The token response of RFC 6749 section 5.1. */
+export function toTokenResponse(pair: TokenPair): {
+  access_token: string;
+  refresh_token: string;
+  token_type: 'Bearer';
+  expires_in: number;
+} {
+  return {
+    access_token: pair.accessToken,
+    refresh_token: pair.refreshToken,
+    token_type: 'Bearer',
+    expires_in: pair.expiresIn,
+  };
+}
+
+function pairOf(
+  access: IssuedAccessToken,
+  refreshToken: string,
+  record: RefreshTokenRecord,
+  session: SessionRecord,
+): TokenPair {
+  return {
+    accessToken: access.token,
+    refreshToken,
+    expiresIn: access.expiresIn,
+    refreshExpiresAt: record.expiresAt,
+    sessionId: session.id,
+    subject: session.subject,
+  };
+}
+
+function refuse(operation: SessionOperation, reason: string) {
+  operation.outcome = reason;
+  return credentialError('refresh_invalid', 'The refresh token was refused.', reason);
+}

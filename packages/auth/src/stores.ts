@@ -1,0 +1,1 @@
+export { memoryStores } from './stores/memory.ts';
