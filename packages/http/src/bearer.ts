@@ -2,8 +2,8 @@ import type { Exchange } from '@ent/middleware';
 import { httpErrors } from './errors.ts';
 import type { Authenticator } from './route.ts';
 
-// RFC 6750, section 2.1: one space, then b64token. Nothing else is a bearer token.
-const BEARER = /^Bearer ([A-Za-z0-9._~+/-]+=*)$/i;
+// RFC 6750, section 2.1: spaces, then b64token. Nothing else is a bearer token.
+const BEARER = /^Bearer +([A-Za-z0-9._~+/-]+=*)$/i;
 
 /**
  * An {@link Authenticator} for `Authorization: Bearer <token>` (RFC 6750).

@@ -5,7 +5,7 @@ import { createServer } from 'node:http';
 import { createListener } from '../src/index.ts';
 import { options, routes } from './support/app.ts';
 import { type Case, cases, secrets } from './support/cases.ts';
-import { listen, type Served, stop } from './support/serve.ts';
+import { listen, type Served, stop } from '../../middleware/tests/support/serve.ts';
 
 let served: Served;
 beforeAll(async () => {

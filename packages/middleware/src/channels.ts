@@ -18,7 +18,7 @@ export interface RequestOperation {
   durationMs?: number;
   /** Size of the response body in bytes, where it is known. */
   bytes?: number | undefined;
-  /** The client went away before the answer was complete. */
+  /** The answer is not complete: the client went away, or what was streamed failed. */
   aborted?: boolean;
   /** What was thrown, also for answers under 500. */
   error?: unknown;

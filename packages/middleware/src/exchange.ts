@@ -69,7 +69,7 @@ export interface Outcome {
   readonly bytes: number | undefined;
   /** From the arrival of the request's headers to the last byte handed to the socket, in milliseconds. */
   readonly durationMs: number;
-  /** The client went away before the answer was complete. */
+  /** The answer is not complete: the client went away, or what was streamed failed (then there is an `error`). */
   readonly aborted: boolean;
   /** What a hook or the handler threw. */
   readonly error: unknown;

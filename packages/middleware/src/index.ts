@@ -2,8 +2,25 @@ export { addressKey } from './address.ts';
 export { DEFAULT_MAX_BODY_BYTES, hasBody, type JsonBodyOptions, readJson } from './body.ts';
 export { channels, type HookOperation, type RateLimitOperation, type RequestOperation } from './channels.ts';
 export { entityTag, ifNoneMatch, requireMatch } from './conditional.ts';
+export { type CorsOptions, cors } from './cors.ts';
 export { middlewareErrors } from './errors.ts';
 export type { Exchange, HeaderBag, Outcome, Reply, ReplyBody, ReplyHeaders } from './exchange.ts';
 export { type Answer, createPipeline, type Handler, type Middleware, type Pipeline, type Run } from './middleware.ts';
 export { problemReply } from './problem.ts';
+export {
+  createRateLimiter,
+  type RateLimiter,
+  type RateLimiterOptions,
+  type RateLimitOptions,
+  rateLimit,
+} from './rate-limit.ts';
+export {
+  type MemoryRateLimitStoreOptions,
+  memoryRateLimitStore,
+  type RateLimitDecision,
+  type RateLimitRule,
+  type RateLimitStore,
+} from './rate-limit-store.ts';
+export { type RequestContextOptions, requestContext } from './request-context.ts';
 export { type RequestIdOptions, requestId } from './request-id.ts';
+export { type SecurityHeadersOptions, securityHeaders } from './security-headers.ts';

@@ -206,22 +206,38 @@ function writeReply(exchange: NodeHttpExchange, reply: Reply, run: Run<NodeHttpE
     else linger(req, res, content);
     return;
   }
+  exchange.sent = 0;
   res.writeHead(status);
   if (bodiless || req.method === 'HEAD') {
-    exchange.sent = 0;
+    discard(body);
     res.end();
     return;
   }
-  exchange.sent = 0;
-  const counted = async function* (source: AsyncIterable<string | Uint8Array>): AsyncGenerator<string | Uint8Array> {
+  pipeStreams(Readable.from(counted(body, exchange, run), { objectMode: false }), res).catch(() => {
+    // The cut tells the client: the length or the last chunk is missing.
+    res.destroy();
+  });
+}
+
+async function* counted(
+  source: AsyncIterable<string | Uint8Array>,
+  exchange: NodeHttpExchange,
+  run: Run<NodeHttpExchange>,
+): AsyncGenerator<string | Uint8Array> {
+  try {
     for await (const chunk of source) {
       exchange.sent = (exchange.sent ?? 0) + Buffer.byteLength(chunk);
       yield chunk;
     }
-  };
-  pipeStreams(Readable.from(counted(body), { objectMode: false }), res).catch((error: unknown) => {
-    // The client is told by the cut: the length or the last chunk is missing.
-    if (!exchange.signal.aborted) run.fail(error);
-    res.destroy();
-  });
+  } catch (error) {
+    // Noted here: the response is destroyed, and the exchange over, before anybody else hears of it.
+    run.fail(error);
+    throw error;
+  }
+}
+
+/** Lets go of a stream that is not sent. */
+function discard(source: AsyncIterable<string | Uint8Array>): void {
+  if (source instanceof Readable) source.destroy();
+  else void source[Symbol.asyncIterator]().return?.();
 }

@@ -1,0 +1,144 @@
+import { addressKey } from './address.ts';
+import { channels } from './channels.ts';
+import { middlewareErrors } from './errors.ts';
+import type { Exchange } from './exchange.ts';
+import type { Middleware } from './middleware.ts';
+import { retryAfterSeconds } from './problem.ts';
+import {
+  memoryRateLimitStore,
+  type RateLimitDecision,
+  type RateLimitRule,
+  type RateLimitStore,
+} from './rate-limit-store.ts';
+
+/** How much is allowed. */
+export interface RateLimiterOptions {
+  /** Units that are allowed in each window. They may come at once; then they come back evenly. */
+  limit: number;
+  /** Length of the window in milliseconds. */
+  windowMs: number;
+  /** Where the counts are. Default: in memory, for this process, up to 100,000 keys. */
+  store?: RateLimitStore;
+  /** Names the limit in `RateLimit` headers, store keys and telemetry. Default: `default`. Two limits on one store need two names. */
+  name?: string;
+}
+
+/** Counts attempts by key. For limits that are not about whole requests, such as login attempts of an account. */
+export interface RateLimiter {
+  readonly name: string;
+  readonly limit: number;
+  readonly windowMs: number;
+  /**
+   * Takes `cost` units (default 1) and says whether they were there. When the store fails, a local one of this process
+   * decides: an outage neither locks everybody out nor opens the gates.
+   */
+  take(key: string, cost?: number): RateLimitDecision | Promise<RateLimitDecision>;
+  /** As {@link take}. @throws `middleware.rate_limited` (429 with `Retry-After`) when they were not */
+  require(key: string, cost?: number): Promise<void>;
+}
+
+const NAME = /^[a-z0-9_-]{1,64}$/;
+
+/**
+ * Makes a limiter.
+ *
+ * @throws `middleware.invalid_options`
+ * @example
+ * ```ts
+ * import { createRateLimiter } from '@ent/middleware';
+ *
+ * const logins = createRateLimiter({ name: 'login', limit: 10, windowMs: 15 * 60_000 });
+ * await logins.require('account:ada@example.com');
+ * ```
+ */
+export function createRateLimiter(options: RateLimiterOptions): RateLimiter {
+  const { limit, windowMs, name = 'default' } = options;
+  if (!Number.isInteger(limit) || limit < 1 || !Number.isFinite(windowMs) || windowMs <= 0 || !NAME.test(name)) {
+    throw middlewareErrors.invalid_options(
+      `rateLimit: limit (${limit}) must be a whole number from 1, windowMs (${windowMs}) positive, name ("${name}") of a-z, 0-9, "_" and "-".`,
+    );
+  }
+  const rule: RateLimitRule = { intervalMs: windowMs / limit, burst: limit };
+  const local = memoryRateLimitStore();
+  const store = options.store ?? local;
+
+  const fallBack = (error: unknown, key: string, cost: number): RateLimitDecision => {
+    if (channels.rateLimit.hasSubscribers) channels.rateLimit.error.publish({ policy: name, error });
+    return local.take(key, cost, rule) as RateLimitDecision;
+  };
+  const take = (key: string, cost = 1): RateLimitDecision | Promise<RateLimitDecision> => {
+    const full = `${name}:${key}`;
+    try {
+      const decision = store.take(full, cost, rule);
+      return decision instanceof Promise ? decision.catch((error: unknown) => fallBack(error, full, cost)) : decision;
+    } catch (error) {
+      return fallBack(error, full, cost);
+    }
+  };
+  return {
+    name,
+    limit,
+    windowMs,
+    take,
+    async require(key, cost) {
+      const decision = await take(key, cost);
+      if (!decision.allowed) throw limited(decision);
+    },
+  };
+}
+
+/** How requests are limited. */
+export interface RateLimitOptions extends RateLimiterOptions {
+  /**
+   * Whom a request counts for; `undefined` for a request that is not counted. Default: the client's address, an IPv6 one by
+   * its /64.
+   */
+  key?: (exchange: Exchange) => string | undefined;
+}
+
+/**
+ * Limits how often a client may call. What is over the limit gets 429 with `Retry-After`; every counted answer says what is
+ * left in `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers).
+ *
+ * Behind a proxy all clients have its address: name the proxy in the host's `trustProxies`, or they share one limit.
+ *
+ * @throws `middleware.invalid_options`
+ * @example
+ * ```ts
+ * import { rateLimit } from '@ent/middleware';
+ *
+ * const middleware = [rateLimit({ limit: 1000, windowMs: 60_000 })];
+ * ```
+ */
+export function rateLimit(options: RateLimitOptions): Middleware {
+  const limiter = createRateLimiter(options);
+  const key = options.key ?? ((exchange: Exchange) => addressKey(exchange.peer));
+  const policy = `"${limiter.name}";q=${limiter.limit};w=${Math.ceil(limiter.windowMs / 1000)}`;
+  // Each limit has its own place, so that two of them on one exchange do not meet.
+  const slot = Symbol('rate limit decision');
+  const admit = (exchange: Exchange, decision: RateLimitDecision): undefined => {
+    exchange.state.set(slot, decision);
+    if (!decision.allowed) throw limited(decision);
+  };
+  return {
+    name: 'rate-limit',
+    before(exchange) {
+      const counted = key(exchange);
+      if (counted === undefined) return undefined;
+      const decision = limiter.take(counted);
+      return decision instanceof Promise ? decision.then((late) => admit(exchange, late)) : admit(exchange, decision);
+    },
+    head(exchange, _status, headers) {
+      const decision = exchange.state.get(slot) as RateLimitDecision | undefined;
+      if (decision === undefined) return;
+      headers.append('ratelimit-policy', policy);
+      headers.append('ratelimit', `"${limiter.name}";r=${decision.remaining};t=${retryAfterSeconds(decision.resetMs)}`);
+    },
+  };
+}
+
+function limited(decision: RateLimitDecision): Error {
+  return middlewareErrors.rate_limited('Too many requests: wait as long as Retry-After says.', {
+    retryAfterMs: Math.ceil(decision.retryAfterMs),
+  });
+}

@@ -1,0 +1,24 @@
+import { runWithContext } from '@ent/internal';
+import type { Exchange } from './exchange.ts';
+import type { Middleware } from './middleware.ts';
+
+export interface RequestContextOptions {
+  /** More fields for everything that happens during the exchange. Default: none. */
+  fields?: (exchange: Exchange) => Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Runs everything after it in a context that carries `requestId`, across `await`, so that each log line of the exchange
+ * has `http.request.id`. Put it right after `requestId()`.
+ *
+ * There is one async storage for all `@ent` packages; `@ent/logging` reads it.
+ */
+export function requestContext(options: RequestContextOptions = {}): Middleware {
+  const { fields } = options;
+  return {
+    name: 'request-context',
+    context(exchange, run) {
+      runWithContext({ ...fields?.(exchange), requestId: exchange.id }, run);
+    },
+  };
+}

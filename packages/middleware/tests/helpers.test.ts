@@ -1,0 +1,107 @@
+import { addressKey, entityTag, type Exchange, ifNoneMatch, requireMatch, securityHeaders } from '@ent/middleware';
+import { createNodeListener } from '@ent/middleware/node';
+import { describe, expect, it } from 'vitest';
+import { serve } from './support/serve.ts';
+
+describe('addressKey', () => {
+  it.each([
+    ['192.0.2.1', '192.0.2.1'],
+    ['2001:db8::1', '2001:db8:0:0::/64'],
+    ['2001:0db8:0:0:1:2:3:4', '2001:db8:0:0::/64'],
+    ['::1', '0:0:0:0::/64'],
+    ['fe80::1%eth0', 'fe80:0:0:0::/64'],
+    ['::ffff:c000:201', '192.0.2.1'],
+    ['', ''],
+  ])('%s -> %s', (address, key) => {
+    expect(addressKey(address)).toBe(key);
+  });
+});
+
+describe('entity tags', () => {
+  const asking = (headers: Record<string, string>, method = 'GET'): Exchange =>
+    ({ method, header: (name: string) => headers[name] }) as Exchange;
+  const tag = entityTag('1');
+
+  it('are strong, valid, equal for equal versions and different for others', () => {
+    expect(tag).toMatch(/^"[A-Za-z0-9_-]{27}"$/);
+    expect(entityTag(Buffer.from('1'))).toBe(tag);
+    expect(entityTag('2')).not.toBe(tag);
+  });
+
+  it.each([
+    [tag, true],
+    [`"a", ${tag} , "b"`, true],
+    [`W/${tag}`, true],
+    [' * ', true],
+    ['"a"', false],
+    [tag.slice(1, -1), false],
+    ['', false],
+    [`"x${tag.slice(1)}`, false],
+  ])('If-None-Match %s: %s', (header, matches) => {
+    expect(ifNoneMatch(asking({ 'if-none-match': header }), tag)).toBe(matches);
+  });
+
+  it('are looked at in If-None-Match for GET and HEAD only', () => {
+    expect(ifNoneMatch(asking({ 'if-none-match': '*' }, 'PUT'), tag)).toBe(false);
+    expect(ifNoneMatch(asking({}), tag)).toBe(false);
+  });
+
+  it.each([
+    [tag, tag, true],
+    [`"a", ${tag}`, tag, true],
+    ['*', tag, true],
+    ['*', undefined, false],
+    [tag, undefined, false],
+    ['"a"', tag, false],
+    [`W/${tag}`, tag, false],
+    [`W/${tag}`, `W/${tag}`, false],
+    ['', tag, false],
+  ])('If-Match %s on %s passes: %s', (header, current, passes) => {
+    const check = (): void => requireMatch(asking({ 'if-match': header }, 'PUT'), current);
+    if (passes) expect(check).not.toThrow();
+    else expect(check).toThrow(expect.objectContaining({ status: 412 }) as Error);
+  });
+});
+
+describe('securityHeaders', () => {
+  it('are on every answer, and yield to those of the answer', async () => {
+    const { url } = await serve(
+      createNodeListener(
+        ({ path }) => {
+          if (path === '/page')
+            return {
+              status: 200,
+              headers: { 'Content-Security-Policy': "default-src 'self'", 'cache-control': 'max-age=60' },
+            };
+          throw new Error('boom');
+        },
+        {
+          middleware: [
+            securityHeaders({ override: { 'Strict-Transport-Security': false, 'x-frame-options': 'SAMEORIGIN' } }),
+          ],
+        },
+      ),
+    );
+    const failed = await fetch(url);
+    expect(failed.status).toBe(500);
+    expect(Object.fromEntries(failed.headers)).toMatchObject({
+      'content-security-policy': "default-src 'none';frame-ancestors 'none'",
+      'x-content-type-options': 'nosniff',
+      'referrer-policy': 'no-referrer',
+      'cross-origin-resource-policy': 'same-origin',
+      'cache-control': 'no-store',
+      'x-frame-options': 'SAMEORIGIN',
+    });
+    expect(failed.headers.has('strict-transport-security')).toBe(false);
+    const page = await fetch(`${url}/page`);
+    expect([page.headers.get('content-security-policy'), page.headers.get('cache-control')]).toEqual([
+      "default-src 'self'",
+      'max-age=60',
+    ]);
+  });
+
+  it('refuse a value that cannot be sent, at set-up', () => {
+    expect(() => securityHeaders({ override: { 'x-a': 'a\nb' } })).toThrow(/securityHeaders: "x-a"/);
+    expect(() => securityHeaders({ override: { 'x a': 'b' } })).toThrow(/securityHeaders: "x a"/);
+  });
+});

@@ -1,0 +1,399 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { connect } from 'node:net';
+import { Readable } from 'node:stream';
+import { channels, type Middleware, type Outcome, type Reply } from '@ent/middleware';
+import { createNodeListener, type NodeExchange, type NodeHostOptions } from '@ent/middleware/node';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { type Served, serve } from '../support/serve.ts';
+
+type NodeHandler = (exchange: NodeExchange) => Reply | undefined | Promise<Reply | undefined>;
+
+const start = (handler: NodeHandler, ...middleware: Middleware[]): Promise<Served> =>
+  serve(createNodeListener(handler, { middleware }));
+
+/** Notes each outcome; `next` waits for the next one. */
+function outcomes(): Middleware & { list: Outcome[]; next(count?: number): Promise<Outcome> } {
+  const list: Outcome[] = [];
+  return {
+    name: 'outcomes',
+    list,
+    done: (_exchange, outcome) => void list.push(outcome),
+    async next(count = 1) {
+      await vi.waitFor(() => expect(list.length).toBeGreaterThanOrEqual(count));
+      return list[count - 1] as Outcome;
+    },
+  };
+}
+
+const marks: Middleware = {
+  name: 'marks',
+  head: (_exchange, status, headers) => headers.set('x-mark', String(status)),
+};
+
+describe('answers', () => {
+  it('writes text, bytes, streams and nothing', async () => {
+    const replies: Record<string, Reply> = {
+      '/text': { status: 200, body: 'grüße' },
+      '/bytes': { status: 201, body: Buffer.from([1, 2]), headers: { 'x-list': ['a', 'b'] } },
+      '/stream': { status: 200, body: Readable.from(['a', Buffer.from('b')]) },
+      '/web': { status: 200, body: new Blob(['web']).stream() },
+      '/none': { status: 204, body: 'left out' },
+    };
+    const { url } = await start((exchange) => replies[exchange.path]);
+    const get = async (path: string): Promise<[number, string, string | null]> => {
+      const answer = await fetch(url + path);
+      return [answer.status, await answer.text(), answer.headers.get('content-length')];
+    };
+    expect(await get('/text')).toEqual([200, 'grüße', '7']);
+    expect(await get('/bytes')).toEqual([201, '\u0001\u0002', '2']);
+    expect(await get('/stream')).toEqual([200, 'ab', null]);
+    expect(await get('/web')).toEqual([200, 'web', null]);
+    expect(await get('/none')).toEqual([204, '', null]);
+  });
+
+  it('turns a header that cannot be sent into a 500 without any of the reply', async () => {
+    const done = outcomes();
+    const { url } = await start(
+      () => ({ status: 200, headers: { 'x-a': '1', 'x-b': 'a\r\nx-c: 1' }, body: 'secret' }),
+      marks,
+      done,
+    );
+    const answer = await fetch(url);
+    expect([answer.status, answer.headers.get('x-a'), answer.headers.get('x-mark')]).toEqual([500, null, '500']);
+    expect(await answer.text()).not.toContain('secret');
+    expect(await done.next()).toMatchObject({ status: 500, aborted: false, error: { code: 'ERR_INVALID_CHAR' } });
+  });
+
+  it('cuts the connection when a stream fails half-way, so that nobody takes the half for the whole', async () => {
+    const done = outcomes();
+    const failing = async function* (): AsyncGenerator<string> {
+      yield 'half';
+      throw new Error('disk gone');
+    };
+    const { url } = await start(() => ({ status: 200, body: failing() }), done);
+    await expect(fetch(url).then((answer) => answer.text())).rejects.toThrow();
+    expect(await done.next()).toMatchObject({ aborted: true, error: { message: 'disk gone' } });
+  });
+
+  it('closes the source of a stream when the client goes away', async () => {
+    let closed = 0;
+    const endless = async function* (): AsyncGenerator<string> {
+      try {
+        for (;;) yield 'x'.repeat(65_536);
+      } finally {
+        closed++;
+      }
+    };
+    const done = outcomes();
+    const { port } = await start(() => ({ status: 200, body: endless() }), done);
+    const socket = connect(port, '127.0.0.1');
+    socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+    await once(socket, 'data');
+    socket.destroy();
+    await vi.waitFor(() => expect(closed).toBe(1));
+    expect(await done.next()).toMatchObject({ aborted: true, error: undefined });
+  });
+
+  it('closes the source of a stream that is not sent', async () => {
+    const source = Readable.from(['x']);
+    const done = outcomes();
+    const { url } = await start(() => ({ status: 200, body: source }), done);
+    await fetch(url, { method: 'HEAD' });
+    expect(await done.next()).toMatchObject({ aborted: false, bytes: 0 });
+    expect(source.destroyed).toBe(true);
+  });
+
+  it('counts the bytes it sent', async () => {
+    const done = outcomes();
+    const { url } = await start(
+      (exchange) => ({ status: 200, body: exchange.path === '/s' ? Readable.from(['grü', 'ße']) : 'grüße' }),
+      done,
+    );
+    for (const path of ['/', '/s']) await (await fetch(url + path)).text();
+    await fetch(url, { method: 'HEAD' });
+    await done.next(3);
+    expect(done.list.map((outcome) => outcome.bytes)).toEqual([7, 7, 0]);
+  });
+});
+
+describe('handlers that write the response themselves', () => {
+  it.each<[string, NodeHandler]>([
+    ['res.end', ({ res }) => void res.end('x') as undefined],
+    [
+      'writeHead with an object',
+      ({ res }) => void res.writeHead(200, { 'X-Own': '1', 'x-mark': 'theirs' }).end() as undefined,
+    ],
+    [
+      'writeHead with a reason and an object',
+      ({ res }) => void res.writeHead(200, 'Fine', { 'x-own': '1' }).end() as undefined,
+    ],
+    ['writeHead with an array', ({ res }) => void res.writeHead(200, ['x-own', '1', 'X-Own', '2']).end() as undefined],
+    ['write', ({ res }) => (res.write('x'), void res.end()) as undefined],
+    [
+      'an error path that removes every header',
+      ({ res }) => {
+        res.setHeader('x-mark', 'early');
+        for (const name of res.getHeaderNames()) res.removeHeader(name);
+        res.end();
+        return undefined;
+      },
+    ],
+  ])('get the head hooks too: %s', async (_name, handler) => {
+    const { url } = await start(handler, marks);
+    const answer = await fetch(url);
+    expect([answer.status, answer.headers.get('x-mark')]).toEqual([200, '200']);
+    expect(answer.headers.get('x-own') ?? '1').toMatch(/^1(, 2)?$/);
+  });
+
+  it('lose the connection, not the process, when they fail after the head', async () => {
+    const done = outcomes();
+    const { url } = await start(({ res, path }) => {
+      if (path === '/fine') return { status: 200 };
+      res.writeHead(200, { 'content-length': '10' });
+      res.write('half');
+      throw new Error('late');
+    }, done);
+    await expect(fetch(url).then((answer) => answer.text())).rejects.toThrow();
+    expect(await done.next()).toMatchObject({ aborted: true, error: { message: 'late' } });
+    expect((await fetch(`${url}/fine`)).status).toBe(200);
+  });
+});
+
+describe('the end of an exchange', () => {
+  it('comes once, also when the client leaves before or during the answer, and aborts the signal', async () => {
+    const done = outcomes();
+    const signals: AbortSignal[] = [];
+    const { port } = await start((exchange) => {
+      signals.push(exchange.signal);
+      if (exchange.path === '/half') exchange.res.write('half');
+      return new Promise(() => {});
+    }, done);
+    for (const path of ['/none', '/half']) {
+      const socket = connect(port, '127.0.0.1');
+      socket.write(`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`);
+      await vi.waitFor(() => expect(signals.length).toBe(path === '/none' ? 1 : 2));
+      socket.destroy();
+      await done.next(signals.length);
+    }
+    expect(done.list.map((outcome) => outcome.aborted)).toEqual([true, true]);
+    expect(signals.map((signal) => signal.aborted)).toEqual([true, true]);
+  });
+
+  it('comes for every request of a pipeline that is cut', async () => {
+    const done = outcomes();
+    let waiting = 0;
+    const { port } = await start(() => (waiting++, new Promise(() => {})), done);
+    const socket = connect(port, '127.0.0.1');
+    socket.write('GET /1 HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(3));
+    await vi.waitFor(() => expect(waiting).toBe(3));
+    socket.destroy();
+    await done.next(3);
+    expect(done.list.map((outcome) => outcome.aborted)).toEqual([true, true, true]);
+  });
+
+  it('does not abort the signal of an exchange that was answered', async () => {
+    const done = outcomes();
+    let signal: AbortSignal | undefined;
+    const { url } = await start((exchange) => {
+      signal = exchange.signal;
+      return { status: 200 };
+    }, done);
+    await fetch(url);
+    await done.next();
+    expect(signal?.aborted).toBe(false);
+  });
+});
+
+describe('bodies', () => {
+  const echo: NodeHandler = async (exchange) => ({ status: 200, body: Buffer.from(await exchange.bytes(10)) });
+
+  it('are read once and given twice', async () => {
+    const { url } = await start(async (exchange) => {
+      const both = await Promise.all([exchange.bytes(10), exchange.bytes(10)]);
+      return { status: 200, body: Buffer.concat(both) };
+    });
+    expect(await (await fetch(url, { method: 'POST', body: 'abc' })).text()).toBe('abcabc');
+  });
+
+  it.each([
+    ['declared', 'Content-Length: 11\r\n\r\nhello world'],
+    ['chunked', 'Transfer-Encoding: chunked\r\n\r\n6\r\nhello \r\n5\r\nworld\r\n0\r\n\r\n'],
+    ['declared and never sent', 'Content-Length: 11\r\n\r\n'],
+  ])('over the limit are refused: %s', async (_name, rest) => {
+    const { raw } = await start(echo);
+    const answer = await raw(`POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n${rest}`);
+    expect(answer).toMatch(/^HTTP\/1.1 413 /);
+    expect(answer).toContain('middleware.body_too_large');
+  });
+
+  it('of exactly the limit pass', async () => {
+    const { url } = await start(echo);
+    expect(await (await fetch(url, { method: 'POST', body: '0123456789' })).text()).toBe('0123456789');
+  });
+
+  it('that end early end the exchange, not the process', async () => {
+    const done = outcomes();
+    const { url, port } = await start(echo, done);
+    const socket = connect(port, '127.0.0.1');
+    socket.end('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab');
+    socket.resume();
+    expect(await done.next()).toMatchObject({ aborted: true });
+    expect((await fetch(url, { method: 'POST', body: 'ok' })).status).toBe(200);
+  });
+
+  it('that somebody else has read are said to be, instead of waiting for ever', async () => {
+    const { url } = await start(async (exchange) => {
+      for await (const chunk of exchange.req) void chunk;
+      await exchange.bytes(10);
+      return { status: 200 };
+    });
+    expect((await fetch(url, { method: 'POST', body: 'ab' })).status).toBe(500);
+  });
+
+  it.each(['Content-Length', 'chunked'])(
+    'that are refused while they are sent leave the client its answer: %s',
+    async (framing) => {
+      const { port } = await start(echo);
+      const socket = connect(port, '127.0.0.1');
+      const received: Buffer[] = [];
+      let failure: Error | undefined;
+      socket.on('data', (chunk: Buffer) => received.push(chunk));
+      socket.on('error', (error) => {
+        failure = error;
+      });
+      const megabyte = Buffer.alloc(1024 * 1024, 97);
+      const chunk = Buffer.concat([Buffer.from('100000\r\n'), megabyte, Buffer.from('\r\n')]);
+      socket.write(
+        `POST / HTTP/1.1\r\nHost: a\r\n${framing === 'chunked' ? 'Transfer-Encoding: chunked' : 'Content-Length: 20971520'}\r\n\r\n`,
+      );
+      // A client that writes everything before it reads: it must still find the answer.
+      for (let i = 0; i < 20 && !socket.destroyed; i++) {
+        await new Promise((written) => socket.write(framing === 'chunked' ? chunk : megabyte, written));
+      }
+      if (framing === 'chunked') socket.write('0\r\n\r\n');
+      if (!socket.destroyed) await once(socket, 'close');
+      expect(failure).toBeUndefined();
+      expect(Buffer.concat(received).toString()).toMatch(/^HTTP\/1.1 413 [^]*middleware.body_too_large/);
+    },
+  );
+});
+
+describe('what an exchange says', () => {
+  const ask = async (target: string, options: NodeHostOptions = {}, headers = ''): Promise<Record<string, string>> => {
+    const { raw } = await serve(
+      createNodeListener(({ method, path, query, rawUrl, peer }) => {
+        return { status: 200, body: JSON.stringify({ method, path, query, rawUrl, peer }) };
+      }, options),
+    );
+    const answer = await raw(`GET ${target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n${headers}\r\n`);
+    return JSON.parse(answer.split('\r\n\r\n')[1] as string) as Record<string, string>;
+  };
+
+  it.each([
+    ['/a%20b?c=d?e', '/a%20b', 'c=d?e'],
+    ['/', '/', ''],
+    ['/?', '/', ''],
+    ['//host/x', '//host/x', ''],
+    ['http://host/a?b', '/a', 'b'],
+    ['http://host', '/', ''],
+    ['http://host?b', '/', 'b'],
+  ])('target %s', async (target, path, query) => {
+    expect(await ask(target)).toMatchObject({ path, query, rawUrl: target });
+  });
+
+  it.each([
+    ['ignores X-Forwarded-For by default', [], '203.0.113.9', '127.0.0.1'],
+    ['believes a trusted proxy', ['loopback'], '203.0.113.9', '203.0.113.9'],
+    [
+      'takes the last address that is not a trusted proxy',
+      ['loopback', '10.0.0.0/8'],
+      '6.6.6.6, 203.0.113.9, 10.1.2.3',
+      '203.0.113.9',
+    ],
+    ['reads an IPv4 address in IPv6 form', ['127.0.0.1'], '::ffff:203.0.113.9', '203.0.113.9'],
+    ['falls back to the connection when a proxy wrote no address', ['loopback'], 'unknown', '127.0.0.1'],
+  ])('%s', async (_name, trustProxies, sent, peer) => {
+    expect(await ask('/', { trustProxies }, `X-Forwarded-For: ${sent}\r\n`)).toMatchObject({ peer });
+  });
+
+  it('refuses a trusted proxy that is no address, at set-up', () => {
+    expect(() => createNodeListener(() => undefined, { trustProxies: ['the-proxy'] })).toThrow(/trustProxies/);
+  });
+
+  it('finds no header in the names of Object.prototype, and survives them as headers', async () => {
+    const seen: (string | undefined)[] = [];
+    const { raw } = await start((exchange) => {
+      for (const name of ['__proto__', 'constructor', 'toString', 'x-none']) seen.push(exchange.header(name));
+      return { status: 200 };
+    });
+    expect(await raw('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n__proto__: x\r\n\r\n')).toMatch(
+      /^HTTP\/1.1 200 /,
+    );
+    expect(seen).toEqual([undefined, undefined, undefined, undefined]);
+  });
+});
+
+describe('synchronous exchanges', () => {
+  it('are answered before the listener returns', async () => {
+    const listener = createNodeListener(() => ({ status: 200 }), {
+      middleware: [marks, { name: 'b', before: () => undefined }],
+    });
+    const ended: boolean[] = [];
+    const server = await serve((req, res) => {
+      listener(req, res);
+      ended.push(res.writableEnded);
+    });
+    await fetch(server.url);
+    expect(ended).toEqual([true]);
+  });
+});
+
+describe('ent:http:request', () => {
+  it('says how each request ended', async () => {
+    const events: unknown[] = [];
+    const errors: unknown[] = [];
+    const handlers = {
+      start() {},
+      end() {},
+      asyncStart() {},
+      asyncEnd: ({ exchange: _exchange, ...rest }: object & { exchange?: unknown }) => void events.push(rest),
+      error: (operation: { error?: unknown }) => void errors.push(operation.error),
+    };
+    channels.request.subscribe(handlers);
+    onTestFinished(() => void channels.request.unsubscribe(handlers));
+    const failure = new Error('boom');
+    const { url } = await start((exchange) => {
+      exchange.route = '/x/:id';
+      if (exchange.path === '/boom') throw failure;
+      return { status: 200, body: 'abc' };
+    });
+    await (await fetch(`${url}/x/1`)).text();
+    await (await fetch(`${url}/boom`)).text();
+    await vi.waitFor(() => expect(events.length).toBe(2));
+    const durationMs = expect.any(Number) as number;
+    expect(events[0]).toEqual({
+      method: 'GET',
+      route: '/x/:id',
+      status: 200,
+      bytes: 3,
+      durationMs,
+      aborted: false,
+      error: undefined,
+    });
+    expect(events[1]).toMatchObject({ status: 500, error: failure });
+    expect(errors).toEqual([failure]);
+  });
+});
+
+it('works as the listener of a server that was made elsewhere', async () => {
+  const server = createServer().on(
+    'request',
+    createNodeListener(() => ({ status: 200, body: 'x' })),
+  );
+  server.listen(0);
+  await once(server, 'listening');
+  onTestFinished(() => void server.close());
+  const { port } = server.address() as { port: number };
+  expect((await fetch(`http://127.0.0.1:${port}`, { headers: { connection: 'close' } })).status).toBe(200);
+});
