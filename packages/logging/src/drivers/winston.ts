@@ -1,0 +1,109 @@
+import winston from 'winston';
+import TransportStream from 'winston-transport';
+import type { LineForm, LogDriver, LogHost, SinkStats } from '../driver.ts';
+import type { LogLevel } from '../levels.ts';
+import type { LogFormat } from '../options.ts';
+import type { LogSink } from '../sinks/sink.ts';
+
+// The keys under which winston's parts hand each other the level and the finished line (documented in triple-beam).
+const LEVEL = Symbol.for('level');
+const MESSAGE = Symbol.for('message');
+const FORM = Symbol('form');
+
+/** winston counts from the most severe. */
+export const WINSTON_LEVELS: Readonly<Record<LogLevel, number>> = {
+  critical: 0,
+  error: 1,
+  warning: 2,
+  info: 3,
+  debug: 4,
+};
+
+interface Info {
+  [LEVEL]: LogLevel;
+  [MESSAGE]: string;
+  [FORM]: number;
+}
+
+/** The driver of `createLogger`. */
+export interface WinstonDriver extends LogDriver {
+  /** winston's logger. Add further transports as a `transportSink`, not here: one that is stuck would stop all others. */
+  readonly client: winston.Logger;
+}
+
+/** Options of {@link winstonDriver}. */
+export interface WinstonDriverOptions {
+  /** The format of sinks that do not name one. */
+  readonly format: LogFormat;
+  readonly sinks: readonly LogSink[];
+}
+
+/**
+ * Lines through winston: one logger with an identity format and one transport that hands each line to the sinks.
+ *
+ * The line is complete before winston sees it, and the transport acknowledges at once; winston thus never holds a line back.
+ * That avoids its traps: formats that run later, under backpressure, and read the context of another request; a stuck
+ * transport that stops the others; lines in stream buffers that `process.exit()` loses.
+ */
+export function winstonDriver(options: WinstonDriverOptions): WinstonDriver {
+  const { sinks } = options;
+  const forms: LineForm[] = [];
+  const sinksOf: LogSink[][] = [];
+  const formOf = sinks.map((sink): LineForm => {
+    const format = sink.format ?? options.format;
+    let index = forms.findIndex((form) => form.format === format && form.colors === sink.colors);
+    if (index === -1) index = forms.push({ format, colors: sink.colors }) - 1;
+    (sinksOf[index] ??= []).push(sink);
+    return forms[index] as LineForm;
+  });
+  const client = winston.createLogger({
+    level: 'debug',
+    levels: { ...WINSTON_LEVELS },
+    format: { transform: (info) => info },
+    transports: sinks.length === 0 ? [] : [new AckTransport(sinksOf)],
+    silent: sinks.length === 0,
+  });
+  return {
+    name: 'winston',
+    client,
+    forms,
+    open(host: LogHost) {
+      sinks.forEach((sink, i) => sink.open(host, formOf[i] as LineForm));
+    },
+    write(level, line, form) {
+      const info: Info = { [LEVEL]: level, [MESSAGE]: line, [FORM]: form };
+      client.write(info);
+    },
+    async flush(timeoutMs) {
+      const done = await Promise.all(sinks.map((sink) => sink.flush(timeoutMs)));
+      return done.every(Boolean);
+    },
+    finish(timeoutMs) {
+      const deadline = performance.now() + timeoutMs;
+      for (const sink of sinks) sink.finish(Math.max(0, deadline - performance.now()));
+    },
+    async close(timeoutMs) {
+      await Promise.all(sinks.map((sink) => sink.close(timeoutMs)));
+      client.end();
+    },
+    stats: (): SinkStats[] => sinks.map((sink) => sink.stats()),
+  };
+}
+
+class AckTransport extends TransportStream {
+  readonly #sinksOf: readonly (readonly LogSink[])[];
+
+  constructor(sinksOf: readonly (readonly LogSink[])[]) {
+    super();
+    this.#sinksOf = sinksOf;
+  }
+
+  override log(info: Info, done: () => void): void {
+    const line = info[MESSAGE];
+    for (const sink of this.#sinksOf[info[FORM]] ?? []) sink.write(line, info[LEVEL]);
+    // What winston's own transport does for a line that it filters: this write is over, so the stream need not put off its
+    // bookkeeping to the next tick. Without it each line costs a process.nextTick.
+    (this as unknown as { _writableState: { sync: boolean } })._writableState.sync = false;
+    done();
+  }
+}

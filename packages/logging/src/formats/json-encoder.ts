@@ -1,0 +1,182 @@
+import { quote, toJson, writeScalar } from '../internal/json.ts';
+import { CENSOR, type RedactNode, type Redactor } from '../internal/redact.ts';
+import { cut, entries } from '../internal/safe.ts';
+import type { LogFields } from '../options.ts';
+import { type Bound, type Contextual, type Encoder, fieldSources, type LogEntry, type Memo } from './encoder.ts';
+
+/** A field name, worked out once: how it is written, and what happens to its values. */
+interface Key {
+  /** `,"name":` */
+  readonly lead: string;
+  readonly kind: 'plain' | 'hidden' | 'error';
+  readonly place: RedactNode | undefined;
+  /** The last line that this key was written to. */
+  stamp: number;
+}
+
+/** Fields as they stand in the line: computed once for a logger and once for a context. */
+interface Chunk {
+  readonly owner: JsonEncoder;
+  readonly generation: number;
+  readonly text: string;
+  readonly keys: readonly Key[];
+}
+
+/** Different names that a process may use before the table starts afresh: names made of data would fill it for ever. */
+const MAX_NAMES = 2000;
+const MAX_FIELDS = 200;
+const MAX_LINE = 262_144;
+
+/** What the JSON formats share: the fields of a line as `,"name":value` members, each name once. */
+export abstract class JsonEncoder implements Encoder {
+  protected readonly redactor: Redactor;
+  readonly #keys = new Map<string, Key>();
+  readonly #byLead = new Map<string, Key>();
+  /** What stands before the fields of a logger. */
+  readonly #prefix: string;
+  #generation = 0;
+  #stamp = 0;
+
+  constructor(redactor: Redactor, prefix: string) {
+    this.redactor = redactor;
+    this.#prefix = prefix;
+  }
+
+  encode(entry: LogEntry): string {
+    return this.line(entry, this.#members(entry));
+  }
+
+  encodeSafely(entry: LogEntry): string {
+    return this.line(entry, this.#merged(entry));
+  }
+
+  /** The line around the members; they are `''` or start with a comma. */
+  protected abstract line(entry: LogEntry, members: string): string;
+
+  /** The name under which a field is written. */
+  protected abstract nameOf(key: string): string;
+
+  /** The members of the line's error. */
+  protected abstract errorMembers(value: unknown): string;
+
+  /**
+   * The quick way: the texts of logger and context are ready, and the call's fields are appended. A name that comes a
+   * second time would make the document invalid for Elasticsearch, so then the fields are merged first.
+   */
+  #members(entry: LogEntry): string {
+    const bound = this.#chunk(entry.bound, boundFields, this.#prefix);
+    const stamp = ++this.#stamp;
+    for (const key of bound.keys) key.stamp = stamp;
+    let text = bound.text;
+    if (entry.context !== undefined) {
+      const context = this.#chunk(entry.context, contextFields, '');
+      for (const key of context.keys) {
+        if (key.stamp === stamp) return this.#merged(entry);
+        key.stamp = stamp;
+      }
+      text += context.text;
+    }
+    const fields = entry.fields;
+    if (fields === undefined) return text;
+    const names = Object.keys(fields);
+    if (names.length > MAX_FIELDS) return this.#merged(entry);
+    for (const name of names) {
+      const value = fields[name];
+      if (value === undefined) continue;
+      const key = this.#keys.get(name) ?? this.#addKey(name);
+      if (key.stamp === stamp) return this.#merged(entry);
+      key.stamp = stamp;
+      text += this.#member(key, value);
+    }
+    // A toJSON that logs by itself has moved the stamps under us; a full table of names starts afresh.
+    const intact = this.#stamp === stamp && bound.generation === this.#generation;
+    return intact && text.length <= MAX_LINE ? text : this.#merged(entry);
+  }
+
+  #merged(entry: LogEntry): string {
+    const values = new Map<string, readonly [name: string, value: unknown]>();
+    for (const source of fieldSources(entry)) {
+      if (source === undefined) continue;
+      for (const [name, value] of entries(source)) {
+        if (value !== undefined) values.set(this.#key(name).lead, [name, value]);
+      }
+    }
+    let text = this.#prefix;
+    let count = 0;
+    for (const [name, value] of values.values()) {
+      if (++count > MAX_FIELDS || text.length > MAX_LINE) {
+        return `${text},${quote(this.nameOf('log_truncated'))}:true`;
+      }
+      text += this.#member(this.#key(name), value);
+    }
+    return text;
+  }
+
+  #member(key: Key, value: unknown): string {
+    if (key.kind !== 'plain') {
+      return key.kind === 'hidden' ? `${key.lead}"${CENSOR}"` : value === null ? '' : `,${this.errorMembers(value)}`;
+    }
+    const json =
+      typeof value === 'object' && value !== null ? toJson(value, this.redactor, key.place) : writeScalar(value);
+    return json === undefined ? '' : key.lead + json;
+  }
+
+  #chunk<M extends Memo>(from: M, fieldsOf: (from: M) => LogFields, prefix: string): Chunk {
+    let memo = from.memo as Chunk[] | undefined;
+    if (memo !== undefined) {
+      for (const chunk of memo) {
+        if (chunk.owner === this && chunk.generation === this.#generation) return chunk;
+      }
+    }
+    let text = prefix;
+    const keys = new Map<string, Key>();
+    for (const [name, value] of entries(fieldsOf(from)).slice(0, MAX_FIELDS)) {
+      const key = this.#key(name);
+      if (value === undefined || keys.has(key.lead)) continue;
+      keys.set(key.lead, key);
+      text += this.#member(key, value);
+    }
+    const chunk: Chunk = { owner: this, generation: this.#generation, text, keys: [...keys.values()] };
+    // A long-lived context can meet loggers that are long closed.
+    if (memo === undefined || memo.length > 3) memo = [];
+    memo.push(chunk);
+    from.memo = memo;
+    return chunk;
+  }
+
+  #key(name: string): Key {
+    return this.#keys.get(name) ?? this.#addKey(name);
+  }
+
+  #addKey(name: string): Key {
+    if (this.#keys.size >= MAX_NAMES) {
+      this.#keys.clear();
+      this.#byLead.clear();
+      this.#generation++;
+    }
+    const lead = `,${quote(cut(this.nameOf(name), 256))}:`;
+    const known = this.#byLead.get(lead);
+    const key = known ?? this.#newKey(name, lead);
+    this.#byLead.set(lead, key);
+    this.#keys.set(name, key);
+    return key;
+  }
+
+  #newKey(name: string, lead: string): Key {
+    const { hidden, place } = this.redactor.top(name);
+    return { lead, kind: hidden ? 'hidden' : isErrorKey(name) ? 'error' : 'plain', place, stamp: 0 };
+  }
+}
+
+/** `err` and `error` are one field: the error that the line is about. */
+export function isErrorKey(name: string): boolean {
+  return name === 'err' || name === 'error';
+}
+
+function boundFields(bound: Bound): LogFields {
+  return { ...bound.base, ...bound.own };
+}
+
+function contextFields(context: Contextual): LogFields {
+  return context.fields;
+}

@@ -1,0 +1,13 @@
+import { loggingErrors } from '../errors.ts';
+
+/** @throws logging.invalid_option */
+export function positiveInteger(what: string, value: number): number {
+  if (Number.isSafeInteger(value) && value > 0) return value;
+  throw loggingErrors.invalid_option(`${what} must be a positive integer; got ${String(value)}.`);
+}
+
+/** @throws logging.invalid_option */
+export function oneOf<T extends string>(what: string, value: T, allowed: readonly T[]): T {
+  if (allowed.includes(value)) return value;
+  throw loggingErrors.invalid_option(`${what} must be one of ${allowed.join(', ')}; got ${JSON.stringify(value)}.`);
+}

@@ -1,0 +1,157 @@
+import { currentContextRecord, toMilliseconds } from '@ent/internal';
+import { droppedChannel, recordChannel } from '../channels.ts';
+import type { DropReason, LineForm, LogDriver, LogHost, SinkStats } from '../driver.ts';
+import { loggingErrors } from '../errors.ts';
+import type { Bound, Encoder, LogEntry } from '../formats/encoder.ts';
+import { makeEncoder } from '../formats/make-encoder.ts';
+import { LOG_LEVELS, type LogLevel } from '../levels.ts';
+import type { LogFields, LoggerOptions } from '../options.ts';
+import { atExit } from './exit.ts';
+import { Redactor } from './redact.ts';
+import { isError, snapshot } from './safe.ts';
+import { activeSpan } from './trace.ts';
+
+const WARNING = LOG_LEVELS.indexOf('warning');
+
+/** What a logger and its children share: from the call to the driver. */
+export class Pipeline implements LogHost {
+  readonly driver: LogDriver;
+  readonly root: Bound;
+  readonly #encoders: readonly Encoder[];
+  readonly #flushTimeoutMs: number;
+  readonly #release: () => void;
+  readonly #logUncaught: ((error: unknown) => void) | undefined;
+  /** Lines that did not get as far as the driver. */
+  #refused = 0;
+  #closing: Promise<void> | undefined;
+
+  constructor(driver: LogDriver, options: LoggerOptions) {
+    const redactor = new Redactor(options.redact);
+    this.driver = driver;
+    this.root = { base: snapshot(options.fields ?? {}), own: {}, memo: undefined };
+    this.#flushTimeoutMs = milliseconds(options.flushTimeout ?? '5s', 'flushTimeout');
+    this.#encoders = driver.forms.map((form) => makeEncoder(form, redactor, options.service));
+    driver.open(this);
+    const finish = (): void => driver.finish(this.#flushTimeoutMs);
+    this.#release = atExit({ finish, signals: options.flushOnSignals ?? [] });
+    if (options.logUncaught) {
+      this.#logUncaught = (error) =>
+        this.write(LOG_LEVELS.indexOf('critical'), this.root, 'uncaught exception', { err: error });
+      process.on('uncaughtExceptionMonitor', this.#logUncaught);
+    }
+  }
+
+  /** Never throws: whoever logs has something else to do. */
+  write(level: number, bound: Bound, message: unknown, fields: unknown): void {
+    if (this.#closing !== undefined) {
+      this.#refuse('closed');
+      return;
+    }
+    try {
+      const entry: LogEntry = {
+        level,
+        time: Date.now(),
+        message: typeof message === 'string' ? message : textOf(message),
+        bound,
+        // Captured here and now: whatever runs later may run in the context of somebody else.
+        context: currentContextRecord(),
+        span: activeSpan(),
+        fields: fields === undefined && typeof message === 'string' ? undefined : fieldsOf(message, fields),
+      };
+      const name = LOG_LEVELS[level] as LogLevel;
+      for (let i = 0; i < this.#encoders.length; i++) {
+        this.driver.write(name, lineOf(this.#encoders[i] as Encoder, entry), i);
+      }
+      if (recordChannel.hasSubscribers) recordChannel.publish({ level: name });
+    } catch {
+      this.#refuse('sink_failed');
+    }
+  }
+
+  flush(timeout: number | string | undefined): Promise<boolean> {
+    const ms = timeout === undefined ? this.#flushTimeoutMs : milliseconds(timeout, 'timeout');
+    return this.#closing === undefined ? this.driver.flush(ms) : this.#closing.then(() => true);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    await this.driver.close(this.#flushTimeoutMs);
+    this.#release();
+    if (this.#logUncaught !== undefined) process.off('uncaughtExceptionMonitor', this.#logUncaught);
+  }
+
+  stats(): { dropped: number; sinks: readonly SinkStats[] } {
+    const sinks = this.driver.stats();
+    let dropped = this.#refused;
+    for (const sink of sinks) for (const count of Object.values(sink.dropped)) dropped += count;
+    return { dropped, sinks };
+  }
+
+  notice(form: LineForm, sink: string, count: number, reason: DropReason): string {
+    const encoder = this.#encoders[this.driver.forms.indexOf(form)] as Encoder;
+    const fields = { logger: '@ent/logging', sink, dropped: count, reason };
+    const message = count === 1 ? '1 log line was lost' : `${count} log lines were lost`;
+    return lineOf(encoder, {
+      level: WARNING,
+      time: Date.now(),
+      message,
+      bound: this.root,
+      context: undefined,
+      span: undefined,
+      fields,
+    });
+  }
+
+  dropped(sink: string, count: number, reason: DropReason): void {
+    if (droppedChannel.hasSubscribers) droppedChannel.publish({ sink, count, reason });
+  }
+
+  #refuse(reason: DropReason): void {
+    this.#refused++;
+    this.dropped('logger', 1, reason);
+  }
+}
+
+function lineOf(encoder: Encoder, entry: LogEntry): string {
+  try {
+    return encoder.encode(entry);
+  } catch {
+    return encoder.encodeSafely(entry);
+  }
+}
+
+function textOf(message: unknown): string {
+  try {
+    const text = isError(message) ? message.message : typeof message === 'object' && message !== null ? '' : message;
+    return String(text);
+  } catch {
+    return '';
+  }
+}
+
+function fieldsOf(message: unknown, fields: unknown): LogFields | undefined {
+  const more = recordOf(fields);
+  if (typeof message === 'string') return more;
+  // logger.error(error): the line is about it. Some other object in the place of the message is fields.
+  if (isError(message)) return { ...snapshot(more ?? {}), err: message };
+  return typeof message === 'object' && message !== null ? { ...snapshot(message), ...snapshot(more ?? {}) } : more;
+}
+
+function recordOf(fields: unknown): LogFields | undefined {
+  if (fields === undefined || fields === null) return undefined;
+  if (typeof fields !== 'object') return { value: fields };
+  if (isError(fields)) return { err: fields };
+  return Array.isArray(fields) ? { value: fields } : (fields as LogFields);
+}
+
+function milliseconds(duration: number | string, what: string): number {
+  try {
+    return toMilliseconds(duration, what);
+  } catch (cause) {
+    throw loggingErrors.invalid_option((cause as Error).message, { cause });
+  }
+}

@@ -1,0 +1,108 @@
+import { fstatSync, writeSync } from 'node:fs';
+import { isatty } from 'node:tty';
+import { isMainThread } from 'node:worker_threads';
+import type { LineForm, LogHost, SinkStats } from '../driver.ts';
+import { positiveInteger } from '../internal/check.ts';
+import type { LogFormat } from '../options.ts';
+import { LineWriter, type Target } from './line-writer.ts';
+import type { LogSink } from './sink.ts';
+
+/** Options of {@link consoleSink}. */
+export interface ConsoleSinkOptions {
+  /** Default `stdout`. */
+  readonly stream?: 'stdout' | 'stderr';
+  /** Default: the format of the logger. */
+  readonly format?: LogFormat;
+  /**
+   * Whether `pretty` uses colours. Default: on a terminal, unless `NO_COLOR` is set (https://no-color.org); elsewhere only with
+   * `FORCE_COLOR`.
+   */
+  readonly colors?: boolean;
+  /** Bytes that wait for a slow reader before lines are dropped. Default 8 MiB. */
+  readonly maxBuffer?: number;
+}
+
+/** POSIX: a write of up to this many bytes to a pipe is atomic, so the lines of several processes do not mix. */
+const PIPE_BUF = 4096;
+
+/**
+ * Standard output or standard error.
+ *
+ * Lines go to the file descriptor itself with synchronous writes, and not through `process.stdout`, which keeps what a pipe
+ * does not take in the memory of the process and loses it at `process.exit()`. A pipe whose reader is slow does
+ * not hold up the process: up to `maxBuffer` bytes wait, further lines are dropped, counted and told of.
+ */
+export function consoleSink(options: ConsoleSinkOptions = {}): LogSink {
+  const fd = options.stream === 'stderr' ? 2 : 1;
+  const maxBuffer = positiveInteger('consoleSink: maxBuffer', options.maxBuffer ?? 8 * 1024 * 1024);
+  let writer: LineWriter;
+  return {
+    name: fd === 1 ? 'stdout' : 'stderr',
+    ...(options.format === undefined ? {} : { format: options.format }),
+    colors: options.colors ?? wantsColors(fd),
+    open(host: LogHost, form: LineForm) {
+      const name = this.name;
+      writer = new LineWriter(new StandardStream(fd), {
+        name,
+        maxBuffer,
+        notice: (count, reason) => host.notice(form, name, count, reason),
+        onDropped: (count, reason) => host.dropped(name, count, reason),
+      });
+    },
+    write: (line) => writer.write(line),
+    flush: (timeoutMs) => writer.flush(timeoutMs),
+    finish: (timeoutMs) => writer.finish(timeoutMs),
+    close: (timeoutMs) => writer.close(timeoutMs),
+    stats: (): SinkStats => writer.stats(),
+  };
+}
+
+class StandardStream implements Target {
+  readonly slice: number;
+  readonly isEmpty = true;
+  readonly #fd: number;
+
+  constructor(fd: number) {
+    this.#fd = fd;
+    this.slice = prepare(fd);
+  }
+
+  room(): number {
+    return Number.POSITIVE_INFINITY;
+  }
+
+  roll(): void {}
+
+  write(bytes: Buffer, offset: number, length: number): number {
+    return writeSync(this.#fd, bytes, offset, length);
+  }
+
+  recover(code: string): boolean {
+    // A full disk can empty again; a reader that went away does not come back.
+    return code === 'ENOSPC' || code === 'EDQUOT' || code === 'EIO';
+  }
+
+  close(): void {}
+}
+
+/** Makes a pipe say EAGAIN rather than stop the process, and answers how much to write at once. */
+function prepare(fd: number): number {
+  try {
+    const stat = fstatSync(fd);
+    if (stat.isFile()) return 65_536;
+    // Node sets O_NONBLOCK on a pipe when it makes the stream for it (as for any `console.log`), and undoes it at exit.
+    if (isMainThread && process.platform !== 'win32' && (stat.isFIFO() || stat.isSocket())) {
+      void (fd === 1 ? process.stdout : process.stderr);
+    }
+  } catch {
+    // A closed descriptor: the first write says so.
+  }
+  return PIPE_BUF;
+}
+
+function wantsColors(fd: number): boolean {
+  const { NO_COLOR, FORCE_COLOR } = process.env;
+  if (NO_COLOR !== undefined && NO_COLOR !== '') return false;
+  if (FORCE_COLOR !== undefined && FORCE_COLOR !== '') return FORCE_COLOR !== '0';
+  return isatty(fd);
+}
