@@ -1,0 +1,41 @@
+import { operationChannel } from '@ent/internal';
+
+/** Common to all payloads. Keys never stand here: they would become labels of metrics. */
+export interface CacheEvent {
+  /** The driver's name. */
+  readonly driver: string;
+  /** The error, when the operation failed; set before `error` and `asyncEnd` are published. */
+  error?: unknown;
+}
+
+/** `ent:cache:get`: a read by get, entry, has, getMany or getOrSet. */
+export interface CacheGetEvent extends CacheEvent {
+  /** How many keys were asked for. */
+  readonly keys: number;
+  /** How many were found fresh, set when the read ends. */
+  hits?: number;
+}
+
+/** `ent:cache:set`: a write by set or setMany. */
+export interface CacheSetEvent extends CacheEvent {
+  readonly keys: number;
+}
+
+/** `ent:cache:delete`: a removal by delete, deleteMany or clear. */
+export interface CacheDeleteEvent extends CacheEvent {
+  readonly keys: number;
+}
+
+/** `ent:cache:load`: one run of a factory of getOrSet; its duration is the load time. */
+export interface CacheLoadEvent extends CacheEvent {
+  /** `stored`; `discarded` when the key was invalidated meanwhile; `stale` when the factory failed and a stale value was served. */
+  outcome?: 'stored' | 'discarded' | 'stale';
+}
+
+/** Tracing channels of `node:diagnostics_channel`, named `ent:cache:<operation>`. Without a subscriber they cost nothing. */
+export const cacheChannels = {
+  get: operationChannel<CacheGetEvent>('cache', 'get'),
+  set: operationChannel<CacheSetEvent>('cache', 'set'),
+  delete: operationChannel<CacheDeleteEvent>('cache', 'delete'),
+  load: operationChannel<CacheLoadEvent>('cache', 'load'),
+};

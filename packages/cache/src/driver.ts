@@ -1,0 +1,129 @@
+/**
+ * The contract between the portable cache and a backend. Types only.
+ *
+ * The core has already done: validation of keys, TTLs and sizes, key encoding, serialisation, TTL arithmetic, deadlines and the
+ * circuit breaker, single flight, leases, tags, telemetry, and it wraps errors. A driver translates. It throws native errors as
+ * they come and classifies them when asked.
+ */
+
+/** What a driver can do, as data. Types, the check before each operation, the conformance suite and the README read this object. */
+export interface CacheFeatures {
+  /**
+   * `bytes`: the backend keeps bytes, so every stored value is a `Uint8Array` that the core encoded.
+   * `values`: the backend keeps {@link StoredRecord} objects of this process by reference.
+   */
+  readonly stores: 'bytes' | 'values';
+  /** The backend's step for expiry, in milliseconds. Above 1 the core enforces the milliseconds itself. */
+  readonly ttlResolutionMs: number;
+  /** The longest value in bytes, as encoded, or null for no limit. Longer ones are refused before any I/O. */
+  readonly maxValueBytes: number | null;
+  /** Whether {@link DriverWrite.when} is honoured, atomically. Without it: no leases, compare-and-set, touch or counters. */
+  readonly conditional: boolean;
+  /** Whether the keys with a prefix can be listed ({@link CacheDriver.scan}). */
+  readonly enumerate: boolean;
+  /** Whether other processes see the data, so that one load in the whole cluster makes sense. */
+  readonly shared: boolean;
+  /**
+   * Whether single reads of the same tick are joined into one `get`. Not where one call can span several servers: a dead one
+   * would fail the reads of all.
+   */
+  readonly joinsReads: boolean;
+}
+
+/** What a driver with `stores: 'values'` keeps. The driver may replace `value` by a copy; the rest is the core's. */
+export interface StoredRecord {
+  value: unknown;
+  /** Epoch milliseconds after which nobody may see the record, `Infinity` for never. */
+  expiresAt: number;
+  /** Epoch milliseconds until which the value is fresh; later, up to `expiresAt`, it is stale. */
+  freshUntil: number;
+  /** Differs between any two writes. */
+  stamp: string;
+  /** Tag names with the version each had when the value was made. */
+  tags: readonly TagVersion[] | undefined;
+  /** Who is loading a new value, and until when (epoch milliseconds). */
+  lease: { readonly token: string; readonly until: number } | undefined;
+  /** False for a record that only holds a lease. */
+  hasValue: boolean;
+}
+
+/** A tag and its version. */
+export type TagVersion = readonly [tag: string, version: string];
+
+/** Passed with each call. */
+export interface DriverCall {
+  /** Epoch milliseconds at which the caller stops waiting. Work in several steps stops here too. */
+  readonly deadlineAt: number;
+}
+
+/** One key's answer. */
+export interface DriverEntry {
+  /** As it was written: a `Uint8Array` or a {@link StoredRecord}, see {@link CacheFeatures.stores}. */
+  readonly value: Uint8Array | StoredRecord;
+  /** Changes with every write of the key. Only asked for by {@link DriverReadOptions.versions}. */
+  readonly version?: string;
+}
+
+/** Options of {@link CacheDriver.get}. */
+export interface DriverReadOptions {
+  /** Whether {@link DriverEntry.version} is needed. */
+  readonly versions?: boolean;
+}
+
+/** One write of a batch. */
+export interface DriverWrite {
+  readonly key: string;
+  readonly value: Uint8Array | StoredRecord;
+  /** Epoch milliseconds, or null for never. Absolute, so that time spent in queues is not added. */
+  readonly expiresAt: number | null;
+  /** Writes only if the key is absent, present, or still has the version that was read. */
+  readonly when?: 'absent' | 'present' | { readonly version: string };
+}
+
+/** What a driver says about an error it threw. `unavailable` counts against the circuit breaker. */
+export type DriverFailure = 'unavailable' | 'too_large' | 'other';
+
+/** A backend. Batches answer in the order of what was asked, one entry each; empty batches never arrive. */
+export interface CacheDriver<Client = unknown> {
+  /** As in `redis`; stands in errors and telemetry. */
+  readonly name: string;
+  readonly features: CacheFeatures;
+  /** The native client, for what the portable API does not have. */
+  readonly client: Client;
+
+  /** Idempotent. Operations work without it, by connecting on their own. */
+  connect(call: DriverCall): Promise<void>;
+  /** Idempotent. Closes only what the driver itself has opened. */
+  close(): Promise<void>;
+  /** Fails when the backend does not answer. */
+  ping(call: DriverCall): Promise<void>;
+
+  /** A key may come twice in a batch. Never answers an entry that is expired by more than the driver's resolution. */
+  get(keys: readonly string[], call: DriverCall, options?: DriverReadOptions): Promise<(DriverEntry | undefined)[]>;
+  /** Answers whether each write happened. An unconditional one always does, or the call fails. The keys of a batch differ. */
+  set(writes: readonly DriverWrite[], call: DriverCall): Promise<boolean[]>;
+  /** Answers whether each key was there. The keys of a batch differ. */
+  delete(keys: readonly string[], call: DriverCall): Promise<boolean[]>;
+
+  /** {@link get} for one key at once, for drivers whose data lives in this process. */
+  peek?(key: string): StoredRecord | undefined;
+  /** A copy of a value such as two callers of this driver's `get` would receive. Only for `stores: 'values'`. */
+  copy?(value: unknown): unknown;
+  /**
+   * Adds to a counter, atomically, keeping its expiry; an absent key starts as `initial + by` with the given expiry. A counter
+   * is stored as bare decimal digits. Answers undefined for a value that is not one: the core then finds out what it is.
+   * Optional: the core counts by conditional writes without it. Integers beyond 2^53 - 1 are never stored: answer `overflow`.
+   */
+  increment?(
+    key: string,
+    by: number,
+    start: { readonly initial: number; readonly expiresAt: number | null },
+    call: DriverCall,
+  ): Promise<number | undefined | 'overflow'>;
+  /** When a counter expires, as the core cannot see it inside the bytes. Null for never, undefined for no such key. */
+  expiry?(key: string, call: DriverCall): Promise<number | null | undefined>;
+  /** Keys that start with the prefix, in pages. A key may come twice, and one written meanwhile may be missing. */
+  scan?(prefix: string, call: DriverCall): AsyncIterable<readonly string[]>;
+
+  classify(error: unknown): DriverFailure;
+}

@@ -1,0 +1,37 @@
+export { Cache, createCache } from './cache.ts';
+export {
+  type CacheDeleteEvent,
+  type CacheEvent,
+  type CacheGetEvent,
+  type CacheLoadEvent,
+  type CacheSetEvent,
+  cacheChannels,
+} from './channels.ts';
+export type {
+  CacheDriver,
+  CacheFeatures,
+  DriverCall,
+  DriverEntry,
+  DriverFailure,
+  DriverReadOptions,
+  DriverWrite,
+  StoredRecord,
+  TagVersion,
+} from './driver.ts';
+export { cacheErrors } from './errors.ts';
+export type {
+  BreakerOptions,
+  CacheEntry,
+  CacheOptions,
+  CacheSerializer,
+  Duration,
+  Factory,
+  LoadContext,
+  LoadOptions,
+  ReadOptions,
+  SchemaResult,
+  SetOptions,
+  StandardSchema,
+  Ttl,
+  WriteOptions,
+} from './options.ts';

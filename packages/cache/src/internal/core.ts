@@ -1,0 +1,89 @@
+import type { TracingChannel } from 'node:diagnostics_channel';
+import type { CacheEvent } from '../channels.ts';
+import type { CacheDriver, CacheFeatures } from '../driver.ts';
+import { cacheErrors } from '../errors.ts';
+import type { CacheOptions } from '../options.ts';
+import { Breaker } from './breaker.ts';
+import { Guard } from './guard.ts';
+import { strictJson } from './json.ts';
+import { KeySpace } from './keys.ts';
+import { Loader } from './loader.ts';
+import { Store } from './store.ts';
+import { durationMs, ttlMs } from './ttl.ts';
+
+/** What a cache and its namespaces share: the driver and everything between it and them. */
+export class Core<D extends CacheDriver = CacheDriver> {
+  readonly driver: D;
+  readonly store: Store;
+  readonly loader: Loader;
+  readonly root: KeySpace;
+  /** The default TTL. */
+  readonly ttlMs: number;
+  readonly #guard: Guard;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: CacheOptions<D>) {
+    const { driver, onError = 'throw', timeout = '1s', breaker = {} } = options;
+    if (typeof driver?.get !== 'function') {
+      throw cacheErrors.invalid_options('createCache needs a driver, such as memory() of @ent/cache/memory');
+    }
+    if (onError !== 'throw' && onError !== 'miss') {
+      throw cacheErrors.invalid_options(`onError must be 'throw' or 'miss'; got ${JSON.stringify(onError)}`);
+    }
+    this.driver = driver;
+    this.root = KeySpace.root(options.prefix);
+    this.ttlMs = ttlMs(options.ttl ?? null);
+    // What lives in this process neither hangs nor goes away: no timer for each call.
+    const timeoutMs = driver.features.shared ? durationMs(timeout, 'timeout') : undefined;
+    this.#guard = new Guard(driver, timeoutMs, breaker === false ? undefined : makeBreaker(breaker));
+    this.store = new Store(driver, this.#guard, options.serializer ?? strictJson, onError === 'miss');
+    this.loader = new Loader(this.store);
+  }
+
+  async connect(): Promise<void> {
+    await this.#guard.run('connect', (call) => this.driver.connect(call));
+  }
+
+  async ping(): Promise<void> {
+    await this.#guard.run('ping', (call) => this.driver.ping(call));
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#guard.close();
+    await this.driver.close();
+  }
+
+  /** @throws `cache.closed` */
+  assertOpen(operation: string): void {
+    if (this.#closing !== undefined) throw cacheErrors.closed(`${operation} on a cache that was closed`);
+  }
+
+  /** @throws `cache.unsupported`, before any I/O */
+  requires(feature: keyof CacheFeatures, what: string): void {
+    if (this.driver.features[feature] !== true) {
+      throw cacheErrors.unsupported(`${this.driver.name} does not support ${what}`);
+    }
+  }
+
+  /** Publishes an operation on its channel, when somebody listens. */
+  traced<E extends CacheEvent & { readonly keys: number }, T>(
+    channel: TracingChannel<unknown, E>,
+    keys: number,
+    work: () => Promise<T>,
+  ): Promise<T> {
+    if (!channel.hasSubscribers) return work();
+    return channel.tracePromise(work, { driver: this.driver.name, keys } as E);
+  }
+}
+
+function makeBreaker({ failures = 3, cooldown = '2s' }: { failures?: number; cooldown?: number | string }): Breaker {
+  if (!Number.isSafeInteger(failures) || failures < 1) {
+    throw cacheErrors.invalid_options(`breaker.failures must be a positive integer; got ${String(failures)}`);
+  }
+  return new Breaker(failures, durationMs(cooldown, 'breaker.cooldown'));
+}

@@ -1,0 +1,71 @@
+import { cacheErrors } from '../errors.ts';
+
+/**
+ * How keys become the backend's keys. Injective: two different (namespace path, key) pairs never meet, whatever they contain.
+ *
+ * - With a prefix or namespace: `app/users:42`, that is the escaped path, a colon, and the key as it is.
+ * - Without: the key as it is, unless it starts with `/`; then it is marked by `/:`. No path starts so.
+ * - What the cache keeps for itself (tag versions): `app//tag:news`. An empty segment never occurs in a path.
+ */
+export class KeySpace {
+  /** What all keys of this namespace, and only they, start with; `undefined` at a root without prefix. */
+  readonly head: string | undefined;
+  readonly #path: string;
+
+  private constructor(path: string) {
+    this.#path = path;
+    this.head = path === '' ? undefined : `${path}:`;
+  }
+
+  static root(prefix: string | undefined): KeySpace {
+    return new KeySpace(prefix === undefined ? '' : escape(prefix, 'prefix'));
+  }
+
+  child(name: string): KeySpace {
+    return new KeySpace(`${this.#path}/${escape(name, 'namespace')}`);
+  }
+
+  /** The backend's key. */
+  encode(key: string): string {
+    if (typeof key !== 'string' || key === '' || !key.isWellFormed()) throw invalidKey(key);
+    if (this.head !== undefined) return this.head + key;
+    return key.charCodeAt(0) === SLASH ? `/:${key}` : key;
+  }
+
+  /** The key as the application wrote it, or undefined for a key of somewhere else. */
+  decode(physical: string): string | undefined {
+    if (this.head !== undefined) return physical.startsWith(this.head) ? physical.slice(this.head.length) : undefined;
+    if (physical.charCodeAt(0) !== SLASH) return physical;
+    return physical.startsWith('/:/') ? physical.slice(2) : undefined;
+  }
+
+  /** What the keys of the namespaces below this one start with. */
+  get below(): string {
+    return `${this.#path}/`;
+  }
+
+  /** A key that the cache keeps for itself. */
+  reserved(kind: string, name: string): string {
+    return `${this.#path}//${kind}:${name}`;
+  }
+}
+
+const SLASH = 47;
+
+// Only what would end a segment, and the escape sign.
+function escape(segment: string, what: string): string {
+  if (typeof segment !== 'string' || segment === '' || !segment.isWellFormed()) {
+    throw cacheErrors.invalid_options(`${what} must be a non-empty well-formed string`);
+  }
+  return segment.replace(/[%/:]/g, (char) => `%${char.charCodeAt(0).toString(16)}`);
+}
+
+function invalidKey(key: unknown): Error {
+  const problem =
+    typeof key !== 'string'
+      ? `got ${key === null ? 'null' : typeof key}`
+      : key === ''
+        ? 'got an empty string'
+        : 'it has a lone surrogate, which UTF-8 cannot keep apart from others';
+  return cacheErrors.invalid_key(`a cache key must be a non-empty well-formed string; ${problem}`);
+}

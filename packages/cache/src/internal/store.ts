@@ -1,0 +1,202 @@
+import { EntError } from '@ent/errors';
+import type { CacheDriver, DriverEntry, DriverWrite, StoredRecord } from '../driver.ts';
+import { cacheErrors } from '../errors.ts';
+import type { CacheSerializer } from '../options.ts';
+import type { Guard } from './guard.ts';
+import { decodeRecord, encodeRecord, newStamp, type RecordDraft } from './record.ts';
+import { toContract } from './ttl.ts';
+
+/** A record with the version that a conditional write needs. */
+export interface Versioned {
+  readonly record: StoredRecord;
+  readonly version: string;
+}
+
+/** One record to write under the backend's key. */
+export interface StoreWrite {
+  readonly key: string;
+  readonly record: RecordDraft;
+  readonly when?: DriverWrite['when'];
+}
+
+// More keys in one call keep the backend busy for too long at a time.
+const MAX_BATCH = 500;
+
+/** Records in and out of a driver: encoding, expiry finer than the driver's, size limits, joined reads. Knows only the backend's keys. */
+export class Store {
+  readonly driver: CacheDriver;
+  readonly #guard: Guard;
+  readonly #serializer: CacheSerializer;
+  readonly #lenient: boolean;
+  #batch: ReadBatch | undefined;
+
+  constructor(driver: CacheDriver, guard: Guard, serializer: CacheSerializer, lenient: boolean) {
+    this.driver = driver;
+    this.#guard = guard;
+    this.#serializer = serializer;
+    this.#lenient = lenient;
+  }
+
+  /** What one key holds. Reads of the same tick become one call, where the driver gains by it. */
+  readOne(key: string): Promise<StoredRecord | undefined> {
+    if (!this.driver.features.joinsReads) return this.read([key]).then(first);
+    let batch = this.#batch;
+    if (batch === undefined) {
+      batch = { keys: [], waiting: [] };
+      this.#batch = batch;
+      process.nextTick(this.#flush);
+    }
+    const keys = batch.keys;
+    const waiting = batch.waiting;
+    return new Promise((resolve, reject) => {
+      keys.push(key);
+      waiting.push({ resolve, reject });
+      if (keys.length === MAX_BATCH) this.#flush();
+    });
+  }
+
+  readonly #flush = (): void => {
+    const batch = this.#batch;
+    if (batch === undefined) return;
+    this.#batch = undefined;
+    this.#read(batch.keys).then(
+      (entries) => {
+        for (let i = 0; i < batch.waiting.length; i++)
+          batch.waiting[i]!.resolve(this.#decode(batch.keys[i]!, entries[i]));
+      },
+      (error: unknown) => {
+        for (const { reject } of batch.waiting) reject(error);
+      },
+    );
+  };
+
+  async read(keys: readonly string[]): Promise<(StoredRecord | undefined)[]> {
+    const records: (StoredRecord | undefined)[] = [];
+    for (let from = 0; from < keys.length; from += MAX_BATCH) {
+      const some = keys.length <= MAX_BATCH ? keys : keys.slice(from, from + MAX_BATCH);
+      const entries = await this.#read(some);
+      for (let i = 0; i < some.length; i++) records.push(this.#decode(some[i]!, entries[i]));
+    }
+    return records;
+  }
+
+  async #read(keys: readonly string[]): Promise<(DriverEntry | undefined)[]> {
+    try {
+      return await this.#guard.run('get', (call) => this.driver.get(keys, call));
+    } catch (error) {
+      if (this.#lenient && isOutage(error)) return [];
+      throw error;
+    }
+  }
+
+  /** The record with its version. Fails also where reads are lenient: what follows is a conditional write. */
+  async readVersioned(key: string): Promise<Versioned | undefined> {
+    const [entry] = await this.#guard.run('get', (call) => this.driver.get([key], call, { versions: true }));
+    if (entry === undefined) return undefined;
+    const record = this.#decode(key, entry) ?? UNREADABLE;
+    return { record, version: entry.version! };
+  }
+
+  /** Answers which of the writes happened. The keys differ. */
+  async write(writes: readonly StoreWrite[]): Promise<boolean[]> {
+    const encoded = writes.map(({ key, record, when }) => this.#encode(key, record, when));
+    const outcomes: boolean[] = [];
+    for (let from = 0; from < encoded.length; from += MAX_BATCH) {
+      const some = encoded.slice(from, from + MAX_BATCH);
+      outcomes.push(...(await this.#guard.run('set', (call) => this.driver.set(some, call))));
+    }
+    return outcomes;
+  }
+
+  /** {@link write} for entries that may be lost: under `onError: 'miss'` an outage drops them. */
+  async fill(writes: readonly StoreWrite[]): Promise<boolean[]> {
+    try {
+      return await this.write(writes);
+    } catch (error) {
+      if (this.#lenient && isOutage(error)) return writes.map(() => false);
+      throw error;
+    }
+  }
+
+  /** Whether an error may be passed over: the backend is out and the application said that it would rather miss. */
+  forgives(error: unknown): boolean {
+    return this.#lenient && isOutage(error);
+  }
+
+  /** Answers which keys were there. */
+  async remove(keys: readonly string[]): Promise<boolean[]> {
+    const unique = [...new Set(keys)];
+    const removed: boolean[] = [];
+    for (let from = 0; from < unique.length; from += MAX_BATCH) {
+      const some = unique.slice(from, from + MAX_BATCH);
+      removed.push(...(await this.#guard.run('delete', (call) => this.driver.delete(some, call))));
+    }
+    return removed;
+  }
+
+  /** A call of an optional part of the contract. */
+  run: Guard['run'] = (operation, work) => this.#guard.run(operation, work);
+
+  /** Such a copy of a value as another reader would get. */
+  copy<T>(value: T): T {
+    if (this.driver.features.stores === 'values') return (this.driver.copy?.(value) as T | undefined) ?? value;
+    return this.#serializer.deserialize(this.#serializer.serialize(value, ''), '') as T;
+  }
+
+  #encode(key: string, record: RecordDraft, when: DriverWrite['when']): DriverWrite {
+    const { stores, maxValueBytes } = this.driver.features;
+    const value = stores === 'bytes' ? encodeRecord(record, this.#serializer, key) : { ...record, stamp: newStamp() };
+    if (stores === 'bytes' && maxValueBytes !== null && (value as Uint8Array).length > maxValueBytes) {
+      throw cacheErrors.value_too_large(
+        `the value takes ${(value as Uint8Array).length} bytes; ${this.driver.name} stores up to ${maxValueBytes}`,
+      );
+    }
+    const write = { key, value, expiresAt: toContract(record.expiresAt) };
+    return when === undefined ? write : { ...write, when };
+  }
+
+  #decode(key: string, entry: DriverEntry | undefined): StoredRecord | undefined {
+    if (entry === undefined) return undefined;
+    if (this.driver.features.stores === 'values') return entry.value as StoredRecord;
+    const record = decodeRecord(entry.value as Uint8Array, this.#serializer, key);
+    // The backend keeps it up to a whole step longer.
+    if (record !== undefined && this.driver.features.ttlResolutionMs > 1 && record.expiresAt <= Date.now())
+      return undefined;
+    return record;
+  }
+}
+
+interface ReadBatch {
+  readonly keys: string[];
+  readonly waiting: { resolve: (record: StoredRecord | undefined) => void; reject: (error: unknown) => void }[];
+}
+
+// Bytes of another deployment: not a value for readers, but a conditional write has to know that something is there.
+const UNREADABLE: StoredRecord = {
+  value: undefined,
+  expiresAt: Number.POSITIVE_INFINITY,
+  freshUntil: Number.POSITIVE_INFINITY,
+  stamp: '',
+  tags: undefined,
+  lease: undefined,
+  hasValue: false,
+};
+
+const OUTAGES: ReadonlySet<string> = new Set([
+  cacheErrors.timeout.code,
+  cacheErrors.unavailable.code,
+  cacheErrors.circuit_open.code,
+]);
+
+function isOutage(error: unknown): boolean {
+  return EntError.is(error) && OUTAGES.has(error.code);
+}
+
+function first<T>(all: readonly T[]): T | undefined {
+  return all[0];
+}
+
+/** Whether readers may see the record: it has a value, and that is fresh. Its expiry is the driver's business. */
+export function isFresh(record: StoredRecord): boolean {
+  return record.hasValue && (record.freshUntil === record.expiresAt || Date.now() < record.freshUntil);
+}

@@ -1,0 +1,31 @@
+import { toMilliseconds } from '@ent/internal';
+import { cacheErrors } from '../errors.ts';
+import type { Duration, Ttl } from '../options.ts';
+
+// Beyond this a date has no millisecond precision in JavaScript, and no backend takes it.
+const LATEST = 8.64e15;
+
+/** Milliseconds of a TTL, `Infinity` for null ("forever"). */
+export function ttlMs(ttl: Ttl, what = 'ttl'): number {
+  return ttl === null ? Number.POSITIVE_INFINITY : durationMs(ttl, what);
+}
+
+/** Whole milliseconds, at least one: backends refuse fractions. */
+export function durationMs(duration: Duration, what: string): number {
+  try {
+    return Math.max(1, Math.round(toMilliseconds(duration, what)));
+  } catch (cause) {
+    throw cacheErrors.invalid_ttl((cause as Error).message, { cause });
+  }
+}
+
+/** The moment a TTL that starts now ends, `Infinity` for never. */
+export function expiryOf(ms: number, now: number): number {
+  const at = now + ms;
+  return at > LATEST ? Number.POSITIVE_INFINITY : at;
+}
+
+/** `Infinity` as the contract's null. */
+export function toContract(expiresAt: number): number | null {
+  return expiresAt === Number.POSITIVE_INFINITY ? null : expiresAt;
+}

@@ -1,0 +1,26 @@
+/**
+ * The conformance suite: proves that a driver does what the portable cache relies on.
+ *
+ * @example
+ * ```ts
+ * import { it } from 'vitest';
+ * import { memory, memoryFeatures } from '@ent/cache/memory';
+ * import { testCacheDriver } from '@ent/cache/testing';
+ *
+ * testCacheDriver({ it, features: memoryFeatures, createDriver: () => memory() });
+ * ```
+ */
+import { basics } from './testing/basics.ts';
+import { contract } from './testing/contract.ts';
+import { loads } from './testing/loads.ts';
+import { type CacheDriverHarness, declare } from './testing/suite.ts';
+
+export type { CacheDriverHarness } from './testing/suite.ts';
+
+/**
+ * Declares the conformance tests of a driver; the features decide which. They run against a real backend, use keys of their own,
+ * and leave little behind. The whole takes about half a minute for a backend that expires by the second.
+ */
+export function testCacheDriver(harness: CacheDriverHarness): void {
+  declare(harness, [...contract, ...basics, ...loads]);
+}

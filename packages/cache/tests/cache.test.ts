@@ -1,0 +1,193 @@
+import { describe, expect, it } from 'vitest';
+import { createCache } from '../src/cache.ts';
+import { cacheChannels } from '../src/channels.ts';
+import { memory } from '../src/drivers/memory.ts';
+import type { CacheOptions } from '../src/options.ts';
+
+describe('createCache', () => {
+  it('refuses wrong options', () => {
+    const wrong: [Partial<CacheOptions>, string][] = [
+      [{ driver: undefined as never }, 'cache.invalid_options'],
+      [{ driver: {} as never }, 'cache.invalid_options'],
+      [{ prefix: '' }, 'cache.invalid_options'],
+      [{ prefix: 'a\ud800' }, 'cache.invalid_options'],
+      [{ ttl: 0 }, 'cache.invalid_ttl'],
+      [{ onError: 'ignore' as never }, 'cache.invalid_options'],
+      [{ breaker: { failures: 0 } }, 'cache.invalid_options'],
+      [{ breaker: { cooldown: 0 } }, 'cache.invalid_ttl'],
+    ];
+    for (const [options, code] of wrong) {
+      expect(() => createCache({ driver: memory(), ...options }), JSON.stringify(options)).toThrow(
+        expect.objectContaining({ code }),
+      );
+    }
+  });
+
+  it('refuses work after close, which is idempotent and ends the namespaces too', async () => {
+    const cache = createCache({ driver: memory() });
+    const users = cache.namespace('users');
+    await users.set('k', 1);
+    await Promise.all([cache.close(), cache.close()]);
+    for (const work of [
+      users.get('k'),
+      cache.get('k'),
+      cache.set('k', 1),
+      cache.getOrSet('k', () => 1),
+      cache.delete('k'),
+      cache.ping(),
+    ]) {
+      await expect(work).rejects.toMatchObject({ code: 'cache.closed' });
+    }
+  });
+
+  it('closes at the end of an `await using` block', async () => {
+    let outside: ReturnType<typeof createCache>;
+    {
+      await using cache = createCache({ driver: memory() });
+      outside = cache;
+      await cache.set('k', 1);
+    }
+    await expect(outside.get('k')).rejects.toMatchObject({ code: 'cache.closed' });
+  });
+
+  it('gives access to the native client, typed', async () => {
+    const cache = createCache({ driver: memory() });
+    await cache.set('k', 1);
+    expect(cache.driver.client.size).toBe(1);
+  });
+
+  it('writes readable keys to the backend, apart for each prefix, namespace and key', async () => {
+    const driver = memory();
+    const cache = createCache({ driver, prefix: 'app' });
+    await cache.set('42', 1);
+    await cache.namespace('users').set('42', 1);
+    await cache.namespace('a:b').namespace('c/d').set('x:y', 1);
+    expect([...driver.client.keys()].toSorted()).toEqual(['app/a%3ab/c%2fd:x:y', 'app/users:42', 'app:42']);
+    const bare = memory();
+    const root = createCache({ driver: bare });
+    for (const key of ['42', 'a:b', '/users:42', '/']) await root.set(key, 1);
+    await root.namespace('users').set('42', 1);
+    expect([...bare.client.keys()].toSorted()).toEqual(['/:/', '/:/users:42', '/users:42', '42', 'a:b']);
+  });
+});
+
+describe('the stored bytes', () => {
+  const bytesCache = () => {
+    const driver = memory({ values: 'serialized' });
+    return { driver, cache: createCache({ driver }) };
+  };
+
+  it('of something else, of a newer version, cut or changed, are a miss', async () => {
+    const { driver, cache } = bytesCache();
+    await cache.set('good', { a: 1 }, { ttl: '1h' });
+    const good = driver.client.get('good')!;
+    const bytes = good.value as Uint8Array;
+    const put = (value: Uint8Array) => driver.client.set('bad', { ...good, value });
+    const newer = Uint8Array.from(bytes);
+    newer[1]! |= 128;
+    for (const bad of [
+      newer,
+      new Uint8Array(0),
+      Buffer.from('hello'),
+      Buffer.from('{"a":1}'),
+      Buffer.from('007'),
+      Buffer.from('1e3'),
+    ]) {
+      put(bad);
+      expect(await cache.get('bad')).toBeUndefined();
+      expect(await cache.getMany(['bad', 'good'])).toEqual(new Map([['good', { a: 1 }]]));
+    }
+    for (let length = 0; length < bytes.length; length++) {
+      put(bytes.subarray(0, length));
+      // A cut inside the value can only leave broken JSON, or nothing at all, which is how undefined is stored.
+      expect(await cache.get('bad')).toBeUndefined();
+    }
+    expect(await cache.getOrSet('bad', () => 'loaded')).toBe('loaded');
+    expect(await cache.get('bad')).toBe('loaded');
+  });
+
+  it('never change a value silently: what JSON would not keep is refused with its place', async () => {
+    const { cache } = bytesCache();
+    const cycle: Record<string, unknown> = {};
+    cycle.self = cycle;
+    const lossy: [unknown, RegExp][] = [
+      [{ at: new Date(0) }, /Date at #\/at/],
+      [[new Map()], /Map at #\/0/],
+      [{ a: { b: Number.NaN } }, /NaN at #\/a\/b/],
+      [Number.POSITIVE_INFINITY, /Infinity at #/],
+      [[undefined], /undefined at #\/0/],
+      [1n, /bigint at #/],
+      [() => 1, /function at #/],
+      [Buffer.from('x'), /Buffer at #/],
+      [{ toJSON: () => 1 }, /toJSON at #/],
+      [{ [Symbol('s')]: 1 }, /symbol/],
+      [{ 'a/b~': Number.NaN }, /#\/a~1b~0/],
+      [cycle, /cycle at #\/self/],
+    ];
+    for (const [value, message] of lossy) {
+      await expect(cache.set('k', value)).rejects.toMatchObject({
+        code: 'cache.not_serializable',
+        message: expect.stringMatching(message),
+      });
+    }
+    const twice = { a: 1 };
+    await cache.set('k', [twice, twice, { left: undefined }]);
+    expect(await cache.get('k')).toEqual([{ a: 1 }, { a: 1 }, {}]);
+  });
+
+  it('go through the serializer of the cache, which is told the key', async () => {
+    const keys: string[] = [];
+    const cache = createCache({
+      driver: memory({ values: 'serialized' }),
+      prefix: 'app',
+      serializer: {
+        serialize: (value, key) => {
+          keys.push(key);
+          return Buffer.from(JSON.stringify({ wrapped: value }));
+        },
+        deserialize: (bytes, key) => {
+          keys.push(key);
+          return (JSON.parse(Buffer.from(bytes).toString()) as { wrapped: unknown }).wrapped;
+        },
+      },
+    });
+    await cache.set('k', 'v');
+    expect(await cache.get('k')).toBe('v');
+    expect(keys).toEqual(['app:k', 'app:k']);
+  });
+});
+
+describe('the channels', () => {
+  it('tell hits, misses, writes, deletions and loads, and no keys', async () => {
+    const seen: string[] = [];
+    const subscriptions = Object.entries(cacheChannels).map(([name, channel]) => {
+      const asyncEnd = (event: object): void =>
+        void seen.push(`${name} ${JSON.stringify(event, (_, v: unknown) => v ?? null)}`);
+      const subscriber = { start() {}, end() {}, asyncStart() {}, asyncEnd, error() {} };
+      channel.subscribe(subscriber);
+      return () => channel.unsubscribe(subscriber);
+    });
+    try {
+      const cache = createCache({ driver: memory() });
+      await cache.set('secret', 1);
+      await cache.get('secret');
+      await cache.getMany(['secret', 'none']);
+      await cache.deleteMany(['secret', 'none']);
+      await cache.getOrSet('secret', () => 2);
+      await cache.getOrSet('failing', () => Promise.reject(new Error('x'))).catch(() => {});
+    } finally {
+      for (const unsubscribe of subscriptions) unsubscribe();
+    }
+    expect(seen.map((line) => line.replaceAll('"result":null,', '').replaceAll(',"result":null', ''))).toEqual([
+      'set {"driver":"memory","keys":1,"result":true}',
+      expect.stringMatching(/^get \{"driver":"memory","keys":1,"hits":1/),
+      expect.stringMatching(/^get \{"driver":"memory","keys":2,"hits":1/),
+      'delete {"driver":"memory","keys":2,"result":1}',
+      expect.stringMatching(/^get \{"driver":"memory","keys":1,"hits":0/),
+      expect.stringMatching(/^load \{"driver":"memory","outcome":"stored"/),
+      expect.stringMatching(/^get \{"driver":"memory","keys":1,"hits":0/),
+      expect.stringMatching(/^load \{"driver":"memory","error":/),
+    ]);
+    expect(seen.join()).not.toContain('secret');
+  });
+});
