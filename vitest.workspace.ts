@@ -1,7 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
 // vitest 5 ignores a workspace file unless it is named: `vitest run --config vitest.workspace.ts` (the root scripts do).
-const resolve = { conditions: ['@ent/source', 'node', 'import', 'default'] };
+// "import" is not listed: Node would apply it to require() as well, and packages that ship both forms (pg) would break.
+const resolve = { conditions: ['@ent/source', 'node'] };
 const ssr = { resolve };
 
 export default defineConfig({

@@ -38,7 +38,6 @@ export class LocalServer implements Server {
   readonly #site: Site;
   readonly #user: ProcessUser | undefined;
   readonly #logFile: string;
-  readonly #extraPlaces: Place[] = [];
   readonly #helpers: Running[] = [];
   readonly #proxies: FaultProxy[] = [];
   #running: Running | undefined;
@@ -58,7 +57,7 @@ export class LocalServer implements Server {
     this.#site = {
       host: '127.0.0.1',
       port: place.port,
-      sidePort: place.port + 10_000,
+      sidePorts: [place.port + 5000, place.port + 10_000],
       dir: place.dir,
       write: (name, text) => {
         const file = join(place.dir, name);
@@ -66,12 +65,7 @@ export class LocalServer implements Server {
         if (user) chownSync(file, user.uid, user.gid);
         return file;
       },
-      run: (command) => this.#runToEnd(command),
-      reservePort: async () => {
-        const extra = await supervisor().reserve(user);
-        this.#extraPlaces.push(extra);
-        return extra.port;
-      },
+      run: (command) => this.run(command),
       helper: async (command) => {
         this.#helpers.push(await supervisor().start(this.#program(command)));
       },
@@ -171,16 +165,17 @@ export class LocalServer implements Server {
     await Promise.all(this.#proxies.map((proxy) => proxy.close()));
     await this.kill();
     for (const helper of this.#helpers) await supervisor().signalTree(helper.pid, 'SIGKILL');
-    for (const { dir } of [...this.#extraPlaces, this.#site]) await supervisor().release(dir);
+    await supervisor().release(this.#site.dir);
+  }
+
+  /** Runs a program to its end in the server's folder and as its user. */
+  async run(command: Command): Promise<void> {
+    const code = await supervisor().run(this.#program(command));
+    if (code === 0) return;
+    throw new Error(`${this.#recipe.title} did not start: ${command.file} ended with code ${code}\n${this.logTail()}`);
   }
 
   #program(command: Command): ReturnType<typeof programFor> {
     return programFor(command, this.#site, this.#user, this.#logFile);
-  }
-
-  async #runToEnd(command: Command): Promise<void> {
-    const code = await supervisor().run(this.#program(command));
-    if (code === 0) return;
-    throw new Error(`${this.#recipe.title} did not start: ${command.file} ended with code ${code}\n${this.logTail()}`);
   }
 }

@@ -29,9 +29,12 @@ function isExecutable(file: string): boolean {
   }
 }
 
-/** The first of these users that exists, when we are root and can become one; else undefined: run as ourselves. */
+/**
+ * The first of these users that exists, else `nobody`, when we are root and can become another. Undefined means: run as
+ * ourselves, because we are not root or because no users are named.
+ */
 export function userAmong(names: readonly string[]): ProcessUser | undefined {
-  if (process.getuid?.() !== 0) return undefined;
+  if (process.getuid?.() !== 0 || names.length === 0) return undefined;
   for (const name of [...names, 'nobody']) {
     const uid = idOf('-u', name);
     const gid = idOf('-g', name);

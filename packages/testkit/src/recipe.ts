@@ -5,16 +5,14 @@ import type { ServerName } from './server.ts';
 export interface Site {
   readonly host: string;
   readonly port: number;
-  /** A second port that is as free as the first: for a cluster bus and the like. */
-  readonly sidePort: number;
+  /** Two more free ports, 5000 and 10000 above the first, for a cluster bus and the like. */
+  readonly sidePorts: readonly [number, number];
   /** The server's own folder; it is removed at the end. */
   readonly dir: string;
   /** Writes a file of the server's folder, owned by the server's user, and tells its path. */
   write(name: string, text: string): string;
   /** Runs a program to its end as the server's user; throws with its output when it fails. */
   run(command: Command): Promise<void>;
-  /** Finds another free port. */
-  reservePort(): Promise<number>;
   /** Starts a helper process that stays as long as the server's folder does, such as Erlang's port mapper. */
   helper(command: Command): Promise<void>;
 }

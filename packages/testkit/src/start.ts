@@ -2,9 +2,15 @@ import { givenUrls } from './environment.ts';
 import { startLocal } from './local-server.ts';
 import type { Recipe } from './recipe.ts';
 import { RemoteServer } from './remote-server.ts';
-import type { ServerName, Servers } from './server.ts';
+import { SERVER_NAMES, type ServerName, type Servers } from './server.ts';
+import { mariadb } from './servers/mariadb.ts';
 import { memcached } from './servers/memcached.ts';
+import { mongodb } from './servers/mongodb.ts';
+import { postgres } from './servers/postgres.ts';
+import { rabbitmq } from './servers/rabbitmq.ts';
 import { redis } from './servers/redis.ts';
+import { redisClusterNode, startRedisCluster } from './servers/redis-cluster.ts';
+import { redisSentinelNode, startRedisSentinel } from './servers/redis-sentinel.ts';
 
 /** How to start a server. */
 export interface StartOptions {
@@ -24,9 +30,15 @@ interface Kind<Name extends ServerName> {
 
 const single = (recipe: Recipe) => ({ recipe, start: ({ args }: StartOptions) => startLocal(recipe, args) });
 
-const KINDS: { readonly [Name in ServerName]?: Kind<Name> } = {
+const KINDS: { readonly [Name in ServerName]: Kind<Name> } = {
+  postgres: single(postgres),
+  mariadb: single(mariadb),
   redis: single(redis),
+  'redis-cluster': { recipe: redisClusterNode, start: ({ args }) => startRedisCluster(args) },
+  'redis-sentinel': { recipe: redisSentinelNode, start: ({ args }) => startRedisSentinel(args) },
   memcached: single(memcached),
+  rabbitmq: single(rabbitmq),
+  mongodb: single(mongodb),
 };
 
 /**
@@ -62,7 +74,7 @@ export function whyMissing(name: ServerName, options: StartOptions = {}): string
 }
 
 function kindOf<Name extends ServerName>(name: Name): Kind<Name> {
-  const kind = KINDS[name];
-  if (!kind) throw new Error(`"${name}" is no server of the testkit`);
-  return kind;
+  if (!Object.hasOwn(KINDS, name))
+    throw new Error(`"${name}" is no server of the testkit; it has ${SERVER_NAMES.join(', ')}`);
+  return KINDS[name];
 }

@@ -9,7 +9,8 @@ export interface ServerOptions extends StartOptions {
   readonly killable?: boolean;
 }
 
-const START_TIMEOUT_MS = 180_000;
+/** Each server has a limit of its own, with a better message than the hook's. */
+const START_TIMEOUT_MS = 600_000;
 
 /**
  * A `describe` block with a real server, started before its tests and gone after them.

@@ -2,25 +2,43 @@ import { ask, lineStartingWith } from '../probe.ts';
 import { findProgram } from '../programs.ts';
 import type { Recipe } from '../recipe.ts';
 
-/** One Redis node. Writes survive a SIGKILL: the append-only file is written before each answer. */
-export const redis: Recipe = {
-  name: 'redis',
-  title: 'Redis',
-  programs: () => [findProgram('redis-server')],
-  installName: 'redis',
-  users: ['redis'],
-  stopSignal: 'SIGTERM',
-  startTimeoutMs: 30_000,
-  url: ({ host, port }) => `redis://${host}:${port}`,
-  command: (site) => ({
-    file: findProgram('redis-server') as string,
-    args: [
-      ...['--bind', site.host, '--port', String(site.port), '--dir', site.dir],
-      // Not fsync: the page cache outlives a killed process, and no test pulls the plug of the machine.
-      ...['--appendonly', 'yes', '--appendfsync', 'no', '--save', ''],
-      // Tests end with SIGKILL or a short SIGTERM; nobody waits for a replica then.
-      ...['--shutdown-timeout', '0'],
-    ],
-  }),
-  ping: (site) => ask(site, 'PING\r\n', lineStartingWith('+PONG')),
-};
+/** One Redis server. */
+export const redis: Recipe = redisNode('redis', 'Redis', []);
+
+/** A Redis server with more lines in its configuration, as a part of something larger. */
+export function redisNode(name: Recipe['name'], title: string, settings: readonly string[]): Recipe {
+  return {
+    name,
+    title,
+    programs: () => [serverProgram()],
+    installName: 'redis',
+    users: ['redis'],
+    stopSignal: 'SIGTERM',
+    startTimeoutMs: 60_000,
+    url: ({ host, port }) => `redis://${host}:${port}`,
+    async prepare(site) {
+      // In a file and not on the command line, so that a sentinel can make a change of roles permanent (CONFIG REWRITE).
+      site.write(
+        'redis.conf',
+        [
+          `bind ${site.host}`,
+          `port ${site.port}`,
+          `dir ${site.dir}`,
+          // Each write reaches the page cache before its answer is sent, and that outlives a killed process.
+          'appendonly yes',
+          'appendfsync no',
+          'save ""',
+          'shutdown-timeout 0', // nobody waits for a replica at the end of a test
+          ...settings,
+          '',
+        ].join('\n'),
+      );
+    },
+    command: () => ({ file: serverProgram() as string, args: ['redis.conf'] }),
+    ping: (site) => ask(site, 'PING\r\n', lineStartingWith('+PONG')),
+  };
+}
+
+export function serverProgram(): string | undefined {
+  return findProgram('redis-server');
+}

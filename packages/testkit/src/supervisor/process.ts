@@ -3,7 +3,7 @@
 // handler inside the test process could not promise that. It runs in a session of its own, so Ctrl-C does not reach it first.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, chownSync, closeSync, mkdirSync, openSync, rmSync } from 'node:fs';
+import { chownSync, closeSync, mkdirSync, openSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,10 +12,10 @@ import type { Notice, Place, ProcessUser, Program, Request } from './protocol.ts
 import { isRunning, signal, signalTree } from './tree.ts';
 
 // Below the ports that the kernel gives to outgoing connections (Linux: from 32768, macOS: from 49152): a server that is down
-// for a while must find its port free again. Twice 10000, because a port and the one 10000 above it are taken together.
+// for a while must find its port free again. A server gets three: RabbitMQ needs them, and Redis wants its bus 10000 above.
 const FIRST_PORT = 11_000;
-const PORTS = 10_000;
-const PAIR_DISTANCE = 10_000;
+const PORTS = 5000;
+const OFFSETS = [0, PORTS, 2 * PORTS];
 
 const running = new Map<number, ChildProcess>();
 const folders = new Set<string>();
@@ -74,8 +74,9 @@ async function reserve(user: ProcessUser | undefined): Promise<Place> {
     }
     folders.add(dir);
     if (user) chownSync(dir, user.uid, user.gid);
-    else chmodSync(dir, 0o700);
-    if ((await canListen(port)) && (await canListen(port + PAIR_DISTANCE))) return { port, dir };
+    const free = await Promise.all(OFFSETS.map((offset) => canListen(port + offset)));
+    if (ending) throw new Error('the testkit is closing');
+    if (!free.includes(false)) return { port, dir };
     remove(dir);
   }
   throw new Error(`no free port found between ${FIRST_PORT} and ${FIRST_PORT + PORTS}`);

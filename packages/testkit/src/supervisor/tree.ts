@@ -32,7 +32,13 @@ export function isRunning(pid: number): boolean {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
-  return stateOf(pid) !== 'Z';
+  return !isZombie(pid);
+}
+
+/** The main thread turns zombie before the others end, and until they have, the sockets are open: the count tells. */
+function isZombie(pid: number): boolean {
+  const fields = process.platform === 'linux' ? statOf(pid) : undefined;
+  return fields !== undefined && fields[STATE] === 'Z' && Number(fields[THREADS]) <= 1;
 }
 
 function childrenOf(parents: readonly number[]): number[] {
@@ -51,7 +57,7 @@ function allProcesses(): ProcessRow[] {
   const rows: ProcessRow[] = [];
   for (const entry of readdirSync('/proc')) {
     const pid = Number(entry);
-    const parent = Number.isInteger(pid) ? Number(statOf(pid)?.[1]) : Number.NaN;
+    const parent = Number.isInteger(pid) ? Number(statOf(pid)?.[PARENT]) : Number.NaN;
     if (Number.isInteger(parent)) rows.push({ pid, parent });
   }
   return rows;
@@ -67,9 +73,10 @@ function listedByPs(): ProcessRow[] {
     .map(([pid, parent]) => ({ pid: pid ?? 0, parent: parent ?? 0 }));
 }
 
-function stateOf(pid: number): string | undefined {
-  return process.platform === 'linux' ? statOf(pid)?.[0] : undefined;
-}
+// Positions in what statOf gives; see proc_pid_stat(5), whose numbers are 3 higher.
+const STATE = 0;
+const PARENT = 1;
+const THREADS = 17;
 
 /** The fields of /proc/PID/stat after the program's name, which is in brackets and may itself contain any character. */
 function statOf(pid: number): string[] | undefined {

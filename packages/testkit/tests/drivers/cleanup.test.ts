@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
-import { type ServerName, whyMissing } from '../../src/index.ts';
+import { SERVER_NAMES, type ServerName, whyMissing } from '../../src/index.ts';
 
 const program = fileURLToPath(new URL('../programs/use-servers.ts', import.meta.url));
 const children: ChildProcess[] = [];
@@ -51,7 +51,7 @@ function listens(port: number): Promise<boolean> {
 }
 
 describe('servers of a test process that', () => {
-  const installed = (['redis', 'memcached'] as const).filter((name) => whyMissing(name) === undefined);
+  const installed = SERVER_NAMES.filter((name) => whyMissing(name) === undefined);
 
   // Redis stands for all where the way the process ends is what differs.
   it.runIf(installed.includes('redis')).each(['SIGKILL', 'SIGTERM', 'SIGINT', 'SIGHUP'] as const)(

@@ -1,0 +1,69 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { ask } from '../probe.ts';
+import { findProgram } from '../programs.ts';
+import type { Recipe, Site } from '../recipe.ts';
+
+/** PostgreSQL with the superuser `postgres`, no password, and the database `postgres`. */
+export const postgres: Recipe = {
+  name: 'postgres',
+  title: 'PostgreSQL',
+  programs: () => [program('postgres'), program('initdb')],
+  installName: 'postgres',
+  users: ['postgres'], // it refuses to run as root
+  stopSignal: 'SIGINT', // a "fast" shutdown: SIGTERM would wait for the clients to leave
+  startTimeoutMs: 60_000,
+  url: ({ host, port }) => `postgres://postgres@${host}:${port}/postgres`,
+  prepare: (site) =>
+    site.run({
+      file: program('initdb') as string,
+      args: ['-D', dataOf(site), '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync'],
+    }),
+  command: (site) => ({
+    file: program('postgres') as string,
+    args: [
+      ...['-D', dataOf(site), '-h', site.host, '-p', String(site.port), '-k', ''],
+      // A killed process loses nothing that it has written to the page cache, so only the flush to the disk is left out.
+      // synchronous_commit stays on: without it a SIGKILL would lose transactions.
+      ...['-c', 'fsync=off', '-c', 'full_page_writes=off', '-c', 'max_connections=200'],
+    ],
+  }),
+  ping: (site) => ask(site, startupMessage(), hasReadyForQuery),
+};
+
+function dataOf(site: Site): string {
+  return join(site.dir, 'data');
+}
+
+/** Debian keeps the programs of each major version in a folder of its own, outside of PATH: the newest is taken. */
+function program(name: string): string | undefined {
+  return findProgram(name, versionFolders('/usr/lib/postgresql'));
+}
+
+function versionFolders(parent: string): string[] {
+  try {
+    const versions = readdirSync(parent).sort((a, b) => Number(b) - Number(a));
+    return versions.map((version) => join(parent, version, 'bin'));
+  } catch {
+    return [];
+  }
+}
+
+/** Protocol 3.0 startup message. https://www.postgresql.org/docs/current/protocol-message-formats.html */
+function startupMessage(): Buffer {
+  const parameters = Buffer.from('user\0postgres\0database\0postgres\0\0');
+  const head = Buffer.alloc(8);
+  head.writeInt32BE(head.length + parameters.length, 0);
+  head.writeInt32BE(196_608, 4);
+  return Buffer.concat([head, parameters]);
+}
+
+/** Walks over the messages: each is a type byte and a length that counts itself. `Z` means ready, `E` an error. */
+function hasReadyForQuery(answer: Buffer): boolean {
+  for (let at = 0; at + 5 <= answer.length; at += 1 + answer.readInt32BE(at + 1)) {
+    const type = String.fromCharCode(answer[at] as number);
+    if (type === 'Z') return true;
+    if (type === 'E') throw new Error('it sent an error');
+  }
+  return false;
+}

@@ -1,0 +1,58 @@
+import { join } from 'node:path';
+import { ask } from '../probe.ts';
+import { findProgram } from '../programs.ts';
+import type { Recipe } from '../recipe.ts';
+
+/** RabbitMQ with the user `guest`, the password `guest` and the virtual host `/`; no plugins. */
+export const rabbitmq: Recipe = {
+  name: 'rabbitmq',
+  title: 'RabbitMQ',
+  programs: () => [serverProgram(), findProgram('epmd')],
+  installName: 'rabbitmq',
+  users: ['rabbitmq'],
+  stopSignal: 'SIGTERM',
+  startTimeoutMs: 120_000,
+  url: ({ host, port }) => `amqp://guest:guest@${host}:${port}`,
+  async prepare(site) {
+    site.write('enabled_plugins', '[].');
+    // A nearly full disk must not block the publishers of a test.
+    site.write('rabbitmq.conf', 'disk_free_limit.absolute = 1MB\n');
+    // Erlang starts its port mapper as a daemon that outlives everything, unless there is one: this one is ours to end.
+    await site.helper({
+      file: findProgram('epmd') as string,
+      args: ['-port', String(site.sidePorts[0]), '-address', site.host],
+    });
+  },
+  command: (site) => ({
+    file: serverProgram() as string,
+    args: [],
+    env: {
+      RABBITMQ_NODENAME: `ent${site.port}@localhost`,
+      RABBITMQ_NODE_IP_ADDRESS: site.host,
+      RABBITMQ_NODE_PORT: String(site.port),
+      RABBITMQ_DIST_PORT: String(site.sidePorts[1]),
+      RABBITMQ_MNESIA_BASE: join(site.dir, 'data'),
+      RABBITMQ_LOG_BASE: site.dir,
+      RABBITMQ_LOGS: '-',
+      RABBITMQ_CONFIG_FILE: join(site.dir, 'rabbitmq.conf'),
+      RABBITMQ_ADVANCED_CONFIG_FILE: join(site.dir, 'advanced.config'),
+      RABBITMQ_ENABLED_PLUGINS_FILE: join(site.dir, 'enabled_plugins'),
+      RABBITMQ_CONF_ENV_FILE: join(site.dir, 'none'), // not the machine's /etc/rabbitmq/rabbitmq-env.conf
+      ERL_EPMD_PORT: String(site.sidePorts[0]),
+      ERL_EPMD_ADDRESS: site.host,
+    },
+  }),
+  ping: (site) => ask(site, 'AMQP\0\0\x09\x01', isConnectionStart),
+};
+
+/** Debian's /usr/sbin/rabbitmq-server is a wrapper for root and the user rabbitmq alone: the script behind it comes first. */
+function serverProgram(): string | undefined {
+  return findProgram('rabbitmq-server', ['/usr/lib/rabbitmq/bin']);
+}
+
+/** A method frame (1) on channel 0 with class 10, method 10. AMQP 0-9-1, section 4.2. */
+function isConnectionStart(answer: Buffer): boolean {
+  if (answer.length < 11) return false;
+  if (answer[0] !== 1 || answer.readUInt32BE(7) !== 0x000a_000a) throw new Error('it refused the protocol');
+  return true;
+}
