@@ -1,5 +1,6 @@
 import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto';
 import { serializationErrors } from './errors.ts';
+import { asBuffer } from './internal/buffer.ts';
 
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
@@ -41,7 +42,7 @@ export function createCipher(keys: readonly (Uint8Array | string)[]): Cipher {
       return Buffer.concat([current.id, nonce, cipher.getAuthTag(), text, rest]);
     },
     decrypt(sealed, authenticated) {
-      const bytes = Buffer.from(sealed.buffer, sealed.byteOffset, sealed.length);
+      const bytes = asBuffer(sealed);
       const id = bytes.subarray(0, KEY_ID_BYTES);
       const key = known.find((one) => one.id.equals(id));
       if (!key) {

@@ -3,6 +3,7 @@ import { json } from './codecs/json.ts';
 import { COMPRESSION, compress, inflate } from './compression.ts';
 import { createCipher } from './encryption.ts';
 import { SerializationError, serializationErrors } from './errors.ts';
+import { asBuffer } from './internal/buffer.ts';
 import type { SerializerOptions } from './options.ts';
 
 /** Turns values into bytes that say how to read them. */
@@ -92,16 +93,19 @@ export function createSerializer(options: SerializerOptions = {}): Serializer {
           flags = COMPRESSION[algorithm];
         }
       }
-      const header = Buffer.allocUnsafe(HEADER_BYTES);
-      header[0] = MAGIC;
-      header[1] = FORMAT;
-      header[2] = codec.id;
-      header[3] = cipher ? flags | ENCRYPTED : flags;
-      header.writeUInt32BE(version, 4);
-      return Buffer.concat([header, cipher ? cipher.encrypt(payload, authenticated(header, context)) : payload]);
+      const size = HEADER_BYTES + (cipher ? 0 : payload.length);
+      const bytes = Buffer.allocUnsafe(size);
+      bytes[0] = MAGIC;
+      bytes[1] = FORMAT;
+      bytes[2] = codec.id;
+      bytes[3] = cipher ? flags | ENCRYPTED : flags;
+      bytes.writeUInt32BE(version, 4);
+      if (cipher) return Buffer.concat([bytes, cipher.encrypt(payload, authenticated(bytes, context))]);
+      bytes.set(payload, HEADER_BYTES);
+      return bytes;
     },
     deserialize(stored, context = '') {
-      const bytes = Buffer.from(stored.buffer, stored.byteOffset, stored.length);
+      const bytes = asBuffer(stored);
       const reader = checkHeader(bytes);
       let payload: Uint8Array = bytes.subarray(HEADER_BYTES);
       try {

@@ -1,4 +1,5 @@
 import type { Codec } from '../codec.ts';
+import { asBuffer } from '../internal/buffer.ts';
 import { assertLossless, type Keeps } from '../internal/lossless.ts';
 
 const keeps: Keeps = {
@@ -28,6 +29,6 @@ export const json: Codec = {
   },
   decode(bytes) {
     if (bytes.length === 0) return undefined;
-    return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString());
+    return JSON.parse(asBuffer(bytes).toString());
   },
 };

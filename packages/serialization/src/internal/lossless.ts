@@ -30,6 +30,43 @@ const MAX_DEPTH = 1000;
  * -0 counts as 0, and a property that is `undefined` counts as absent: both read the same afterwards.
  */
 export function assertLossless(value: unknown, keeps: Keeps): void {
+  // Nearly every value is fine, and finding that out needs no pointers. Only a doubt is worth the slow look.
+  if (!isPlain(value, keeps, 0)) findLoss(value, keeps);
+}
+
+/** Whether there is nothing but plain data that every part of it is sure to keep. */
+function isPlain(part: unknown, keeps: Keeps, depth: number): boolean {
+  switch (typeof part) {
+    case 'boolean':
+      return true;
+    case 'string':
+      return keeps.loneSurrogates || part.isWellFormed();
+    case 'number':
+      return keeps.nonFinite || Number.isFinite(part);
+    case 'object':
+      break;
+    default:
+      return false;
+  }
+  if (part === null) return true;
+  if (depth >= MAX_DEPTH) return false;
+  if (Array.isArray(part)) {
+    // A hole reads as undefined, which is a doubt.
+    for (let i = 0; i < part.length; i++) if (!isPlain(part[i], keeps, depth + 1)) return false;
+    return true;
+  }
+  const prototype: unknown = Object.getPrototypeOf(part);
+  if (prototype !== Object.prototype && prototype !== null) return false;
+  for (const key of Object.keys(part)) {
+    if (!keeps.loneSurrogates && !key.isWellFormed()) return false;
+    if (key === '__proto__' && !keeps.protoKey) return false;
+    const child = (part as Record<string, unknown>)[key];
+    if (child !== undefined && !isPlain(child, keeps, depth + 1)) return false;
+  }
+  return true;
+}
+
+function findLoss(value: unknown, keeps: Keeps): void {
   const path: (string | number)[] = [];
   const open = new Set<object>();
 
