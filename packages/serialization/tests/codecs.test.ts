@@ -43,6 +43,8 @@ describe.each(codecs)('$name', (codec) => {
   it.each([
     ['a function', { list: [() => 1] }, '#/list/0'],
     ['a symbol', { s: Symbol('x') }, '#/s'],
+    ['a property named by a symbol', { a: { [Symbol('x')]: 1 } }, '#/a'],
+    ['an object that says how to print itself', { a: { toJSON: () => 1 } }, '#/a/toJSON'],
     ['a class instance', { users: [new User()] }, '#/users/0'],
     ['a subclass of a built-in', { at: new Timestamp() }, '#/at'],
     ['a promise', { 'a/b~c': Promise.resolve() }, '#/a~1b~0c'],

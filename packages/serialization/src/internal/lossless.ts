@@ -57,6 +57,7 @@ function isPlain(part: unknown, keeps: Keeps, depth: number): boolean {
   }
   const prototype: unknown = Object.getPrototypeOf(part);
   if (prototype !== Object.prototype && prototype !== null) return false;
+  if (Object.getOwnPropertySymbols(part).length > 0) return false;
   for (const key of Object.keys(part)) {
     if (!keeps.loneSurrogates && !key.isWellFormed()) return false;
     if (key === '__proto__' && !keeps.protoKey) return false;
@@ -100,6 +101,7 @@ function findLoss(value: unknown, keeps: Keeps): void {
     }
     const prototype: unknown = Object.getPrototypeOf(object);
     if (prototype === Object.prototype || prototype === null) {
+      if (Object.getOwnPropertySymbols(object).length > 0) refuse('a property named by a symbol');
       for (const key of Object.keys(object)) {
         visitText(key, 'a property name');
         if (key === '__proto__' && !keeps.protoKey) refuse('a property named __proto__');
