@@ -44,10 +44,11 @@ export function describeWithServer<Name extends ServerName>(
   const [options, tests] = rest.length === 1 ? [{}, rest[0]] : rest;
   const byUrl = !options.args && givenUrls(name) !== undefined;
   const { server, set } = handle<Servers[Name]>(name, !byUrl);
+  const required = isRequired(name);
   const reason = whyMissing(name, options);
   const skip = reason ?? (byUrl && options.killable ? 'a server given by URL cannot be killed' : undefined);
   // A required server that is missing is started all the same: the error of that is the failure.
-  if (skip !== undefined && !(reason !== undefined && isRequired(name))) {
+  if (skip !== undefined && !(reason !== undefined && required)) {
     describe.skip(`${name} (skipped: ${skip})`, () => tests(server));
     return;
   }

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Notice, Place, ProcessUser, Program, Request } from './protocol.ts';
-import { isRunning, signal, signalTree } from './tree.ts';
+import { isRunning, signal, signalTrees } from './tree.ts';
 
 // Below the ports that the kernel gives to outgoing connections (Linux: from 32768, macOS: from 49152): a server that is down
 // for a while must find its port free again. A server gets three: RabbitMQ needs them, and Redis wants its bus 10000 above.
@@ -21,6 +21,8 @@ const running = new Map<number, ChildProcess>();
 const folders = new Set<string>();
 let ending = false;
 
+// Node keeps messages until someone listens: those of a test process that died meanwhile must not be carried out.
+if (!process.connected) process.exit(0);
 process.on('message', (request: Request) => {
   carryOut(request).then(
     (value) => tell({ kind: 'answer', id: request.id, value }),
@@ -53,7 +55,7 @@ async function carryOut(command: Request): Promise<unknown> {
       return signal(command.pid, command.signal);
     case 'signalTree': {
       if (!running.has(command.pid)) return undefined;
-      const tree = signalTree(command.pid, command.signal);
+      const tree = signalTrees([command.pid], command.signal);
       return command.signal === 'SIGKILL' ? gone(tree) : undefined;
     }
     case 'release':
@@ -138,8 +140,13 @@ function remove(dir: string): void {
 async function end(code: number): Promise<void> {
   if (ending) return;
   ending = true;
-  const trees = [...running.keys()].flatMap((pid) => signalTree(pid, 'SIGKILL'));
-  await gone(trees).catch((error: unknown) => console.error(String(error)));
-  for (const dir of folders) rmSync(dir, { recursive: true, force: true, maxRetries: 5 });
+  await gone(signalTrees([...running.keys()], 'SIGKILL')).catch((error: unknown) => console.error(String(error)));
+  for (const dir of folders) {
+    try {
+      remove(dir);
+    } catch (error) {
+      console.error(String(error)); // the others are removed all the same
+    }
+  }
   process.exit(code);
 }

@@ -13,11 +13,11 @@ export function signal(pid: number, name: NodeJS.Signals): void {
   }
 }
 
-/** Sends a signal to a process and all its descendants, and tells their pids. */
-export function signalTree(root: number, name: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): number[] {
+/** Sends a signal to processes and all their descendants, and tells the pids. */
+export function signalTrees(roots: readonly number[], name: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): number[] {
   // Each parent is stopped before its children are listed, so that no child can be born unseen.
   const tree: number[] = [];
-  for (let level = [root]; level.length > 0; level = childrenOf(level)) {
+  for (let level = [...roots]; level.length > 0; level = childrenOf(level)) {
     for (const pid of level) signal(pid, 'SIGSTOP');
     tree.push(...level);
   }

@@ -1,84 +1,145 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
-import { connect } from 'node:net';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readlinkSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, type TestContext } from 'vitest';
+import { isRequired } from '../../src/environment.ts';
 import { SERVER_NAMES, type ServerName, whyMissing } from '../../src/index.ts';
 
 const program = fileURLToPath(new URL('../programs/use-servers.ts', import.meta.url));
 const children: ChildProcess[] = [];
 
+/** The temp folder of the test processes: nothing may be left in it, and no process may work in it. */
+let temp: string;
+
+beforeEach(() => {
+  temp = mkdtempSync(join(tmpdir(), 'cleanup-'));
+  chmodSync(temp, 0o755); // the servers run as their own users
+});
 afterEach(() => {
   for (const child of children.splice(0)) child.kill('SIGKILL');
+  rmSync(temp, { recursive: true });
 });
 
-/** Servers given by URL are nobody's to clean up: these tests are about the others. */
-const withoutUrls = Object.fromEntries(
-  Object.entries(process.env).filter(([name]) => !/^(ENT_TEST_.*_URL|NODE_OPTIONS)$/.test(name)),
-);
-
-/** Starts a process that starts servers, and waits until they are up. */
-async function run(how: 'wait' | 'throw' | 'exit' | 'end', names: readonly ServerName[]) {
+/** A test process that starts servers and then ends or waits, as told. */
+function testProcess(how: 'wait' | 'throw' | 'exit' | 'end', names: readonly ServerName[], user = {}) {
+  // Servers given by URL are nobody's to clean up: these tests are about the others.
+  const env = Object.entries(process.env).filter(([name]) => !/^(ENT_TEST_.*_URL|NODE_OPTIONS)$/.test(name));
   const child = spawn(process.execPath, ['--conditions=@ent/source', program, how, ...names], {
     stdio: ['ignore', 'pipe', 'ignore'],
-    env: withoutUrls,
+    env: { ...Object.fromEntries(env), TMPDIR: temp },
+    ...user,
   });
   children.push(child);
   const exited = once(child, 'exit') as Promise<[number | null, string | null]>;
-  const [line] = (await once(createInterface(child.stdout), 'line')) as [string];
-  const ports = JSON.parse(line) as number[];
-  expect(ports).toHaveLength(names.length);
-  return { child, ports, exited };
+  return {
+    child,
+    exited,
+    /** Settles when all its servers are up. */
+    ready: () =>
+      Promise.race([
+        once(createInterface(child.stdout), 'line'),
+        exited.then((exit) => Promise.reject(new Error(`the test process ended early: ${exit.join(' ')}`))),
+      ]),
+  };
 }
 
-async function nothingLeft(ports: readonly number[]): Promise<void> {
-  for (const port of ports) {
-    await expect.poll(() => existsSync(join(tmpdir(), `ent-testkit-${port}`)), { timeout: 20_000 }).toBe(false);
-    expect(await listens(port)).toBe(false);
-  }
+/** Skips a test whose server is not installed, unless it is required: then the test goes on and fails. */
+function needs(name: ServerName, { skip }: TestContext): void {
+  const reason = whyMissing(name, { args: [] });
+  if (reason !== undefined && !isRequired(name)) skip(reason);
 }
 
-function listens(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1', () => resolve(true));
-    socket.once('error', () => resolve(false));
-    socket.unref();
+async function nothingIsLeft(): Promise<void> {
+  await expect.poll(() => [...readdirSync(temp), ...processesIn(temp)], { timeout: 20_000 }).toEqual([]);
+}
+
+/** The processes whose working folder is in a folder, also when that is deleted. Servers work in theirs. */
+function processesIn(folder: string): string[] {
+  if (process.platform !== 'linux') return [];
+  return readdirSync('/proc').filter((pid) => {
+    try {
+      return readlinkSync(`/proc/${pid}/cwd`).startsWith(folder);
+    } catch {
+      return false; // no process, or one that just ended
+    }
   });
 }
 
-describe('servers of a test process that', () => {
-  const installed = SERVER_NAMES.filter((name) => whyMissing(name) === undefined);
+describe('the servers of a test process', () => {
+  it.for(['SIGKILL', 'SIGTERM', 'SIGINT', 'SIGHUP'] as const)('are gone after %s', async (signal, context) => {
+    needs('redis', context);
+    const { child, exited, ready } = testProcess('wait', ['redis']);
+    await ready();
+    expect(readdirSync(temp)).toHaveLength(1);
+    if (process.platform === 'linux') expect(processesIn(temp)).toHaveLength(1);
+    child.kill(signal);
+    expect(await exited).toEqual([null, signal]);
+    await nothingIsLeft();
+  });
 
-  // Redis stands for all where the way the process ends is what differs.
-  it.runIf(installed.includes('redis')).each(['SIGKILL', 'SIGTERM', 'SIGINT', 'SIGHUP'] as const)(
-    'got %s are gone, and so are their folders',
-    async (signal) => {
-      const { child, ports, exited } = await run('wait', ['redis']);
-      expect(await listens(ports[0] as number)).toBe(true);
-      child.kill(signal);
-      await exited;
-      await nothingLeft(ports);
-    },
-  );
-
-  it.runIf(installed.includes('redis')).each([
+  it.for([
     ['threw', 'throw', 1],
     ['called process.exit', 'exit', 3],
     ['ended without closing them', 'end', 0],
-  ] as const)('%s are gone, and so are their folders', async (_what, how, code) => {
-    const { ports, exited } = await run(how, ['redis']);
+  ] as const)('are gone when it %s', async ([_what, how, code], context) => {
+    needs('redis', context);
+    const { exited, ready } = testProcess(how, ['redis']);
+    await ready();
     expect(await exited).toEqual([code, null]);
-    await nothingLeft(ports);
-  });
-
-  it.runIf(installed.length > 0).each(installed)('was killed leave nothing: %s', async (name) => {
-    const { child, ports, exited } = await run('wait', [name]);
-    child.kill('SIGKILL');
-    await exited;
-    await nothingLeft(ports);
+    await nothingIsLeft();
   });
 });
+
+describe('after SIGKILL of a test process nothing is left of', () => {
+  it.for(SERVER_NAMES)('%s', async (name, context) => {
+    needs(name, context);
+    const { child, exited, ready } = testProcess('wait', [name]);
+    await ready();
+    child.kill('SIGKILL');
+    await exited;
+    await nothingIsLeft();
+  });
+
+  it.for(SERVER_NAMES)('%s as a normal user', async (name, context) => {
+    needs(name, context);
+    context.skip(process.getuid?.() !== 0, 'only root can become another user');
+    context.skip(
+      ![program, process.execPath].every(isOpenToAll),
+      'this clone is in a folder that only its owner may enter',
+    );
+    chmodSync(temp, 0o1777);
+    const { child, exited, ready } = testProcess('wait', [name], { uid: 65_534, gid: 65_534 });
+    await ready();
+    child.kill('SIGKILL');
+    await exited;
+    await nothingIsLeft();
+  });
+
+  it.for([
+    ['its folder', (folder: string) => folder],
+    ['its log', (folder: string) => join(folder, 'server.log')],
+    ['its half-made data', (folder: string) => join(folder, 'data', 'global')],
+    ['its lock file', (folder: string) => join(folder, 'data', 'postmaster.pid')],
+  ] as const)('postgres when only %s was there', async ([_what, path], context) => {
+    needs('postgres', context);
+    const { child, exited } = testProcess('wait', ['postgres']);
+    const appeared = (): boolean => readdirSync(temp).some((folder) => existsSync(path(join(temp, folder))));
+    await expect.poll(appeared, { interval: 1, timeout: 20_000 }).toBe(true);
+    child.kill('SIGKILL');
+    await exited;
+    await nothingIsLeft();
+  });
+});
+
+/** Whether a normal user may read a file, and enter all the folders above it. */
+function isOpenToAll(file: string): boolean {
+  if ((statSync(file).mode & 0o004) === 0) return false;
+  for (let folder = dirname(file); ; folder = dirname(folder)) {
+    if ((statSync(folder).mode & 0o001) === 0) return false;
+    if (folder === dirname(folder)) return true;
+  }
+}

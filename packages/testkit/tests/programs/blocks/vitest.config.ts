@@ -1,0 +1,11 @@
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+// A run of its own, started by describe-with-server.test.ts; the name keeps the file out of the repository's own runs.
+export default defineConfig({
+  test: {
+    root: fileURLToPath(new URL('.', import.meta.url)),
+    include: ['memcached.fixture.ts'],
+    reporters: ['default', fileURLToPath(new URL('../../../src/reporter.ts', import.meta.url))],
+  },
+});
