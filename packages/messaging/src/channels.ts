@@ -1,0 +1,40 @@
+import type { TracingChannel } from 'node:diagnostics_channel';
+import { operationChannel } from '@ent/internal';
+
+/** Published while messages are sent (`ent:messaging:publish`). */
+export interface PublishOperation {
+  /** The driver's name: `messaging.system` of OpenTelemetry. */
+  readonly driver: string;
+  readonly topic: string;
+  /**
+   * The messages, before they are sent. A subscriber of `start` may add headers, `traceparent` for example. Ids are for
+   * spans: as a label of a metric they would be without bound.
+   */
+  readonly messages: readonly { readonly id: string; readonly headers: Record<string, string> }[];
+  /** Set when it ended: `stored`, `unroutable` (nobody listens), `failed`. */
+  outcome?: 'stored' | 'unroutable' | 'failed';
+}
+
+/** Published while a handler runs (`ent:messaging:process`). */
+export interface ProcessOperation {
+  readonly driver: string;
+  readonly topic: string;
+  readonly group: string;
+  /** For spans, as above. */
+  readonly messageId: string;
+  /** Those of the message: a subscriber finds the publisher's `traceparent` here. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** 1 for the first try. */
+  readonly attempt: number;
+  /** Set when it ended; says what becomes of the message. */
+  outcome?: 'done' | 'retry' | 'dead_letter' | 'released' | 'lost';
+}
+
+/** The channels of this package; subscribe with `channels.process.subscribe({ start, asyncEnd, error, ... })`. */
+export const channels: {
+  readonly publish: TracingChannel<unknown, PublishOperation>;
+  readonly process: TracingChannel<unknown, ProcessOperation>;
+} = {
+  publish: operationChannel<PublishOperation>('messaging', 'publish'),
+  process: operationChannel<ProcessOperation>('messaging', 'process'),
+};

@@ -1,0 +1,119 @@
+/**
+ * The contract between the portable core and a broker. Types only.
+ *
+ * The core has done, or does afterwards: serialisation, validation, ids and times, deadlines, all retries (of sending, of handling, of
+ * opening again), backoff, dead letters, concurrency, renewing of leases, draining, telemetry, wrapping of errors. A driver translates, and
+ * never retries by itself. It throws native errors as they come and classifies them when asked.
+ */
+
+/** What a driver can do, as data. Types, the checks at setup, the conformance suite and the README read this object. */
+export interface MessagingFeatures {
+  /** What a stored message survives: nothing, the end of the broker's process, or the loss of one of its machines. */
+  readonly durability: 'memory' | 'disk' | 'quorum';
+  /** Other processes see the same topics. */
+  readonly shared: boolean;
+  /** A group with one subscriber that handles one message at a time gets them in the order in which they were sent. */
+  readonly ordered: boolean;
+  /** A message can come back after a delay of its own choosing: {@link Settlement} `retry` with `delayMs`. */
+  readonly delayedRetry: boolean;
+  /** {@link Delivery.attempt} counts across processes and restarts. */
+  readonly countsAttempts: boolean;
+  /** The longest body in bytes, or null for no limit. Longer ones are refused before any I/O. */
+  readonly maxMessageBytes: number | null;
+}
+
+/** A message as it travels: the attributes of CloudEvents 1.0, and the data as bytes. */
+export interface WireMessage {
+  readonly id: string;
+  readonly topic: string;
+  readonly type: string;
+  readonly source: string;
+  readonly subject: string | undefined;
+  /** Milliseconds since the epoch. */
+  readonly time: number;
+  /** Of `body`: `application/json`. */
+  readonly contentType: string;
+  /** Lower-case names. The core puts correlation and causation here. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array;
+}
+
+/** Passed with each call. Aborts at the deadline: a dead broker never holds a caller. */
+export interface DriverCall {
+  readonly signal: AbortSignal;
+}
+
+/**
+ * What became of one message of a batch. `stored`: each group has it. `unroutable`: the broker knows no group that wants it.
+ * `rejected`: it was not stored, for certain. `indeterminate`: it may have been; the core sends it again under the same id.
+ */
+export type SendResult =
+  | { readonly status: 'stored' | 'unroutable' }
+  | { readonly status: 'rejected' | 'indeterminate'; readonly error: unknown };
+
+/** A group's part of a topic. */
+export interface SubscriptionSpec {
+  readonly topic: string;
+  readonly group: string;
+}
+
+/** A message for one subscriber, for a time. */
+export interface Delivery {
+  /** Names this delivery, and no other one of the same message; settles it. */
+  readonly token: unknown;
+  readonly message: WireMessage;
+  /**
+   * 1 for the first delivery; one more after each that failed, or was never settled (its subscriber died), but not after a
+   * `release`. Undefined where the broker does not count.
+   */
+  readonly attempt: number | undefined;
+}
+
+/**
+ * What to do with a delivery. `ack`: it is done. `retry`: it failed; deliver it again, after `delayMs` at the earliest.
+ * `release`: it was not tried; deliver it again at once, to anybody.
+ */
+export type Settlement =
+  | { readonly token: unknown; readonly action: 'ack' | 'release' }
+  | { readonly token: unknown; readonly action: 'retry'; readonly delayMs: number };
+
+/** Whether a settlement counted. `stale`: the delivery had expired or its connection is gone; somebody else has the message. */
+export type SettleResult = 'ok' | 'stale';
+
+/** Where one subscriber receives. Dies with its connection: the core opens another. */
+export interface Source {
+  /** How long a delivery stays with its subscriber unless it is renewed, in milliseconds; null for as long as the source lives. */
+  readonly leaseMs: number | null;
+  /**
+   * At most `max` deliveries, as soon as there is one. May wait, about a second at most where waiting costs the broker, and
+   * may answer with none. When the signal aborts it answers soon, and what it does not hand out is not lost.
+   */
+  receive(max: number, signal: AbortSignal): Promise<Delivery[]>;
+  /** In the order of the batch. Settling what was settled before is `stale` and changes nothing. */
+  settle(batch: readonly Settlement[]): Promise<SettleResult[]>;
+  /** Renews leases for another `leaseMs`. Only called where `leaseMs` is not null. */
+  renew(tokens: readonly unknown[]): Promise<SettleResult[]>;
+  /** Idempotent. What is unsettled goes back, as by `release`, at once. */
+  close(): Promise<void>;
+}
+
+/** What a driver says about an error that it threw. `unavailable` and `lost` may pass; `refused` will not. */
+export type DriverFailure = 'unavailable' | 'lost' | 'refused' | 'other';
+
+/** A broker. Batches answer in the order of what was asked, one entry each; empty batches never arrive. */
+export interface MessagingDriver<Client = unknown> {
+  /** As in `memory`; stands in errors and telemetry. */
+  readonly name: string;
+  readonly features: MessagingFeatures;
+  /** The native client, for what the portable API does not have. */
+  readonly client: Client;
+  /** Makes topic and group where they are missing. Idempotent; called again for each new connection. */
+  ensure(spec: SubscriptionSpec, call: DriverCall): Promise<void>;
+  send(batch: readonly WireMessage[], call: DriverCall): Promise<SendResult[]>;
+  open(spec: SubscriptionSpec, call: DriverCall): Promise<Source>;
+  /** Fails when the broker does not answer. */
+  ping(call: DriverCall): Promise<void>;
+  /** Idempotent. Closes only what the driver itself has opened. */
+  close(): Promise<void>;
+  classify(error: unknown): DriverFailure;
+}

@@ -1,0 +1,36 @@
+import { EntError } from '@ent/errors';
+import type { Delivery, WireMessage } from '../driver.ts';
+import type { JobSpec } from './job.ts';
+
+/** What a dead letter's headers add: where it was meant for, and why it is dead. */
+export const DEAD_LETTER_HEADERS = {
+  topic: 'dead-letter-topic',
+  group: 'dead-letter-group',
+  attempts: 'dead-letter-attempts',
+  reason: 'dead-letter-reason',
+} as const;
+
+/**
+ * The message as it is kept for people to look at: the same id, the same bytes. The reason is the error's code or its class,
+ * never its text, which can hold anything.
+ */
+export function deadLetterOf(delivery: Delivery, spec: JobSpec & { deadLetter: string }, error: unknown): WireMessage {
+  const { message, attempt = 1 } = delivery;
+  return {
+    ...message,
+    topic: spec.deadLetter,
+    headers: {
+      ...message.headers,
+      [DEAD_LETTER_HEADERS.topic]: spec.topic,
+      [DEAD_LETTER_HEADERS.group]: spec.group,
+      [DEAD_LETTER_HEADERS.attempts]: String(attempt),
+      [DEAD_LETTER_HEADERS.reason]: reasonOf(error),
+    },
+  };
+}
+
+function reasonOf(error: unknown): string {
+  if (EntError.is(error)) return error.code;
+  const name: unknown = error instanceof Error ? error.name : typeof error;
+  return typeof name === 'string' && /^[\w.-]{1,100}$/.test(name) ? name : 'Error';
+}

@@ -1,0 +1,59 @@
+import type { Issue } from '@ent/errors';
+import { messagingErrors } from '../errors.ts';
+import type { SchemaIssue, StandardSchema } from '../options.ts';
+
+export const JSON_TYPE = 'application/json';
+const encoder = new TextEncoder();
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** The data as bytes. It is written here and now: what the publisher does to its object later changes nothing. */
+export function encode(data: unknown, topic: string): Uint8Array {
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(data);
+  } catch (cause) {
+    throw messagingErrors.not_serializable(`The data for "${topic}" can not be written as JSON.`, { cause });
+  }
+  if (text === undefined) {
+    throw messagingErrors.not_serializable(`The data for "${topic}" is ${typeof data}, which JSON does not have.`);
+  }
+  return encoder.encode(text);
+}
+
+/** @throws `messaging.invalid_payload` for bytes that are no JSON */
+export function decode(body: Uint8Array, contentType: string): unknown {
+  if (contentType !== JSON_TYPE) {
+    throw messagingErrors.invalid_payload(
+      `The message has the content type ${JSON.stringify(contentType)}; ${JSON_TYPE} is read.`,
+    );
+  }
+  try {
+    return JSON.parse(decoder.decode(body));
+  } catch (cause) {
+    throw messagingErrors.invalid_payload('The body of the message is not JSON.', { cause });
+  }
+}
+
+/**
+ * The data as the schema answers it.
+ *
+ * @throws `messaging.invalid_payload` with `issues`
+ */
+export async function validate<Output>(
+  schema: StandardSchema<unknown, Output>,
+  data: unknown,
+  topic: string,
+): Promise<Output> {
+  let result = schema['~standard'].validate(data);
+  if (result instanceof Promise) result = await result;
+  if (result.issues === undefined) return result.value;
+  throw messagingErrors.invalid_payload(`The data does not fit the schema of "${topic}".`, {
+    issues: result.issues.map(toIssue),
+  });
+}
+
+function toIssue(issue: SchemaIssue): Issue {
+  const keys = (issue.path ?? []).map((part) => (typeof part === 'object' ? part.key : part));
+  const pointer = keys.map((key) => `/${String(key).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+  return { pointer: `#${encodeURI(pointer)}`, code: 'invalid', detail: issue.message };
+}

@@ -1,0 +1,89 @@
+import type { WireMessage } from './driver.ts';
+import { messagingErrors } from './errors.ts';
+import type { StandardSchema } from './options.ts';
+
+/** A message as a handler gets it. The names are those of CloudEvents 1.0, but for the topic. */
+export interface Message<T = unknown> {
+  readonly id: string;
+  readonly topic: string;
+  readonly type: string;
+  readonly source: string;
+  readonly subject: string | undefined;
+  /** When it was published. */
+  readonly time: Date;
+  readonly data: T;
+  readonly headers: Readonly<Record<string, string>>;
+  /** The chain of work that it belongs to. */
+  readonly correlationId: string;
+  /** The message during whose handling it was published. */
+  readonly causationId: string | undefined;
+}
+
+/** What a handler is told beside the message. */
+export interface HandlerContext {
+  /** Aborts when the time for this try is up, when the message was given to somebody else, or when closing can wait no longer. */
+  readonly signal: AbortSignal;
+  /** 1 for the first try. */
+  readonly attempt: number;
+  readonly group: string;
+}
+
+/** Handles a message. When it returns, the message is done; when it throws, the message is tried again. */
+export type Handler<T = unknown> = (message: Message<T>, context: HandlerContext) => void | Promise<void>;
+
+/** A topic with the type of its data; made by {@link defineTopic}. */
+export interface Topic<Input = unknown, Output = Input> {
+  readonly name: string;
+  readonly schema: StandardSchema<Input, Output>;
+}
+
+/** The header names that the core uses. */
+export const HEADERS = {
+  correlationId: 'correlation-id',
+  causationId: 'causation-id',
+  deadLetter: 'dead-letter-',
+} as const;
+
+const NAME = /^[A-Za-z0-9][\w.-]{0,199}$/;
+
+/**
+ * Names a topic and says what its messages hold. Publishing checks the data, and so does receiving; both are typed.
+ *
+ * @param schema any Standard Schema validator: zod, valibot, arktype
+ * @throws `messaging.invalid_options` for a malformed name
+ *
+ * @example
+ * ```ts
+ * import { defineTopic } from '@ent/messaging';
+ * import { z } from 'zod';
+ *
+ * const userCreated = defineTopic('user.created', z.object({ id: z.uuid(), at: z.coerce.date() }));
+ * console.log(userCreated.name);
+ * ```
+ */
+export function defineTopic<Input, Output>(name: string, schema: StandardSchema<Input, Output>): Topic<Input, Output> {
+  return Object.freeze({ name: checkName('topic', name), schema });
+}
+
+/** A name that every broker takes as it is. */
+export function checkName(what: string, name: string): string {
+  if (typeof name === 'string' && NAME.test(name)) return name;
+  throw messagingErrors.invalid_options(
+    `The ${what} ${JSON.stringify(name)} is not a name: letters, digits, ".", "-" and "_", at most 200, the first a letter or a digit.`,
+  );
+}
+
+export function toMessage(wire: WireMessage, data: unknown): Message {
+  return Object.freeze({
+    id: wire.id,
+    topic: wire.topic,
+    type: wire.type,
+    source: wire.source,
+    subject: wire.subject,
+    time: new Date(wire.time),
+    data,
+    headers: wire.headers,
+    correlationId: wire.headers[HEADERS.correlationId] ?? wire.id,
+    causationId: wire.headers[HEADERS.causationId],
+  });
+}

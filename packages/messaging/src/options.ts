@@ -1,0 +1,105 @@
+import type { MessagingDriver } from './driver.ts';
+
+/** A length of time: a number of milliseconds, or a number with a unit: `"250ms"`, `"30s"`, `"5m"`, `"2h"`, `"7d"`. */
+export type Duration = number | string;
+
+/** The time, and timers. Tests hand in one that they move by hand (`manualClock` in `@ent/messaging/testing`). */
+export interface Clock {
+  /** Milliseconds since the epoch. */
+  now(): number;
+  /** Runs `work` once after `ms`, unless the function that it returns is called before. */
+  after(ms: number, work: () => void): () => void;
+}
+
+/** The part of the Standard Schema interface (standardschema.dev) that is used here: zod, valibot and arktype have it. */
+export interface StandardSchema<Input = unknown, Output = Input> {
+  readonly '~standard': {
+    readonly version: 1;
+    readonly vendor: string;
+    readonly validate: (value: unknown) => SchemaResult<Output> | Promise<SchemaResult<Output>>;
+    readonly types?: { readonly input: Input; readonly output: Output } | undefined;
+  };
+}
+
+/** What a Standard Schema validator answers. */
+export type SchemaResult<Output> =
+  | { readonly value: Output; readonly issues?: undefined }
+  | { readonly issues: readonly SchemaIssue[] };
+
+/** One fault that a Standard Schema validator found. */
+export interface SchemaIssue {
+  readonly message: string;
+  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
+}
+
+/** How the wait before each next try grows: `base * 2^(tries - 1)`, at most `max`, of which a random part is waited. */
+export interface Backoff {
+  /** Default `"500ms"`. */
+  readonly base?: Duration;
+  /** Default `"1m"`. */
+  readonly max?: Duration;
+  /**
+   * Which part of the wait is left to chance, 0 to 1. Default 1 ("full jitter"): consumers that failed together do not come
+   * back together.
+   */
+  readonly jitter?: number;
+}
+
+/** How messages are sent and received. */
+export interface MessagingOptions<D extends MessagingDriver = MessagingDriver> {
+  readonly driver: D;
+  /** Who publishes: the CloudEvents `source` of each message, such as the service's name. Default `"unknown"`. */
+  readonly source?: string;
+  /** How long `publish` tries before it gives up with `messaging.timeout`. Default `"10s"`. */
+  readonly publishTimeout?: Duration;
+  /** For tests. Default: the system's. */
+  readonly clock?: Clock;
+}
+
+/** What may be said about one message beside its data. */
+export interface PublishOptions {
+  /** Identifies the message; consumers know a duplicate by it. Default: a random UUID. */
+  readonly id?: string;
+  /** The CloudEvents type. Default: the topic. */
+  readonly type?: string;
+  /** What the event is about, the CloudEvents `subject`: the id of a user, for example. */
+  readonly subject?: string;
+  /** Further headers: names in lower case, values printable. They travel beside the data, unencrypted. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /**
+   * Names the chain of work that the message belongs to. Default: that of the message being handled, or the `requestId` of the
+   * context, or the message's own id.
+   */
+  readonly correlationId?: string;
+  /** Refuses with `messaging.unroutable` when no group would get the message. Default `false`: an event nobody listens for is none. */
+  readonly mandatory?: boolean;
+  /** Gives up early; whether the message was stored is then unknown. */
+  readonly signal?: AbortSignal;
+}
+
+/** How a group handles the messages of a topic. */
+export interface SubscribeOptions {
+  /**
+   * The consumer group: each group gets every message, and shares them among its subscribers, in all processes. It is kept
+   * where the driver keeps messages: they wait for a group whose subscribers are away.
+   */
+  readonly group: string;
+  /** How many messages are handled at once. Default 1, which keeps the order where nothing fails. */
+  readonly concurrency?: number;
+  /** How many messages are held here at once, those being handled included. Default: `concurrency`. */
+  readonly prefetch?: number;
+  /** How often a message is tried before it goes to the dead letters. Default 5. */
+  readonly maxAttempts?: number;
+  /** The wait before each next try. */
+  readonly backoff?: Backoff;
+  /** How long one try may take; then its signal aborts and it has failed. Default `"60s"`. */
+  readonly timeout?: Duration;
+  /** The topic for messages that can not be handled. Default `"<topic>.<group>.dead"`; its group is `"dead"`. */
+  readonly deadLetter?: string;
+}
+
+/** How a subscription, or all of them, ends. */
+export interface CloseOptions {
+  /** How long handlers that are running may take; then their signals abort and their messages go back. Default `"30s"`. */
+  readonly timeout?: Duration;
+}

@@ -1,0 +1,2 @@
+export { type ManualClock, manualClock } from './testing/clock.ts';
+export { type MessagingHarness, messagingCases, testMessagingDriver } from './testing/suite.ts';
