@@ -1,19 +1,27 @@
-import { cacheChannels, type CacheGetEvent } from './channels.ts';
-import type { CacheDriver, StoredRecord } from './driver.ts';
+import { cacheChannels } from './channels.ts';
+import type { CacheDriver, StoredRecord, TagVersion } from './driver.ts';
+import { cacheErrors } from './errors.ts';
+import { expiryOfRecord, increment } from './internal/atomic.ts';
+import { clear, listKeys } from './internal/clear.ts';
 import { Core } from './internal/core.ts';
+import { getOrSet, getOrSetMany } from './internal/get-or-set.ts';
 import type { KeySpace } from './internal/keys.ts';
-import { planLoad, planTtl } from './internal/plan.ts';
-import { draft } from './internal/record.ts';
+import { planTtl } from './internal/plan.ts';
+import { draft, type RecordDraft } from './internal/record.ts';
 import { fits } from './internal/schema.ts';
-import { isFresh } from './internal/store.ts';
-import { expiryOf } from './internal/ttl.ts';
+import { expiryOf, ttlMs } from './internal/ttl.ts';
+import { View } from './internal/view.ts';
 import type {
   CacheEntry,
   CacheOptions,
+  CounterOptions,
   Factory,
+  FactoryMany,
+  LoadManyOptions,
   LoadOptions,
   ReadOptions,
   SetOptions,
+  Ttl,
   WriteOptions,
 } from './options.ts';
 
@@ -30,7 +38,7 @@ import type {
  * console.log(user.name);
  * await cache.close();
  * ```
- * @throws `cache.invalid_options`, `cache.invalid_ttl`
+ * @throws `cache.invalid_options`, `cache.invalid_ttl`; `cache.unsupported` when the driver cannot do what the options ask for
  */
 export function createCache<D extends CacheDriver>(options: CacheOptions<D>): Cache<D> {
   const core = new Core(options);
@@ -46,13 +54,13 @@ export function createCache<D extends CacheDriver>(options: CacheOptions<D>): Ca
 export class Cache<D extends CacheDriver = CacheDriver> {
   readonly #core: Core<D>;
   readonly #keys: KeySpace;
-  readonly #peek: ((key: string) => StoredRecord | undefined) | undefined;
+  readonly #view: View;
 
   /** @internal Use {@link createCache}. */
   constructor(core: Core<D>, keys: KeySpace) {
     this.#core = core;
     this.#keys = keys;
-    this.#peek = core.driver.peek?.bind(core.driver);
+    this.#view = new View(core, keys);
   }
 
   /** The driver; its `client` is the native client. */
@@ -89,76 +97,103 @@ export class Cache<D extends CacheDriver = CacheDriver> {
 
   /** The value, or undefined for a miss. Where undefined may be stored, {@link entry} and {@link getMany} tell the two apart. */
   async get<T = unknown>(key: string, options?: ReadOptions<T>): Promise<T | undefined> {
-    const reading = this.#read(this.#keys.encode(key));
+    const reading = this.#view.read(this.#keys.encode(key));
     const record = reading instanceof Promise ? await reading : reading; // an await costs as much as a hit in memory
     if (record === undefined) return undefined;
     if (options?.schema === undefined) return record.value as T;
     return (await fits(options.schema, record.value))?.value;
   }
 
-  /** The value with its expiry, or undefined for a miss. */
+  /** The value with its version and expiry, or undefined for a miss. */
   async entry<T = unknown>(key: string, options?: ReadOptions<T>): Promise<CacheEntry<T> | undefined> {
-    const record = await this.#read(this.#keys.encode(key));
-    if (record === undefined) return undefined;
-    const { freshUntil } = record;
-    const expiresAt = freshUntil === Number.POSITIVE_INFINITY ? null : freshUntil;
-    if (options?.schema === undefined) return { value: record.value as T, expiresAt };
-    const fit = await fits(options.schema, record.value);
-    return fit && { value: fit.value, expiresAt };
+    const physical = this.#keys.encode(key);
+    const { store, driver } = this.#core;
+    const versioned = driver.features.conditional;
+    const found = versioned
+      ? await store.readVersionedLeniently(physical)
+      : { record: await store.readOne(physical), version: undefined };
+    const record = found?.record;
+    if (record === undefined || !(await this.#view.visible(record))) return undefined;
+    const fit = options?.schema === undefined ? { value: record.value as T } : await fits(options.schema, record.value);
+    if (fit === undefined) return undefined;
+    return { value: fit.value, version: found?.version, expiresAt: await expiryOfRecord(store, physical, record) };
   }
 
   /** Whether the key has a value. It may be gone by the time you act on it. */
   async has(key: string): Promise<boolean> {
-    return (await this.#read(this.#keys.encode(key))) !== undefined;
+    return (await this.#view.read(this.#keys.encode(key))) !== undefined;
   }
 
   /** The values that are there, by key, in one round trip. A miss has no key in the map. */
   async getMany<T = unknown>(keys: Iterable<string>, options?: ReadOptions<T>): Promise<Map<string, T>> {
     const asked = [...new Set(keys)];
-    const records = await this.#readMany(asked.map((key) => this.#keys.encode(key)));
-    const found = new Map<string, T>();
+    const records = await this.#view.readMany(asked.map((key) => this.#keys.encode(key)));
+    const values = new Map<string, T>();
     for (const [i, key] of asked.entries()) {
       const record = records[i];
       if (record === undefined) continue;
       const fit =
         options?.schema === undefined ? { value: record.value as T } : await fits(options.schema, record.value);
-      if (fit) found.set(key, fit.value);
+      if (fit) values.set(key, fit.value);
     }
-    return found;
+    return values;
   }
 
   /**
    * Stores a value, also null and undefined. Answers whether it was stored: false only when `when` said no, or when the backend
    * is out and `onError` is `miss`.
    *
-   * @throws `cache.invalid_ttl`; `cache.not_serializable`; `cache.value_too_large`
+   * @throws `cache.invalid_ttl`; `cache.not_serializable`; `cache.value_too_large`; `cache.unsupported`
    */
   async set(key: string, value: unknown, options: SetOptions = {}): Promise<boolean> {
     const physical = this.#keys.encode(key);
     const { when } = options;
     if (when !== undefined) this.#core.requires('conditional', `set with when: '${when}'`);
-    const record = draft(value, expiryOf(planTtl(options, this.#core.ttlMs), Date.now()));
+    const ttl = planTtl(options, this.#core.ttlMs);
     return this.#core.traced(cacheChannels.set, 1, async () => {
+      const record = await this.#draft(value, ttl, options.tags);
+      if (record === undefined) return false;
+      if (when !== undefined) return this.#setWhen(physical, record, when);
       await this.#core.loader.cancel(physical);
-      const [written] = await this.#core.store.fill([{ key: physical, record, ...(when && { when }) }]);
+      const [written] = await this.#core.store.fill([{ key: physical, record }]);
       return written === true;
     });
   }
 
   /** Stores several values under one TTL, in one round trip. The last of equal keys counts. Errors as {@link set}. */
   async setMany(entries: Iterable<readonly [key: string, value: unknown]>, options: WriteOptions = {}): Promise<void> {
-    const expiresAt = expiryOf(planTtl(options, this.#core.ttlMs), Date.now());
-    const records = new Map([...entries].map(([key, value]) => [this.#keys.encode(key), draft(value, expiresAt)]));
-    if (records.size === 0) return;
-    await this.#core.traced(cacheChannels.set, records.size, async () => {
-      await Promise.all([...records.keys()].map((physical) => this.#core.loader.cancel(physical)));
-      await this.#core.store.fill([...records].map(([physical, record]) => ({ key: physical, record })));
+    const ttl = planTtl(options, this.#core.ttlMs);
+    const values = new Map([...entries].map(([key, value]) => [this.#keys.encode(key), value]));
+    if (values.size === 0) return;
+    await this.#core.traced(cacheChannels.set, values.size, async () => {
+      const shared = await this.#draft(undefined, ttl, options.tags);
+      if (shared === undefined) return;
+      await Promise.all([...values.keys()].map((physical) => this.#core.loader.cancel(physical)));
+      await this.#core.store.fill([...values].map(([key, value]) => ({ key, record: { ...shared, value } })));
     });
   }
 
   /**
-   * Removes a key; answers whether it was there. Once it resolves, no `getOrSet` whose factory began earlier stores its value.
-   * An outage rejects, also with `onError: 'miss'`: who deletes has changed something.
+   * Stores a value if the key still has the version that {@link entry} told; answers whether it did.
+   *
+   * @throws errors as {@link set}; an outage rejects, also with `onError: 'miss'`
+   */
+  async compareAndSet(key: string, version: string, value: unknown, options: WriteOptions = {}): Promise<boolean> {
+    const physical = this.#keys.encode(key);
+    this.#core.requires('conditional', 'compareAndSet');
+    const record = await this.#strictDraft(value, planTtl(options, this.#core.ttlMs), options.tags);
+    return this.#core.traced(cacheChannels.set, 1, async () => {
+      const done = await this.#core.atomic.update<boolean>(physical, this.#view.visible, (_, current) =>
+        current === version ? { record, answer: true } : { answer: false },
+      );
+      if (done) await this.#core.loader.cancel(physical);
+      return done;
+    });
+  }
+
+  /**
+   * Removes a key; answers whether something was there. Once it resolves, no `getOrSet` whose factory began earlier stores its
+   * value, in any process. An outage rejects, also with `onError: 'miss'`: who deletes has changed something.
    */
   async delete(key: string): Promise<boolean> {
     return (await this.deleteMany([key])) === 1;
@@ -176,8 +211,92 @@ export class Cache<D extends CacheDriver = CacheDriver> {
   }
 
   /**
-   * The stored value; else what the factory makes, which is stored. Concurrent callers of one key share one run of the factory.
-   * An error of the factory reaches all of them, and is not stored; with `grace`, a stale value is answered instead.
+   * Adds to a counter, atomically over all processes, and answers the sum. An absent counter is created, with a TTL that later
+   * calls do not extend. Any stored safe integer counts.
+   *
+   * @throws `cache.not_a_counter` for another value, or a sum beyond 2^53 - 1; `cache.unsupported`; an outage rejects in any case
+   */
+  async increment(key: string, by = 1, options: CounterOptions = {}): Promise<number> {
+    const physical = this.#keys.encode(key);
+    this.#core.requires('conditional', 'increment');
+    const { initial = 0 } = options;
+    if (!Number.isSafeInteger(by) || !Number.isSafeInteger(initial)) {
+      throw cacheErrors.invalid_argument('increment takes safe integers');
+    }
+    const start = { initial, ttlMs: planTtl(options, this.#core.ttlMs) };
+    return this.#core.traced(cacheChannels.set, 1, async () => {
+      await this.#core.loader.cancel(physical);
+      return increment(this.#core.store, this.#core.atomic, this.#view, physical, by, start);
+    });
+  }
+
+  /** {@link increment} by `-by`. Goes below zero. */
+  decrement(key: string, by = 1, options: CounterOptions = {}): Promise<number> {
+    return this.increment(key, -by, options);
+  }
+
+  /** Milliseconds that the value is still fresh, null for forever, undefined for a miss. */
+  async ttl(key: string): Promise<number | null | undefined> {
+    const found = await this.entry(key);
+    if (found === undefined || found.expiresAt === null) return found && null;
+    return Math.max(0, found.expiresAt - Date.now());
+  }
+
+  /**
+   * Gives a value a new TTL from now on, and leaves the value alone; answers whether it was there.
+   *
+   * @throws `cache.invalid_ttl`; `cache.unsupported`; an outage rejects in any case
+   */
+  async touch(key: string, ttl: Ttl): Promise<boolean> {
+    const physical = this.#keys.encode(key);
+    this.#core.requires('conditional', 'touch');
+    const ms = ttlMs(ttl);
+    return this.#core.atomic.update<boolean>(physical, this.#view.visible, (record) => {
+      if (record === undefined) return { answer: false };
+      return { record: prolonged(record, ms), answer: true };
+    });
+  }
+
+  /**
+   * The keys of this namespace, not of those below it; where the driver can list them. Keys that are written or expire meanwhile may be missing
+   * or listed, a key may come twice, and keys whose value is stale or being loaded are listed too.
+   *
+   * @throws `cache.unsupported`
+   */
+  keys(options: { readonly prefix?: string } = {}): AsyncIterable<string> {
+    this.#core.requires('enumerate', 'keys');
+    return listKeys(this.#core, this.#keys, options.prefix ?? '');
+  }
+
+  /**
+   * Removes all keys of this namespace and of those below it, and nothing else; see the option `clear`. As {@link delete}, loads
+   * that began earlier store nothing.
+   *
+   * @throws `cache.unsupported`; `cache.invalid_options` at the root of a shared backend when there is no `prefix`
+   */
+  clear(): Promise<void> {
+    return this.#core.traced(cacheChannels.delete, 0, () => clear(this.#core, this.#keys, this.#view));
+  }
+
+  /**
+   * Makes each entry of this namespace that has one of the tags a miss, also as a stale value, whatever its age and without
+   * looking for them. Loads that began earlier store nothing that counts. An outage rejects in any case.
+   *
+   * @throws `cache.unsupported`
+   */
+  async invalidateTags(tags: readonly string[]): Promise<void> {
+    this.#core.requires('conditional', 'tags');
+    await this.#core.traced(cacheChannels.delete, 0, async () => {
+      await this.#view.tags.invalidate(tags);
+      // Their results would not count any more, and callers from now on must not get them.
+      await this.#core.loader.cancelWhere((physical, versions) => this.#view.tags.concern(physical, versions, tags));
+    });
+  }
+
+  /**
+   * The stored value; else what the factory makes, which is stored. Concurrent callers of one key share one run of the factory, in all
+   * processes that share the backend. An error of the factory reaches the callers of its process, and is not stored; with
+   * `grace`, a stale value is answered instead.
    *
    * @example
    * ```ts
@@ -192,60 +311,65 @@ export class Cache<D extends CacheDriver = CacheDriver> {
    */
   async getOrSet<T>(key: string, factory: Factory<T>, options: LoadOptions<T> = {}): Promise<T> {
     const physical = this.#keys.encode(key);
-    const reading = this.#record(physical);
-    const record = reading instanceof Promise ? await reading : reading;
-    if (record !== undefined && isFresh(record)) {
-      if (options.schema === undefined) return record.value as T;
-      const fit = await fits(options.schema, record.value);
-      if (fit) return fit.value;
+    if (options.schema === undefined && options.eagerRefresh === undefined && !this.#core.driver.features.shared) {
+      const reading = this.#view.read(physical);
+      const record = reading instanceof Promise ? await reading : reading;
+      if (record !== undefined) return record.value as T;
     }
-    const plan = planLoad(options, this.#core.ttlMs);
-    const stale = record?.hasValue === true && plan.graceMs > 0 && !isFresh(record) ? record : undefined;
-    return this.#core.loader.load<T>({ physical, key, factory, plan, stale }, options.signal);
+    return getOrSet(this.#core, this.#view, physical, key, factory, options);
   }
 
-  /** What readers may see of a key. */
-  #read(physical: string): Promise<StoredRecord | undefined> | StoredRecord | undefined {
-    if (this.#peek !== undefined && !cacheChannels.get.hasSubscribers) {
-      this.#core.assertOpen('get');
-      const record = this.#peek(physical);
-      return record !== undefined && isFresh(record) ? record : undefined;
+  /**
+   * {@link getOrSet} for several keys: one read for all, and one run of the factory for those that are missing and that nobody
+   * else is loading. Keys that the factory leaves out are missing in the answer.
+   */
+  async getOrSetMany<T>(
+    keys: Iterable<string>,
+    factory: FactoryMany<T>,
+    options: LoadManyOptions<T> = {},
+  ): Promise<Map<string, T>> {
+    const asked = new Map([...new Set(keys)].map((key) => [key, this.#keys.encode(key)]));
+    return getOrSetMany(this.#core, this.#view, asked, factory, options);
+  }
+
+  async #setWhen(physical: string, record: RecordDraft, when: 'absent' | 'present'): Promise<boolean> {
+    const { store, atomic, loader } = this.#core;
+    try {
+      let done = when === 'absent' && (await store.write([{ key: physical, record, when }]))[0] === true;
+      // What the driver found may be nothing to readers: stale, invalidated, or a lease alone.
+      done ||= await atomic.update<boolean>(physical, this.#view.visible, (current) =>
+        (current === undefined) === (when === 'absent') ? { record, answer: true } : { answer: false },
+      );
+      if (done) await loader.cancel(physical);
+      return done;
+    } catch (error) {
+      if (store.forgives(error)) return false;
+      throw error;
     }
-    return this.#readRemote(physical);
   }
 
-  async #readRemote(physical: string): Promise<StoredRecord | undefined> {
-    const record = await this.#record(physical);
-    return record !== undefined && isFresh(record) ? record : undefined;
-  }
-
-  /** All that is stored under a key, fresh or stale. */
-  #record(physical: string): Promise<StoredRecord | undefined> | StoredRecord | undefined {
-    if (cacheChannels.get.hasSubscribers) {
-      const event: CacheGetEvent = { driver: this.#core.driver.name, keys: 1 };
-      return cacheChannels.get.tracePromise(async () => {
-        const record = await this.#core.store.readOne(physical);
-        event.hits = record !== undefined && isFresh(record) ? 1 : 0;
-        return record;
-      }, event);
+  /** The record to write; undefined when the backend is out and that is to be passed over. */
+  async #draft(value: unknown, ttl: number, tags: readonly string[] | undefined): Promise<RecordDraft | undefined> {
+    try {
+      return await this.#strictDraft(value, ttl, tags);
+    } catch (error) {
+      if (this.#core.store.forgives(error)) return undefined;
+      throw error;
     }
-    if (this.#peek === undefined) return this.#core.store.readOne(physical);
-    this.#core.assertOpen('get');
-    return this.#peek(physical);
   }
 
-  async #readMany(physical: readonly string[]): Promise<(StoredRecord | undefined)[]> {
-    if (physical.length === 0) return [];
-    const visible = async (): Promise<(StoredRecord | undefined)[]> => {
-      const records = await this.#core.store.read(physical);
-      return records.map((record) => (record !== undefined && isFresh(record) ? record : undefined));
-    };
-    if (!cacheChannels.get.hasSubscribers) return visible();
-    const event: CacheGetEvent = { driver: this.#core.driver.name, keys: physical.length };
-    return cacheChannels.get.tracePromise(async () => {
-      const records = await visible();
-      event.hits = records.filter((record) => record !== undefined).length;
-      return records;
-    }, event);
+  async #strictDraft(value: unknown, ttl: number, tags: readonly string[] | undefined): Promise<RecordDraft> {
+    if (tags !== undefined) this.#core.requires('conditional', 'tags');
+    const plain = (tags === undefined || tags.length === 0) && this.#view.tags.generations.length === 0;
+    const versions: readonly TagVersion[] | undefined = plain ? undefined : await this.#view.tags.begin(tags ?? []);
+    return { ...draft(value, expiryOf(ttl, Date.now())), tags: versions };
   }
+}
+
+/** The record with a new TTL and its grace. */
+function prolonged(record: StoredRecord, ttl: number): RecordDraft {
+  const now = Date.now();
+  const freshUntil = expiryOf(ttl, now);
+  const grace = record.expiresAt === record.freshUntil ? 0 : record.expiresAt - record.freshUntil;
+  return { ...record, freshUntil, expiresAt: expiryOf(ttl + grace, now) };
 }

@@ -28,8 +28,11 @@ export interface CacheDeleteEvent extends CacheEvent {
 
 /** `ent:cache:load`: one run of a factory of getOrSet; its duration is the load time. */
 export interface CacheLoadEvent extends CacheEvent {
-  /** `stored`; `discarded` when the key was invalidated meanwhile; `stale` when the factory failed and a stale value was served. */
-  outcome?: 'stored' | 'discarded' | 'stale';
+  /**
+   * `stored`; `discarded` when the key was invalidated meanwhile; `stale` when the factory failed and a stale value was served;
+   * `elsewhere` when another process loaded the value.
+   */
+  outcome?: 'stored' | 'discarded' | 'stale' | 'elsewhere';
 }
 
 /** Tracing channels of `node:diagnostics_channel`, named `ent:cache:<operation>`. Without a subscriber they cost nothing. */

@@ -60,6 +60,17 @@ export interface CacheOptions<D extends CacheDriver = CacheDriver> {
    * Deletions, counters and compare-and-set reject either way, since their callers rely on the effect. Default: `throw`.
    */
   readonly onError?: 'throw' | 'miss';
+  /**
+   * How `clear` works. `scan` lists the keys of the namespace and deletes them; only where the driver can list. `generation`
+   * takes one write however many keys there are, on every driver; each read then also reads one small key for each level of the
+   * namespace, in the same round trip. All processes must agree. Default: `scan`.
+   */
+  readonly clear?: 'scan' | 'generation';
+  /**
+   * How long the lease of a `getOrSet` lasts on a backend shared by several processes; the holder renews it while its factory runs.
+   * When the holder dies, another process loads after this time. Default: `"5s"`.
+   */
+  readonly lease?: Duration;
 }
 
 /** Options of a read. */
@@ -72,6 +83,8 @@ export interface ReadOptions<T = unknown> {
 export interface WriteOptions {
   /** Default: the `ttl` of the cache. */
   readonly ttl?: Ttl;
+  /** Names under which `invalidateTags` finds the entry, within its namespace. Default: none. */
+  readonly tags?: readonly string[];
 }
 
 /** Options of `set`. */
@@ -87,6 +100,11 @@ export interface LoadOptions<T = unknown> extends ReadOptions<T>, WriteOptions {
    * Default: none.
    */
   readonly grace?: Duration;
+  /**
+   * Loads again in the background when a value is read after this fraction of its TTL (0 to 1), so that busy keys never expire
+   * under their readers. Needs a finite `ttl`. Default: off.
+   */
+  readonly eagerRefresh?: number;
   /** Answers with a stale value when the factory takes longer; it goes on in the background. 0 answers at once. Default: waits. */
   readonly softTimeout?: Duration;
   /** Rejects with `cache.load_timeout` when the factory takes longer and there is no stale value. Default: waits. */
@@ -113,9 +131,34 @@ export interface LoadContext<T = unknown> {
 /** Makes the value that was missing. */
 export type Factory<T> = (context: LoadContext<T>) => T | Promise<T>;
 
+/** Options of `increment` and `decrement`. */
+export interface CounterOptions {
+  /** The TTL of a counter that this call creates; one that exists keeps its own. Default: the `ttl` of the cache. */
+  readonly ttl?: Ttl;
+  /** What an absent counter starts from. Default: 0. */
+  readonly initial?: number;
+}
+
+/** Options of `getOrSetMany`. */
+export type LoadManyOptions<T = unknown> = Omit<LoadOptions<T>, 'eagerRefresh' | 'softTimeout'>;
+
+/** What a factory of `getOrSetMany` is given. */
+export interface LoadManyContext {
+  /** Aborts when no caller waits any more, or at the hard timeout. */
+  readonly signal: AbortSignal;
+}
+
+/** Makes the values that were missing. Keys that it leaves out are not stored, and missing in the answer. */
+export type FactoryMany<T> = (
+  keys: readonly string[],
+  context: LoadManyContext,
+) => ReadonlyMap<string, T> | Promise<ReadonlyMap<string, T>>;
+
 /** An entry with what is known about it. */
 export interface CacheEntry<T> {
   readonly value: T;
+  /** Changes with every write of the key; for `compareAndSet`. Undefined where the driver cannot compare. */
+  readonly version: string | undefined;
   /** Epoch milliseconds until which the value is fresh, or null for forever. */
   readonly expiresAt: number | null;
 }

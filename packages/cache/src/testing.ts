@@ -10,8 +10,10 @@
  * testCacheDriver({ it, features: memoryFeatures, createDriver: () => memory() });
  * ```
  */
+import { atomics } from './testing/atomics.ts';
 import { basics } from './testing/basics.ts';
 import { contract } from './testing/contract.ts';
+import { invalidation } from './testing/invalidation.ts';
 import { loads } from './testing/loads.ts';
 import { type CacheDriverHarness, declare } from './testing/suite.ts';
 
@@ -22,5 +24,5 @@ export type { CacheDriverHarness } from './testing/suite.ts';
  * and leave little behind. The whole takes about half a minute for a backend that expires by the second.
  */
 export function testCacheDriver(harness: CacheDriverHarness): void {
-  declare(harness, [...contract, ...basics, ...loads]);
+  declare(harness, [...contract, ...basics, ...loads, ...atomics, ...invalidation]);
 }

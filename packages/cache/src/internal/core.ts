@@ -3,10 +3,12 @@ import type { CacheEvent } from '../channels.ts';
 import type { CacheDriver, CacheFeatures } from '../driver.ts';
 import { cacheErrors } from '../errors.ts';
 import type { CacheOptions } from '../options.ts';
+import { Atomic } from './atomic.ts';
 import { Breaker } from './breaker.ts';
 import { Guard } from './guard.ts';
 import { strictJson } from './json.ts';
 import { KeySpace } from './keys.ts';
+import { Leases } from './leases.ts';
 import { Loader } from './loader.ts';
 import { Store } from './store.ts';
 import { durationMs, ttlMs } from './ttl.ts';
@@ -16,6 +18,9 @@ export class Core<D extends CacheDriver = CacheDriver> {
   readonly driver: D;
   readonly store: Store;
   readonly loader: Loader;
+  readonly atomic: Atomic;
+  /** Whether entries carry the generations of their namespaces. */
+  readonly generations: boolean;
   readonly root: KeySpace;
   /** The default TTL. */
   readonly ttlMs: number;
@@ -23,21 +28,29 @@ export class Core<D extends CacheDriver = CacheDriver> {
   #closing: Promise<void> | undefined;
 
   constructor(options: CacheOptions<D>) {
-    const { driver, onError = 'throw', timeout = '1s', breaker = {} } = options;
+    const { driver, onError = 'throw', timeout = '1s', breaker = {}, clear = 'scan' } = options;
     if (typeof driver?.get !== 'function') {
       throw cacheErrors.invalid_options('createCache needs a driver, such as memory() of @ent/cache/memory');
     }
     if (onError !== 'throw' && onError !== 'miss') {
       throw cacheErrors.invalid_options(`onError must be 'throw' or 'miss'; got ${JSON.stringify(onError)}`);
     }
+    if (clear !== 'scan' && clear !== 'generation') {
+      throw cacheErrors.invalid_options(`clear must be 'scan' or 'generation'; got ${JSON.stringify(clear)}`);
+    }
     this.driver = driver;
+    this.generations = clear === 'generation';
+    if (this.generations) this.requires('conditional', "clear: 'generation'");
     this.root = KeySpace.root(options.prefix);
     this.ttlMs = ttlMs(options.ttl ?? null);
     // What lives in this process neither hangs nor goes away: no timer for each call.
     const timeoutMs = driver.features.shared ? durationMs(timeout, 'timeout') : undefined;
     this.#guard = new Guard(driver, timeoutMs, breaker === false ? undefined : makeBreaker(breaker));
     this.store = new Store(driver, this.#guard, options.serializer ?? strictJson, onError === 'miss');
-    this.loader = new Loader(this.store);
+    this.atomic = new Atomic(this.store);
+    const leaseMs = durationMs(options.lease ?? '5s', 'lease');
+    const { shared, conditional } = driver.features;
+    this.loader = new Loader(this.store, shared && conditional ? new Leases(this.store, leaseMs) : undefined);
   }
 
   async connect(): Promise<void> {

@@ -10,19 +10,22 @@ import { cacheErrors } from '../errors.ts';
 export class KeySpace {
   /** What all keys of this namespace, and only they, start with; `undefined` at a root without prefix. */
   readonly head: string | undefined;
+  /** The namespaces from the root to this one. */
+  readonly levels: readonly KeySpace[];
   readonly #path: string;
 
-  private constructor(path: string) {
+  private constructor(path: string, above: readonly KeySpace[]) {
     this.#path = path;
     this.head = path === '' ? undefined : `${path}:`;
+    this.levels = [...above, this];
   }
 
   static root(prefix: string | undefined): KeySpace {
-    return new KeySpace(prefix === undefined ? '' : escape(prefix, 'prefix'));
+    return new KeySpace(prefix === undefined ? '' : escape(prefix, 'prefix'), []);
   }
 
   child(name: string): KeySpace {
-    return new KeySpace(`${this.#path}/${escape(name, 'namespace')}`);
+    return new KeySpace(`${this.#path}/${escape(name, 'namespace')}`, this.levels);
   }
 
   /** The backend's key. */
@@ -37,6 +40,14 @@ export class KeySpace {
     if (this.head !== undefined) return physical.startsWith(this.head) ? physical.slice(this.head.length) : undefined;
     if (physical.charCodeAt(0) !== SLASH) return physical;
     return physical.startsWith('/:/') ? physical.slice(2) : undefined;
+  }
+
+  /** Whether the key belongs to this namespace or one below it, what the cache keeps for itself left out. */
+  holds(physical: string): boolean {
+    if (this.head === undefined) return !physical.startsWith('//');
+    return (
+      physical.startsWith(this.head) || (physical.startsWith(this.below) && !physical.startsWith(`${this.below}/`))
+    );
   }
 
   /** What the keys of the namespaces below this one start with. */

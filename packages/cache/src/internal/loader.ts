@@ -1,10 +1,11 @@
-import type { StoredRecord } from '../driver.ts';
 import { cacheChannels, type CacheLoadEvent } from '../channels.ts';
-import { cacheErrors } from '../errors.ts';
+import type { StoredRecord, TagVersion } from '../driver.ts';
 import type { Factory, Ttl } from '../options.ts';
+import type { Lease, Leases } from './leases.ts';
 import type { RecordDraft } from './record.ts';
 import type { Store } from './store.ts';
 import { expiryOf, ttlMs } from './ttl.ts';
+import { settleEarly, withHardTimeout } from './waiting.ts';
 
 /** `LoadOptions` with every duration in milliseconds. */
 export interface LoadPlan {
@@ -24,13 +25,28 @@ export interface LoadRequest<T> {
   readonly key: string;
   readonly factory: Factory<T>;
   readonly plan: LoadPlan;
+  /** What the read found. */
+  readonly found: StoredRecord | undefined;
   /** What may be served when the factory fails or is slow. */
   readonly stale: StoredRecord | undefined;
+  /** The versions of the value's tags from before the load. */
+  readonly tags: readonly TagVersion[] | undefined;
+  /** False while the backend is out: the value is made for the caller alone. */
+  readonly storable: boolean;
+  /** Whether a record that another process has stored meanwhile answers the load. */
+  readonly usable: (record: StoredRecord) => boolean | Promise<boolean>;
+}
+
+/** What a load gives. */
+export interface Loaded {
+  readonly value: unknown;
 }
 
 interface Load {
-  readonly promise: Promise<StoredValue>;
+  readonly request: unknown;
+  readonly promise: Promise<Loaded>;
   readonly controller: AbortController;
+  readonly tags: readonly TagVersion[] | undefined;
   /** Callers that wait; a load that was left to the background counts as one. */
   waiting: number;
   served: number;
@@ -38,36 +54,37 @@ interface Load {
   cancelled: boolean;
   /** Set when it is over, so that its signal never aborts after the fact. */
   settled: boolean;
+  /** Set while it holds the key's lease. */
+  leased: Lease | undefined;
   /** Settles when a write that had begun before the cancellation is over. */
   publishing: Promise<unknown> | undefined;
 }
 
-interface StoredValue {
-  readonly value: unknown;
-}
-
 /**
- * Runs factories: one at a time for a key, in this process.
+ * Runs factories: one at a time for a key, in this process; with leases, in all processes.
  *
  * The rule that makes invalidation safe: a change of a key cancels the load in flight *before* the change is sent, and waits for
- * a write that the load has already begun. So nothing that was read earlier is written later.
+ * a write that the load has already begun. So nothing that was read earlier is written later. Changes by other processes end the
+ * lease.
  */
 export class Loader {
   readonly #store: Store;
+  readonly #leases: Leases | undefined;
   readonly #loads = new Map<string, Load>();
 
-  constructor(store: Store) {
+  constructor(store: Store, leases: Leases | undefined) {
     this.#store = store;
+    this.#leases = leases;
   }
 
   /** The value of the load in flight or of a new one; or the stale value, by the plan's rules. */
   async load<T>(request: LoadRequest<T>, signal?: AbortSignal): Promise<T> {
     signal?.throwIfAborted();
-    const load = this.#loads.get(request.physical) ?? this.#start(request);
+    const load = this.#join(request) ?? this.#start(request);
     load.waiting++;
     let background = false;
     try {
-      const { value } = await settleEarly(load.promise, request, signal, () => {
+      const { value } = await settleEarly(load.promise, request.stale, request.plan.softTimeoutMs, signal, () => {
         background = true;
       });
       // Each caller gets a value of its own, as from a read.
@@ -79,8 +96,17 @@ export class Loader {
 
   /** Loads without a caller that waits. Errors are on the channel. */
   refresh(request: LoadRequest<unknown>): void {
-    if (this.#loads.has(request.physical)) return;
-    this.#start(request).waiting++;
+    if (this.#join(request) === undefined) this.#start(request).waiting++;
+  }
+
+  /** The lease under which a key is being loaded here. Whoever reads the key afterwards and does not find it knows that it was lost. */
+  leaseOf(physical: string): string | undefined {
+    return this.#loads.get(physical)?.leased?.token;
+  }
+
+  /** Whether the load in flight is the one that this request began. */
+  isOf<T>(physical: string, request: LoadRequest<T>): boolean {
+    return this.#loads.get(physical)?.request === request;
   }
 
   /** Call before the key is changed: loads that began earlier will not store their value. */
@@ -90,148 +116,155 @@ export class Loader {
   }
 
   /** {@link cancel} for all keys that fit. */
-  async cancelWhere(fits: (physical: string) => boolean): Promise<void> {
-    const found = [...this.#loads].filter(([physical]) => fits(physical));
+  async cancelWhere(fits: (physical: string, tags: readonly TagVersion[] | undefined) => boolean): Promise<void> {
+    const found = [...this.#loads].filter(([physical, { tags }]) => fits(physical, tags));
     await Promise.all(found.map(([physical, load]) => this.#cancel(physical, load)));
   }
 
   async #cancel(physical: string, load: Load): Promise<void> {
     load.cancelled = true;
     this.#loads.delete(physical); // later callers start anew
+    void load.leased?.release();
     await load.publishing;
+  }
+
+  /** The load in flight, unless one of its tags was invalidated since it began. */
+  #join<T>(request: LoadRequest<T>): Load | undefined {
+    const load = this.#loads.get(request.physical);
+    if (load === undefined || !load.tags || !request.tags) return load;
+    const current = new Map(request.tags);
+    if (load.tags.every(([name, version]) => (current.get(name) ?? version) === version)) return load;
+    load.cancelled = true;
+    this.#loads.delete(request.physical);
+    return undefined;
   }
 
   #start<T>(request: LoadRequest<T>): Load {
     const controller = new AbortController();
+    const forget = (): void => {
+      if (this.#loads.get(request.physical) === load) this.#loads.delete(request.physical);
+    };
     const load: Load = {
+      request,
       controller,
+      tags: request.tags,
       waiting: 0,
       served: 0,
       cancelled: false,
       settled: false,
+      leased: undefined,
       publishing: undefined,
       promise: Promise.resolve()
         .then(() => this.#run(request, load))
         .finally(() => {
           load.settled = true;
-          if (this.#loads.get(request.physical) === load) this.#loads.delete(request.physical);
+          forget();
         }),
     };
     load.promise.catch(() => {}); // every caller may have left
     controller.signal.addEventListener('abort', () => {
-      // Nobody waits: a caller that comes now must not join a load that was told to stop.
-      if (this.#loads.get(request.physical) === load) this.#loads.delete(request.physical);
+      forget(); // a caller that comes now must not join a load that was told to stop
+      void load.leased?.release(); // nor must others wait for a factory that may never end
     });
     this.#loads.set(request.physical, load);
     return load;
   }
 
-  #run<T>(request: LoadRequest<T>, load: Load): Promise<StoredValue> {
+  #run<T>(request: LoadRequest<T>, load: Load): Promise<Loaded> {
     const event: CacheLoadEvent = { driver: this.#store.driver.name };
-    const work = (): Promise<StoredValue> => this.#loadAndStore(request, load, event);
+    const work = (): Promise<Loaded> => this.#loadAndStore(request, load, event);
     return cacheChannels.load.hasSubscribers ? cacheChannels.load.tracePromise(work, event) : work();
   }
 
-  async #loadAndStore<T>(request: LoadRequest<T>, load: Load, event: CacheLoadEvent): Promise<StoredValue> {
+  async #loadAndStore<T>(request: LoadRequest<T>, load: Load, event: CacheLoadEvent): Promise<Loaded> {
     const { plan } = request;
     let chosen: { readonly ttl: Ttl } | undefined;
     const stale = request.stale && { value: request.stale.value as T };
-    let value: T;
+    let made: Loaded | StoredRecord;
     try {
-      value = await withHardTimeout(
-        () =>
-          request.factory({
-            key: request.key,
-            signal: load.controller.signal,
-            stale,
-            setTtl: (ttl) => {
-              ttlMs(ttl); // a wrong one fails where it was written
-              chosen = { ttl };
-            },
-          }),
-        plan.hardTimeoutMs,
-        load.controller,
-      );
+      made = await withHardTimeout(plan.hardTimeoutMs, load.controller, async () => {
+        const elsewhere = await this.#lease(request, load);
+        if (elsewhere) return elsewhere;
+        const value = await request.factory({
+          key: request.key,
+          signal: load.controller.signal,
+          stale,
+          setTtl: (ttl) => {
+            ttlMs(ttl); // a wrong one fails where it was written
+            chosen = { ttl };
+          },
+        });
+        return { value };
+      });
     } catch (error) {
+      await load.leased?.release();
+      load.leased = undefined;
       if (stale === undefined) throw error;
       event.error = error;
       event.outcome = 'stale';
       return stale;
     }
+    if ('stamp' in made) {
+      event.outcome = 'elsewhere';
+      return made;
+    }
+    const { value } = made;
     const ttl = chosen ? ttlMs(chosen.ttl) : value == null ? (plan.negativeTtlMs ?? plan.ttlMs) : plan.ttlMs;
-    event.outcome = (await this.#publish(request, load, recordFor(value, ttl, plan))) ? 'stored' : 'discarded';
+    event.outcome = (await this.#publish(request, load, recordFor(value, ttl, request))) ? 'stored' : 'discarded';
     return { value };
   }
 
+  /** Takes the lease; or answers the record that another process has made meanwhile. */
+  async #lease<T>(request: LoadRequest<T>, load: Load): Promise<StoredRecord | undefined> {
+    if (!this.#leases || !request.storable) return undefined;
+    const { physical, found, usable } = request;
+    try {
+      const lease = await this.#leases.acquire(physical, found === undefined, usable, load.controller.signal);
+      if ('stamp' in lease) return lease;
+      if (load.controller.signal.aborted) {
+        void lease.release();
+        load.controller.signal.throwIfAborted();
+      }
+      load.leased = lease;
+    } catch (error) {
+      if (!this.#store.forgives(error)) throw error;
+      load.cancelled = true; // without a lease nothing tells whether the value is still right when it is there
+    }
+    return undefined;
+  }
+
   async #publish<T>(request: LoadRequest<T>, load: Load, record: RecordDraft): Promise<boolean> {
-    if (load.cancelled || load.controller.signal.aborted) return false;
-    const writing = this.#store.fill([{ key: request.physical, record }]);
+    const { leased } = load;
+    load.leased = undefined;
+    if (!request.storable) return false;
+    if (load.cancelled || load.controller.signal.aborted) {
+      await leased?.release();
+      return false;
+    }
+    const writing = leased
+      ? leased.publish(record)
+      : this.#store.fill([{ key: request.physical, record }]).then(([stored]) => stored === true);
     load.publishing = writing.catch(() => {});
-    const [stored] = await writing;
-    return stored === true;
+    try {
+      return await writing;
+    } catch (error) {
+      if (this.#store.forgives(error)) return false;
+      throw error;
+    }
   }
 }
 
 /** The record of a loaded value. */
-function recordFor(value: unknown, ttl: number, plan: LoadPlan): RecordDraft {
+function recordFor<T>(value: unknown, ttl: number, { plan, tags }: LoadRequest<T>): RecordDraft {
   const now = Date.now();
   const lifetime =
     ttl === Number.POSITIVE_INFINITY ? ttl : Math.max(1, Math.round(ttl * (1 - plan.jitter * Math.random())));
-  const freshUntil = expiryOf(lifetime, now);
   return {
     value,
-    freshUntil,
+    freshUntil: expiryOf(lifetime, now),
     expiresAt: expiryOf(lifetime + plan.graceMs, now),
-    tags: undefined,
+    tags,
     lease: undefined,
     hasValue: true,
   };
-}
-
-/** The load's outcome, unless the caller aborts, or the soft timeout passes and there is a stale value. */
-function settleEarly<T>(
-  loading: Promise<StoredValue>,
-  request: LoadRequest<T>,
-  signal: AbortSignal | undefined,
-  leave: () => void,
-): Promise<StoredValue> {
-  const { stale } = request;
-  const softTimeoutMs = stale === undefined ? undefined : request.plan.softTimeoutMs;
-  if (softTimeoutMs === undefined && signal === undefined) return loading;
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal?.reason);
-    signal?.addEventListener('abort', onAbort, { once: true });
-    const timer =
-      stale === undefined || softTimeoutMs === undefined
-        ? undefined
-        : setTimeout(() => {
-            leave(); // it goes on, and fills the cache
-            resolve({ value: stale.value });
-          }, softTimeoutMs);
-    loading.then(resolve, reject).finally(() => {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', onAbort);
-    });
-  });
-}
-
-async function withHardTimeout<T>(
-  work: () => T | Promise<T>,
-  timeoutMs: number | undefined,
-  controller: AbortController,
-): Promise<T> {
-  if (timeoutMs === undefined) return work();
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => {
-      const error = cacheErrors.load_timeout(`the factory did not answer within ${timeoutMs} ms`);
-      reject(error);
-      controller.abort(error);
-    }, timeoutMs);
-  });
-  try {
-    return await Promise.race([work(), late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

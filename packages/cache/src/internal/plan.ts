@@ -22,3 +22,16 @@ export function planLoad<T>(options: LoadOptions<T>, defaultTtlMs: number): Load
     jitter,
   };
 }
+
+/** Whether a hit is old enough to be loaded again. */
+export function isDue(
+  freshUntil: number,
+  { eagerRefresh }: { readonly eagerRefresh?: number },
+  ttlMs: number,
+): boolean {
+  if (eagerRefresh === undefined || ttlMs === Number.POSITIVE_INFINITY) return false;
+  if (!(eagerRefresh > 0 && eagerRefresh < 1)) {
+    throw cacheErrors.invalid_argument(`eagerRefresh must be between 0 and 1; got ${eagerRefresh}`);
+  }
+  return freshUntil - Date.now() < ttlMs * (1 - eagerRefresh);
+}

@@ -25,8 +25,8 @@ const FIXED_BYTES = 10;
 const STAMP_BYTES = 8;
 const FOREVER = Number.POSITIVE_INFINITY;
 
-/** What is written: everything of a record but its stamp. */
-export type RecordDraft = Omit<StoredRecord, 'stamp'>;
+/** What is written. It gets a stamp of its own; only a counter keeps the one it came with. */
+export type RecordDraft = Omit<StoredRecord, 'stamp'> & { readonly stamp?: string };
 
 /** A plain record: a value with an expiry. */
 export function draft(value: unknown, expiresAt: number): RecordDraft {
@@ -49,6 +49,7 @@ export function newToken(): string {
 }
 
 export function encodeRecord(record: RecordDraft, serializer: CacheSerializer, key: string): Uint8Array {
+  if (record.stamp === COUNTER) return Buffer.from(String(record.value));
   const payload = record.hasValue ? serialize(record.value, serializer, key) : EMPTY;
   const tags = record.tags && Buffer.from(JSON.stringify(record.tags));
   if (tags && tags.length > 0xffff) throw cacheErrors.invalid_argument('the tags of an entry take more than 64 kB');
@@ -143,8 +144,13 @@ function decodeCounter(bytes: Buffer): StoredRecord | undefined {
 
 const COUNTER = 'counter';
 
+/** A counter for drivers that count natively: bare digits, whose expiry the driver alone knows. */
+export function counterDraft(value: number, expiresAt: number): RecordDraft {
+  return { ...draft(value, expiresAt), stamp: COUNTER };
+}
+
 /** Whether the record was stored as bare digits, so that its expiry is known to the driver alone. */
-export function isCounter(record: StoredRecord): boolean {
+export function isCounter(record: RecordDraft): boolean {
   return record.stamp === COUNTER;
 }
 

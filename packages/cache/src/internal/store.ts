@@ -97,6 +97,16 @@ export class Store {
     return { record, version: entry.version! };
   }
 
+  /** {@link readVersioned}, with `onError` as for other reads. */
+  async readVersionedLeniently(key: string): Promise<Versioned | undefined> {
+    try {
+      return await this.readVersioned(key);
+    } catch (error) {
+      if (this.forgives(error)) return undefined;
+      throw error;
+    }
+  }
+
   /** Answers which of the writes happened. The keys differ. */
   async write(writes: readonly StoreWrite[]): Promise<boolean[]> {
     const encoded = writes.map(({ key, record, when }) => this.#encode(key, record, when));

@@ -1,0 +1,46 @@
+import { cacheErrors } from '../errors.ts';
+import type { Core } from './core.ts';
+import type { KeySpace } from './keys.ts';
+import type { View } from './view.ts';
+
+/** Empties a namespace and those below it. */
+export async function clear(core: Core, keys: KeySpace, view: View): Promise<void> {
+  const { store, loader } = core;
+  if (core.generations) {
+    await view.tags.nextGeneration();
+    await loader.cancelWhere((physical) => keys.holds(physical));
+    return;
+  }
+  core.requires('enumerate', "clear; with the option clear: 'generation' it does");
+  if (keys.head === undefined && core.driver.features.shared) {
+    // Without a prefix "everything" would be the whole server, with what others keep there.
+    throw cacheErrors.invalid_options('clear of a cache without prefix on a shared backend; give createCache a prefix');
+  }
+  await loader.cancelWhere((physical) => keys.holds(physical));
+  for (const prefix of keys.head === undefined ? [''] : [keys.head, keys.below]) {
+    for await (const page of pages(core, prefix)) {
+      const mine = page.filter((physical) => keys.holds(physical));
+      if (mine.length > 0) await store.remove(mine);
+    }
+  }
+}
+
+/** The application's keys of a namespace. */
+export async function* listKeys(core: Core, keys: KeySpace, prefix: string): AsyncIterable<string> {
+  for await (const page of pages(core, (keys.head ?? '') + (keys.head === undefined ? '' : prefix))) {
+    for (const physical of page) {
+      const key = keys.decode(physical);
+      if (key?.startsWith(prefix)) yield key;
+    }
+  }
+}
+
+/** The pages of a scan, each within the deadline of a call. */
+async function* pages({ store, driver }: Core, prefix: string): AsyncIterable<readonly string[]> {
+  const scan = driver.scan!(prefix, { deadlineAt: Number.POSITIVE_INFINITY })[Symbol.asyncIterator]();
+  for (;;) {
+    const next = await store.run('scan', () => scan.next());
+    if (next.done) return;
+    yield next.value;
+  }
+}

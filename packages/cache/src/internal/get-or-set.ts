@@ -1,0 +1,161 @@
+import type { StoredRecord, TagVersion } from '../driver.ts';
+import type { Factory, FactoryMany, LoadManyOptions, LoadOptions } from '../options.ts';
+import type { Core } from './core.ts';
+import type { LoadPlan, LoadRequest } from './loader.ts';
+import { ManyFactory, NotMade } from './many.ts';
+import { isDue, planLoad } from './plan.ts';
+import { fits } from './schema.ts';
+import { isFresh } from './store.ts';
+import type { Found, View } from './view.ts';
+
+/** `Cache.getOrSet`, where a hit in this process did not answer it. */
+export async function getOrSet<T>(
+  core: Core,
+  view: View,
+  physical: string,
+  key: string,
+  factory: Factory<T>,
+  options: LoadOptions<T>,
+): Promise<T> {
+  const plan = planLoad(options, core.ttlMs);
+  for (;;) {
+    const leaseBefore = core.loader.leaseOf(physical);
+    const found = await view.find(physical);
+    const hit = await answer<T>(found, options);
+    if (hit !== undefined && !isRefreshDue(found!.record, options, plan.ttlMs)) return hit.value;
+    await abandonIfLost(core, physical, leaseBefore, found);
+    try {
+      const request = await makeRequest(core, view, physical, key, factory, options, plan, found, hit !== undefined);
+      if (hit === undefined) return await core.loader.load<T>(request, options.signal);
+      core.loader.refresh(request as LoadRequest<unknown>);
+      return hit.value;
+    } catch (error) {
+      // A getOrSetMany that was loading this key left it out: this caller has a factory of its own.
+      if (!(error instanceof NotMade)) throw error;
+    }
+  }
+}
+
+/** `Cache.getOrSetMany`. */
+export async function getOrSetMany<T>(
+  core: Core,
+  view: View,
+  asked: ReadonlyMap<string, string>,
+  factory: FactoryMany<T>,
+  options: LoadManyOptions<T>,
+): Promise<Map<string, T>> {
+  const plan = planLoad(options, core.ttlMs);
+  const keys = [...asked.keys()];
+  const physical = [...asked.values()];
+  const leases = physical.map((one) => core.loader.leaseOf(one));
+  const found = physical.length === 0 ? [] : await view.findMany(physical);
+  const answers = await Promise.all(found.map((one) => answer<T>(one, options)));
+  const missing = keys.filter((_, i) => answers[i] === undefined);
+  const many = new ManyFactory(factory, missing.length);
+  const loaded = new Map<string, T>();
+  await Promise.all(
+    keys.map(async (key, i) => {
+      const hit = answers[i];
+      if (hit !== undefined) return;
+      const one = physical[i]!;
+      let ran = false;
+      const make: Factory<T> = ({ signal }) => {
+        ran = true;
+        return many.make(key, signal);
+      };
+      try {
+        await abandonIfLost(core, one, leases[i], found[i]);
+        const request = await makeRequest(core, view, one, key, make, options, plan, found[i], false);
+        const loading = core.loader.load<T>(request, options.signal);
+        if (!core.loader.isOf(one, request)) arrive();
+        loaded.set(key, await loading);
+      } catch (error) {
+        if (!(error instanceof NotMade)) throw error;
+      } finally {
+        arrive();
+      }
+
+      // Somebody else loads the key, or the load ended before its factory: the batch must not wait for it.
+      function arrive(): void {
+        if (!ran) many.without();
+        ran = true;
+      }
+    }),
+  );
+  const values = new Map<string, T>();
+  for (const [i, key] of keys.entries()) {
+    const hit = answers[i];
+    if (hit !== undefined) values.set(key, hit.value);
+    else if (loaded.has(key)) values.set(key, loaded.get(key) as T);
+  }
+  return values;
+}
+
+/** The value that readers may have. */
+async function answer<T>(
+  found: Found | undefined,
+  { schema }: Pick<LoadOptions<T>, 'schema'>,
+): Promise<{ readonly value: T } | undefined> {
+  if (!found?.valid || !isFresh(found.record)) return undefined;
+  return schema === undefined ? { value: found.record.value as T } : fits(schema, found.record.value);
+}
+
+/** Whether a hit is old enough to be loaded again, and nobody is at it. */
+function isRefreshDue<T>(record: StoredRecord, options: LoadOptions<T>, ttlMs: number): boolean {
+  if (!isDue(record.freshUntil, options, ttlMs)) return false;
+  return record.lease === undefined || record.lease.until <= Date.now();
+}
+
+/** A load in flight here whose lease is gone was overtaken by a change of another process: callers from now on must not join it. */
+async function abandonIfLost(
+  core: Core,
+  physical: string,
+  lease: string | undefined,
+  found: Found | undefined,
+): Promise<void> {
+  if (lease !== undefined && found?.record.lease?.token !== lease && core.loader.leaseOf(physical) === lease) {
+    await core.loader.cancel(physical);
+  }
+}
+
+async function makeRequest<T>(
+  core: Core,
+  view: View,
+  physical: string,
+  key: string,
+  factory: Factory<T>,
+  options: Pick<LoadOptions<T>, 'schema' | 'tags'>,
+  plan: LoadPlan,
+  found: Found | undefined,
+  refreshing: boolean,
+): Promise<LoadRequest<T>> {
+  const { schema, tags: names } = options;
+  if (names !== undefined) core.requires('conditional', 'tags');
+  let tags: readonly TagVersion[] | undefined;
+  let storable = true;
+  if (names?.length || view.tags.generations.length > 0) {
+    try {
+      tags = await view.tags.begin(names ?? []);
+    } catch (error) {
+      if (!core.store.forgives(error)) throw error;
+      storable = false;
+    }
+  }
+  const record = found?.record;
+  const stale = record?.hasValue && found?.valid && plan.graceMs > 0 && !isFresh(record) ? record : undefined;
+  return {
+    physical,
+    key,
+    factory,
+    plan,
+    found: record,
+    stale,
+    tags,
+    storable,
+    usable: async (current: StoredRecord) => {
+      if (refreshing && current.stamp === record?.stamp) return false;
+      if (!(await view.visible(current))) return false;
+      return schema === undefined || (await fits(schema, current.value)) !== undefined;
+    },
+  };
+}

@@ -1,0 +1,135 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { StoredRecord } from '../driver.ts';
+import { newToken, type RecordDraft } from './record.ts';
+import type { Store } from './store.ts';
+
+/** The right to load a key, for one process at a time. */
+export interface Lease {
+  readonly token: string;
+  /** Stores the value, unless the lease was lost: to an invalidation, another write, or by not being renewed in time. */
+  publish(record: RecordDraft): Promise<boolean>;
+  /** Lets the next one load, and shows the stale value again as it was. */
+  release(): Promise<void>;
+}
+
+/**
+ * Leases: one load of a key in the whole cluster, and no value of a load that was overtaken.
+ *
+ * A lease stands *in* the key: in the stale record, or in one without a value. So whatever changes the key also ends the lease,
+ * in one atomic step and on any backend with conditional writes; and a holder that was replaced finds another token. The holder
+ * renews it while it loads; of a killed one it runs out.
+ */
+export class Leases {
+  readonly #store: Store;
+  readonly #leaseMs: number;
+
+  constructor(store: Store, leaseMs: number) {
+    this.#store = store;
+    this.#leaseMs = leaseMs;
+  }
+
+  /**
+   * The lease; or the record that another process has stored, once it is there.
+   *
+   * @param absent the key was just seen to be absent, so that one round trip is enough
+   * @param usable whether a record answers the load
+   */
+  async acquire(
+    physical: string,
+    absent: boolean,
+    usable: (record: StoredRecord) => boolean | Promise<boolean>,
+    signal: AbortSignal,
+  ): Promise<Lease | StoredRecord> {
+    const token = newToken();
+    let watched: { readonly token: string; readonly until: number; readonly since: number } | undefined;
+    for (let round = 0; ; round++) {
+      signal.throwIfAborted();
+      const found = absent && round === 0 ? undefined : await this.#store.readVersioned(physical);
+      const record = found?.record;
+      if (record !== undefined && (await usable(record))) return record;
+      if (record?.lease !== undefined) {
+        const { lease } = record;
+        const now = performance.now();
+        // Clocks of processes differ: a lease that did not change while we watched has run out, whatever its date says.
+        if (watched?.token !== lease.token || watched.until !== lease.until) watched = { ...lease, since: now };
+        const runOut = now - watched.since > this.#leaseMs || (record.hasValue && lease.until <= Date.now());
+        if (!runOut) {
+          await delay(Math.min(100, 5 * 1.4 ** round) * (0.5 + Math.random()), undefined, { signal });
+          continue;
+        }
+      }
+      const when = found === undefined ? 'absent' : { version: found.version };
+      const leased = { key: physical, record: this.#leased(record, token), when } as const;
+      if ((await this.#store.write([leased]))[0])
+        return new HeldLease(this.#store, physical, token, this.#leaseMs, this.#leased);
+    }
+  }
+
+  /** The record with our lease. Without a value it lives no longer than the lease; a stale value keeps its own end. */
+  readonly #leased = (record: StoredRecord | undefined, token: string): RecordDraft => {
+    const until = Date.now() + this.#leaseMs;
+    const lease = { token, until };
+    if (record?.hasValue) return { ...record, lease };
+    return { value: undefined, expiresAt: until, freshUntil: until, tags: undefined, lease, hasValue: false };
+  };
+}
+
+class HeldLease implements Lease {
+  readonly token: string;
+  readonly #store: Store;
+  readonly #physical: string;
+  readonly #leased: (record: StoredRecord | undefined, token: string) => RecordDraft;
+  readonly #timer: NodeJS.Timeout;
+  #renewing: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    store: Store,
+    physical: string,
+    token: string,
+    leaseMs: number,
+    leased: (record: StoredRecord | undefined, token: string) => RecordDraft,
+  ) {
+    this.#store = store;
+    this.#physical = physical;
+    this.token = token;
+    this.#leased = leased;
+    this.#timer = setInterval(() => {
+      // A renewal that fails is tried again at the next turn; a lost lease shows when publishing.
+      this.#renewing = this.#replace((record) => this.#leased(record, this.token)).catch(() => {});
+    }, leaseMs / 3).unref();
+  }
+
+  async publish(record: RecordDraft): Promise<boolean> {
+    await this.#stopRenewing();
+    return this.#replace(() => record);
+  }
+
+  async release(): Promise<void> {
+    await this.#stopRenewing();
+    const now = Date.now();
+    const nothing: RecordDraft = {
+      value: undefined,
+      expiresAt: now + 1,
+      freshUntil: now + 1,
+      tags: undefined,
+      lease: undefined,
+      hasValue: false,
+    };
+    await this.#replace((record) => (record.hasValue ? { ...record, lease: undefined } : nothing)).catch(() => {});
+  }
+
+  async #stopRenewing(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#renewing;
+  }
+
+  /** Writes over the record that still has our lease, and over no other. */
+  async #replace(next: (record: StoredRecord) => RecordDraft): Promise<boolean> {
+    const found = await this.#store.readVersioned(this.#physical);
+    if (found === undefined || found.record.lease?.token !== this.token) return false;
+    const [won] = await this.#store.write([
+      { key: this.#physical, record: next(found.record), when: { version: found.version } },
+    ]);
+    return won === true;
+  }
+}
