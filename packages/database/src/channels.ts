@@ -1,0 +1,43 @@
+import type { TracingChannel } from 'node:diagnostics_channel';
+import { operationChannel } from '@ent/internal';
+
+/** Published for each query (`ent:database:query`). Names follow OpenTelemetry's database conventions in camel case. */
+export interface QueryOperation {
+  /** The driver, such as `sqlite` (`db.system.name`). */
+  readonly system: string;
+  /** Which database: the name of the file, without its folder (`db.namespace`). */
+  readonly namespace: string;
+  /** `get`, `find`, `insert`, ... (`db.operation.name`); `native` through `db.native`. */
+  readonly operation: string;
+  /** The entity (`db.collection.name`); absent for native queries and pings. */
+  readonly entity?: string | undefined;
+  readonly inTransaction: boolean;
+  /** Set when a statement was sent: its text with placeholders, never a value (`db.query.text`). The last one, if there were several. */
+  statement?: string;
+  /** Set when it ended: how many rows came back or were changed, where that is known. */
+  rows?: number;
+  /** Set when the database refused or failed: the code of the error, such as `database.unique_violation`. */
+  errorCode?: string;
+}
+
+/** Published for each transaction and savepoint (`ent:database:transaction`); not for one that joins another. */
+export interface TransactionOperation {
+  readonly system: string;
+  readonly namespace: string;
+  readonly kind: 'transaction' | 'savepoint';
+  readonly readOnly: boolean;
+  readonly isolation?: string | undefined;
+  /** How often it was run: 1, or more after conflicts. */
+  attempts: number;
+  /** Set when it ended. */
+  outcome?: 'committed' | 'rolled_back';
+}
+
+/** The channels of this package; subscribe with `channels.query.subscribe({ start, asyncEnd, error, ... })`. */
+export const channels: {
+  readonly query: TracingChannel<unknown, QueryOperation>;
+  readonly transaction: TracingChannel<unknown, TransactionOperation>;
+} = {
+  query: operationChannel<QueryOperation>('database', 'query'),
+  transaction: operationChannel<TransactionOperation>('database', 'transaction'),
+};

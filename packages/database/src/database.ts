@@ -1,0 +1,150 @@
+import type { DatabaseDriver, DatabaseFeatures, NativeRunner, PoolStats } from './driver.ts';
+import type { Entity } from './entity.ts';
+import { databaseErrors } from './errors.ts';
+import { Engine } from './internal/engine.ts';
+import type { Scope } from './internal/scope.ts';
+import { runTransaction } from './internal/transactions.ts';
+import type { CallOptions, DatabaseOptions, TransactionOptions } from './options.ts';
+import { Repository } from './repository.ts';
+
+/**
+ * A database. Calls inside of {@link Database.transaction} join it by themselves, wherever they are made: the transaction travels with the
+ * asynchronous context (`AsyncLocalStorage`), so a repository needs no transaction handle.
+ */
+export class Database<Native = unknown> {
+  /** The driver it stands on. */
+  readonly driver: DatabaseDriver<Native>;
+  /** What the driver can do. */
+  readonly features: DatabaseFeatures;
+  readonly #engine: Engine;
+  readonly #scope: Scope | undefined;
+  readonly #cursorSecret: string;
+  #native: Native | undefined;
+
+  /** @internal Use {@link createDatabase}. */
+  constructor(driver: DatabaseDriver<Native>, engine: Engine, cursorSecret: string, scope?: Scope) {
+    this.driver = driver;
+    this.features = driver.features;
+    this.#engine = engine;
+    this.#cursorSecret = cursorSecret;
+    this.#scope = scope;
+  }
+
+  /** The database's own query builder or client, for what repositories do not do. It joins the transaction around the call. */
+  get native(): Native {
+    const run: NativeRunner<unknown> = (use, work, signal) =>
+      this.#engine.run(this.#scope, { operation: 'native', use }, signal && { signal }, work);
+    this.#native ??= this.driver.native(run);
+    return this.#native;
+  }
+
+  /** The repository of an entity. Cheap; keep it or ask again. */
+  repo<T extends { id: string }, New>(entity: Entity<T, New>): Repository<T, New> {
+    return new Repository<T, New>(entity, {
+      driver: this.#engine.driver,
+      cursorSecret: this.#cursorSecret,
+      run: (operation, options, work) => this.#engine.run(this.#scope, operation, options, work),
+      transaction: (body, options) => runTransaction(this.#engine, this.#scope, options ?? {}, body),
+    });
+  }
+
+  /**
+   * Runs `fn` in a transaction: it commits when `fn` resolves and rolls back when it rejects. After a conflict with another transaction
+   * (serialization failure, deadlock) `fn` runs again, so it should do nothing that a rollback can not undo; do that in {@link Database.afterCommit}.
+   *
+   * Everything that `fn` calls joins. `tx` is this database bound to the transaction, for where the asynchronous context is lost. A statement that fails
+   * ends the transaction; put what may fail into `propagation: 'nested'`.
+   *
+   * ```ts
+   * import { createDatabase, defineEntity } from '@ent/database';
+   * import { sqlite } from '@ent/database/sqlite';
+   *
+   * const db = createDatabase({ driver: sqlite({ file: ':memory:' }) });
+   * const accounts = db.repo(defineEntity({ name: 'accounts', fields: { id: 'string', cents: 'int' } }));
+   * await db.native.kysely.schema.createTable('accounts').addColumn('id', 'text').addColumn('cents', 'integer').execute();
+   * await accounts.insertMany([{ id: 'a', cents: 100 }, { id: 'b', cents: 0 }]);
+   * await db.transaction(async () => {
+   *   await accounts.update('a', { inc: { cents: -40 } });
+   *   await accounts.update('b', { inc: { cents: 40 } });
+   * });
+   * console.log((await accounts.get('b'))?.cents); // 40
+   * await db.close();
+   * ```
+   *
+   * @throws what `fn` throws; a DatabaseError; `database.unsupported` when the driver can not do what `options` ask for
+   */
+  transaction<R>(fn: (tx: Database<Native>) => Promise<R>, options: TransactionOptions = {}): Promise<R> {
+    return runTransaction(this.#engine, this.#scope, options, async (scope) =>
+      fn(new Database(this.driver, this.#engine, this.#cursorSecret, scope)),
+    );
+  }
+
+  /**
+   * Runs `hook` once the transaction around this call has committed: after the outermost one, and not at all if it (or a savepoint around the call) rolls
+   * back. Outside of a transaction it runs at once. `transaction` waits for the hooks; when one throws it rejects with
+   * `database.after_commit_failed`, though the data is stored.
+   */
+  afterCommit(hook: () => unknown): void {
+    const scope = this.#engine.scopeOf(this.#scope);
+    if (scope === undefined) {
+      hook();
+      return;
+    }
+    if (scope.unit.state === 'ended') {
+      throw databaseErrors.transaction_ended('afterCommit was called in a transaction that has ended.');
+    }
+    scope.unit.hooks.push(hook);
+  }
+
+  /** Resolves if the database answers. */
+  async ping(options?: CallOptions): Promise<void> {
+    await this.#engine.run(this.#scope, { operation: 'ping', use: 'read' }, options, (session, context) =>
+      this.driver.ping(session, context),
+    );
+  }
+
+  /** Connections, and calls that wait for one. */
+  stats(): PoolStats {
+    return this.driver.stats();
+  }
+
+  /**
+   * Refuses new calls, waits for those in flight, transactions included, and disconnects. Calling it again answers the same promise.
+   *
+   * @throws `database.timeout` when calls were still running at the deadline; they are cut off then, and their transactions rolled back
+   */
+  close(options?: CallOptions): Promise<void> {
+    return this.#engine.close(options);
+  }
+
+  /** @internal For the migrator. */
+  get engine(): Engine {
+    return this.#engine;
+  }
+}
+
+/**
+ * Makes a {@link Database} on a driver. Nothing is opened until the first call.
+ *
+ * ```ts
+ * import { createDatabase } from '@ent/database';
+ * import { sqlite } from '@ent/database/sqlite';
+ *
+ * const db = createDatabase({ driver: sqlite({ file: ':memory:' }) });
+ * await db.ping();
+ * await db.close();
+ * ```
+ */
+export function createDatabase<Native>(options: DatabaseOptions<Native>): Database<Native> {
+  const { driver, timeoutMs = 10_000, transactionTimeoutMs = 30_000, retries = 10, cursorSecret = '' } = options;
+  for (const [name, value] of Object.entries({ timeoutMs, transactionTimeoutMs })) {
+    if (!(Number.isFinite(value) && value > 0)) {
+      throw databaseErrors.invalid_definition(`createDatabase: ${name} must be a positive number of milliseconds.`);
+    }
+  }
+  if (!Number.isInteger(retries) || retries < 0) {
+    throw databaseErrors.invalid_definition('createDatabase: retries must be a whole number, 0 or more.');
+  }
+  const engine = new Engine(driver as DatabaseDriver, { timeoutMs, transactionTimeoutMs, retries });
+  return new Database(driver, engine, cursorSecret);
+}

@@ -1,0 +1,224 @@
+import type { EntityModel } from './entity.ts';
+
+/**
+ * The contract between the portable core and a driver. What the core has already done when it calls a driver: checked every value, name, filter, sort
+ * and option; filled in ids, times and versions; appended `id` to sorts; turned cursors into filters; decided which session to use, and made
+ * sure that a session runs one call at a time. What it does afterwards: wraps errors, retries, publishes telemetry. A driver translates.
+ *
+ * Every method may answer with a value or a promise; an embedded database that answers at once saves its callers the wait.
+ */
+
+/** A value or a promise of it. */
+export type Awaitable<T> = T | Promise<T>;
+
+/** How much a transaction sees of others, weakest first. `snapshot` sees one moment in time but allows write skew. */
+export type IsolationLevel = 'read committed' | 'repeatable read' | 'snapshot' | 'serializable';
+
+/** What a driver can do. Types, refusals, the conformance suite and the table in the README all read this object. */
+export interface DatabaseFeatures {
+  /** All or nothing, over several calls. */
+  readonly transactions: boolean;
+  /** `propagation: 'nested'`. */
+  readonly savepoints: boolean;
+  /** `propagation: 'new'` inside a transaction that has written. */
+  readonly independentTransactions: boolean;
+  /** The isolation levels it gives, weakest first. */
+  readonly isolation: readonly IsolationLevel[];
+  /** The database itself refuses writes in a `readOnly` transaction. */
+  readonly readOnlyTransactions: boolean;
+  /** A failed migration leaves nothing behind. */
+  readonly transactionalDdl: boolean;
+  readonly foreignKeys: boolean;
+  /** Decimals can be compared, sorted and incremented; else only `eq`, `ne`, `in` and `nin`. */
+  readonly decimalOrder: boolean;
+  /** `upsert` acts on exactly the key it is given, also where an entity has several unique keys. */
+  readonly exactUpsert: boolean;
+  /** Other processes can use the same database. */
+  readonly shared: boolean;
+  /** Abort and timeout stop a statement that is running; else they end the wait for it, and statements that have not begun. */
+  readonly cancelsRunning: boolean;
+}
+
+/** The numbers behind `db.stats()`: connections, and calls that wait for one. */
+export interface PoolStats {
+  readonly total: number;
+  readonly idle: number;
+  readonly inUse: number;
+  readonly waiting: number;
+}
+
+/** What a call brings along. */
+export interface CallContext {
+  /** Aborts at the deadline of the call or when its caller gives it up. A driver that waits for anything must stop then. */
+  readonly signal: AbortSignal;
+  /** A driver tells each statement that it is about to send: text with placeholders, without values. */
+  readonly onStatement?: ((statement: string) => void) | undefined;
+  /** A driver may say what the call is waiting for; the timeout error repeats it. */
+  waitingFor?: string | undefined;
+}
+
+/** A stored row by field name. Values have the types of their fields: `Date` for a date, `bigint`, ... */
+export type Row = Record<string, unknown>;
+
+/**
+ * A condition. It is always true or false, never "unknown": a comparison with a null field is false, and `not` is plain negation. `and` and `or` have at
+ * least two members, `in` at least one value, texts at least one character. A json field occurs only in `null`.
+ */
+export type Condition =
+  | { readonly op: 'all' }
+  | { readonly op: 'none' }
+  | { readonly op: 'and' | 'or'; readonly nodes: readonly Condition[] }
+  | { readonly op: 'not'; readonly node: Condition }
+  | { readonly op: 'null'; readonly field: string }
+  | { readonly op: 'gt' | 'gte' | 'lt' | 'lte'; readonly field: string; readonly value: unknown }
+  | { readonly op: 'eq'; readonly field: string; readonly value: unknown; readonly ignoreCase: boolean }
+  | { readonly op: 'in'; readonly field: string; readonly values: readonly unknown[]; readonly ignoreCase: boolean }
+  | {
+      readonly op: 'startsWith' | 'endsWith' | 'contains';
+      readonly field: string;
+      readonly value: string;
+      readonly ignoreCase: boolean;
+    };
+
+/** A total order; null is smaller than every value, strings go by code point. */
+export type Order = readonly { readonly field: string; readonly descending: boolean }[];
+
+/** Which rows, in which order. */
+export interface DriverQuery {
+  readonly where: Condition;
+  /** Empty: any order. */
+  readonly order: Order;
+  readonly limit?: number | undefined;
+  readonly offset?: number | undefined;
+}
+
+/** What an update does. Never empty; no field occurs in both. */
+export interface Change {
+  readonly set: Row;
+  /** Adds to numbers that are not null. A result that does not fit the type of its field is an error, never rounded. */
+  readonly add: Readonly<Record<string, number | bigint | string>>;
+}
+
+/** A transaction that begins. */
+export interface BeginOptions {
+  /** One of `features.isolation`, or undefined for the default. */
+  readonly isolation: IsolationLevel | undefined;
+  readonly readOnly: boolean;
+}
+
+/** What an error of the database means. */
+export interface Classification {
+  readonly code:
+    | 'unique_violation'
+    | 'foreign_key_violation'
+    | 'not_null_violation'
+    | 'check_violation'
+    | 'bad_data'
+    | 'serialization_failure'
+    | 'deadlock'
+    | 'lock_timeout'
+    | 'unavailable'
+    | 'read_only'
+    | 'full'
+    | 'query_failed';
+  /** What to tell, without any value of a row; the code's title if there is nothing to add. */
+  readonly message?: string | undefined;
+  /** The name of the constraint, where the database tells. */
+  readonly constraint?: string | undefined;
+  /** The fields (or columns) of the constraint, where the database tells. */
+  readonly fields?: readonly string[] | undefined;
+  /** The session can not be used any more. */
+  readonly broken?: boolean | undefined;
+}
+
+/** Runs a call of the native client in the transaction around it, or on a session of its own, like any other call. */
+export type NativeRunner<Session> = <R>(
+  use: 'read' | 'write',
+  work: NativeWork<Session, R>['run'],
+  signal?: AbortSignal,
+) => Promise<R>;
+
+/** A method and not a function type, so that a driver with sessions of its own is a driver of unknown sessions to the core. */
+interface NativeWork<Session, R> {
+  run(session: Session, context: CallContext): Awaitable<R>;
+}
+
+/** A driver. `Native` is what applications get as `db.native`; `Session` is the driver's own idea of a connection. */
+export interface DatabaseDriver<Native = unknown, Session = unknown> {
+  /** As in the URL scheme and `db.system.name` of OpenTelemetry. */
+  readonly name: string;
+  /** Which database this is, for telemetry: a name, never a path with user names or a URL with credentials. */
+  readonly namespace: string;
+  readonly features: DatabaseFeatures;
+
+  /** Connects. Called once before anything else, and again only after it failed. */
+  open(context: CallContext): Awaitable<void>;
+  /** Frees everything that this driver made; called when no session is in use, or when the wait for that took too long. */
+  close(): Awaitable<void>;
+  stats(): PoolStats;
+  ping(session: Session, context: CallContext): Awaitable<void>;
+
+  /**
+   * A session for one call, or for a transaction. In first-come order; rejects when `context.signal` aborts while it waits.
+   * Calls outside of transactions see what was committed before they began.
+   */
+  acquire(use: 'read' | 'write', forTransaction: boolean, context: CallContext): Awaitable<Session>;
+  /** Takes a session back. A broken one is in an unknown state, perhaps still in the middle of a call: it is not used again as it is. Never throws. */
+  release(session: Session, broken: boolean): void;
+
+  /** Begins a transaction. Waits for locks until `context.signal` aborts. */
+  begin(session: Session, options: BeginOptions, context: CallContext): Awaitable<void>;
+  commit(session: Session, context: CallContext): Awaitable<void>;
+  /** Also after the database has ended the transaction by itself. */
+  rollback(session: Session): Awaitable<void>;
+  savepoint(session: Session, name: string, context: CallContext): Awaitable<void>;
+  releaseSavepoint(session: Session, name: string, context: CallContext): Awaitable<void>;
+  /** Undoes what was done since, and forgets the savepoint. */
+  rollbackTo(session: Session, name: string): Awaitable<void>;
+
+  find(session: Session, entity: EntityModel, query: DriverQuery, context: CallContext): Awaitable<Row[]>;
+  count(session: Session, entity: EntityModel, where: Condition, context: CallContext): Awaitable<number>;
+  /** Inserts complete rows (every field is present). Several rows come only inside a transaction, where there are any. */
+  insert(session: Session, entity: EntityModel, rows: readonly Row[], context: CallContext): Awaitable<void>;
+  /** Changes all rows that match, and answers how many matched (not: how many have other values now). */
+  update(
+    session: Session,
+    entity: EntityModel,
+    where: Condition,
+    change: Change,
+    context: CallContext,
+  ): Awaitable<{ readonly matched: number }>;
+  /** Changes at most one row, atomically, and answers what it is now; undefined when none matched. `where` fixes the id. */
+  updateOne(
+    session: Session,
+    entity: EntityModel,
+    where: Condition,
+    change: Change,
+    context: CallContext,
+  ): Awaitable<Row | undefined>;
+  /** Inserts `row`, or changes the one row with the same `key`; atomically. Answers what is stored now. Other unique keys are errors. */
+  upsert(
+    session: Session,
+    entity: EntityModel,
+    key: readonly string[],
+    row: Row,
+    change: Change,
+    context: CallContext,
+  ): Awaitable<Row>;
+  delete(
+    session: Session,
+    entity: EntityModel,
+    where: Condition,
+    context: CallContext,
+  ): Awaitable<{ readonly matched: number }>;
+
+  /** What applications use beside the repositories; everything it does goes through `run`. */
+  native(run: NativeRunner<Session>): Native;
+  /** The statements that `work` would send, without sending any (each is answered with no rows). Migrations are recognised by them. */
+  record(work: (native: Native) => Promise<unknown>): Promise<readonly string[]>;
+  /** Makes sure that the table of `ledger` exists, and that nobody else migrates until the transaction around this ends. */
+  prepareLedger(session: Session, ledger: EntityModel, context: CallContext): Awaitable<void>;
+
+  /** What an error means, or undefined when it does not come from the database. */
+  classify(error: unknown): Classification | undefined;
+}

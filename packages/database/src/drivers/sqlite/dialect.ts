@@ -1,0 +1,151 @@
+import { SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler, type SqlBool, sql } from 'kysely';
+import type { FieldType } from '../../entity.ts';
+import type { Codec, SqlDialect, Term } from '../../internal/sql/dialect.ts';
+
+const unchanged = (value: unknown): unknown => value;
+const text: Codec = { encode: unchanged, decode: only('string') };
+
+/** How each type of field is stored. */
+const codecs: Readonly<Record<FieldType, Codec>> = {
+  string: text,
+  decimal: text,
+  int: { encode: unchanged, decode: integer },
+  bigint: { encode: unchanged, decode: only('bigint') },
+  double: {
+    encode: unchanged,
+    decode: (stored) => (typeof stored === 'bigint' ? Number(stored) : only('number')(stored)),
+  },
+  boolean: { encode: (value) => (value === true ? 1 : 0), decode: (stored) => bit(integer(stored)) },
+  date: { encode: (value) => (value as Date).getTime(), decode: (stored) => new Date(integer(stored)) },
+  json: {
+    encode: (value) => JSON.stringify(value),
+    decode: (stored) => JSON.parse(text.decode(stored) as string) as unknown,
+  },
+  bytes: { encode: unchanged, decode: (stored) => new Uint8Array(bytes(stored)) },
+};
+
+/** SQL functions that {@link registerFunctions} defines: SQLite's own `lower` knows ASCII only, and its `+` turns an overflow into a float. */
+const ADD: Partial<Record<FieldType, Term>> = {
+  int: sql.raw('ent_add_int'),
+  bigint: sql.raw('ent_add_bigint'),
+  double: sql.raw('ent_add_double'),
+};
+
+export const dialect: SqlDialect = {
+  kysely: {
+    createAdapter: () => new SqliteAdapterOfPool(),
+    createIntrospector: (db) => new SqliteIntrospector(db),
+    createQueryCompiler: () => new SqliteQueryCompiler(),
+  },
+  columns: {
+    id: 'text',
+    string: 'text',
+    int: 'integer',
+    bigint: 'integer',
+    // SQLite would turn the values of a DECIMAL column into floats.
+    decimal: 'text',
+    double: 'real',
+    boolean: 'integer',
+    date: 'integer',
+    json: 'text',
+    bytes: 'blob',
+  },
+  codecs,
+  maxParameters: 32_766,
+  // A prepared one-row INSERT in a loop is faster than parsing a long one: there is no network to save.
+  rowsPerInsert: 1,
+  nulls: 'first',
+  fold: (term) => sql`ent_fold(${term})`,
+  // A range, so that an index serves it; LIKE would ignore ASCII case and could use none.
+  startsWith: (term, bind, folded) =>
+    folded
+      ? sql<SqlBool>`substr(${term}, 1, length(${bind()})) = ${bind()}`
+      : sql<SqlBool>`(${term} >= ${bind()} and ${term} < ${bind(prefixEnd)})`,
+  endsWith: (term, value) => sql<SqlBool>`substr(${term}, -length(${value})) = ${value}`,
+  contains: (term, value) => sql<SqlBool>`instr(${term}, ${value}) > 0`,
+  // As bigint: a bound JavaScript number is a float to SQLite.
+  add: (column, bind, type) =>
+    sql`${ADD[type]}(${column}, ${bind((value) => (type === 'double' ? value : BigInt(value as number)))})`,
+};
+
+/** Our pool decides who waits; Kysely's mutex for one connection would hang a query inside a transaction. */
+class SqliteAdapterOfPool extends SqliteAdapter {
+  override get supportsMultipleConnections(): boolean {
+    return true;
+  }
+}
+
+/** The part of a connection that {@link registerFunctions} needs. */
+interface FunctionHost {
+  function(
+    name: string,
+    options: { deterministic: boolean; safeIntegers?: boolean },
+    body: (...values: never[]) => unknown,
+  ): unknown;
+}
+
+/** A sum that does not fit its field. */
+export class OverflowError extends RangeError {}
+
+export function registerFunctions(connection: FunctionHost): void {
+  const exact = { deterministic: true, safeIntegers: true };
+  connection.function('ent_fold', { deterministic: true }, (value: unknown) =>
+    typeof value === 'string' ? value.toLowerCase() : value,
+  );
+  connection.function('ent_add_int', exact, (a: unknown, b: bigint) => {
+    const sum = bigint(a) + b;
+    return within(sum, Number.isSafeInteger(Number(sum)));
+  });
+  connection.function('ent_add_bigint', exact, (a: unknown, b: bigint) => {
+    const sum = bigint(a) + b;
+    return within(sum, BigInt.asIntN(64, sum) === sum);
+  });
+  connection.function('ent_add_double', { deterministic: true }, (a: number, b: number) => {
+    const sum = a + b;
+    return within(sum, Number.isFinite(sum));
+  });
+}
+
+function bigint(stored: unknown): bigint {
+  if (typeof stored === 'bigint') return stored;
+  throw new OverflowError('The stored value is no integer.');
+}
+
+function within<T>(sum: T, fits: boolean): T {
+  if (fits) return sum;
+  throw new OverflowError('The sum does not fit the field.');
+}
+
+/** The smallest text after all that start with `prefix`. */
+function prefixEnd(prefix: unknown): unknown {
+  const points = Array.from(prefix as string, (character) => character.codePointAt(0) as number);
+  while (points.at(-1) === 0x10ffff) points.pop();
+  const last = points.pop();
+  // Nothing but the last code point of all: then no text, but any blob, comes after it.
+  if (last === undefined) return new Uint8Array(0);
+  // U+D800 to U+DFFF are no characters.
+  return String.fromCodePoint(...points, last === 0xd7ff ? 0xe000 : last + 1);
+}
+
+function integer(stored: unknown): number {
+  const number = typeof stored === 'bigint' ? Number(stored) : stored;
+  if (!Number.isSafeInteger(number)) throw new TypeError('not an integer');
+  return number as number;
+}
+
+function bit(number: number): boolean {
+  if (number !== 0 && number !== 1) throw new TypeError('not a boolean');
+  return number === 1;
+}
+
+function bytes(stored: unknown): Uint8Array {
+  if (!(stored instanceof Uint8Array)) throw new TypeError('not a blob');
+  return stored;
+}
+
+function only(type: 'string' | 'number' | 'bigint'): (stored: unknown) => unknown {
+  return (stored) => {
+    if (typeof stored !== type) throw new TypeError(`not a ${type}`);
+    return stored;
+  };
+}

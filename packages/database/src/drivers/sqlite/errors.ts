@@ -1,0 +1,74 @@
+import type { Classification } from '../../driver.ts';
+import { OverflowError } from './dialect.ts';
+
+/** A statement came to a transaction that SQLite had already ended. */
+export class LostTransactionError extends Error {}
+
+// https://www.sqlite.org/rescode.html; the longest name that fits is found first.
+const CODES: readonly (readonly [prefix: string, code: Classification['code']])[] = [
+  ['SQLITE_CONSTRAINT_UNIQUE', 'unique_violation'],
+  ['SQLITE_CONSTRAINT_PRIMARYKEY', 'unique_violation'],
+  ['SQLITE_CONSTRAINT_ROWID', 'unique_violation'],
+  ['SQLITE_CONSTRAINT_FOREIGNKEY', 'foreign_key_violation'],
+  ['SQLITE_CONSTRAINT_NOTNULL', 'not_null_violation'],
+  ['SQLITE_CONSTRAINT_DATATYPE', 'bad_data'],
+  ['SQLITE_CONSTRAINT', 'check_violation'],
+  ['SQLITE_BUSY_SNAPSHOT', 'serialization_failure'],
+  ['SQLITE_BUSY', 'lock_timeout'],
+  ['SQLITE_LOCKED', 'lock_timeout'],
+  ['SQLITE_READONLY', 'read_only'],
+  ['SQLITE_FULL', 'full'],
+  ['SQLITE_TOOBIG', 'bad_data'],
+  ['SQLITE_MISMATCH', 'bad_data'],
+  ['SQLITE_CANTOPEN', 'unavailable'],
+  ['SQLITE_IOERR', 'unavailable'],
+  ['SQLITE_CORRUPT', 'unavailable'],
+  ['SQLITE_NOTADB', 'unavailable'],
+  ['SQLITE_PERM', 'unavailable'],
+  ['SQLITE_PROTOCOL', 'unavailable'],
+];
+
+const UNAVAILABLE: Readonly<Record<string, string>> = {
+  SQLITE_CANTOPEN: 'the database file can not be opened; look at its path and permissions',
+  SQLITE_CORRUPT: 'the database file is damaged',
+  SQLITE_NOTADB: 'the file is no SQLite database',
+};
+
+// Messages of SQLite that name parts of the schema and cannot hold a value; all others stay in the cause.
+const FAILED = /^(?:UNIQUE|NOT NULL) constraint failed: ((?:[^.,' ]+\.[^.,' ]+)(?:, [^.,' ]+\.[^.,' ]+)*)$/;
+const INDEX = /^UNIQUE constraint failed: index '([^']*)'$/;
+const CHECK = /^CHECK constraint failed: (\w+)$/;
+const SCHEMA =
+  /^(?:no such (?:table|column|index|view|function|savepoint|module): [\w.]+|table \w+ has no column named \w+|table \w+ already exists|index \w+ already exists|duplicate column name: \w+)$/;
+
+/** What an error of better-sqlite3 means. */
+export function classify(error: unknown): Classification | undefined {
+  if (error instanceof OverflowError) return { code: 'bad_data', message: 'the sum does not fit the field' };
+  if (error instanceof LostTransactionError) return { code: 'query_failed', message: error.message };
+  if (!(error instanceof Error)) return undefined;
+  const code = (error as { code?: unknown }).code;
+  if (error.name === 'SqliteError' && typeof code === 'string') return ofSqlite(code, error.message);
+  // better-sqlite3 reports its own refusals as TypeError and RangeError without a code.
+  if (error.message === 'The database connection is not open') {
+    return { code: 'unavailable', message: 'the connection is closed', broken: true };
+  }
+  if (error.message.startsWith('SQLite3 can only bind ')) {
+    return { code: 'bad_data', message: 'SQLite can bind numbers, strings, bigints, bytes, booleans, dates and null' };
+  }
+  return undefined;
+}
+
+function ofSqlite(sqliteCode: string, text: string): Classification {
+  const [prefix, code] = CODES.find(([start]) => sqliteCode.startsWith(start)) ?? [sqliteCode, 'query_failed' as const];
+  const columns = FAILED.exec(text)?.[1];
+  if (columns !== undefined) {
+    return { code, fields: columns.split(', ').map((column) => column.slice(column.indexOf('.') + 1)) };
+  }
+  const constraint = (INDEX.exec(text) ?? CHECK.exec(text))?.[1];
+  if (constraint !== undefined) return { code, constraint };
+  if (code === 'query_failed') {
+    return { code, message: SCHEMA.test(text) ? text : `SQLite refused (${sqliteCode}); the cause says why` };
+  }
+  const message = UNAVAILABLE[prefix];
+  return message === undefined ? { code } : { code, message };
+}

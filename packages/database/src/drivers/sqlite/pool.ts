@@ -1,0 +1,164 @@
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import BetterSqlite3 from 'better-sqlite3';
+import type { Awaitable, CallContext, PoolStats } from '../../driver.ts';
+import { databaseErrors } from '../../errors.ts';
+import { Semaphore } from '../../internal/semaphore.ts';
+import { whenFree } from './busy.ts';
+import type { SqliteClient } from './client.ts';
+import { Connection } from './connection.ts';
+import { registerFunctions } from './dialect.ts';
+
+const MAX_READERS = 4;
+
+/** Where the connections come from. */
+export interface PoolSource {
+  readonly file: string;
+  readonly synchronous: 'normal' | 'full';
+  /** A connection of the application's own; never closed here. */
+  readonly client?: SqliteClient | undefined;
+}
+
+/**
+ * One connection that writes, and on demand a few that read: in WAL mode they see what was committed and wait for no writer. A database in memory, or a client that
+ * was handed in, has just the one.
+ */
+export class Pool {
+  readonly #source: PoolSource;
+  readonly #writerGate = new Semaphore(1);
+  readonly #readerGate = new Semaphore(MAX_READERS);
+  readonly #readers = new Set<Connection>();
+  readonly #idleReaders: Connection[] = [];
+  #writer: Connection | undefined;
+  #inUse = 0;
+
+  constructor(source: PoolSource) {
+    this.#source = source;
+  }
+
+  get isSingle(): boolean {
+    return this.#source.client !== undefined || this.#source.file === ':memory:';
+  }
+
+  /** The connection that writes; undefined before the first call. */
+  get client(): SqliteClient | undefined {
+    return this.#writer?.client;
+  }
+
+  open(context: CallContext): Awaitable<void> {
+    return whenFree(context, () => {
+      this.#writer = new Connection(this.#openWriter(), false);
+    });
+  }
+
+  stats(): PoolStats {
+    const total = (this.#writer === undefined ? 0 : 1) + this.#readers.size;
+    const waiting = this.#writerGate.waiting + this.#readerGate.waiting;
+    return { total, inUse: this.#inUse, idle: total - this.#inUse, waiting };
+  }
+
+  acquire(use: 'read' | 'write', forTransaction: boolean, context: CallContext): Awaitable<Connection> {
+    const mustRead = use === 'read' && !this.isSingle;
+    // A single read goes over the writer's connection while nobody writes: its cache is warm.
+    if (!(mustRead && forTransaction) && this.#writerGate.tryTake()) return this.#taken(this.#openedWriter());
+    return mustRead ? this.#reader(context) : this.#waitForWriter(context);
+  }
+
+  release(connection: Connection): void {
+    this.#inUse -= 1;
+    try {
+      connection.rollback();
+      if (!connection.isReader && this.isSingle && connection.client.open) connection.client.pragma('query_only = off');
+    } finally {
+      if (connection.isReader) {
+        if (connection.client.open) this.#idleReaders.push(connection);
+        this.#readerGate.give();
+      } else {
+        this.#writerGate.give();
+      }
+    }
+  }
+
+  close(): void {
+    for (const reader of this.#readers) reader.client.close();
+    this.#readers.clear();
+    this.#idleReaders.length = 0;
+    const writer = this.#writer;
+    if (writer === undefined) return;
+    if (this.#source.client === undefined) writer.client.close();
+    else writer.rollback();
+  }
+
+  async #waitForWriter(context: CallContext): Promise<Connection> {
+    context.waitingFor = 'a transaction that is writing';
+    await this.#writerGate.take(context.signal);
+    context.waitingFor = undefined;
+    return this.#taken(this.#openedWriter());
+  }
+
+  #reader(context: CallContext): Awaitable<Connection> {
+    if (this.#readerGate.tryTake()) return this.#openReader(context);
+    context.waitingFor = 'one of the connections that read';
+    return this.#readerGate.take(context.signal).then(() => this.#openReader(context));
+  }
+
+  #openReader(context: CallContext): Awaitable<Connection> {
+    const idle = this.#idleReaders.pop();
+    if (idle !== undefined) return this.#taken(idle);
+    const fail = (error: unknown): never => {
+      this.#readerGate.give();
+      throw error;
+    };
+    try {
+      const opened = whenFree(context, () => {
+        const client = new BetterSqlite3(this.#source.file, { readonly: true, fileMustExist: true, timeout: 0 });
+        registerFunctions(client);
+        const reader = new Connection(client, true);
+        this.#readers.add(reader);
+        return this.#taken(reader);
+      });
+      return opened instanceof Promise ? opened.catch(fail) : opened;
+    } catch (error) {
+      return fail(error);
+    }
+  }
+
+  #taken(connection: Connection): Connection {
+    this.#inUse += 1;
+    return connection;
+  }
+
+  #openedWriter(): Connection {
+    return this.#writer as Connection;
+  }
+
+  #openWriter(): SqliteClient {
+    const { file, synchronous, client: given } = this.#source;
+    if (given !== undefined) {
+      registerFunctions(given);
+      return given;
+    }
+    expectNodeApi();
+    if (file !== ':memory:') mkdirSync(dirname(file), { recursive: true });
+    const client = new BetterSqlite3(file, { timeout: 0 });
+    try {
+      // WAL: readers and the writer do not wait for each other. It stays with the file.
+      client.pragma('journal_mode = wal');
+      client.pragma(`synchronous = ${synchronous}`);
+      client.pragma('foreign_keys = on');
+      registerFunctions(client);
+      return client;
+    } catch (error) {
+      client.close();
+      throw error;
+    }
+  }
+}
+
+/** better-sqlite3 13 is built for Node-API 10 and crashes the process on an older Node (WiseLibs/better-sqlite3#1514). */
+function expectNodeApi(): void {
+  if (Number(process.versions.napi) >= 10) return;
+  throw databaseErrors.invalid_definition(
+    `sqlite needs Node 22.14 or newer (Node-API 10); this is Node ${process.versions.node} with Node-API ${process.versions.napi}.`,
+  );
+}

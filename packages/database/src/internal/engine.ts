@@ -1,0 +1,335 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { EntError } from '@ent/errors';
+import { channels, type QueryOperation } from '../channels.ts';
+import type { Awaitable, CallContext, DatabaseDriver } from '../driver.ts';
+import { databaseErrors } from '../errors.ts';
+import type { CallOptions } from '../options.ts';
+import { Deadline } from './deadline.ts';
+import { backoffMs, isConflict, wrapped } from './faults.ts';
+import type { Scope, Unit } from './scope.ts';
+
+/** What a call is, for telemetry, messages and the choice of a session. */
+export interface Operation {
+  readonly operation: string;
+  readonly entity?: string | undefined;
+  readonly use: 'read' | 'write';
+}
+
+/** The part of a call that the driver does. */
+export type Work<R> = (session: unknown, context: CallContext) => Awaitable<R>;
+
+export interface EngineOptions {
+  readonly timeoutMs: number;
+  readonly transactionTimeoutMs: number;
+  readonly retries: number;
+}
+
+/**
+ * Runs calls: each on the session of the transaction around it or on one of its own, within its deadline, with errors wrapped, conflicts retried and
+ * telemetry published.
+ */
+export class Engine {
+  readonly driver: DatabaseDriver;
+  readonly options: EngineOptions;
+  readonly scopes = new AsyncLocalStorage<Scope | undefined>();
+  #opening: Promise<void> | undefined;
+  #opened = false;
+  #closing: Promise<void> | undefined;
+  #inFlight = 0;
+  #idle: (() => void) | undefined;
+
+  constructor(driver: DatabaseDriver, options: EngineOptions) {
+    this.driver = driver;
+    this.options = options;
+  }
+
+  /**
+   * The innermost scope that a call belongs to. A handle of an outer transaction that is used inside an inner one means the inner one; a handle
+   * that is used where the async context was lost (an event, a queue) means its own.
+   */
+  scopeOf(bound: Scope | undefined): Scope | undefined {
+    const current = this.scopes.getStore();
+    if (bound === undefined) return current;
+    for (let scope = current; scope !== undefined; scope = scope.parent) if (scope === bound) return current;
+    return bound;
+  }
+
+  async run<R>(
+    bound: Scope | undefined,
+    operation: Operation,
+    options: CallOptions | undefined,
+    work: Work<R>,
+  ): Promise<R> {
+    const scope = this.scopeOf(bound);
+    const { query } = channels;
+    if (!query.hasSubscribers) return this.#run(scope, operation, options, work, undefined);
+    const payload: QueryOperation = {
+      system: this.driver.name,
+      namespace: this.driver.namespace,
+      operation: operation.operation,
+      entity: operation.entity,
+      inTransaction: scope !== undefined,
+    };
+    return query.tracePromise(async () => {
+      try {
+        const result = await this.#run(scope, operation, options, work, payload);
+        payload.rows = rowsOf(result);
+        return result;
+      } catch (error) {
+        if (EntError.is(error)) payload.errorCode = error.code;
+        throw error;
+      }
+    }, payload);
+  }
+
+  async #run<R>(
+    scope: Scope | undefined,
+    operation: Operation,
+    options: CallOptions | undefined,
+    work: Work<R>,
+    payload: QueryOperation | undefined,
+  ): Promise<R> {
+    if (scope === undefined) this.enter();
+    // A call inside a transaction may take what is left of the transaction's time.
+    const deadline = this.deadline(options, scope === undefined ? this.options.timeoutMs : Infinity, operation, scope);
+    const recorded = scope?.unit.statements;
+    if (payload !== undefined || recorded !== undefined) {
+      deadline.onStatement = (statement) => {
+        if (payload !== undefined) payload.statement = statement;
+        recorded?.push(statement);
+      };
+    }
+    try {
+      options?.signal?.throwIfAborted();
+      return await (scope === undefined
+        ? this.#alone(operation, deadline, work)
+        : this.#within(scope, operation, deadline, work));
+    } catch (error) {
+      throw wrapped(this.driver, error, operation);
+    } finally {
+      deadline.dispose();
+      if (scope === undefined) this.leave();
+    }
+  }
+
+  /** Outside of a transaction: on a session of its own; again after a conflict, since nothing was done. */
+  async #alone<R>(operation: Operation, deadline: Deadline, work: Work<R>): Promise<R> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        const session = await this.acquire(operation.use, false, deadline);
+        return await this.#finish(
+          deadline,
+          () => work(session, deadline),
+          (broken) => this.driver.release(session, broken),
+        );
+      } catch (error) {
+        if (attempt > this.options.retries || !isConflict(this.driver, error)) throw error;
+        await deadline.sleep(backoffMs(attempt));
+      }
+    }
+  }
+
+  async #within<R>(scope: Scope, operation: Operation, deadline: Deadline, work: Work<R>): Promise<R> {
+    const { unit } = scope;
+    assertUsable(unit, operation);
+    if (operation.use === 'write' && scope.readOnly) {
+      throw databaseErrors.read_only(
+        `${operation.entity ?? 'database'}.${operation.operation}: the transaction is read-only.`,
+      );
+    }
+    unit.begin();
+    try {
+      if (!unit.gate.tryTake()) {
+        deadline.waitingFor = 'an earlier call or a savepoint of the same transaction';
+        await unit.gate.take(deadline.signal);
+      }
+      return await this.#inside(unit, operation, deadline, work);
+    } finally {
+      unit.end();
+    }
+  }
+
+  async #inside<R>(unit: Unit, operation: Operation, deadline: Deadline, work: Work<R>): Promise<R> {
+    let cut = false;
+    try {
+      // It may have ended or failed while this call waited.
+      assertUsable(unit, operation, true);
+      return await this.#finish(
+        deadline,
+        () => work(unit.session, deadline),
+        (broken) => {
+          cut = broken;
+          unit.broken ||= broken;
+        },
+      );
+    } catch (error) {
+      // What the driver refused before it did anything is one of our errors, and no reason to end the transaction.
+      if (cut || !EntError.is(error)) unit.failure ??= wrapped(this.driver, error, operation);
+      throw error;
+    } finally {
+      unit.gate.give();
+    }
+  }
+
+  /** Waits for a driver's answer within the deadline, and tells `done` whether the session can still be used. */
+  async #finish<R>(deadline: Deadline, ask: () => Awaitable<R>, done: (broken: boolean) => void): Promise<R> {
+    let answer: Awaitable<R>;
+    try {
+      answer = ask();
+    } catch (error) {
+      done(this.driver.classify(error)?.broken === true);
+      throw error;
+    }
+    if (!(answer instanceof Promise)) {
+      done(false);
+      return answer;
+    }
+    // Until the driver has answered, nobody knows what is on its way on this session.
+    let broken = true;
+    const known = answer.then(
+      (result) => {
+        broken = false;
+        return result;
+      },
+      (error: unknown) => {
+        broken = this.driver.classify(error)?.broken === true;
+        throw error;
+      },
+    );
+    try {
+      return await deadline.guard(known);
+    } finally {
+      done(broken);
+    }
+  }
+
+  /** The same for a step of a transaction: a session that was cut off is marked. */
+  step(unit: Unit, deadline: Deadline, ask: () => Awaitable<void>): Promise<void> {
+    return this.#finish(deadline, ask, (broken) => {
+      unit.broken ||= broken;
+    });
+  }
+
+  /** A session, within the deadline. One that arrives too late goes back. */
+  async acquire(use: 'read' | 'write', forTransaction: boolean, deadline: Deadline): Promise<unknown> {
+    if (!this.#opened) await deadline.guard(this.#open());
+    deadline.check();
+    const session = this.driver.acquire(use, forTransaction, deadline);
+    if (!(session instanceof Promise)) return session;
+    let late = false;
+    session.then(
+      (arrived) => {
+        if (late) this.driver.release(arrived, false);
+      },
+      () => {},
+    );
+    try {
+      return await deadline.guard(session);
+    } catch (error) {
+      late = true;
+      throw error;
+    }
+  }
+
+  #open(): Promise<void> {
+    this.#opening ??= (async () => {
+      const deadline = this.deadline(undefined, this.options.timeoutMs, { operation: 'open' });
+      try {
+        await deadline.guard(this.driver.open(deadline));
+        this.#opened = true;
+      } catch (error) {
+        this.#opening = undefined;
+        throw wrapped(this.driver, error, { operation: 'open' });
+      } finally {
+        deadline.dispose();
+      }
+    })();
+    return this.#opening;
+  }
+
+  deadline(
+    options: CallOptions | undefined,
+    defaultMs: number,
+    { operation, entity }: { readonly operation: string; readonly entity?: string | undefined },
+    scope?: Scope,
+  ): Deadline {
+    const timeoutMs = options?.timeoutMs ?? defaultMs;
+    if (!(timeoutMs > 0)) {
+      throw databaseErrors.invalid_query(
+        `timeoutMs must be a positive number of milliseconds; it is ${Number(timeoutMs)}.`,
+      );
+    }
+    const what = entity === undefined ? operation : `${entity}.${operation}`;
+    const late = ({ waitingFor }: Deadline): Error =>
+      databaseErrors.timeout(
+        `${what} took longer than ${timeoutMs} ms${waitingFor === undefined ? '' : `, waiting for ${waitingFor}`}.`,
+      );
+    return new Deadline(timeoutMs, late, options?.signal, scope?.deadline);
+  }
+
+  /** Counts a call or a transaction as in flight; refused once `close` was called. */
+  enter(): void {
+    if (this.#closing !== undefined) {
+      throw databaseErrors.closed('The database was closed; this call came after close().');
+    }
+    this.#inFlight += 1;
+  }
+
+  leave(): void {
+    this.#inFlight -= 1;
+    if (this.#inFlight === 0) this.#idle?.();
+  }
+
+  close(options: CallOptions | undefined): Promise<void> {
+    if (this.scopes.getStore()?.unit.state === 'open') {
+      return Promise.reject(
+        databaseErrors.invalid_query('close() was called inside a transaction, which it would wait for.'),
+      );
+    }
+    this.#closing ??= this.#close(options);
+    return this.#closing;
+  }
+
+  async #close(options: CallOptions | undefined): Promise<void> {
+    const deadline = this.deadline(options, this.options.timeoutMs, { operation: 'close' });
+    deadline.waitingFor = 'calls in flight; their transactions were rolled back';
+    try {
+      if (this.#inFlight > 0) {
+        await deadline.guard(
+          new Promise<void>((resolve) => {
+            this.#idle = resolve;
+          }),
+        );
+      }
+    } finally {
+      deadline.dispose();
+      if (this.#opening !== undefined) {
+        await this.#opening.catch(() => {});
+        await this.driver.close();
+      }
+    }
+  }
+}
+
+/** Whether a call may still begin in this unit; one that was made before the end and had to wait says `waited`. */
+export function assertUsable(unit: Unit, { operation, entity }: Omit<Operation, 'use'>, waited = false): void {
+  const what = entity === undefined ? operation : `${entity}.${operation}`;
+  if (unit.state === 'ended' || (unit.state === 'closing' && !waited)) {
+    throw databaseErrors.transaction_ended(
+      `${what} was called in a transaction that has ended. Await every call inside the callback; start work that outlives it in afterCommit.`,
+    );
+  }
+  if (unit.failure !== undefined) {
+    throw databaseErrors.transaction_failed(
+      `${what}: an earlier call of this transaction failed, so it can only roll back. Use propagation "nested" for a part that may fail.`,
+      { cause: unit.failure },
+    );
+  }
+}
+
+function rowsOf(result: unknown): number {
+  if (Array.isArray(result)) return result.length;
+  if (typeof result === 'number') return result;
+  if (typeof result === 'object' && result !== null) return 'matched' in result ? Number(result.matched) : 1;
+  return result === null || result === undefined ? 0 : 1;
+}

@@ -1,0 +1,30 @@
+import type { Issue, ValidationError } from '@ent/errors';
+import { databaseErrors } from '../errors.ts';
+import { Mismatch } from './values.ts';
+
+/** A path into an input as an RFC 6901 pointer in fragment form. */
+export function pointer(...path: readonly (string | number)[]): string {
+  const tokens = path.map((token) => encodeURIComponent(String(token).replaceAll('~', '~0').replaceAll('/', '~1')));
+  return ['#', ...tokens].join('/');
+}
+
+/** Refuses a query: `database.invalid_query` with one issue. */
+export function invalidQuery(entity: string, path: readonly (string | number)[], code: string, detail: string): Error {
+  const issue: Issue = { pointer: pointer(...path), code, detail };
+  return databaseErrors.invalid_query(`${entity}: ${issue.pointer} ${detail}.`, {
+    issues: [issue],
+    details: { entity },
+  });
+}
+
+/** Refuses values: `database.invalid_value` with all issues. */
+export function invalidValue(entity: string, issues: readonly Issue[]): ValidationError {
+  const faults = issues.map(({ pointer: at, detail }) => `${at} ${detail}`).join('; ');
+  return databaseErrors.invalid_value(`${entity}: ${faults}.`, { issues, details: { entity } });
+}
+
+/** The issue for a mismatch; anything else is thrown on. */
+export function issueOf(error: unknown, path: readonly (string | number)[]): Issue {
+  if (!(error instanceof Mismatch)) throw error;
+  return { pointer: pointer(...path), code: error.code, detail: error.expected };
+}

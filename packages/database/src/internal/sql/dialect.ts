@@ -1,0 +1,53 @@
+import { type Dialect, DummyDriver, type Expression, Kysely, type RawBuilder, type SqlBool } from 'kysely';
+import type { FieldType } from '../../entity.ts';
+import type { ColumnTypes } from '../../sql.ts';
+
+/** Between a field and its column. Neither is called with null. */
+export interface Codec {
+  /** The value to bind. */
+  encode(value: unknown): unknown;
+  /** The field's value. Throws anything for a stored value that is none of this type. */
+  decode(stored: unknown): unknown;
+}
+
+/** A column or an expression over it. */
+export type Term = RawBuilder<unknown>;
+/** A bound value; with `derive`, something made from it. Each call binds it once more. */
+export type Bind = (derive?: (value: unknown) => unknown) => Term;
+
+/** Where SQL databases differ, as data: what the shared SQL is built from. */
+export interface SqlDialect {
+  /** Kysely's compiler, adapter and introspector for this database. */
+  readonly kysely: Omit<Dialect, 'createDriver'>;
+  readonly columns: ColumnTypes;
+  readonly codecs: Readonly<Record<FieldType, Codec>>;
+  /** How many values one statement can bind. */
+  readonly maxParameters: number;
+  /** How many rows go into one INSERT. */
+  readonly rowsPerInsert: number;
+  /** Where NULL stands in an ascending ORDER BY that does not say. */
+  readonly nulls: 'first' | 'last';
+  /** The text in lower case; what `ignoreCase` compares. */
+  fold(text: Term): Term;
+  /** Text search by code points, as the filter operators of the same names. `folded`: both sides are in lower case. */
+  startsWith(text: Term, bind: Bind, folded: boolean): Expression<SqlBool>;
+  endsWith(text: Term, value: Term): Expression<SqlBool>;
+  contains(text: Term, value: Term): Expression<SqlBool>;
+  /** `column + value`; an error where the result does not fit the type. */
+  add(column: Term, bind: Bind, type: FieldType): Term;
+}
+
+/** Kysely as a compiler: tables and columns come from entities while the program runs. */
+export type Compiler = Kysely<Record<string, Record<string, unknown>>>;
+
+/** A Kysely that can compile for this dialect and not execute. */
+export function compilerOf(dialect: SqlDialect): Compiler {
+  return new Kysely({
+    dialect: {
+      createAdapter: () => dialect.kysely.createAdapter(),
+      createDriver: () => new DummyDriver(),
+      createIntrospector: (db) => dialect.kysely.createIntrospector(db),
+      createQueryCompiler: () => dialect.kysely.createQueryCompiler(),
+    },
+  });
+}

@@ -1,0 +1,57 @@
+import {
+  type CompiledQuery,
+  type DatabaseConnection,
+  type Driver,
+  Kysely,
+  type QueryResult,
+  SelectQueryNode,
+} from 'kysely';
+import { databaseErrors } from '../../errors.ts';
+import type { SqlDialect } from './dialect.ts';
+
+/** Runs one statement of the application's own. */
+export type RunNative = (
+  use: 'read' | 'write',
+  query: CompiledQuery,
+  signal: AbortSignal | undefined,
+) => Promise<QueryResult<Record<string, unknown>>>;
+
+/**
+ * A Kysely whose queries run in the transaction around them, or alone. Kysely's own transactions are refused: they would know nothing of the
+ * repositories, and a query beside one on a database with a single writer would wait for it forever.
+ */
+// biome-ignore lint: `any` is Kysely's own word for "tables are not typed"
+export function nativeKysely(dialect: SqlDialect, run: RunNative): Kysely<any> {
+  const connection: DatabaseConnection = {
+    async executeQuery<R>(query: CompiledQuery, options?: { readonly signal?: AbortSignal | undefined }) {
+      const use = SelectQueryNode.is(query.query) ? 'read' : 'write';
+      return (await run(use, query, options?.signal)) as QueryResult<R>;
+    },
+    // oxlint-disable-next-line require-yield -- it refuses
+    async *streamQuery() {
+      throw databaseErrors.unsupported('db.native.kysely does not stream; use repo.stream(), or limit and offset.');
+    },
+  };
+  const refuse = async (): Promise<never> => {
+    throw databaseErrors.unsupported('Begin transactions with db.transaction(); queries of db.native.kysely join it.');
+  };
+  const driver: Driver = {
+    init: async () => {},
+    acquireConnection: async () => connection,
+    releaseConnection: async () => {},
+    beginTransaction: refuse,
+    commitTransaction: refuse,
+    rollbackTransaction: refuse,
+    destroy: async () => {
+      throw databaseErrors.unsupported('Disconnect with db.close(); db.native.kysely has no connection of its own.');
+    },
+  };
+  return new Kysely({
+    dialect: {
+      createAdapter: () => dialect.kysely.createAdapter(),
+      createDriver: () => driver,
+      createIntrospector: (db) => dialect.kysely.createIntrospector(db),
+      createQueryCompiler: () => dialect.kysely.createQueryCompiler(),
+    },
+  });
+}

@@ -1,0 +1,183 @@
+import { type CompiledQuery, type RawBuilder, sql } from 'kysely';
+import type { Change, Condition, DriverQuery, Order, Row } from '../../driver.ts';
+import type { EntityField, EntityModel } from '../../entity.ts';
+import { type Compiler, compilerOf, type SqlDialect, type Term } from './dialect.ts';
+import { shapeOf, Slot, Slots, whereOf } from './where.ts';
+
+/** A statement ready to run. */
+export interface Statement {
+  readonly sql: string;
+  readonly parameters: readonly unknown[];
+}
+
+interface Plan {
+  readonly sql: string;
+  readonly slots: readonly Slot[];
+}
+
+// Shapes are few in any program; a filter built from hostile input must not fill the memory.
+const MAX_PLANS = 500;
+const whole = (value: unknown): unknown => value;
+
+/**
+ * The statements of the repository operations. Kysely compiles each shape (the operation, its fields and operators) once; after that a call only collects
+ * its values.
+ */
+export class Plans {
+  readonly #dialect: SqlDialect;
+  readonly #compiler: Compiler;
+  readonly #plans = new WeakMap<EntityModel, Map<string, Plan>>();
+
+  constructor(dialect: SqlDialect) {
+    this.#dialect = dialect;
+    this.#compiler = compilerOf(dialect);
+  }
+
+  select(entity: EntityModel, { where, order, limit, offset }: DriverQuery): Statement {
+    const values: unknown[] = [];
+    const condition = shapeOf(where, values);
+    let shape = `select ${condition} by ${orderShape(order)}`;
+    // An OFFSET without a LIMIT is PostgreSQL's alone.
+    const most = limit ?? (offset === undefined ? undefined : Number.MAX_SAFE_INTEGER);
+    if (most !== undefined) {
+      shape += ' limit';
+      values.push(most);
+    }
+    if (offset !== undefined) {
+      shape += ' offset';
+      values.push(offset);
+    }
+    return this.#statement(entity, shape, values, (slots) => {
+      let query = this.#compiler.selectFrom(entity.name).select([...entity.fields.keys()]);
+      if (where.op !== 'all') query = query.where(whereOf(this.#dialect, entity, where, slots));
+      for (const { field, descending } of order) {
+        const nullable = (entity.fields.get(field) as EntityField).nullable;
+        query = query.orderBy(sql.ref(field), (by) => {
+          const directed = descending ? by.desc() : by.asc();
+          if (!nullable || this.#dialect.nulls === 'first') return directed;
+          return descending ? directed.nullsLast() : directed.nullsFirst();
+        });
+      }
+      if (most !== undefined) query = query.limit(slots.next(whole)() as RawBuilder<number>);
+      if (offset !== undefined) query = query.offset(slots.next(whole)() as RawBuilder<number>);
+      return query.compile();
+    });
+  }
+
+  count(entity: EntityModel, where: Condition): Statement {
+    const values: unknown[] = [];
+    const shape = `count ${shapeOf(where, values)}`;
+    return this.#statement(entity, shape, values, (slots) => {
+      let query = this.#compiler.selectFrom(entity.name).select(sql`count(*)`.as('n'));
+      if (where.op !== 'all') query = query.where(whereOf(this.#dialect, entity, where, slots));
+      return query.compile();
+    });
+  }
+
+  insert(entity: EntityModel, rows: readonly Row[]): Statement {
+    const values: unknown[] = [];
+    for (const row of rows) for (const name of entity.fields.keys()) values.push(row[name]);
+    return this.#statement(entity, `insert ${rows.length}`, values, (slots) =>
+      this.#compiler
+        .insertInto(entity.name)
+        .values(rows.map(() => this.#row(entity, slots)))
+        .compile(),
+    );
+  }
+
+  update(entity: EntityModel, where: Condition, change: Change, returning: boolean): Statement {
+    const values: unknown[] = [];
+    const changes = changeShape(change, values);
+    const shape = `update ${changes} where ${shapeOf(where, values)}${returning ? ' returning' : ''}`;
+    return this.#statement(entity, shape, values, (slots) => {
+      let query = this.#compiler.updateTable(entity.name).set(this.#change(entity, change, slots));
+      if (where.op !== 'all') query = query.where(whereOf(this.#dialect, entity, where, slots));
+      return returning ? query.returning([...entity.fields.keys()]).compile() : query.compile();
+    });
+  }
+
+  upsert(entity: EntityModel, key: readonly string[], row: Row, change: Change): Statement {
+    const values: unknown[] = [...entity.fields.keys()].map((name) => row[name]);
+    const shape = `upsert ${key.join()} ${changeShape(change, values)}`;
+    return this.#statement(entity, shape, values, (slots) =>
+      this.#compiler
+        .insertInto(entity.name)
+        .values(this.#row(entity, slots))
+        // `add` means the stored value; PostgreSQL wants to be told so.
+        .onConflict((conflict) =>
+          conflict.columns(key).doUpdateSet(this.#change(entity, change, slots, `${entity.name}.`)),
+        )
+        .returning([...entity.fields.keys()])
+        .compile(),
+    );
+  }
+
+  delete(entity: EntityModel, where: Condition): Statement {
+    const values: unknown[] = [];
+    const shape = `delete ${shapeOf(where, values)}`;
+    return this.#statement(entity, shape, values, (slots) => {
+      let query = this.#compiler.deleteFrom(entity.name);
+      if (where.op !== 'all') query = query.where(whereOf(this.#dialect, entity, where, slots));
+      return query.compile();
+    });
+  }
+
+  #row(entity: EntityModel, slots: Slots): Record<string, Term> {
+    const row: Record<string, Term> = {};
+    for (const field of entity.fields.values()) row[field.name] = slots.next(this.#encoder(field))();
+    return row;
+  }
+
+  #change(entity: EntityModel, { set, add }: Change, slots: Slots, prefix = ''): Record<string, Term> {
+    const updates: Record<string, Term> = {};
+    for (const name of Object.keys(set)) {
+      updates[name] = slots.next(this.#encoder(entity.fields.get(name) as EntityField))();
+    }
+    for (const name of Object.keys(add)) {
+      const { type } = entity.fields.get(name) as EntityField;
+      updates[name] = this.#dialect.add(sql.ref(prefix + name), slots.next(whole), type);
+    }
+    return updates;
+  }
+
+  #encoder({ type }: EntityField): (value: unknown) => unknown {
+    const { encode } = this.#dialect.codecs[type];
+    return (value) => (value === null ? null : encode(value));
+  }
+
+  #statement(
+    entity: EntityModel,
+    shape: string,
+    values: readonly unknown[],
+    compile: (slots: Slots) => CompiledQuery,
+  ): Statement {
+    const plan = this.#plan(entity, shape, compile);
+    return { sql: plan.sql, parameters: plan.slots.map(({ index, encode }) => encode(values[index])) };
+  }
+
+  #plan(entity: EntityModel, shape: string, compile: (slots: Slots) => CompiledQuery): Plan {
+    let plans = this.#plans.get(entity);
+    if (plans === undefined) {
+      plans = new Map();
+      this.#plans.set(entity, plans);
+    }
+    const known = plans.get(shape);
+    if (known !== undefined) return known;
+    const compiled = compile(new Slots());
+    // Every parameter is a slot: no value ever gets into a compiled statement.
+    const plan: Plan = { sql: compiled.sql, slots: compiled.parameters as readonly Slot[] };
+    const [oldest] = plans.keys();
+    if (plans.size >= MAX_PLANS && oldest !== undefined) plans.delete(oldest);
+    plans.set(shape, plan);
+    return plan;
+  }
+}
+
+function orderShape(order: Order): string {
+  return order.map(({ field, descending }) => (descending ? `-${field}` : field)).join();
+}
+
+function changeShape({ set, add }: Change, values: unknown[]): string {
+  values.push(...Object.values(set), ...Object.values(add));
+  return `${Object.keys(set).join()}+${Object.keys(add).join()}`;
+}

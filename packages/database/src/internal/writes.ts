@@ -1,0 +1,136 @@
+import type { Issue } from '@ent/errors';
+import type { Change, Row } from '../driver.ts';
+import type { EntityField, EntityModel } from '../entity.ts';
+import { invalidValue, issueOf, pointer } from './problems.ts';
+import { uuidv7 } from './uuid.ts';
+import { storable } from './values.ts';
+
+type Path = readonly (string | number)[];
+
+/** A complete row for an insert: checked, with what is managed filled in. All faults are reported at once. */
+export function completeRow(entity: EntityModel, input: unknown, now: Date, path: Path = []): Row {
+  const issues: Issue[] = [];
+  const given = recordOf(entity, input, path);
+  for (const name of Object.keys(given)) {
+    if (!entity.fields.has(name)) issues.push(unknownField(entity, [...path, name]));
+  }
+  const row: Row = {};
+  for (const field of entity.fields.values()) {
+    const { name } = field;
+    const value = Object.hasOwn(given, name) ? given[name] : undefined;
+    const stored = value === undefined ? initial(entity, field, now) : value;
+    if (stored === undefined) {
+      issues.push({ pointer: pointer(...path, name), code: 'required', detail: 'is required' });
+    } else if (name === 'id' && stored === '') {
+      issues.push({ pointer: pointer(...path, name), code: 'invalid_id', detail: 'must not be empty' });
+    } else {
+      collect(issues, [...path, name], () => {
+        row[name] = storable(field, stored);
+      });
+    }
+  }
+  if (issues.length > 0) throw invalidValue(entity.name, issues);
+  return row;
+}
+
+function initial(entity: EntityModel, { name, nullable }: EntityField, now: Date): unknown {
+  if (name === 'id') return uuidv7(now.getTime());
+  if (name === entity.createdAt || name === entity.updatedAt) return now;
+  if (name === entity.version) return 1;
+  return nullable ? null : undefined;
+}
+
+/** A patch in the drivers' form, with version and time of update. May be empty, where the entity has neither. */
+export function changeOf(entity: EntityModel, patch: unknown, now: Date, decimals: boolean): Change {
+  const issues: Issue[] = [];
+  const { set: sets = {}, inc: incs = {}, ...others } = recordOf(entity, patch, []);
+  for (const name of Object.keys(others)) {
+    issues.push({
+      pointer: pointer(name),
+      code: 'unknown_key',
+      detail: 'is not "set" or "inc"; put new values into "set"',
+    });
+  }
+  const set: Row = {};
+  const add: Record<string, number | bigint | string> = {};
+  for (const [name, value] of Object.entries(recordOf(entity, sets, ['set']))) {
+    const field = entity.fields.get(name);
+    if (field === undefined) issues.push(unknownField(entity, ['set', name]));
+    else if (value !== undefined) {
+      if (name === 'id' || name === entity.version) issues.push(managed(['set', name]));
+      else {
+        collect(issues, ['set', name], () => {
+          set[name] = storable(field, value);
+        });
+      }
+    }
+  }
+  for (const [name, value] of Object.entries(recordOf(entity, incs, ['inc']))) {
+    const field = entity.fields.get(name);
+    if (field === undefined) issues.push(unknownField(entity, ['inc', name]));
+    else if (value !== undefined) {
+      const at = ['inc', name];
+      if (name === entity.version) issues.push(managed(at));
+      else if (Object.hasOwn(set, name))
+        issues.push({ pointer: pointer(...at), code: 'twice', detail: 'is also in "set"' });
+      else if (!isCountable(field, decimals)) {
+        issues.push({
+          pointer: pointer(...at),
+          code: 'not_a_number',
+          detail: 'must be a number field that is never null',
+        });
+      } else {
+        collect(issues, at, () => {
+          add[name] = storable(field, value) as number | bigint | string;
+        });
+      }
+    }
+  }
+  if (issues.length > 0) throw invalidValue(entity.name, issues);
+  return touched(entity, { set, add }, now);
+}
+
+/** What an upsert without a patch does to the row that exists: every value of the new row but its identity. */
+export function replacement(entity: EntityModel, key: readonly string[], row: Row, now: Date): Change {
+  const kept = new Set([...key, 'id', entity.createdAt, entity.updatedAt, entity.version]);
+  const set = Object.fromEntries(Object.entries(row).filter(([name]) => !kept.has(name)));
+  return touched(entity, { set, add: {} }, now);
+}
+
+/** A change with the time of update and the next version. */
+export function touched(entity: EntityModel, { set, add }: Change, now: Date): Change {
+  const { updatedAt, version } = entity;
+  return {
+    set: updatedAt === undefined || Object.hasOwn(set, updatedAt) ? set : { ...set, [updatedAt]: now },
+    add: version === undefined ? add : { ...add, [version]: 1 },
+  };
+}
+
+export function isEmptyChange({ set, add }: Change): boolean {
+  return Object.keys(set).length === 0 && Object.keys(add).length === 0;
+}
+
+function isCountable({ type, nullable }: EntityField, decimals: boolean): boolean {
+  return !nullable && (type === 'int' || type === 'bigint' || type === 'double' || (type === 'decimal' && decimals));
+}
+
+function recordOf(entity: EntityModel, value: unknown, path: Path): Readonly<Record<string, unknown>> {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  throw invalidValue(entity.name, [{ pointer: pointer(...path), code: 'invalid_type', detail: 'must be an object' }]);
+}
+
+function unknownField(entity: EntityModel, path: Path): Issue {
+  return { pointer: pointer(...path), code: 'unknown_field', detail: `is no field of ${entity.name}` };
+}
+
+function managed(path: Path): Issue {
+  return { pointer: pointer(...path), code: 'managed', detail: 'is managed by the database and can not be set' };
+}
+
+function collect(issues: Issue[], path: Path, check: () => void): void {
+  try {
+    check();
+  } catch (error) {
+    issues.push(issueOf(error, path));
+  }
+}

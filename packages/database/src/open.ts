@@ -1,0 +1,72 @@
+import { createDatabase, type Database } from './database.ts';
+import { databaseErrors } from './errors.ts';
+import type { DatabaseOptions } from './options.ts';
+import type { SqlNative } from './sql.ts';
+
+/** Options of {@link openDatabase}: those of {@link createDatabase}, without the driver. */
+export type OpenOptions = Omit<DatabaseOptions<unknown>, 'driver'>;
+
+/**
+ * Opens the database that a URL names, and checks that it answers. The driver is imported only then.
+ *
+ * | URL | |
+ * |---|---|
+ * | `sqlite::memory:` | in memory, gone with the process |
+ * | `sqlite:./data/app.db` | relative to the working directory |
+ * | `sqlite:/var/lib/app.db?synchronous=full` | absolute; each commit on the disk before it resolves |
+ *
+ * ```ts
+ * import { openDatabase } from '@ent/database/open';
+ *
+ * const db = await openDatabase('sqlite::memory:');
+ * console.log(db.driver.name); // sqlite
+ * await db.close();
+ * ```
+ *
+ * @throws ConfigurationError `database.invalid_definition` for a URL that no driver takes; `database.unavailable` when the database does not answer
+ */
+export function openDatabase(url: `sqlite:${string}`, options?: OpenOptions): Promise<Database<SqlNative>>;
+export function openDatabase(url: string, options?: OpenOptions): Promise<Database>;
+export async function openDatabase(url: string, options: OpenOptions = {}): Promise<Database> {
+  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase();
+  if (scheme !== 'sqlite') {
+    // Never the URL itself: it may hold a password.
+    const given = scheme === undefined ? 'has no scheme' : `has the scheme "${scheme}:"`;
+    throw databaseErrors.invalid_definition(
+      `The database URL ${given}; supported: sqlite: (such as sqlite:./data/app.db or sqlite::memory:).`,
+    );
+  }
+  const { sqlite } = await import('./drivers/sqlite/index.ts');
+  const db = createDatabase({ ...options, driver: sqlite(parseSqliteUrl(url)) });
+  try {
+    await db.ping();
+  } catch (error) {
+    await db.close();
+    throw error;
+  }
+  return db;
+}
+
+/** `sqlite:path`, `sqlite://path`, `sqlite:///absolute/path`; percent-encoded, with `?synchronous=` as the only parameter. */
+function parseSqliteUrl(url: string): { file: string; synchronous?: 'normal' | 'full' } {
+  const [path = '', query] = url.slice('sqlite:'.length).split('?', 2);
+  const parameters = new URLSearchParams(query);
+  const synchronous = parameters.get('synchronous');
+  for (const name of parameters.keys()) {
+    if (name !== 'synchronous') {
+      throw databaseErrors.invalid_definition(
+        `The database URL has a parameter "${name}"; sqlite: knows only "synchronous".`,
+      );
+    }
+  }
+  let file: string;
+  try {
+    file = decodeURIComponent(path.startsWith('//') ? path.slice(2) : path);
+  } catch {
+    throw databaseErrors.invalid_definition(
+      'The path of the database URL is not percent-encoded correctly; write "%" as "%25".',
+    );
+  }
+  // The driver checks the value.
+  return synchronous === null ? { file } : { file, synchronous: synchronous as 'full' };
+}

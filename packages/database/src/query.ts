@@ -1,0 +1,123 @@
+import type { CallOptions } from './options.ts';
+
+type Comparable = string | number | bigint | boolean | Date;
+type Searchable = Comparable | Uint8Array;
+
+/** Operators on one field. Several in one object must all hold. */
+export type Operators<V> = {
+  readonly eq?: V;
+  /** Not equal; a null is not equal to any value, so rows with null are included. */
+  readonly ne?: V;
+  readonly in?: readonly V[];
+  /** None of these; rows with null are included, unless null is one of them. */
+  readonly nin?: readonly V[];
+} & (NonNullable<V> extends Comparable
+  ? {
+      readonly gt?: NonNullable<V>;
+      readonly gte?: NonNullable<V>;
+      readonly lt?: NonNullable<V>;
+      readonly lte?: NonNullable<V>;
+    }
+  : unknown) &
+  (NonNullable<V> extends string
+    ? {
+        readonly startsWith?: string;
+        readonly endsWith?: string;
+        readonly contains?: string;
+        /** Applies to `eq`, `ne`, `in`, `nin`, `startsWith`, `endsWith` and `contains`: compares in lower case. Default `false`. */
+        readonly ignoreCase?: boolean;
+      }
+    : unknown);
+
+type Condition<V> =
+  NonNullable<V> extends Searchable ? V | Operators<V> : null extends V ? null | NullOperators : never;
+interface NullOperators {
+  readonly eq?: null;
+  readonly ne?: null;
+}
+
+/**
+ * Which rows: `{ name: 'Ann', age: { gte: 18 }, $or: [{ city: null }, { city: { startsWith: 'A' } }] }`. All parts must hold.
+ *
+ * A bare value means `eq`. `null` means "is null". `undefined` is refused: it is usually a value that got lost, and a filter
+ * that quietly matches everything is how tables get emptied. Every condition is true or false, never "unknown":
+ * `$not` and `ne` include rows where the field is null. JSON fields can only be compared with null.
+ */
+export type Filter<T> = { readonly [K in keyof T & string]?: Condition<T[K]> } & {
+  readonly $and?: readonly Filter<T>[];
+  readonly $or?: readonly Filter<T>[];
+  readonly $not?: Filter<T>;
+};
+
+/**
+ * The order: `[['createdAt', 'desc'], ['name', 'asc']]`. `id` is appended in the direction of the last field, so the order is always total.
+ * Null is smaller than every value. Strings go by code point.
+ */
+export type Sort<T> = readonly (readonly [SortKey<T>, 'asc' | 'desc'])[];
+type SortKey<T> = { [K in keyof T & string]: NonNullable<T[K]> extends Comparable ? K : never }[keyof T & string];
+
+/** What an update changes. `undefined` leaves a field as it is; `null` stores null. */
+export interface Patch<T> {
+  readonly set?: { readonly [K in keyof Omit<T, 'id'>]?: T[K] | undefined } | undefined;
+  /** Adds to numbers, in the database, so that concurrent increments all count. Not for fields that may be null. */
+  readonly inc?: { readonly [K in keyof T as T[K] extends number | bigint ? K : never]?: T[K] | undefined } | undefined;
+}
+
+/** Options of the calls that read. */
+export interface ReadOptions extends CallOptions {
+  /** Also rows that are soft-deleted. Default `false`. */
+  readonly withDeleted?: boolean | undefined;
+}
+
+/** Options of `find`. */
+export interface FindOptions<T> extends ReadOptions {
+  readonly where?: Filter<T> | undefined;
+  readonly sort?: Sort<T> | undefined;
+  /** Default: no limit. */
+  readonly limit?: number | undefined;
+  /** How many rows to pass over. For pages use `window`: an offset reads all it skips, and shifts when rows come and go. Default 0. */
+  readonly offset?: number | undefined;
+}
+
+/** Options of `stream`. */
+export interface StreamOptions<T> extends ReadOptions {
+  readonly where?: Filter<T> | undefined;
+  readonly sort?: Sort<T> | undefined;
+  /** Rows per query. Default 500. */
+  readonly batchSize?: number | undefined;
+}
+
+/** Options of `window`. */
+export interface WindowOptions<T> extends ReadOptions {
+  readonly where?: Filter<T> | undefined;
+  readonly sort?: Sort<T> | undefined;
+  /** How many rows at most. */
+  readonly size: number;
+  /** The `next` of another window: the rows after it. */
+  readonly after?: string | null | undefined;
+  /** The `prev` of another window: the rows before it. */
+  readonly before?: string | null | undefined;
+}
+
+/** One page of a sorted result. */
+export interface Window<T> {
+  readonly items: T[];
+  /** Cursor for the next window; null at the end. */
+  readonly next: string | null;
+  /** Cursor for the previous window; null at the beginning. */
+  readonly prev: string | null;
+}
+
+/** Options of `update`. */
+export interface UpdateOptions extends ReadOptions {
+  /** Only if the row has this version; else `database.version_conflict`. Needs an entity with a `version` field. */
+  readonly version?: number | undefined;
+}
+
+/** Options of `delete`. */
+export interface DeleteOptions extends CallOptions {
+  /** Only if the row has this version; else `database.version_conflict`. Needs an entity with a `version` field. */
+  readonly version?: number | undefined;
+  /** Removes the row for good although the entity has `deletedAt`, also one that is soft-deleted already. Default `false`. */
+  readonly hard?: boolean | undefined;
+}
