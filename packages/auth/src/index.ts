@@ -68,3 +68,11 @@ export {
   type TokenPair,
   toTokenResponse,
 } from './sessions.ts';
+export {
+  type Attempt,
+  type CountedAttempt,
+  createThrottle,
+  type Throttle,
+  type ThrottleLimit,
+  type ThrottleOptions,
+} from './throttle.ts';

@@ -1,1 +1,8 @@
 export { memoryStores } from './stores/memory.ts';
+export {
+  repositoryStores,
+  type StoreFilter,
+  type StoreRepositories,
+  type StoreRepository,
+} from './stores/repository.ts';
+export { type MemoryThrottleOptions, memoryThrottleStore } from './stores/throttle.ts';

@@ -14,7 +14,8 @@ function scripted(overrides: Partial<PasswordDriver> = {}) {
       await turn();
       return `plain2$${password}`;
     },
-    inspect: (hash) => (hash.startsWith('plain2$') ? 'current' : hash.startsWith('plain1$') ? 'outdated' : 'unreadable'),
+    inspect: (hash) =>
+      hash.startsWith('plain2$') ? 'current' : hash.startsWith('plain1$') ? 'outdated' : 'unreadable',
     async verify(password, hash) {
       calls.push({ password, hash });
       await turn();
@@ -75,8 +76,16 @@ describe('the policy for new passwords', () => {
 
   it('has a floor', () => {
     const { driver } = scripted();
-    for (const bad of [{ minLength: 7 }, { minLength: Number.NaN }, { maxBytes: 255 }, { concurrency: 0 }, { queue: -1 }]) {
-      expect(() => createPasswords({ driver, ...bad })).toThrow(expect.objectContaining({ code: 'auth.configuration' }));
+    for (const bad of [
+      { minLength: 7 },
+      { minLength: Number.NaN },
+      { maxBytes: 255 },
+      { concurrency: 0 },
+      { queue: -1 },
+    ]) {
+      expect(() => createPasswords({ driver, ...bad })).toThrow(
+        expect.objectContaining({ code: 'auth.configuration' }),
+      );
     }
     createPasswords({ driver, minLength: 8 });
   });

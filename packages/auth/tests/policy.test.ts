@@ -8,7 +8,13 @@ interface User {
 const policy = createPolicy({
   roles: {
     guest: { allow: ['docs:read'] },
-    member: { inherits: ['guest'], allow: [{ permission: 'users:read', own: true }, { permission: 'users:update', own: true }] },
+    member: {
+      inherits: ['guest'],
+      allow: [
+        { permission: 'users:read', own: true },
+        { permission: 'users:update', own: true },
+      ],
+    },
     support: { inherits: ['member'], allow: ['users:*'], deny: ['users:delete'] },
     admin: { inherits: ['support'], allow: ['**'] },
     root: { allow: ['**'], deny: [{ permission: 'users:delete', own: true }] },
@@ -45,7 +51,10 @@ describe('a permission', () => {
       reason: 'denied',
       rule: { effect: 'deny', pattern: 'users:delete', path: ['admin', 'support'] },
     });
-    for (const roles of [['root', 'support'], ['support', 'root']]) {
+    for (const roles of [
+      ['root', 'support'],
+      ['support', 'root'],
+    ]) {
       expect(policy.can(as('u1', ...roles), 'users:delete', { id: 'u2' })).toBe(false);
     }
   });
@@ -142,7 +151,8 @@ describe('wildcards', () => {
 
 describe('scopes', () => {
   it('limit what the roles give, and give nothing themselves', () => {
-    const principal = (scopes?: string[]) => trustedPrincipal({ subject: 'u', roles: ['admin'], ...(scopes && { scopes }) });
+    const principal = (scopes?: string[]) =>
+      trustedPrincipal({ subject: 'u', roles: ['admin'], ...(scopes && { scopes }) });
     expect(policy.can(principal(), 'docs:read')).toBe(true);
     expect(policy.can(principal(['docs:*']), 'docs:read')).toBe(true);
     expect(policy.can(principal(['users:*', 'openid', 'https://x.example/all']), 'docs:read')).toBe(false);
@@ -157,17 +167,22 @@ describe('a principal', () => {
     const body = JSON.parse('{"subject":"u1","roles":["admin"],"@ent/auth/principal@1":true}') as Principal;
     expect(() => policy.can(body, 'docs:read')).toThrow('Not a principal');
     expect(() => policy.can(undefined as never, 'docs:read')).toThrow('Not a principal');
-    expect(() => policy.authorize({ subject: 'u1', roles: ['admin'] } as never, 'docs:read')).toThrow('Not a principal');
+    expect(() => policy.authorize({ subject: 'u1', roles: ['admin'] } as never, 'docs:read')).toThrow(
+      'Not a principal',
+    );
   });
 });
 
 describe('roles', () => {
-  const load = (roles: Record<string, object>, owners?: object) => () => createPolicy({ roles, ...(owners && { owners }) } as never);
+  const load = (roles: Record<string, object>, owners?: object) => () =>
+    createPolicy({ roles, ...(owners && { owners }) } as never);
 
   it('that inherit in a circle are refused, and the circle is printed', () => {
     expect(load({ a: { inherits: ['b'] }, b: { inherits: ['c'] }, c: { inherits: ['b'] } })).toThrow('b -> c -> b');
     expect(load({ a: { inherits: ['a'] } })).toThrow('a -> a');
-    const chain = Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`r${i}`, { inherits: [`r${(i + 1) % 50}`] }]));
+    const chain = Object.fromEntries(
+      Array.from({ length: 50 }, (_, i) => [`r${i}`, { inherits: [`r${(i + 1) % 50}`] }]),
+    );
     expect(load(chain)).toThrow('r0 -> r1 -> ');
   });
 
@@ -181,7 +196,12 @@ describe('roles', () => {
 
   it('may be inherited by two ways', () => {
     const diamond = createPolicy({
-      roles: { top: { inherits: ['l', 'r'] }, l: { inherits: ['base'] }, r: { inherits: ['base'] }, base: { allow: ['x:y'] } },
+      roles: {
+        top: { inherits: ['l', 'r'] },
+        l: { inherits: ['base'] },
+        r: { inherits: ['base'] },
+        base: { allow: ['x:y'] },
+      },
     });
     expect(diamond.explain(as('u', 'top'), 'x:y').rule?.path).toEqual(['top', 'l', 'base']);
   });
@@ -193,7 +213,9 @@ describe('roles', () => {
       expect(load({ a: { allow: [rule as Rule] } })).toThrow('not a permission');
     }
     expect(load({ a: { allow: [{ permission: 'users:read', own: true }] } })).toThrow('no resolver for "users"');
-    expect(load({ a: { allow: [{ permission: '*:read', own: true }] } }, { users: () => 'x' })).toThrow('no resolver for "*"');
+    expect(load({ a: { allow: [{ permission: '*:read', own: true }] } }, { users: () => 'x' })).toThrow(
+      'no resolver for "*"',
+    );
     expect(load({ a: { deny: [{ permission: '**', own: true }] } }, { users: () => 'x' })).toThrow('no resolver');
   });
 
@@ -267,7 +289,9 @@ function brute(roles: Roles, principal: Principal, permission: string, resource:
   const all = [...closure].map((name) => roles[name] as Roles[string]);
   const denied = all.some((role) =>
     role.deny.some((r) =>
-      typeof r === 'string' ? matches(r) : matches(r.permission) && (owner === undefined || owner === principal.subject),
+      typeof r === 'string'
+        ? matches(r)
+        : matches(r.permission) && (owner === undefined || owner === principal.subject),
     ),
   );
   const allowed = all.some((role) =>

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { createAccessTokens, createKeyRing, createPasswords, generateKey } from '../../src/index.ts';
 import { argon2 } from '../../src/drivers/argon2.ts';
 import { formatArgon2, parseArgon2 } from '../../src/internal/phc.ts';
+import { testPasswordDriver } from '../../src/testing.ts';
 
 const GOOD = 'correct horse battery staple';
 const driver = argon2();
@@ -18,15 +19,17 @@ describe('argon2', () => {
     expect(await argon2Library.verify(hash, GOOD)).toBe(true);
   });
 
-  // From the reference implementation (phc-winner-argon2: README and src/test.c).
-  it.each([
-    '$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc',
-    '$argon2i$v=19$m=65536,t=2,p=4$c29tZXNhbHQ$RdescudvJCsgt3ub+b+dWRWJTmaaJObG',
-  ])('reads the hash of another implementation: %s', async (hash) => {
-    expect(driver.inspect(hash)).not.toBe('unreadable');
-    expect(await driver.verify('password', hash)).toBe(true);
-    expect(await driver.verify('Password', hash)).toBe(false);
-  });
+  testPasswordDriver(
+    { it },
+    {
+      make: () => driver,
+      // From the reference implementation (phc-winner-argon2: src/test.c and README).
+      foreign: [
+        '$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc',
+        '$argon2i$v=19$m=65536,t=2,p=4$c29tZXNhbHQ$RdescudvJCsgt3ub+b+dWRWJTmaaJObG',
+      ].map((hash) => ({ password: 'password', hash })),
+    },
+  );
 
   it('reads what the npm package writes by itself, and asks to write it anew', async () => {
     const own = await argon2Library.hash(GOOD, { memoryCost: 19_456, timeCost: 2, parallelism: 1 });

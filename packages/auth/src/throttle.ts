@@ -1,0 +1,130 @@
+import { createHash } from 'node:crypto';
+import { channels } from './channels.ts';
+import type { ThrottleRule, ThrottleStore } from './driver.ts';
+import { authErrors, storeCall } from './errors.ts';
+import { addressKey } from './internal/address.ts';
+import { durationOption } from './internal/time.ts';
+import { traced } from './internal/trace.ts';
+import type { Clock, Duration } from './options.ts';
+
+/** So many attempts at once, and the same number again spread over each `per`. */
+export interface ThrottleLimit {
+  readonly attempts: number;
+  readonly per: Duration;
+}
+
+/** How attempts are limited. */
+export interface ThrottleOptions {
+  /** Where attempts are counted: `memoryThrottleStore()` of `@ent/auth/stores`. */
+  readonly store: ThrottleStore;
+  /** Of one client address, whatever the account: against trying one password on many accounts. Default 100 per 15 minutes. */
+  readonly address?: ThrottleLimit;
+  /**
+   * Of one account, whatever the address: against guessing from many addresses. Default 50 per 15 minutes. It is the higher
+   * of the two that know the account, since whoever uses it up keeps the owner out for a while.
+   */
+  readonly account?: ThrottleLimit;
+  /** Of one account from one address. Default 10 per 15 minutes. */
+  readonly pair?: ThrottleLimit;
+  /** Default `Date.now`. */
+  readonly now?: Clock;
+}
+
+/** Who tries. */
+export interface Attempt {
+  /** The client's address, as the server sees it: never out of a header that clients can set. */
+  readonly address: string;
+  /** The account as it was typed; upper and lower case are the same. Whether it exists does not matter. */
+  readonly account: string;
+}
+
+/** An attempt that was let through. */
+export interface CountedAttempt {
+  /** The password was right: the attempt is given back, and the pair begins anew. */
+  succeeded(): Promise<void>;
+}
+
+/** Limits login attempts. */
+export interface Throttle {
+  /**
+   * Counts an attempt before it is made: of any number at once, no more than the limit get through. A success is taken back
+   * out, so that only failures use the limits up. Nobody is locked out for good: each limit refills steadily.
+   *
+   * @throws `auth.too_many_attempts` with `retryAfterMs`, whether the account exists or not
+   */
+  attempt(who: Attempt): Promise<CountedAttempt>;
+}
+
+type Kind = 'address' | 'account' | 'pair';
+
+/**
+ * A throttle for logins, and for whatever else can be guessed.
+ *
+ * @throws `auth.configuration`
+ *
+ * @example
+ * ```ts
+ * import { createThrottle } from '@ent/auth';
+ * import { memoryThrottleStore } from '@ent/auth/stores';
+ *
+ * const throttle = createThrottle({ store: memoryThrottleStore() });
+ * const attempt = await throttle.attempt({ address: '192.0.2.1', account: 'ann@example.com' });
+ * const passwordWasRight = true;
+ * if (passwordWasRight) await attempt.succeeded();
+ * ```
+ */
+export function createThrottle(options: ThrottleOptions): Throttle {
+  const { store, now = Date.now } = options;
+  const rules: Record<Kind, ThrottleRule> = {
+    address: ruleOf('address', options.address ?? { attempts: 100, per: '15m' }),
+    account: ruleOf('account', options.account ?? { attempts: 50, per: '15m' }),
+    pair: ruleOf('pair', options.pair ?? { attempts: 10, per: '15m' }),
+  };
+  const give = (keys: Record<Kind, string>, kinds: readonly Kind[]): Promise<unknown> =>
+    Promise.all(
+      kinds.map((kind) => storeCall('give an attempt back', () => store.give(keys[kind], rules[kind], now()))),
+    );
+
+  return {
+    attempt: (who) =>
+      traced(channels.throttle, {}, async (operation) => {
+        const keys = keysOf(who);
+        const taken: Kind[] = [];
+        // The narrowest first: whoever hammers one account uses up that pair, and not the account for everybody.
+        for (const kind of ['pair', 'account', 'address'] as const) {
+          const { ok, retryAfterMs } = await storeCall('count an attempt', () =>
+            store.take(keys[kind], rules[kind], now()),
+          );
+          if (!ok) {
+            operation.outcome = kind;
+            await give(keys, taken);
+            throw authErrors.too_many_attempts('Too many attempts; try again later.', {
+              retryAfterMs: Math.ceil(retryAfterMs),
+            });
+          }
+          taken.push(kind);
+        }
+        return {
+          async succeeded() {
+            await give(keys, ['account', 'address']);
+            await storeCall('forget attempts', () => store.reset(keys.pair));
+          },
+        };
+      }),
+  };
+}
+
+function ruleOf(name: Kind, { attempts, per }: ThrottleLimit): ThrottleRule {
+  if (!Number.isSafeInteger(attempts) || attempts < 1) {
+    throw authErrors.configuration(`"${name}.attempts" must be a whole number of at least 1; got ${String(attempts)}.`);
+  }
+  return { burst: attempts, intervalMs: durationOption(per, `${name}.per`) / attempts };
+}
+
+/** Hashed: a store then holds no address and no account, and a key has the same length whatever was typed. */
+function keysOf({ address, account }: Attempt): Record<Kind, string> {
+  const where = addressKey(address);
+  const who = account.slice(0, 1024).normalize('NFKC').toLowerCase();
+  const key = (...parts: string[]): string => createHash('sha256').update(JSON.stringify(parts)).digest('base64url');
+  return { address: key('address', where), account: key('account', who), pair: key('pair', where, who) };
+}

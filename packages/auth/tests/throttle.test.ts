@@ -1,0 +1,112 @@
+import { describe, expect, it } from 'vitest';
+import { createThrottle, type ThrottleOptions } from '../src/index.ts';
+import { addressKey } from '../src/internal/address.ts';
+import { memoryThrottleStore } from '../src/stores.ts';
+
+const MINUTE = 60_000;
+
+function setUp(options: Partial<ThrottleOptions> = {}) {
+  const clock = { time: Date.UTC(2030, 0, 1) };
+  const throttle = createThrottle({ store: memoryThrottleStore(), now: () => clock.time, ...options });
+  const fails = async (address: string, account: string): Promise<boolean> =>
+    throttle.attempt({ address, account }).then(
+      () => true,
+      () => false,
+    );
+  return { throttle, clock, fails };
+}
+
+describe('login attempts', () => {
+  it('are limited for one account from one address', async () => {
+    const { throttle, clock } = setUp();
+    const who = { address: '192.0.2.1', account: 'ann@example.com' };
+    for (let n = 0; n < 10; n++) await throttle.attempt(who);
+    const refused = await throttle.attempt(who).catch((error: unknown) => error);
+    expect(refused).toMatchObject({ code: 'auth.too_many_attempts', status: 429, retryAfterMs: 1.5 * MINUTE });
+    expect(JSON.stringify(refused)).not.toContain('ann');
+    clock.time += 1.5 * MINUTE;
+    await throttle.attempt(who);
+    await expect(throttle.attempt(who)).rejects.toThrow();
+  });
+
+  it('are limited for many accounts from one address, and for one account from many', async () => {
+    const { fails } = setUp();
+    let passed = 0;
+    for (let n = 0; n < 200; n++) if (await fails('192.0.2.1', `user${n}`)) passed++;
+    expect(passed).toBe(100);
+    passed = 0;
+    for (let n = 0; n < 200; n++) if (await fails(`198.51.100.${n}`, 'ann')) passed++;
+    expect(passed).toBe(50);
+  });
+
+  it('that succeed use nothing up', async () => {
+    const { throttle } = setUp();
+    const who = { address: '192.0.2.1', account: 'ann' };
+    for (let n = 0; n < 500; n++) await (await throttle.attempt(who)).succeeded();
+    for (let n = 0; n < 9; n++) await throttle.attempt(who);
+    await (await throttle.attempt(who)).succeeded();
+    for (let n = 0; n < 10; n++) await throttle.attempt(who);
+  });
+
+  it('that are refused do not count against the account or the address', async () => {
+    const { throttle, fails } = setUp();
+    for (let n = 0; n < 10; n++) await throttle.attempt({ address: '192.0.2.1', account: 'ann' });
+    for (let n = 0; n < 1000; n++) await throttle.attempt({ address: '192.0.2.1', account: 'ann' }).catch(() => {});
+    expect(await fails('192.0.2.1', 'bob')).toBe(true);
+    expect(await fails('198.51.100.1', 'ann')).toBe(true);
+  });
+
+  it('are counted before they are made: of a thousand at once no more than the limit get through', async () => {
+    const { fails } = setUp();
+    const all = await Promise.all(Array.from({ length: 1000 }, () => fails('192.0.2.1', 'ann')));
+    expect(all.filter(Boolean)).toHaveLength(10);
+  });
+
+  it('are one account however it is typed, and one client however its address is written', async () => {
+    const { throttle } = setUp();
+    const spellings = ['ann@example.com', 'ANN@EXAMPLE.COM', 'Ann@Example.com', 'ａnn@example.com'];
+    const addresses = ['192.0.2.1', '::ffff:192.0.2.1', '::FFFF:c000:201'];
+    for (let n = 0; n < 10; n++) {
+      await throttle.attempt({ address: addresses[n % 3] as string, account: spellings[n % 4] as string });
+    }
+    await expect(throttle.attempt({ address: '192.0.2.1', account: 'ann@example.com' })).rejects.toThrow();
+  });
+
+  it('can not be shifted from one key to another by what is typed', async () => {
+    const { throttle, fails } = setUp({ pair: { attempts: 1, per: '15m' } });
+    await throttle.attempt({ address: 'a', account: 'b","c' });
+    expect(await fails('a","b', 'c')).toBe(true);
+  });
+
+  it('wait for limits that can be', () => {
+    for (const bad of [
+      { attempts: 0, per: '1m' },
+      { attempts: 1.5, per: '1m' },
+      { attempts: 1, per: 0 },
+      { attempts: 1, per: 'x' },
+    ]) {
+      expect(() => setUp({ pair: bad })).toThrow(expect.objectContaining({ code: 'auth.configuration' }));
+    }
+  });
+});
+
+describe('the key of an address', () => {
+  it.each([
+    ['192.0.2.1', '192.0.2.1'],
+    ['::ffff:192.0.2.1', '192.0.2.1'],
+    ['::FFFF:C000:0201', '192.0.2.1'],
+    ['2001:db8::1', '2001:db8:0:0::/64'],
+    ['2001:0DB8:0000:0000:FFFF::1', '2001:db8:0:0::/64'],
+    ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
+    ['2001:db8:1:2::', '2001:db8:1:2::/64'],
+    ['fe80::1%eth0', 'fe80:0:0:0::/64'],
+    ['::1', '0:0:0:0::/64'],
+    ['::', '0:0:0:0::/64'],
+    ['1::2:3:4:5:6:7', '1:0:2:3::/64'],
+    ['64:ff9b::192.0.2.1', '64:ff9b:0:0::/64'],
+    ['unknown', 'unknown'],
+    ['', ''],
+  ])('%j is %j', (address, key) => {
+    expect(addressKey(address)).toBe(key);
+  });
+});
