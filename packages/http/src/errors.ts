@@ -18,5 +18,6 @@ export const httpErrors = defineErrors('http', {
   response_invalid: { class: InternalError, title: 'Response Does Not Match Its Schema' },
   invalid_route: { class: ConfigurationError, title: 'Invalid Route' },
   duplicate_route: { class: ConfigurationError, title: 'Duplicate Route' },
+  invalid_options: { class: ConfigurationError, title: 'Invalid HTTP Options' },
   undeclared_auth: { class: ConfigurationError, title: 'Route Without Declared Authentication' },
 });

@@ -1,6 +1,8 @@
 export { bearer } from './bearer.ts';
+export { drain } from './drain.ts';
 export { httpErrors } from './errors.ts';
 export { createHandler, createListener, type HandlerOptions, type ListenerOptions } from './handler.ts';
+export type { DrainOptions, DrainReport, Duration, ServerOptions } from './options.ts';
 export { type HandlerResult, type ResponseSpec, type Responses, type RouteReply, reply } from './responses.ts';
 export {
   type Authenticator,
@@ -14,3 +16,4 @@ export {
   type RouteSpec,
   route,
 } from './route.ts';
+export { createServer, drainable } from './server.ts';

@@ -1,6 +1,7 @@
 import { middlewareErrors } from './errors.ts';
 import type { Exchange, Reply } from './exchange.ts';
 import type { Middleware } from './middleware.ts';
+import { type Duration, durationMs } from './options.ts';
 
 /** Who may call from a browser. */
 export interface CorsOptions {
@@ -14,8 +15,8 @@ export interface CorsOptions {
   requestHeaders?: readonly string[];
   /** Response headers that scripts may read. Default: ETag, Location, Retry-After, RateLimit, RateLimit-Policy, X-Request-Id. */
   responseHeaders?: readonly string[];
-  /** How long a browser may remember a preflight, in seconds. Default: 600. */
-  maxAgeSeconds?: number;
+  /** How long a browser may remember a preflight, in whole seconds. Default: `"10m"`. */
+  maxAge?: Duration;
 }
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];
@@ -51,7 +52,7 @@ export function cors(options: CorsOptions): Middleware {
   const preflight: Readonly<Record<string, string>> = {
     'access-control-allow-methods': (options.methods ?? METHODS).join(', '),
     'access-control-allow-headers': (options.requestHeaders ?? REQUEST_HEADERS).join(', '),
-    'access-control-max-age': String(options.maxAgeSeconds ?? 600),
+    'access-control-max-age': String(Math.ceil(durationMs(options.maxAge ?? '10m', 'cors: maxAge') / 1000)),
   };
   const exposed = (options.responseHeaders ?? RESPONSE_HEADERS).join(', ');
 

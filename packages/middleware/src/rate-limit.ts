@@ -3,6 +3,7 @@ import { channels } from './channels.ts';
 import { middlewareErrors } from './errors.ts';
 import type { Exchange } from './exchange.ts';
 import type { Middleware } from './middleware.ts';
+import { type Duration, durationMs } from './options.ts';
 import { retryAfterSeconds } from './problem.ts';
 import {
   memoryRateLimitStore,
@@ -15,8 +16,8 @@ import {
 export interface RateLimiterOptions {
   /** Units that are allowed in each window. They may come at once; then they come back evenly. */
   limit: number;
-  /** Length of the window in milliseconds. */
-  windowMs: number;
+  /** Length of the window: milliseconds, or text such as `"1m"`. */
+  window: Duration;
   /** Where the counts are. Default: in memory, for this process, up to 100,000 keys. */
   store?: RateLimitStore;
   /** Names the limit in `RateLimit` headers, store keys and telemetry. Default: `default`. Two limits on one store need two names. */
@@ -47,15 +48,16 @@ const NAME = /^[a-z0-9_-]{1,64}$/;
  * ```ts
  * import { createRateLimiter } from '@ent/middleware';
  *
- * const logins = createRateLimiter({ name: 'login', limit: 10, windowMs: 15 * 60_000 });
+ * const logins = createRateLimiter({ name: 'login', limit: 10, window: '15m' });
  * await logins.require('account:ada@example.com');
  * ```
  */
 export function createRateLimiter(options: RateLimiterOptions): RateLimiter {
-  const { limit, windowMs, name = 'default' } = options;
-  if (!Number.isInteger(limit) || limit < 1 || !Number.isFinite(windowMs) || windowMs <= 0 || !NAME.test(name)) {
+  const { limit, name = 'default' } = options;
+  const windowMs = durationMs(options.window, 'rateLimit: window');
+  if (!Number.isInteger(limit) || limit < 1 || !NAME.test(name)) {
     throw middlewareErrors.invalid_options(
-      `rateLimit: limit (${limit}) must be a whole number from 1, windowMs (${windowMs}) positive, name ("${name}") of a-z, 0-9, "_" and "-".`,
+      `rateLimit: limit (${limit}) must be a whole number from 1, and name ("${name}") of a-z, 0-9, "_" and "-".`,
     );
   }
   const rule: RateLimitRule = { intervalMs: windowMs / limit, burst: limit };
@@ -107,7 +109,7 @@ export interface RateLimitOptions extends RateLimiterOptions {
  * ```ts
  * import { rateLimit } from '@ent/middleware';
  *
- * const middleware = [rateLimit({ limit: 1000, windowMs: 60_000 })];
+ * const middleware = [rateLimit({ limit: 1000, window: '1m' })];
  * ```
  */
 export function rateLimit(options: RateLimitOptions): Middleware {

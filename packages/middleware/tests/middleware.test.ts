@@ -4,7 +4,7 @@ import { currentContext } from '@ent/internal';
 import { channels, type HookOperation, type Middleware, type Reply, requestContext, requestId } from '@ent/middleware';
 import { createNodeListener, type NodeExchange } from '@ent/middleware/node';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { type Served, serve } from './support/serve.ts';
+import { eventually, type Served, serve } from './support/serve.ts';
 
 const start = (
   middleware: Middleware[],
@@ -44,7 +44,7 @@ describe('before', () => {
       () => (ran.push('handler'), { status: 200 }),
     );
     expect((await fetch(url)).status).toBe(418);
-    await vi.waitFor(() => expect(ran).toEqual(['head', 'done']));
+    await eventually(() => expect(ran).toEqual(['head', 'done']));
   });
 
   it.each([
@@ -99,7 +99,7 @@ describe('head and done', () => {
     ]);
     const answer = await fetch(url);
     expect([answer.status, answer.headers.get('x-good')]).toEqual([200, '1']);
-    await vi.waitFor(() => expect(done).toHaveBeenCalledTimes(1));
+    await eventually(() => expect(done).toHaveBeenCalledTimes(1));
     expect(failed.map(({ middleware, hook }) => `${middleware} ${hook}`)).toEqual(['bad head', 'bad done']);
   });
 
@@ -115,7 +115,7 @@ describe('head and done', () => {
     });
     const answer = await fetch(url);
     expect(answer.headers.get('retry-after')).toBe('2');
-    await vi.waitFor(() => expect(statuses).toEqual([503, 503]));
+    await eventually(() => expect(statuses).toEqual([503, 503]));
   });
 });
 
@@ -137,7 +137,7 @@ describe('context', () => {
       },
     );
     await fetch(url);
-    await vi.waitFor(() => expect(seen).toEqual([undefined, 'inside', 'inside', 'inside']));
+    await eventually(() => expect(seen).toEqual([undefined, 'inside', 'inside', 'inside']));
   });
 
   it('carries the request id, and never that of another request', async () => {

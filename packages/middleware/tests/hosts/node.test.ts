@@ -4,8 +4,8 @@ import { connect } from 'node:net';
 import { Readable } from 'node:stream';
 import { channels, type Middleware, type Outcome, type Reply } from '@ent/middleware';
 import { createNodeListener, type NodeExchange, type NodeHostOptions } from '@ent/middleware/node';
-import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { type Served, serve } from '../support/serve.ts';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { eventually, type Served, serve } from '../support/serve.ts';
 
 type NodeHandler = (exchange: NodeExchange) => Reply | undefined | Promise<Reply | undefined>;
 
@@ -20,7 +20,7 @@ function outcomes(): Middleware & { list: Outcome[]; next(count?: number): Promi
     list,
     done: (_exchange, outcome) => void list.push(outcome),
     async next(count = 1) {
-      await vi.waitFor(() => expect(list.length).toBeGreaterThanOrEqual(count));
+      await eventually(() => expect(list.length).toBeGreaterThanOrEqual(count));
       return list[count - 1] as Outcome;
     },
   };
@@ -91,7 +91,7 @@ describe('answers', () => {
     socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
     await once(socket, 'data');
     socket.destroy();
-    await vi.waitFor(() => expect(closed).toBe(1));
+    await eventually(() => expect(closed).toBe(1));
     expect(await done.next()).toMatchObject({ aborted: true, error: undefined });
   });
 
@@ -172,7 +172,7 @@ describe('the end of an exchange', () => {
     for (const path of ['/none', '/half']) {
       const socket = connect(port, '127.0.0.1');
       socket.write(`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`);
-      await vi.waitFor(() => expect(signals.length).toBe(path === '/none' ? 1 : 2));
+      await eventually(() => expect(signals.length).toBe(path === '/none' ? 1 : 2));
       socket.destroy();
       await done.next(signals.length);
     }
@@ -186,7 +186,7 @@ describe('the end of an exchange', () => {
     const { port } = await start(() => (waiting++, new Promise(() => {})), done);
     const socket = connect(port, '127.0.0.1');
     socket.write('GET /1 HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(3));
-    await vi.waitFor(() => expect(waiting).toBe(3));
+    await eventually(() => expect(waiting).toBe(3));
     socket.destroy();
     await done.next(3);
     expect(done.list.map((outcome) => outcome.aborted)).toEqual([true, true, true]);
@@ -370,7 +370,7 @@ describe('ent:http:request', () => {
     });
     await (await fetch(`${url}/x/1`)).text();
     await (await fetch(`${url}/boom`)).text();
-    await vi.waitFor(() => expect(events.length).toBe(2));
+    await eventually(() => expect(events.length).toBe(2));
     const durationMs = expect.any(Number) as number;
     expect(events[0]).toEqual({
       method: 'GET',

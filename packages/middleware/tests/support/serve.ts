@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
-import { onTestFinished } from 'vitest';
+import { onTestFinished, vi } from 'vitest';
 
 /** A server on a free port of the loopback, closed when the test is over. */
 export interface Served {
@@ -44,4 +44,9 @@ export async function stop(server: Server): Promise<void> {
   server.closeAllConnections();
   server.close();
   if (server.listening) await once(server, 'close');
+}
+
+/** Waits until the assertion holds, as long as a busy machine may need. */
+export function eventually<T>(assertion: () => T | Promise<T>): Promise<T> {
+  return vi.waitFor(assertion, { timeout: 15_000, interval: 10 });
 }

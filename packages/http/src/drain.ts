@@ -1,0 +1,81 @@
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { httpErrors } from './errors.ts';
+import { Connections } from './internal/connections.ts';
+import { type DrainOptions, type DrainReport, durationMs } from './options.ts';
+
+const SWEEP_MS = 50;
+
+const running = new WeakMap<Server, Promise<DrainReport>>();
+
+/**
+ * Stops a server without losing a request.
+ *
+ * For `grace` everything is still served, with `Connection: close`. Then the server stops listening, answers what it has
+ * begun with, however slowly it is read, and closes connections as they fall idle. At the deadline the rest is cut. Set
+ * readiness to 503 before, so that nobody sends new clients here. A second call waits for the first.
+ *
+ * @param server from {@link createServer}, or made {@link drainable}
+ * @throws `http.invalid_options` for another server, a malformed duration, or a `grace` that is not under the `deadline`
+ * @example
+ * ```ts no-run
+ * process.once('SIGTERM', async () => {
+ *   ready = false;
+ *   const { cut } = await drain(server, { grace: '5s', deadline: '30s' });
+ *   process.exitCode = cut === 0 ? 0 : 1;
+ * });
+ * ```
+ */
+export async function drain(server: Server, options: DrainOptions = {}): Promise<DrainReport> {
+  let drained = running.get(server);
+  if (drained === undefined) {
+    drained = empty(server, readOptions(server, options));
+    running.set(server, drained);
+  }
+  return drained;
+}
+
+interface Plan {
+  readonly connections: Connections;
+  readonly grace: number;
+  readonly timeUp: AbortSignal;
+}
+
+function readOptions(server: Server, options: DrainOptions): Plan {
+  const { grace: graceOption = '5s', signal } = options;
+  const grace = graceOption === 0 ? 0 : durationMs(graceOption, 'drain: grace');
+  const deadline = durationMs(options.deadline ?? '30s', 'drain: deadline');
+  if (grace >= deadline) {
+    throw httpErrors.invalid_options(`drain: grace (${grace} ms) must be under the deadline (${deadline} ms).`);
+  }
+  const connections = Connections.find(server);
+  if (connections === undefined) {
+    throw httpErrors.invalid_options(
+      'drain: the server must come from createServer(), or from drainable() before it listens.',
+    );
+  }
+  const timeout = AbortSignal.timeout(deadline);
+  return { connections, grace, timeUp: signal === undefined ? timeout : AbortSignal.any([timeout, signal]) };
+}
+
+async function empty(server: Server, { connections, grace, timeUp }: Plan): Promise<DrainReport> {
+  if (!server.listening) return { cut: 0 };
+  connections.leave();
+  await pause(grace, timeUp);
+  const closed = once(server, 'close');
+  server.close();
+  while (connections.size > 0 && !timeUp.aborted) {
+    connections.closeIdle();
+    await pause(SWEEP_MS, timeUp);
+  }
+  const cut = connections.open;
+  connections.closeAll();
+  await closed;
+  return { cut };
+}
+
+/** Waits; no longer than the deadline. */
+async function pause(ms: number, timeUp: AbortSignal): Promise<void> {
+  if (ms > 0) await sleep(ms, undefined, { signal: timeUp }).catch(() => {});
+}

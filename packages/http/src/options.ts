@@ -1,0 +1,46 @@
+import { toMilliseconds } from '@ent/internal';
+import { httpErrors } from './errors.ts';
+
+/** A length of time: a number of milliseconds, or a number with a unit: `"250ms"`, `"30s"`, `"5m"`, `"2h"`, `"7d"`. */
+export type Duration = number | string;
+
+/** How {@link createServer} is set up. */
+export interface ServerOptions {
+  /** How long a client may take to send the head of a request. Default: `"10s"` (node: 60 s). */
+  headersTimeout?: Duration;
+  /** How long a client may take to send a whole request. Default: `"30s"` (node: 300 s). */
+  requestTimeout?: Duration;
+  /**
+   * How long an idle connection is kept. Must be longer than what the load balancer in front keeps its own, or it sends
+   * requests into connections that are just being closed. Default: `"65s"`, for the 60 s of the usual ones (node: 5 s).
+   */
+  keepAliveTimeout?: Duration;
+}
+
+/** How {@link drain} empties a server. */
+export interface DrainOptions {
+  /**
+   * How long requests are still served, on new connections too, while load balancers notice that readiness is gone. Each
+   * answer says `Connection: close`, so that clients leave by themselves. Default: `"5s"`; `0` stops listening at once.
+   */
+  grace?: Duration | 0;
+  /** How long everything may take, `grace` included; what is open then is cut. Default: `"30s"`. */
+  deadline?: Duration;
+  /** Brings the deadline forward. */
+  signal?: AbortSignal;
+}
+
+/** What {@link drain} did. */
+export interface DrainReport {
+  /** Requests that were not answered completely when the deadline came; 0 when nothing was lost. */
+  readonly cut: number;
+}
+
+/** @internal */
+export function durationMs(duration: Duration, what: string): number {
+  try {
+    return toMilliseconds(duration, what);
+  } catch (cause) {
+    throw httpErrors.invalid_options((cause as Error).message, { cause });
+  }
+}

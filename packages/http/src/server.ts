@@ -1,0 +1,159 @@
+import { randomUUID } from 'node:crypto';
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+  STATUS_CODES,
+} from 'node:http';
+import type { Socket } from 'node:net';
+import { Server as TlsServer } from 'node:tls';
+import { httpErrors } from './errors.ts';
+import { Connections } from './internal/connections.ts';
+import { durationMs, type ServerOptions } from './options.ts';
+
+// A connection that never ends pins its client to one instance, and escapes every new limit.
+const MAX_REQUESTS_PER_SOCKET = 1000;
+
+/**
+ * `http.createServer` with limits that suit a service, a server that {@link drain} can empty, and an answer for what is not
+ * HTTP.
+ *
+ * Node's own limits let a client take a minute for a head and five for a request, and look every 30 s only. Bytes that
+ * cannot be parsed get 400 (431 for too large a head, 408 for one that came too slowly) as a problem, and the connection
+ * is closed; so is a request without exactly one `Host`. `server.close()` does not cut answers that a slow client has not read yet, as node's does.
+ *
+ * @throws `http.invalid_options` for a malformed duration
+ * @example
+ * ```ts
+ * import { once } from 'node:events';
+ * import { createListener, createServer, drain, route } from '@ent/http';
+ *
+ * const hello = route({ method: 'GET', path: '/', responses: { 204: {} }, handler: () => undefined });
+ * const server = createServer(createListener([hello])).listen(0);
+ * await once(server, 'listening');
+ * await drain(server, { grace: 0 });
+ * ```
+ */
+export function createServer(listener: RequestListener, options: ServerOptions = {}): Server {
+  const headersTimeout = durationMs(options.headersTimeout ?? '10s', 'headersTimeout');
+  const requestTimeout = durationMs(options.requestTimeout ?? '30s', 'requestTimeout');
+  const keepAliveTimeout = durationMs(options.keepAliveTimeout ?? '65s', 'keepAliveTimeout');
+  const server = createHttpServer(
+    {
+      // Looked at here, for the sake of the answer: node's has neither a body nor an id.
+      requireHostHeader: false,
+      headersTimeout: Math.min(headersTimeout, requestTimeout),
+      requestTimeout,
+      keepAliveTimeout,
+      // How often the two are looked at: by default every 30 s, which makes 40 s out of 10.
+      connectionsCheckingInterval: Math.max(50, Math.min(5000, headersTimeout / 2, requestTimeout / 2)),
+    },
+    (req, res) => {
+      if (hasOneHost(req)) listener(req, res);
+      else answer(res, 400);
+    },
+  );
+  server.maxRequestsPerSocket = MAX_REQUESTS_PER_SOCKET;
+  const connections = Connections.of(server);
+  const refused = new WeakSet<Socket>();
+  server.on('clientError', (error: NodeJS.ErrnoException, duplex) => {
+    const socket = duplex as Socket;
+    // The rest of the garbage fails to parse too.
+    if (refused.has(socket)) return;
+    refused.add(socket);
+    refuse(socket, error, connections.answers(socket));
+  });
+  return server;
+}
+
+/**
+ * Makes a server that was created elsewhere ready for {@link drain}: `drainable(http.createServer(app))`. To be called
+ * before it listens; {@link createServer} has done it.
+ *
+ * @throws `http.invalid_options` for a server that listens already, or a TLS server
+ */
+export function drainable<S extends Server>(server: S): S {
+  if (server.listening || server instanceof TlsServer) {
+    throw httpErrors.invalid_options(
+      'drainable: give it a plain HTTP server that does not listen yet; TLS belongs in front of it.',
+    );
+  }
+  Connections.of(server);
+  return server;
+}
+
+const STATUS: Readonly<Record<string, number>> = {
+  HPE_HEADER_OVERFLOW: 431,
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
+  ERR_HTTP_REQUEST_TIMEOUT: 408,
+};
+const LINGER_MS = 1000;
+
+function refuse(socket: Socket, error: NodeJS.ErrnoException, open: readonly ServerResponse[]): void {
+  const status = STATUS[error.code ?? ''] ?? 400;
+  const newest = open.at(-1);
+  if (!socket.writable || error.code === 'ECONNRESET') socket.destroy();
+  else if (newest === undefined) {
+    lingerAndClose(socket);
+    socket.end(refusal(status));
+  } else if (newest.req.complete) {
+    // What came before the garbage was in order and has its answer; nothing after it is read.
+    newest.once('close', () => socket.destroy());
+  } else if (open.length === 1 && !newest.headersSent) {
+    // The body is broken, and its handler has not answered: the place for this answer is there.
+    lingerAndClose(socket);
+    answer(newest, status);
+  } else socket.destroy();
+}
+
+/** Closing on bytes that were not read makes the client lose the answer: what it still sends is thrown away for a while. */
+function lingerAndClose(socket: Socket): void {
+  const timer = setTimeout(() => socket.destroy(), LINGER_MS);
+  socket.once('close', () => clearTimeout(timer));
+}
+
+/** RFC 9112, section 3.2: exactly one, or it is anyone's guess which one a proxy in front went by. */
+function hasOneHost(req: IncomingMessage): boolean {
+  if (req.httpVersion !== '1.1') return true;
+  let hosts = 0;
+  for (let i = 0; i < req.rawHeaders.length; i += 2) {
+    const name = req.rawHeaders[i] as string;
+    if (name.length === 4 && name.toLowerCase() === 'host') hosts++;
+  }
+  return hosts === 1;
+}
+
+function answer(res: ServerResponse, status: number): void {
+  res.shouldKeepAlive = false;
+  const body = problem(status);
+  res.writeHead(status, { ...headers(), 'content-length': Buffer.byteLength(body) });
+  res.end(body);
+}
+
+/** The same answer where node has no response object. */
+function refusal(status: number): string {
+  const body = problem(status);
+  const fields = {
+    date: new Date().toUTCString(),
+    ...headers(),
+    'content-length': Buffer.byteLength(body),
+    connection: 'close',
+  };
+  const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}`);
+  return [`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, ...lines, '', body].join('\r\n');
+}
+
+function problem(status: number): string {
+  return JSON.stringify({ type: 'about:blank', title: STATUS_CODES[status], status, code: 'http.malformed_request' });
+}
+
+function headers(): Record<string, string> {
+  return {
+    'content-type': 'application/problem+json',
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+    'x-request-id': randomUUID(),
+  };
+}

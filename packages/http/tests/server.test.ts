@@ -1,0 +1,208 @@
+import { once } from 'node:events';
+import { request } from 'node:http';
+import { connect } from 'node:net';
+import { requestId } from '@ent/middleware';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { z } from 'zod';
+import { eventually, listen, type Served, stop } from '../../middleware/tests/support/serve.ts';
+import { createListener, createServer, route, type ServerOptions } from '../src/index.ts';
+
+const handled = vi.fn();
+const routes = [
+  route({
+    method: 'GET',
+    path: '/slow',
+    responses: { 200: { contentType: 'text/plain' } },
+    handler: async () => {
+      await new Promise(setImmediate);
+      await new Promise(setImmediate);
+      return 'slow answer';
+    },
+  }),
+  route({
+    method: 'POST',
+    path: '/echo',
+    body: z.object({ a: z.string() }),
+    responses: { 200: z.object({ a: z.string() }) },
+    handler: ({ body }) => (handled(), body),
+  }),
+];
+
+async function start(options?: ServerOptions): Promise<Served> {
+  const served = await listen(createServer(createListener(routes, { middleware: [requestId()] }), options));
+  onTestFinished(() => stop(served.server));
+  return served;
+}
+
+/** The statuses of the answers in what a connection received. */
+const statuses = (received: string): number[] =>
+  [...received.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map((match) => Number(match[1]));
+
+const alive = async ({ url }: Served): Promise<void> => {
+  expect((await fetch(`${url}/slow`)).status).toBe(200);
+};
+
+const post = (head: string, body = ''): string =>
+  `POST /echo HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n${head}\r\n\r\n${body}`;
+const smuggled = 'GET /slow HTTP/1.1\r\nHost: a\r\n\r\n';
+
+describe('what is not HTTP', () => {
+  it.each<[string, string | Buffer, number]>([
+    ['noise', 'hello\r\n\r\n', 400],
+    ['TLS', Buffer.from('16030100a5010000a10303', 'hex'), 400],
+    ['HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 400],
+    ['no Host', 'GET /slow HTTP/1.1\r\n\r\n', 400],
+    ['two Hosts', 'GET /slow HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n', 400],
+    ['an unknown method', 'FOO /slow HTTP/1.1\r\nHost: a\r\n\r\n', 400],
+    ['a space in the target', 'GET /sl ow HTTP/1.1\r\nHost: a\r\n\r\n', 400],
+    ['NUL in a header', 'GET /slow HTTP/1.1\r\nHost: a\r\nX: a\0b\r\n\r\n', 400],
+    ['a space before the colon', 'GET /slow HTTP/1.1\r\nHost : a\r\n\r\n', 400],
+    ['a bare CR in a header', 'GET /slow HTTP/1.1\r\nHost: a\r\nX: a\rY: b\r\n\r\n', 400],
+    ['length and chunks', post('Content-Length: 6\r\nTransfer-Encoding: chunked', `0\r\n\r\n${smuggled}`), 400],
+    ['two lengths', post('Content-Length: 2\r\nContent-Length: 3', `{}${smuggled}`), 400],
+    ['a signed length', post('Content-Length: +2', `{}${smuggled}`), 400],
+    ['a length list', post('Content-Length: 2, 2', `{}${smuggled}`), 400],
+    ['a hexadecimal length', post('Content-Length: 0x2', `{}${smuggled}`), 400],
+    ['an unknown transfer coding', post('Transfer-Encoding: xchunked', `0\r\n\r\n${smuggled}`), 400],
+    ['chunked before another coding', post('Transfer-Encoding: chunked, identity', `0\r\n\r\n${smuggled}`), 400],
+    ['a bad chunk size', post('Transfer-Encoding: chunked', `zz\r\n{}\r\n0\r\n\r\n${smuggled}`), 400],
+    ['a chunk longer than its size', post('Transfer-Encoding: chunked', `2\r\n{}}}\r\n0\r\n\r\n${smuggled}`), 400],
+    ['a chunk ended by a bare LF', post('Transfer-Encoding: chunked', `2\n{}\n0\n\n${smuggled}`), 400],
+    [
+      'a bomb of chunk extensions',
+      post('Transfer-Encoding: chunked', `2;${'a'.repeat(20_000)}\r\n{}\r\n0\r\n\r\n`),
+      413,
+    ],
+    [
+      'a head of a megabyte',
+      `GET /slow HTTP/1.1\r\nHost: a\r\n${`X-Bomb: ${'b'.repeat(1000)}\r\n`.repeat(1000)}\r\n`,
+      431,
+    ],
+    ['a target of a megabyte', `GET /${'a'.repeat(1_000_000)} HTTP/1.1\r\nHost: a\r\n\r\n`, 431],
+  ])('%s: one problem, and the connection closed', async (_name, bytes, status) => {
+    handled.mockClear();
+    const served = await start();
+    const received = await served.raw(bytes);
+    expect(statuses(received)).toEqual([status]);
+    expect(received).toMatch(/connection: close/i);
+    expect(received).toMatch(/x-request-id: [0-9a-f-]{36}/i);
+    expect(received).toContain(`"status":${status}`);
+    expect(handled).not.toHaveBeenCalled();
+    await alive(served);
+  });
+
+  it('does not spoil the answer to a good request before it', async () => {
+    const served = await start();
+    const received = await served.raw('GET /slow HTTP/1.1\r\nHost: a\r\n\r\n\0\0\0');
+    expect(statuses(received)).toEqual([200]);
+    expect(received).toMatch(/slow answer$/);
+    await alive(served);
+  });
+
+  it('in any form does not stop the server', async () => {
+    const served = await start();
+    // A fixed generator, so that a failure can be repeated.
+    let seed = 42;
+    const next = (below: number): number => {
+      seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648;
+      return seed % below;
+    };
+    const valid = Buffer.from(post('Content-Length: 9\r\n__proto__: x\r\nExpect: 100-continue', '{"a":"b"}'));
+    for (let round = 0; round < 300; round++) {
+      const bytes = Buffer.from(valid);
+      for (let i = 0; i <= next(6); i++) bytes[next(bytes.length)] = next(256);
+      await served.raw(bytes.subarray(0, next(2) === 0 ? bytes.length : next(bytes.length)), { end: true });
+    }
+    await alive(served);
+  });
+});
+
+describe('clients that do not go on', () => {
+  it.each([
+    ['nothing at all', ''],
+    ['half a head', 'GET /slow HTTP/1.1\r\nHost:'],
+  ])('are told 408 and closed: %s', async (_name, bytes) => {
+    const served = await start({ headersTimeout: '200ms' });
+    const received = await served.raw(bytes);
+    expect(statuses(received)).toEqual([408]);
+  });
+
+  it('are closed in the middle of a body', async () => {
+    const served = await start({ requestTimeout: '300ms' });
+    const received = await served.raw(post('Content-Length: 100', '{"a":'));
+    expect(statuses(received)).toEqual([408]);
+    await alive(served);
+  });
+
+  it('are closed when they stop sending but keep listening', async () => {
+    const served = await start();
+    expect(statuses(await served.raw(post('Content-Length: 100', '{"a":'), { end: true }))).toEqual([400]);
+    await alive(served);
+  });
+
+  it('may leave in the middle of a body, many at once', async () => {
+    const served = await start();
+    await Promise.all(
+      Array.from({ length: 50 }, async () => {
+        const socket = connect(served.port, '127.0.0.1');
+        socket.on('error', () => {});
+        await once(socket, 'connect');
+        await new Promise((written) => socket.write(post('Content-Length: 100', '{"a":'), written));
+        socket.resetAndDestroy();
+      }),
+    );
+    await alive(served);
+    await eventually(async () => {
+      const open = await new Promise<number>((resolve) =>
+        served.server.getConnections((_error, count) => resolve(count)),
+      );
+      expect(open).toBeLessThanOrEqual(1);
+    });
+  });
+});
+
+describe('ordinary clients', () => {
+  it('send a head that is as strange as it may be', async () => {
+    const served = await start();
+    const received = await served.raw(
+      'GET /slow HTTP/1.1\r\nHost: a\r\nConnection: close\r\n__proto__: x\r\nconstructor: y\r\nhasOwnProperty: z\r\nX-Empty:\r\nX-Latin: \xe9\r\n\r\n',
+    );
+    expect(statuses(received)).toEqual([200]);
+  });
+
+  it('wait for 100 Continue before they send a body', async () => {
+    const { port } = await start();
+    const outgoing = request({
+      port,
+      method: 'POST',
+      path: '/echo',
+      headers: { 'content-type': 'application/json', 'content-length': 9, expect: '100-continue' },
+    });
+    outgoing.flushHeaders();
+    await once(outgoing, 'continue');
+    outgoing.end('{"a":"b"}');
+    const [incoming] = (await once(outgoing, 'response')) as [{ statusCode: number; resume(): void }];
+    incoming.resume();
+    expect(incoming.statusCode).toBe(200);
+  });
+
+  it('are asked to leave after a thousand requests', async () => {
+    const { port } = await start();
+    const socket = connect(port, '127.0.0.1');
+    onTestFinished(() => void socket.destroy());
+    let received = '';
+    socket.setEncoding('latin1').on('data', (chunk: string) => {
+      received += chunk;
+    });
+    socket.write('GET /slow HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(1000));
+    await eventually(() => expect(statuses(received)).toHaveLength(1000));
+    expect(new Set(statuses(received))).toEqual(new Set([200]));
+    expect(received.match(/connection: close/gi)).toHaveLength(1);
+  });
+});
+
+it.each([{ headersTimeout: 0 }, { requestTimeout: '1 year' }, { keepAliveTimeout: -1 }])('refuses %j', (options) => {
+  expect(() => createServer(() => {}, options)).toThrow(
+    expect.objectContaining({ code: 'http.invalid_options' }) as Error,
+  );
+});
