@@ -1,7 +1,7 @@
 import type { LogDriver, SinkStats } from './driver.ts';
 import type { Bound } from './formats/encoder.ts';
 import { oneOf } from './internal/check.ts';
-import { Pipeline } from './internal/pipeline.ts';
+import { bind, Pipeline } from './internal/pipeline.ts';
 import { snapshot } from './internal/safe.ts';
 import { LOG_LEVELS, type LogLevel } from './levels.ts';
 import type { Duration, LogFields, LoggerOptions } from './options.ts';
@@ -111,11 +111,7 @@ class PipelineLogger implements Logger {
   }
 
   child(fields: LogFields, options?: { readonly level?: LogLevel }): Logger {
-    const bound: Bound = {
-      base: this.#bound.base,
-      own: { ...this.#bound.own, ...snapshot(fields) },
-      memo: undefined,
-    };
+    const bound = bind(this.#bound.root, { ...this.#bound.own, ...snapshot(fields) });
     const threshold = options?.level === undefined ? this.#threshold : { value: indexOf(options.level) };
     return new PipelineLogger(this.#pipeline, bound, threshold);
   }

@@ -1,14 +1,14 @@
-import { errorMembers, quote, toJson } from '../internal/json.ts';
+import { errorMembers, escaped, flat, quote, toJson } from '../internal/json.ts';
 import { recordError } from '../internal/error-record.ts';
 import type { Redactor } from '../internal/redact.ts';
 import { LOG_LEVELS } from '../levels.ts';
 import type { ServiceInfo } from '../options.ts';
 import { cut } from '../internal/safe.ts';
-import { isoTime, type LogEntry } from './encoder.ts';
+import type { LogEntry } from './encoder.ts';
 import { isErrorKey, JsonEncoder } from './json-encoder.ts';
 import { knownName } from './names.ts';
 
-const MIDDLE = LOG_LEVELS.map((level) => `","log.level":"${level}","message":`);
+const MIDDLE = LOG_LEVELS.map((level) => `","log.level":"${level}","message":"`);
 // What the encoder itself writes, and the field sets whose members would clash with it.
 const OURS = /^(?:@timestamp|message|log\.level|trace\.id|span\.id|(?:ecs|service|error)\..*)$/;
 const DOTTED = /^[^.\s]+(?:\.[^.\s]+)+$/;
@@ -24,11 +24,23 @@ export class EcsEncoder extends JsonEncoder {
     super(redactor, prefix(service));
   }
 
+  readonly #heads: string[] = [];
+  #headTime = -1;
+
   protected override line(entry: LogEntry, members: string): string {
-    const head = `{"@timestamp":"${isoTime(entry.time)}${MIDDLE[entry.level] as string}${quote(entry.message)}`;
+    const head = this.#head(entry.level, entry.time);
     const span = entry.span;
-    if (span === undefined) return `${head}${members}}\n`;
-    return `${head},"trace.id":"${span.traceId}","span.id":"${span.spanId}"${members}}\n`;
+    if (span === undefined) return head + escaped(entry.message) + members + '}\n';
+    return `${head}${escaped(entry.message)}${members},"trace.id":"${span.traceId}","span.id":"${span.spanId}"}\n`;
+  }
+
+  /** What all lines of one level and millisecond begin with. */
+  #head(level: number, time: number): string {
+    if (time !== this.#headTime) {
+      this.#headTime = time;
+      this.#heads.length = 0;
+    }
+    return (this.#heads[level] ??= flat(`{"@timestamp":"${new Date(time).toISOString()}${MIDDLE[level] as string}`));
   }
 
   protected override nameOf(key: string): string {
@@ -47,7 +59,7 @@ export class EcsEncoder extends JsonEncoder {
 }
 
 function prefix(service: ServiceInfo | undefined): string {
-  let text = ',"ecs.version":"8.11.0"';
+  let text = '","ecs.version":"8.11.0"';
   if (service === undefined) return text;
   const members = {
     'service.name': service.name,

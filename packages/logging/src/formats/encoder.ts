@@ -1,20 +1,16 @@
 import type { SpanIds } from '../internal/trace.ts';
 import type { LogFields } from '../options.ts';
 
-/** Where an encoder keeps what it derived from a set of fields, so that it is derived once and not on every line. */
+/** Fields, and a place where an encoder keeps what it made of them, so that it is made once and not on every line. */
 export interface Memo {
+  readonly fields: LogFields;
   memo: unknown;
 }
 
-/** The fields that belong to a logger: those of the root, and those that `child()` added. */
+/** The fields that belong to a logger: those of the root, overlaid with those that `child()` added. */
 export interface Bound extends Memo {
-  readonly base: LogFields;
+  readonly root: LogFields;
   readonly own: LogFields;
-}
-
-/** The fields of a request context. */
-export interface Contextual extends Memo {
-  readonly fields: LogFields;
 }
 
 /** One log call, as it was when it was made. */
@@ -25,7 +21,8 @@ export interface LogEntry {
   readonly time: number;
   readonly message: string;
   readonly bound: Bound;
-  readonly context: Contextual | undefined;
+  /** The fields of the request context. */
+  readonly context: Memo | undefined;
   readonly span: SpanIds | undefined;
   readonly fields: LogFields | undefined;
 }
@@ -43,7 +40,7 @@ export interface Encoder {
 
 /** Later ones win: root < context < child < call. */
 export function fieldSources(entry: LogEntry): (LogFields | undefined)[] {
-  return [entry.bound.base, entry.context?.fields, entry.bound.own, entry.fields];
+  return [entry.bound.root, entry.context?.fields, entry.bound.own, entry.fields];
 }
 
 let lastTime = -1;

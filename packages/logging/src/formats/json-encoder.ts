@@ -1,8 +1,7 @@
-import { quote, toJson, writeScalar } from '../internal/json.ts';
+import { flat, quote, toJson, writeScalar } from '../internal/json.ts';
 import { CENSOR, type RedactNode, type Redactor } from '../internal/redact.ts';
 import { cut, entries } from '../internal/safe.ts';
-import type { LogFields } from '../options.ts';
-import { type Bound, type Contextual, type Encoder, fieldSources, type LogEntry, type Memo } from './encoder.ts';
+import { type Encoder, fieldSources, type LogEntry, type Memo } from './encoder.ts';
 
 /** A field name, worked out once: how it is written, and what happens to its values. */
 interface Key {
@@ -64,12 +63,12 @@ export abstract class JsonEncoder implements Encoder {
    * second time would make the document invalid for Elasticsearch, so then the fields are merged first.
    */
   #members(entry: LogEntry): string {
-    const bound = this.#chunk(entry.bound, boundFields, this.#prefix);
+    const bound = this.#chunk(entry.bound, this.#prefix);
     const stamp = ++this.#stamp;
     for (const key of bound.keys) key.stamp = stamp;
     let text = bound.text;
     if (entry.context !== undefined) {
-      const context = this.#chunk(entry.context, contextFields, '');
+      const context = this.#chunk(entry.context, '');
       for (const key of context.keys) {
         if (key.stamp === stamp) return this.#merged(entry);
         key.stamp = stamp;
@@ -78,9 +77,7 @@ export abstract class JsonEncoder implements Encoder {
     }
     const fields = entry.fields;
     if (fields === undefined) return text;
-    const names = Object.keys(fields);
-    if (names.length > MAX_FIELDS) return this.#merged(entry);
-    for (const name of names) {
+    for (const name in fields) {
       const value = fields[name];
       if (value === undefined) continue;
       const key = this.#keys.get(name) ?? this.#addKey(name);
@@ -113,34 +110,38 @@ export abstract class JsonEncoder implements Encoder {
   }
 
   #member(key: Key, value: unknown): string {
-    if (key.kind !== 'plain') {
-      return key.kind === 'hidden' ? `${key.lead}"${CENSOR}"` : value === null ? '' : `,${this.errorMembers(value)}`;
+    if (key.kind === 'plain') {
+      if (typeof value === 'string') return key.lead + quote(value);
+      const object = typeof value === 'object' && value !== null;
+      const json = object ? toJson(value, this.redactor, key.place) : writeScalar(value);
+      return json === undefined ? '' : key.lead + json;
     }
-    const json =
-      typeof value === 'object' && value !== null ? toJson(value, this.redactor, key.place) : writeScalar(value);
-    return json === undefined ? '' : key.lead + json;
+    return key.kind === 'hidden' ? `${key.lead}"${CENSOR}"` : value === null ? '' : `,${this.errorMembers(value)}`;
   }
 
-  #chunk<M extends Memo>(from: M, fieldsOf: (from: M) => LogFields, prefix: string): Chunk {
-    let memo = from.memo as Chunk[] | undefined;
-    if (memo !== undefined) {
-      for (const chunk of memo) {
-        if (chunk.owner === this && chunk.generation === this.#generation) return chunk;
-      }
-    }
+  /** The text of a set of fields: kept with them, so that it is made once. */
+  #chunk(from: Memo, prefix: string): Chunk {
+    const memo = from.memo as Chunk[] | undefined;
+    const first = memo?.[0];
+    if (first?.owner === this && first.generation === this.#generation) return first;
+    return (
+      memo?.find((chunk) => chunk.owner === this && chunk.generation === this.#generation) ?? this.#make(from, prefix)
+    );
+  }
+
+  #make(from: Memo, prefix: string): Chunk {
     let text = prefix;
     const keys = new Map<string, Key>();
-    for (const [name, value] of entries(fieldsOf(from)).slice(0, MAX_FIELDS)) {
+    for (const [name, value] of entries(from.fields).slice(0, MAX_FIELDS)) {
       const key = this.#key(name);
       if (value === undefined || keys.has(key.lead)) continue;
       keys.set(key.lead, key);
       text += this.#member(key, value);
     }
-    const chunk: Chunk = { owner: this, generation: this.#generation, text, keys: [...keys.values()] };
+    const chunk: Chunk = { owner: this, generation: this.#generation, text: flat(text), keys: [...keys.values()] };
     // A long-lived context can meet loggers that are long closed.
-    if (memo === undefined || memo.length > 3) memo = [];
-    memo.push(chunk);
-    from.memo = memo;
+    const others = (from.memo as Chunk[] | undefined)?.filter((other) => other.owner !== this).slice(-3) ?? [];
+    from.memo = [chunk, ...others];
     return chunk;
   }
 
@@ -154,7 +155,7 @@ export abstract class JsonEncoder implements Encoder {
       this.#byLead.clear();
       this.#generation++;
     }
-    const lead = `,${quote(cut(this.nameOf(name), 256))}:`;
+    const lead = flat(`,${quote(cut(this.nameOf(name), 256))}:`);
     const known = this.#byLead.get(lead);
     const key = known ?? this.#newKey(name, lead);
     this.#byLead.set(lead, key);
@@ -171,12 +172,4 @@ export abstract class JsonEncoder implements Encoder {
 /** `err` and `error` are one field: the error that the line is about. */
 export function isErrorKey(name: string): boolean {
   return name === 'err' || name === 'error';
-}
-
-function boundFields(bound: Bound): LogFields {
-  return { ...bound.base, ...bound.own };
-}
-
-function contextFields(context: Contextual): LogFields {
-  return context.fields;
 }

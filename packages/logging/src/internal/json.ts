@@ -16,16 +16,34 @@ interface Walk {
   readonly redactor: Redactor;
 }
 
-/** A text as JSON. Most are short and plain, and then this is quicker than `JSON.stringify`. */
+/** A text as JSON. */
 export function quote(text: string): string {
+  return isPlain(text) ? `"${text}"` : JSON.stringify(cut(text).toWellFormed());
+}
+
+/** A text as it stands between the quotes. */
+export function escaped(text: string): string {
+  return isPlain(text) ? text : JSON.stringify(cut(text).toWellFormed()).slice(1, -1);
+}
+
+/**
+ * The same text in one piece. Engines keep `a + b` as a tree until somebody needs the characters; a piece that goes into
+ * every line would have its tree walked in every line.
+ */
+export function flat(text: string): string {
+  return Buffer.from(text).toString();
+}
+
+/** Whether a text needs no escapes. Most are short and do not, and to look is quicker than `JSON.stringify`. */
+export function isPlain(text: string): boolean {
   const length = text.length;
-  if (length > 64) return JSON.stringify(cut(text).toWellFormed());
+  if (length > 64) return false;
   for (let i = 0; i < length; i++) {
     const code = text.charCodeAt(i);
     // Control characters, the quote, the backslash, and surrogates: half a pair makes readers refuse the document.
-    if (code < 32 || code === 34 || code === 92 || code >= 0xd800) return JSON.stringify(text.toWellFormed());
+    if (code < 32 || code === 34 || code === 92 || code >= 0xd800) return false;
   }
-  return `"${text}"`;
+  return true;
 }
 
 /** Any value as JSON. `place` is where it stands in the tree of redacted paths. */

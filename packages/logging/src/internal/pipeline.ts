@@ -28,7 +28,7 @@ export class Pipeline implements LogHost {
   constructor(driver: LogDriver, options: LoggerOptions) {
     const redactor = new Redactor(options.redact);
     this.driver = driver;
-    this.root = { base: snapshot(options.fields ?? {}), own: {}, memo: undefined };
+    this.root = bind(snapshot(options.fields ?? {}), {});
     this.#flushTimeoutMs = milliseconds(options.flushTimeout ?? '5s', 'flushTimeout');
     this.#encoders = driver.forms.map((form) => makeEncoder(form, redactor, options.service));
     driver.open(this);
@@ -56,7 +56,7 @@ export class Pipeline implements LogHost {
         // Captured here and now: whatever runs later may run in the context of somebody else.
         context: currentContextRecord(),
         span: activeSpan(),
-        fields: fields === undefined && typeof message === 'string' ? undefined : fieldsOf(message, fields),
+        fields: typeof message === 'string' && isUsual(fields) ? fields : fieldsOf(message, fields),
       };
       const name = LOG_LEVELS[level] as LogLevel;
       for (let i = 0; i < this.#encoders.length; i++) {
@@ -116,6 +116,11 @@ export class Pipeline implements LogHost {
   }
 }
 
+/** The fields of a logger: those of its root and its own. */
+export function bind(root: LogFields, own: LogFields): Bound {
+  return { root, own, fields: { ...root, ...own }, memo: undefined };
+}
+
 function lineOf(encoder: Encoder, entry: LogEntry): string {
   try {
     return encoder.encode(entry);
@@ -139,6 +144,12 @@ function fieldsOf(message: unknown, fields: unknown): LogFields | undefined {
   // logger.error(error): the line is about it. Some other object in the place of the message is fields.
   if (isError(message)) return { ...snapshot(more ?? {}), err: message };
   return typeof message === 'object' && message !== null ? { ...snapshot(message), ...snapshot(more ?? {}) } : more;
+}
+
+/** What nearly all calls give, told apart from everything else at little cost. */
+function isUsual(fields: unknown): fields is LogFields | undefined {
+  if (typeof fields !== 'object') return fields === undefined;
+  return fields !== null && Object.getPrototypeOf(fields) === Object.prototype;
 }
 
 function recordOf(fields: unknown): LogFields | undefined {
