@@ -2,7 +2,7 @@ import type { EntError } from '../error.ts';
 import type { EntErrorOptions, ErrorTraits } from '../options.ts';
 import { BRAND } from './brand.ts';
 import { claimCode, isCode, isStatus } from './codes.ts';
-import { bounded, textOf } from './safe.ts';
+import { bounded, MAX_MESSAGE, textOf } from './safe.ts';
 
 // How errors are put together. Capturing the stack is nine tenths of what an error costs, and V8 walks every frame between
 // the caller and `Error` for it: a class that reaches `Error` through two constructors costs a fifth more than one that
@@ -41,7 +41,7 @@ export function domainClass<E extends EntError>(
 
 /** What `Error` itself takes. */
 export function nativeArguments(message: unknown, options: EntErrorOptions | undefined): [string, ErrorOptions?] {
-  const text = typeof message === 'string' ? bounded(message) : textOf(message);
+  const text = typeof message === 'string' ? bounded(message, MAX_MESSAGE) : textOf(message);
   // Without the check, console.log would show an own `cause: undefined`.
   return options?.cause === undefined ? [text] : [text, { cause: options.cause }];
 }

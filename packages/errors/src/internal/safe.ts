@@ -1,8 +1,10 @@
 // Reading what somebody threw. Anything can be thrown: proxies, getters that throw, cycles, megabytes. Nothing here throws,
 // and everything that comes out is bounded.
 
-/** Characters of one text that we keep. */
+/** Characters of one text in a serial form. */
 export const MAX_TEXT = 8192;
+/** Characters of a message that an error keeps: the report of a whole configuration fits, somebody's payload does not. */
+export const MAX_MESSAGE = 65_536;
 const MAX_DEPTH = 6;
 const MAX_NODES = 1000;
 const MAX_TOTAL = 65_536;

@@ -1,0 +1,71 @@
+import { parse } from 'dotenv';
+import type { Variable } from './options.ts';
+
+/** What the generators read of a config; see `Config.variables`. */
+export interface Documented {
+  readonly variables: readonly Variable[];
+}
+
+/**
+ * A `.env.example`: every variable with what it takes. Those with a default stand in a comment with it; required ones stand with their example
+ * (`.meta({ example })`) or empty; secrets are never filled in. Uncommented, it gives the same settings.
+ */
+export function envExample(config: Documented): string {
+  return config.variables.map(exampleOf).join('\n');
+}
+
+function exampleOf(variable: Variable): string {
+  const facts = [
+    variable.description,
+    variable.expected === 'text' ? '' : `Takes ${variable.expected}.`,
+    variable.secret ? `Secret; or name a file with it in ${variable.name}_FILE.` : '',
+  ]
+    .filter(Boolean)
+    .join(' ');
+  const text = variable.default ?? variable.example ?? '';
+  const entry = `${variable.name}=${text === '' ? '' : quote(text)}`;
+  const lines = facts.split('\n').map((line) => `# ${line}`);
+  // What is not required stays a comment, so that a copy of the file does not freeze today's defaults.
+  return `${[...lines, variable.required ? entry : `# ${entry}`].join('\n')}\n`;
+}
+
+/** The notation that dotenv reads back as the same text. */
+function quote(text: string): string {
+  const forms = [text, `'${text}'`, `"${text}"`, `\`${text}\``, `"${text.replaceAll('\n', '\\n')}"`];
+  const isLine = (form: string): boolean => !/[\r\n]/.test(form);
+  return forms.find((form) => isLine(form) && parse(`X=${form}`)['X'] === text) ?? '';
+}
+
+/** A Markdown table of the variables. */
+export function markdownTable(config: Documented): string {
+  const rows = config.variables.map((variable) => [
+    `\`${variable.name}\``,
+    variable.secret ? `${variable.expected} (secret, or \`${variable.name}_FILE\`)` : variable.expected,
+    variable.default === undefined ? (variable.required ? '**required**' : '') : code(variable.default),
+    variable.description ?? '',
+  ]);
+  return [['variable', 'takes', 'default', 'meaning'], ['---', '---', '---', '---'], ...rows]
+    .map((cells) => `| ${cells.map(cell).join(' | ')} |\n`)
+    .join('');
+}
+
+function code(text: string): string {
+  // A code span is fenced by more backticks than it contains in a row.
+  const longest = Math.max(0, ...[...text.matchAll(/`+/g)].map(([run]) => run.length));
+  const fence = '`'.repeat(longest + 1);
+  return longest === 0 ? `${fence}${text}${fence}` : `${fence} ${text} ${fence}`;
+}
+
+function cell(text: string): string {
+  return text.replaceAll('|', '\\|').replaceAll(/\r?\n/g, ' ');
+}
+
+/**
+ * The variables that a hand-written `.env.example` lacks, commented out or not. Empty when it is complete, so that a test can ask for it.
+ */
+export function missingFromExample(config: Documented, text: string): string[] {
+  const present = new Set(
+    [...text.matchAll(/^[ \t]*(?:#[ \t]*)?(?:export[ \t]+)?([\w.-]+)[ \t]*=/gm)].map(([, name]) => name),
+  );
+  return config.variables.map(({ name }) => name).filter((name) => !present.has(name) && !present.has(`${name}_FILE`));
+}

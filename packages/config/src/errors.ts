@@ -1,0 +1,9 @@
+import { ConfigurationError, defineErrors } from '@ent/errors';
+
+/** The codes of this package. */
+export const configErrors = defineErrors('config', {
+  /** Settings are missing, malformed or unknown; the message lists them all. */
+  invalid: { class: ConfigurationError, title: 'The configuration is not valid' },
+  /** The schema itself can not be read from variables. */
+  schema: { class: ConfigurationError, title: 'The configuration schema is not valid' },
+});

@@ -1,0 +1,33 @@
+import type { ConfigFault } from '../options.ts';
+
+/** What is wrong so far. */
+export class Faults {
+  readonly #list: ConfigFault[] = [];
+
+  add(fault: ConfigFault): void {
+    this.#list.push(fault);
+  }
+
+  get size(): number {
+    return this.#list.length;
+  }
+
+  get list(): readonly ConfigFault[] {
+    return this.#list;
+  }
+
+  /** Whether something is already known to be wrong with a variable, so that what follows from it is not told too. */
+  has(variable: string): boolean {
+    return this.#list.some((fault) => fault.variable === variable);
+  }
+}
+
+/** The report: one line a fault. */
+export function reportOf(faults: readonly ConfigFault[]): string {
+  const count = faults.length === 1 ? '1 fault' : `${faults.length} faults`;
+  const lines = faults.map(({ variable, source, expected, suggestion }) => {
+    const hint = suggestion === undefined ? '' : `: did you mean ${suggestion}?`;
+    return `  ${variable} (${source}): ${expected}${hint}`;
+  });
+  return [`The configuration has ${count}:`, ...lines].join('\n');
+}

@@ -1,0 +1,54 @@
+import { parseArgs, type ParseArgsConfig } from 'node:util';
+import type { Faults } from './faults.ts';
+import { nearest } from './names.ts';
+import type { Leaf, Plan } from './schema.ts';
+
+/** `DATABASE__POOL_SIZE` as a flag: `database.pool-size`. */
+export function flagOf(name: string, prefix: string): string {
+  return name
+    .slice(name.startsWith(prefix) ? prefix.length : 0)
+    .toLowerCase()
+    .replaceAll('__', '.')
+    .replaceAll('_', '-');
+}
+
+/** Reads command-line flags with Node's own parser. Positional arguments are left to the application. */
+export function readFlags(
+  argv: readonly string[],
+  plan: Plan,
+  prefix: string,
+  faults: Faults,
+  set: (leaf: Leaf, value: string, flag: string) => void,
+): void {
+  const flags = new Map(plan.leaves.map((leaf) => [flagOf(leaf.name, prefix), leaf]));
+  const options: NonNullable<ParseArgsConfig['options']> = {};
+  for (const [flag, leaf] of flags) options[flag] = { type: leaf.kind === 'boolean' ? 'boolean' : 'string' };
+  // Not strict: it would stop at the first fault.
+  const { tokens } = parseArgs({ args: [...argv], options, strict: false, allowNegative: true, tokens: true });
+  for (const token of tokens) {
+    if (token.kind !== 'option') continue;
+    const negative = token.rawName.startsWith('--no-') && !flags.has(token.rawName.slice(2));
+    const name = negative ? token.rawName.slice(5) : token.name;
+    const leaf = flags.get(name);
+    const source = 'command line';
+    if (leaf === undefined || (negative && leaf.kind !== 'boolean')) {
+      const suggestion = nearest(name, flags.keys());
+      faults.add({
+        variable: token.rawName,
+        source,
+        expected: 'unknown flag',
+        ...(suggestion === undefined ? {} : { suggestion: `--${suggestion}` }),
+      });
+    } else if (leaf.secret) {
+      // Every user of the machine can read the arguments of a process.
+      const expected = `a secret can not be given on the command line; set ${leaf.fileName ?? leaf.name}`;
+      faults.add({ variable: `--${name}`, source, expected, path: leaf.path });
+    } else if (leaf.kind === 'boolean') {
+      set(leaf, token.value ?? String(!negative), `--${name}`);
+    } else if (token.value === undefined) {
+      faults.add({ variable: `--${name}`, source, expected: 'needs a value', path: leaf.path });
+    } else if (token.value !== '') {
+      set(leaf, token.value, `--${name}`);
+    }
+  }
+}
