@@ -63,30 +63,27 @@ export function addIssues(
   collected: Collected,
   faults: Faults,
 ): void {
-  const known = new Set(plan.leaves.filter((leaf) => isFaulty(leaf, faults)));
+  // A file that could not be read explains why its setting is missing.
+  const explained = new Set(plan.leaves.filter((leaf) => isFaulty(leaf, faults)));
   for (const issue of issues) {
     const { leaf, group, rest } = locate(plan.root, issue.path);
-    if (leaf !== undefined && known.has(leaf)) continue;
+    const written = BUILT_IN.test(issue.message) ? undefined : withoutSecrets(issue.message, plan, collected);
     if (leaf === undefined) {
       const variable = `${prefix}${group.path.map((key) => `${screaming(key)}__`).join('')}*`;
-      faults.add({
-        variable,
-        source: 'together',
-        expected: withoutSecrets(textOf(issue), plan, collected),
-        path: group.path,
-      });
+      const expected = written ?? issue.message.replace(/, received .*/s, '');
+      faults.add({ variable, source: 'together', expected, path: group.path });
       continue;
     }
+    if (explained.has(leaf)) continue;
     const origin = collected.origins[leaf.index];
     const item = typeof rest[0] === 'number' ? `item ${rest[0] + 1}: ` : '';
+    // The whole of what is expected, rather than the one check that failed; unless the author of the schema has something to say.
+    const expected = `expected ${expectationOf(leaf.schema)}`;
     faults.add({
       variable: leaf.name,
       source: origin === undefined ? 'not set' : origin(leaf.name),
-      expected: withoutSecrets(
-        origin === undefined ? `required, ${expected(leaf)}` : item + explain(issue, leaf),
-        plan,
-        collected,
-      ),
+      expected:
+        written === undefined ? (origin === undefined ? `required, ${expected}` : item + expected) : item + written,
       path: leaf.path,
     });
   }
@@ -110,20 +107,8 @@ function locate(
   return { group, rest: [] };
 }
 
+// How zod's own messages begin.
 const BUILT_IN = /^(?:Invalid|Too (?:small|big)|Unrecognized)\b/;
-
-function expected(leaf: Leaf): string {
-  return `expected ${expectationOf(leaf.schema)}`;
-}
-
-/** What was expected: the whole of it, rather than the one check that failed; or what the author of the schema wrote. */
-function explain(issue: z.core.$ZodIssue, leaf: Leaf): string {
-  return BUILT_IN.test(issue.message) ? expected(leaf) : issue.message;
-}
-
-function textOf(issue: z.core.$ZodIssue): string {
-  return issue.message.replace(/, received .*/s, '');
-}
 
 /** A message that an author wrote can quote a value. */
 function withoutSecrets(text: string, plan: Plan, { values }: Collected): string {
