@@ -216,8 +216,11 @@ export interface DatabaseDriver<Native = unknown, Session = unknown> {
   native(run: NativeRunner<Session>): Native;
   /** The statements that `work` would send, without sending any (each is answered with no rows). Migrations are recognised by them. */
   record(work: (native: Native) => Promise<unknown>): Promise<readonly string[]>;
-  /** Makes sure that the table of `ledger` exists, and that nobody else migrates until the transaction around this ends. */
-  prepareLedger(session: Session, ledger: EntityModel, context: CallContext): Awaitable<void>;
+  /**
+   * Creates the table or collection of an entity with its unique keys, unless it is there. For the migrations' ledger and for tests; what
+   * applications store is created by their migrations.
+   */
+  createTable(session: Session, entity: EntityModel, context: CallContext): Awaitable<void>;
 
   /** What an error means, or undefined when it does not come from the database. */
   classify(error: unknown): Classification | undefined;

@@ -146,7 +146,7 @@ export function createMigrator<Native>(
   const entity = ledgerEntity(table);
   const ledger = db.repo(entity);
 
-  /** One step at a time among all processes: the transaction holds the database's lock from `prepareLedger` on. */
+  /** One step at a time among all processes: the transaction begins with a write, which the database lets nobody else do meanwhile. */
   function locked<R>(signal: AbortSignal | undefined, work: () => Promise<R>): Promise<R> {
     if (db.engine.scopeOf(undefined) !== undefined) {
       throw databaseErrors.invalid_query(
@@ -159,7 +159,7 @@ export function createMigrator<Native>(
           undefined,
           { operation: 'migrate', entity: table, use: 'write' },
           undefined,
-          (session, context) => db.driver.prepareLedger(session, entity, context),
+          (session, context) => db.driver.createTable(session, entity, context),
         );
         return work();
       },

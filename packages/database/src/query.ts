@@ -6,8 +6,8 @@ type Searchable = Comparable | Uint8Array;
 /** Operators on one field. Several in one object must all hold. */
 export type Operators<V> = {
   readonly eq?: V;
-  /** Not equal; a null is not equal to any value, so rows with null are included. */
-  readonly ne?: V;
+  /** Not equal; a null is not equal to any value, so rows with null are included. `{ id: { ne: null } }` is every row. */
+  readonly ne?: V | null;
   readonly in?: readonly V[];
   /** None of these; rows with null are included, unless null is one of them. */
   readonly nin?: readonly V[];

@@ -81,7 +81,7 @@ export class Repository<T extends { id: string }, New = unknown> {
   async window(options: WindowOptions<T>): Promise<Window<T>> {
     const { size, after = null, before = null } = options;
     const { entity } = this;
-    this.#whole('size', size, 1);
+    this.#whole('size', size ?? Number.NaN, 1);
     if (after !== null && before !== null) {
       throw invalidQuery(entity.name, ['before'], 'conflict', 'can not be combined with after');
     }

@@ -89,7 +89,6 @@ export class Engine {
     work: Work<R>,
     payload: QueryOperation | undefined,
   ): Promise<R> {
-    if (scope === undefined) this.enter();
     // A call inside a transaction may take what is left of the transaction's time.
     const deadline = this.deadline(options, scope === undefined ? this.options.timeoutMs : Infinity, operation, scope);
     const recorded = scope?.unit.statements;
@@ -99,6 +98,7 @@ export class Engine {
         recorded?.push(statement);
       };
     }
+    if (scope === undefined) this.enter();
     try {
       options?.signal?.throwIfAborted();
       return await (scope === undefined

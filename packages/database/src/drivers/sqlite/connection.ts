@@ -12,6 +12,7 @@ export class Connection {
   readonly isReader: boolean;
   /** A transaction of ours is open. */
   inTransaction = false;
+  #refusesWrites = false;
   readonly #statements = new Map<string, SqliteStatement>();
   // The same text for another entity may want its integers in the other form.
   readonly #bigintStatements = new Map<string, SqliteStatement>();
@@ -61,6 +62,13 @@ export class Connection {
       const { changes, lastInsertRowid } = statement.run(parameters);
       return { rows: [], changes: BigInt(changes), lastId: BigInt(lastInsertRowid) };
     });
+  }
+
+  /** Whether SQLite refuses writes on this connection, for a read-only transaction on one that can write. */
+  refuseWrites(on: boolean): void {
+    if (this.isReader || this.#refusesWrites === on || !this.client.open) return;
+    this.client.pragma(`query_only = ${on ? 'on' : 'off'}`);
+    this.#refusesWrites = on;
   }
 
   /** Ends whatever transaction is open, ours or one that a raw statement left behind. */

@@ -2,9 +2,9 @@ import { basename, resolve } from 'node:path';
 import type { CompiledQuery } from 'kysely';
 import type { Awaitable, CallContext, DatabaseDriver, NativeRunner } from '../../driver.ts';
 import { databaseErrors } from '../../errors.ts';
-import { ledgerTable } from '../../internal/sql/ledger.ts';
 import { nativeKysely } from '../../internal/sql/native.ts';
 import { SqlStore } from '../../internal/sql/store.ts';
+import { tableOf } from '../../internal/sql/table.ts';
 import type { SqlNative } from '../../sql.ts';
 import type { SqliteClient } from './client.ts';
 import type { Connection } from './connection.ts';
@@ -34,7 +34,6 @@ export type SqliteOptions =
 /** The driver that {@link sqlite} makes. */
 export interface SqliteDriver<Tables> extends DatabaseDriver<SqlNative<Tables>, Connection> {
   readonly name: 'sqlite';
-  readonly features: typeof features;
   /** The better-sqlite3 connection that writes; undefined before the first call. Outside of our control: mind open transactions. */
   readonly client: SqliteClient | undefined;
 }
@@ -65,7 +64,7 @@ export function sqlite<Tables = any>(options: SqliteOptions): SqliteDriver<Table
   return {
     name: 'sqlite',
     namespace: basename(source.file),
-    features,
+    features: source.file === ':memory:' ? { ...features, shared: false } : features,
     get client() {
       return pool.client;
     },
@@ -107,7 +106,7 @@ export function sqlite<Tables = any>(options: SqliteOptions): SqliteDriver<Table
       await work({ kysely, columns: dialect.columns });
       return statements;
     },
-    prepareLedger: (connection, ledger, context) => connection.command(context, ledgerTable(dialect, ledger)),
+    createTable: (connection, entity, context) => connection.command(context, tableOf(dialect, entity)),
     classify,
   };
 }
@@ -118,7 +117,7 @@ function begin(connection: Connection, readOnly: boolean, context: CallContext):
     connection.inTransaction = true;
   };
   if (!readOnly) return after(connection.command(context, 'begin immediate'), begun);
-  if (!connection.isReader) connection.client.pragma('query_only = on');
+  connection.refuseWrites(true);
   // SQLite takes its snapshot with the first read; this is it.
   const began = after(connection.command(context, 'begin'), () =>
     connection.command(context, 'select 1 from sqlite_schema limit 1'),

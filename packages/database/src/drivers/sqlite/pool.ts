@@ -36,7 +36,7 @@ export class Pool {
     this.#source = source;
   }
 
-  get isSingle(): boolean {
+  get #isSingle(): boolean {
     return this.#source.client !== undefined || this.#source.file === ':memory:';
   }
 
@@ -58,7 +58,7 @@ export class Pool {
   }
 
   acquire(use: 'read' | 'write', forTransaction: boolean, context: CallContext): Awaitable<Connection> {
-    const mustRead = use === 'read' && !this.isSingle;
+    const mustRead = use === 'read' && !this.#isSingle;
     // A single read goes over the writer's connection while nobody writes: its cache is warm.
     if (!(mustRead && forTransaction) && this.#writerGate.tryTake()) return this.#taken(this.#openedWriter());
     return mustRead ? this.#reader(context) : this.#waitForWriter(context);
@@ -68,7 +68,7 @@ export class Pool {
     this.#inUse -= 1;
     try {
       connection.rollback();
-      if (!connection.isReader && this.isSingle && connection.client.open) connection.client.pragma('query_only = off');
+      connection.refuseWrites(false);
     } finally {
       if (connection.isReader) {
         if (connection.client.open) this.#idleReaders.push(connection);

@@ -1,0 +1,194 @@
+import type { Filter } from '../query.ts';
+import { corpusRows, everyCondition, everySort, randomFilter, randomOf } from './corpus.ts';
+import { type Thing, things } from './entities.ts';
+import { matches, sorted } from './model.ts';
+import { codeOf } from './runner.ts';
+import type { Suite } from './suite.ts';
+
+const ids = (rows: readonly Thing[]): string[] => rows.map(({ id }) => id);
+
+export function filterCases({ describe, test, expect, features }: Suite): void {
+  describe('filters and sorts', () => {
+    test('every operator with every value finds the rows that the model finds', async (db) => {
+      const repo = db.repo(things);
+      const rows = corpusRows();
+      await repo.insertMany(rows);
+      for (const where of everyCondition(features)) {
+        const expected = rows.filter((row) => matches(row, where));
+        const found = await repo.find({ where, sort: [['id', 'asc']] });
+        expect({ where, ids: ids(found) }).toEqual({ where, ids: ids(expected) });
+        expect({ where, count: await repo.count(where) }).toEqual({ where, count: expected.length });
+      }
+    });
+
+    test('400 random filters, nested three deep, find the rows that the model finds', async (db) => {
+      const repo = db.repo(things);
+      const rows = corpusRows();
+      await repo.insertMany(rows);
+      const random = randomOf(11);
+      for (let round = 0; round < 400; round += 1) {
+        const where = randomFilter(random, features, 3);
+        const found = await repo.find({ where, sort: [['id', 'asc']] });
+        expect({ where, ids: ids(found) }).toEqual({ where, ids: ids(rows.filter((row) => matches(row, where))) });
+      }
+    });
+
+    test('every sort gives the order of the model: nulls smallest, strings by code point, ids last', async (db) => {
+      const repo = db.repo(things);
+      const rows = corpusRows();
+      await repo.insertMany(rows);
+      for (const sort of everySort(features)) {
+        const found = await repo.find({ sort });
+        expect({ sort, ids: ids(found) }).toEqual({ sort, ids: ids(sorted(rows, sort)) });
+      }
+    });
+
+    test('limit and offset cut the order', async (db) => {
+      const repo = db.repo(things);
+      const rows = corpusRows();
+      await repo.insertMany(rows);
+      const order = sorted(rows, [['text', 'desc']]);
+      for (const [limit, offset] of [
+        [10, 0],
+        [10, 115],
+        [undefined, 7],
+        [0, 0],
+        [1000, undefined],
+      ] as const) {
+        const found = await repo.find({ sort: [['text', 'desc']], limit, offset });
+        expect(ids(found)).toEqual(
+          ids(order).slice(offset ?? 0, limit === undefined ? undefined : (offset ?? 0) + limit),
+        );
+      }
+    });
+
+    test('a long list of values is taken, or refused before it is sent', async (db) => {
+      const repo = db.repo(things);
+      await repo.insert({ id: 'a', int: 5 });
+      const list = Array.from({ length: 2000 }, (_, index) => index);
+      expect(await repo.count({ int: { in: list } })).toBe(1);
+    });
+
+    test('a faulty filter is refused, and says where the fault is', async (db) => {
+      const repo = db.repo(things);
+      const hostile = JSON.parse('{"__proto__":{"x":1}}') as Filter<Thing>;
+      const deep = Array.from({ length: 50 }).reduce<unknown>((node) => ({ $not: node }), { int: 1 });
+      const faulty: unknown[] = [
+        { text: undefined },
+        { text: { eq: undefined } },
+        { nothing: 1 },
+        { constructor: 1 },
+        hostile,
+        { text: 5 },
+        { text: { gt: null } },
+        { text: { matches: 'x' } },
+        { text: {} },
+        { text: { contains: 5 } },
+        { text: 'nul\0' },
+        { text: '\ud800' },
+        { int: 1.5 },
+        { int: { contains: '1' } },
+        { int: { in: 5 } },
+        { int: { gt: 1, ignoreCase: true } },
+        { big: 5 },
+        { big: 2n ** 63n },
+        { price: 'abc' },
+        { ratio: Number.NaN },
+        { at: new Date(Number.NaN) },
+        { at: '2020-01-01' },
+        { data: { a: 1 } },
+        { data: { gt: null } },
+        { raw: { gt: new Uint8Array(1) } },
+        { $and: { int: 1 } },
+        { $or: 'x' },
+        { $not: [] },
+        { $where: 'true' },
+        [],
+        'x',
+        null,
+        deep,
+      ];
+      for (const where of faulty) {
+        expect({ where, code: await codeOf(repo.find({ where: where as Filter<Thing> })) }).toEqual({
+          where,
+          code: 'database.invalid_query',
+        });
+      }
+      const sorts: unknown[] = [
+        'text',
+        [['nothing', 'asc']],
+        [['text', 'up']],
+        [['data', 'asc']],
+        [['raw', 'asc']],
+        [
+          ['int', 'asc'],
+          ['int', 'desc'],
+        ],
+        [5],
+      ];
+      for (const sort of sorts) expect(await codeOf(repo.find({ sort: sort as never }))).toBe('database.invalid_query');
+      for (const limit of [-1, 1.5, Number.NaN, '5'])
+        expect(await codeOf(repo.find({ limit: limit as number }))).toBe('database.invalid_query');
+      if (!features.decimalOrder) {
+        expect(await codeOf(repo.find({ sort: [['price', 'asc']] }))).toBe('database.invalid_query');
+        expect(await codeOf(repo.find({ where: { price: { gt: '1' } } }))).toBe('database.invalid_query');
+      }
+    });
+
+    test('a value that a database could change or lose is refused, all faults at once', async (db) => {
+      const repo = db.repo(things);
+      const cycle: Record<string, unknown> = {};
+      cycle['self'] = cycle;
+      const faulty: Record<string, unknown>[] = [
+        { text: 'nul\0' },
+        { text: '\udc00' },
+        { text: 5 },
+        { int: 2 ** 53 },
+        { int: '5' },
+        { int: 5n },
+        { big: 5 },
+        { big: -(2n ** 63n) - 1n },
+        { price: 1.5 },
+        { price: '1e5' },
+        { price: '9'.repeat(35) },
+        { ratio: Number.POSITIVE_INFINITY },
+        { ratio: Number.NaN },
+        { flag: 1 },
+        { at: 5 },
+        { at: new Date(Number.NaN) },
+        { at: new Date(8.64e15) },
+        { data: cycle },
+        { data: 5n },
+        { data: () => {} },
+        { raw: [1] },
+        { raw: 'abc' },
+        { id: '' },
+        { id: 5 },
+        { surplus: 1 },
+        JSON.parse('{"__proto__":1}') as Record<string, unknown>,
+      ];
+      for (const row of faulty) {
+        expect({ row: Object.keys(row), code: await codeOf(repo.insert(row)) }).toEqual({
+          row: Object.keys(row),
+          code: 'database.invalid_value',
+        });
+      }
+      const error = await repo.insert({ text: 5, int: 'secret' } as never).catch((thrown: unknown) => thrown);
+      const { issues } = error as { issues: readonly { pointer: string }[] };
+      expect(issues.map(({ pointer }) => pointer)).toEqual(['#/text', '#/int']);
+      expect(await repo.count()).toBe(0);
+      await repo.insert({ id: 'a', int: 1 });
+      const patches: unknown[] = [
+        { set: { id: 'b' } },
+        { set: { surplus: 1 } },
+        { inc: { int: 1 } },
+        { inc: { text: 1 } },
+        { text: 'x' },
+        null,
+        { set: 5 },
+      ];
+      for (const patch of patches)
+        expect(await codeOf(repo.update('a', patch as never))).toBe('database.invalid_value');
+    });
+  });
+}
