@@ -27,8 +27,24 @@ function contextStorage(): AsyncLocalStorage<ContextRecord> {
  */
 export function runWithContext<T>(fields: ContextFields, work: () => T): T {
   const als = storage ?? contextStorage();
-  const record: ContextRecord = { fields: Object.freeze({ ...als.getStore()?.fields, ...fields }), memo: undefined };
-  return als.run(record, work);
+  return als.run({ fields: merge(als.getStore()?.fields, fields), memo: undefined }, work);
+}
+
+function merge(outer: ContextFields | undefined, fields: ContextFields): ContextFields {
+  try {
+    return Object.freeze({ ...outer, ...fields });
+  } catch {
+    // A getter threw. A field that nobody can read is no reason not to do the work.
+    const merged: Record<string, unknown> = { ...outer };
+    for (const key of Object.keys(fields)) {
+      try {
+        merged[key] = fields[key];
+      } catch {
+        merged[key] = '[unreadable]';
+      }
+    }
+    return Object.freeze(merged);
+  }
 }
 
 /** The fields of the context we are in; `undefined` outside of any. */

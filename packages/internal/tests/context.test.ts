@@ -33,6 +33,16 @@ describe('the request context', () => {
     });
   });
 
+  it('has what can be read of fields whose getters throw', () => {
+    const bad = Object.defineProperty({ a: 1 } as Record<string, unknown>, 'b', {
+      enumerable: true,
+      get() {
+        throw new Error('from a getter');
+      },
+    });
+    runWithContext(bad, () => expect(currentContext()).toEqual({ a: 1, b: '[unreadable]' }));
+  });
+
   it('is one for all copies of this module in a process', async () => {
     const copy = (await import(`${new URL('../src/context.ts', import.meta.url).href}?copy`)) as {
       currentContext: typeof currentContext;

@@ -1,5 +1,4 @@
 import { currentContext, runWithContext } from '@ent/internal';
-import { snapshot } from './internal/safe.ts';
 import type { LogFields } from './options.ts';
 
 /**
@@ -19,7 +18,7 @@ import type { LogFields } from './options.ts';
  * ```
  */
 export function withContext<T>(fields: LogFields, work: () => T): T {
-  return runWithContext(snapshot(fields), work);
+  return runWithContext(fields, work);
 }
 
 /** The fields of the current context, frozen; `undefined` outside of any. */

@@ -64,11 +64,11 @@ export abstract class JsonEncoder implements Encoder {
    */
   #members(entry: LogEntry): string {
     const bound = this.#chunk(entry.bound, this.#prefix);
+    const context = entry.context && this.#chunk(entry.context, '');
     const stamp = ++this.#stamp;
     for (const key of bound.keys) key.stamp = stamp;
     let text = bound.text;
-    if (entry.context !== undefined) {
-      const context = this.#chunk(entry.context, '');
+    if (context !== undefined) {
       for (const key of context.keys) {
         if (key.stamp === stamp) return this.#merged(entry);
         key.stamp = stamp;
@@ -77,24 +77,25 @@ export abstract class JsonEncoder implements Encoder {
     }
     const fields = entry.fields;
     if (fields === undefined) return text;
+    let count = 0;
     for (const name in fields) {
       const value = fields[name];
       if (value === undefined) continue;
+      if (++count > MAX_FIELDS || text.length > MAX_LINE) return this.#merged(entry);
       const key = this.#keys.get(name) ?? this.#addKey(name);
       if (key.stamp === stamp) return this.#merged(entry);
       key.stamp = stamp;
       text += this.#member(key, value);
     }
     // A toJSON that logs by itself has moved the stamps under us; a full table of names starts afresh.
-    const intact = this.#stamp === stamp && bound.generation === this.#generation;
-    return intact && text.length <= MAX_LINE ? text : this.#merged(entry);
+    return this.#stamp === stamp && bound.generation === this.#generation ? text : this.#merged(entry);
   }
 
   #merged(entry: LogEntry): string {
     const values = new Map<string, readonly [name: string, value: unknown]>();
     for (const source of fieldSources(entry)) {
       if (source === undefined) continue;
-      for (const [name, value] of entries(source)) {
+      for (const [name, value] of entries(source, MAX_FIELDS + 1)) {
         if (value !== undefined) values.set(this.#key(name).lead, [name, value]);
       }
     }
@@ -130,15 +131,21 @@ export abstract class JsonEncoder implements Encoder {
   }
 
   #make(from: Memo, prefix: string): Chunk {
+    const keys: Key[] = [];
+    const stamp = ++this.#stamp;
     let text = prefix;
-    const keys = new Map<string, Key>();
-    for (const [name, value] of entries(from.fields).slice(0, MAX_FIELDS)) {
+    for (const name in from.fields) {
+      const value = from.fields[name];
       const key = this.#key(name);
-      if (value === undefined || keys.has(key.lead)) continue;
-      keys.set(key.lead, key);
+      if (value === undefined || key.stamp === stamp) continue;
+      key.stamp = stamp;
+      keys.push(key);
       text += this.#member(key, value);
+      if (keys.length === MAX_FIELDS) break;
     }
-    const chunk: Chunk = { owner: this, generation: this.#generation, text: flat(text), keys: [...keys.values()] };
+    // The fields of a logger stay for long, those of a context for a few lines.
+    if (prefix !== '' || keys.length > 4) text = flat(text);
+    const chunk: Chunk = { owner: this, generation: this.#generation, text, keys };
     // A long-lived context can meet loggers that are long closed.
     const others = (from.memo as Chunk[] | undefined)?.filter((other) => other.owner !== this).slice(-3) ?? [];
     from.memo = [chunk, ...others];

@@ -149,14 +149,19 @@ function fieldsOf(message: unknown, fields: unknown): LogFields | undefined {
 /** What nearly all calls give, told apart from everything else at little cost. */
 function isUsual(fields: unknown): fields is LogFields | undefined {
   if (typeof fields !== 'object') return fields === undefined;
-  return fields !== null && Object.getPrototypeOf(fields) === Object.prototype;
+  try {
+    return fields !== null && Object.getPrototypeOf(fields) === Object.prototype;
+  } catch {
+    return false;
+  }
 }
 
 function recordOf(fields: unknown): LogFields | undefined {
-  if (fields === undefined || fields === null) return undefined;
-  if (typeof fields !== 'object') return { value: fields };
-  if (isError(fields)) return { err: fields };
-  return Array.isArray(fields) ? { value: fields } : (fields as LogFields);
+  if (isUsual(fields)) return fields;
+  if (fields === null) return undefined;
+  if (typeof fields !== 'object' || Array.isArray(fields)) return { value: fields };
+  // Own fields only: the encoders also see inherited ones.
+  return isError(fields) ? { err: fields } : snapshot(fields);
 }
 
 function milliseconds(duration: number | string, what: string): number {

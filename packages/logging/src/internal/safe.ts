@@ -28,11 +28,11 @@ export function snapshot(fields: object): Record<string, unknown> {
   }
 }
 
-/** The own enumerable entries, one by one; what cannot be read says so. */
-export function entries(fields: object): [string, unknown][] {
+/** The own enumerable entries, at most `max`, one by one; what cannot be read says so. */
+export function entries(fields: object, max: number = Number.POSITIVE_INFINITY): [string, unknown][] {
   let keys: string[];
   try {
-    keys = Object.keys(fields);
+    keys = Object.keys(fields).slice(0, max);
   } catch {
     return [];
   }
