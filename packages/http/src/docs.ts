@@ -1,0 +1,184 @@
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { entityTag } from '@ent/middleware';
+import { httpErrors } from './errors.ts';
+import { type OpenApiOptions, openapi } from './openapi.ts';
+import { reply } from './responses.ts';
+import { type Route, route } from './route.ts';
+
+/** What {@link docs} serves. */
+export interface DocsOptions extends OpenApiOptions {
+  /** Pages to serve: `swagger-ui` at `/docs`, `redoc` at `/redoc`. Each needs its package. Default: both. */
+  readonly pages?: readonly ('swagger-ui' | 'redoc')[];
+}
+
+/**
+ * Routes for an OpenAPI document at `/openapi.json`, and for pages that show it: Swagger UI at `/docs`, ReDoc at `/redoc`.
+ *
+ * Everything is served from here, out of the packages `swagger-ui-dist` and `redoc`; the pages' Content-Security-Policy
+ * lets them talk to no other host. These routes are for everyone, and are not in the document.
+ *
+ * @throws `http.invalid_options` when the package of a page is not installed; what {@link openapi} throws
+ * @example
+ * ```ts no-run
+ * const routes = [getUser, createUser];
+ * const listener = createListener([...routes, ...docs(routes, { title: 'Users', version: '1.0.0' })]);
+ * ```
+ */
+export function docs(routes: readonly Route[], options: DocsOptions): Route[] {
+  const document = JSON.stringify(openapi(routes, options));
+  const pages = options.pages ?? ['swagger-ui', 'redoc'];
+  return [
+    file('/openapi.json', 'application/json', async () => document, entityTag(document), 'no-cache'),
+    ...pages.flatMap((page) => pageRoutes(page === 'redoc' ? REDOC : SWAGGER_UI, options.title)),
+  ];
+}
+
+interface Page {
+  readonly path: string;
+  readonly package: string;
+  /** Files of the package that the page loads, with their content types. */
+  readonly assets: Readonly<Record<string, string>>;
+  /** Starts the page; a file of its own, since the policy runs no inline script. */
+  readonly start: string;
+  readonly policy: string;
+  readonly edit?: (content: Buffer) => Buffer;
+}
+
+const SCRIPT = 'text/javascript; charset=utf-8';
+const CSS = 'text/css; charset=utf-8';
+const POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "img-src 'self' data:",
+  "font-src 'self' data:",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
+
+const PAGE_CSS = 'body { margin: 0; }\n';
+
+const SWAGGER_UI: Page = {
+  path: '/docs',
+  package: 'swagger-ui-dist',
+  assets: { 'swagger-ui.css': CSS, 'swagger-ui-bundle.js': SCRIPT },
+  // validatorUrl: by default every document is sent to validator.swagger.io for a badge.
+  start: `SwaggerUIBundle({
+  url: '/openapi.json',
+  dom_id: '#page',
+  deepLinking: true,
+  validatorUrl: null,
+  queryConfigEnabled: false,
+});
+`,
+  policy: `${POLICY}; style-src 'self'`,
+};
+
+const REDOC: Page = {
+  path: '/redoc',
+  package: 'redoc',
+  assets: { 'bundles/redoc.standalone.js': SCRIPT },
+  start: "Redoc.init('/openapi.json', { hideLoading: true }, document.getElementById('page'));\n",
+  // It writes its styles as it goes (styled-components), and builds its search index in a worker that it carries within.
+  policy: `${POLICY}; style-src 'self' 'unsafe-inline'; worker-src blob:`,
+  // The one thing it fetches from elsewhere; the policy would refuse it and leave an error in the console.
+  edit: (content) =>
+    Buffer.from(content.toString('utf8').replace('https://cdn.redoc.ly/redoc/logo-mini.svg', 'data:,')),
+};
+
+function pageRoutes(page: Page, title: string): Route[] {
+  const { directory, version } = locate(page.package);
+  const tag = entityTag(`${page.package}@${version}`);
+  const names = Object.keys(page.assets);
+  const html = pageHtml(page, title);
+  return [
+    route({
+      method: 'GET',
+      path: page.path,
+      auth: false,
+      hidden: true,
+      responses: { 200: { contentType: 'text/html; charset=utf-8' } },
+      handler: () =>
+        reply(200, html, {
+          'content-security-policy': page.policy,
+          'cache-control': 'no-cache',
+          etag: entityTag(html),
+        }),
+    }),
+    file(`${page.path}/page.css`, CSS, async () => PAGE_CSS, entityTag(PAGE_CSS), 'no-cache'),
+    file(`${page.path}/start.js`, SCRIPT, async () => page.start, entityTag(page.start), 'no-cache'),
+    ...names.map((name) =>
+      file(
+        `${page.path}/${name.split('/').at(-1)}`,
+        page.assets[name] as string,
+        async () => {
+          const content = await readFile(join(directory, name));
+          return page.edit === undefined ? content : page.edit(content);
+        },
+        tag,
+        'public, max-age=3600',
+      ),
+    ),
+  ];
+}
+
+/** A route for one file, under one entity tag. */
+function file(
+  path: string,
+  contentType: string,
+  read: () => Promise<string | Buffer>,
+  etag: string,
+  caching: string,
+): Route {
+  return route({
+    method: 'GET',
+    path,
+    auth: false,
+    hidden: true,
+    responses: { 200: { contentType } },
+    handler: async () => reply(200, await read(), { etag, 'cache-control': caching }),
+  });
+}
+
+function locate(name: string): { directory: string; version: string } {
+  const require = createRequire(import.meta.url);
+  try {
+    const manifest = require.resolve(`${name}/package.json`);
+    return { directory: dirname(manifest), version: (require(manifest) as { version: string }).version };
+  } catch (cause) {
+    throw httpErrors.invalid_options(
+      `docs: the package "${name}" is not installed: npm install ${name}, or leave its page out of "pages".`,
+      { cause },
+    );
+  }
+}
+
+function pageHtml(page: Page, title: string): string {
+  const assets = ['page.css', ...Object.keys(page.assets), 'start.js'].map(
+    (name) => `${page.path}/${name.split('/').at(-1)}`,
+  );
+  const tags = assets.map((path) =>
+    path.endsWith('.css') ? `<link rel="stylesheet" href="${path}">` : `<script src="${path}" defer></script>`,
+  );
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${escapeHtml(title)}</title>
+<link rel="icon" href="data:,">
+${tags.join('\n')}
+</head>
+<body>
+<div id="page"></div>
+</body>
+</html>
+`;
+}
+
+function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
+}

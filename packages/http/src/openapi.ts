@@ -1,0 +1,241 @@
+import { STATUS_CODES } from 'node:http';
+import type { $ZodType } from 'zod/v4/core';
+import { httpErrors } from './errors.ts';
+import { type JsonSchema, Schemas } from './internal/json-schema.ts';
+import { fieldsOf } from './internal/query.ts';
+import { paramNames } from './internal/router.ts';
+import { isSchema, type ResponseSpec } from './responses.ts';
+import type { Route } from './route.ts';
+
+/** What a document says of the whole API. */
+export interface OpenApiOptions {
+  readonly title: string;
+  /** Version of the API, not of OpenAPI. */
+  readonly version: string;
+  /** CommonMark. */
+  readonly description?: string;
+  /** Where the API is. Default: where the document is. */
+  readonly servers?: readonly { readonly url: string; readonly description?: string }[];
+  /** Descriptions of the tags, in the order in which they are shown. */
+  readonly tags?: Readonly<Record<string, string>>;
+}
+
+/** An OpenAPI 3.1 document. */
+export interface OpenApiDocument {
+  readonly openapi: string;
+  readonly info: Readonly<Record<string, unknown>>;
+  readonly paths: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  readonly components: Readonly<Record<string, unknown>>;
+  readonly [key: string]: unknown;
+}
+
+/**
+ * Describes routes as an OpenAPI 3.1 document. It comes from the same table that answers the requests, so it cannot be out
+ * of date.
+ *
+ * Schemas with an id (`.meta({ id: 'User' })`) become components. Each operation lists the problems that its parts can
+ * cause (validation, authentication) and those of the route's `problems`.
+ *
+ * @throws `http.invalid_route` for two operations of one `operationId`, or two schemas of one id
+ * @example
+ * ```ts
+ * import { route } from '@ent/http';
+ * import { openapi } from '@ent/http/openapi';
+ * import { z } from 'zod';
+ *
+ * const User = z.object({ id: z.string() }).meta({ id: 'User' });
+ * const getUser = route({ method: 'GET', path: '/users/:id', responses: { 200: User }, handler: ({ params }) => params });
+ * const document = openapi([getUser], { title: 'Users', version: '1.0.0' });
+ * console.log(Object.keys(document.paths)); // [ '/users/{id}' ]
+ * ```
+ */
+export function openapi(routes: readonly Route[], options: OpenApiOptions): OpenApiDocument {
+  const shown = routes.filter((route) => route.hidden !== true);
+  const names = operationIds(shown);
+  const schemas = new Schemas();
+  schemas.components['Problem'] = PROBLEM;
+  // Responses first: they keep the plain names, the inputs that differ get others.
+  const responses = shown.map((route, index) => responsesOf(route, schemas, names[index] as string));
+  const paths: Record<string, Record<string, unknown>> = {};
+  const securitySchemes: Record<string, object> = {};
+  shown.forEach((route, index) => {
+    const schemesOfRoute = route.auth ? (route.auth.securitySchemes ?? {}) : {};
+    Object.assign(securitySchemes, schemesOfRoute);
+    const path = (paths[templateOf(route.path)] ??= {});
+    path[route.method.toLowerCase()] = compact({
+      operationId: names[index],
+      tags: route.tags,
+      summary: route.summary,
+      description: route.description,
+      deprecated: route.deprecated,
+      security:
+        Object.keys(schemesOfRoute).length === 0
+          ? undefined
+          : Object.keys(schemesOfRoute).map((name) => ({ [name]: [] })),
+      parameters: parametersOf(route, schemas, names[index] as string),
+      requestBody: route.body && {
+        required: route.body._zod.optin === undefined,
+        content: {
+          'application/json': { schema: schemas.place(route.body, 'input', `${pascal(names[index] as string)}Body`) },
+        },
+      },
+      responses: responses[index],
+    });
+  });
+  return {
+    openapi: '3.1.0',
+    info: compact({ title: options.title, version: options.version, description: options.description }),
+    ...compact({ servers: options.servers, tags: tagsOf(options.tags) }),
+    paths,
+    components: compact({
+      schemas: schemas.components,
+      securitySchemes: Object.keys(securitySchemes).length === 0 ? undefined : securitySchemes,
+    }),
+  };
+}
+
+function operationIds(routes: readonly Route[]): string[] {
+  const taken = new Map<string, string>();
+  return routes.map((route) => {
+    const id = route.operationId ?? defaultId(route);
+    const at = `${route.method} ${route.path}`;
+    const other = taken.get(id);
+    if (other !== undefined)
+      throw httpErrors.invalid_route(`${at} has the operationId "${id}", as ${other} has: it must be unique.`);
+    taken.set(id, at);
+    return id;
+  });
+}
+
+/** `GET /users/:id/posts` becomes `getUsersByIdPosts`. */
+function defaultId({ method, path }: Route): string {
+  const words = path.split('/').map((segment) => (segment.startsWith(':') ? `by-${segment.slice(1)}` : segment));
+  return method.toLowerCase() + pascal(words.join('-'));
+}
+
+function pascal(text: string): string {
+  return text
+    .split(/[^A-Za-z0-9]+/)
+    .map((word) => word.charAt(0).toUpperCase() + word.slice(1))
+    .join('');
+}
+
+/** `/users/:id/` becomes `/users/{id}`: with or without the slash it is the same path. */
+function templateOf(path: string): string {
+  return path.replace(/:([^/]+)/g, '{$1}').replace(/(.)\/$/, '$1');
+}
+
+function parametersOf(route: Route, schemas: Schemas, name: string): unknown[] | undefined {
+  const path =
+    route.params === undefined
+      ? paramNames(route.path).map(plainParameter)
+      : fields(route.params, 'path', schemas, name);
+  const all = [
+    ...path,
+    ...fields(route.query, 'query', schemas, name),
+    ...fields(route.headers, 'header', schemas, name),
+  ];
+  return all.length === 0 ? undefined : all;
+}
+
+function plainParameter(name: string): object {
+  return { name, in: 'path', required: true, schema: { type: 'string' } };
+}
+
+// The specification says that parameters of these names are ignored: other parts of the document describe them.
+const DESCRIBED_ELSEWHERE = ['accept', 'content-type', 'authorization'];
+
+function fields(
+  schema: $ZodType | undefined,
+  where: 'path' | 'query' | 'header',
+  schemas: Schemas,
+  name: string,
+): object[] {
+  return Object.entries(fieldsOf(schema)).flatMap(([field, type]) => {
+    if (where === 'header' && DESCRIBED_ELSEWHERE.includes(field)) return [];
+    const { description, ...json } = schemas.place(type, 'input', pascal(`${name}-${field}`));
+    return compact({
+      name: field,
+      in: where,
+      required: where === 'path' || type._zod.optin === undefined,
+      description,
+      schema: json,
+    });
+  });
+}
+
+function responsesOf(route: Route, schemas: Schemas, name: string): Record<string, unknown> {
+  const responses: Record<string, unknown> = {};
+  for (const [status, answer] of Object.entries(route.responses)) {
+    const spec: ResponseSpec = isSchema(answer) ? { schema: answer } : answer;
+    const schema = spec.schema && schemas.place(spec.schema, 'output', `${pascal(name)}${status}`);
+    const type = spec.contentType ?? (schema && 'application/json');
+    responses[status] = compact({
+      description: spec.description ?? STATUS_CODES[status] ?? status,
+      headers: spec.headers && headersOf(spec.headers),
+      content: type === undefined ? undefined : { [type]: { schema: schema ?? { type: 'string' } } },
+    });
+  }
+  for (const status of problemsOf(route)) responses[status] ??= problem(STATUS_CODES[status] ?? String(status));
+  responses['default'] ??= problem('Any other problem');
+  return responses;
+}
+
+function headersOf(headers: Readonly<Record<string, string>>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, description]) => [name, { description, schema: { type: 'string' } }]),
+  );
+}
+
+function problemsOf(route: Route): number[] {
+  const statuses = new Set(route.problems);
+  if (route.auth) statuses.add(401);
+  if (route.guards !== undefined && route.guards.length > 0) statuses.add(403);
+  if (route.body !== undefined) for (const status of [400, 413, 415]) statuses.add(status);
+  if (route.body ?? route.query ?? route.params ?? route.headers) statuses.add(422);
+  return [...statuses].sort((a, b) => a - b);
+}
+
+function problem(description: string): object {
+  return { description, content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } } };
+}
+
+function tagsOf(tags: Readonly<Record<string, string>> | undefined): object[] | undefined {
+  return tags && Object.entries(tags).map(([name, description]) => ({ name, description }));
+}
+
+function compact<T extends Record<string, unknown>>(object: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]: Exclude<T[K], undefined>;
+  };
+}
+
+const PROBLEM: JsonSchema = {
+  type: 'object',
+  description: 'Problem details (RFC 9457)',
+  required: ['type', 'title', 'status', 'code'],
+  properties: {
+    type: { type: 'string', description: 'URI of the kind of problem' },
+    title: { type: 'string', description: 'The kind of problem in a few words' },
+    status: { type: 'integer', description: 'The status of the response' },
+    detail: { type: 'string', description: 'What is wrong this time' },
+    instance: { type: 'string', description: 'Identifies this occurrence' },
+    code: { type: 'string', description: 'Stable word to switch on' },
+    retryAfter: { type: 'integer', description: 'Seconds to wait before the next try' },
+    details: { type: 'object', description: 'Further facts' },
+    errors: {
+      type: 'array',
+      description: 'The rejected values of the request',
+      items: {
+        type: 'object',
+        required: ['pointer', 'code', 'detail'],
+        properties: {
+          pointer: { type: 'string', description: 'JSON pointer as a URI fragment, such as #/items/0/price' },
+          in: { type: 'string', enum: ['body', 'query', 'path', 'header', 'cookie'] },
+          code: { type: 'string' },
+          detail: { type: 'string' },
+        },
+      },
+    },
+  },
+};

@@ -1,0 +1,79 @@
+import { securityHeaders } from '@ent/middleware';
+import { describe, expect, it } from 'vitest';
+import { serve } from '../../middleware/tests/support/serve.ts';
+import { docs } from '../src/docs.ts';
+import { createListener } from '../src/index.ts';
+import { routes } from './support/app.ts';
+
+const about = { title: 'Items <of> "us" & you', version: '1' };
+const start = async (): Promise<string> =>
+  (
+    await serve(
+      createListener([...routes, ...docs(routes, about)], { middleware: [securityHeaders()], denyByDefault: false }),
+    )
+  ).url;
+
+describe('docs', () => {
+  it('serve the document', async () => {
+    const url = await start();
+    const answer = await fetch(`${url}/openapi.json`);
+    expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'application/json']);
+    expect(await answer.json()).toMatchObject({ openapi: '3.1.0', info: about });
+    const again = await fetch(`${url}/openapi.json`, {
+      headers: { 'if-none-match': answer.headers.get('etag') ?? '' },
+    });
+    expect(again.status).toBe(304);
+  });
+
+  it.each(['/docs', '/docs/', '/redoc'])(
+    'serve a page that is complete, and loads nothing from elsewhere: %s',
+    async (path) => {
+      const url = await start();
+      const page = await fetch(url + path);
+      const html = await page.text();
+      expect([page.status, page.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8']);
+      expect(page.headers.get('content-security-policy')).toMatch(/^default-src 'none'; script-src 'self';/);
+      expect(page.headers.get('content-security-policy')).not.toMatch(/https?:|\*|unsafe-eval/);
+      expect(html).toContain('<title>Items &#60;of&#62; &#34;us&#34; &#38; you</title>');
+      const links = [...html.matchAll(/(?:src|href)="([^"]+)"/g)].map((match) => match[1] as string);
+      expect(links.length).toBeGreaterThan(2);
+      for (const link of links) {
+        if (link === 'data:,') continue;
+        expect(link).toMatch(/^\/(docs|redoc)\//);
+        const asset = await fetch(url + link);
+        expect([link, asset.status]).toEqual([link, 200]);
+        expect(asset.headers.get('content-type')).toMatch(link.endsWith('.css') ? /^text\/css/ : /^text\/javascript/);
+        expect((await asset.bytes()).length).toBe(Number(asset.headers.get('content-length')));
+        const again = await fetch(url + link, { headers: { 'if-none-match': asset.headers.get('etag') ?? '' } });
+        expect(again.status).toBe(304);
+      }
+    },
+  );
+
+  it('name no host of their own choice in what they start', async () => {
+    const url = await start();
+    expect(await (await fetch(`${url}/redoc/redoc.standalone.js`)).text()).not.toContain('cdn.redoc.ly');
+    expect(await (await fetch(`${url}/docs/start.js`)).text()).toContain('validatorUrl: null');
+  });
+
+  it('serve no other file of the packages', async () => {
+    const url = await start();
+    for (const path of [
+      '/docs/index.html',
+      '/docs/package.json',
+      '/docs/..%2fpackage.json',
+      '/redoc/bundles/redoc.standalone.js',
+    ]) {
+      expect((await fetch(url + path)).status).toBe(404);
+    }
+  });
+
+  it('serve only the pages that were asked for', () => {
+    expect(docs(routes, { ...about, pages: [] }).map(({ path }) => path)).toEqual(['/openapi.json']);
+    expect(docs(routes, { ...about, pages: ['redoc'] }).map(({ path }) => path)).not.toContain('/docs');
+  });
+
+  it('may be used under denyByDefault', () => {
+    expect(() => createListener(docs(routes, about), { denyByDefault: true })).not.toThrow();
+  });
+});
