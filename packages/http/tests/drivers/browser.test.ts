@@ -51,12 +51,6 @@ describe.skipIf(missing)(
       return { page, faults };
     }
 
-    async function shoot(page: Page, name: string): Promise<void> {
-      const folder = join(import.meta.dirname, '..', '..', 'test-output');
-      await mkdir(folder, { recursive: true });
-      await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true });
-    }
-
     it('Swagger UI shows the routes and calls one', async () => {
       const { page, faults } = await open('/docs');
       await page.locator('#operations-default-getText').click();
