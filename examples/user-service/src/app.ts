@@ -1,0 +1,145 @@
+import { dirname } from 'node:path';
+import {
+  createAccessTokens,
+  createKeyRing,
+  createPasswords,
+  createSessions,
+  createThrottle,
+  deriveSecret,
+  importKey,
+} from '@ent/auth';
+import { argon2 } from '@ent/auth/argon2';
+import { memoryThrottleStore, repositoryStores } from '@ent/auth/stores';
+import { openCache } from '@ent/cache/open';
+import { createMigrator } from '@ent/database';
+import { openDatabase } from '@ent/database/open';
+import { bearer, createListener } from '@ent/http';
+
+import { type Component, createLifecycle, type Lifecycle } from '@ent/lifecycle';
+import type { Logger } from '@ent/logging';
+import { openMessaging } from '@ent/messaging/open';
+import { cors, rateLimit, requestContext, requestId, securityHeaders } from '@ent/middleware';
+import { createMetrics } from '@ent/observability/prometheus';
+import { loadServiceKey } from './auth/keys.ts';
+import { authRoutes } from './auth/routes.ts';
+import { refreshTokens, sessions as sessionEntity } from './auth/sessions.ts';
+import type { Config } from './config.ts';
+import { logEvents, publishOn } from './events.ts';
+import { migrations } from './migrations.ts';
+import { opsRoutes } from './ops/routes.ts';
+import { httpServer } from './server.ts';
+import { userRoutes } from './users/routes.ts';
+import { createUserService, type UserService } from './users/service.ts';
+
+const NAME = 'user-service';
+const PURGE_MS = 60 * 60_000;
+const PROBES: ReadonlySet<string> = new Set(['/livez', '/readyz', '/startupz', '/health', '/metrics']);
+
+/** Puts the service together: everything it is made of, in the order in which it starts. */
+export async function createApp(config: Config, logger: Logger): Promise<Lifecycle> {
+  const db = await openDatabase(config.DATABASE_URL as `sqlite:${string}`);
+  const cache = await openCache(config.CACHE_URL, { prefix: `${NAME}:` });
+  const messaging = await openMessaging(config.BROKER_URL, { source: NAME });
+  const metrics = createMetrics();
+
+  const key = await loadServiceKey(config.JWT_PRIVATE_KEY?.reveal(), folderOf(config.DATABASE_URL));
+  if (key.madeIn !== undefined) {
+    logger.warning('no JWT_PRIVATE_KEY is set: tokens are signed with a key that was made up', { keptIn: key.madeIn });
+  }
+  const accessTokens = createAccessTokens({
+    issuer: NAME,
+    audience: NAME,
+    keys: createKeyRing({ active: await importKey(key.pem) }),
+    ttl: config.ACCESS_TOKEN_TTL,
+  });
+  const sessions = createSessions({
+    accessTokens,
+    stores: repositoryStores({ sessions: db.repo(sessionEntity), refreshTokens: db.repo(refreshTokens) }),
+    secret: deriveSecret(key.pem, 'refresh-tokens'),
+    refreshTtl: config.REFRESH_TOKEN_TTL,
+    retryWindow: config.REFRESH_GRACE,
+    claims: async (subject) => {
+      const roles = await users.rolesOf(subject);
+      return roles && { roles };
+    },
+  });
+  const passwords = createPasswords({ driver: argon2(), minLength: 8 });
+  const throttle = createThrottle({ store: memoryThrottleStore() });
+  const users = createUserService({ db, cache, passwords, sessions, publish: publishOn(messaging) });
+
+  const app = createLifecycle({ stopTimeout: config.DRAIN_TIME + 20_000, health: { serviceId: NAME } });
+  const authenticate = bearer((token) => sessions.verify(token));
+  const routes = [
+    ...userRoutes(users, authenticate),
+    ...authRoutes({ users, sessions, throttle, authenticate }),
+    ...opsRoutes(app.health, metrics),
+  ];
+  const listener = createListener(routes, {
+    denyByDefault: true,
+    trustProxies: config.TRUST_PROXIES,
+    middleware: [
+      requestId(),
+      requestContext(),
+      securityHeaders(),
+      cors({ origins: config.CORS_ORIGINS }),
+      rateLimit({
+        limit: config.RATE_LIMIT_PER_MINUTE,
+        window: '1m',
+        // Probes come often, and from one address.
+        key: (exchange) => (PROBES.has(exchange.path) ? undefined : exchange.peer),
+      }),
+    ],
+  });
+
+  return app
+    .add('database', {
+      async start(signal) {
+        const applied = await createMigrator(db, migrations).up({ signal });
+        if (applied.length > 0) logger.info('the database schema was brought up to date', { applied });
+      },
+      stop: () => db.close(),
+      check: () => db.ping(),
+      health: { type: 'datastore' },
+    })
+    .add('cache', { stop: () => cache.close(), check: () => cache.ping(), health: { type: 'datastore' } })
+    .add('broker', {
+      start: () => logEvents(messaging, logger),
+      stop: () => messaging.close(),
+      check: () => messaging.ping(),
+    })
+    .add('administrator', { start: () => ensureAdministrator(users, config, logger) })
+    .add(
+      'session-purge',
+      hourly(() => sessions.purge(), logger),
+    )
+    .add('http', httpServer(listener, config, logger));
+}
+
+async function ensureAdministrator(users: UserService, config: Config, logger: Logger): Promise<void> {
+  const { ADMIN_EMAIL, ADMIN_PASSWORD } = config;
+  if (ADMIN_EMAIL === undefined || ADMIN_PASSWORD === undefined) return;
+  if ((await users.ensureAdmin(ADMIN_EMAIL, ADMIN_PASSWORD.reveal())) === 'created')
+    logger.info('the administrator was made');
+}
+
+/** Work that is done now and then for as long as the process lives. */
+function hourly(work: () => Promise<unknown>, logger: Logger): Component {
+  let timer: NodeJS.Timeout | undefined;
+  const run = (): void => {
+    work().catch((err: unknown) =>
+      logger.error('purging expired sessions failed; it is tried again in an hour', { err }),
+    );
+  };
+  return {
+    start() {
+      timer = setInterval(run, PURGE_MS);
+    },
+    stop: () => clearInterval(timer),
+  };
+}
+
+/** The folder of the database file: where what belongs to it is kept. */
+function folderOf(databaseUrl: string): string | undefined {
+  const file = decodeURIComponent(databaseUrl.replace(/^sqlite:(\/\/)?/, '').split('?')[0] ?? '');
+  return file === '' || file === ':memory:' ? undefined : dirname(file);
+}

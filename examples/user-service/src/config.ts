@@ -1,0 +1,79 @@
+import { createPrivateKey } from 'node:crypto';
+import { defineConfig, duration, secret, type Settings, url } from '@ent/config';
+import { z } from 'zod';
+
+/** Whether it is a key that can sign tokens; see `importKey` of @ent/auth. */
+function isSigningKey(pem: string): boolean {
+  try {
+    const key = createPrivateKey(pem.replaceAll('\\n', '\n'));
+    return key.asymmetricKeyType === 'ed25519' || key.asymmetricKeyDetails?.namedCurve === 'prime256v1';
+  } catch {
+    return false;
+  }
+}
+
+const PEM = 'a PKCS #8 PEM private key, Ed25519 or P-256: `openssl genpkey -algorithm ed25519`';
+
+const fields = z.object({
+  NODE_ENV: z
+    .enum(['development', 'test', 'production'])
+    .default('development')
+    .describe('production refuses keys that were made up.'),
+  HOST: z.string().default('127.0.0.1').describe('Address to listen on.'),
+  PORT: z
+    .int()
+    .min(0)
+    .max(65_535)
+    .default(8000)
+    .describe('Port to listen on; 0 takes a free one, and the log says which.'),
+  DATABASE_URL: url({ protocols: ['sqlite'] })
+    .default('sqlite:./data/user-service.db')
+    .describe('Where users and sessions are.'),
+  CACHE_URL: url({ protocols: ['memory'] })
+    .default('memory:')
+    .describe('Where users are cached.'),
+  BROKER_URL: url({ protocols: ['memory'] })
+    .default('memory:')
+    .describe('Where events go.'),
+  JWT_PRIVATE_KEY: secret(z.string().refine(isSigningKey, `expected ${PEM}`))
+    .optional()
+    .describe('Signs access tokens; made at the first start where it is not set, except in production.'),
+  ADMIN_EMAIL: z
+    .email()
+    .optional()
+    .describe('An administrator that is made at the start, unless somebody has the address.'),
+  ADMIN_PASSWORD: secret(z.string().min(15)).optional().describe('Password of that administrator.'),
+  ACCESS_TOKEN_TTL: duration().prefault('15m').describe('How long an access token lives.'),
+  REFRESH_TOKEN_TTL: duration().prefault('30d').describe('How long a refresh token can wait to be used.'),
+  REFRESH_GRACE: duration().prefault('10s').describe('How long a spent refresh token is taken for a retry.'),
+  RATE_LIMIT_PER_MINUTE: z.int().min(1).default(1000).describe('Calls of one address in a minute.'),
+  CORS_ORIGINS: z.array(z.string()).default([]).describe('Origins whose pages may call, separated by commas.'),
+  TRUST_PROXIES: z
+    .array(z.string())
+    .default([])
+    .describe('Addresses or networks of proxies whose X-Forwarded-For is believed.'),
+  DRAIN_TIME: duration().prefault('2s').describe('How long calls are still served after SIGTERM.'),
+  LOG_LEVEL: z
+    .enum(['debug', 'info', 'warning', 'error', 'critical'])
+    .default('info')
+    .describe('Least severe level that is logged.'),
+  LOG_FORMAT: z.enum(['json', 'ecs', 'otel', 'pretty']).optional().describe('Default: pretty on a terminal, else json.'),
+});
+
+/** A rule between settings; it is looked at even where others are wrong, so that the report has every fault. */
+const rule = (variable: string, message: string) => ({ path: [variable], error: message, when: () => true });
+
+const schema = fields
+  .refine(
+    (settings) => settings.NODE_ENV !== 'production' || settings.JWT_PRIVATE_KEY !== undefined,
+    rule('JWT_PRIVATE_KEY', `required in production: ${PEM}`),
+  )
+  .refine(
+    (settings) => (settings.ADMIN_EMAIL === undefined) === (settings.ADMIN_PASSWORD === undefined),
+    rule('ADMIN_PASSWORD', 'ADMIN_EMAIL and ADMIN_PASSWORD go together: set both, or none'),
+  );
+
+/** The settings of the service, from the environment and `.env` files. */
+export const config = defineConfig(schema);
+
+export type Config = Settings<typeof schema>;

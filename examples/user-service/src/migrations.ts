@@ -1,0 +1,63 @@
+import { defineMigrations } from '@ent/database';
+import type { SqlNative } from '@ent/database/sql';
+
+/** The history of the schema. What has been released does not change: a correction is a migration of its own. */
+export const migrations = defineMigrations<SqlNative>([
+  {
+    name: '0001_users',
+    async up({ kysely, columns }) {
+      await kysely.schema
+        .createTable('users')
+        .addColumn('id', columns.id, (column) => column.primaryKey())
+        .addColumn('email', columns.string, (column) => column.notNull())
+        .addColumn('emailKey', columns.string, (column) => column.notNull().unique())
+        .addColumn('name', columns.string, (column) => column.notNull())
+        .addColumn('passwordHash', columns.string, (column) => column.notNull())
+        .addColumn('roles', columns.json, (column) => column.notNull())
+        .addColumn('createdAt', columns.date, (column) => column.notNull())
+        .addColumn('updatedAt', columns.date, (column) => column.notNull())
+        .addColumn('version', columns.int, (column) => column.notNull())
+        .execute();
+      // The orders in which users are listed; `id` makes each total.
+      for (const field of ['createdAt', 'email', 'name']) {
+        await kysely.schema.createIndex(`users_${field}`).on('users').columns([field, 'id']).execute();
+      }
+    },
+    down: ({ kysely }) => kysely.schema.dropTable('users').execute(),
+  },
+  {
+    name: '0002_sessions',
+    async up({ kysely, columns }) {
+      await kysely.schema
+        .createTable('sessions')
+        .addColumn('id', columns.id, (column) => column.primaryKey())
+        .addColumn('subject', columns.id, (column) => column.notNull())
+        .addColumn('createdAt', columns.date, (column) => column.notNull())
+        .addColumn('lastUsedAt', columns.date, (column) => column.notNull())
+        .addColumn('expiresAt', columns.date, (column) => column.notNull())
+        .addColumn('revokedAt', columns.date)
+        .addColumn('revokedReason', columns.string)
+        .addColumn('amr', columns.string, (column) => column.notNull())
+        .addColumn('userAgent', columns.string)
+        .addColumn('address', columns.string)
+        .execute();
+      await kysely.schema
+        .createTable('refresh_tokens')
+        .addColumn('id', columns.id, (column) => column.primaryKey())
+        .addColumn('sessionId', columns.id, (column) => column.notNull())
+        .addColumn('nonce', columns.string, (column) => column.notNull())
+        .addColumn('createdAt', columns.date, (column) => column.notNull())
+        .addColumn('expiresAt', columns.date, (column) => column.notNull())
+        .addColumn('spentAt', columns.date)
+        .addColumn('successorId', columns.string)
+        .execute();
+      await kysely.schema.createIndex('sessions_subject').on('sessions').column('subject').execute();
+      await kysely.schema.createIndex('sessions_expires').on('sessions').column('expiresAt').execute();
+      await kysely.schema.createIndex('refresh_tokens_expires').on('refresh_tokens').column('expiresAt').execute();
+    },
+    async down({ kysely }) {
+      await kysely.schema.dropTable('refresh_tokens').execute();
+      await kysely.schema.dropTable('sessions').execute();
+    },
+  },
+]);

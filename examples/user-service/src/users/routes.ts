@@ -1,0 +1,115 @@
+import type { Principal } from '@ent/auth';
+import { EntError, ValidationError } from '@ent/errors';
+import { type Authenticator, reply, type Route, route } from '@ent/http';
+import { entityTag, requireMatch } from '@ent/middleware';
+import { z } from 'zod';
+import { policy } from '../auth/policy.ts';
+import type { UserService } from './service.ts';
+import { NewUser, type User, UserChange, UserPage, UserQuery, UserView } from './user.ts';
+
+const tags = ['users'];
+const tagOf = (user: User): string => entityTag(`${user.id}:${user.version}`);
+const EtagHeader = { etag: 'Version of the user, for If-None-Match and If-Match.' };
+
+/** What the database says of a cursor, said of the place where the client sent it. */
+function inQuery(error: unknown): never {
+  if (!EntError.is(error) || error.code !== 'database.invalid_cursor') throw error;
+  const issues = (error.issues ?? []).map((issue) => ({ ...issue, in: 'query' as const }));
+  throw new ValidationError('The cursor is not one of this list in this order; begin again without it.', {
+    issues,
+    cause: error,
+  });
+}
+
+/** `/api/v1/users/`: registration, reading, changing, listing. */
+export function userRoutes(service: UserService, authenticate: Authenticator<Principal>): Route[] {
+  // Guards look at the id in the path and not at the user: who may not read a user does not learn whether it exists.
+  const may =
+    (permission: string) =>
+    (principal: Principal, { params }: { params: Readonly<Record<string, string>> }): void =>
+      policy.authorize(principal, permission, params['id'] === undefined ? undefined : { id: params['id'] });
+
+  const register = route({
+    method: 'POST',
+    path: '/api/v1/users/',
+    operationId: 'registerUser',
+    summary: 'Register a user',
+    tags,
+    auth: false,
+    body: NewUser,
+    responses: { 201: { schema: UserView, headers: { location: 'Where the user is.', ...EtagHeader } } },
+    problems: [409],
+    async handler({ body }) {
+      const user = await service.create(body);
+      return reply(201, user, { location: `/api/v1/users/${user.id}`, etag: tagOf(user) });
+    },
+  });
+
+  const read = route({
+    method: 'GET',
+    path: '/api/v1/users/:id',
+    operationId: 'getUser',
+    summary: 'Read a user: oneself, or anyone as an administrator',
+    tags,
+    auth: authenticate,
+    guards: [may('users:read')],
+    responses: { 200: { schema: UserView, headers: EtagHeader } },
+    problems: [404],
+    async handler({ params }) {
+      const user = await service.get(params.id);
+      return reply(200, user, { etag: tagOf(user), 'cache-control': 'private, no-cache' });
+    },
+  });
+
+  const list = route({
+    method: 'GET',
+    path: '/api/v1/users/',
+    operationId: 'listUsers',
+    summary: 'List users, as an administrator',
+    tags,
+    auth: authenticate,
+    guards: [may('users:list')],
+    query: UserQuery,
+    responses: { 200: UserPage },
+    handler: ({ query }) => service.list(query).catch(inQuery),
+  });
+
+  const update = route({
+    method: 'PUT',
+    path: '/api/v1/users/:id',
+    operationId: 'updateUser',
+    summary: 'Change a user: the fields that are given',
+    tags,
+    auth: authenticate,
+    guards: [may('users:update')],
+    headers: z.object({ 'if-match': z.string().optional() }),
+    body: UserChange,
+    responses: { 200: { schema: UserView, headers: EtagHeader } },
+    problems: [404, 409, 412],
+    async handler({ params, body, principal, exchange }) {
+      if (body.roles !== undefined) policy.authorize(principal, 'users:assign_roles');
+      const conditional = exchange.header('if-match') !== undefined;
+      const check = (current: User): void => requireMatch(exchange, tagOf(current));
+      const user = await service.update(params.id, body, conditional ? check : undefined);
+      return reply(200, user, { etag: tagOf(user) });
+    },
+  });
+
+  const remove = route({
+    method: 'DELETE',
+    path: '/api/v1/users/:id',
+    operationId: 'deleteUser',
+    summary: 'Delete a user, whose sessions end',
+    tags,
+    auth: authenticate,
+    guards: [may('users:delete')],
+    responses: { 204: {} },
+    problems: [404],
+    async handler({ params }) {
+      await service.remove(params.id);
+      return reply(204);
+    },
+  });
+
+  return [register, read, list, update, remove];
+}

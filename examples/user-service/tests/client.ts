@@ -1,0 +1,83 @@
+import { expect } from 'vitest';
+import { admin } from './service.ts';
+
+export interface User {
+  id: string;
+  email: string;
+  name: string;
+  roles: string[];
+  createdAt: string;
+  updatedAt: string;
+}
+
+export interface Tokens {
+  access_token: string;
+  refresh_token: string;
+  token_type: string;
+  expires_in: number;
+}
+
+export interface Answer<Body = unknown> {
+  status: number;
+  headers: Headers;
+  body: Body;
+}
+
+export interface CallOptions {
+  token?: string;
+  headers?: Record<string, string>;
+  body?: unknown;
+  /** Sent as it is, instead of `body`. */
+  raw?: string | Uint8Array;
+}
+
+export const password = 'tr0ub4dor and three';
+let counter = 0;
+export const newEmail = (): string => `user${++counter}.${Date.now().toString(36)}@example.com`;
+
+/** A client of one running service: plain fetch, and the few flows that most tests begin with. */
+export function client(base: string) {
+  const call = async <Body = any>(method: string, path: string, options: CallOptions = {}): Promise<Answer<Body>> => {
+    const body = options.raw ?? (options.body === undefined ? undefined : JSON.stringify(options.body));
+    const response = await fetch(base + path, {
+      method,
+      redirect: 'manual',
+      headers: {
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...(options.token === undefined ? {} : { authorization: `Bearer ${options.token}` }),
+        ...options.headers,
+      },
+      ...(body === undefined ? {} : { body: body as string }),
+    });
+    const text = await response.text();
+    const json = response.headers.get('content-type')?.includes('json') ?? false;
+    return { status: response.status, headers: response.headers, body: (json ? JSON.parse(text) : text) as Body };
+  };
+
+  const register = async (email = newEmail(), name = 'Ada'): Promise<User> => {
+    const answer = await call<User>('POST', '/api/v1/users/', { body: { email, password, name } });
+    expect(answer).toMatchObject({ status: 201 });
+    return answer.body;
+  };
+
+  const login = async (email: string, secret = password): Promise<Tokens> => {
+    const answer = await call<Tokens>('POST', '/api/v1/auth/login', { body: { email, password: secret } });
+    expect(answer).toMatchObject({ status: 200 });
+    return answer.body;
+  };
+
+  return {
+    call,
+    register,
+    login,
+    refresh: (token: string) => call<Tokens>('POST', '/api/v1/auth/refresh', { body: { refresh_token: token } }),
+    loginAdmin: () => login(admin.email, admin.password),
+    async newUser(): Promise<User & { token: string; tokens: Tokens }> {
+      const user = await register();
+      const tokens = await login(user.email);
+      return { ...user, token: tokens.access_token, tokens };
+    },
+  };
+}
+
+export type Client = ReturnType<typeof client>;

@@ -1,0 +1,97 @@
+import { existsSync, mkdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { type Browser, chromium } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { client } from './client.ts';
+import { type Service, start, temporaryFolder } from './service.ts';
+
+const browserPath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((path) =>
+  existsSync(path),
+);
+const required = /\ball\b|\bchromium\b/.test(process.env['ENT_TEST_REQUIRE'] ?? '');
+const output = fileURLToPath(new URL('../test-output/', import.meta.url));
+const folder = temporaryFolder();
+let service: Service;
+
+beforeAll(async () => {
+  service = await start(folder.path);
+});
+afterAll(async () => {
+  await service?.stop();
+  folder.remove();
+});
+
+describe('/openapi.json', () => {
+  it('describes every endpoint', async () => {
+    const { status, body } = await client(service.url).call('GET', '/openapi.json');
+    expect(status).toBe(200);
+    expect(body.openapi).toMatch(/^3\.1\./);
+    const operations = Object.entries(body.paths as Record<string, object>).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+    );
+    expect(operations).toEqual(
+      expect.arrayContaining([
+        'POST /api/v1/users/',
+        'GET /api/v1/users/',
+        'GET /api/v1/users/{id}',
+        'PUT /api/v1/users/{id}',
+        'DELETE /api/v1/users/{id}',
+        'POST /api/v1/auth/login',
+        'POST /api/v1/auth/refresh',
+        'POST /api/v1/auth/logout',
+        'GET /health',
+      ]),
+    );
+  });
+});
+
+const unavailable = browserPath === undefined && !required;
+describe.skipIf(unavailable)(
+  `in a browser${unavailable ? ' (skipped: Chromium is not installed; run scripts/install-services.sh chromium)' : ''}`,
+  () => {
+    let browser: Browser;
+    beforeAll(async () => {
+      if (browserPath === undefined)
+        throw new Error('Chromium is not installed; run scripts/install-services.sh chromium');
+      mkdirSync(output, { recursive: true });
+      browser = await chromium.launch({
+        executablePath: browserPath,
+        args: [
+          '--no-sandbox',
+          '--disable-gpu',
+          '--disable-quic',
+          '--no-first-run',
+          '--disable-background-networking',
+          '--disable-component-update',
+          '--disable-sync',
+        ],
+      });
+    });
+    afterAll(() => browser?.close());
+
+    it.each([
+      ['docs', '.swagger-ui .opblock-summary-path', '.swagger-ui .opblock-summary'],
+      ['redoc', 'h1', '[data-section-id], [id^="tag/"], [id^="operation/"]'],
+    ])('/%s renders the API without a request to another host', async (page, title, operation) => {
+      const tab = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+      const elsewhere: string[] = [];
+      const complaints: string[] = [];
+      tab.on('request', (request) => {
+        const url = new URL(request.url());
+        if (url.protocol.startsWith('http') && url.origin !== service.url) elsewhere.push(request.url());
+      });
+      tab.on('console', (message) => {
+        if (message.type() === 'error') complaints.push(message.text());
+      });
+      tab.on('pageerror', (error) => complaints.push(String(error)));
+      await tab.goto(`${service.url}/${page}`, { waitUntil: 'networkidle' });
+      await tab.locator(title).first().waitFor({ state: 'visible' });
+      await tab.locator(operation).first().waitFor({ state: 'visible' });
+      await tab.screenshot({ path: `${output}${page}.png` });
+      expect(await tab.textContent('body')).toContain('/api/v1/users/');
+      expect(elsewhere).toEqual([]);
+      expect(complaints).toEqual([]);
+      await tab.close();
+    });
+  },
+);
