@@ -145,6 +145,6 @@ export function createDatabase<Native>(options: DatabaseOptions<Native>): Databa
   if (!Number.isInteger(retries) || retries < 0) {
     throw databaseErrors.invalid_definition('createDatabase: retries must be a whole number, 0 or more.');
   }
-  const engine = new Engine(driver as DatabaseDriver, { timeoutMs, transactionTimeoutMs, retries });
+  const engine = new Engine(driver, { timeoutMs, transactionTimeoutMs, retries });
   return new Database(driver, engine, cursorSecret);
 }

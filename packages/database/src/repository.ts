@@ -348,7 +348,7 @@ export class Repository<T extends { id: string }, New = unknown> {
   }
 
   #cursor(order: Order, row: T): string {
-    return encodeCursor(this.entity, order, row as unknown as Row, this.#host.cursorSecret);
+    return encodeCursor(this.entity, order, row, this.#host.cursorSecret);
   }
 
   #isThere(where: Condition, options: CallOptions | undefined): Promise<boolean> {

@@ -9,7 +9,7 @@ export type ColumnTypes = Readonly<Record<FieldType | 'id', ColumnDataType | Exp
  *
  * `Tables` types the tables for Kysely; the default leaves them untyped.
  */
-// biome-ignore lint: `any` is Kysely's own word for "tables are not typed"
+// oxlint-disable-next-line typescript/no-explicit-any -- Kysely's own word for tables that are not typed
 export interface SqlNative<Tables = any> {
   /**
    * Kysely on this database. Its queries join the transaction around them; begin transactions with `db.transaction`. Booleans and dates are bound

@@ -183,7 +183,7 @@ function checked(entity: EntityModel, field: EntityField, value: unknown, path: 
     return storable(field, value);
   } catch (error) {
     if (!(error instanceof Mismatch)) throw error;
-    throw invalidQuery(entity.name, path, error.code, error.expected);
+    throw invalidQuery(entity.name, path, error.code, error.message);
   }
 }
 

@@ -19,12 +19,7 @@ export class Deadline implements CallContext {
    * @param timeoutMs `Infinity` for a call that may take as long as its parent
    * @param parent the deadline of the transaction around the call: the call ends with it
    */
-  constructor(
-    timeoutMs: number,
-    onTimeout: (deadline: Deadline) => Error,
-    caller?: AbortSignal | undefined,
-    parent?: Deadline | undefined,
-  ) {
+  constructor(timeoutMs: number, onTimeout: (deadline: Deadline) => Error, caller?: AbortSignal, parent?: Deadline) {
     this.#endsAt = performance.now() + timeoutMs;
     this.#onTimeout = onTimeout;
     this.#caller = caller;
@@ -75,6 +70,7 @@ export class Deadline implements CallContext {
     }
   }
 
+  /** Stops the timer and lets go of the other signals. */
   dispose(): void {
     if (this.#controller === undefined) return;
     clearTimeout(this.#timer);

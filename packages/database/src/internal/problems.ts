@@ -26,5 +26,5 @@ export function invalidValue(entity: string, issues: readonly Issue[]): Validati
 /** The issue for a mismatch; anything else is thrown on. */
 export function issueOf(error: unknown, path: readonly (string | number)[]): Issue {
   if (!(error instanceof Mismatch)) throw error;
-  return { pointer: pointer(...path), code: error.code, detail: error.expected };
+  return { pointer: pointer(...path), code: error.code, detail: error.message };
 }

@@ -249,7 +249,7 @@ async function afterCommit<R>(engine: Engine, hooks: readonly (() => unknown)[],
   if (failures.length === 0) return result;
   throw databaseErrors.after_commit_failed(
     `The transaction is committed, but ${failures.length} of ${hooks.length} afterCommit hooks failed.`,
-    { cause: failures.length === 1 ? failures[0] : new AggregateError(failures) },
+    { cause: failures.length === 1 ? failures[0] : new AggregateError(failures, 'several hooks failed') },
   );
 }
 

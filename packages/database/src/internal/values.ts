@@ -1,13 +1,12 @@
 import type { EntityField } from '../entity.ts';
 
 /** What was expected of a value, in words; thrown by {@link storable} without the value. */
-export class Mismatch {
+export class Mismatch extends Error {
   readonly code: string;
-  readonly expected: string;
 
   constructor(code: string, expected: string) {
+    super(expected);
     this.code = code;
-    this.expected = expected;
   }
 }
 

@@ -9,7 +9,7 @@ const never = (): Promise<never> => new Promise(() => {});
 
 export function failureCases({ describe, test, expect, features }: Suite): void {
   describe('errors', () => {
-    test('no value of a row is in the message, the details, the issues or the log form of an error', async (db) => {
+    test('no value of a row is in an error: its message, details, issues, causes, log form or inspection', async (db) => {
       const repo = db.repo(people);
       const secret = 'hunter2-secret';
       const taken = person(77_001, { email: secret, name: secret });
@@ -20,20 +20,14 @@ export function failureCases({ describe, test, expect, features }: Suite): void 
         await rejection(repo.insert({ ...taken, logins: secret as never })),
         await rejection(repo.insert({ ...taken, name: `${secret}\0` })),
         await rejection(repo.find({ where: { logins: secret as never } })),
-        await rejection(repo.find({ where: { [secret]: secret } as never }).then(() => never())).catch(() => undefined),
+        await rejection(repo.find({ where: { name: { eq: `${secret}\0` } } })),
         await rejection(repo.window({ size: 1, after: secret })),
-        await rejection(repo.deleteMany({ name: { like: secret } as never })),
       ];
-      for (const error of errors.slice(0, 5)) {
+      for (const error of errors) {
         if (!EntError.is(error)) throw error;
-        const { message, details, issues } = error;
-        const shown = [
-          message,
-          inspect({ ...error, details, issues }),
-          JSON.stringify(error),
-          JSON.stringify(error.toLog()),
-        ];
-        expect(shown.some((text) => text.includes(secret) || text.includes('77001'))).toBe(false);
+        const shown = [inspect(error, { depth: null }), JSON.stringify(error), JSON.stringify(error.toLog())].join();
+        // The stack may show this file's path, never a value.
+        expect([shown.includes(secret), shown.includes('77001')]).toEqual([false, false]);
       }
     });
 

@@ -38,7 +38,6 @@ export function transactionCases({ describe, test, expect, features }: Suite): v
 
     test('calls inside see what it wrote, calls outside do not', async (db) => {
       const repo = db.repo(people);
-      let counted: Promise<number> | undefined;
       let release = (): void => {};
       const gate = new Promise<void>((resolve) => {
         release = resolve;
@@ -54,7 +53,7 @@ export function transactionCases({ describe, test, expect, features }: Suite): v
         await gate;
       });
       await ready;
-      counted = repo.count();
+      const counted = repo.count();
       // Where readers do not wait for the writer the answer is there now; elsewhere it comes after the commit.
       const early = features.shared ? await counted : undefined;
       release();

@@ -1,4 +1,4 @@
-import type { Awaitable, CallContext } from '../../driver.ts';
+import type { Awaitable, CallContext, Row } from '../../driver.ts';
 import type { Outcome } from '../../internal/sql/store.ts';
 import { whenFree } from './busy.ts';
 import type { SqliteClient, SqliteStatement } from './client.ts';
@@ -32,7 +32,7 @@ export class Connection {
     return whenFree(context, () => {
       this.#expectTransaction();
       const statement = this.#prepare(text, bigints);
-      if (returnsRows) return { rows: statement.all(parameters) as Outcome['rows'] & unknown[], matched: 0 } as Outcome;
+      if (returnsRows) return { rows: statement.all(parameters) as Row[], matched: 0 };
       return { rows: [], matched: statement.run(parameters).changes };
     });
   }

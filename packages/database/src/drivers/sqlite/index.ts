@@ -51,7 +51,7 @@ export interface SqliteDriver<Tables> extends DatabaseDriver<SqlNative<Tables>, 
  * await db.close();
  * ```
  */
-// biome-ignore lint: `any` is Kysely's own word for "tables are not typed"
+// oxlint-disable-next-line typescript/no-explicit-any -- Kysely's own word for tables that are not typed
 export function sqlite<Tables = any>(options: SqliteOptions): SqliteDriver<Tables> {
   const source =
     'client' in options
@@ -99,7 +99,7 @@ export function sqlite<Tables = any>(options: SqliteOptions): SqliteDriver<Table
     native: (run) => native<Tables>(run),
     async record(work) {
       const statements: string[] = [];
-      const kysely = nativeKysely(dialect, async (_use, query) => {
+      const kysely = nativeKysely<Tables>(dialect, async (_use, query) => {
         statements.push(query.sql);
         return { rows: [] };
       });
@@ -130,7 +130,7 @@ function after(first: Awaitable<void>, next: () => Awaitable<void>): Awaitable<v
 }
 
 function native<Tables>(run: NativeRunner<Connection>): SqlNative<Tables> {
-  const kysely = nativeKysely(dialect, (use, query, signal) =>
+  const kysely = nativeKysely<Tables>(dialect, (use, query, signal) =>
     run(
       use,
       async (connection, context) => {

@@ -5,9 +5,9 @@ import type { ColumnTypes } from '../../sql.ts';
 /** Between a field and its column. Neither is called with null. */
 export interface Codec {
   /** The value to bind. */
-  encode(value: unknown): unknown;
+  readonly encode: (value: unknown) => unknown;
   /** The field's value. Throws anything for a stored value that is none of this type. */
-  decode(stored: unknown): unknown;
+  readonly decode: (stored: unknown) => unknown;
 }
 
 /** A column or an expression over it. */

@@ -20,8 +20,7 @@ export type RunNative = (
  * A Kysely whose queries run in the transaction around them, or alone. Kysely's own transactions are refused: they would know nothing of the
  * repositories, and a query beside one on a database with a single writer would wait for it forever.
  */
-// biome-ignore lint: `any` is Kysely's own word for "tables are not typed"
-export function nativeKysely(dialect: SqlDialect, run: RunNative): Kysely<any> {
+export function nativeKysely<Tables>(dialect: SqlDialect, run: RunNative): Kysely<Tables> {
   const connection: DatabaseConnection = {
     async executeQuery<R>(query: CompiledQuery, options?: { readonly signal?: AbortSignal | undefined }) {
       const use = SelectQueryNode.is(query.query) ? 'read' : 'write';

@@ -2,7 +2,7 @@ import { type CompiledQuery, type RawBuilder, sql } from 'kysely';
 import type { Change, Condition, DriverQuery, Order, Row } from '../../driver.ts';
 import type { EntityField, EntityModel } from '../../entity.ts';
 import { type Compiler, compilerOf, type SqlDialect, type Term } from './dialect.ts';
-import { shapeOf, Slot, Slots, whereOf } from './where.ts';
+import { shapeOf, type Slot, Slots, whereOf } from './where.ts';
 
 /** A statement ready to run. */
 export interface Statement {

@@ -1,4 +1,4 @@
-import { type Expression, type RawBuilder, type SqlBool, sql } from 'kysely';
+import { type Expression, type SqlBool, sql } from 'kysely';
 import type { Condition } from '../../driver.ts';
 import type { EntityField, EntityModel } from '../../entity.ts';
 import type { Bind, SqlDialect, Term } from './dialect.ts';
@@ -114,6 +114,6 @@ function leafOf(
     case 'gte':
     case 'lt':
     case 'lte':
-      return sql<SqlBool>`${column} ${COMPARISON[condition.op] as RawBuilder<unknown>} ${bind()}`;
+      return sql<SqlBool>`${column} ${COMPARISON[condition.op]} ${bind()}`;
   }
 }
