@@ -28,8 +28,11 @@ export interface HandlerContext {
   readonly group: string;
 }
 
-/** Handles a message. When it returns, the message is done; when it throws, the message is tried again. */
-export type Handler<T = unknown> = (message: Message<T>, context: HandlerContext) => void | Promise<void>;
+/**
+ * Handles a message. When it returns, or what it returns resolves, the message is done; when it throws or rejects, the message
+ * is tried again, and with `messagingErrors.unprocessable` it goes to the dead letters at once.
+ */
+export type Handler<T = unknown> = (message: Message<T>, context: HandlerContext) => unknown;
 
 /** A topic with the type of its data; made by {@link defineTopic}. */
 export interface Topic<Input = unknown, Output = Input> {

@@ -2,7 +2,7 @@ import { withDeadline } from '@ent/internal';
 import type { MessagingDriver } from './driver.ts';
 import { messagingErrors } from './errors.ts';
 import { countOption, createBackoff, durationOption } from './internal/backoff.ts';
-import { systemClock } from './internal/clock.ts';
+import { createTiming, systemClock, type Timing } from './internal/clock.ts';
 import { wrap } from './internal/send.ts';
 import { checkName, type Handler, type Topic } from './message.ts';
 import type { CloseOptions, MessagingOptions, SubscribeOptions } from './options.ts';
@@ -53,10 +53,11 @@ export interface Messaging<D extends MessagingDriver = MessagingDriver> extends 
  * ```
  */
 export function createMessaging<D extends MessagingDriver>(options: MessagingOptions<D>): Messaging<D> {
-  const { driver, source = 'unknown', clock = systemClock } = options;
+  const { driver, source = 'unknown' } = options;
+  const time = createTiming(options.clock ?? systemClock, options.random ?? Math.random);
   const timeoutMs = durationOption(options.publishTimeout ?? '10s', 'publishTimeout');
   if (source === '') throw messagingErrors.invalid_options('"source" must not be empty.');
-  const publisher = createPublisher(driver, source, timeoutMs, clock);
+  const publisher = createPublisher(driver, source, timeoutMs, time);
   const subscriptions = new Set<Subscription>();
   const publishing = new Set<Promise<unknown>>();
   /** From `closing` on nobody subscribes; handlers that are still running may publish until `closed`. */
@@ -95,7 +96,7 @@ export function createMessaging<D extends MessagingDriver>(options: MessagingOpt
     publishMany: (topic, items, call) => track(() => publisher.publishMany(topic, items, call)),
     async subscribe(topic: string | Topic, subscribe: SubscribeOptions, handler: Handler<never>) {
       demandOpen(closing !== undefined);
-      const setup: SubscriptionSetup = { ...setupOf(driver, topic, subscribe), handler: handler as Handler, clock };
+      const setup: SubscriptionSetup = { ...setupOf(driver, topic, subscribe, time), handler: handler as Handler };
       const what = `The group "${setup.group}" could not subscribe to "${setup.topic}"`;
       const subscription = await within(what, (signal) => startSubscription(driver, setup, signal));
       if (closing !== undefined) {
@@ -112,12 +113,13 @@ export function createMessaging<D extends MessagingDriver>(options: MessagingOpt
       };
     },
     ping: () => within('The broker was asked for a sign of life', (signal) => driver.ping({ signal })),
-    async close(call) {
+    async close(call = {}) {
+      const timeout = durationOption(call.timeout ?? '30s', 'timeout');
       closing ??= (async () => {
-        await Promise.all([...subscriptions].map((subscription) => subscription.close(call)));
+        await Promise.all([...subscriptions].map((subscription) => subscription.close({ timeout })));
         closed = true;
         await Promise.all(publishing);
-        await driver.close();
+        await within('The driver could not be closed', () => driver.close());
       })();
       return closing;
     },
@@ -128,7 +130,8 @@ function setupOf(
   driver: MessagingDriver,
   topic: string | Topic,
   options: SubscribeOptions,
-): Omit<SubscriptionSetup, 'handler' | 'clock'> {
+  time: Timing,
+): Omit<SubscriptionSetup, 'handler'> {
   const name = checkName('topic', typeof topic === 'string' ? topic : topic.name);
   const group = checkName('group', options.group);
   const concurrency = countOption(options.concurrency ?? 1, 'concurrency', 1);
@@ -146,7 +149,8 @@ function setupOf(
     concurrency,
     prefetch: countOption(options.prefetch ?? concurrency, 'prefetch', concurrency),
     maxAttempts: countOption(options.maxAttempts ?? 5, 'maxAttempts', 1),
-    backoff: createBackoff(options.backoff),
+    backoff: createBackoff(options.backoff ?? {}, time.random),
+    time,
     timeoutMs: durationOption(options.timeout ?? '60s', 'timeout'),
     deadLetter: checkName('dead letter topic', options.deadLetter ?? `${name}.${group}.dead`),
   };

@@ -54,6 +54,8 @@ export interface MessagingOptions<D extends MessagingDriver = MessagingDriver> {
   readonly publishTimeout?: Duration;
   /** For tests. Default: the system's. */
   readonly clock?: Clock;
+  /** For tests: where the jitter of waits comes from, from 0 up to 1. Default `Math.random`. */
+  readonly random?: () => number;
 }
 
 /** What may be said about one message beside its data. */

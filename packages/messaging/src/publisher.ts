@@ -3,10 +3,11 @@ import { currentContext, withDeadline } from '@ent/internal';
 import { channels, type PublishOperation } from './channels.ts';
 import type { MessagingDriver, SendResult, WireMessage } from './driver.ts';
 import { messagingErrors } from './errors.ts';
+import type { Timing } from './internal/clock.ts';
 import { decode, encode, JSON_TYPE, validate } from './internal/payload.ts';
 import { sendAll, wrap } from './internal/send.ts';
 import { checkName, HEADERS, type Topic } from './message.ts';
-import type { Clock, PublishOptions } from './options.ts';
+import type { PublishOptions } from './options.ts';
 
 /** One message of a batch: its data, and what may be said beside it. */
 export interface BatchItem<T = unknown> extends Omit<PublishOptions, 'signal' | 'mandatory'> {
@@ -28,7 +29,11 @@ export interface Publisher {
    * @throws `messaging.not_serializable`, `messaging.invalid_payload`, `messaging.too_large` before anything is sent;
    *   `messaging.timeout`, `messaging.unavailable`, `messaging.rejected`, `messaging.unroutable`, `messaging.closed`
    */
-  publish<Input>(topic: string | Topic<Input, unknown>, data: Input, options?: PublishOptions): Promise<Published>;
+  publish<Input>(
+    topic: string | Topic<Input, unknown>,
+    data: NoInfer<Input>,
+    options?: PublishOptions,
+  ): Promise<Published>;
   /**
    * Sends several messages of one topic in one batch, in their order. All are checked before the first is sent.
    *
@@ -37,7 +42,7 @@ export interface Publisher {
    */
   publishMany<Input>(
     topic: string | Topic<Input, unknown>,
-    items: readonly BatchItem<Input>[],
+    items: readonly BatchItem<NoInfer<Input>>[],
     options?: Pick<PublishOptions, 'signal' | 'mandatory'>,
   ): Promise<Published[]>;
 }
@@ -46,7 +51,7 @@ const HEADER = /^[a-z0-9][a-z0-9-]{0,99}$/;
 const VALUE = /^[\x20-\x7e]{0,4096}$/;
 
 /** Sends what was checked: with a deadline, again while that can help, and with one span around it all. */
-export function createPublisher(driver: MessagingDriver, source: string, timeoutMs: number, clock: Clock): Publisher {
+export function createPublisher(driver: MessagingDriver, source: string, timeoutMs: number, time: Timing): Publisher {
   const prepare = async <Input>(
     topic: string | Topic<Input, unknown>,
     item: BatchItem<Input>,
@@ -70,7 +75,7 @@ export function createPublisher(driver: MessagingDriver, source: string, timeout
       type: item.type ?? name,
       source,
       subject: item.subject,
-      time: clock.now(),
+      time: time.clock.now(),
       contentType: JSON_TYPE,
       headers: headersOf(item, id),
       body,
@@ -83,7 +88,7 @@ export function createPublisher(driver: MessagingDriver, source: string, timeout
     signal?: AbortSignal,
   ): Promise<Published[]> => {
     const results = await withDeadline(
-      (abort) => sendAll(driver, messages, clock, abort),
+      (abort) => sendAll(driver, messages, time, abort),
       timeoutMs,
       () =>
         messagingErrors.timeout(

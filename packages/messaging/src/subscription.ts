@@ -1,6 +1,6 @@
 import type { MessagingDriver } from './driver.ts';
 import { messagingErrors } from './errors.ts';
-import { createBackoff, type Delay, durationOption } from './internal/backoff.ts';
+import { type Delay, durationOption } from './internal/backoff.ts';
 import { pause } from './internal/clock.ts';
 import { type Connection, createConnection } from './internal/connection.ts';
 import type { JobSpec } from './internal/job.ts';
@@ -27,8 +27,6 @@ export interface SubscriptionSetup extends JobSpec {
   readonly deadLetter: string;
 }
 
-const REOPEN = createBackoff({ base: 100, max: 5000 });
-
 /** Opens a source and receives from it, until closed; a source that dies is opened anew, without end. */
 export async function startSubscription(
   driver: MessagingDriver,
@@ -54,7 +52,7 @@ export async function startSubscription(
         connection?.stop('lost');
         if (connection) failures = 0;
         connection = undefined;
-        await pause(setup.clock, REOPEN(++failures), stop);
+        await pause(setup.time.clock, setup.time.reopen(++failures), stop);
       }
     }
   };
@@ -68,7 +66,7 @@ export async function startSubscription(
       const timeoutMs = durationOption(options.timeout ?? '30s', 'timeout');
       closing ??= (async () => {
         stopping.abort(messagingErrors.closed(`The subscription of "${setup.group}" to "${setup.topic}" is closing.`));
-        const cancel = setup.clock.after(timeoutMs, () => connection?.stop('released'));
+        const cancel = setup.time.clock.after(timeoutMs, () => connection?.stop('released'));
         await received;
         cancel();
       })();

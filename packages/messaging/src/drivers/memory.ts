@@ -22,6 +22,8 @@ import { createFaults, type Faults } from '../internal/faults.ts';
 import { createQueue, type Queue, type Taken } from '../internal/queue.ts';
 import type { Clock, Duration } from '../options.ts';
 
+export type { Faults } from '../internal/faults.ts';
+
 /** Options of {@link memory}. */
 export interface MemoryOptions {
   /** How long a delivery stays with its subscriber unless it is renewed. Default `"30s"`. */

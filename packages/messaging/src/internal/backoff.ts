@@ -5,7 +5,7 @@ import type { Backoff, Duration } from '../options.ts';
 /** How long to wait after the try with this number failed, in milliseconds. */
 export type Delay = (attempt: number) => number;
 
-export function createBackoff(options: Backoff = {}, random: () => number = Math.random): Delay {
+export function createBackoff(options: Backoff, random: () => number): Delay {
   const base = durationOption(options.base ?? 500, 'backoff.base');
   const max = durationOption(options.max ?? 60_000, 'backoff.max');
   const { jitter = 1 } = options;

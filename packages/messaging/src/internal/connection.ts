@@ -1,9 +1,10 @@
 import { withDeadline } from '@ent/internal';
 import type { MessagingDriver, Source } from '../driver.ts';
+import { messagingErrors } from '../errors.ts';
 import type { SubscriptionSetup } from '../subscription.ts';
 import { deadLetterOf } from './dead-letter.ts';
 import { createJob, type Job, type Outcome } from './job.ts';
-import { sendAll, wrap } from './send.ts';
+import { sendAll } from './send.ts';
 import { createSettler } from './settler.ts';
 
 /** How long a dead letter may take to be stored; then its message is tried later. */
@@ -20,7 +21,7 @@ export interface Connection {
 }
 
 export function createConnection(driver: MessagingDriver, source: Source, setup: SubscriptionSetup): Connection {
-  const { clock } = setup;
+  const { clock } = setup.time;
   const settler = createSettler(source);
   const held = new Set<Job>();
   let waiting: Job[] = [];
@@ -70,8 +71,8 @@ export function createConnection(driver: MessagingDriver, source: Source, setup:
 
   const bury = async (job: Job, error: unknown): Promise<boolean> => {
     const letter = deadLetterOf(job.delivery, setup, error);
-    const timeout = (): Error => wrap(driver, undefined, 'A dead letter could not be stored');
-    return withDeadline((abort) => sendAll(driver, [letter], clock, abort), DEAD_LETTER_TIMEOUT_MS, timeout).then(
+    const timeout = (): Error => messagingErrors.timeout(`${driver.name} did not confirm a dead letter.`);
+    return withDeadline((abort) => sendAll(driver, [letter], setup.time, abort), DEAD_LETTER_TIMEOUT_MS, timeout).then(
       ([result]) => result?.status === 'stored',
       () => false,
     );

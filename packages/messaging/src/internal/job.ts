@@ -4,7 +4,7 @@ import { channels, type ProcessOperation } from '../channels.ts';
 import type { Delivery } from '../driver.ts';
 import { messagingErrors } from '../errors.ts';
 import { type Handler, type Message, toMessage, type Topic } from '../message.ts';
-import type { Clock } from '../options.ts';
+import type { Timing } from './clock.ts';
 import { decode, validate } from './payload.ts';
 
 /** What every try of a subscription has in common. */
@@ -16,7 +16,7 @@ export interface JobSpec {
   readonly handler: Handler;
   readonly maxAttempts: number;
   readonly timeoutMs: number;
-  readonly clock: Clock;
+  readonly time: Timing;
 }
 
 /** How a try ended. */
@@ -45,16 +45,16 @@ export function createJob(delivery: Delivery, spec: JobSpec): Job {
   let stopped: Stop | undefined;
 
   const handle = async (message: Message): Promise<void> => {
+    controller.signal.throwIfAborted();
     let cancel = (): void => {};
     const aborted = new Promise<never>((_resolve, reject) => {
       controller.signal.addEventListener('abort', () => reject(controller.signal.reason), { once: true });
-      cancel = spec.clock.after(spec.timeoutMs, () =>
+      cancel = spec.time.clock.after(spec.timeoutMs, () =>
         controller.abort(
           messagingErrors.timeout(`The handler of "${spec.topic}" took longer than ${spec.timeoutMs} ms.`),
         ),
       );
     });
-    controller.signal.throwIfAborted();
     const fields = { messageId: message.id, correlationId: message.correlationId };
     const running = runWithContext(fields, async () =>
       spec.handler(message, { signal: controller.signal, attempt, group: spec.group }),

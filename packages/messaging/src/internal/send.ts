@@ -1,16 +1,12 @@
 import type { MessagingDriver, SendResult, WireMessage } from '../driver.ts';
 import { messagingErrors } from '../errors.ts';
-import type { Clock } from '../options.ts';
-import { createBackoff } from './backoff.ts';
-import { pause } from './clock.ts';
-
-const RESEND = createBackoff({ base: 50, max: 2000 });
+import { pause, type Timing } from './clock.ts';
 
 /** Sends, and sends again what may not have arrived, until each message has a final answer or the signal aborts. */
 export async function sendAll(
   driver: MessagingDriver,
   messages: readonly WireMessage[],
-  clock: Clock,
+  time: Timing,
   signal: AbortSignal,
 ): Promise<SendResult[]> {
   const results: SendResult[] = [];
@@ -23,7 +19,7 @@ export async function sendAll(
     for (const [i, at] of open.entries()) results[at] = answers[i] as SendResult;
     open = open.filter((at) => mayPass(driver, results[at] as SendResult));
     if (open.length === 0) return results;
-    await pause(clock, RESEND(attempt), signal);
+    await pause(time.clock, time.resend(attempt), signal);
     if (signal.aborted) return results;
   }
 }

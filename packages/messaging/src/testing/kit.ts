@@ -22,6 +22,8 @@ export interface Kit {
   send(...bodies: string[]): Promise<void>;
   /** Receives until there are so many; fails when they do not come. */
   receive(source: Source, count: number): Promise<Delivery[]>;
+  /** What a call answers, or a failure when it does not. */
+  soon<T>(work: Promise<T>): Promise<T>;
   /** Gives a source the chance to deliver something, and demands that it does not. */
   receiveNothing(source: Source): Promise<void>;
   pass(ms: number): Promise<void>;
@@ -36,7 +38,7 @@ export interface CaseDefinition {
   run(harness: MessagingHarness): Promise<void>;
 }
 
-const LIMIT_MS = 20_000;
+const PATIENCE_MS = 20_000;
 /** How long nothing has to come for "nothing came". Leases in a suite that really waits have to be some times longer. */
 const QUIET_MS = 100;
 
@@ -65,7 +67,17 @@ async function createKit(
   const topic = `suite-${randomUUID()}`;
   const pass = harness.pass?.bind(harness) ?? ((ms: number) => wait(ms));
   const signal = new AbortController().signal;
-  const deadline = (): number => performance.now() + LIMIT_MS;
+  const patienceMs = harness.patienceMs ?? PATIENCE_MS;
+  const deadline = (): number => performance.now() + patienceMs;
+  /** A driver that does not answer fails its case, and does not hold up the rest. */
+  const soon = async <T>(work: Promise<T>): Promise<T> => {
+    const given = new AbortController();
+    const late = wait(patienceMs, undefined, { signal: given.signal, ref: false }).then(() =>
+      assert.fail('the driver does not answer'),
+    );
+    late.catch(() => {});
+    return Promise.race([work, late]).finally(() => given.abort());
+  };
 
   const receive = async (source: Source, count: number): Promise<Delivery[]> => {
     const all: Delivery[] = [];
@@ -76,7 +88,7 @@ async function createKit(
       // Time passes beside it, so that what is delayed or leased can come back.
       await Promise.race([receiving, pass(20)]);
       abort.abort();
-      all.push(...(await receiving));
+      all.push(...(await soon(receiving)));
     }
     return all;
   };
@@ -94,6 +106,7 @@ async function createKit(
     signal,
     pass,
     receive,
+    soon,
     another,
     async messaging() {
       const made = createMessaging({
@@ -126,7 +139,7 @@ async function createKit(
       const receiving = source.receive(10, abort.signal);
       await Promise.race([receiving, pass(QUIET_MS)]);
       abort.abort();
-      assert.deepEqual(textsOf(await receiving), [], 'nothing more was to be delivered');
+      assert.deepEqual(textsOf(await soon(receiving)), [], 'nothing more was to be delivered');
     },
     async until(what, condition) {
       for (const end = deadline(); !condition(); await pass(20)) {
@@ -157,6 +170,16 @@ export function textOf(delivery: Delivery): string {
 
 export function textsOf(deliveries: readonly Delivery[]): string[] {
   return deliveries.map(textOf);
+}
+
+/** The texts of deliveries that are the first of their messages: none had been given to somebody else before. */
+export function firstTextsOf(deliveries: readonly Delivery[]): string[] {
+  assert.deepEqual(
+    deliveries.filter(({ attempt }) => attempt !== undefined && attempt !== 1),
+    [],
+    'these had been delivered to another group or topic before',
+  );
+  return textsOf(deliveries);
 }
 
 export function numbers(count: number): string[] {

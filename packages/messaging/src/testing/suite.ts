@@ -12,6 +12,8 @@ export interface MessagingHarness {
    * A driver on a `manualClock` moves that instead.
    */
   pass?(ms: number): Promise<void>;
+  /** How long a case waits, in real milliseconds, for what has to happen. Default 20,000. */
+  patienceMs?: number;
   /** Handed to `createMessaging`. Default: the system's. */
   clock?: Clock;
   /** Breaks the connections of a driver, as the broker's restart would. Without it those cases are left out. */

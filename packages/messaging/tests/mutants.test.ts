@@ -1,0 +1,344 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { memory } from '../src/drivers/memory.ts';
+import type { Delivery, MessagingDriver, Source, WireMessage } from '../src/index.ts';
+import { type ManualClock, manualClock, type MessagingHarness, messagingCases } from '../src/testing.ts';
+
+// A suite is worth what it finds. Each mutant is the memory driver with one bug, of a kind that a driver for a real broker can
+// have; the suite has to fail each of them.
+
+type Mutant = (driver: MessagingDriver, clock: ManualClock) => MessagingDriver;
+
+const onSend =
+  (change: (message: WireMessage, index: number) => WireMessage): Mutant =>
+  (driver) => {
+    let count = 0;
+    return {
+      ...driver,
+      send: (batch, call) =>
+        driver.send(
+          batch.map((message) => change(message, count++)),
+          call,
+        ),
+    };
+  };
+
+const onSource =
+  (change: (source: Source, clock: ManualClock) => Partial<Source>): Mutant =>
+  (driver, clock) => ({
+    ...driver,
+    async open(spec, call) {
+      const source = await driver.open(spec, call);
+      return { ...source, ...change(source, clock) };
+    },
+  });
+
+const onDelivery = (change: (delivery: Delivery) => Delivery): Mutant =>
+  onSource((source) => ({ receive: async (max, signal) => (await source.receive(max, signal)).map(change) }));
+
+const renamed =
+  (topic: (name: string) => string, group: (name: string) => string): Mutant =>
+  (driver) => ({
+    ...driver,
+    ensure: (spec, call) => driver.ensure({ topic: topic(spec.topic), group: group(spec.group) }, call),
+    open: (spec, call) => driver.open({ topic: topic(spec.topic), group: group(spec.group) }, call),
+    send: (batch, call) =>
+      driver.send(
+        batch.map((message) => ({ ...message, topic: topic(message.topic) })),
+        call,
+      ),
+  });
+
+const mutants: Record<string, Mutant> = {
+  'loses one message in ten and calls it stored': (driver) => {
+    let count = 0;
+    return {
+      ...driver,
+      async send(batch, call) {
+        const kept = batch.filter(() => ++count % 10 !== 0);
+        const results = kept.length > 0 ? await driver.send(kept, call) : [];
+        return batch.map((message) => results[kept.indexOf(message)] ?? { status: 'stored' });
+      },
+    };
+  },
+  'stores each message twice': (driver) => ({
+    ...driver,
+    send: async (batch, call) => (await driver.send([...batch, ...batch], call)).slice(0, batch.length),
+  }),
+  'reads the message after the call has returned to its caller': (driver) => ({
+    ...driver,
+    async send(batch, call) {
+      await nextTurn();
+      return driver.send(batch, call);
+    },
+  }),
+  'stores a batch back to front': (driver) => ({
+    ...driver,
+    send: async (batch, call) => (await driver.send(batch.toReversed(), call)).toReversed(),
+  }),
+  'answers for a batch in another order': (driver) => ({
+    ...driver,
+    send: async (batch, call) => (await driver.send(batch, call)).toSorted((a, b) => a.status.localeCompare(b.status)),
+  }),
+  'calls what nobody gets stored': (driver) => ({
+    ...driver,
+    send: async (batch, call) =>
+      (await driver.send(batch, call)).map((result) =>
+        result.status === 'unroutable' ? { status: 'stored' } : result,
+      ),
+  }),
+  'drops headers': onSend((message) => ({ ...message, headers: {} })),
+  'drops empty headers': onSend((message) => ({
+    ...message,
+    headers: Object.fromEntries(Object.entries(message.headers).filter(([, value]) => value !== '')),
+  })),
+  'takes bodies for UTF-8': onSend((message) => ({
+    ...message,
+    body: new TextEncoder().encode(new TextDecoder().decode(message.body)),
+  })),
+  'cuts bodies at 64 KiB': onSend((message) => ({ ...message, body: message.body.subarray(0, 65_536) })),
+  'cuts times to seconds': onSend((message) => ({ ...message, time: Math.floor(message.time / 1000) * 1000 })),
+  'makes an absent subject an empty one': onSend((message) => ({ ...message, subject: message.subject ?? '' })),
+  'takes the topic for the type': onSend((message) => ({ ...message, type: message.topic })),
+  'gives messages ids of its own': onSend((message, index) => ({ ...message, id: String(index) })),
+  'has one queue for all groups': renamed(
+    (topic) => topic,
+    () => 'shared',
+  ),
+  'has one queue for each subscriber': (driver) => {
+    let count = 0;
+    return {
+      ...driver,
+      async open(spec, call) {
+        const own = { ...spec, group: `${spec.group}-${count++}` };
+        await driver.ensure(own, call);
+        return driver.open(own, call);
+      },
+    };
+  },
+  'has one topic': renamed(
+    () => 'all',
+    (group) => group,
+  ),
+  'ignores case in names of topics': renamed(
+    (topic) => topic.toLowerCase(),
+    (group) => group,
+  ),
+  'ignores case in names of groups': renamed(
+    (topic) => topic,
+    (group) => group.toLowerCase(),
+  ),
+  'empties a group that is made again': (driver) => {
+    const generations = new Map<string, number>();
+    const current = <T extends { topic: string }>(spec: T): T => ({
+      ...spec,
+      topic: `${spec.topic}#${generations.get(spec.topic) ?? 0}`,
+    });
+    return {
+      ...driver,
+      ensure(spec, call) {
+        generations.set(spec.topic, (generations.get(spec.topic) ?? 0) + 1);
+        return driver.ensure(current(spec), call);
+      },
+      open: (spec, call) => driver.open(current(spec), call),
+      send: (batch, call) => driver.send(batch.map(current), call),
+    };
+  },
+  'delivers one more than was asked for': onSource((source) => ({
+    receive: (max, signal) => source.receive(max + 1, signal),
+  })),
+  'does not acknowledge': onSource((source) => ({
+    settle: async (batch) => {
+      const results = await source.settle(batch.filter(({ action }) => action !== 'ack'));
+      return batch.map(({ action }) => (action === 'ack' ? 'ok' : (results.shift() ?? 'stale')));
+    },
+  })),
+  'says ok to whatever is settled': onSource((source) => ({
+    settle: async (batch) => (await source.settle(batch)).map(() => 'ok'),
+  })),
+  'acknowledges what is released': onSource((source) => ({
+    settle: (batch) =>
+      source.settle(
+        batch.map(
+          ({ token, action, ...rest }) => ({ token, action: action === 'release' ? 'ack' : action, ...rest }) as never,
+        ),
+      ),
+  })),
+  'acknowledges what is to be retried': onSource((source) => ({
+    settle: (batch) =>
+      source.settle(batch.map(({ token, action }) => ({ token, action: action === 'retry' ? 'ack' : action }))),
+  })),
+  'counts a release as an attempt': onSource((source) => ({
+    settle: (batch) =>
+      source.settle(
+        batch.map((one) => (one.action === 'release' ? { token: one.token, action: 'retry', delayMs: 0 } : one)),
+      ),
+  })),
+  'retries at once': onSource((source) => ({
+    settle: (batch) => source.settle(batch.map((one) => (one.action === 'retry' ? { ...one, delayMs: 0 } : one))),
+  })),
+  'retries far too late': onSource((source) => ({
+    settle: (batch) => source.settle(batch.map((one) => (one.action === 'retry' ? { ...one, delayMs: 1e9 } : one))),
+  })),
+  'does not count attempts': onDelivery((delivery) => ({ ...delivery, attempt: 1 })),
+  'holds everything up while something waits for its retry': (driver, clock) => {
+    let blockedUntil = 0;
+    return onSource((source) => ({
+      receive: async (max, signal) => {
+        if (clock.now() < blockedUntil) {
+          await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+          return [];
+        }
+        return source.receive(max, signal);
+      },
+      settle: (batch) => {
+        for (const one of batch) if (one.action === 'retry') blockedUntil = clock.now() + one.delayMs;
+        return source.settle(batch);
+      },
+    }))(driver, clock);
+  },
+  'settles by message, whoever has it now': (driver, clock) => {
+    const latest = new Map<string, { source: Source; token: unknown }>();
+    const ids = new Map<unknown, string>();
+    return onSource((source) => ({
+      receive: async (max, signal) => {
+        const deliveries = await source.receive(max, signal);
+        for (const { token, message } of deliveries) {
+          ids.set(token, message.id);
+          latest.set(message.id, { source, token });
+        }
+        return deliveries;
+      },
+      settle: async (batch) =>
+        Promise.all(
+          batch.map(async (one) => {
+            const holder = latest.get(ids.get(one.token) ?? '');
+            return holder ? ((await holder.source.settle([{ ...one, token: holder.token }]))[0] ?? 'stale') : 'stale';
+          }),
+        ),
+    }))(driver, clock);
+  },
+  'renews nothing and says ok': onSource(() => ({ renew: async (tokens) => tokens.map(() => 'ok') })),
+  'lets no lease end': (driver, clock) =>
+    onSource((source) => {
+      const held = new Set<unknown>();
+      const renew = (): void => {
+        clock.after((source.leaseMs ?? 0) / 2, () => void source.renew([...held]).then(renew));
+      };
+      renew();
+      return {
+        receive: async (max, signal) => {
+          const deliveries = await source.receive(max, signal);
+          for (const { token } of deliveries) held.add(token);
+          return deliveries;
+        },
+      };
+    })(driver, clock),
+  'keeps what a closed source had': onSource(() => ({ close: async () => {} })),
+  'loses what a closed source had': onSource((source) => {
+    const held = new Set<unknown>();
+    return {
+      receive: async (max, signal) => {
+        const deliveries = await source.receive(max, signal);
+        for (const { token } of deliveries) held.add(token);
+        return deliveries;
+      },
+      close: async () => {
+        await source.settle([...held].map((token) => ({ token, action: 'ack' })));
+        await source.close();
+      },
+    };
+  }),
+  'throws when a source is closed twice': onSource((source) => {
+    let closed = false;
+    return {
+      close: async () => {
+        if (closed) throw new Error('closed already');
+        closed = true;
+        await source.close();
+      },
+    };
+  }),
+  'loses what arrives as a receive is given up': onSource((source) => ({
+    receive: async (max, signal) => {
+      const deliveries = await source.receive(max, new AbortController().signal);
+      if (signal.aborted) {
+        await source.settle(deliveries.map(({ token }) => ({ token, action: 'ack' })));
+        return [];
+      }
+      return deliveries;
+    },
+  })),
+  'does not stop waiting when a receive is given up': onSource((source) => ({
+    receive: (max) => source.receive(max, new AbortController().signal),
+  })),
+  'goes on after it was closed': (driver) => ({ ...driver, close: async () => {} }),
+  'sends although the call was given up': (driver) => ({
+    ...driver,
+    send: (batch) => driver.send(batch, { signal: new AbortController().signal }),
+  }),
+  'is well although it is closed': (driver) => ({ ...driver, ping: async () => {} }),
+  'hangs when its connection breaks': onSource((source) => ({
+    receive: (max, signal) => source.receive(max, signal).catch(() => new Promise<never>(() => {})),
+  })),
+  'thinks it has a source whose connection broke': onSource((source) => ({
+    receive: (max, signal) => source.receive(max, signal).catch(() => []),
+  })),
+};
+
+function harnessFor(mutant: Mutant): MessagingHarness {
+  const clock = manualClock();
+  const broker = memory({ clock });
+  return {
+    make: () => {
+      let closed = false;
+      const alive = (): void => {
+        if (closed) throw new Error('closed');
+      };
+      const connection: MessagingDriver = {
+        ...broker,
+        ping: async () => alive(),
+        send: async (batch, call) => {
+          alive();
+          return broker.send(batch, call);
+        },
+        open: async (spec, call) => {
+          alive();
+          return broker.open(spec, call);
+        },
+        close: async () => {
+          closed = true;
+        },
+      };
+      return mutant(connection, clock);
+    },
+    clock,
+    pass: (ms) => clock.advance(ms),
+    disconnect: () => broker.client.disconnect(),
+    patienceMs: 400,
+  };
+}
+
+/** The name of the first case that fails, if any does. */
+async function firstFailure(mutant: Mutant): Promise<string | undefined> {
+  const harness = harnessFor(mutant);
+  for (const { name, run } of messagingCases(harness)) {
+    try {
+      await run(harness);
+    } catch {
+      return name;
+    }
+  }
+  return undefined;
+}
+
+describe('the conformance suite', () => {
+  it('passes the driver without a bug', async () => {
+    const harness = { ...harnessFor((driver) => driver), patienceMs: 20_000 };
+    for (const { run } of messagingCases(harness)) await run(harness);
+  });
+
+  it.each(Object.keys(mutants))('fails a driver that %s', async (name) => {
+    expect(await firstFailure(mutants[name] as Mutant)).toBeDefined();
+  });
+});

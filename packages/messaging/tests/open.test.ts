@@ -1,0 +1,36 @@
+import { describe, expect, it } from 'vitest';
+import { openMessaging } from '../src/open.ts';
+
+describe('openMessaging', () => {
+  it('opens a broker in memory, one for each call', async () => {
+    const [a, b] = [
+      await openMessaging('memory:', { source: 'a' }),
+      await openMessaging('memory:?lease=5s&maxQueued=10'),
+    ];
+    const seen: unknown[] = [];
+    await a.subscribe('t', { group: 'g' }, ({ source }) => seen.push(source));
+    expect(await b.publish('t', 1)).toMatchObject({ status: 'unroutable' });
+    await a.publish('t', 1);
+    await expect.poll(() => seen).toEqual(['a']);
+    await Promise.all([a.close(), b.close()]);
+  });
+
+  it.each([
+    'amqp://user:secret@host/',
+    'redis://:secret@host',
+    'kafka://host',
+    'MEMORY',
+    '',
+    'not a url',
+    '__proto__:',
+  ])('names what is supported, and no password, for %j', async (url) => {
+    const error = await openMessaging(url).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: 'messaging.unknown_scheme' });
+    expect((error as Error).message).toContain('memory:');
+    expect((error as Error).message).not.toContain('secret');
+  });
+
+  it.each(['memory:?leas=5s', 'memory:?lease=soon', 'memory:?maxQueued=many'])('refuses %j', async (url) => {
+    await expect(openMessaging(url)).rejects.toMatchObject({ code: 'messaging.invalid_options' });
+  });
+});

@@ -1,0 +1,454 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { currentContext } from '@ent/internal';
+import { describe, expect, it } from 'vitest';
+import { type MemoryOptions, memory } from '../src/drivers/memory.ts';
+import {
+  channels,
+  createMessaging,
+  type Handler,
+  type Message,
+  type MessagingDriver,
+  messagingErrors,
+  type ProcessOperation,
+  type SubscribeOptions,
+} from '../src/index.ts';
+import { manualClock } from '../src/testing.ts';
+
+function setUp(options: MemoryOptions = {}) {
+  const clock = manualClock();
+  const driver = memory({ clock, ...options });
+  const messaging = createMessaging({ driver, clock });
+  const dead: Message[] = [];
+  const subscribe = async (handler: Handler, more: Partial<SubscribeOptions> = {}) => {
+    const subscription = await messaging.subscribe('t', { group: 'g', backoff: { jitter: 0 }, ...more }, handler);
+    await messaging.subscribe(subscription.deadLetter, { group: 'dead' }, (message) => dead.push(message));
+    return subscription;
+  };
+  const until = async (condition: () => boolean): Promise<void> => {
+    for (let turn = 0; turn < 2000 && !condition(); turn++) await clock.advance(10);
+    expect(condition()).toBe(true);
+  };
+  const counts = () => driver.client.count('t', 'g');
+  return { clock, driver, messaging, subscribe, dead, until, counts };
+}
+
+describe('retries', () => {
+  it('come after 500 ms, then twice as long each time, at most a minute', async () => {
+    const { messaging, subscribe, clock, until } = setUp();
+    const times: number[] = [];
+    await subscribe(
+      () => {
+        times.push(clock.now());
+        throw new Error('no');
+      },
+      { maxAttempts: 10 },
+    );
+    await messaging.publish('t', 1);
+    await until(() => times.length === 1);
+    for (let hop = 0; hop < 400; hop++) await clock.advance(1000);
+    const waits = times.slice(1).map((time, at) => time - (times[at] as number));
+    expect(waits).toEqual([500, 1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000]);
+  });
+
+  it('are spread by chance unless told otherwise', async () => {
+    const { messaging, clock } = setUp();
+    const times: number[] = [];
+    await messaging.subscribe('t', { group: 'g', maxAttempts: 2, concurrency: 100 }, (_message, { attempt }) => {
+      if (attempt > 1) times.push(clock.now());
+      throw new Error('no');
+    });
+    await messaging.publishMany(
+      't',
+      Array.from({ length: 100 }, (_, data) => ({ data })),
+    );
+    await clock.advance(10);
+    await clock.advance(1000);
+    await clock.advance(1000);
+    expect(times).toHaveLength(100);
+    expect(new Set(times).size).toBeGreaterThan(20);
+  });
+
+  it('are not made where the handler says that they are no use', async () => {
+    const { messaging, subscribe, dead, until } = setUp();
+    let tries = 0;
+    await subscribe(() => {
+      tries++;
+      throw messagingErrors.unprocessable('the user is gone');
+    });
+    await messaging.publish('t', { secret: 4711 });
+    await until(() => dead.length === 1);
+    expect(tries).toBe(1);
+    expect(dead[0]?.headers['dead-letter-reason']).toBe('messaging.unprocessable');
+    expect(dead[0]?.data).toEqual({ secret: 4711 });
+  });
+
+  it('end for a message that kills its process: the handler does not get it for ever', async () => {
+    const { messaging, driver, subscribe, dead, until, clock } = setUp({ lease: '10s' });
+    let calls = 0;
+    // As a process that dies: it takes the message and answers nothing.
+    await driver.ensure({ topic: 't', group: 'g' }, { signal: new AbortController().signal });
+    await messaging.publish('t', 'poison');
+    for (let death = 0; death < 3; death++) {
+      const source = await driver.open({ topic: 't', group: 'g' }, { signal: new AbortController().signal });
+      const [delivery] = await source.receive(1, new AbortController().signal);
+      expect(delivery?.attempt).toBe(death + 1);
+      await clock.advance(10_000);
+    }
+    await subscribe(() => calls++, { maxAttempts: 3 });
+    await until(() => dead.length === 1);
+    expect(calls).toBe(0);
+    expect(dead[0]?.headers['dead-letter-attempts']).toBe('4');
+  });
+
+  it('of anything that can be thrown', async () => {
+    const { messaging, subscribe, dead, until } = setUp();
+    const thrown = [
+      undefined,
+      null,
+      'text',
+      7,
+      {},
+      Object.create(null),
+      new Proxy(
+        {},
+        {
+          get: () => {
+            throw new Error('trap');
+          },
+        },
+      ),
+    ];
+    await subscribe(
+      ({ data }) => {
+        throw thrown[data as number];
+      },
+      { maxAttempts: 1, concurrency: 10 },
+    );
+    for (const [at] of thrown.entries()) await messaging.publish('t', at);
+    await until(() => dead.length === thrown.length);
+    for (const { headers } of dead) expect(headers['dead-letter-reason']).toMatch(/^\w+$/);
+  });
+});
+
+describe('dead letters', () => {
+  it('that can not be stored keep their message alive', async () => {
+    const clock = manualClock();
+    const inner = memory({ clock });
+    let full = true;
+    const refused = new Error('full');
+    const driver: MessagingDriver = {
+      ...inner,
+      send: async (batch, call) =>
+        full && batch[0]?.topic.endsWith('.dead') ? [{ status: 'rejected', error: refused }] : inner.send(batch, call),
+    };
+    const messaging = createMessaging({ driver, clock });
+    let calls = 0;
+    const dead: Message[] = [];
+    const { deadLetter } = await messaging.subscribe('t', { group: 'g', maxAttempts: 2 }, () => {
+      calls++;
+      throw new Error('no');
+    });
+    await messaging.subscribe(deadLetter, { group: 'dead' }, (message) => dead.push(message));
+    await messaging.publish('t', 1);
+    for (let turn = 0; turn < 20; turn++) await clock.advance(10_000);
+    expect(dead).toHaveLength(0);
+    expect(calls).toBe(2);
+    full = false;
+    for (let turn = 0; turn < 20; turn++) await clock.advance(10_000);
+    expect(dead).toHaveLength(1);
+    // Trying to bury it again is no reason to hand it to the handler again.
+    expect(calls).toBe(2);
+  });
+
+  it('go where they are told', async () => {
+    const { messaging, subscribe, dead, until } = setUp();
+    const subscription = await subscribe(
+      () => {
+        throw new Error('no');
+      },
+      { maxAttempts: 1, deadLetter: 'graveyard' },
+    );
+    expect(subscription.deadLetter).toBe('graveyard');
+    await messaging.publish('t', 1);
+    await until(() => dead.length === 1);
+    expect(dead[0]?.topic).toBe('graveyard');
+  });
+
+  it('wait for somebody to look at them', async () => {
+    const { messaging, driver } = setUp();
+    await messaging.subscribe('t', { group: 'g', maxAttempts: 1 }, () => {
+      throw new Error('no');
+    });
+    await messaging.publish('t', 1);
+    await expect.poll(() => driver.client.count('t.g.dead', 'dead')?.ready).toBe(1);
+  });
+});
+
+describe('a handler', () => {
+  it('whose time is up is aborted, has failed, and holds no place', async () => {
+    const { messaging, subscribe, until, clock } = setUp();
+    const signals: AbortSignal[] = [];
+    let second = 0;
+    await subscribe(
+      async ({ data }, { signal, attempt }) => {
+        if (data === 'next') return void second++;
+        signals.push(signal);
+        // Deaf to its signal.
+        if (attempt === 1) await new Promise(() => {});
+      },
+      { timeout: '5s' },
+    );
+    await messaging.publish('t', 'slow');
+    await messaging.publish('t', 'next');
+    await until(() => signals.length === 1);
+    await clock.advance(4000);
+    expect([signals[0]?.aborted, second]).toEqual([false, 0]);
+    await until(() => second === 1);
+    expect(signals[0]?.reason).toMatchObject({ code: 'messaging.timeout' });
+    await until(() => signals.length === 2);
+  });
+
+  it('that lost its message to another is told, and its answer does not count', async () => {
+    const clock = manualClock();
+    const inner = memory({ clock, lease: '10s' });
+    let deaf = true;
+    const driver: MessagingDriver = {
+      ...inner,
+      async open(spec, call) {
+        const source = await inner.open(spec, call);
+        // The first subscriber's renewals do not get through.
+        const renew = deaf ? () => Promise.reject(new Error('blackhole')) : source.renew;
+        deaf = false;
+        return { ...source, renew };
+      },
+    };
+    const messaging = createMessaging({ driver, clock });
+    const first: AbortSignal[] = [];
+    await messaging.subscribe('t', { group: 'g' }, async (_message, { signal }) => {
+      first.push(signal);
+      await new Promise(() => {});
+    });
+    await messaging.publish('t', 1);
+    for (let turn = 0; turn < 5; turn++) await clock.advance(1);
+    expect(first).toHaveLength(1);
+    const second: number[] = [];
+    await messaging.subscribe('t', { group: 'g' }, (_message, { attempt }) => second.push(attempt));
+    await clock.advance(10_001);
+    expect(second).toEqual([2]);
+  });
+
+  it('has the message and the chain of work as its context', async () => {
+    const { messaging, subscribe, until } = setUp();
+    const contexts: unknown[] = [];
+    await subscribe(async () => {
+      await nextTurn();
+      contexts.push(currentContext());
+    });
+    await messaging.publish('t', 1, { id: 'm1', correlationId: 'c1' });
+    await until(() => contexts.length === 1);
+    expect(contexts).toEqual([{ messageId: 'm1', correlationId: 'c1' }]);
+  });
+
+  it('may publish while everything is closing', async () => {
+    const { messaging, driver, subscribe, until } = setUp();
+    let begun = false;
+    let go = (): void => {};
+    const held = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    await driver.ensure({ topic: 'follow-up', group: 'g' }, { signal: new AbortController().signal });
+    await subscribe(async () => {
+      begun = true;
+      await held;
+      await messaging.publish('follow-up', 1);
+    });
+    await messaging.publish('t', 1);
+    await until(() => begun);
+    const closing = messaging.close();
+    await expect(messaging.subscribe('t', { group: 'g' }, () => {})).rejects.toMatchObject({
+      code: 'messaging.closed',
+    });
+    go();
+    await closing;
+    expect(driver.client.count('follow-up', 'g')?.ready).toBe(1);
+  });
+});
+
+describe('holding messages', () => {
+  it('is bounded by prefetch, and what is held is not handled before its turn', async () => {
+    const { messaging, subscribe, until, counts } = setUp();
+    let begun = 0;
+    let go = (): void => {};
+    const held = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    await subscribe(
+      async () => {
+        begun++;
+        await held;
+      },
+      { concurrency: 2, prefetch: 5 },
+    );
+    await messaging.publishMany(
+      't',
+      Array.from({ length: 20 }, (_, data) => ({ data })),
+    );
+    await until(() => counts()?.leased === 5);
+    expect([begun, counts()?.ready]).toEqual([2, 15]);
+    go();
+    await until(() => begun === 20);
+  });
+});
+
+describe('a broker that is away', () => {
+  it('is told to who subscribes', async () => {
+    const inner = memory();
+    const unreachable = Object.assign(new Error('ECONNREFUSED'), { kind: 'x' });
+    const driver: MessagingDriver = {
+      ...inner,
+      open: () => Promise.reject(unreachable),
+      classify: () => 'unavailable',
+    };
+    const messaging = createMessaging({ driver });
+    await expect(messaging.subscribe('t', { group: 'g' }, () => {})).rejects.toMatchObject({
+      code: 'messaging.unavailable',
+      cause: unreachable,
+    });
+    const hanging = createMessaging({ driver: { ...inner, open: () => new Promise(() => {}) }, publishTimeout: 50 });
+    await expect(hanging.subscribe('t', { group: 'g' }, () => {})).rejects.toMatchObject({ code: 'messaging.timeout' });
+    await expect(
+      createMessaging({ driver: { ...inner, ping: () => new Promise(() => {}) }, publishTimeout: 50 }).ping(),
+    ).rejects.toMatchObject({ code: 'messaging.timeout' });
+  });
+
+  it('is tried again and again, gently, and found when it is back', async () => {
+    const clock = manualClock();
+    const inner = memory({ clock });
+    let away = false;
+    let tries = 0;
+    const driver: MessagingDriver = {
+      ...inner,
+      async ensure(spec, call) {
+        if (away) {
+          tries++;
+          throw new Error('ECONNREFUSED');
+        }
+        return inner.ensure(spec, call);
+      },
+    };
+    const messaging = createMessaging({ driver, clock });
+    let done = 0;
+    await messaging.subscribe('t', { group: 'g' }, () => done++);
+    away = true;
+    inner.client.disconnect();
+    for (let turn = 0; turn < 60; turn++) await clock.advance(1000);
+    // About one each 2.5 s in the end; a hot loop would make thousands.
+    expect(tries).toBeGreaterThan(5);
+    expect(tries).toBeLessThan(200);
+    away = false;
+    await messaging.publish('t', 1);
+    for (let turn = 0; turn < 10; turn++) await clock.advance(1000);
+    expect(done).toBe(1);
+    await messaging.close();
+  });
+
+  it('does not keep closing from ending', async () => {
+    const clock = manualClock();
+    const inner = memory({ clock });
+    let away = false;
+    const driver: MessagingDriver = {
+      ...inner,
+      open: async (spec, call) => {
+        if (away) throw new Error('ECONNREFUSED');
+        return inner.open(spec, call);
+      },
+    };
+    const messaging = createMessaging({ driver, clock });
+    await messaging.subscribe('t', { group: 'g' }, () => {});
+    away = true;
+    inner.client.disconnect();
+    await clock.advance(5000);
+    await messaging.close();
+  });
+});
+
+describe('the channel of processing', () => {
+  it('tells outcome and attempt, and no data', async () => {
+    const { messaging, subscribe, dead, until } = setUp();
+    const ended: ProcessOperation[] = [];
+    const failed: unknown[] = [];
+    const listener = {
+      asyncEnd: (payload: ProcessOperation) => void ended.push(payload),
+      error: (payload: ProcessOperation & { error: unknown }) => void failed.push(payload.error),
+    };
+    channels.process.subscribe(listener as never);
+    const failure = new Error('no');
+    await subscribe(
+      ({ data }, { attempt }) => {
+        if (data === 'bad' || attempt === 1) throw failure;
+      },
+      { maxAttempts: 2 },
+    );
+    await messaging.publish('t', 'good', { id: 'a', headers: { tenant: 't1' } });
+    await until(() => ended.length === 2);
+    await messaging.publish('t', 'bad', { id: 'b' });
+    await until(() => dead.length === 1);
+    channels.process.unsubscribe(listener as never);
+    const own = ended.filter(({ topic }) => topic === 't');
+    expect(own.map(({ messageId, attempt, outcome }) => [messageId, attempt, outcome])).toEqual([
+      ['a', 1, 'retry'],
+      ['a', 2, 'done'],
+      ['b', 1, 'retry'],
+      ['b', 2, 'dead_letter'],
+    ]);
+    expect(own[0]).toMatchObject({ driver: 'memory', group: 'g', headers: { tenant: 't1' } });
+    expect(failed).toEqual([failure, failure, failure]);
+    expect(JSON.stringify(ended)).not.toContain('good');
+  });
+});
+
+describe('options of subscriptions', () => {
+  it('that can not work are refused at once', async () => {
+    const { messaging } = setUp();
+    for (const bad of [
+      { group: '' },
+      { group: 'a b' },
+      { group: undefined },
+      { concurrency: 0 },
+      { concurrency: 1.5 },
+      { concurrency: 5, prefetch: 4 },
+      { maxAttempts: 0 },
+      { timeout: 0 },
+      { timeout: 'soon' },
+      { backoff: { base: -1 } },
+      { backoff: { jitter: 2 } },
+      { deadLetter: '' },
+    ]) {
+      await expect(
+        messaging.subscribe('t', { group: 'g', ...(bad as object) }, () => {}),
+        JSON.stringify(bad),
+      ).rejects.toMatchObject({ code: 'messaging.invalid_options' });
+    }
+    for (const bad of [{ source: '' }, { publishTimeout: 0 }, { publishTimeout: 'x' }]) {
+      expect(() => createMessaging({ driver: memory(), ...bad })).toThrow(
+        expect.objectContaining({ code: 'messaging.invalid_options' }),
+      );
+    }
+    for (const bad of [{ lease: 0 }, { maxQueued: 0 }]) expect(() => memory(bad)).toThrow('must be');
+  });
+
+  it('that the driver can not do are refused before it is asked', async () => {
+    const inner = memory();
+    for (const feature of ['delayedRetry', 'countsAttempts'] as const) {
+      const driver: MessagingDriver = {
+        ...inner,
+        features: { ...inner.features, [feature]: false },
+        ensure: () => Promise.reject(new Error('asked')),
+      };
+      await expect(createMessaging({ driver }).subscribe('t', { group: 'g' }, () => {})).rejects.toMatchObject({
+        code: 'messaging.unsupported',
+        status: 501,
+      });
+    }
+  });
+});
