@@ -7,9 +7,18 @@ import type { CacheOptions } from './options.ts';
 /** Options of {@link openCache}: those of `createCache` but the driver, which the URL names. */
 export type OpenCacheOptions = Omit<CacheOptions, 'driver'>;
 
+/** A URL whose authority may list several hosts, which `URL` does not take. */
+interface CacheUrl {
+  readonly scheme: string;
+  /** With the first host only. */
+  readonly url: URL;
+  /** `host:port`, or `host` alone. */
+  readonly hosts: readonly string[];
+}
+
 // Imported when asked for: a driver's library is needed only where its URL is used.
-const SCHEMES: Record<string, (url: URL) => Promise<CacheDriver>> = {
-  'memory:': async (url) => {
+const SCHEMES: Record<string, (url: CacheUrl) => Promise<CacheDriver>> = {
+  'memory:': async ({ url }) => {
     const { memory } = await import('./drivers/memory.ts');
     const { maxEntries, maxBytes, values } = parameters(url, ['maxEntries', 'maxBytes', 'values']);
     return memory({
@@ -18,14 +27,42 @@ const SCHEMES: Record<string, (url: URL) => Promise<CacheDriver>> = {
       ...(values !== undefined && { values: values as 'frozen' }),
     });
   },
+  'redis:': openRedis,
+  'rediss:': openRedis,
+  'redis+cluster:': openRedisCluster,
+  'rediss+cluster:': openRedisCluster,
+  'redis+sentinel:': async ({ url, hosts }) => {
+    const { redis } = await import('./drivers/redis.ts');
+    parameters(url, []);
+    const name = decodeURIComponent(url.pathname.slice(1));
+    if (name === '')
+      throw cacheErrors.invalid_options('redis+sentinel URLs end in the name of the primary, such as /mymaster');
+    const sentinelRootNodes = hosts.map((host) => {
+      const node = new URL(`redis://${host}`);
+      return { host: node.hostname, port: Number(node.port || 26379) };
+    });
+    return redis({ sentinel: { name, sentinelRootNodes, nodeClientOptions: credentials(url) } });
+  },
+  'memcached:': async ({ url, hosts }) => {
+    const { memcached } = await import('./drivers/memcached.ts');
+    parameters(url, []);
+    if (url.username !== '' || url.password !== '') {
+      throw cacheErrors.invalid_options('memcached URLs have no user or password: the client library cannot sign in');
+    }
+    return memcached({ servers: hosts.map((host) => (/:\d+$/.test(host) ? host : `${host}:11211`)) });
+  },
 };
 
 /**
- * Makes a cache from a URL, for settings that come from the environment.
+ * Makes a cache from a URL, for settings that come from the environment. Install the library of the driver that it names.
  *
  * | URL | driver |
  * |---|---|
  * | `memory:` with `?maxEntries=`, `&maxBytes=`, `&values=` | `memory()` |
+ * | `redis://user:password@host:6379/0`, `rediss://` with TLS | `redis()` |
+ * | `redis+cluster://user:password@host-1:6379,host-2:6379`, `rediss+cluster://` with TLS | `redis({ cluster })` |
+ * | `redis+sentinel://user:password@host-1:26379,host-2:26379/primary-name` | `redis({ sentinel })` |
+ * | `memcached://host-1:11211,host-2:11211` | `memcached()` |
  *
  * @example
  * ```ts
@@ -37,21 +74,62 @@ const SCHEMES: Record<string, (url: URL) => Promise<CacheDriver>> = {
  * @throws `cache.unknown_scheme` with the supported ones; `cache.invalid_options`
  */
 export async function openCache(url: string, options: OpenCacheOptions = {}): Promise<Cache> {
-  const parsed = URL.canParse(url) ? new URL(url) : undefined;
-  const open = parsed && Object.hasOwn(SCHEMES, parsed.protocol) ? SCHEMES[parsed.protocol] : undefined;
+  const parsed = parse(url);
+  const open = parsed && Object.hasOwn(SCHEMES, parsed.scheme) ? SCHEMES[parsed.scheme] : undefined;
   if (!parsed || !open) {
     // Not the whole URL: it can hold a password.
-    const got = parsed ? `the scheme ${parsed.protocol}` : 'something that is not a URL';
+    const got = parsed ? `the scheme ${parsed.scheme}` : 'something that is not a URL';
     throw cacheErrors.unknown_scheme(`openCache supports ${Object.keys(SCHEMES).join(', ')} URLs; got ${got}`);
   }
   return createCache({ ...options, driver: await open(parsed) });
+}
+
+async function openRedis({ url, hosts }: CacheUrl): Promise<CacheDriver> {
+  const { redis } = await import('./drivers/redis.ts');
+  if (hosts.length > 1) {
+    throw cacheErrors.invalid_options(
+      `${url.protocol} URLs have one host; for several use redis+cluster: or redis+sentinel:`,
+    );
+  }
+  return redis({ url: url.href });
+}
+
+async function openRedisCluster({ scheme, url, hosts }: CacheUrl): Promise<CacheDriver> {
+  const { redis } = await import('./drivers/redis.ts');
+  parameters(url, []);
+  const tls = scheme.startsWith('rediss');
+  return redis({
+    cluster: {
+      rootNodes: hosts.map((host) => ({ url: `redis${tls ? 's' : ''}://${host}`, ...credentials(url) })),
+      defaults: { ...credentials(url), ...(tls && { socket: { tls } }) },
+    },
+  });
+}
+
+function parse(text: string): CacheUrl | undefined {
+  const [, scheme, user = '', list, rest = ''] =
+    /^([a-z][a-z0-9+.-]*:)\/\/([^/?#]*@)?([^/?#@]+)(.*)$/is.exec(text) ?? [];
+  const hosts = list?.split(',') ?? [];
+  const single = list === undefined ? text : `${scheme}//${user}${hosts[0]}${rest}`;
+  if (!URL.canParse(single) || hosts.slice(1).some((host) => !URL.canParse(`${scheme}//${host}`))) return undefined;
+  const url = new URL(single);
+  return { scheme: url.protocol, url, hosts };
+}
+
+function credentials({ username, password }: URL): { username?: string; password?: string } {
+  return {
+    ...(username !== '' && { username: decodeURIComponent(username) }),
+    ...(password !== '' && { password: decodeURIComponent(password) }),
+  };
 }
 
 function parameters<Name extends string>(url: URL, known: readonly Name[]): { [N in Name]?: string } {
   const found: { [N in Name]?: string } = {};
   for (const [name, value] of url.searchParams) {
     if (!known.includes(name as Name)) {
-      throw cacheErrors.invalid_options(`${url.protocol} URLs have the parameters ${known.join(', ')}; got ${name}`);
+      throw cacheErrors.invalid_options(
+        `${url.protocol} URLs have ${known.length === 0 ? 'no parameters' : `the parameters ${known.join(', ')}`}; got ${name}`,
+      );
     }
     found[name as Name] = value;
   }

@@ -15,6 +15,7 @@ import { basics } from './testing/basics.ts';
 import { contract } from './testing/contract.ts';
 import { invalidation } from './testing/invalidation.ts';
 import { loads } from './testing/loads.ts';
+import { processes } from './testing/processes.ts';
 import { type CacheDriverHarness, declare } from './testing/suite.ts';
 
 export type { CacheDriverHarness } from './testing/suite.ts';
@@ -24,5 +25,5 @@ export type { CacheDriverHarness } from './testing/suite.ts';
  * and leave little behind. The whole takes about half a minute for a backend that expires by the second.
  */
 export function testCacheDriver(harness: CacheDriverHarness): void {
-  declare(harness, [...contract, ...basics, ...loads, ...atomics, ...invalidation]);
+  declare(harness, [...contract, ...basics, ...loads, ...atomics, ...invalidation, ...processes]);
 }

@@ -25,3 +25,34 @@ it('refuses parameters that it does not know, and wrong values', async () => {
     await expect(openCache(url)).rejects.toMatchObject({ code: 'cache.invalid_options' });
   }
 });
+
+it('picks the driver by the scheme, and connects to nothing before it is used', async () => {
+  const drivers: Record<string, string> = {
+    'redis://user:pa%40ss@127.0.0.1:1/3': 'redis',
+    'rediss://127.0.0.1:1': 'redis',
+    'redis+cluster://u:p@127.0.0.1:1,127.0.0.1:2': 'redis',
+    'redis+sentinel://127.0.0.1:1,127.0.0.1:2/primary': 'redis',
+    'memcached://127.0.0.1:1,127.0.0.1:2': 'memcached',
+    'memcached://127.0.0.1': 'memcached',
+  };
+  for (const [url, name] of Object.entries(drivers)) {
+    const cache = await openCache(url);
+    expect(cache.driver.name, url).toBe(name);
+    await cache.close();
+  }
+  const { driver } = await openCache('memcached://127.0.0.1:1,127.0.0.1:2');
+  expect(driver.client).toHaveLength(2);
+});
+
+it('refuses URLs that lack something, or have what is not supported', async () => {
+  for (const url of [
+    'redis://127.0.0.1:1,127.0.0.1:2',
+    'redis+sentinel://127.0.0.1:1',
+    'redis+cluster://127.0.0.1:1?x=1',
+    'memcached://user:hunter2@127.0.0.1:1',
+  ]) {
+    const error = await openCache(url).catch((error: unknown) => error as Error);
+    expect(error).toMatchObject({ code: 'cache.invalid_options' });
+    expect((error as Error).message).not.toContain('hunter2');
+  }
+});

@@ -152,6 +152,7 @@ async function makeRequest<T>(
     stale,
     tags,
     storable,
+    valid: view.valid,
     usable: async (current: StoredRecord) => {
       if (refreshing && current.stamp === record?.stamp) return false;
       if (!(await view.visible(current))) return false;

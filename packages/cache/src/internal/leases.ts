@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { StoredRecord } from '../driver.ts';
+import type { StoredRecord, TagVersion } from '../driver.ts';
 import { newToken, type RecordDraft } from './record.ts';
 import type { Store } from './store.ts';
 
@@ -31,23 +31,30 @@ export class Leases {
   /**
    * The lease; or the record that another process has stored, once it is there.
    *
-   * @param absent the key was just seen to be absent, so that one round trip is enough
-   * @param usable whether a record answers the load
+   * @param load.found what was just read: if it was nothing, one round trip is enough
+   * @param load.usable whether a record answers the load
+   * @param load.valid whether the tags of a record, or of the load that leases it, are still the current ones
    */
   async acquire(
-    physical: string,
-    absent: boolean,
-    usable: (record: StoredRecord) => boolean | Promise<boolean>,
+    load: {
+      readonly physical: string;
+      readonly found: StoredRecord | undefined;
+      readonly tags: readonly TagVersion[] | undefined;
+      readonly usable: (record: StoredRecord) => boolean | Promise<boolean>;
+      readonly valid: (record: StoredRecord) => boolean | Promise<boolean>;
+    },
     signal: AbortSignal,
   ): Promise<Lease | StoredRecord> {
+    const { physical } = load;
     const token = newToken();
     let watched: { readonly token: string; readonly until: number; readonly since: number } | undefined;
     for (let round = 0; ; round++) {
       signal.throwIfAborted();
-      const found = absent && round === 0 ? undefined : await this.#store.readVersioned(physical);
+      const found = load.found === undefined && round === 0 ? undefined : await this.#store.readVersioned(physical);
       const record = found?.record;
-      if (record !== undefined && (await usable(record))) return record;
-      if (record?.lease !== undefined) {
+      if (record !== undefined && (await load.usable(record))) return record;
+      const valid = record !== undefined && (await load.valid(record));
+      if (valid && record.lease !== undefined) {
         const { lease } = record;
         const now = performance.now();
         // Clocks of processes differ: a lease that did not change while we watched has run out, whatever its date says.
@@ -59,26 +66,33 @@ export class Leases {
         }
       }
       const when = found === undefined ? 'absent' : { version: found.version };
-      const leased = { key: physical, record: this.#leased(record, token), when } as const;
-      if ((await this.#store.write([leased]))[0])
-        return new HeldLease(this.#store, physical, token, this.#leaseMs, this.#leased);
+      const leased = this.#leased(valid && record.hasValue ? record : undefined, token, load.tags);
+      const [won] = await this.#store.write([{ key: physical, record: leased, when }]);
+      if (won) {
+        return new HeldLease(this.#store, physical, token, this.#leaseMs, (current) =>
+          this.#leased(current.hasValue ? current : undefined, token, load.tags),
+        );
+      }
     }
   }
 
-  /** The record with our lease. Without a value it lives no longer than the lease; a stale value keeps its own end. */
-  readonly #leased = (record: StoredRecord | undefined, token: string): RecordDraft => {
+  /**
+   * The record with our lease. A stale value keeps its own end. Without a value the record lives no longer than the lease, and has
+   * the tags of the load: when they are invalidated, nobody waits for it.
+   */
+  #leased(stale: StoredRecord | undefined, token: string, tags: readonly TagVersion[] | undefined): RecordDraft {
     const until = Date.now() + this.#leaseMs;
     const lease = { token, until };
-    if (record?.hasValue) return { ...record, lease };
-    return { value: undefined, expiresAt: until, freshUntil: until, tags: undefined, lease, hasValue: false };
-  };
+    if (stale) return { ...stale, lease };
+    return { value: undefined, expiresAt: until, freshUntil: until, tags, lease, hasValue: false };
+  }
 }
 
 class HeldLease implements Lease {
   readonly token: string;
   readonly #store: Store;
   readonly #physical: string;
-  readonly #leased: (record: StoredRecord | undefined, token: string) => RecordDraft;
+  readonly #renewed: (record: StoredRecord) => RecordDraft;
   readonly #timer: NodeJS.Timeout;
   #renewing: Promise<unknown> = Promise.resolve();
 
@@ -87,15 +101,15 @@ class HeldLease implements Lease {
     physical: string,
     token: string,
     leaseMs: number,
-    leased: (record: StoredRecord | undefined, token: string) => RecordDraft,
+    renewed: (record: StoredRecord) => RecordDraft,
   ) {
     this.#store = store;
     this.#physical = physical;
     this.token = token;
-    this.#leased = leased;
+    this.#renewed = renewed;
     this.#timer = setInterval(() => {
       // A renewal that fails is tried again at the next turn; a lost lease shows when publishing.
-      this.#renewing = this.#replace((record) => this.#leased(record, this.token)).catch(() => {});
+      this.#renewing = this.#replace(this.#renewed).catch(() => {});
     }, leaseMs / 3).unref();
   }
 

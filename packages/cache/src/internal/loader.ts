@@ -35,6 +35,8 @@ export interface LoadRequest<T> {
   readonly storable: boolean;
   /** Whether a record that another process has stored meanwhile answers the load. */
   readonly usable: (record: StoredRecord) => boolean | Promise<boolean>;
+  /** Whether the tags of a record are still the current ones. */
+  readonly valid: (record: StoredRecord) => boolean | Promise<boolean>;
 }
 
 /** What a load gives. */
@@ -217,9 +219,8 @@ export class Loader {
   /** Takes the lease; or answers the record that another process has made meanwhile. */
   async #lease<T>(request: LoadRequest<T>, load: Load): Promise<StoredRecord | undefined> {
     if (!this.#leases || !request.storable) return undefined;
-    const { physical, found, usable } = request;
     try {
-      const lease = await this.#leases.acquire(physical, found === undefined, usable, load.controller.signal);
+      const lease = await this.#leases.acquire(request, load.controller.signal);
       if ('stamp' in lease) return lease;
       if (load.controller.signal.aborted) {
         void lease.release();

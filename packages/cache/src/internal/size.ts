@@ -5,7 +5,7 @@ const HEADER = 24;
 export function sizeOf(value: unknown, seen: Set<object> = new Set()): number {
   switch (typeof value) {
     case 'string':
-      return HEADER + (ONE_BYTE.test(value) ? value.length : value.length * 2);
+      return HEADER + (TWO_BYTES.test(value) ? value.length * 2 : value.length);
     case 'bigint':
       return HEADER + Math.ceil(value.toString(16).length / 2);
     case 'number':
@@ -17,8 +17,8 @@ export function sizeOf(value: unknown, seen: Set<object> = new Set()): number {
   }
 }
 
-// biome-ignore lint: the range is the point: V8 keeps strings of Latin-1 characters in one byte each
-const ONE_BYTE = /^[\u0000-\u00ff]*$/;
+// V8 keeps a string without these in one byte a character.
+const TWO_BYTES = /[\u0100-\uffff]/;
 
 function sizeOfObject(value: object, seen: Set<object>): number {
   if (ArrayBuffer.isView(value)) return HEADER * 4 + value.byteLength;

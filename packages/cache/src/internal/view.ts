@@ -89,8 +89,10 @@ export class View {
   }
 
   /** Whether readers may see a record that was read apart. */
-  readonly visible = (record: StoredRecord): boolean | Promise<boolean> => {
-    if (!isFresh(record)) return false;
+  readonly visible = (record: StoredRecord): boolean | Promise<boolean> => isFresh(record) && this.valid(record);
+
+  /** Whether its tags are still the current ones. */
+  readonly valid = (record: StoredRecord): boolean | Promise<boolean> => {
     if (record.tags === undefined && this.tags.generations.length === 0) return true;
     return this.tags.valid([record]).then(([valid]) => valid === true);
   };

@@ -1,0 +1,227 @@
+/**
+ * The Memcached driver, on memcache-client. Entries can go at any time, when the server needs room. Several servers share the keys by
+ * rendezvous hashing. The native clients are one `MemcacheClient` for each server.
+ */
+import type { ConnectionOptions } from 'node:tls';
+import { MemcacheClient } from 'memcache-client';
+import type {
+  CacheDriver,
+  CacheFeatures,
+  DriverCall,
+  DriverEntry,
+  DriverFailure,
+  DriverReadOptions,
+  DriverWrite,
+} from '../driver.ts';
+import { cacheErrors } from '../errors.ts';
+import { Rendezvous, wireKey } from './memcached/keys.ts';
+
+/** The features of {@link memcached}. */
+export const memcachedFeatures = {
+  stores: 'bytes',
+  ttlResolutionMs: 1_000,
+  // An item of 1 MiB (the server's default for -I) has to hold its header and key too.
+  maxValueBytes: 1024 * 1024 - 1024,
+  conditional: true,
+  enumerate: false,
+  shared: true,
+  joinsReads: false,
+} as const satisfies CacheFeatures;
+
+/** Options of {@link memcached}. */
+export interface MemcachedOptions {
+  /** `host:port`, one or several. All processes must name the same ones, in any order. Default: `localhost:11211`. */
+  readonly servers?: string | readonly string[];
+  /** Connections to each server. Default: 1; commands are pipelined. */
+  readonly maxConnections?: number;
+  /** TLS options of `node:tls`. Default: no TLS. */
+  readonly tls?: ConnectionOptions;
+  /** The longest value in bytes, for servers started with another `-I`. Default: 1 MiB less 1 kB. */
+  readonly maxValueBytes?: number;
+  /** Clients of your own, by the `host:port` that stands for each in the hashing. Never closed. Instead of `servers`. */
+  readonly clients?: Readonly<Record<string, MemcacheClient>>;
+}
+
+// Only for a connection that swallows what it is sent: the cache has given up on the calls by then.
+const REPLY_TIMEOUT_MS = 3_000;
+const CONNECT_TIMEOUT_MS = 3_000;
+
+/**
+ * Keeps entries in Memcached 1.4.8 or later.
+ *
+ * @example
+ * ```ts no-run
+ * import { createCache } from '@ent/cache';
+ * import { memcached } from '@ent/cache/memcached';
+ *
+ * const cache = createCache({ driver: memcached({ servers: ['cache-1:11211', 'cache-2:11211'] }), prefix: 'app' });
+ * ```
+ * @throws `cache.invalid_options`
+ */
+export function memcached(options: MemcachedOptions = {}): CacheDriver<readonly MemcacheClient[]> {
+  const { maxConnections = 1, tls, maxValueBytes = memcachedFeatures.maxValueBytes } = options;
+  if (!Number.isSafeInteger(maxConnections) || maxConnections < 1) {
+    throw cacheErrors.invalid_options(
+      `memcached: maxConnections must be a positive integer; got ${String(maxConnections)}`,
+    );
+  }
+  if (!Number.isSafeInteger(maxValueBytes) || maxValueBytes < 1) {
+    throw cacheErrors.invalid_options(
+      `memcached: maxValueBytes must be a positive integer; got ${String(maxValueBytes)}`,
+    );
+  }
+  const features = { ...memcachedFeatures, maxValueBytes };
+  if (options.clients) return new MemcachedDriver(new Map(Object.entries(options.clients)), features, false);
+  const servers = [options.servers ?? 'localhost:11211'].flat();
+  if (servers.length === 0) throw cacheErrors.invalid_options('memcached: servers is empty');
+  const clients = servers.map((server): [string, MemcacheClient] => {
+    // memcache-client splits at the colon: IPv6 addresses do not come through.
+    if (!/^[^:/\s]+:\d{1,5}$/.test(server)) {
+      throw cacheErrors.invalid_options('memcached: a server is written host:port, with a name or an IPv4 address');
+    }
+    const client = new MemcacheClient({
+      server: { server, maxConnections },
+      noDelay: true,
+      cmdTimeout: REPLY_TIMEOUT_MS,
+      connectTimeout: CONNECT_TIMEOUT_MS,
+      ...(tls && { tls }),
+    });
+    return [server, client];
+  });
+  return new MemcachedDriver(new Map(clients), features, true);
+}
+
+class MemcachedDriver implements CacheDriver<readonly MemcacheClient[]> {
+  readonly name = 'memcached';
+  readonly features: CacheFeatures;
+  readonly client: readonly MemcacheClient[];
+  readonly #servers: Rendezvous;
+  readonly #owned: boolean;
+
+  constructor(clients: ReadonlyMap<string, MemcacheClient>, features: CacheFeatures, owned: boolean) {
+    if (clients.size === 0) throw cacheErrors.invalid_options('memcached: clients is empty');
+    this.features = features;
+    this.client = [...clients.values()];
+    this.#servers = new Rendezvous([...clients.keys()]);
+    this.#owned = owned;
+  }
+
+  connect(): Promise<void> {
+    return this.ping();
+  }
+
+  async close(): Promise<void> {
+    if (this.#owned) for (const client of this.client) client.shutdown();
+  }
+
+  async ping(): Promise<void> {
+    await Promise.all(this.client.map((client) => client.version()));
+  }
+
+  async get(
+    keys: readonly string[],
+    _call: DriverCall,
+    { versions = false }: DriverReadOptions = {},
+  ): Promise<(DriverEntry | undefined)[]> {
+    const wire = keys.map(wireKey);
+    const command = versions ? 'gets' : 'get';
+    const replies = await Promise.all(
+      this.#byServer(wire).map(([client, some]) =>
+        // The array form: for a single key the client looks it up on the prototype too.
+        client.xretrieve(command, some),
+      ),
+    );
+    const found = new Map<string, Reply>();
+    for (const reply of replies)
+      for (const [key, entry] of Object.entries(reply as Record<string, Reply>)) found.set(key, entry);
+    return wire.map((key) => {
+      const reply = found.get(key);
+      if (reply === undefined) return undefined;
+      const value = Buffer.isBuffer(reply.value) ? reply.value : Buffer.from(String(reply.value));
+      return versions ? { value, version: String(reply.casUniq) } : { value };
+    });
+  }
+
+  async set(writes: readonly DriverWrite[]): Promise<boolean[]> {
+    return Promise.all(writes.map((write) => this.#set(write)));
+  }
+
+  async #set({ key, value, expiresAt, when }: DriverWrite): Promise<boolean> {
+    const wire = wireKey(key);
+    const client = this.#clientOf(wire);
+    const options = { lifetime: exptime(expiresAt) };
+    try {
+      if (when === undefined) await client.set(wire, value as Buffer, options);
+      else if (when === 'absent') await client.add(wire, value as Buffer, options);
+      else if (when === 'present') await client.replace(wire, value as Buffer, options);
+      else await client.cas(wire, value as Buffer, { ...options, casUniq: when.version });
+      return true;
+    } catch (error) {
+      if (isAnswer(error, 'NOT_STORED', 'EXISTS', 'NOT_FOUND') && when !== undefined) return false;
+      throw error;
+    }
+  }
+
+  async delete(keys: readonly string[]): Promise<boolean[]> {
+    return Promise.all(
+      keys.map(async (key) => {
+        const wire = wireKey(key);
+        try {
+          await this.#clientOf(wire).delete(wire);
+          return true;
+        } catch (error) {
+          if (isAnswer(error, 'NOT_FOUND')) return false;
+          throw error;
+        }
+      }),
+    );
+  }
+
+  classify(error: unknown): DriverFailure {
+    const message = error instanceof Error ? error.message : '';
+    if (message.startsWith('SERVER_ERROR object too large')) return 'too_large';
+    return /^(SERVER_ERROR|CLIENT_ERROR|ERROR|NOT_STORED|EXISTS|NOT_FOUND)/.test(message) ? 'other' : 'unavailable';
+  }
+
+  #clientOf(wire: string): MemcacheClient {
+    return this.client[this.#servers.pick(wire)]!;
+  }
+
+  #byServer(wire: readonly string[]): [MemcacheClient, string[]][] {
+    if (this.client.length === 1) return [[this.client[0]!, [...new Set(wire)]]];
+    const groups = new Map<MemcacheClient, Set<string>>();
+    for (const key of wire) {
+      const client = this.#clientOf(key);
+      const group = groups.get(client);
+      if (group) group.add(key);
+      else groups.set(client, new Set([key]));
+    }
+    return [...groups].map(([client, group]) => [client, [...group]]);
+  }
+}
+
+interface Reply {
+  readonly value: unknown;
+  readonly casUniq?: number | string;
+}
+
+const MONTH_SECONDS = 30 * 24 * 60 * 60;
+
+/**
+ * Memcached counts whole seconds from its own tick, so that an item lives up to a second less than asked for: one more is added,
+ * and the core enforces the milliseconds. More than 30 days mean a date.
+ */
+function exptime(expiresAt: number | null): number {
+  if (expiresAt === null) return 0;
+  const left = expiresAt - Date.now();
+  if (left <= 0) return -1;
+  const seconds = Math.ceil(left / 1000) + 1;
+  return seconds <= MONTH_SECONDS ? seconds : Math.min(Math.ceil(expiresAt / 1000) + 1, LATEST_DATE);
+}
+
+// The server keeps dates in 32 bits, unsigned.
+const LATEST_DATE = 0xffff_ffff;
+
+function isAnswer(error: unknown, ...answers: readonly string[]): boolean {
+  return error instanceof Error && answers.includes(error.message);
+}

@@ -1,0 +1,261 @@
+/**
+ * The Redis driver, on node-redis: one server, a cluster, or sentinels. A write is there for every process once it resolves, as far as
+ * Redis itself goes: a failover can lose what was acknowledged last. The native client is the node-redis client.
+ */
+import { hash } from 'node:crypto';
+import {
+  createClient,
+  createCluster,
+  createSentinel,
+  ErrorReply,
+  type RedisClientOptions,
+  type RedisClientType,
+  type RedisClusterOptions,
+  type RedisClusterType,
+  type RedisSentinelOptions,
+  type RedisSentinelType,
+  RESP_TYPES,
+} from 'redis';
+import type {
+  CacheDriver,
+  CacheFeatures,
+  DriverCall,
+  DriverEntry,
+  DriverFailure,
+  DriverReadOptions,
+  DriverWrite,
+} from '../driver.ts';
+import { cacheErrors } from '../errors.ts';
+import { type Connectable, Connection, Offline } from './redis/connection.ts';
+import { incrementCounter, type Script, setIfVersion } from './redis/scripts.ts';
+
+/** The features of {@link redis} on one server or behind sentinels. */
+export const redisFeatures = {
+  stores: 'bytes',
+  ttlResolutionMs: 1,
+  maxValueBytes: 512 * 1024 * 1024,
+  conditional: true,
+  enumerate: true,
+  shared: true,
+  joinsReads: true,
+} as const satisfies CacheFeatures;
+
+/** The features of {@link redis} on a cluster. */
+export const redisClusterFeatures = { ...redisFeatures, joinsReads: false } as const satisfies CacheFeatures;
+
+/** The clients that {@link redis} works on. */
+export type RedisDriverClient = RedisClientType | RedisClusterType | RedisSentinelType;
+
+/** Options for one server: those of node-redis' `createClient`, foremost `url`. */
+export type RedisServerOptions = Pick<
+  RedisClientOptions,
+  'url' | 'socket' | 'username' | 'password' | 'database' | 'name' | 'credentialsProvider'
+>;
+
+/** Options for a cluster. */
+export interface RedisClusterDriverOptions {
+  /** Those of node-redis' `createCluster`. Credentials belong into `defaults`: `rootNodes` do not pass theirs on. */
+  readonly cluster: RedisClusterOptions;
+}
+
+/** Options for a primary that sentinels know. */
+export interface RedisSentinelDriverOptions {
+  /** Those of node-redis' `createSentinel`. */
+  readonly sentinel: RedisSentinelOptions;
+}
+
+/** Options for a client of your own. It is connected if it is not, and never closed. */
+export interface RedisOwnClientOptions<Client extends RedisDriverClient> {
+  readonly client: Client;
+}
+
+/**
+ * Keeps entries in Redis 6.2 or later.
+ *
+ * @example
+ * ```ts no-run
+ * import { createCache } from '@ent/cache';
+ * import { redis } from '@ent/cache/redis';
+ *
+ * const cache = createCache({ driver: redis({ url: 'redis://localhost:6379' }), prefix: 'app', ttl: '5m' });
+ * ```
+ * @throws `cache.invalid_options`
+ */
+export function redis(options: RedisClusterDriverOptions): CacheDriver<RedisClusterType>;
+export function redis(options: RedisSentinelDriverOptions): CacheDriver<RedisSentinelType>;
+export function redis<Client extends RedisDriverClient>(options: RedisOwnClientOptions<Client>): CacheDriver<Client>;
+export function redis(options?: RedisServerOptions): CacheDriver<RedisClientType>;
+export function redis(
+  options:
+    | RedisServerOptions
+    | RedisClusterDriverOptions
+    | RedisSentinelDriverOptions
+    | RedisOwnClientOptions<RedisDriverClient> = {},
+): CacheDriver<RedisDriverClient> {
+  if ('client' in options) return new RedisDriver(options.client, false);
+  let client: RedisDriverClient;
+  try {
+    if ('cluster' in options) client = createCluster(options.cluster) as unknown as RedisClusterType;
+    else if ('sentinel' in options) client = createSentinel(options.sentinel) as unknown as RedisSentinelType;
+    // Without a connection commands fail at once; waiting for one would only end at the deadline.
+    else client = createClient({ ...options, disableOfflineQueue: true }) as unknown as RedisClientType;
+  } catch (cause) {
+    throw cacheErrors.invalid_options(`redis: ${(cause as Error).message}`, { cause });
+  }
+  // Node ends the process for an "error" without a listener. Each call tells its own error.
+  client.on('error', () => {});
+  return new RedisDriver(client, true);
+}
+
+/** The commands that are used; the three client types have them in common, but not their generic types. */
+interface Commands extends Connectable {
+  get(key: string): Promise<Buffer | null>;
+  mGet(keys: string[]): Promise<(Buffer | null)[]>;
+  set(key: string, value: Buffer, options?: object): Promise<unknown>;
+  unlink(key: string): Promise<number>;
+  exists(key: string): Promise<number>;
+  pTTL(key: string): Promise<number>;
+  scan(cursor: string, options: { MATCH: string; COUNT: number }): Promise<{ cursor: string; keys: string[] }>;
+  evalSha(sha: string, options: { keys: string[]; arguments: (string | Buffer)[] }): Promise<unknown>;
+  eval(script: string, options: { keys: string[]; arguments: (string | Buffer)[] }): Promise<unknown>;
+  withTypeMapping(mapping: object): Commands;
+}
+
+class RedisDriver<Client extends RedisDriverClient> implements CacheDriver<Client> {
+  readonly name = 'redis';
+  readonly features: CacheFeatures;
+  readonly client: Client;
+  readonly #commands: Commands;
+  readonly #bytes: Commands;
+  readonly #connection: Connection;
+
+  constructor(client: Client, owned: boolean) {
+    this.client = client;
+    this.features = 'slots' in client ? redisClusterFeatures : redisFeatures;
+    this.#commands = client as unknown as Commands;
+    this.#bytes = this.#commands.withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer });
+    this.#connection = new Connection(this.#commands, owned);
+  }
+
+  connect(): Promise<void> {
+    return this.#connection.connected();
+  }
+
+  close(): Promise<void> {
+    return this.#connection.close();
+  }
+
+  async ping(call: DriverCall): Promise<void> {
+    // Not PING: a cluster has none, and a server that is loading its data answers it.
+    await this.#connection.run(call, () => this.#commands.exists('ent:ping'));
+  }
+
+  get(
+    keys: readonly string[],
+    call: DriverCall,
+    { versions = false }: DriverReadOptions = {},
+  ): Promise<(DriverEntry | undefined)[]> {
+    return this.#connection.run(call, async () => {
+      const values = await this.#values(keys);
+      return values.map((value) => {
+        if (value === null) return undefined;
+        return versions ? { value, version: hash('sha1', value) } : { value };
+      });
+    });
+  }
+
+  #values(keys: readonly string[]): Promise<(Buffer | null)[]> {
+    // The commands of one tick travel together in any case; MGET is one only where all keys are on one server.
+    if (keys.length > 1 && this.features.joinsReads) return this.#bytes.mGet(keys as string[]);
+    return Promise.all(keys.map((key) => this.#bytes.get(key)));
+  }
+
+  set(writes: readonly DriverWrite[], call: DriverCall): Promise<boolean[]> {
+    return this.#connection.run(call, () => Promise.all(writes.map((write) => this.#set(write))));
+  }
+
+  async #set({ key, value, expiresAt, when }: DriverWrite): Promise<boolean> {
+    const bytes = value as Buffer;
+    const px = milliseconds(expiresAt);
+    if (typeof when === 'object') {
+      return (await this.#run(setIfVersion, key, [when.version, bytes, px === undefined ? '' : String(px)])) === 1;
+    }
+    const expiration = px !== undefined && { expiration: { type: 'PX', value: px } };
+    const condition = when !== undefined && { condition: when === 'absent' ? 'NX' : 'XX' };
+    return (await this.#commands.set(key, bytes, { ...expiration, ...condition })) !== null;
+  }
+
+  delete(keys: readonly string[], call: DriverCall): Promise<boolean[]> {
+    return this.#connection.run(call, async () => {
+      const removed = await Promise.all(keys.map((key) => this.#commands.unlink(key)));
+      return removed.map((count) => count === 1);
+    });
+  }
+
+  increment(
+    key: string,
+    by: number,
+    { initial, expiresAt }: { readonly initial: number; readonly expiresAt: number | null },
+    call: DriverCall,
+  ): Promise<number | undefined | 'overflow'> {
+    return this.#connection.run(call, async () => {
+      const start = initial + by;
+      const px = milliseconds(expiresAt);
+      const answer = await this.#run(incrementCounter, key, [
+        String(by),
+        Number.isSafeInteger(start) ? String(start) : '',
+        px === undefined ? '' : String(px),
+      ]);
+      if (answer === 'overflow') return 'overflow';
+      return answer === 'other' ? undefined : Number(answer);
+    });
+  }
+
+  expiry(key: string, call: DriverCall): Promise<number | null | undefined> {
+    return this.#connection.run(call, async () => {
+      const left = await this.#commands.pTTL(key);
+      if (left === -2) return undefined;
+      return left === -1 ? null : Date.now() + left;
+    });
+  }
+
+  async *scan(prefix: string, call: DriverCall): AsyncIterable<readonly string[]> {
+    const options = { MATCH: `${literally(prefix)}*`, COUNT: 500 };
+    let cursor = '0';
+    do {
+      const page = await this.#connection.run(call, () => this.#commands.scan(cursor, options));
+      yield page.keys;
+      cursor = page.cursor;
+    } while (cursor !== '0');
+  }
+
+  classify(error: unknown): DriverFailure {
+    if (error instanceof ErrorReply) return UNAVAILABLE.test(error.message) ? 'unavailable' : 'other';
+    if (error instanceof Offline) return 'unavailable';
+    // A wrong argument is our fault; what is left comes from sockets, timeouts and the search for nodes.
+    return error instanceof TypeError || error instanceof RangeError ? 'other' : 'unavailable';
+  }
+
+  async #run({ sha, text }: Script, key: string, args: (string | Buffer)[]): Promise<unknown> {
+    const options = { keys: [key], arguments: args };
+    try {
+      return await this.#commands.evalSha(sha, options);
+    } catch (error) {
+      if (!(error instanceof ErrorReply && error.message.startsWith('NOSCRIPT'))) throw error;
+      return this.#commands.eval(text, options);
+    }
+  }
+}
+
+// Answers of a server that is there but cannot serve now.
+const UNAVAILABLE = /^(LOADING|CLUSTERDOWN|MASTERDOWN|READONLY|TRYAGAIN|NOREPLICAS|MOVED|ASK|UNKILLABLE|BUSY) /;
+
+/** What is left until the expiry. Relative, since the server's clock is another; at least 1, since 0 is an error. */
+function milliseconds(expiresAt: number | null): number | undefined {
+  return expiresAt === null ? undefined : Math.max(1, Math.ceil(expiresAt - Date.now()));
+}
+
+/** A prefix as a MATCH pattern that means just it. */
+function literally(prefix: string): string {
+  return prefix.replace(/[*?[\]\\^]/g, '\\$&');
+}

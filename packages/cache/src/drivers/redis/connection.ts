@@ -1,0 +1,95 @@
+import type { DriverCall } from '../../driver.ts';
+
+/** What all three kinds of node-redis clients have. */
+export interface Connectable {
+  readonly isOpen: boolean;
+  readonly isReady: boolean;
+  connect(): Promise<unknown>;
+  close(): Promise<unknown>;
+  destroy(): unknown;
+}
+
+/** No connection, and none for the asking: the client is connecting again on its own. */
+export class Offline extends Error {}
+
+// How many deadlines a call may be overdue before its connection counts as dead.
+const OVERDUE = 2;
+
+/**
+ * Keeps one client connected: connects at the first call, fails at once while the client reconnects, and replaces a connection that
+ * swallows what it is sent. node-redis itself does not notice the latter: TCP gives up after a quarter of an hour.
+ */
+export class Connection {
+  readonly #client: Connectable;
+  readonly #owned: boolean;
+  #connecting: Promise<unknown> | undefined;
+  #closed = false;
+  /** When each call without an answer began, oldest first. */
+  readonly #pending = new Map<symbol, number>();
+
+  constructor(client: Connectable, owned: boolean) {
+    this.#client = client;
+    this.#owned = owned;
+  }
+
+  /** Runs commands on a connection that is there. */
+  async run<T>(call: DriverCall, work: () => Promise<T>): Promise<T> {
+    const now = performance.now();
+    if (this.#owned && this.#pending.size > 0) this.#replaceDead(now, call.deadlineAt - Date.now());
+    const token = Symbol();
+    this.#pending.set(token, now);
+    try {
+      if (!this.#client.isReady || this.#connecting !== undefined) await this.connected();
+      return await work();
+    } finally {
+      this.#pending.delete(token);
+    }
+  }
+
+  /** Connects, unless that was done. */
+  async connected(): Promise<void> {
+    if (this.#closed) throw new Offline('the driver was closed');
+    if (this.#connecting === undefined) {
+      if (this.#client.isReady) return;
+      if (this.#client.isOpen) throw new Offline('the connection is lost; the client is reconnecting');
+      const connecting = Promise.resolve(this.#client.connect()).finally(() => {
+        if (this.#connecting === connecting) this.#connecting = undefined;
+      });
+      connecting.catch(() => {}); // whoever waits for it is told
+      this.#connecting = connecting;
+    }
+    await this.#connecting;
+  }
+
+  /** Says goodbye, but not for longer than a second. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    if (!this.#owned || !this.#client.isOpen) return;
+    let timer: NodeJS.Timeout | undefined;
+    const patience = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, 1_000);
+    });
+    if (this.#client.isReady && this.#pending.size === 0) {
+      await Promise.race([Promise.resolve(this.#client.close()).catch(() => {}), patience]);
+    }
+    clearTimeout(timer);
+    if (this.#client.isOpen) await this.#destroy();
+  }
+
+  #replaceDead(now: number, deadlineMs: number): void {
+    const [oldest] = this.#pending.values();
+    if (oldest === undefined || !(now - oldest > deadlineMs * OVERDUE)) return;
+    this.#pending.clear();
+    this.#connecting = undefined;
+    if (this.#client.isOpen) void this.#destroy();
+  }
+
+  async #destroy(): Promise<void> {
+    try {
+      await this.#client.destroy();
+    } catch {
+      // It was closed meanwhile.
+    }
+  }
+}
