@@ -142,9 +142,9 @@ export function failureCases({ describe, test, expect, features }: Suite): void 
         const aborted = rejection(blocked.update(id, { set: { name: 'late' } }, { signal: controller.signal }));
         controller.abort(reason);
         expect(await aborted).toBe(reason);
+        expect(waiter.stats().waiting).toBe(0);
         release();
         await holder;
-        expect(waiter.stats().waiting).toBe(0);
         expect((await blocked.update(id, { set: { logins: 1 } })).name).toBe('holder');
       });
     }

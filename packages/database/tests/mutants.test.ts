@@ -1,0 +1,287 @@
+import { type Condition, createDatabase, type DatabaseDriver, type DriverQuery, type Row } from '@ent/database';
+import { sqlite } from '@ent/database/sqlite';
+import { type DatabaseHarness, testDatabaseDriver } from '@ent/database/testing';
+import { describe, expect, it } from 'vitest';
+
+// Each is a driver with one bug of a kind that real drivers have. A bug that the suite does not notice is a hole in the suite.
+
+type Driver = DatabaseDriver;
+type Mutate = (driver: Driver) => Partial<Driver>;
+
+/** The same driver with every condition rewritten. */
+function rewriting(rewrite: (node: Condition) => Condition): Mutate {
+  const deep = (node: Condition): Condition => {
+    if (node.op === 'and' || node.op === 'or') return rewrite({ ...node, nodes: node.nodes.map(deep) });
+    if (node.op === 'not') return rewrite({ op: 'not', node: deep(node.node) });
+    return rewrite(node);
+  };
+  return (driver) => ({
+    find: (session, entity, query, context) =>
+      driver.find(session, entity, { ...query, where: deep(query.where) }, context),
+    count: (session, entity, where, context) => driver.count(session, entity, deep(where), context),
+  });
+}
+
+/** The same driver with every query rewritten. */
+function querying(rewrite: (query: DriverQuery) => DriverQuery): Mutate {
+  return (driver) => ({
+    find: (session, entity, query, context) => driver.find(session, entity, rewrite(query), context),
+  });
+}
+
+/** The same driver with every row that is read changed. */
+function reading(change: (row: Row) => Row): Mutate {
+  return (driver) => ({
+    find: async (...call) => (await driver.find(...call)).map(change),
+  });
+}
+
+const mapValues = (row: Row, map: (value: unknown) => unknown): Row =>
+  Object.fromEntries(Object.entries(row).map(([name, value]) => [name, map(value)]));
+
+const mutants: Record<string, Mutate> = {
+  'limit is ignored': querying(({ where, order, offset }) => ({ where, order, offset })),
+  'offset is ignored': querying(({ where, order, limit }) => ({ where, order, limit })),
+  'the order is ignored': querying((query) => ({ ...query, order: [] })),
+  'the last field of the order is ignored': querying((query) => ({ ...query, order: query.order.slice(0, -1) })),
+  'descending is ascending': querying((query) => ({
+    ...query,
+    order: query.order.map(({ field }) => ({ field, descending: false })),
+  })),
+  'null is greater than every value': (driver) => ({
+    async find(session, entity, query, context) {
+      const rows = await driver.find(session, entity, query, context);
+      const field = query.order[0]?.field ?? 'id';
+      const last = query.order[0]?.descending === true ? -1 : 1;
+      return rows.sort((a, b) => last * (Number(a[field] === null) - Number(b[field] === null)));
+    },
+  }),
+  'strings go by UTF-16': (driver) => ({
+    async find(session, entity, query, context) {
+      const rows = await driver.find(session, entity, query, context);
+      if (query.order[0]?.field !== 'text' || query.limit !== undefined || query.order[0].descending) return rows;
+      return rows.sort((a, b) => (((a['text'] ?? '') as string) < ((b['text'] ?? '') as string) ? -1 : 1));
+    },
+  }),
+  "not is SQL's NOT": rewriting((node) =>
+    node.op === 'not' && 'field' in node.node && node.node.op !== 'null'
+      ? { op: 'and', nodes: [node, { op: 'not', node: { op: 'null', field: node.node.field } }] }
+      : node,
+  ),
+  'ignoreCase is ignored': rewriting((node) => ('ignoreCase' in node ? { ...node, ignoreCase: false } : node)),
+  'text is compared without case': rewriting((node) =>
+    node.op === 'eq' && typeof node.value === 'string' ? { ...node, ignoreCase: true } : node,
+  ),
+  'accents are ignored': rewriting((node) =>
+    node.op === 'eq' && node.value === 'á'
+      ? { op: 'in', field: node.field, values: ['a', 'á'], ignoreCase: false }
+      : node,
+  ),
+  'trailing spaces are ignored': rewriting((node) =>
+    node.op === 'eq' && node.value === 'a'
+      ? { op: 'in', field: node.field, values: ['a', 'a '], ignoreCase: false }
+      : node,
+  ),
+  'contains takes _ for any character': rewriting((node) =>
+    node.op === 'contains' && node.value === '_' ? { op: 'not', node: { op: 'null', field: node.field } } : node,
+  ),
+  'startsWith is contains': rewriting((node) => (node.op === 'startsWith' ? { ...node, op: 'contains' } : node)),
+  'gt is gte': rewriting((node) => (node.op === 'gt' ? { ...node, op: 'gte' } : node)),
+  'lt includes null': rewriting((node) =>
+    node.op === 'lt' ? { op: 'or', nodes: [node, { op: 'null', field: node.field }] } : node,
+  ),
+  'in looks at the first value only': rewriting((node) =>
+    node.op === 'in' ? { ...node, values: node.values.slice(0, 1) } : node,
+  ),
+  'or is and': rewriting((node) => (node.op === 'or' ? { ...node, op: 'and' } : node)),
+  'count counts everything': (driver) => ({
+    count: (session, entity, _where, context) => driver.count(session, entity, { op: 'all' }, context),
+  }),
+  'big integers go through a double': reading((row) =>
+    mapValues(row, (value) => (typeof value === 'bigint' ? BigInt(Number(value)) : value)),
+  ),
+  'dates lose their milliseconds': reading((row) =>
+    mapValues(row, (value) => (value instanceof Date ? new Date(Math.floor(value.getTime() / 1000) * 1000) : value)),
+  ),
+  'text is trimmed': reading((row) => mapValues(row, (value) => (typeof value === 'string' ? value.trimEnd() : value))),
+  'the empty text is null': reading((row) => mapValues(row, (value) => (value === '' ? null : value))),
+  'bytes come back as a Buffer': reading((row) =>
+    mapValues(row, (value) => (value instanceof Uint8Array ? Buffer.from(value) : value)),
+  ),
+  'of many rows the last is lost': (driver) => ({
+    insert: (session, entity, rows, context) =>
+      driver.insert(session, entity, rows.length > 1 ? rows.slice(0, -1) : rows, context),
+  }),
+  'a taken key is passed over': (driver) => ({
+    async insert(...call) {
+      try {
+        await driver.insert(...call);
+      } catch (error) {
+        if (driver.classify(error)?.code !== 'unique_violation') throw error;
+      }
+    },
+  }),
+  'only changed rows count as matched': (driver) => ({
+    async update(session, entity, where, change, context) {
+      const outcome = await driver.update(session, entity, where, change, context);
+      return 'cents' in change.set ? { matched: 0 } : outcome;
+    },
+  }),
+  'an update touches everything': (driver) => ({
+    update: (session, entity, _where, change, context) =>
+      driver.update(session, entity, { op: 'all' }, change, context),
+  }),
+  'the version is not looked at': (driver) => ({
+    updateOne: (session, entity, where, change, context) =>
+      driver.updateOne(session, entity, withoutVersion(where), change, context),
+  }),
+  'the version is not looked at by deletes': (driver) => ({
+    delete: (session, entity, where, context) => driver.delete(session, entity, withoutVersion(where), context),
+  }),
+  'increments are lost': (driver) => ({
+    async updateOne(session, entity, where, change, context) {
+      const [row] = await driver.find(session, entity, { where, order: [], limit: 1 }, context);
+      await new Promise(setImmediate);
+      const sums = Object.entries(change.add).map(([name, by]) => [name, (row?.[name] as number) + (by as number)]);
+      const set = { ...change.set, ...Object.fromEntries(sums) };
+      return driver.updateOne(session, entity, where, { set, add: {} }, context);
+    },
+  }),
+  'an update answers the row from before': (driver) => ({
+    async updateOne(session, entity, where, change, context) {
+      const [row] = await driver.find(session, entity, { where, order: [], limit: 1 }, context);
+      await driver.updateOne(session, entity, where, change, context);
+      return row;
+    },
+  }),
+  'an upsert changes nothing that exists': (driver) => ({
+    upsert: (session, entity, key, row, _change, context) =>
+      driver.upsert(
+        session,
+        entity,
+        key,
+        row,
+        { set: { [key[0] as string]: row[key[0] as string] }, add: {} },
+        context,
+      ),
+  }),
+  'an upsert takes the id of the new row': (driver) => ({
+    upsert: (session, entity, key, row, change, context) =>
+      driver.upsert(session, entity, key, row, { ...change, set: { ...change.set, id: row['id'] } }, context),
+  }),
+  'a delete answers 0': (driver) => ({
+    async delete(...call) {
+      await driver.delete(...call);
+      return { matched: 0 };
+    },
+  }),
+  'a delete removes everything': (driver) => ({
+    delete: (session, entity, _where, context) => driver.delete(session, entity, { op: 'all' }, context),
+  }),
+  'a commit rolls back': (driver) => ({ commit: (session) => driver.rollback(session) }),
+  'a rollback commits': (driver) => ({
+    async rollback(session) {
+      const context = { signal: new AbortController().signal };
+      await Promise.resolve(driver.commit(session, context)).catch(() => {});
+    },
+  }),
+  'a transaction is none': (driver) => ({
+    begin() {},
+    commit() {},
+    savepoint() {},
+    releaseSavepoint() {},
+    rollbackTo() {},
+    name: driver.name,
+  }),
+  'a savepoint is none': () => ({ savepoint() {}, releaseSavepoint() {}, rollbackTo() {} }),
+  'rolling back to a savepoint forgets nothing': (driver) => ({
+    rollbackTo: (session, name) => driver.releaseSavepoint(session, name, { signal: new AbortController().signal }),
+  }),
+  'a taken key is just a failed query': (driver) => ({
+    classify(error) {
+      const found = driver.classify(error);
+      return found?.code === 'unique_violation' ? { code: 'query_failed' } : found;
+    },
+  }),
+  'messages repeat what the statement bound': (driver) => ({
+    insert(session, entity, rows, context) {
+      try {
+        return driver.insert(session, entity, rows, context);
+      } catch (error) {
+        throw Object.assign(error as Error, { message: `${String(error)}: ${Object.values(rows[0] ?? {}).join()}` });
+      }
+    },
+  }),
+  'every error is a conflict': (driver) => ({
+    classify: (error) => (driver.classify(error) === undefined ? undefined : { code: 'deadlock' }),
+  }),
+  'who gives up stays in the queue': (driver) => ({
+    acquire: (use, forTransaction) => driver.acquire(use, forTransaction, { signal: new AbortController().signal }),
+  }),
+  'sessions are not given back after an error': (driver) => {
+    let failed = false;
+    return {
+      rollback(session) {
+        failed = true;
+        return driver.rollback(session);
+      },
+      release(session, broken) {
+        if (!failed) driver.release(session, broken);
+      },
+    };
+  },
+  'a transaction stays open on a session that goes back': (driver) => ({
+    rollback() {},
+    release: (session) => driver.release(session, false),
+    commit() {},
+  }),
+};
+
+function withoutVersion(where: Condition): Condition {
+  if (where.op !== 'and') return where;
+  const nodes = where.nodes.filter((node) => !(node.op === 'eq' && node.field === 'version'));
+  return nodes.length > 1 ? { op: 'and', nodes } : (nodes[0] as Condition);
+}
+
+function harnessOf(mutate: Mutate): DatabaseHarness {
+  return {
+    name: 'mutant',
+    features: sqlite({ file: ':memory:' }).features,
+    create: async () => ({
+      connect(options) {
+        const driver = sqlite({ file: ':memory:' });
+        return createDatabase({ ...options, timeoutMs: 1000, driver: { ...driver, ...mutate(driver) } });
+      },
+      remove: async () => {},
+    }),
+  };
+}
+
+/** Runs the suite case by case and answers the name of the first that fails. */
+async function firstFailure(mutate: Mutate): Promise<string | undefined> {
+  const cases: [string, () => Promise<void>][] = [];
+  const runner = {
+    describe: (_name: string, body: () => void) => body(),
+    it: (name: string, body: () => Promise<void>) => cases.push([name, body]),
+    expect,
+  };
+  testDatabaseDriver(runner, harnessOf(mutate));
+  for (const [name, body] of cases) {
+    try {
+      await body();
+    } catch {
+      return name;
+    }
+  }
+  return undefined;
+}
+
+describe('the conformance suite', () => {
+  it('passes for the driver as it is', async () => {
+    expect(await firstFailure(() => ({}))).toBeUndefined();
+  });
+
+  it.each(Object.keys(mutants))('notices that %s', async (name) => {
+    expect(await firstFailure(mutants[name] as Mutate)).toBeTypeOf('string');
+  });
+});
