@@ -14,6 +14,7 @@ import { openCache } from '@ent/cache/open';
 import { createMigrator } from '@ent/database';
 import { openDatabase } from '@ent/database/open';
 import { bearer, createListener } from '@ent/http';
+import { docs } from '@ent/http/docs';
 
 import { type Component, createLifecycle, type Lifecycle } from '@ent/lifecycle';
 import type { Logger } from '@ent/logging';
@@ -74,7 +75,12 @@ export async function createApp(config: Config, logger: Logger): Promise<Lifecyc
     ...authRoutes({ users, sessions, throttle, authenticate }),
     ...opsRoutes(app.health, metrics),
   ];
-  const listener = createListener(routes, {
+  const pages = docs(routes, {
+    title: 'User service',
+    version: '1.0.0',
+    description: 'Users, logins and roles. An example of a service made of `@ent` packages.',
+  });
+  const listener = createListener([...routes, ...pages], {
     denyByDefault: true,
     trustProxies: config.TRUST_PROXIES,
     middleware: [

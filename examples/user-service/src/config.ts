@@ -57,7 +57,10 @@ const fields = z.object({
     .enum(['debug', 'info', 'warning', 'error', 'critical'])
     .default('info')
     .describe('Least severe level that is logged.'),
-  LOG_FORMAT: z.enum(['json', 'ecs', 'otel', 'pretty']).optional().describe('Default: pretty on a terminal, else json.'),
+  LOG_FORMAT: z
+    .enum(['json', 'ecs', 'otel', 'pretty'])
+    .optional()
+    .describe('Default: pretty on a terminal, else json.'),
 });
 
 /** A rule between settings; it is looked at even where others are wrong, so that the report has every fault. */

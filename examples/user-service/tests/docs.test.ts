@@ -31,8 +31,8 @@ describe('/openapi.json', () => {
     );
     expect(operations).toEqual(
       expect.arrayContaining([
-        'POST /api/v1/users/',
-        'GET /api/v1/users/',
+        'POST /api/v1/users',
+        'GET /api/v1/users',
         'GET /api/v1/users/{id}',
         'PUT /api/v1/users/{id}',
         'DELETE /api/v1/users/{id}',
