@@ -23,10 +23,15 @@ export interface Config<Schema extends z.ZodObject> {
   /** The settings, loaded at the first call: the same object ever after. @throws ConfigurationError as {@link load} */
   get(): Settings<Schema>;
   /**
-   * Has {@link get} answer other settings, until the result is disposed of. For tests: `using _ = config.override({ port: 0 });`. Overrides of
-   * overrides add up.
+   * Has {@link get} answer other settings until the result is restored or disposed of (`using`). For tests. Several add up, the later winning.
    */
-  override(values: Overrides<Schema>): Disposable;
+  override(values: Overrides<Schema>): ConfigOverride;
+}
+
+/** What {@link Config.override} began. */
+export interface ConfigOverride extends Disposable {
+  /** Ends it; again is harmless. The same as `[Symbol.dispose]()`. */
+  restore(): void;
 }
 
 /**
@@ -72,16 +77,17 @@ export function defineConfig<Schema extends z.ZodObject>(schema: Schema, options
       return loaded;
     },
     override(values) {
-      overridden.push(values);
+      // A copy of its own, so that the same object can be given twice.
+      const layer = { ...values };
+      overridden.push(layer);
       loaded = undefined;
-      return {
-        [Symbol.dispose]() {
-          const index = overridden.indexOf(values);
-          if (index < 0) return;
-          overridden.splice(index, 1);
-          loaded = undefined;
-        },
+      const restore = (): void => {
+        const index = overridden.indexOf(layer);
+        if (index < 0) return;
+        overridden.splice(index, 1);
+        loaded = undefined;
       };
+      return { restore, [Symbol.dispose]: restore };
     },
   };
 }

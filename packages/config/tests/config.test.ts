@@ -184,33 +184,34 @@ describe('get() and override()', () => {
     expect(config.load()).not.toBe(config.get());
   });
 
-  it('has get() answer other settings until it is disposed of', () => {
+  it('has get() answer other settings until it is over', () => {
     const before = config.get();
-    {
-      using _first = config.override({ port: 0, cache: { ttl: '1s' } });
-      expect(config.get()).toEqual({ port: 0, cache: { ttl: 1000, url: 'memory:' } });
-      expect(config.get()).toBe(config.get());
-      {
-        using _second = config.override({ cache: { url: 'redis://x' } });
-        expect(config.get()).toEqual({ port: 0, cache: { ttl: 1000, url: 'redis://x' } });
-      }
-      expect(config.get().cache.url).toBe('memory:');
-    }
+    const first = config.override({ port: 0, cache: { ttl: '1s' } });
+    expect(config.get()).toEqual({ port: 0, cache: { ttl: 1000, url: 'memory:' } });
+    expect(config.get()).toBe(config.get());
+    const second = config.override({ cache: { url: 'redis://x' } });
+    expect(config.get()).toEqual({ port: 0, cache: { ttl: 1000, url: 'redis://x' } });
+    second.restore();
+    expect(config.get().cache.url).toBe('memory:');
+    first[Symbol.dispose]();
     expect(config.get()).toEqual(before);
   });
 
-  it('disposes in any order, and once', () => {
-    const first = config.override({ port: 1 });
-    const second = config.override({ port: 2 });
-    first[Symbol.dispose]();
-    first[Symbol.dispose]();
-    expect(config.get().port).toBe(2);
-    second[Symbol.dispose]();
+  it('restores in any order, and once, also of the same object', () => {
+    const values = { port: 1 };
+    const first = config.override(values);
+    const second = config.override(values);
+    const third = config.override({ port: 3 });
+    first.restore();
+    first.restore();
+    third.restore();
+    expect(config.get().port).toBe(1);
+    second.restore();
     expect(config.get().port).toBe(8000);
   });
 
   it('refuses what is wrong in overrides as everywhere else', () => {
-    using _ = config.override({ port: 'x', cahce: { ttl: 1 }, cache: { tll: '1s' } } as never);
+    const override = config.override({ port: 'x', cahce: { ttl: 1 }, cache: { tll: '1s' } } as never);
     expect(() => config.get()).toThrow(
       [
         'The configuration has 3 faults:',
@@ -219,6 +220,8 @@ describe('get() and override()', () => {
         '  PORT (override): expected a number',
       ].join('\n'),
     );
+    override.restore();
+    expect(config.get().port).toBe(8000);
   });
 });
 

@@ -1,5 +1,5 @@
 import { bounded, itemsOf, read } from './internal/safe.ts';
-import { stringOf } from './internal/members.ts';
+import { asText } from './internal/members.ts';
 import type { Issue, IssueLocation } from './options.ts';
 
 const MAX_ISSUES = 1000;
@@ -32,7 +32,7 @@ export function issuesFromZod(error: unknown, options: IssuesFromZodOptions = {}
   const result: Issue[] = [];
   for (const item of itemsOf(list, MAX_ISSUES)) {
     const path = [...prefix, ...itemsOf(read(item, 'path'), MAX_ISSUES).map(segment)];
-    const code = stringOf(item, 'code', 'invalid');
+    const code = asText(read(item, 'code'), 'invalid');
     const detail = detailOf(item);
     const keys = code === 'unrecognized_keys' ? itemsOf(read(item, 'keys'), MAX_ISSUES).map(segment) : [];
     const paths = keys.length === 0 ? [path] : keys.map((key) => [...path, key]);
@@ -65,8 +65,8 @@ function segment(part: unknown): string {
 }
 
 function detailOf(item: unknown): string {
-  const message = stringOf(item, 'message', 'Invalid input');
+  const message = asText(read(item, 'message'), 'Invalid input');
   // The key of a record, or an element of a set: what is wrong with it stands one level down.
   const inner = itemsOf(read(item, 'issues'), MAX_ISSUES)[0];
-  return inner === undefined ? message : `${message}: ${stringOf(inner, 'message', 'Invalid input')}`;
+  return inner === undefined ? message : `${message}: ${asText(read(inner, 'message'), 'Invalid input')}`;
 }

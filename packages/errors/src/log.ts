@@ -1,6 +1,6 @@
 import { types } from 'node:util';
 import { hasBrand } from './internal/brand.ts';
-import { codeOf, issuesOf, retryAfterMsOf, retryableOf, statusOf, stringOf } from './internal/members.ts';
+import { asCode, asIssues, asRetryAfterMs, asRetryable, asStatus, asText, membersOf } from './internal/members.ts';
 import { bounded, itemsOf, MAX_TEXT, plainRecord, read, textOf } from './internal/safe.ts';
 import type { ErrorRecord } from './options.ts';
 
@@ -21,11 +21,11 @@ export function toErrorRecord(value: unknown): ErrorRecord {
 
 function recordOf(value: unknown, depth: number, seen: Set<unknown>): ErrorRecord {
   if (typeof value !== 'object' || value === null) return { name: typeof value, message: textOf(value) };
-  const name = stringOf(value, 'name', 'Object');
+  const name = asText(read(value, 'name'), 'Object');
   // A cycle, or one error in two places of a tree.
   if (seen.has(value)) return { name, message: '[listed above]' };
   seen.add(value);
-  const message = stringOf(value, 'message');
+  const message = asText(read(value, 'message'));
   const record: Draft = { name, message };
   const stack = stackOf(value, message);
   if (stack !== undefined) record.stack = stack;
@@ -39,15 +39,16 @@ function recordOf(value: unknown, depth: number, seen: Set<unknown>): ErrorRecor
 }
 
 function addMembers(record: Draft, error: object): void {
-  record.code = codeOf(error);
-  record.status = statusOf(error);
-  record.id = stringOf(error, 'id');
-  record.retryable = retryableOf(error);
-  const retryAfterMs = retryAfterMsOf(error);
+  const members = membersOf(error);
+  record.code = asCode(members.code);
+  record.status = asStatus(members.status);
+  record.id = asText(read(error, 'id'));
+  record.retryable = asRetryable(members.retryable);
+  const retryAfterMs = asRetryAfterMs(members.retryAfterMs);
   if (retryAfterMs !== undefined) record.retryAfterMs = retryAfterMs;
-  const issues = issuesOf(error);
+  const issues = asIssues(members.issues);
   if (issues !== undefined) record.issues = issues;
-  const details = plainRecord(read(error, 'details'));
+  const details = plainRecord(members.details);
   if (details !== undefined) record.details = details;
 }
 

@@ -6,8 +6,11 @@ export type MakeError = (message: string, options?: EntErrorOptions) => EntError
 const makers = new Map<string, MakeError>();
 const CODE = /^[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)*$/;
 
+const MAX_CODE = 100;
+
 export function isCode(value: unknown): value is string {
-  return typeof value === 'string' && value.length <= 100 && CODE.test(value);
+  if (typeof value !== 'string') return false;
+  return makers.has(value) || (value.length <= MAX_CODE && CODE.test(value));
 }
 
 /** Remembers how to make an error of this code. */
