@@ -23,7 +23,7 @@ export function passwordDriverCases(harness: PasswordDriverHarness): Case[] {
         '',
         'a',
         'A',
-        'a ',
+        'A ',
         'pässwörd',
         '🔑',
         'nul\0a',

@@ -1,0 +1,85 @@
+// What the rules cost on top of the libraries: raw jose and raw argon2 with the same keys and parameters.
+import { hash as rawHash } from 'argon2';
+import { jwtVerify, SignJWT } from 'jose';
+import { bench } from '../../../scripts/bench.ts';
+import { argon2 } from '../src/drivers/argon2.ts';
+import {
+  createAccessTokens,
+  createKeyRing,
+  createPasswords,
+  createPolicy,
+  createSessions,
+  deriveSecret,
+  generateKey,
+  trustedPrincipal,
+} from '../src/index.ts';
+import { memoryStores } from '../src/stores.ts';
+
+const { key, pem } = await generateKey('EdDSA');
+const accessTokens = createAccessTokens({ issuer: 'me', audience: 'me', keys: createKeyRing({ active: key }) });
+const sessions = createSessions({ accessTokens, stores: memoryStores(), secret: deriveSecret(pem, 'refresh-tokens') });
+const pair = await sessions.start({ subject: 'u1' });
+const token = pair.accessToken;
+const claims = { sub: 'u1', sid: 's1', jti: 'j1', roles: ['member'] };
+
+await bench('verify an access token', {
+  raw: () => jwtVerify(token, key.publicKey, { issuer: 'me', audience: 'me', typ: 'at+jwt', algorithms: ['EdDSA'] }),
+  subjects: {
+    'accessTokens.verify': () => accessTokens.verify(token),
+    'sessions.verify (session checked)': () => sessions.verify(token),
+  },
+});
+
+await bench('issue an access token', {
+  raw: () =>
+    new SignJWT(claims)
+      .setProtectedHeader({ alg: 'EdDSA', kid: key.kid, typ: 'at+jwt' })
+      .setIssuer('me')
+      .setAudience('me')
+      .setIssuedAt()
+      .setNotBefore('0s')
+      .setExpirationTime('15m')
+      .sign(key.privateKey),
+  subjects: { 'accessTokens.issue': () => accessTokens.issue({ subject: 'u1', sessionId: 's1', roles: ['member'] }) },
+});
+
+let refreshToken = pair.refreshToken;
+await bench('refresh a session, against signing alone', {
+  raw: () => accessTokens.issue({ subject: 'u1', sessionId: 's1', roles: ['member'] }),
+  subjects: {
+    'sessions.refresh (memory)': async () => {
+      refreshToken = (await sessions.refresh(refreshToken)).refreshToken;
+    },
+  },
+});
+
+const passwords = createPasswords({ driver: argon2() });
+const options = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
+const stored = await passwords.hash('correct horse battery staple');
+await bench('hash a password (argon2id, 19 MiB, 2, 1)', {
+  raw: () => rawHash('correct horse battery staple', options),
+  subjects: {
+    'passwords.hash': () => passwords.hash('correct horse battery staple'),
+    'passwords.verify': () => passwords.verify('correct horse battery staple', stored),
+    'passwords.verify, unknown account': () => passwords.verify('correct horse battery staple', undefined),
+  },
+});
+
+const roles: Record<string, { allow: string[]; inherits: string[] }> = {};
+for (let role = 0; role < 1000; role++) {
+  roles[`role${role}`] = {
+    allow: Array.from({ length: 10 }, (_, n) => `kind${role}:action${n}`),
+    inherits: role % 100 === 0 ? [] : [`role${role - 1}`],
+  };
+}
+const policy = createPolicy({ roles });
+const plain = new Set(Object.values(roles).flatMap(({ allow }) => allow));
+const principal = trustedPrincipal({ subject: 'u1', roles: ['role99', 'role250'] });
+await bench('decide, with 1,000 roles and 10,000 permissions; raw is a lookup in one Set', {
+  raw: () => plain.has('kind40:action5'),
+  subjects: {
+    'policy.can, inherited': () => policy.can(principal, 'kind40:action5'),
+    'policy.can, refused': () => policy.can(principal, 'kind700:action5'),
+    'policy.explain': () => policy.explain(principal, 'kind40:action5'),
+  },
+});

@@ -1,0 +1,68 @@
+// What a message costs on its way from publish to the end of its handler, in this process. Raw is the least that any broker
+// with bytes inside must do: JSON both ways, and a turn of the event loop.
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { bench } from '../../../scripts/bench.ts';
+import { memory } from '../src/drivers/memory.ts';
+import { createMessaging } from '../src/index.ts';
+
+const data = { id: '0198c7a2-5b1e-7c3a-9f00-1c2d3e4f5a6b', email: 'ann@example.com', at: '2030-01-01T00:00:00.000Z' };
+const messaging = createMessaging({ driver: memory(), source: 'bench' });
+let handled = 0;
+let wanted = 0;
+let reached = (): void => {};
+await messaging.subscribe('t', { group: 'g', concurrency: 100 }, () => {
+  if (++handled === wanted) reached();
+});
+
+function until(count: number): Promise<void> {
+  wanted = handled + count;
+  return new Promise((resolve) => {
+    reached = resolve;
+  });
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+const roundtrip = (): unknown => JSON.parse(decoder.decode(encoder.encode(JSON.stringify(data))));
+
+await bench('publish and handle one message', {
+  raw: async () => {
+    roundtrip();
+    await nextTurn();
+  },
+  subjects: {
+    'publish + handler': async () => {
+      const done = until(1);
+      await messaging.publish('t', data);
+      await done;
+    },
+  },
+});
+
+const batch = Array.from({ length: 100 }, () => ({ data }));
+await bench('publish and handle 100 messages', {
+  raw: async () => {
+    for (let n = 0; n < 100; n++) roundtrip();
+    await nextTurn();
+  },
+  subjects: {
+    'publishMany + handlers': async () => {
+      const done = until(100);
+      await messaging.publishMany('t', batch);
+      await done;
+    },
+    '100 publish at once + handlers': async () => {
+      const done = until(100);
+      await Promise.all(batch.map((item) => messaging.publish('t', item.data)));
+      await done;
+    },
+  },
+  perTurn: 10,
+});
+
+await bench('publish to nobody', {
+  raw: () => encoder.encode(JSON.stringify(data)),
+  subjects: { publish: () => messaging.publish('nowhere', data) },
+});
+
+await messaging.close();
