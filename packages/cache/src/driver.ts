@@ -24,8 +24,8 @@ export interface CacheFeatures {
   /** Whether other processes see the data, so that one load in the whole cluster makes sense. */
   readonly shared: boolean;
   /**
-   * Whether single reads of the same tick are joined into one `get`. Not where one call can span several servers: a dead one
-   * would fail the reads of all.
+   * Whether single reads of the same tick are joined into one `get` for each {@link CacheDriver.shardOf}. Not where one call can
+   * span servers that the driver cannot tell apart: a dead one would fail the reads of all.
    */
   readonly joinsReads: boolean;
 }
@@ -105,6 +105,8 @@ export interface CacheDriver<Client = unknown> {
   /** Answers whether each key was there. The keys of a batch differ. */
   delete(keys: readonly string[], call: DriverCall): Promise<boolean[]>;
 
+  /** The number of the server that a key belongs to. Without it all keys are on one. */
+  shardOf?(key: string): number;
   /** {@link get} for one key at once, for drivers whose data lives in this process. */
   peek?(key: string): StoredRecord | undefined;
   /** A copy of a value such as two callers of this driver's `get` would receive. Only for `stores: 'values'`. */

@@ -14,7 +14,7 @@ it('opens memory with its parameters', async () => {
 
 it('names the supported URLs for any other, and does not repeat what may be a password', async () => {
   for (const url of ['etcd://user:hunter2@host', 'hunter2', '', '//host', '__proto__:x', 'constructor:x']) {
-    const error = await openCache(url).catch((error: unknown) => error as Error & { code: string });
+    const error = await openCache(url).catch((reason: unknown) => reason as Error & { code: string });
     expect(error).toMatchObject({ code: 'cache.unknown_scheme', message: expect.stringContaining('memory:') });
     expect((error as Error).message).not.toContain('hunter2');
   }
@@ -51,7 +51,7 @@ it('refuses URLs that lack something, or have what is not supported', async () =
     'redis+cluster://127.0.0.1:1?x=1',
     'memcached://user:hunter2@127.0.0.1:1',
   ]) {
-    const error = await openCache(url).catch((error: unknown) => error as Error);
+    const error = await openCache(url).catch((reason: unknown) => reason as Error);
     expect(error).toMatchObject({ code: 'cache.invalid_options' });
     expect((error as Error).message).not.toContain('hunter2');
   }

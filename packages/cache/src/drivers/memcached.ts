@@ -25,7 +25,7 @@ export const memcachedFeatures = {
   conditional: true,
   enumerate: false,
   shared: true,
-  joinsReads: false,
+  joinsReads: true,
 } as const satisfies CacheFeatures;
 
 /** Options of {@link memcached}. */
@@ -116,6 +116,10 @@ class MemcachedDriver implements CacheDriver<readonly MemcacheClient[]> {
 
   async ping(): Promise<void> {
     await Promise.all(this.client.map((client) => client.version()));
+  }
+
+  shardOf(key: string): number {
+    return this.client.length === 1 ? 0 : this.#servers.pick(wireKey(key));
   }
 
   async get(

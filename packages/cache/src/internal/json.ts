@@ -11,10 +11,14 @@ export const strictJson: CacheSerializer = {
     return Buffer.from(JSON.stringify(value));
   },
   deserialize(bytes) {
-    if (bytes.length === 0) return undefined;
-    return JSON.parse((Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes)).toString());
+    return parseJson(Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes), 0);
   },
 };
+
+/** The value whose JSON starts at an offset: a view of the rest would cost as much as a short text takes to parse. */
+export function parseJson(bytes: Buffer, from: number): unknown {
+  return bytes.length === from ? undefined : (JSON.parse(bytes.toString('utf8', from)) as unknown);
+}
 
 function check(value: unknown, at: string, above: Set<object>): void {
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return;

@@ -27,11 +27,11 @@ export function planLoad<T>(options: LoadOptions<T>, defaultTtlMs: number): Load
 export function isDue(
   freshUntil: number,
   { eagerRefresh }: { readonly eagerRefresh?: number },
-  ttlMs: number,
+  lifetime: number,
 ): boolean {
-  if (eagerRefresh === undefined || ttlMs === Number.POSITIVE_INFINITY) return false;
+  if (eagerRefresh === undefined || lifetime === Number.POSITIVE_INFINITY) return false;
   if (!(eagerRefresh > 0 && eagerRefresh < 1)) {
     throw cacheErrors.invalid_argument(`eagerRefresh must be between 0 and 1; got ${eagerRefresh}`);
   }
-  return freshUntil - Date.now() < ttlMs * (1 - eagerRefresh);
+  return freshUntil - Date.now() < lifetime * (1 - eagerRefresh);
 }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { StoredRecord, TagVersion } from '../driver.ts';
 import { cacheErrors } from '../errors.ts';
 import type { CacheSerializer } from '../options.ts';
+import { parseJson, strictJson } from './json.ts';
 
 /**
  * Records and their bytes.
@@ -122,10 +123,45 @@ export function decodeRecord(stored: Uint8Array, serializer: CacheSerializer, ke
       at = end;
     }
     const hasValue = (flags & NO_VALUE) === 0;
-    const value = hasValue ? serializer.deserialize(bytes.subarray(at), key) : undefined;
-    return { value, expiresAt, freshUntil, stamp: bytes.toString('latin1', 2, FIXED_BYTES), tags, lease, hasValue };
+    let value: unknown;
+    if (hasValue)
+      value = serializer === strictJson ? parseJson(bytes, at) : serializer.deserialize(bytes.subarray(at), key);
+    return new DecodedRecord(value, expiresAt, freshUntil, tags, lease, hasValue, bytes);
   } catch {
     return undefined;
+  }
+}
+
+/** Its stamp is seldom looked at, and costs as much as the rest. A copy by spread has none, as a draft should. */
+class DecodedRecord implements StoredRecord {
+  value: unknown;
+  expiresAt: number;
+  freshUntil: number;
+  tags: readonly TagVersion[] | undefined;
+  lease: StoredRecord['lease'];
+  hasValue: boolean;
+  readonly #bytes: Buffer;
+
+  constructor(
+    value: unknown,
+    expiresAt: number,
+    freshUntil: number,
+    tags: readonly TagVersion[] | undefined,
+    lease: StoredRecord['lease'],
+    hasValue: boolean,
+    bytes: Buffer,
+  ) {
+    this.value = value;
+    this.expiresAt = expiresAt;
+    this.freshUntil = freshUntil;
+    this.tags = tags;
+    this.lease = lease;
+    this.hasValue = hasValue;
+    this.#bytes = bytes;
+  }
+
+  get stamp(): string {
+    return this.#bytes.toString('latin1', 2, FIXED_BYTES);
   }
 }
 

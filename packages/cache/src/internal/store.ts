@@ -28,7 +28,7 @@ export class Store {
   readonly #guard: Guard;
   readonly #serializer: CacheSerializer;
   readonly #lenient: boolean;
-  #batch: ReadBatch | undefined;
+  readonly #batches = new Map<number, ReadBatch>();
 
   constructor(driver: CacheDriver, guard: Guard, serializer: CacheSerializer, lenient: boolean) {
     this.driver = driver;
@@ -37,38 +37,45 @@ export class Store {
     this.#lenient = lenient;
   }
 
-  /** What one key holds. Reads of the same tick become one call, where the driver gains by it. */
+  /** What one key holds. Reads of the same tick become one call for each server, where the driver gains by it. */
   readOne(key: string): Promise<StoredRecord | undefined> {
-    if (!this.driver.features.joinsReads) return this.read([key]).then(first);
-    let batch = this.#batch;
+    const { driver } = this;
+    if (!driver.features.joinsReads) return this.read([key]).then(first);
+    const shard = driver.shardOf === undefined ? 0 : driver.shardOf(key);
+    let batch = this.#batches.get(shard);
     if (batch === undefined) {
       batch = { keys: [], waiting: [] };
-      this.#batch = batch;
-      process.nextTick(this.#flush);
+      if (this.#batches.size === 0) process.nextTick(this.#flushAll);
+      this.#batches.set(shard, batch);
     }
-    const keys = batch.keys;
-    const waiting = batch.waiting;
+    const { keys, waiting } = batch;
     return new Promise((resolve, reject) => {
       keys.push(key);
       waiting.push({ resolve, reject });
-      if (keys.length === MAX_BATCH) this.#flush();
+      if (keys.length === MAX_BATCH) {
+        // An empty one takes its place, so that the flush that is due does not come twice.
+        this.#batches.set(shard, { keys: [], waiting: [] });
+        this.#flush({ keys, waiting });
+      }
     });
   }
 
-  readonly #flush = (): void => {
-    const batch = this.#batch;
-    if (batch === undefined) return;
-    this.#batch = undefined;
-    this.#read(batch.keys).then(
+  readonly #flushAll = (): void => {
+    const batches = [...this.#batches.values()];
+    this.#batches.clear();
+    for (const batch of batches) if (batch.keys.length > 0) this.#flush(batch);
+  };
+
+  #flush({ keys, waiting }: ReadBatch): void {
+    this.#read(keys).then(
       (entries) => {
-        for (let i = 0; i < batch.waiting.length; i++)
-          batch.waiting[i]!.resolve(this.#decode(batch.keys[i]!, entries[i]));
+        for (let i = 0; i < waiting.length; i++) waiting[i]!.resolve(this.#decode(keys[i]!, entries[i]));
       },
       (error: unknown) => {
-        for (const { reject } of batch.waiting) reject(error);
+        for (const { reject } of waiting) reject(error);
       },
     );
-  };
+  }
 
   async read(keys: readonly string[]): Promise<(StoredRecord | undefined)[]> {
     const records: (StoredRecord | undefined)[] = [];

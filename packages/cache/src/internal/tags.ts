@@ -90,7 +90,7 @@ export class Tags {
     const tags = record.tags ?? [];
     // An entry from before generations were switched on has none, and would survive every clear.
     for (const name of this.generations) if (!tags.some(([tagged]) => tagged === name)) return !record.hasValue;
-    return tags.every(([name, version]) => current.get(name) === version);
+    return tags.every(([name, then]) => current.get(name) === then);
   }
 
   async #current(names: readonly string[]): Promise<(string | undefined)[]> {

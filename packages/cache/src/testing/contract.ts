@@ -4,9 +4,9 @@ import type { CacheFeatures, DriverWrite } from '../driver.ts';
 import { draft, newStamp } from '../internal/record.ts';
 import { type Case, patient, until } from './suite.ts';
 
-function stored(features: CacheFeatures, text: string, expiresAt: number | null = null): DriverWrite['value'] {
-  if (features.stores === 'bytes') return Buffer.from(text);
-  return { ...draft(text, expiresAt ?? Number.POSITIVE_INFINITY), stamp: newStamp() };
+function stored(features: CacheFeatures, content: string, expiresAt: number | null = null): DriverWrite['value'] {
+  if (features.stores === 'bytes') return Buffer.from(content);
+  return { ...draft(content, expiresAt ?? Number.POSITIVE_INFINITY), stamp: newStamp() };
 }
 
 function text(value: DriverWrite['value'] | undefined): unknown {

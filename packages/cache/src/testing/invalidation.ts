@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { Cache } from '../cache.ts';
 import { type Case, type CaseTools, gate, hostileKeys, rejectsWith, until } from './suite.ts';
 
-const conditional: Case['when'] = (features) => features.conditional;
+const canCompare: Case['when'] = (features) => features.conditional;
 
 async function collect(keys: AsyncIterable<string>): Promise<string[]> {
   const all = new Set<string>();
@@ -88,7 +88,7 @@ export const invalidation: readonly Case[] = [
   },
   {
     name: 'clears a namespace at once, by generation',
-    when: conditional,
+    when: canCompare,
     run: async ({ cache }) => {
       const c = await cache({ clear: 'generation' });
       await clearsOneBranch(c);
@@ -131,7 +131,7 @@ export const invalidation: readonly Case[] = [
   },
   {
     name: 'invalidates by tag: the entries that have it, and no others',
-    when: conditional,
+    when: canCompare,
     run: async ({ cache }) => {
       const c = await cache();
       await c.set('a', 1, { tags: ['red', 'big'] });
@@ -173,7 +173,7 @@ export const invalidation: readonly Case[] = [
   },
   {
     name: 'keeps tags apart, whatever their names, and within their namespace',
-    when: conditional,
+    when: canCompare,
     run: async ({ cache }) => {
       const c = await cache();
       for (const tag of hostileKeys) await c.set(tag, tag, { tags: [tag] });
@@ -191,7 +191,7 @@ export const invalidation: readonly Case[] = [
   },
   {
     name: 'getOrSet loads again after its tag was invalidated, and serves no invalidated value as stale',
-    when: conditional,
+    when: canCompare,
     run: async ({ cache }) => {
       const c = await cache();
       const options = { tags: ['t'], ttl: 100, grace: '1h' };
@@ -206,7 +206,7 @@ export const invalidation: readonly Case[] = [
   },
   {
     name: 'stores nothing that counts of a load from before an invalidation',
-    when: conditional,
+    when: canCompare,
     run: async ({ cache }) => {
       const c = await cache();
       await endsLoads(c, ['t', 'u'], () => c.invalidateTags(['u']));
@@ -214,7 +214,7 @@ export const invalidation: readonly Case[] = [
   },
   {
     name: 'takes a lost tag version for an invalidation',
-    when: conditional,
+    when: canCompare,
     run: async ({ cache, features }) => {
       const c = await cache();
       await c.set('k', 1, { tags: ['t'] });

@@ -36,8 +36,8 @@ export const processes: readonly Case[] = [
         ),
       );
       await until(async () => runs > 0, 'the factory starts');
-      assert.equal(await caches[1]!.get('k'), undefined, 'a lease is no value');
-      assert.equal(await caches[1]!.has('k'), false);
+      assert.equal(await caches[1].get('k'), undefined, 'a lease is no value');
+      assert.equal(await caches[1].has('k'), false);
       open();
       for (const value of await Promise.all(callers)) assert.deepEqual(value, { by: 'one' });
       assert.equal(runs, 1);

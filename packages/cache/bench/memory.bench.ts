@@ -1,0 +1,71 @@
+// A hit in memory: what each library adds to an async function around lru-cache.
+import { BentoCache, bentostore } from 'bentocache';
+import { memoryDriver } from 'bentocache/drivers/memory';
+import { createCache as createCacheManager } from 'cache-manager';
+import { Keyv } from 'keyv';
+import { LRUCache } from 'lru-cache';
+import { createStorage } from 'unstorage';
+import { bench } from '../../../scripts/bench.ts';
+import { memory } from '../src/drivers/memory.ts';
+import { createCache } from '../src/index.ts';
+
+const user = { id: 42, name: 'Ada Lovelace', email: 'ada@example.com', roles: ['admin', 'author'], active: true };
+const ttl = 3_600_000;
+// As many keys as a request mix touches, made once: callers build their keys, but not in this comparison.
+const keys = Array.from({ length: 1_000 }, (_, i) => `user:${i}`);
+let turn = 0;
+const next = (): string => keys[turn++ % keys.length]!;
+
+const lru = new LRUCache<string, { value: unknown; expiresAt: number }>({ max: 10_000 });
+const rawGet = async (key: string): Promise<unknown> => {
+  const item = lru.get(key);
+  return item !== undefined && item.expiresAt > Date.now() ? item.value : undefined;
+};
+const ours = createCache({ driver: memory(), ttl });
+const prefixed = createCache({ driver: memory(), ttl, prefix: 'app' }).namespace('users');
+const manager = createCacheManager({ ttl });
+const bento = new BentoCache({
+  default: 'memory',
+  stores: { memory: bentostore().useL1Layer(memoryDriver({ maxItems: 10_000 })) },
+  ttl,
+});
+const keyv = new Keyv({ ttl });
+const storage = createStorage();
+
+for (const key of keys) {
+  lru.set(key, { value: user, expiresAt: Date.now() + ttl });
+  await ours.set(key, user);
+  await prefixed.set(key, user);
+  await manager.set(key, user, ttl);
+  await bento.set({ key, value: user });
+  await keyv.set(key, user);
+  await storage.setItem(key, user);
+}
+
+await bench('memory: get, hit', {
+  isolate: true,
+  raw: () => rawGet(next()),
+  subjects: {
+    '@ent/cache': () => ours.get(next()),
+    '@ent/cache, prefix and namespace': () => prefixed.get(next()),
+    'cache-manager': () => manager.get(next()),
+    bentocache: () => bento.get({ key: next() }),
+    keyv: () => keyv.get(next()),
+    unstorage: () => storage.getItem(next()),
+  },
+});
+
+const factory = (): typeof user => user;
+const managerFactory = async (): Promise<typeof user> => user;
+const options = { ttl };
+await bench('memory: getOrSet, hit', {
+  isolate: true,
+  raw: () => rawGet(next()),
+  subjects: {
+    '@ent/cache': () => ours.getOrSet(next(), factory, options),
+    'cache-manager wrap': () => manager.wrap(next(), managerFactory, ttl),
+    bentocache: () => bento.getOrSet({ key: next(), factory, ttl }),
+  },
+});
+await bento.disconnectAll();
+process.exit(0); // keyv and bentocache keep timers

@@ -1,0 +1,100 @@
+// Redis: 100 callers at once read an object of 200 bytes; and 100 keys in one call.
+import { startServer } from '@ent/testkit';
+import KeyvRedis from '@keyv/redis';
+import { BentoCache, bentostore } from 'bentocache';
+import { redisDriver } from 'bentocache/drivers/redis';
+import { createCache as createCacheManager } from 'cache-manager';
+import { Redis } from 'ioredis';
+import { Keyv } from 'keyv';
+import { createClient } from 'redis';
+import { createStorage } from 'unstorage';
+import unstorageRedis from 'unstorage/drivers/redis';
+import { bench } from '../../../scripts/bench.ts';
+import { redis } from '../src/drivers/redis.ts';
+import { createCache } from '../src/index.ts';
+
+const CALLERS = 100;
+const object = {
+  id: 42,
+  name: 'Ada Lovelace',
+  email: 'ada@example.com',
+  roles: ['admin'],
+  active: true,
+  about: 'x'.repeat(100),
+};
+const keys = Array.from({ length: CALLERS }, (_, i) => `user${i}`);
+const ttl = 3_600_000;
+
+const server = await startServer('redis');
+const raw = createClient({ url: server.url });
+await raw.connect();
+const ours = createCache({ driver: redis({ url: server.url }), prefix: 'ours', ttl });
+const generations = createCache({ driver: redis({ url: server.url }), prefix: 'gen', ttl, clear: 'generation' });
+const ioredis = new Redis(server.url);
+const bento = new BentoCache({
+  default: 'redis',
+  stores: { redis: bentostore().useL2Layer(redisDriver({ connection: ioredis })) },
+  ttl,
+  prefix: 'bento',
+});
+// cache-manager has a Keyv 5 of its own, and takes any object of that shape.
+const manager = createCacheManager({ stores: [new Keyv({ store: new KeyvRedis(server.url) as never }) as never], ttl });
+const storage = createStorage({ driver: unstorageRedis({ url: server.url, base: 'unstorage' }) });
+
+for (const key of keys) {
+  await raw.set(`raw:${key}`, JSON.stringify(object), { expiration: { type: 'PX', value: ttl } });
+  await ours.set(key, object);
+  await generations.set(key, object);
+  await bento.set({ key, value: object });
+  await manager.set(key, object);
+  await storage.setItem(key, object);
+}
+const all = (get: (key: string) => Promise<unknown>) => async () => {
+  const values = await Promise.all(keys.map(get));
+  if ((values[99] as { id?: number } | undefined)?.id !== 42) throw new Error('a miss');
+};
+
+await bench(`redis: get, ${CALLERS} at once`, {
+  raw: all(async (key) => JSON.parse((await raw.get(`raw:${key}`))!) as unknown),
+  subjects: {
+    '@ent/cache': all((key) => ours.get(key)),
+    "@ent/cache, clear: 'generation'": all((key) => generations.get(key)),
+    bentocache: all((key) => bento.get({ key })),
+    'cache-manager': all((key) => manager.get(key)),
+    unstorage: all((key) => storage.getItem(key)),
+  },
+  perTurn: 10,
+});
+
+const rawKeys = keys.map((key) => `raw:${key}`);
+await bench('redis: getMany of 100', {
+  raw: async () => (await raw.mGet(rawKeys)).map((text) => JSON.parse(text!) as unknown),
+  subjects: {
+    '@ent/cache': async () => {
+      if ((await ours.getMany(keys)).size !== CALLERS) throw new Error('a miss');
+    },
+  },
+  perTurn: 10,
+});
+
+await bench('redis: get, one caller', {
+  raw: async () => JSON.parse((await raw.get('raw:user1'))!) as unknown,
+  subjects: {
+    '@ent/cache': () => ours.get('user1'),
+    bentocache: () => bento.get({ key: 'user1' }),
+    'cache-manager': () => manager.get('user1'),
+    unstorage: () => storage.getItem('user1'),
+  },
+  perTurn: 100,
+});
+
+await Promise.all([
+  ours.close(),
+  generations.close(),
+  raw.close(),
+  bento.disconnectAll(),
+  manager.disconnect(),
+  storage.dispose(),
+]);
+await server.close();
+process.exit(0); // some of the others leave timers behind
