@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 import { configErrors } from './errors.ts';
 import { addIssues, applyOverrides, inputOf } from './internal/build.ts';
 import { describeLeaf } from './internal/describe.ts';
@@ -44,7 +44,7 @@ export interface ConfigOverride extends Disposable {
  *
  * ```ts
  * import { defineConfig, duration, secret } from '@ent/config';
- * import { z } from 'zod';
+ * import type { z } from 'zod';
  *
  * const config = defineConfig(
  *   z.object({

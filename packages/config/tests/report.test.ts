@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { ConfigurationError, EntError } from '@ent/errors';
+import { ConfigurationError, type EntError } from '@ent/errors';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { type Config, type ConfigFault, defineConfig, type LoadOptions, secret, url } from '../src/index.ts';

@@ -117,7 +117,7 @@ describe('text is read as', () => {
     ).toBe(4);
     expect(
       read(
-        z.preprocess((text) => `${text}!`, z.string()),
+        z.preprocess((text) => `${String(text)}!`, z.string()),
         'x',
       ),
     ).toBe('x!');
@@ -192,7 +192,6 @@ describe('the words for what is expected', () => {
     [z.string().min(1), 'text'],
     [z.string().regex(/^[a-z]+$/), 'text that matches /^[a-z]+$/'],
     [z.email(), 'an email address'],
-    [z.string().email(), 'an email address'],
     [z.uuid(), 'a UUID'],
     [z.ipv4(), 'an IPv4 address'],
     [z.iso.datetime(), 'an ISO 8601 date and time'],

@@ -1,5 +1,4 @@
-import { types } from 'node:util';
-import { hasBrand } from './internal/brand.ts';
+import { hasBrand, isRealError } from './internal/brand.ts';
 import { asCode, asIssues, asRetryAfterMs, asRetryable, asStatus, asText, membersOf } from './internal/members.ts';
 import { bounded, itemsOf, MAX_TEXT, plainRecord, read, textOf } from './internal/safe.ts';
 import type { ErrorRecord } from './options.ts';
@@ -56,7 +55,7 @@ function addNested(record: Draft, value: object, depth: number, seen: Set<unknow
   const cause = read(value, 'cause');
   if (cause !== undefined) record.cause = recordOf(cause, depth + 1, seen);
   // An AggregateError, or what somebody made in its likeness.
-  const parts = types.isNativeError(value) ? itemsOf(read(value, 'errors'), MAX_PARTS) : [];
+  const parts = isRealError(value) ? itemsOf(read(value, 'errors'), MAX_PARTS) : [];
   if (parts.length > 0) record.errors = parts.map((part) => recordOf(part, depth + 1, seen));
 }
 

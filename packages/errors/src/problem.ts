@@ -29,9 +29,9 @@ export function problemOf(error: object, instance?: string): Problem {
   return problem;
 }
 
-function publicDetails({ details, publicDetails }: Members): Record<string, unknown> | undefined {
+function publicDetails({ details, publicDetails: list }: Members): Record<string, unknown> | undefined {
   if (typeof details !== 'object' || details === null) return undefined;
-  const names = itemsOf(publicDetails, MAX_PUBLIC).filter((name) => typeof name === 'string');
+  const names = itemsOf(list, MAX_PUBLIC).filter((name) => typeof name === 'string');
   if (names.length === 0) return undefined;
   const shown: Record<string, unknown> = {};
   for (const name of names) {

@@ -2,7 +2,7 @@ import { ConfigurationError } from './classes.ts';
 import type { EntError } from './error.ts';
 import { BRAND } from './internal/brand.ts';
 import { claimCode, isStatus, makerOf } from './internal/codes.ts';
-import { fill, nativeArguments, traitProperties } from './internal/construct.ts';
+import { createFrom, fill, nativeArguments, traitProperties } from './internal/construct.ts';
 import type { EntErrorOptions, ErrorTraits } from './options.ts';
 
 /** A class of errors: {@link EntError}, one of the domain classes, or a class of your own that extends one of them. */
@@ -79,7 +79,7 @@ function defineError(code: string, spec: ErrorSpec): unknown {
       : (Reflect.construct(spec.class, [message, options], make) as EntError);
   }
   claimCode(code, make);
-  make.prototype = Object.create(
+  make.prototype = createFrom(
     base,
     traitProperties(
       Object.hasOwn(base, 'name') ? base.name : spec.class.name,

@@ -87,7 +87,7 @@ export function hostileValues(): Record<string, unknown> {
       error.errors.push(error, everyTrap);
       return error;
     })(),
-    'an AggregateError whose errors are a revoked proxy': Object.assign(new AggregateError([]), {
+    'an AggregateError whose errors are a revoked proxy': Object.assign(new AggregateError([], 'm'), {
       errors: revoked([]),
     }),
     'details with cycles, getters and megabytes': (() => {

@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { CacheError, ConfigurationError, ConflictError, defineErrors, EntError, NotFoundError } from '../src/index.ts';
+import {
+  CacheError,
+  ConfigurationError,
+  ConflictError,
+  defineErrors,
+  type EntError,
+  NotFoundError,
+} from '../src/index.ts';
 
 describe('defineErrors()', () => {
   const errors = defineErrors('registry_test', {

@@ -53,7 +53,7 @@ describe('types', () => {
     expectTypeOf(errors.timeout('x')).toExtend<CacheError>();
     expectTypeOf(errors.mine('x').extra).toEqualTypeOf<number>();
     // @ts-expect-error no such key
-    errors.other;
+    void errors.other;
     // @ts-expect-error a status is a number
     defineErrors('types', { bad: { class: CacheError, status: '404' } });
   });

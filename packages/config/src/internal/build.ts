@@ -29,7 +29,7 @@ export function applyOverrides(group: Group, overrides: object, collected: Colle
       collected.values[member.leaf.index] = value;
       collected.origins[member.leaf.index] = overrideOrigin;
     } else if (typeof value === 'object' && value !== null) {
-      applyOverrides(member.group as Group, value, collected, faults);
+      applyOverrides(member.group as Group, value as object, collected, faults);
     } else {
       faults.add({ variable: [...group.path, key].join('.'), source: 'override', expected: 'expected an object' });
     }

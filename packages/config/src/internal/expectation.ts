@@ -4,6 +4,17 @@ import { unwrap } from './schema.ts';
 type AnySchema = z.core.$ZodType;
 type AnyDef = Record<string, unknown>;
 
+/** What the checks of a schema have that is read here. */
+interface Check {
+  readonly check?: string;
+  readonly format?: string;
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly value?: number | bigint;
+  readonly inclusive?: boolean;
+  readonly pattern?: RegExp;
+}
+
 const FORMATS: Readonly<Record<string, string>> = {
   email: 'an email address',
   url: 'a URL',
@@ -69,14 +80,14 @@ function oneOf(values: readonly unknown[]): string {
 
 function stringExpectation(core: AnySchema, def: AnyDef): string {
   const checks = checksOf(core);
-  const formats = [def['format'], ...checks.map((check) => check['format'])];
+  const formats = [def['format'], ...checks.map((check) => check.format)];
   for (const format of formats) {
     const words = FORMATS[String(format)];
     if (words !== undefined) return words;
   }
-  const least = checks.find((check) => check['check'] === 'min_length')?.['minimum'];
-  const most = checks.find((check) => check['check'] === 'max_length')?.['maximum'];
-  const pattern = checks.find((check) => check['format'] === 'regex')?.['pattern'];
+  const least = checks.find((check) => check.check === 'min_length')?.minimum;
+  const most = checks.find((check) => check.check === 'max_length')?.maximum;
+  const pattern = checks.find((check) => check.format === 'regex')?.pattern;
   const characters = range(least, most, 'at least', 'at most');
   return [
     'text',
@@ -89,20 +100,23 @@ function stringExpectation(core: AnySchema, def: AnyDef): string {
 
 function numberExpectation(core: AnySchema, def: AnyDef): string {
   const checks = checksOf(core);
-  const isInteger = [def, ...checks].some((check) => /int/.test(String(check['format']))) || def['type'] === 'bigint';
-  const least = checks.findLast((check) => check['check'] === 'greater_than');
-  const most = checks.findLast((check) => check['check'] === 'less_than');
+  const isInteger =
+    [def as Check, ...checks].some((check) => /int/.test(String(check.format))) || def['type'] === 'bigint';
+  const least = checks.findLast((check) => check.check === 'greater_than');
+  const most = checks.findLast((check) => check.check === 'less_than');
   const words = range(
-    least?.['value'],
-    most?.['value'],
-    least?.['inclusive'] === false ? 'above' : 'at least',
-    most?.['inclusive'] === false ? 'below' : 'at most',
+    least?.value,
+    most?.value,
+    least?.inclusive === false ? 'above' : 'at least',
+    most?.inclusive === false ? 'below' : 'at most',
   );
   const from = /^\S+ to /.test(words) ? 'from ' : '';
   return [isInteger ? 'an integer' : 'a number', from + words].filter(Boolean).join(' ');
 }
 
-function range(least: unknown, most: unknown, atLeast: string, atMost: string): string {
+type Bound = number | bigint | undefined;
+
+function range(least: Bound, most: Bound, atLeast: string, atMost: string): string {
   if (least !== undefined && most !== undefined && atLeast === 'at least' && atMost === 'at most')
     return `${least} to ${most}`;
   return [least === undefined ? '' : `${atLeast} ${least}`, most === undefined ? '' : `${atMost} ${most}`]
@@ -110,6 +124,6 @@ function range(least: unknown, most: unknown, atLeast: string, atMost: string): 
     .join(' and ');
 }
 
-function checksOf(schema: AnySchema): AnyDef[] {
-  return (schema._zod.def.checks ?? []).map((check) => check._zod.def as unknown as AnyDef);
+function checksOf(schema: AnySchema): Check[] {
+  return (schema._zod.def.checks ?? []).map((check) => check._zod.def as Check);
 }

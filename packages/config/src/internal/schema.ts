@@ -118,8 +118,8 @@ export function screaming(key: string): string {
     .toUpperCase();
 }
 
-function shapeOf(object: AnySchema): Record<string, AnySchema> {
-  return (object._zod.def as z.core.$ZodObjectDef).shape as Record<string, AnySchema>;
+function shapeOf(object: AnySchema): Readonly<Record<string, AnySchema>> {
+  return (object._zod.def as z.core.$ZodObjectDef).shape;
 }
 
 interface Unwrapped {

@@ -30,8 +30,8 @@ const MAX_FILE = 1024 * 1024;
 /** Reads the sources, the weakest first, so that the last one to set a value wins. */
 export function collect(plan: Plan, options: ConfigOptions, faults: Faults): Collected {
   const { prefix = '', env = process.env, dir = '.' } = options;
-  const values: unknown[] = new Array(plan.leaves.length);
-  const origins: (Origin | undefined)[] = new Array(plan.leaves.length);
+  const values: unknown[] = new Array<unknown>(plan.leaves.length);
+  const origins: (Origin | undefined)[] = new Array<Origin | undefined>(plan.leaves.length);
   const set: SetValue = (leaf, value, origin) => {
     values[leaf.index] = value;
     origins[leaf.index] = origin;

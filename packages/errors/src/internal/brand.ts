@@ -9,9 +9,15 @@ export const BRAND: unique symbol = Symbol.for('@ent/error@1') as never;
 // A proxy can pretend to have an endless chain of prototypes.
 const MAX_CHAIN = 64;
 
-/** Whether `value` is a real error object (no proxy, no `Object.create`) with the brand `name` on its prototype chain. */
+/** Whether `value` was made by `Error`: no proxy, no `Object.create(Error.prototype)`. */
+export function isRealError(value: unknown): value is Error {
+  // oxlint-disable-next-line typescript/no-deprecated -- its successor, Error.isError, is not in Node 22
+  return types.isNativeError(value);
+}
+
+/** Whether `value` is a real error (no proxy, no `Object.create`) with the brand `name` on its prototype chain. */
 export function hasBrand(value: unknown, name: string): value is Error {
-  if (!types.isNativeError(value)) return false;
+  if (!isRealError(value)) return false;
   try {
     let proto: unknown = Object.getPrototypeOf(value);
     for (let i = 0; i < MAX_CHAIN && typeof proto === 'object' && proto !== null; i++) {

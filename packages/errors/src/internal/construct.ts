@@ -28,7 +28,7 @@ export function domainClass<E extends EntError>(
       options,
     );
   }
-  Domain.prototype = Object.create(Base.prototype, {
+  Domain.prototype = createFrom(Base.prototype, {
     constructor: { value: Domain, writable: true, configurable: true },
     ...traitProperties(name, traits),
   });
@@ -38,6 +38,9 @@ export function domainClass<E extends EntError>(
   claimCode(traits.code, (message, options) => new Class(message, options));
   return Class;
 }
+
+/** `Object.create`, which TypeScript has answer `any`. */
+export const createFrom = Object.create as (base: object, properties: PropertyDescriptorMap) => object;
 
 /** What `Error` itself takes. */
 export function nativeArguments(message: unknown, options: EntErrorOptions | undefined): [string, ErrorOptions?] {

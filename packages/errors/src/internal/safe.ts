@@ -103,8 +103,9 @@ function copyObject(value: object, depth: number, budget: Budget): unknown {
     const toJSON = (value as { toJSON?: unknown }).toJSON;
     if (typeof toJSON === 'function') return copy(toJSON.call(value, ''), depth + 1, budget);
     if (value instanceof Error) return { name: textOf(value.name), message: textOf(value.message) };
-    if (Array.isArray(value)) return copyArray(value, depth, budget);
-    if (value instanceof Map) return copyRecord(Object.fromEntries(first(value)), depth, budget);
+    if (Array.isArray(value)) return copyArray(value as unknown[], depth, budget);
+    if (value instanceof Map)
+      return copyRecord(Object.fromEntries(first(value as Map<PropertyKey, unknown>)) as object, depth, budget);
     if (value instanceof Set) return copyArray(first(value), depth, budget);
     return copyRecord(value, depth, budget);
   } catch {
