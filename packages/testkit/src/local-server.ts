@@ -100,10 +100,11 @@ export class LocalServer implements Server {
       () => {
         if (this.#exit) throw new Error(`it ended at once (${this.#exit.signal ?? `exit code ${this.#exit.code}`})`);
       },
-    ).catch(async (cause: Error) => {
+    ).catch(async (cause: unknown) => {
       const tail = this.logTail();
       await this.kill();
-      throw new Error(`${this.#recipe.title} did not start: ${cause.message}\n${tail}`, { cause });
+      const why = cause instanceof Error ? cause.message : String(cause);
+      throw new Error(`${this.#recipe.title} did not start: ${why}\n${tail}`, { cause });
     });
   }
 

@@ -68,9 +68,9 @@ export async function startServer<Name extends ServerName>(
 /** Why a server cannot be had here, with the command that installs it; undefined when it can. */
 export function whyMissing(name: ServerName, options: StartOptions = {}): string | undefined {
   if (!options.args && givenUrls(name)) return undefined;
-  const { title, installName, programs } = kindOf(name).recipe;
-  if (programs().every((program) => program !== undefined)) return undefined;
-  return `${title} is not installed; run scripts/install-services.sh ${installName}`;
+  const { recipe } = kindOf(name);
+  if (recipe.programs().every((program) => program !== undefined)) return undefined;
+  return `${recipe.title} is not installed; run scripts/install-services.sh ${recipe.installName}`;
 }
 
 function kindOf<Name extends ServerName>(name: Name): Kind<Name> {

@@ -43,7 +43,7 @@ export function describeWithServer<Name extends ServerName>(
 ): void {
   const [options, tests] = rest.length === 1 ? [{}, rest[0]] : rest;
   const byUrl = !options.args && givenUrls(name) !== undefined;
-  const { server, set } = handle<Servers[Name]>(name, !byUrl);
+  const { server, stand } = standIn<Servers[Name]>(name, !byUrl);
   const required = isRequired(name);
   const reason = whyMissing(name, options);
   const skip = reason ?? (byUrl && options.killable ? 'a server given by URL cannot be killed' : undefined);
@@ -56,29 +56,25 @@ export function describeWithServer<Name extends ServerName>(
     let started: Servers[Name] | undefined;
     beforeAll(async () => {
       started = await startServer(name, options);
-      set(started);
+      stand.for = started;
     }, START_TIMEOUT_MS);
     afterAll(() => started?.close());
     tests(server);
   });
 }
 
-/** Stands for a server that starts later: tests are collected before any hook runs. */
-function handle<S extends object>(name: ServerName, killable: boolean): { server: S; set(server: S): void } {
-  let actual: S | undefined;
+/** An object that passes everything on to a server that starts later: tests are collected before any hook runs. */
+function standIn<S extends object>(name: ServerName, killable: boolean): { server: S; stand: { for?: S } } {
+  const stand: { for?: S } = {};
   const server = new Proxy({} as S, {
     get(_target, key) {
       if (key === 'killable') return killable;
-      if (!actual)
+      if (!stand.for) {
         throw new Error(`server.${String(key)} of "${name}" is known in tests and hooks, not while they are collected`);
-      const value: unknown = Reflect.get(actual, key, actual);
-      return typeof value === 'function' ? value.bind(actual) : value;
+      }
+      const value: unknown = Reflect.get(stand.for, key, stand.for);
+      return typeof value === 'function' ? (value.bind(stand.for) as unknown) : value;
     },
   });
-  return {
-    server,
-    set(started) {
-      actual = started;
-    },
-  };
+  return { server, stand };
 }

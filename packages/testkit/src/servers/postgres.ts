@@ -22,10 +22,16 @@ export const postgres: Recipe = {
   command: (site) => ({
     file: program('postgres') as string,
     args: [
-      ...['-D', dataOf(site), '-h', site.host, '-p', String(site.port), '-k', ''],
+      '-D',
+      dataOf(site),
+      `--listen_addresses=${site.host}`,
+      `--port=${site.port}`,
+      '--unix_socket_directories=',
+      '--max_connections=200',
       // A killed process loses nothing that it has written to the page cache, so only the flush to the disk is left out.
       // synchronous_commit stays on: without it a SIGKILL would lose transactions.
-      ...['-c', 'fsync=off', '-c', 'full_page_writes=off', '-c', 'max_connections=200'],
+      '--fsync=off',
+      '--full_page_writes=off',
     ],
   }),
   ping: (site) => ask(site, startupMessage(), hasReadyForQuery),

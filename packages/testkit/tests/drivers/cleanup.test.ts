@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, it, type TestContext } from 'vitest';
-import { isRequired } from '../../src/environment.ts';
-import { SERVER_NAMES, type ServerName, whyMissing } from '../../src/index.ts';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { SERVER_NAMES, type ServerName } from '../../src/index.ts';
+import { needs } from '../needs.ts';
 
 const program = fileURLToPath(new URL('../programs/use-servers.ts', import.meta.url));
 const children: ChildProcess[] = [];
@@ -45,12 +45,6 @@ function testProcess(how: 'wait' | 'throw' | 'exit' | 'end', names: readonly Ser
         exited.then((exit) => Promise.reject(new Error(`the test process ended early: ${exit.join(' ')}`))),
       ]),
   };
-}
-
-/** Skips a test whose server is not installed, unless it is required: then the test goes on and fails. */
-function needs(name: ServerName, { skip }: TestContext): void {
-  const reason = whyMissing(name, { args: [] });
-  if (reason !== undefined && !isRequired(name)) skip(reason);
 }
 
 async function nothingIsLeft(): Promise<void> {

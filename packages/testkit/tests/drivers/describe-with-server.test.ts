@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
-import { startServer, whyMissing } from '../../src/index.ts';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { startServer } from '../../src/index.ts';
 import { findProgram } from '../../src/programs.ts';
+import { needs } from '../needs.ts';
 
 const config = fileURLToPath(new URL('../programs/blocks/vitest.config.ts', import.meta.url));
 const vitest = join(dirname(fileURLToPath(import.meta.resolve('vitest/package.json'))), 'vitest.mjs');
@@ -47,7 +48,9 @@ function run(settings: Record<string, string>, hide = false): Promise<Outcome> {
 
 const advice = 'Memcached is not installed; run scripts/install-services.sh memcached';
 
-describe.runIf(memcached)('describeWithServer', () => {
+describe('describeWithServer', () => {
+  beforeEach((context) => needs('memcached', context));
+
   it('gives each block a server of its own', async () => {
     expect(await run({})).toMatchObject({ code: 0, passed: 4, failed: 0, skipped: 0 });
   });
@@ -77,9 +80,13 @@ describe.runIf(memcached)('describeWithServer', () => {
   });
 });
 
-const canHide = process.getuid?.() === 0 && memcached !== undefined && findProgram('unshare') !== undefined;
+describe('describeWithServer where the program is missing', () => {
+  beforeEach((context) => {
+    needs('memcached', context); // for the other side of these tests: what is hidden must be there
+    const canHide = process.getuid?.() === 0 && findProgram('unshare') !== undefined;
+    context.skip(!canHide, 'only root on Linux can hide a program');
+  });
 
-describe.runIf(canHide)('describeWithServer where the program is missing', () => {
   it.each([{}, { ENT_TEST_REQUIRE: 'redis,mysql' }])('skips the block by name and counts it (%o)', async (settings) => {
     const outcome = await run(settings, true);
     expect(outcome).toMatchObject({ code: 0, passed: 1, failed: 0, skipped: 3 });
@@ -101,7 +108,8 @@ describe('startServer', () => {
     await expect(startServer('constructor' as 'mongodb')).rejects.toThrow('"constructor" is no server');
   });
 
-  it.runIf(whyMissing('redis') === undefined)('shows the log of a server that does not start', async () => {
+  it('shows the log of a server that does not start', async (context) => {
+    needs('redis', context);
     await expect(startServer('redis', { args: ['--no-such-setting', '1'] })).rejects.toThrow(
       /Redis did not start: it ended at once \(exit code 1\)[^]*FATAL CONFIG FILE ERROR[^]*no-such-setting/,
     );

@@ -24,7 +24,10 @@ describeWithServer('redis-cluster', { killable: true }, (server) => {
   it('promotes a replica when a primary is killed', async () => {
     const client = await openClient();
     const keys = Array.from({ length: 30 }, () => uniqueName('k'));
-    for (const key of keys) await client.set(key, key);
+    for (const key of keys) {
+      await client.set(key, key);
+      await client.sendCommand(key, false, ['WAIT', '1', '0']); // a replica has it: a failover may lose what none has
+    }
 
     const [primary] = server.nodes;
     await primary?.kill();

@@ -18,18 +18,19 @@ describeWithServer('redis-sentinel', { killable: true }, (server) => {
     const key = uniqueName('k');
     const client = await openClient();
     await client.set(key, 'here');
+    await client.sendCommand(false, ['WAIT', '2', '0']); // the replicas have it: a failover may lose what none has
     const old = await server.primary();
 
     await old.kill();
     await expect.poll(async () => (await server.primary()).port, { timeout: 30_000 }).not.toBe(old.port);
     await expect.poll(() => client.get(key).catch(() => undefined), { timeout: 30_000 }).toBe('here');
-    client.destroy();
+    await client.destroy();
 
     await server.start();
     expect((await server.primary()).port).not.toBe(old.port);
     await server.restart();
     const after = await openClient();
     expect(await after.get(key)).toBe('here');
-    after.destroy();
+    await after.destroy();
   });
 });

@@ -1,0 +1,147 @@
+#!/usr/bin/env bash
+# Installs the servers that the tests start, on Debian and Ubuntu, as root or with sudo. What is there already is left alone.
+#
+#   scripts/install-services.sh                    all of them
+#   scripts/install-services.sh redis rabbitmq     some of them
+#
+# The tests start the servers themselves, so none is started or enabled as a system service.
+set -euo pipefail
+
+readonly ALL=(postgres mariadb redis memcached rabbitmq mongodb chromium prometheus)
+readonly GO_MINIMUM=1.24
+repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+readonly repository
+readonly ferretdb=$repository/packages/testkit/ferretdb
+# Servers live in folders that a normal user's PATH often lacks.
+export PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin:/usr/local/go/bin
+
+say() { printf '%s\n' "$*"; }
+fail() {
+  printf 'install-services: %s\n' "$*" >&2
+  exit 1
+}
+
+is_installed() {
+  case $1 in
+    postgres) compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || command -v initdb >/dev/null ;;
+    mariadb) command -v mariadbd >/dev/null && command -v mariadb-install-db >/dev/null ;;
+    redis) command -v redis-server >/dev/null && command -v redis-cli >/dev/null ;;
+    memcached) command -v memcached >/dev/null ;;
+    rabbitmq) command -v rabbitmq-server >/dev/null && command -v epmd >/dev/null ;;
+    mongodb) is_built ;;
+    chromium) command -v chromium >/dev/null || command -v google-chrome >/dev/null ;;
+    prometheus) command -v promtool >/dev/null ;;
+    *) fail "unknown name \"$1\"; it takes ${ALL[*]}" ;;
+  esac
+}
+
+packages_of() {
+  case $1 in
+    postgres) say postgresql ;;
+    mariadb) say mariadb-server ;;
+    redis) say redis-server ;;
+    memcached) say memcached ;;
+    rabbitmq) say rabbitmq-server ;;
+    chromium) say chromium ;;
+    prometheus) say prometheus ;;
+    mongodb) go_is_new_enough || say golang-go ;;
+  esac
+}
+
+# MongoDB itself is in no Debian release: the tests use FerretDB, built from a few lines of Go.
+is_built() {
+  local source
+  for source in main.go go.mod go.sum; do
+    [[ -e $ferretdb/bin/ferretdb && ! $ferretdb/$source -nt $ferretdb/bin/ferretdb ]] || return 1
+  done
+}
+
+is_enough() {
+  [[ $(printf '%s\n' "$GO_MINIMUM" "$1" | sort --version-sort | head -n 1) == "$GO_MINIMUM" ]]
+}
+
+go_is_new_enough() {
+  local version
+  # Outside of the module, where Go would try to switch to another toolchain.
+  version=$(cd / && go env GOVERSION 2>/dev/null) && is_enough "${version#go}"
+}
+
+# The version of Go that apt would install, such as 1.24 of "2:1.24~2".
+packaged_go_is_new_enough() {
+  local version
+  version=$(apt-cache policy golang-go | awk '/Candidate:/ { print $2 }')
+  is_enough "${version#*:}"
+}
+
+build_ferretdb() {
+  say 'Building FerretDB; the first time takes a minute or two.'
+  (cd "$ferretdb" && CGO_ENABLED=0 go build -trimpath -o bin/ferretdb . && touch bin/ferretdb)
+}
+
+as_root() {
+  if [[ $(id -u) == 0 ]]; then
+    "$@"
+  else
+    command -v sudo >/dev/null || fail 'not root, and there is no sudo'
+    sudo "$@"
+  fi
+}
+
+# Debian starts a service as soon as it is installed, unless this file says no.
+readonly policy=/usr/sbin/policy-rc.d
+policy_is_ours=
+forbid_service_starts() {
+  [[ -e $policy ]] && return
+  policy_is_ours=yes
+  printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+  as_root chmod +x "$policy"
+}
+# shellcheck disable=SC2329 # called by the trap
+allow_service_starts() {
+  [[ -n $policy_is_ours ]] && as_root rm -f "$policy"
+  return 0
+}
+
+install_packages() {
+  command -v apt-get >/dev/null ||
+    fail "this script knows Debian and Ubuntu; elsewhere start the servers with scripts/start-all.sh (Docker)"
+  trap allow_service_starts EXIT
+  forbid_service_starts
+  say "Installing $*"
+  as_root apt-get update --quiet=2
+  if [[ " $* " == *' golang-go '* ]] && ! packaged_go_is_new_enough; then
+    fail "mongodb: FerretDB needs Go $GO_MINIMUM or later, and this release has an older one; install it from https://go.dev/dl"
+  fi
+  local log
+  log=$(mktemp)
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends -o Dpkg::Use-Pty=0 "$@" \
+    </dev/null >"$log" 2>&1 || { tail -n 40 "$log" >&2; fail "apt-get could not install $*; the whole log is $log"; }
+  rm -f "$log"
+  # They would otherwise start with the next boot and take the usual ports.
+  if [[ -d /run/systemd/system ]]; then
+    local package
+    for package in "$@"; do
+      as_root systemctl disable --now --quiet "${package/#mariadb-server/mariadb}" 2>/dev/null || true
+    done
+  fi
+}
+
+main() {
+  local name missing=() packages=()
+  [[ $# -gt 0 ]] || set -- "${ALL[@]}"
+  for name in "$@"; do
+    is_installed "$name" || missing+=("$name")
+  done
+  for name in "${missing[@]}"; do
+    # shellcheck disable=SC2207 # package names have no spaces
+    packages+=($(packages_of "$name"))
+  done
+  [[ ${#packages[@]} -eq 0 ]] || install_packages "${packages[@]}"
+  for name in "${missing[@]}"; do
+    [[ $name != mongodb ]] || build_ferretdb
+    is_installed "$name" || fail "$name is still missing after its installation"
+  done
+  say "Installed: $*"
+}
+
+main "$@"
