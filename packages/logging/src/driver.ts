@@ -38,6 +38,12 @@ export interface SinkStats {
   readonly dropped: Readonly<Record<DropReason, number>>;
 }
 
+/** What a driver can do. */
+export interface LogFeatures {
+  /** `finish` writes the lines that wait. Where it cannot (a network), they are counted as dropped. */
+  readonly synchronousFinish: boolean;
+}
+
 /**
  * What takes lines somewhere. The logger has done everything that is the same everywhere: the level is enabled, context
  * and trace are captured, secrets are redacted, and the line is complete, with its line feed.
@@ -47,6 +53,7 @@ export interface SinkStats {
  */
 export interface LogDriver {
   readonly name: string;
+  readonly features: LogFeatures;
   /** The forms that the driver wants each line in; the index is handed to `write`. Most want one. */
   readonly forms: readonly LineForm[];
   /** Called once, before the first line. */

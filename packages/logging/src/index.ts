@@ -8,7 +8,7 @@ export {
 } from './channels.ts';
 export { getContext, withContext } from './context.ts';
 export { createLogger } from './create.ts';
-export type { DropReason, LineForm, LogDriver, LogHost, SinkStats } from './driver.ts';
+export type { DropReason, LineForm, LogDriver, LogFeatures, LogHost, SinkStats } from './driver.ts';
 export type { WinstonDriver } from './drivers/winston.ts';
 export { loggingErrors } from './errors.ts';
 export { REDACTED_NAMES } from './internal/redact.ts';
@@ -18,3 +18,4 @@ export type { CreateLoggerOptions, Duration, LogFields, LogFormat, LoggerOptions
 export { type ConsoleSinkOptions, consoleSink } from './sinks/console.ts';
 export { type FileSinkOptions, fileSink } from './sinks/file.ts';
 export type { LogSink } from './sinks/sink.ts';
+export { type TransportSinkOptions, transportSink } from './sinks/transport.ts';

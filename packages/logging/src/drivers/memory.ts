@@ -1,4 +1,4 @@
-import type { LogDriver } from '../driver.ts';
+import type { LogDriver, LogFeatures } from '../driver.ts';
 import type { LogLevel } from '../levels.ts';
 
 /** An error as it stands in a record. */
@@ -22,6 +22,9 @@ export interface MemoryRecord {
   readonly traceId?: string;
   readonly spanId?: string;
 }
+
+/** What the memory driver can do. */
+export const memoryFeatures = { synchronousFinish: true } as const satisfies LogFeatures;
 
 /** The driver that {@link memoryDriver} makes. */
 export interface MemoryDriver extends LogDriver {
@@ -56,6 +59,7 @@ export function memoryDriver(options: MemoryDriverOptions = {}): MemoryDriver {
   let dropped = 0;
   return {
     name: 'memory',
+    features: memoryFeatures,
     records,
     forms: [{ format: 'plain', colors: false }],
     open() {},

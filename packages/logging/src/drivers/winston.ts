@@ -1,29 +1,26 @@
 import winston from 'winston';
 import TransportStream from 'winston-transport';
-import type { LineForm, LogDriver, LogHost, SinkStats } from '../driver.ts';
+import type { LineForm, LogDriver, LogFeatures, LogHost, SinkStats } from '../driver.ts';
+import { loggingErrors } from '../errors.ts';
+import { LEVEL, MESSAGE, WINSTON_LEVELS } from '../internal/winston.ts';
 import type { LogLevel } from '../levels.ts';
 import type { LogFormat } from '../options.ts';
 import type { LogSink } from '../sinks/sink.ts';
 
-// The keys under which winston's parts hand each other the level and the finished line (documented in triple-beam).
-const LEVEL = Symbol.for('level');
-const MESSAGE = Symbol.for('message');
-const FORM = Symbol('form');
+/** A sink has one buffer and one end; two loggers would close each other's. */
+const taken = new WeakSet<LogSink>();
 
-/** winston counts from the most severe. */
-export const WINSTON_LEVELS: Readonly<Record<LogLevel, number>> = {
-  critical: 0,
-  error: 1,
-  warning: 2,
-  info: 3,
-  debug: 4,
-};
+/** Which form of the line an info carries. */
+const FORM = Symbol('form');
 
 interface Info {
   [LEVEL]: LogLevel;
   [MESSAGE]: string;
   [FORM]: number;
 }
+
+/** What the winston driver can do; a `transportSink` cannot finish without the event loop, and counts. */
+export const winstonFeatures = { synchronousFinish: true } as const satisfies LogFeatures;
 
 /** The driver of `createLogger`. */
 export interface WinstonDriver extends LogDriver {
@@ -65,10 +62,17 @@ export function winstonDriver(options: WinstonDriverOptions): WinstonDriver {
   });
   return {
     name: 'winston',
+    features: winstonFeatures,
     client,
     forms,
     open(host: LogHost) {
-      sinks.forEach((sink, i) => sink.open(host, formOf[i] as LineForm));
+      sinks.forEach((sink, i) => {
+        if (taken.has(sink)) {
+          throw loggingErrors.invalid_option(`sinks: ${sink.name} belongs to another logger. Make a sink for each.`);
+        }
+        taken.add(sink);
+        sink.open(host, formOf[i] as LineForm);
+      });
     },
     write(level, line, form) {
       const info: Info = { [LEVEL]: level, [MESSAGE]: line, [FORM]: form };

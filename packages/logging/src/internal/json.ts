@@ -89,7 +89,7 @@ function writeObject(value: object, place: RedactNode | undefined, walk: Walk): 
     if (typeof own === 'function' && !isError(value)) return write(own.call(value, ''), place, walk);
     if (isError(value)) return writeErrorRecord(recordError(value), walk);
     if (Array.isArray(value)) return writeArray(value, place, walk);
-    if (value instanceof Map) return writeRecord(Object.fromEntries(value), place, walk);
+    if (value instanceof Map) return writeRecord(Object.fromEntries(value) as object, place, walk);
     if (value instanceof Set) return writeArray([...value], place, walk);
     return writeRecord(value, place, walk);
   } catch {

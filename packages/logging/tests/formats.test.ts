@@ -1,0 +1,248 @@
+import { ValidationError } from '@ent/errors';
+import { createLogger, LOG_LEVELS, type LogFields, type LogFormat, type LogSink, withContext } from '@ent/logging';
+import { describe, expect, it } from 'vitest';
+
+/** A sink that keeps the lines. */
+function lines(options: { format?: LogFormat; colors?: boolean } = {}): LogSink & { readonly lines: string[] } {
+  const kept: string[] = [];
+  return {
+    name: 'lines',
+    lines: kept,
+    colors: options.colors ?? false,
+    ...(options.format === undefined ? {} : { format: options.format }),
+    open() {},
+    write: (line) => void kept.push(line),
+    flush: () => Promise.resolve(true),
+    finish() {},
+    close: () => Promise.resolve(),
+    stats: () => ({
+      name: 'lines',
+      written: kept.length,
+      pending: 0,
+      dropped: { buffer_full: 0, sink_failed: 0, timeout: 0, closed: 0 },
+    }),
+  };
+}
+
+const service = { name: 'shop', version: '1.2.3', environment: 'test', instance: 'shop-7' };
+
+function logged(format: LogFormat, act: (logger: ReturnType<typeof createLogger>) => void): Record<string, unknown>[] {
+  const sink = lines();
+  const logger = createLogger({ level: 'debug', format, service, sinks: [sink] });
+  act(logger);
+  for (const line of sink.lines) {
+    expect(line.endsWith('\n')).toBe(true);
+    expectUniqueNames(line);
+  }
+  return sink.lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+}
+
+/** Elasticsearch refuses a document in which a name stands twice; JSON.parse does not. */
+function expectUniqueNames(line: string): void {
+  const value = JSON.parse(line) as object;
+  expect(JSON.stringify(value).length).toBe(line.trimEnd().length);
+}
+
+describe('ecs', () => {
+  it('is json by another name', () => {
+    const act = (logger: ReturnType<typeof createLogger>): void => logger.info('x', { a: 1 });
+    const [json] = logged('json', act);
+    const [ecs] = logged('ecs', act);
+    expect({ ...json, '@timestamp': 0 }).toEqual({ ...ecs, '@timestamp': 0 });
+  });
+
+  it('has the fields of the Elastic Common Schema', () => {
+    const before = Date.now();
+    const [record] = logged('ecs', (logger) => {
+      withContext({ requestId: 'r-1', userId: 'u-1' }, () => {
+        logger.child({ logger: 'orders' }).warning('slow', { orderId: 7, 'http.response.status_code': 200, ok: true });
+      });
+    });
+    expect(record).toEqual({
+      '@timestamp': expect.any(String) as string,
+      'log.level': 'warning',
+      message: 'slow',
+      'ecs.version': '8.11.0',
+      'service.name': 'shop',
+      'service.version': '1.2.3',
+      'service.environment': 'test',
+      'service.node.name': 'shop-7',
+      'event.dataset': 'shop',
+      'log.logger': 'orders',
+      'http.request.id': 'r-1',
+      'user.id': 'u-1',
+      'labels.orderId': 7,
+      'http.response.status_code': 200,
+      'labels.ok': true,
+    });
+    const time = Date.parse(record?.['@timestamp'] as string);
+    expect(new Date(time).toISOString()).toBe(record?.['@timestamp']);
+    expect(time).toBeGreaterThanOrEqual(before);
+    expect(time).toBeLessThanOrEqual(Date.now());
+  });
+
+  it('has errors with type, message, stack_trace and cause', () => {
+    const error = new TypeError('outer', { cause: new ValidationError('inner') });
+    const [record] = logged('ecs', (logger) => logger.error('failed', { err: error }));
+    expect(record?.['error']).toMatchObject({
+      type: 'TypeError',
+      message: 'outer',
+      stack_trace: error.stack,
+      cause: { type: 'ValidationError', message: 'inner', code: 'validation', status: 422 },
+    });
+  });
+
+  it('keeps names that would clash with its own below labels, and makes impossible ones possible', () => {
+    const fields: LogFields = {
+      message: 'mine',
+      '@timestamp': 'mine',
+      'log.level': 'mine',
+      'service.name': 'mine',
+      'trace.id': 'mine',
+      'error.type': 'mine',
+      host: 'mine',
+      'two words': 1,
+      '': 2,
+      '.a': 3,
+      'b..c': 4,
+    };
+    const [record] = logged('ecs', (logger) => logger.info('x', fields));
+    expect(record).toMatchObject({
+      message: 'x',
+      'log.level': 'info',
+      'service.name': 'shop',
+      'labels.message': 'mine',
+      'labels.@timestamp': 'mine',
+      'labels.log.level': 'mine',
+      'labels.service.name': 'mine',
+      'labels.trace.id': 'mine',
+      'labels.error.type': 'mine',
+      'labels.host': 'mine',
+      'labels.two_words': 1,
+      'labels._': 2,
+      'labels._a': 3,
+      'labels.b__c': 4,
+    });
+  });
+
+  it('has each name once, whatever two names mean the same', () => {
+    const [record] = logged('ecs', (logger) => {
+      withContext({ requestId: 'context', err: new Error('context') }, () => {
+        logger.child({ requestId: 'child' }).info('x', { 'http.request.id': 'call', error: new Error('call') });
+      });
+    });
+    expect(record).toMatchObject({ 'http.request.id': 'call', error: { message: 'call' } });
+  });
+});
+
+describe('otel', () => {
+  it('has the members of the log data model', () => {
+    const [record] = logged('otel', (logger) => {
+      withContext({ requestId: 'r-1' }, () => logger.child({ a: 1 }).critical('down', { b: { c: 2 } }));
+    });
+    expect(record).toEqual({
+      timestamp: expect.any(String) as string,
+      severity_text: 'CRITICAL',
+      severity_number: 21,
+      body: 'down',
+      resource: {
+        'service.name': 'shop',
+        'service.version': '1.2.3',
+        'deployment.environment.name': 'test',
+        'service.instance.id': 'shop-7',
+      },
+      attributes: { a: 1, 'http.request.id': 'r-1', b: { c: 2 } },
+    });
+  });
+
+  it('has a severity number for each level', () => {
+    const records = logged('otel', (logger) => {
+      for (const level of LOG_LEVELS) logger[level]('x');
+    });
+    expect(records.map((record) => record['severity_number'])).toEqual([5, 9, 13, 17, 21]);
+    expect(records.map((record) => record['attributes'])).toEqual([{}, {}, {}, {}, {}]);
+  });
+
+  it('has errors as exception attributes, with the stacks of the whole chain', () => {
+    const cause = new RangeError('inner');
+    const [record] = logged('otel', (logger) =>
+      logger.error('failed', { err: new Error('outer', { cause }), 'exception.type': 'mine' }),
+    );
+    expect(record?.['attributes']).toMatchObject({
+      'exception.type': 'Error',
+      'exception.message': 'outer',
+      'exception.stacktrace': expect.stringMatching(
+        /^Error: outer\n {4}at [^]+\nCaused by: RangeError: inner\n {4}at /,
+      ) as string,
+      'field.exception.type': 'mine',
+    });
+  });
+});
+
+describe('pretty', () => {
+  function pretty(act: (logger: ReturnType<typeof createLogger>) => void, colors = false): string {
+    const sink = lines({ format: 'pretty', colors });
+    act(createLogger({ level: 'debug', sinks: [sink], service }));
+    return sink.lines.join('');
+  }
+
+  it('is a line to read', () => {
+    const text = pretty((logger) => {
+      withContext({ requestId: 'r-1' }, () =>
+        logger.child({ a: 1 }).info('order placed', { what: 'two words', b: [1] }),
+      );
+    });
+    expect(text).toMatch(/^\d\d:\d\d:\d\d\.\d{3} INFO {5}order placed requestId=r-1 a=1 what="two words" b=\[1\]\n$/);
+  });
+
+  it('has errors with their causes below', () => {
+    const text = pretty((logger) => logger.error('failed', new Error('outer', { cause: new Error('inner') })));
+    expect(text).toMatch(/ERROR {4}failed\n {4}Error: outer\n {8}at [^]+\n {4}Caused by: Error: inner\n {8}at /);
+  });
+
+  it('uses colours only where they are wanted', () => {
+    const act = (logger: ReturnType<typeof createLogger>): void => logger.critical('x', { a: 'b' });
+    expect(pretty(act)).not.toContain('\u001b');
+    expect(pretty(act, true)).toContain('\u001b[1;37;41mCRITICAL\u001b[0m x');
+  });
+
+  it('lets no text pass for another record or move the cursor', () => {
+    const evil = 'x\n12:00:00.000 INFO     forged\r\u001b[2J\u009b2J\u202e\u2028';
+    const text = pretty((logger) => {
+      logger.info(evil, { [evil]: evil, err: new Error(evil) });
+      logger.info('next');
+    });
+    expect(text.split('\n').filter((line) => line !== '' && !line.startsWith(' '))).toHaveLength(2);
+    expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028\u202e]/);
+  });
+
+  it('redacts as the others do', () => {
+    const text = pretty((logger) => logger.info('x', { password: 'hush', headers: { authorization: 'hush' }, ok: 1 }));
+    expect(text).toContain('password=[redacted] headers={"authorization":"[redacted]"} ok=1');
+  });
+});
+
+describe('several sinks', () => {
+  it('get each line once, each in its own format', () => {
+    const [a, b, c] = [lines(), lines({ format: 'otel' }), lines({ format: 'json' })];
+    const logger = createLogger({ format: 'json', sinks: [a, b, c] }).child({ k: 'v' });
+    withContext({ requestId: 'r' }, () => {
+      for (let n = 0; n < 3; n++) logger.info('x', { n });
+    });
+    expect(a.lines).toHaveLength(3);
+    expect(a.lines).toEqual(c.lines);
+    expect(a.lines.map((line) => JSON.parse(line) as object)).toMatchObject([{ message: 'x' }, {}, { 'labels.n': 2 }]);
+    expect(b.lines.map((line) => JSON.parse(line) as object)).toMatchObject([
+      { body: 'x' },
+      {},
+      { attributes: { n: 2 } },
+    ]);
+  });
+
+  it('can be none', async () => {
+    const logger = createLogger({ sinks: [] });
+    logger.info('x');
+    expect(await logger.flush()).toBe(true);
+    await logger.close();
+  });
+});

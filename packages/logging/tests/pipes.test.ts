@@ -1,0 +1,58 @@
+// Pipes as a shell makes them, shared by several processes, and the lines of many requests at once.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { outcomeOf, Program, textOf, upTo } from './fixtures/run.ts';
+
+const writer = fileURLToPath(new URL('fixtures/writer.ts', import.meta.url));
+
+/** Runs a line of shell in which `"$@"` is the program. */
+async function shell(line: string, options: object): Promise<string> {
+  const program = [process.execPath, '--conditions=@ent/source', writer, JSON.stringify(options)];
+  const child = spawn('sh', ['-c', line, 'sh', ...program], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const [text] = await Promise.all([textOf(child.stdout), once(child, 'exit')]);
+  return text;
+}
+
+describe('a pipe of the shell', () => {
+  it('gets every line', async () => {
+    const text = await shell('"$@" | cat', { to: 'stdout', lines: 20_000, end: 'exit-at-once' });
+    expect(outcomeOf(text)).toEqual({ numbers: upTo(20_000), lost: 0 });
+  });
+
+  it('that several processes share gets every line of each whole', async () => {
+    const options = { to: 'stdout', lines: 3000, end: 'exit-at-once', burst: 50 };
+    const { numbers, lost } = outcomeOf(await shell('{ "$@" & "$@" & "$@" & wait; } | cat', options));
+    expect(lost).toBe(0);
+    expect(numbers).toHaveLength(9000);
+    const each = upTo(3000).map((n) => [n, n, n]);
+    expect(numbers.toSorted((a, b) => a - b)).toEqual(each.flat());
+  });
+
+  it('that closes early ends nothing but the lines', async () => {
+    const text = await shell('"$@" 2>/dev/null | head -n 3', { to: 'stdout', lines: 20_000, end: 'exit-at-once' });
+    expect(outcomeOf(text).numbers).toEqual([0, 1, 2]);
+  });
+});
+
+describe('100,000 lines of 1,000 concurrent requests, under backpressure', () => {
+  it.each(['json', 'otel'])('none carries the id of another request (%s)', async (format) => {
+    const program = new Program('requests.ts', { requests: 1000, lines: 100, format });
+    // The pipe is full and the program has gone on when the first line is read.
+    expect(await program.says()).toBe('under way');
+    const text = await textOf(program.stdout);
+    expect(await program.ended).toBe(0);
+    const perRequest = new Map<string, number>();
+    for (const line of text.trimEnd().split('\n')) {
+      const record = JSON.parse(line) as Record<string, unknown>;
+      const fields = (format === 'otel' ? record['attributes'] : record) as Record<string, unknown>;
+      const id = fields['http.request.id'] as string;
+      const expected = fields[format === 'otel' ? 'expected' : 'labels.expected'];
+      if (id !== expected) expect(line).toBe(`a line of ${String(expected)}`);
+      perRequest.set(id, (perRequest.get(id) ?? 0) + 1);
+    }
+    expect(perRequest.size).toBe(1000);
+    expect(new Set(perRequest.values())).toEqual(new Set([100]));
+  });
+});
