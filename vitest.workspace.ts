@@ -7,6 +7,12 @@ const ssr = { resolve };
 
 export default defineConfig({
   test: {
+    // The second one names what was skipped, with the command that installs what is missing.
+    reporters: [
+      ...(process.env['GITHUB_ACTIONS'] ? ['github-actions'] : []),
+      'default',
+      './packages/testkit/src/reporter.ts',
+    ],
     projects: [
       {
         resolve,

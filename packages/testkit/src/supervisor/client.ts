@@ -30,7 +30,9 @@ class Supervisor {
 
   constructor() {
     // Not fork(): it would pass on this process's own flags, such as a test runner's loaders.
-    this.#child = spawn(process.execPath, [fileURLToPath(new URL('./process.ts', import.meta.url))], {
+    // Node 22 warns that it strips types.
+    const args = ['--disable-warning=ExperimentalWarning', fileURLToPath(new URL('./process.ts', import.meta.url))];
+    this.#child = spawn(process.execPath, args, {
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       env: { ...process.env, NODE_OPTIONS: '' },
       detached: true,
