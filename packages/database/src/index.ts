@@ -36,6 +36,7 @@ export { uuidv7 } from './internal/uuid.ts';
 export {
   createMigrator,
   defineMigrations,
+  type MigrateOptions,
   type Migration,
   type MigrationStatus,
   type Migrator,

@@ -45,6 +45,9 @@ export interface MigratorOptions {
   readonly timeoutMs?: number | undefined;
 }
 
+/** Options of the migrator's calls: a signal to give up by, while nothing is written or the step at hand is rolled back. */
+export type MigrateOptions = Pick<CallOptions, 'signal'>;
+
 /** Applies and reverts migrations; made by {@link createMigrator}. */
 export interface Migrator {
   /**
@@ -53,22 +56,22 @@ export interface Migrator {
    *
    * @throws `database.migration_drift` before anything is done; `database.migration_failed`, after which what came before it stays applied
    */
-  up(options?: Pick<CallOptions, 'signal'>): Promise<string[]>;
+  up(options?: MigrateOptions): Promise<string[]>;
   /**
    * Reverts the last `steps` that were applied (default 1), latest first, and answers the names.
    *
    * @throws `database.migration_irreversible` before anything is done, when one of them can not be reverted
    */
-  down(options?: Pick<CallOptions, 'signal'> & { readonly steps?: number | undefined }): Promise<string[]>;
+  down(options?: MigrateOptions & { readonly steps?: number | undefined }): Promise<string[]>;
   /** Every migration of the list and of the database. Writes nothing. */
-  status(): Promise<MigrationStatus[]>;
+  status(options?: MigrateOptions): Promise<MigrationStatus[]>;
   /** The statements that `up` would send. They are sent, in a transaction that is rolled back, so they are exact; nothing is written. */
-  dryRun(): Promise<PlannedMigration[]>;
+  dryRun(options?: MigrateOptions): Promise<PlannedMigration[]>;
   /**
    * Accepts the code of applied migrations as it is now, and answers the names of those that had changed. For when `up` reports drift and you know that the
    * schema is right.
    */
-  repair(): Promise<string[]>;
+  repair(options?: MigrateOptions): Promise<string[]>;
 }
 
 const NAME = /^[A-Za-z0-9][\w.-]{0,199}$/;
@@ -167,9 +170,10 @@ export function createMigrator<Native>(
     );
   }
 
-  async function peek<R>(work: () => Promise<R>): Promise<R> {
+  /** Does its work in a transaction that leaves nothing. */
+  async function peek<R>(signal: AbortSignal | undefined, work: () => Promise<R>): Promise<R> {
     try {
-      return await locked(undefined, async () => {
+      return await locked(signal, async () => {
         throw new RolledBack(await work());
       });
     } catch (error) {
@@ -213,7 +217,7 @@ export function createMigrator<Native>(
 
   return {
     async up({ signal } = {}) {
-      await expectNoDrift(await peek(applied));
+      await expectNoDrift(await peek(signal, applied));
       const done: string[] = [];
       for (const migration of list) if (await apply(migration, signal)) done.push(migration.name);
       return done;
@@ -223,7 +227,7 @@ export function createMigrator<Native>(
       if (!Number.isSafeInteger(steps) || steps < 1) {
         throw databaseErrors.invalid_query('steps must be a whole number, 1 or more.');
       }
-      const entries = await peek(applied);
+      const entries = await peek(signal, applied);
       await expectNoDrift(entries);
       const reverts = entries
         .reverse()
@@ -241,8 +245,8 @@ export function createMigrator<Native>(
       return done;
     },
 
-    status: () =>
-      peek(async () => {
+    status: ({ signal } = {}) =>
+      peek(signal, async () => {
         const entries = await applied();
         const drifted = await changed(entries);
         const known = list.map(({ name }): MigrationStatus => {
@@ -259,8 +263,8 @@ export function createMigrator<Native>(
         return [...missing, ...known];
       }),
 
-    dryRun: () =>
-      peek(async () => {
+    dryRun: ({ signal } = {}) =>
+      peek(signal, async () => {
         const entries = await applied();
         const planned: PlannedMigration[] = [];
         for (const migration of list) {
@@ -275,8 +279,8 @@ export function createMigrator<Native>(
         return planned;
       }),
 
-    repair: () =>
-      locked(undefined, async () => {
+    repair: ({ signal } = {}) =>
+      locked(signal, async () => {
         const names = await changed(await applied());
         for (const migration of list) {
           if (!names.includes(migration.name)) continue;

@@ -1,4 +1,4 @@
-import type { Condition, DatabaseDriver, Order, Row } from './driver.ts';
+import type { Awaitable, Condition, DatabaseDriver, Order, Row } from './driver.ts';
 import type { Entity, EntityModel } from './entity.ts';
 import { databaseErrors } from './errors.ts';
 import { and, equals, parseFilter, parseSort } from './internal/conditions.ts';
@@ -286,17 +286,20 @@ export class Repository<T extends { id: string }, New = unknown> {
     );
   }
 
-  async #read(
+  #read(
     operation: string,
     query: { where: Condition; order: Order; limit?: number | undefined; offset?: number | undefined },
     options: CallOptions | undefined,
   ): Promise<T[]> {
     // Known to be empty: no reason to ask. What a caller would otherwise learn (that the database is down) it learns from the next call.
-    if (query.where.op === 'none') return [];
-    const rows = await this.#run(operation, 'read', options, (driver, entity, session, context) =>
-      driver.find(session, entity, query, context),
+    if (query.where.op === 'none') return Promise.resolve([]);
+    return this.#run(
+      operation,
+      'read',
+      options,
+      (driver, entity, session, context) =>
+        driver.find(session, entity, query, context) as Awaitable<unknown[]> as Awaitable<T[]>,
     );
-    return rows as unknown as T[];
   }
 
   #run<R>(

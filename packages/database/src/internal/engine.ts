@@ -7,6 +7,7 @@ import type { CallOptions } from '../options.ts';
 import { Deadline } from './deadline.ts';
 import { backoffMs, isConflict, wrapped } from './faults.ts';
 import type { Scope, Unit } from './scope.ts';
+import { Turn } from './turn.ts';
 
 /** What a call is, for telemetry, messages and the choice of a session. */
 export interface Operation {
@@ -35,6 +36,7 @@ export class Engine {
   #opening: Promise<void> | undefined;
   #opened = false;
   #closing: Promise<void> | undefined;
+  readonly #turn = new Turn();
   #inFlight = 0;
   #idle: (() => void) | undefined;
 
@@ -54,12 +56,7 @@ export class Engine {
     return bound;
   }
 
-  async run<R>(
-    bound: Scope | undefined,
-    operation: Operation,
-    options: CallOptions | undefined,
-    work: Work<R>,
-  ): Promise<R> {
+  run<R>(bound: Scope | undefined, operation: Operation, options: CallOptions | undefined, work: Work<R>): Promise<R> {
     const scope = this.scopeOf(bound);
     const { query } = channels;
     if (!query.hasSubscribers) return this.#run(scope, operation, options, work, undefined);
@@ -101,6 +98,8 @@ export class Engine {
     if (scope === undefined) this.enter();
     try {
       options?.signal?.throwIfAborted();
+      const pause = this.#turn.pause();
+      if (pause !== undefined) await pause;
       return await (scope === undefined
         ? this.#alone(operation, deadline, work)
         : this.#within(scope, operation, deadline, work));
@@ -116,12 +115,15 @@ export class Engine {
   async #alone<R>(operation: Operation, deadline: Deadline, work: Work<R>): Promise<R> {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        const session = await this.acquire(operation.use, false, deadline);
-        return await this.#finish(
+        // What is there at once is not awaited: each `await` is a turn of the microtask queue.
+        const acquired = this.acquire(operation.use, false, deadline);
+        const session: unknown = acquired instanceof Promise ? await acquired : acquired;
+        const answer = this.#ask(
           deadline,
           () => work(session, deadline),
           (broken) => this.driver.release(session, broken),
         );
+        return answer instanceof Promise ? await answer : answer;
       } catch (error) {
         if (attempt > this.options.retries || !isConflict(this.driver, error)) throw error;
         await deadline.sleep(backoffMs(attempt));
@@ -129,19 +131,23 @@ export class Engine {
     }
   }
 
+  /** In a transaction: on its session, when it is this call's turn. */
   async #within<R>(scope: Scope, operation: Operation, deadline: Deadline, work: Work<R>): Promise<R> {
     const { unit } = scope;
     assertUsable(unit, operation);
-    if (operation.use === 'write' && scope.readOnly) {
+    // Whether a native statement writes is for the database to say.
+    if (operation.use === 'write' && scope.readOnly && operation.operation !== 'native') {
       throw databaseErrors.read_only(
         `${operation.entity ?? 'database'}.${operation.operation}: the transaction is read-only.`,
       );
     }
     unit.begin();
     try {
+      deadline.check();
       if (!unit.gate.tryTake()) {
         deadline.waitingFor = 'an earlier call or a savepoint of the same transaction';
         await unit.gate.take(deadline.signal);
+        deadline.waitingFor = undefined;
       }
       return await this.#inside(unit, operation, deadline, work);
     } finally {
@@ -154,7 +160,7 @@ export class Engine {
     try {
       // It may have ended or failed while this call waited.
       assertUsable(unit, operation, true);
-      return await this.#finish(
+      return await this.#ask(
         deadline,
         () => work(unit.session, deadline),
         (broken) => {
@@ -171,19 +177,21 @@ export class Engine {
     }
   }
 
-  /** Waits for a driver's answer within the deadline, and tells `done` whether the session can still be used. */
-  async #finish<R>(deadline: Deadline, ask: () => Awaitable<R>, done: (broken: boolean) => void): Promise<R> {
+  /** Asks the driver, waits for its answer within the deadline, and tells `done` whether the session can still be used. */
+  #ask<R>(deadline: Deadline, ask: () => Awaitable<R>, done: (broken: boolean) => void): Awaitable<R> {
     let answer: Awaitable<R>;
     try {
       answer = ask();
     } catch (error) {
-      done(this.driver.classify(error)?.broken === true);
+      done(this.#breaks(error));
       throw error;
     }
-    if (!(answer instanceof Promise)) {
-      done(false);
-      return answer;
-    }
+    if (answer instanceof Promise) return this.#await(deadline, answer, done);
+    done(false);
+    return answer;
+  }
+
+  async #await<R>(deadline: Deadline, answer: Promise<R>, done: (broken: boolean) => void): Promise<R> {
     // Until the driver has answered, nobody knows what is on its way on this session.
     let broken = true;
     const known = answer.then(
@@ -192,7 +200,7 @@ export class Engine {
         return result;
       },
       (error: unknown) => {
-        broken = this.driver.classify(error)?.broken === true;
+        broken = this.#breaks(error);
         throw error;
       },
     );
@@ -203,19 +211,34 @@ export class Engine {
     }
   }
 
+  #breaks(error: unknown): boolean {
+    return this.driver.classify(error)?.broken === true;
+  }
+
   /** The same for a step of a transaction: a session that was cut off is marked. */
-  step(unit: Unit, deadline: Deadline, ask: () => Awaitable<void>): Promise<void> {
-    return this.#finish(deadline, ask, (broken) => {
+  step(unit: Unit, deadline: Deadline, ask: () => Awaitable<void>): Awaitable<void> {
+    return this.#ask(deadline, ask, (broken) => {
       unit.broken ||= broken;
     });
   }
 
-  /** A session, within the deadline. One that arrives too late goes back. */
-  async acquire(use: 'read' | 'write', forTransaction: boolean, deadline: Deadline): Promise<unknown> {
-    if (!this.#opened) await deadline.guard(this.#open());
+  /** A session, within the deadline. */
+  acquire(use: 'read' | 'write', forTransaction: boolean, deadline: Deadline): Awaitable<unknown> {
+    if (!this.#opened) {
+      const opened = Promise.resolve(deadline.guard(this.#open()));
+      return opened.then(() => this.#acquire(use, forTransaction, deadline));
+    }
+    return this.#acquire(use, forTransaction, deadline);
+  }
+
+  #acquire(use: 'read' | 'write', forTransaction: boolean, deadline: Deadline): Awaitable<unknown> {
     deadline.check();
     const session = this.driver.acquire(use, forTransaction, deadline);
-    if (!(session instanceof Promise)) return session;
+    return session instanceof Promise ? this.#arrival(session, deadline) : session;
+  }
+
+  /** Waits for a session; one that arrives too late goes back. */
+  async #arrival(session: Promise<unknown>, deadline: Deadline): Promise<unknown> {
     let late = false;
     session.then(
       (arrived) => {

@@ -54,6 +54,8 @@ export const dialect: SqlDialect = {
   maxParameters: 32_766,
   // A prepared one-row INSERT in a loop is faster than parsing a long one: there is no network to save.
   rowsPerInsert: 1,
+  // Built with STAT4, SQLite looks at the value of a bound LIMIT and prepares the statement again: 8 us instead of 1.5.
+  limits: 'inline',
   nulls: 'first',
   fold: (term) => sql`ent_fold(${term})`,
   // A range, so that an index serves it; LIKE would ignore ASCII case and could use none.

@@ -39,7 +39,7 @@ const FAILED = /^(?:UNIQUE|NOT NULL) constraint failed: ((?:[^.,' ]+\.[^.,' ]+)(
 const INDEX = /^UNIQUE constraint failed: index '([^']*)'$/;
 const CHECK = /^CHECK constraint failed: (\w+)$/;
 const SCHEMA =
-  /^(?:no such (?:table|column|index|view|function|savepoint|module): [\w.]+|table \w+ has no column named \w+|table \w+ already exists|index \w+ already exists|duplicate column name: \w+)$/;
+  /^(?:no such (?:table|column|index|view|function|savepoint|module): [\w.]+|table \w+ has no column named \w+|(?:table|index|view) "?\w+"? already exists|duplicate column name: \w+)$/;
 
 /** What an error of better-sqlite3 means. */
 export function classify(error: unknown): Classification | undefined {

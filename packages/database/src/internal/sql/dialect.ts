@@ -25,6 +25,8 @@ export interface SqlDialect {
   readonly maxParameters: number;
   /** How many rows go into one INSERT. */
   readonly rowsPerInsert: number;
+  /** How LIMIT and OFFSET get their numbers. `inline` where a bound one makes the database plan the query anew each time. */
+  readonly limits: 'bind' | 'inline';
   /** Where NULL stands in an ascending ORDER BY that does not say. */
   readonly nulls: 'first' | 'last';
   /** The text in lower case; what `ignoreCase` compares. */

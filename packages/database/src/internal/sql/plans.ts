@@ -39,14 +39,12 @@ export class Plans {
     let shape = `select ${condition} by ${orderShape(order)}`;
     // An OFFSET without a LIMIT is PostgreSQL's alone.
     const most = limit ?? (offset === undefined ? undefined : Number.MAX_SAFE_INTEGER);
-    if (most !== undefined) {
-      shape += ' limit';
-      values.push(most);
+    const bound = this.#dialect.limits === 'bind';
+    for (const number of [most, offset]) {
+      shape += bound ? ` ${number === undefined ? '' : '?'}` : ` ${number}`;
+      if (bound && number !== undefined) values.push(number);
     }
-    if (offset !== undefined) {
-      shape += ' offset';
-      values.push(offset);
-    }
+    const numberOf = (slots: Slots, number: number): Term => (bound ? slots.next(whole)() : sql.lit(number));
     return this.#statement(entity, shape, values, (slots) => {
       let query = this.#compiler.selectFrom(entity.name).select([...entity.fields.keys()]);
       if (where.op !== 'all') query = query.where(whereOf(this.#dialect, entity, where, slots));
@@ -58,8 +56,8 @@ export class Plans {
           return descending ? directed.nullsLast() : directed.nullsFirst();
         });
       }
-      if (most !== undefined) query = query.limit(slots.next(whole)() as RawBuilder<number>);
-      if (offset !== undefined) query = query.offset(slots.next(whole)() as RawBuilder<number>);
+      if (most !== undefined) query = query.limit(numberOf(slots, most) as RawBuilder<number>);
+      if (offset !== undefined) query = query.offset(numberOf(slots, offset) as RawBuilder<number>);
       return query.compile();
     });
   }
