@@ -167,12 +167,23 @@ describe('unknown variables', () => {
     expect(line).toBe(`${name} (environment): unknown variable: did you mean ${meant}?`);
   });
 
-  it.each(['CACHE_URI_X', 'PATH', 'HOME', 'PROT_X', 'CACHE', 'URL', 'HOSTNAME', 'POST_IT', 'XCACHE_URL_Y', 'LC_ALL'])(
-    "without a prefix, %s is somebody else's",
-    (name) => {
-      expect(defineConfig(schema).load({ dir: false, env: { [name]: 'x' } })).toEqual({});
-    },
-  );
+  it.each([
+    'CACHE_URI_X',
+    'PATH',
+    'HOME',
+    'PROT_X',
+    'CACHE',
+    'URL',
+    'HOSTNAME',
+    'POST_IT',
+    'XCACHE_URL_Y',
+    'LC_ALL',
+    'PORTS',
+    'POST',
+    'NODE',
+  ])("without a prefix, %s is somebody else's", (name) => {
+    expect(defineConfig(schema).load({ dir: false, env: { [name]: 'x' } })).toEqual({});
+  });
 
   it("that look like a setting which is set are somebody else's", () => {
     const config = defineConfig(schema);

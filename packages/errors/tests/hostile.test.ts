@@ -82,13 +82,16 @@ describe('from()', () => {
 });
 
 describe('an object that only claims to be one of ours', () => {
-  it.each(['an object created from the prototype', 'an object that claims the brand', 'a proxy of an EntError'])(
-    '%s is not',
-    (name) => {
-      const liar = hostileValues()[name];
-      expect(EntError.is(liar)).toBe(false);
-      expect(liar).not.toBeInstanceOf(EntError);
-      expect(EntError.from(liar)).toBeInstanceOf(InternalError);
-    },
-  );
+  it.each([
+    'an object created from the prototype',
+    'an object that claims the brand',
+    'a proxy of an EntError',
+    'an Error with a branded prototype and nothing on it',
+    'a NotFoundError whose forms throw when they are read',
+  ])('%s is not', (name) => {
+    const liar = hostileValues()[name];
+    expect(EntError.is(liar)).toBe(false);
+    expect(liar).not.toBeInstanceOf(EntError);
+    expect(EntError.from(liar)).toBeInstanceOf(InternalError);
+  });
 });

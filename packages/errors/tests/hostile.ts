@@ -111,6 +111,11 @@ export function hostileValues(): Record<string, unknown> {
       status: 200,
       expose: true,
     },
+    'an Error with a branded prototype and nothing on it': Object.setPrototypeOf(
+      new Error('m'),
+      Object.create(Error.prototype, { [Symbol.for('@ent/error@1')]: { value: 'EntError' } }) as object,
+    ),
+    'a NotFoundError whose forms throw when they are read': withGetters(new NotFoundError('m'), ['toProblem', 'toLog']),
     'an Error that claims the prototype': Object.setPrototypeOf(new Error('m'), EntError.prototype),
   };
 }

@@ -8,9 +8,7 @@ export function nearest(name: string, known: Iterable<string>): string | undefin
 // Every process has these; HOSTNAME is no slip of a setting HOST_NAME.
 const AMBIENT: ReadonlySet<string> = new Set(
   `HOME PATH PWD OLDPWD SHELL SHLVL USER USERNAME LOGNAME HOSTNAME HOSTTYPE LANG LANGUAGE TERM TZ TMP TEMP TMPDIR EDITOR VISUAL PAGER MAIL
-  DISPLAY COLUMNS LINES IFS CI DEBUG NODE_OPTIONS NODE_PATH http_proxy https_proxy no_proxy all_proxy ftp_proxy`.split(
-    /\s+/,
-  ),
+  DISPLAY COLUMNS LINES COLOR NODE_OPTIONS NODE_PATH http_proxy https_proxy no_proxy all_proxy ftp_proxy`.split(/\s+/),
 );
 
 export function isAmbient(name: string): boolean {
@@ -29,8 +27,6 @@ export class Slips {
 
   constructor(names: Iterable<string>) {
     for (const name of names) {
-      // Of three letters, too much is one slip away.
-      if (name.length < 4) continue;
       const known = { name, capitals: name.toUpperCase() };
       this.#add(keyOf(known.capitals, 0, name.length), known);
       this.#add(keyOf(known.capitals, name.length - 1, name.length), known);
@@ -67,6 +63,9 @@ interface Known {
   readonly capitals: string;
 }
 
+// Letters of a name that only swapped neighbours and another case are slips of.
+const SHORT = 6;
+
 /** A letter and a length as one number. */
 function keyOf(name: string, at: number, length: number): number {
   return name.charCodeAt(at) * 65_536 + length;
@@ -81,6 +80,7 @@ function isSlip(a: string, b: string): boolean {
   // What is left between the common beginning and the common end.
   const left = a.length - start - end;
   const right = b.length - start - end;
-  if (left <= 1 && right <= 1) return true;
+  // Of a short name, too many words are one letter away: npm sets NODE, and somebody has a setting MODE.
+  if (left <= 1 && right <= 1) return b.length >= SHORT || left + right === 0;
   return left === 2 && right === 2 && a[start] === b[start + 1] && a[start + 1] === b[start];
 }

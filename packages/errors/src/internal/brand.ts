@@ -1,4 +1,5 @@
 import { types } from 'node:util';
+import type { EntError } from '../error.ts';
 
 /**
  * Under this key the prototype of each of our classes carries the class's name. The key comes from the registry that all
@@ -21,11 +22,21 @@ export function hasBrand(value: unknown, name: string): value is Error {
   try {
     let proto: unknown = Object.getPrototypeOf(value);
     for (let i = 0; i < MAX_CHAIN && typeof proto === 'object' && proto !== null; i++) {
-      if (Object.getOwnPropertyDescriptor(proto, BRAND)?.value === name) return true;
+      if (Object.getOwnPropertyDescriptor(proto, BRAND)?.value === name) return hasForms(value);
       proto = Object.getPrototypeOf(proto);
     }
   } catch {
     // A trap of a proxy on the chain threw.
   }
   return false;
+}
+
+/** Whoever asks for the brand is about to call these. */
+function hasForms(value: Partial<EntError>): boolean {
+  return (
+    typeof value.toProblem === 'function' &&
+    typeof value.toJSON === 'function' &&
+    typeof value.toWire === 'function' &&
+    typeof value.toLog === 'function'
+  );
 }
