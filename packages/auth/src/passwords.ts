@@ -111,7 +111,7 @@ export function createPasswords(options: PasswordsOptions): Passwords {
   const check = (password: string): Issue[] => {
     const text = read(password);
     if (typeof text !== 'string') return [text];
-    const short = [...text].length < minLength;
+    const short = Array.from(text).length < minLength;
     return short ? [issue('too_short', `must be at least ${minLength} characters long`)] : [];
   };
 

@@ -149,11 +149,11 @@ export function createPolicy<const Name extends string, Owners extends OwnerReso
   const explain = (principal: Principal, permission: string, resource?: unknown): Decision => {
     if (!channels.authorize.hasSubscribers) return decide(principal, permission, resource);
     const operation = { permission, outcome: 'error' };
-    return channels.authorize.traceSync(() => {
+    return channels.authorize.traceSync<unknown, [], Decision>(() => {
       const decision = decide(principal, permission, resource);
       operation.outcome = decision.reason;
       return decision;
-    }, operation) as Decision;
+    }, operation);
   };
 
   return {

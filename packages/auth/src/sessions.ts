@@ -129,7 +129,8 @@ export interface Sessions {
  * ```
  */
 export function createSessions(options: SessionsOptions): Sessions {
-  const { accessTokens, stores, claims: claimsFor = () => ({}) } = options;
+  const { accessTokens, stores } = options;
+  const claimsFor: NonNullable<SessionsOptions['claims']> = options.claims ?? (() => ({}));
   const { now } = accessTokens;
   const secrets = (Array.isArray(options.secret) ? options.secret : [options.secret]).map(secretBytes);
   if (secrets.length === 0) throw authErrors.configuration('"secret" must not be an empty list.');

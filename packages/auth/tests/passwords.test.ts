@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { channels, createPasswords, type PasswordDriver, type PasswordOperation } from '../src/index.ts';
+import { authErrors, channels, createPasswords, type PasswordDriver, type PasswordOperation } from '../src/index.ts';
 
 /** A driver whose work ends when the test says so: the gate and the policy are the same over all drivers. */
 function scripted(overrides: Partial<PasswordDriver> = {}) {
@@ -148,31 +148,12 @@ describe('verifying', () => {
   });
 
   it('does not fail a login because there was no room for the upgrade', async () => {
-    const script = scripted();
-    const passwords = createPasswords({ driver: script.driver, concurrency: 1, queue: 0 });
-    let other: Promise<boolean> | undefined;
-    const verify = script.driver.verify.bind(script.driver);
-    const driver: PasswordDriver = { ...script.driver, verify };
-    const guarded = createPasswords({
-      driver: {
-        ...driver,
-        hash: async () => {
-          throw await passwords.hash(GOOD).then(
-            () => new Error('expected an overload'),
-            (error: unknown) => error,
-          );
-        },
-      },
-    });
-    script.hold();
-    other = passwords.verify(GOOD, undefined);
-    await expect.poll(() => script.running.length).toBe(1);
-    const login = guarded.verifyAndUpgrade(GOOD, `plain1$${GOOD}`);
-    await expect.poll(() => script.running.length).toBe(2);
-    script.running.pop()?.();
-    expect(await login).toEqual({ ok: true });
-    script.release();
-    await other;
+    const busy = () => Promise.reject(authErrors.overloaded('busy'));
+    const passwords = createPasswords({ driver: scripted({ hash: busy }).driver });
+    expect(await passwords.verifyAndUpgrade(GOOD, `plain1$${GOOD}`)).toEqual({ ok: true });
+    const broken = () => Promise.reject(new Error('no memory'));
+    const other = createPasswords({ driver: scripted({ hash: broken }).driver });
+    await expect(other.verifyAndUpgrade(GOOD, `plain1$${GOOD}`)).rejects.toThrow('no memory');
   });
 });
 

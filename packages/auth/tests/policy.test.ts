@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { channels, createPolicy, type Policy, type Principal, type Rule, trustedPrincipal } from '../src/index.ts';
+import {
+  channels,
+  createPolicy,
+  type OwnerResolvers,
+  type Policy,
+  type Principal,
+  type Rule,
+  trustedPrincipal,
+} from '../src/index.ts';
 
 interface User {
   id: string | undefined;
@@ -175,7 +183,10 @@ describe('a principal', () => {
 
 describe('roles', () => {
   const load = (roles: Record<string, object>, owners?: object) => () =>
-    createPolicy({ roles, ...(owners && { owners }) } as never);
+    createPolicy({
+      roles,
+      ...(owners && { owners: owners as OwnerResolvers }),
+    });
 
   it('that inherit in a circle are refused, and the circle is printed', () => {
     expect(load({ a: { inherits: ['b'] }, b: { inherits: ['c'] }, c: { inherits: ['b'] } })).toThrow('b -> c -> b');
@@ -190,7 +201,7 @@ describe('roles', () => {
     const chain = Object.fromEntries(
       Array.from({ length: 500 }, (_, i) => [`r${i}`, i === 499 ? { allow: ['x:y'] } : { inherits: [`r${i + 1}`] }]),
     );
-    const deep = createPolicy({ roles: chain } as never) as Policy;
+    const deep = createPolicy({ roles: chain });
     expect(deep.can(as('u', 'r0'), 'x:y')).toBe(true);
   });
 
@@ -252,7 +263,10 @@ describe('can and explain', () => {
           },
         ]),
       );
-      const made = createPolicy({ roles, owners: { a: (resource: User) => resource.id } } as never) as Policy;
+      const made: Policy = createPolicy<string, OwnerResolvers>({
+        roles,
+        owners: { a: (resource: User) => resource.id },
+      });
       for (let check = 0; check < 30; check++) {
         const permission = Array.from({ length: 1 + random(3) }, () => words[random(3)]).join(':');
         const principal = as('u', ...['r0', 'r1', 'r2'].filter(() => random(2)));

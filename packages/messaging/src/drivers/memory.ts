@@ -119,7 +119,7 @@ export function memory(
         return queue && { ready: queue.ready, delayed: queue.delayed, leased: queue.leased };
       },
       disconnect() {
-        for (const cut of [...connections]) cut();
+        for (const cut of connections) cut();
       },
     },
     async ensure(spec) {
@@ -140,7 +140,7 @@ export function memory(
     },
     async close() {
       closed = true;
-      for (const cut of [...connections]) cut();
+      for (const cut of connections) cut();
     },
     classify(error) {
       if (!(error instanceof BrokerError)) return 'other';
@@ -201,7 +201,7 @@ export function memory(
         return tokens.map((token) => (taken.has(token as Taken) ? queue.renew(token as Taken) : 'stale'));
       },
       async close() {
-        end(queue.release);
+        end((one) => queue.release(one));
       },
     };
   }

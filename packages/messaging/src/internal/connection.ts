@@ -65,9 +65,14 @@ export function createConnection(driver: MessagingDriver, source: Source, setup:
       case 'dead_letter':
         // Stored there before it is done here: a crash in between makes a duplicate, never a loss.
         if (await bury(job, outcome.error)) return settler.settle({ token, action: 'ack' });
+        return retry(job);
+      case 'retry':
+        return retry(job);
     }
-    return settler.settle({ token, action: 'retry', delayMs: setup.backoff(job.attempt) });
   };
+
+  const retry = (job: Job): Promise<unknown> =>
+    settler.settle({ token: job.delivery.token, action: 'retry', delayMs: setup.backoff(job.attempt) });
 
   const bury = async (job: Job, error: unknown): Promise<boolean> => {
     const letter = deadLetterOf(job.delivery, setup, error);
