@@ -34,7 +34,13 @@ export function atExit(finisher: Finisher): () => void {
 }
 
 function finishAll(): void {
-  for (const finisher of finishers) finisher.finish();
+  for (const finisher of finishers) {
+    try {
+      finisher.finish();
+    } catch {
+      // A driver that fails now must not keep the others from their last lines, nor change how the process ends.
+    }
+  }
 }
 
 /**

@@ -59,6 +59,7 @@ export class LineWriter {
   #immediate: NodeJS.Immediate | undefined;
   #timer: NodeJS.Timeout | undefined;
   #wait = 1;
+  #retryAt = 0;
   #pumping = false;
   #state: 'open' | 'finishing' | 'failed' | 'closed' = 'open';
   #deadline = 0;
@@ -75,10 +76,10 @@ export class LineWriter {
       this.#drop(1, this.#state === 'failed' ? 'sink_failed' : 'closed');
       return;
     }
-    if (this.#bytes + this.#text.length + line.length > this.#options.maxBuffer) {
-      // The reader may have moved since the last try.
-      this.#pump();
-      if (this.#bytes + this.#text.length + line.length > this.#options.maxBuffer) {
+    if (!this.#fits(line)) {
+      // The reader may have moved since the last try; but a try that fails costs more than many lines.
+      if (performance.now() >= this.#retryAt) this.#pump();
+      if (!this.#fits(line)) {
         this.#drop(1, 'buffer_full');
         return;
       }
@@ -131,6 +132,10 @@ export class LineWriter {
       pending,
       dropped: { ...this.#dropped },
     };
+  }
+
+  #fits(line: string): boolean {
+    return this.#bytes + this.#text.length + line.length <= this.#options.maxBuffer;
   }
 
   get #isIdle(): boolean {
@@ -204,6 +209,7 @@ export class LineWriter {
       this.#blocks[0] = Buffer.from(first.subarray(this.#offset));
       this.#offset = 0;
     }
+    this.#retryAt = performance.now() + 1;
     const blocked = code === 'EAGAIN' || code === 'EWOULDBLOCK';
     if (!blocked && !this.#target.recover(code)) {
       this.#giveUp('sink_failed');
