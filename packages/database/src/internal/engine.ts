@@ -67,16 +67,22 @@ export class Engine {
       entity: operation.entity,
       inTransaction: scope !== undefined,
     };
-    return query.tracePromise(async () => {
+    return this.#traced(query, payload, () => this.#run(scope, operation, options, work, payload));
+  }
+
+  async #traced<R>(channel: typeof channels.query, payload: QueryOperation, work: () => Promise<R>): Promise<R> {
+    let result: R | undefined;
+    // The channel adds what its promise resolves with to the payload; rows have no business in telemetry.
+    await channel.tracePromise(async () => {
       try {
-        const result = await this.#run(scope, operation, options, work, payload);
+        result = await work();
         payload.rows = rowsOf(result);
-        return result;
       } catch (error) {
         if (EntError.is(error)) payload.errorCode = error.code;
         throw error;
       }
     }, payload);
+    return result as R;
   }
 
   async #run<R>(
@@ -255,19 +261,26 @@ export class Engine {
   }
 
   #open(): Promise<void> {
-    this.#opening ??= (async () => {
-      const deadline = this.deadline(undefined, this.options.timeoutMs, { operation: 'open' });
-      try {
-        await deadline.guard(this.driver.open(deadline));
-        this.#opened = true;
-      } catch (error) {
-        this.#opening = undefined;
-        throw wrapped(this.driver, error, { operation: 'open' });
-      } finally {
-        deadline.dispose();
-      }
-    })();
-    return this.#opening;
+    if (this.#opening !== undefined) return this.#opening;
+    const opening = this.#openOnce();
+    this.#opening = opening;
+    // The next call tries again.
+    opening.catch(() => {
+      this.#opening = undefined;
+    });
+    return opening;
+  }
+
+  async #openOnce(): Promise<void> {
+    const deadline = this.deadline(undefined, this.options.timeoutMs, { operation: 'open' });
+    try {
+      await deadline.guard(this.driver.open(deadline));
+      this.#opened = true;
+    } catch (error) {
+      throw wrapped(this.driver, error, { operation: 'open' });
+    } finally {
+      deadline.dispose();
+    }
   }
 
   deadline(

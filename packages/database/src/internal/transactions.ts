@@ -263,16 +263,18 @@ async function traced<R>(
   const { name: system, namespace } = engine.driver;
   const payload: TransactionOperation = { system, namespace, kind, readOnly, isolation, attempts: 1 };
   if (!channels.transaction.hasSubscribers) return work(payload);
-  return channels.transaction.tracePromise(async () => {
+  let result: R | undefined;
+  // The channel adds what its promise resolves with to the payload; that may be rows.
+  await channels.transaction.tracePromise(async () => {
     try {
-      const result = await work(payload);
+      result = await work(payload);
       payload.outcome = 'committed';
-      return result;
     } catch (error) {
       payload.outcome = 'rolled_back';
       throw error;
     }
   }, payload);
+  return result as R;
 }
 
 function unsupported(engine: Engine, what: string): Error {

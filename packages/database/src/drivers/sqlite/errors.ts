@@ -48,6 +48,9 @@ export function classify(error: unknown): Classification | undefined {
   if (!(error instanceof Error)) return undefined;
   const code = (error as { code?: unknown }).code;
   if (error.name === 'SqliteError' && typeof code === 'string') return ofSqlite(code, error.message);
+  if ((error as { syscall?: unknown }).syscall === 'mkdir') {
+    return { code: 'unavailable', message: 'the folder of the database file can not be made' };
+  }
   // better-sqlite3 reports its own refusals as TypeError and RangeError without a code.
   if (error.message === 'The database connection is not open') {
     return { code: 'unavailable', message: 'the connection is closed', broken: true };
