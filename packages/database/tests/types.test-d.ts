@@ -1,0 +1,182 @@
+import {
+  createDatabase,
+  createMigrator,
+  type Database,
+  defineEntity,
+  defineMigrations,
+  type EntityOf,
+  type Filter,
+  type NewOf,
+  nullable,
+  type Repository,
+  typed,
+  type Window,
+} from '@ent/database';
+import { openDatabase } from '@ent/database/open';
+import type { SqlNative } from '@ent/database/sql';
+import { sqlite } from '@ent/database/sqlite';
+import type { Kysely } from 'kysely';
+import { describe, expectTypeOf, it } from 'vitest';
+
+const users = defineEntity({
+  name: 'users',
+  fields: {
+    id: 'string',
+    email: 'string',
+    state: typed<'active' | 'blocked'>('string'),
+    roles: typed<string[]>('json'),
+    logins: 'int',
+    balance: 'bigint',
+    price: 'decimal',
+    verified: 'boolean',
+    photo: nullable('bytes'),
+    extra: nullable(typed<{ a: number }>('json')),
+    createdAt: 'date',
+    version: 'int',
+  },
+  unique: [['email']],
+  createdAt: 'createdAt',
+  version: 'version',
+});
+type User = EntityOf<typeof users>;
+declare const repo: Repository<User, NewOf<typeof users>>;
+
+describe('an entity', () => {
+  it('types its rows', () => {
+    expectTypeOf<User>().toEqualTypeOf<{
+      id: string;
+      email: string;
+      state: 'active' | 'blocked';
+      roles: string[];
+      logins: number;
+      balance: bigint;
+      price: string;
+      verified: boolean;
+      photo: Uint8Array | null;
+      extra: { a: number } | null;
+      createdAt: Date;
+      version: number;
+    }>();
+  });
+
+  it('asks an insert for what is not managed and not nullable', () => {
+    type Row = NewOf<typeof users>;
+    expectTypeOf<Row['email']>().toEqualTypeOf<string>();
+    expectTypeOf<Row['createdAt']>().toEqualTypeOf<Date | undefined>();
+    expectTypeOf<Row['photo']>().toEqualTypeOf<Uint8Array | null | undefined>();
+    const row: Row = { email: '', state: 'active', roles: [], logins: 0, balance: 0n, price: '1', verified: true };
+    expectTypeOf(repo.insert(row)).resolves.toEqualTypeOf<User>();
+    // @ts-expect-error an email is needed
+    void repo.insert({ state: 'active', roles: [], logins: 0, balance: 0n, price: '1', verified: true });
+    // @ts-expect-error there is no such state
+    void repo.insert({ ...row, state: 'gone' });
+  });
+
+  it('refuses roles and keys that do not fit', () => {
+    const fields = { id: 'string', n: 'int', at: 'date' } as const;
+    defineEntity({ name: 'x', fields, version: 'n', createdAt: 'at' });
+    // @ts-expect-error a version is an int
+    defineEntity({ name: 'x', fields, version: 'at' });
+    // @ts-expect-error a time is a date
+    defineEntity({ name: 'x', fields, createdAt: 'n' });
+    // @ts-expect-error there is no such field
+    defineEntity({ name: 'x', fields, unique: [['missing']] });
+    // @ts-expect-error every entity has an id
+    defineEntity({ name: 'x', fields: { n: 'int' } });
+    // @ts-expect-error there is no such type
+    defineEntity({ name: 'x', fields: { id: 'string', n: 'varchar' } });
+  });
+});
+
+describe('a repository', () => {
+  it('types its answers', () => {
+    expectTypeOf(repo.get('x')).resolves.toEqualTypeOf<User | null>();
+    expectTypeOf(repo.find()).resolves.toEqualTypeOf<User[]>();
+    expectTypeOf(repo.window({ size: 5 })).resolves.toEqualTypeOf<Window<User>>();
+    expectTypeOf(
+      repo.update('x', { set: { email: 'y' }, inc: { logins: 1, balance: 1n } }),
+    ).resolves.toEqualTypeOf<User>();
+    expectTypeOf(repo.delete('x')).resolves.toEqualTypeOf<boolean>();
+  });
+
+  it('types filters by field', () => {
+    const filters: Filter<User>[] = [
+      { email: 'x', logins: { gte: 1, lt: 5 }, state: { in: ['active'] }, photo: null },
+      { $or: [{ email: { contains: 'x', ignoreCase: true } }, { $not: { createdAt: { lt: new Date() } } }] },
+      { id: { ne: null }, extra: { ne: null } },
+    ];
+    void filters;
+    const refused: Filter<User>[] = [
+      // @ts-expect-error no such field
+      { mail: 'x' },
+      // @ts-expect-error numbers have no prefix
+      { logins: { startsWith: '1' } },
+      // @ts-expect-error json is opaque
+      { roles: ['admin'] },
+      // @ts-expect-error json that is null or not is all that can be asked
+      { extra: { a: 1 } },
+      // @ts-expect-error a filter without a value is a mistake
+      { email: undefined },
+      // @ts-expect-error not one of the values
+      { state: 'gone' },
+      // @ts-expect-error a bigint
+      { balance: 5 },
+    ];
+    void refused;
+  });
+
+  it('types sorts and patches', () => {
+    void repo.find({
+      sort: [
+        ['createdAt', 'desc'],
+        ['email', 'asc'],
+      ],
+    });
+    // @ts-expect-error json has no order
+    void repo.find({ sort: [['roles', 'asc']] });
+    // @ts-expect-error not a direction
+    void repo.find({ sort: [['email', 'up']] });
+    // @ts-expect-error the id stays
+    void repo.update('x', { set: { id: 'y' } });
+    // @ts-expect-error text can not be added to
+    void repo.update('x', { inc: { email: 1 } });
+    // @ts-expect-error new values go into set
+    void repo.update('x', { email: 'y' });
+    void repo.upsert(['email'], {
+      email: '',
+      state: 'active',
+      roles: [],
+      logins: 0,
+      balance: 0n,
+      price: '1',
+      verified: true,
+    });
+  });
+});
+
+describe('a database', () => {
+  it('knows its native side', () => {
+    interface Tables {
+      users: { id: string };
+    }
+    const db = createDatabase({ driver: sqlite<Tables>({ file: ':memory:' }) });
+    expectTypeOf(db.native.kysely).toEqualTypeOf<Kysely<Tables>>();
+    expectTypeOf(db.repo(users)).toEqualTypeOf<Repository<User, NewOf<typeof users>>>();
+    expectTypeOf(db.transaction(async (tx) => tx.native)).resolves.toEqualTypeOf<SqlNative<Tables>>();
+    const any: Database = db;
+    void any;
+  });
+
+  it('opened by a URL is as typed as the URL', () => {
+    expectTypeOf(openDatabase('sqlite::memory:')).resolves.toEqualTypeOf<Database<SqlNative>>();
+    expectTypeOf(openDatabase(String(1))).resolves.toEqualTypeOf<Database>();
+  });
+
+  it('takes migrations of its kind, also when the URL came from the environment', () => {
+    const migrations = defineMigrations<SqlNative>([
+      { name: 'a', up: ({ kysely }) => kysely.schema.createTable('a').execute() },
+    ]);
+    createMigrator(createDatabase({ driver: sqlite({ file: 'x' }) }), migrations);
+    createMigrator({} as Database, migrations);
+  });
+});
