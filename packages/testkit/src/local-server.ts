@@ -5,7 +5,7 @@ import { userAmong } from './programs.ts';
 import { type FaultProxy, startProxy } from './proxy.ts';
 import { type Command, programFor, type Recipe, type Site } from './recipe.ts';
 import type { Server, ServerName } from './server.ts';
-import { type Exit, type Running, supervisor } from './supervisor/client.ts';
+import { type Exit, type Running, type Supervisor, supervisor } from './supervisor/client.ts';
 import type { Place, ProcessUser } from './supervisor/protocol.ts';
 
 const STOP_TIMEOUT_MS = 30_000;
@@ -37,6 +37,7 @@ export class LocalServer implements Server {
   readonly #args: readonly string[];
   readonly #site: Site;
   readonly #user: ProcessUser | undefined;
+  readonly #supervisor: Supervisor;
   readonly #logFile: string;
   readonly #helpers: Running[] = [];
   readonly #proxies: FaultProxy[] = [];
@@ -46,13 +47,21 @@ export class LocalServer implements Server {
 
   static async create(recipe: Recipe, args: readonly string[]): Promise<LocalServer> {
     const user = userAmong(recipe.users);
-    return new LocalServer(recipe, args, user, await supervisor().reserve(user));
+    const own = supervisor();
+    return new LocalServer(recipe, args, user, own, await own.reserve(user));
   }
 
-  private constructor(recipe: Recipe, args: readonly string[], user: ProcessUser | undefined, place: Place) {
+  private constructor(
+    recipe: Recipe,
+    args: readonly string[],
+    user: ProcessUser | undefined,
+    own: Supervisor,
+    place: Place,
+  ) {
     this.#recipe = recipe;
     this.#args = args;
     this.#user = user;
+    this.#supervisor = own;
     this.#logFile = join(place.dir, 'server.log');
     this.#site = {
       host: '127.0.0.1',
@@ -67,7 +76,7 @@ export class LocalServer implements Server {
       },
       run: (command) => this.run(command),
       helper: async (command) => {
-        this.#helpers.push(await supervisor().start(this.#program(command)));
+        this.#helpers.push(await this.#supervisor.start(this.#program(command)));
       },
     };
     this.name = recipe.name;
@@ -86,7 +95,7 @@ export class LocalServer implements Server {
     if (this.#running) return;
     const { file, args, env = {} } = this.#recipe.command(this.#site);
     this.#exit = undefined;
-    const running = await supervisor().start(this.#program({ file, args: [...args, ...this.#args], env }));
+    const running = await this.#supervisor.start(this.#program({ file, args: [...args, ...this.#args], env }));
     this.#running = running;
     void running.exited.then((exit) => {
       if (this.#running !== running) return;
@@ -112,7 +121,7 @@ export class LocalServer implements Server {
     const running = this.#running;
     if (!running) return;
     await this.resume(); // a stopped process does not see the signal
-    await supervisor().signal(running.pid, this.#recipe.stopSignal);
+    await this.#supervisor.signal(running.pid, this.#recipe.stopSignal);
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<'late'>((resolve) => {
       timer = setTimeout(() => resolve('late'), STOP_TIMEOUT_MS);
@@ -128,7 +137,7 @@ export class LocalServer implements Server {
   async kill(): Promise<void> {
     const running = this.#running;
     if (!running) return;
-    await supervisor().signalTree(running.pid, 'SIGKILL');
+    await this.#supervisor.signalTree(running.pid, 'SIGKILL');
     await running.exited;
   }
 
@@ -139,11 +148,11 @@ export class LocalServer implements Server {
 
   async pause(): Promise<void> {
     if (!this.#running) throw new Error(`${this.#recipe.title} at ${this.host}:${this.port} does not run`);
-    await supervisor().signalTree(this.#running.pid, 'SIGSTOP');
+    await this.#supervisor.signalTree(this.#running.pid, 'SIGSTOP');
   }
 
   async resume(): Promise<void> {
-    if (this.#running) await supervisor().signalTree(this.#running.pid, 'SIGCONT');
+    if (this.#running) await this.#supervisor.signalTree(this.#running.pid, 'SIGCONT');
   }
 
   logTail(lines = 30): string {
@@ -165,13 +174,13 @@ export class LocalServer implements Server {
     this.#closed = true;
     await Promise.all(this.#proxies.map((proxy) => proxy.close()));
     await this.kill();
-    for (const helper of this.#helpers) await supervisor().signalTree(helper.pid, 'SIGKILL');
-    await supervisor().release(this.#site.dir);
+    for (const helper of this.#helpers) await this.#supervisor.signalTree(helper.pid, 'SIGKILL');
+    await this.#supervisor.release(this.#site.dir);
   }
 
   /** Runs a program to its end in the server's folder and as its user. */
   async run(command: Command): Promise<void> {
-    const code = await supervisor().run(this.#program(command));
+    const code = await this.#supervisor.run(this.#program(command));
     if (code === 0) return;
     throw new Error(`${this.#recipe.title} did not start: ${command.file} ended with code ${code}\n${this.logTail()}`);
   }

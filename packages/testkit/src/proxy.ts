@@ -40,8 +40,9 @@ export interface FaultProxy {
 /** Starts a proxy on a free loopback port in front of `target`, the URL of any TCP server. */
 export async function startProxy(target: string): Promise<FaultProxy> {
   // The reserved port stays ours while `refuse` does not listen on it.
-  const { port, dir } = await supervisor().reserve(undefined);
-  const proxy = new TcpProxy(new URL(target), port, () => supervisor().release(dir));
+  const own = supervisor();
+  const { port, dir } = await own.reserve(undefined);
+  const proxy = new TcpProxy(new URL(target), port, () => own.release(dir));
   await proxy.heal();
   return proxy;
 }

@@ -1,4 +1,4 @@
-import type { Reporter, TestCase, TestModule } from 'vitest/node';
+import type { Reporter, TestCase, TestModule, Vitest } from 'vitest/node';
 
 /** How a block says in its name why it is skipped, so that every reporter shows it. */
 const IN_BRACKETS = /\(skipped: (.*)\)$/;
@@ -15,12 +15,21 @@ const IN_BRACKETS = /\(skipped: (.*)\)$/;
  * In a config: `reporters: ['default', './packages/testkit/src/reporter.ts']`.
  */
 export default class SkipReporter implements Reporter {
+  #isFiltered = false;
+
+  onInit(vitest: Vitest): void {
+    this.#isFiltered = vitest.config.testNamePattern !== undefined;
+  }
+
   onTestRunEnd(modules: readonly TestModule[]): void {
     const counts = new Map<string, number>();
     for (const module of modules) {
       for (const test of module.children.allTests('skipped')) {
         const reason = reasonOf(test);
-        counts.set(reason, (counts.get(reason) ?? 0) + 1);
+        // With --testNamePattern vitest counts everything else as skipped.
+        if (reason === undefined && this.#isFiltered) continue;
+        const line = reason ?? `no reason given: ${module.relativeModuleId}`;
+        counts.set(line, (counts.get(line) ?? 0) + 1);
       }
     }
     if (counts.size === 0) return;
@@ -31,12 +40,11 @@ export default class SkipReporter implements Reporter {
   }
 }
 
-function reasonOf(test: TestCase): string {
+function reasonOf(test: TestCase): string | undefined {
   for (let task: TestCase | TestCase['parent'] = test; task.type !== 'module'; task = task.parent) {
     const reason = IN_BRACKETS.exec(task.name)?.[1];
     if (reason !== undefined) return reason;
   }
   const result = test.result();
-  if (result.state === 'skipped' && result.note) return result.note;
-  return `no reason given: ${test.module.relativeModuleId}`;
+  return result.state === 'skipped' ? result.note : undefined;
 }

@@ -21,7 +21,7 @@ interface Waiting {
 }
 
 /** This process's end of the channel to its supervisor (see `process.ts`); one is started when the first server is. */
-class Supervisor {
+export class Supervisor {
   readonly #child: ChildProcess;
   readonly #waiting = new Map<number, Waiting>();
   readonly #exits = new Map<number, (exit: Exit) => void>();
@@ -43,6 +43,10 @@ class Supervisor {
     // Neither the supervisor nor its channel keeps a finished test process alive; only open requests do.
     this.#child.unref();
     this.#child.channel?.unref();
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
   }
 
   get failed(): boolean {
@@ -104,12 +108,15 @@ class Supervisor {
     this.#failure ??= new Error(`The testkit supervisor is gone: ${cause.message}`, { cause });
     for (const waiting of this.#waiting.values()) waiting.reject(this.#failure);
     this.#waiting.clear();
+    // Its last act is to end the servers.
+    for (const exit of this.#exits.values()) exit({ code: null, signal: 'SIGKILL' });
+    this.#exits.clear();
   }
 }
 
 let current: Supervisor | undefined;
 
-/** The supervisor of this process. */
+/** The supervisor of this process; a new one after the last was ended. What one started must be asked of that one. */
 export function supervisor(): Supervisor {
   if (!current || current.failed) current = new Supervisor();
   return current;

@@ -6,7 +6,8 @@ import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { SERVER_NAMES, type ServerName } from '../../src/index.ts';
+import { SERVER_NAMES, type ServerName, startServer } from '../../src/index.ts';
+import { supervisor } from '../../src/supervisor/client.ts';
 import { needs } from '../needs.ts';
 
 const program = fileURLToPath(new URL('../programs/use-servers.ts', import.meta.url));
@@ -86,6 +87,19 @@ describe('the servers of a test process', () => {
     expect(await exited).toEqual([code, null]);
     await nothingIsLeft();
   });
+});
+
+it('a server says so when its supervisor was ended, which ends the server', async (context) => {
+  needs('redis', context);
+  const server = await startServer('redis', { args: ['--loglevel', 'notice'] });
+  process.kill(supervisor().pid as number, 'SIGTERM');
+  await expect.poll(() => existsSync(join(tmpdir(), `ent-testkit-${server.port}`))).toBe(false);
+  const gone = 'The testkit supervisor is gone: it ended (1)';
+  await expect.poll(() => server.start().then(() => 'runs', String)).toContain(gone);
+  await expect(server.close()).rejects.toThrow(gone);
+
+  const next = await startServer('redis', { args: ['--loglevel', 'notice'] });
+  await next.close();
 });
 
 describe('after SIGKILL of a test process nothing is left of', () => {
