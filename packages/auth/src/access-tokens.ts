@@ -17,7 +17,7 @@ export interface AccessTokenVerifierOptions {
   /** Whom the tokens are for, `aud`: this service. A token for somebody else is refused. */
   audience: string;
   keys: VerificationKeys;
-  /** How far the clocks of issuer and verifier may differ. At most 60 s. Default `"5s"`. */
+  /** How far the clocks of issuer and verifier may differ: 0 to 60 s. Default `"5s"`. */
   clockTolerance?: Duration;
   /** Default `Date.now`. */
   now?: Clock;
@@ -65,9 +65,10 @@ export interface AccessTokenVerifier {
    * Checks signature, key, algorithm, type, issuer, audience and times. Whether the session behind it still lives, a
    * signature can not tell: `sessions.verify` asks that too.
    *
+   * @param further one more check, inside the same operation for the channel; what it throws is thrown
    * @throws `auth.token_invalid`, whatever is wrong; `details.reason` tells the log what
    */
-  verify(token: string): Promise<Principal>;
+  verify(token: string, further?: (principal: Principal) => void | Promise<void>): Promise<Principal>;
 }
 
 /** Issues and checks access tokens. */
@@ -128,13 +129,15 @@ export function createAccessTokenVerifier(options: AccessTokenVerifierOptions): 
   };
 
   return {
-    verify: (token) =>
+    verify: (token, further) =>
       traced(channels.verify, {}, async (operation) => {
         try {
-          return await check(token);
+          const principal = await check(token);
+          await further?.(principal);
+          return principal;
         } catch (error) {
           operation.outcome = reasonOf(error);
-          // The place that holds the keys is down: that is no fault of the token, and must not read as one.
+          // A further check failed; or what holds the keys is down, which is no fault of the token and must not read as one.
           if (EntError.is(error)) throw error;
           throw credentialError('token_invalid', 'The access token was refused.', operation.outcome, error);
         }
@@ -206,6 +209,7 @@ class Rejected extends Error {
 
 function reasonOf(error: unknown): string {
   if (error instanceof Rejected) return error.reason;
+  if (EntError.is(error)) return typeof error.details?.reason === 'string' ? error.details.reason : 'error';
   if (error instanceof joseErrors.JWTExpired) return 'expired';
   if (error instanceof joseErrors.JWTClaimValidationFailed) return `claim_${error.claim}`;
   if (error instanceof joseErrors.JWSSignatureVerificationFailed) return 'signature';

@@ -175,7 +175,8 @@ async function importPublic(key: KeyObject, alg: SigningAlgorithm, kid?: string)
 
 function isUsable(jwk: JWK): boolean {
   const kind = jwk.kty === 'OKP' ? jwk.crv === 'Ed25519' : jwk.kty === 'EC' && jwk.crv === 'P-256';
-  return kind && typeof jwk.kid === 'string' && (jwk.use === undefined || jwk.use === 'sig');
+  const alg = jwk.kty === 'OKP' ? 'EdDSA' : 'ES256';
+  return kind && typeof jwk.kid === 'string' && (jwk.use ?? 'sig') === 'sig' && (jwk.alg ?? alg) === alg;
 }
 
 function indexByKid(keys: readonly VerificationKey[]): Map<string, VerificationKey> {

@@ -45,7 +45,7 @@ export interface SessionsOptions {
   sessionTtl?: Duration;
   /**
    * How long a spent token is taken for a client's retry, and not for a thief's. Default `"10s"`. Longer forgives slower
-   * networks; shorter notices theft sooner.
+   * networks; shorter notices theft sooner. The clocks of your processes have to differ by less.
    */
   retryWindow?: Duration;
 }
@@ -248,12 +248,12 @@ export function createSessions(options: SessionsOptions): Sessions {
   const revoke = (id: string, reason: string): Promise<boolean> =>
     storeCall('revoke a session', () => stores.sessions.revoke(id, new Date(now()), reason));
 
-  const verify = async (token: string): Promise<Principal> => {
-    const principal = await accessTokens.verify(token);
-    const session = await liveSession(principal.sessionId, now());
-    if (session?.subject === principal.subject) return principal;
-    throw credentialError('token_invalid', 'The session of the access token has ended.', 'session');
-  };
+  const verify = (token: string): Promise<Principal> =>
+    accessTokens.verify(token, async ({ sessionId, subject }) => {
+      const session = await liveSession(sessionId, now());
+      if (session?.subject === subject) return;
+      throw credentialError('token_invalid', 'The session of the access token has ended.', 'session');
+    });
 
   const logout = async (principal: Principal, refreshToken?: string): Promise<void> => {
     if (principal.sessionId !== undefined) await revoke(principal.sessionId, 'logout');

@@ -42,6 +42,8 @@ export interface Attempt {
 export interface CountedAttempt {
   /** The password was right: the attempt is given back, and the pair begins anew. */
   succeeded(): Promise<void>;
+  /** The attempt came to nothing, as the service was busy: it is given back, and that is all. */
+  undo(): Promise<void>;
 }
 
 /** Limits login attempts. */
@@ -108,6 +110,9 @@ export function createThrottle(options: ThrottleOptions): Throttle {
           async succeeded() {
             await give(keys, ['account', 'address']);
             await storeCall('forget attempts', () => store.reset(keys.pair));
+          },
+          async undo() {
+            await give(keys, taken);
           },
         };
       }),

@@ -61,6 +61,17 @@ describe('the channel of', () => {
     expect(payloads.map((payload) => (payload as { result?: unknown }).result).filter(Boolean)).toEqual([]);
   });
 
+  it('verification tells of an ended session once', async () => {
+    const { sessions } = await setUp();
+    const { accessToken, sessionId } = await sessions.start({ subject: 'u1' });
+    const { outcomes } = await listen('verify', async () => {
+      await sessions.verify(accessToken);
+      await sessions.revoke(sessionId);
+      await sessions.verify(accessToken).catch(() => {});
+    });
+    expect(outcomes).toEqual(['ok', 'session']);
+  });
+
   it('sessions tells refreshes, retries and theft apart, and no token', async () => {
     const { sessions, clock } = await setUp();
     const given: string[] = [];

@@ -284,6 +284,20 @@ describe('refreshing', () => {
     await setUp({ stores, secret: newer }).sessions.refresh(second.refreshToken);
   });
 
+  it('at the same time as logout gives nothing that works afterwards', async () => {
+    for (let round = 0; round < 50; round++) {
+      const { sessions } = setUp({ stores: interleaved(memoryStores(), () => Math.floor(Math.random() * 4)) });
+      const first = await sessions.start({ subject: 'u1' });
+      const principal = await sessions.verify(first.accessToken);
+      const [refreshed] = await Promise.allSettled([sessions.refresh(first.refreshToken), sessions.logout(principal)]);
+      const given = refreshed.status === 'fulfilled' ? [first, refreshed.value] : [first];
+      for (const pair of given) {
+        expect(await refusal(sessions.verify(pair.accessToken))).toBe('session');
+        expect(await refusal(sessions.refresh(pair.refreshToken))).toBe('ended');
+      }
+    }
+  });
+
   it('loses nobody to a crash between its steps', async () => {
     const steps = ['sessions.touch', 'refreshTokens.insert', 'refreshTokens.spend'];
     for (const step of steps) {

@@ -48,6 +48,15 @@ describe('login attempts', () => {
     for (let n = 0; n < 10; n++) await throttle.attempt(who);
   });
 
+  it('that came to nothing are given back, and no more', async () => {
+    const { throttle } = setUp();
+    const who = { address: '192.0.2.1', account: 'ann' };
+    for (let n = 0; n < 9; n++) await throttle.attempt(who);
+    for (let n = 0; n < 100; n++) await (await throttle.attempt(who)).undo();
+    await throttle.attempt(who);
+    await expect(throttle.attempt(who)).rejects.toThrow();
+  });
+
   it('that are refused do not count against the account or the address', async () => {
     const { throttle, fails } = setUp();
     for (let n = 0; n < 10; n++) await throttle.attempt({ address: '192.0.2.1', account: 'ann' });

@@ -55,7 +55,7 @@ export interface Messaging<D extends MessagingDriver = MessagingDriver> extends 
 export function createMessaging<D extends MessagingDriver>(options: MessagingOptions<D>): Messaging<D> {
   const { driver, source = 'unknown' } = options;
   const time = createTiming(options.clock ?? systemClock, options.random ?? Math.random);
-  const timeoutMs = durationOption(options.publishTimeout ?? '10s', 'publishTimeout');
+  const timeoutMs = durationOption(options.timeout ?? '10s', 'timeout');
   if (source === '') throw messagingErrors.invalid_options('"source" must not be empty.');
   const publisher = createPublisher(driver, source, timeoutMs, time);
   const subscriptions = new Set<Subscription>();

@@ -50,8 +50,8 @@ export interface MessagingOptions<D extends MessagingDriver = MessagingDriver> {
   readonly driver: D;
   /** Who publishes: the CloudEvents `source` of each message, such as the service's name. Default `"unknown"`. */
   readonly source?: string;
-  /** How long `publish` tries before it gives up with `messaging.timeout`. Default `"10s"`. */
-  readonly publishTimeout?: Duration;
+  /** How long the broker may take: `publish`, with all its tries, `subscribe` and `ping`. Then `messaging.timeout`. Default `"10s"`. */
+  readonly timeout?: Duration;
   /** For tests. Default: the system's. */
   readonly clock?: Clock;
   /** For tests: where the jitter of waits comes from, from 0 up to 1. Default `Math.random`. */

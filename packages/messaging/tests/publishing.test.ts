@@ -253,7 +253,7 @@ describe('a broker that fails', () => {
 
   it('that never answers costs the deadline and no more', async () => {
     const { driver } = scripted(() => new Promise(() => {}));
-    const messaging = createMessaging({ driver, publishTimeout: 50 });
+    const messaging = createMessaging({ driver, timeout: 50 });
     await expect(messaging.publish('t', 1)).rejects.toMatchObject({
       code: 'messaging.timeout',
       retryable: 'idempotent',

@@ -17,7 +17,7 @@ async function simulate(seed: number, faults: Omit<Faults, 'seed'>): Promise<Run
   const clock = manualClock();
   const random = mulberry32(seed);
   const driver = memory({ clock, lease: '5s', faults: { seed, ...faults } });
-  const messaging = createMessaging({ driver, clock, random, publishTimeout: '1m' });
+  const messaging = createMessaging({ driver, clock, random, timeout: '1m' });
   const run: Run = { published: [], handled: new Map(), dead: [], trace: [] };
   const options = { group: 'g', concurrency: 3, prefetch: 5, maxAttempts: 8, backoff: { base: 100, max: 1000 } };
   for (const subscriber of ['a', 'b']) {

@@ -314,10 +314,10 @@ describe('a broker that is away', () => {
       code: 'messaging.unavailable',
       cause: unreachable,
     });
-    const hanging = createMessaging({ driver: { ...inner, open: () => new Promise(() => {}) }, publishTimeout: 50 });
+    const hanging = createMessaging({ driver: { ...inner, open: () => new Promise(() => {}) }, timeout: 50 });
     await expect(hanging.subscribe('t', { group: 'g' }, () => {})).rejects.toMatchObject({ code: 'messaging.timeout' });
     await expect(
-      createMessaging({ driver: { ...inner, ping: () => new Promise(() => {}) }, publishTimeout: 50 }).ping(),
+      createMessaging({ driver: { ...inner, ping: () => new Promise(() => {}) }, timeout: 50 }).ping(),
     ).rejects.toMatchObject({ code: 'messaging.timeout' });
   });
 
@@ -429,7 +429,7 @@ describe('options of subscriptions', () => {
         JSON.stringify(bad),
       ).rejects.toMatchObject({ code: 'messaging.invalid_options' });
     }
-    for (const bad of [{ source: '' }, { publishTimeout: 0 }, { publishTimeout: 'x' }]) {
+    for (const bad of [{ source: '' }, { timeout: 0 }, { timeout: 'x' }]) {
       expect(() => createMessaging({ driver: memory(), ...bad })).toThrow(
         expect.objectContaining({ code: 'messaging.invalid_options' }),
       );

@@ -13,7 +13,7 @@ export interface Argon2Hash {
 }
 
 const FORM =
-  /^\$(argon2(?:id|i|d))\$(?:v=(\d{1,3})\$)?([mtp]=\d{1,10},[mtp]=\d{1,10},[mtp]=\d{1,10})\$([\w+/-]{2,128})\$([\w+/-]{2,256})$/;
+  /^\$(argon2(?:id|i|d))\$(?:v=(\d{1,3})\$)?([mtp]=\d{1,10},[mtp]=\d{1,10},[mtp]=\d{1,10})\$([A-Za-z\d+/]{2,128})\$([A-Za-z\d+/]{2,256})$/;
 
 /**
  * Reads a PHC string of argon2, or undefined.

@@ -180,11 +180,10 @@ export function memory(
       async receive(max, signal) {
         alive();
         if (faults.disconnect()) cut();
-        const either = AbortSignal.any([signal, gone.signal]);
-        await queue.arrival(either);
+        await queue.arrival(signal, gone.signal);
         // Never inside the call that published, nor in its turn of the event loop.
         await nextTurn();
-        if (either.aborted) {
+        if (signal.aborted || gone.signal.aborted) {
           queue.wakeNext();
           alive();
           return [];

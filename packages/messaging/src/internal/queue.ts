@@ -11,8 +11,8 @@ export interface Taken {
 export interface Queue {
   /** Appends a message; `before` places it so many messages earlier. */
   add(message: WireMessage, before: number): void;
-  /** Resolves when something may be ready, or when the signal aborts. */
-  arrival(signal: AbortSignal): Promise<void>;
+  /** Resolves when something may be ready, or when one of the signals aborts. */
+  arrival(...signals: readonly AbortSignal[]): Promise<void>;
   /** Passes an arrival on that its waiter can not use. */
   wakeNext(): void;
   take(max: number): Taken[];
@@ -115,16 +115,16 @@ export function createQueue(clock: Clock, leaseMs: number): Queue {
       else fresh.splice(Math.max(head, fresh.length - before), 0, entry);
       wakeNext();
     },
-    arrival(signal) {
+    arrival(...signals) {
       return new Promise((resolve) => {
-        if (signal.aborted || ready() > 0) return resolve();
+        if (ready() > 0 || signals.some(({ aborted }) => aborted)) return resolve();
         const wake = (): void => {
           waiters.delete(wake);
-          signal.removeEventListener('abort', wake);
+          for (const signal of signals) signal.removeEventListener('abort', wake);
           resolve();
         };
         waiters.add(wake);
-        signal.addEventListener('abort', wake, { once: true });
+        for (const signal of signals) signal.addEventListener('abort', wake, { once: true });
       });
     },
     wakeNext,
