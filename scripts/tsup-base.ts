@@ -25,6 +25,7 @@ export function entConfig(packageDir: string) {
     splitting: true,
     sourcemap: true,
     clean: true,
+    silent: true,
     dts: false,
     noExternal: ['@ent/internal'],
     esbuildOptions(options) {
