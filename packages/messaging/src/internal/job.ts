@@ -3,7 +3,7 @@ import { runWithContext } from '@ent/internal';
 import { channels, type ProcessOperation } from '../channels.ts';
 import type { Delivery } from '../driver.ts';
 import { messagingErrors } from '../errors.ts';
-import { type Handler, type Message, toMessage, type Topic } from '../message.ts';
+import { type Handler, type HandlerContext, type Message, toMessage, type Topic } from '../message.ts';
 import type { Timing } from './clock.ts';
 import { decode, validate } from './payload.ts';
 
@@ -39,29 +39,29 @@ export interface Job {
 }
 
 export function createJob(delivery: Delivery, spec: JobSpec): Job {
-  const controller = new AbortController();
+  const interruption = createInterruption();
   const attempt = delivery.attempt ?? 1;
   const { message: wire } = delivery;
   let stopped: Stop | undefined;
 
   const handle = async (message: Message): Promise<void> => {
-    controller.signal.throwIfAborted();
-    let cancel = (): void => {};
-    const aborted = new Promise<never>((_resolve, reject) => {
-      controller.signal.addEventListener('abort', () => reject(controller.signal.reason), { once: true });
-      cancel = spec.time.clock.after(spec.timeoutMs, () =>
-        controller.abort(
-          messagingErrors.timeout(`The handler of "${spec.topic}" took longer than ${spec.timeoutMs} ms.`),
-        ),
-      );
-    });
     const fields = { messageId: message.id, correlationId: message.correlationId };
-    const running = runWithContext(fields, async () =>
-      spec.handler(message, { signal: controller.signal, attempt, group: spec.group }),
+    const context: HandlerContext = {
+      get signal() {
+        return interruption.signal();
+      },
+      attempt,
+      group: spec.group,
+    };
+    // A handler that does not look at its signal is not waited for: it would hold its place, and a closing process.
+    const interrupted = interruption.wait();
+    const cancel = spec.time.clock.after(spec.timeoutMs, () =>
+      interruption.cause(
+        messagingErrors.timeout(`The handler of "${spec.topic}" took longer than ${spec.timeoutMs} ms.`),
+      ),
     );
     try {
-      // A handler that does not look at its signal is not waited for: it would hold its place, and a closing process.
-      await Promise.race([running, aborted]);
+      await Promise.race([runWithContext(fields, async () => spec.handler(message, context)), interrupted]);
     } finally {
       cancel();
     }
@@ -69,7 +69,7 @@ export function createJob(delivery: Delivery, spec: JobSpec): Job {
 
   const attemptOnce = async (): Promise<Outcome> => {
     // Delivered and never settled, again and again: a message that kills its process. The handler does not get it once more.
-    if (attempt > spec.maxAttempts) {
+    if (attempt > spec.maxAttempts && !stopped) {
       return {
         action: 'dead_letter',
         error: messagingErrors.unprocessable('The message was delivered too often without an answer.'),
@@ -77,7 +77,9 @@ export function createJob(delivery: Delivery, spec: JobSpec): Job {
     }
     try {
       const data = decode(wire.body, wire.contentType);
-      await handle(toMessage(wire, spec.schema ? await validate(spec.schema, data, spec.topic) : data));
+      const message = toMessage(wire, spec.schema ? await validate(spec.schema, data, spec.topic) : data);
+      if (stopped) return { action: stopped };
+      await handle(message);
       return { action: 'done' };
     } catch (error) {
       if (stopped) return { action: stopped };
@@ -106,7 +108,7 @@ export function createJob(delivery: Delivery, spec: JobSpec): Job {
     run: () => (channels.process.hasSubscribers ? traced() : attemptOnce()),
     stop(why) {
       stopped ??= why;
-      controller.abort(
+      interruption.cause(
         why === 'lost'
           ? messagingErrors.lease_lost(`A message of "${spec.topic}" was given to another subscriber.`)
           : messagingErrors.closed(`The subscription of "${spec.group}" to "${spec.topic}" is closing.`),
@@ -115,6 +117,31 @@ export function createJob(delivery: Delivery, spec: JobSpec): Job {
     get stopped() {
       return stopped;
     },
+  };
+}
+
+/** What an AbortController does, which is made only for a handler that asks for its signal: it is dear, and most do not. */
+function createInterruption() {
+  let controller: AbortController | undefined;
+  let cause: { readonly reason: unknown } | undefined;
+  let reject = (_reason: unknown): void => {};
+  return {
+    cause(reason: unknown): void {
+      if (cause) return;
+      cause = { reason };
+      reject(reason);
+      controller?.abort(reason);
+    },
+    signal(): AbortSignal {
+      controller ??= new AbortController();
+      if (cause) controller.abort(cause.reason);
+      return controller.signal;
+    },
+    /** Rejects when it is caused. */
+    wait: (): Promise<never> =>
+      new Promise((_resolve, fail) => {
+        reject = fail;
+      }),
   };
 }
 
