@@ -4,9 +4,8 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { entriesOf, type Package, publicPackagesOf } from './workspace.ts';
-
-const root = join(import.meta.dirname, '..');
+import { type Finding, main } from './lib/findings.ts';
+import { type Package, publicPackages, subpathsOf } from './lib/workspace.ts';
 
 /** What a subpath needs that its package does not bring: optional peers, by the subpath. All others must do without. */
 const NEEDS: Readonly<Record<string, readonly string[]>> = {
@@ -19,16 +18,18 @@ const NEEDS: Readonly<Record<string, readonly string[]>> = {
   '@ent/serialization/msgpack': ['msgpackr'],
 };
 
+const NEEDED_FILES = ['README.md', 'LICENSE', 'dist/index.js', 'dist/index.d.ts', 'src/index.ts'];
+
 /** Types that the declarations of a subpath name, though it runs without: a TypeScript user has them anyway, or installs them. */
 const TYPES = ['@types/node', 'typescript', 'kysely', 'zod'];
 
-export function checkPacked(): string[] {
+export function checkPacked(root: string): Finding[] {
   const scratch = realpathSync(mkdtempSync(join(tmpdir(), 'ent-packed-')));
   try {
-    const packages = publicPackagesOf(root);
+    const packages = publicPackages(root);
     const tarballs = pack(packages, scratch);
-    const catalog = catalogOf();
-    const entries = packages.flatMap((one) => entriesOf(one).map(({ specifier }) => specifier));
+    const catalog = catalogOf(root);
+    const entries = packages.flatMap((one) => subpathsOf(one).map(({ specifier }) => specifier));
     const bare = entries.filter((specifier) => NEEDS[specifier] === undefined);
     const peers = [...new Set(Object.values(NEEDS).flat())];
     return [
@@ -44,8 +45,8 @@ export function checkPacked(): string[] {
 
 function pack(packages: readonly Package[], scratch: string): Map<string, string> {
   return new Map(
-    packages.map(({ dir, short, manifest }) => {
-      const folder = join(scratch, 'tarballs', short);
+    packages.map(({ dir, name, manifest }) => {
+      const folder = join(scratch, 'tarballs', name);
       mkdirSync(folder, { recursive: true });
       execFileSync('pnpm', ['pack', '--pack-destination', folder], { cwd: dir, stdio: 'pipe' });
       return [manifest.name, join(folder, readdirSync(folder)[0] as string)];
@@ -54,30 +55,25 @@ function pack(packages: readonly Package[], scratch: string): Map<string, string
 }
 
 /** Nothing that is published may name what is not: the private package that is bundled in, or the workspace. */
-function strings(packages: readonly Package[], scratch: string, tarballs: ReadonlyMap<string, string>): string[] {
-  return packages.flatMap(({ manifest, short }) => {
-    const folder = join(scratch, 'unpacked', short);
+function strings(packages: readonly Package[], scratch: string, tarballs: ReadonlyMap<string, string>): Finding[] {
+  return packages.flatMap(({ manifest, name }) => {
+    const folder = join(scratch, 'unpacked', name);
     mkdirSync(folder, { recursive: true });
     execFileSync('tar', ['-xzf', tarballs.get(manifest.name) as string, '-C', folder]);
     const files = readdirSync(folder, { recursive: true, encoding: 'utf8' });
     const published = files.filter((file) => /dist\/.*\.(js|d\.ts)$|package\.json$/.test(file));
-    const problems = published.flatMap((file) => {
-      const text = readFileSync(join(folder, file), 'utf8');
+    const findings = published.flatMap((path) => {
+      const text = readFileSync(join(folder, path), 'utf8');
       const imports = /(?:from|import\()\s*['"]@ent\/(?:internal|testkit)['"]/.test(text);
-      const protocol = file.endsWith('package.json') && /"(?:workspace|catalog):/.test(text);
-      return imports || protocol ? [`${manifest.name}: ${file} names a private package or the workspace`] : [];
+      const protocol = path.endsWith('package.json') && /"(?:workspace|catalog):/.test(text);
+      const problem = `${path} of the tarball names a private package or the workspace`;
+      return imports || protocol ? [{ file: `packages/${name}`, problem }] : [];
     });
-    for (const needed of [
-      'package/README.md',
-      'package/LICENSE',
-      'package/dist/index.js',
-      'package/dist/index.d.ts',
-      'package/src/index.ts',
-    ]) {
-      if (!files.includes(needed))
-        problems.push(`${manifest.name}: the tarball lacks ${needed.replace('package/', '')}`);
+    for (const needed of NEEDED_FILES) {
+      if (files.includes(`package/${needed}`)) continue;
+      findings.push({ file: `packages/${name}`, problem: `the tarball lacks ${needed}` });
     }
-    return problems;
+    return findings;
   });
 }
 
@@ -89,16 +85,16 @@ function useIn(
   catalog: ReadonlyMap<string, string>,
   specifiers: readonly string[],
   withTypes: boolean,
-): string[] {
+): Finding[] {
   install(dir, [...tarballs.keys()], tarballs, dependencies, catalog);
   const list = JSON.stringify(specifiers);
   const loop = (load: string): string =>
     `(async () => { for (const each of ${list}) { try { ${load}; } catch (error) { console.error(each + ': ' + error.message); process.exitCode = 1; } } })();`;
-  const problems = [
+  const findings = [
     ...attempt('import', dir, process.execPath, ['--input-type=module', '-e', loop('await import(each)')]),
     ...attempt('require', dir, process.execPath, ['--input-type=commonjs', '-e', loop('require(each)')]),
   ];
-  if (!withTypes) return problems;
+  if (!withTypes) return findings;
   const uses = specifiers.map(
     (specifier, i) => `import * as m${i} from '${specifier}';\nexport const n${i}: object = m${i};\n`,
   );
@@ -124,13 +120,17 @@ function useIn(
     }),
   );
   return [
-    ...problems,
+    ...findings,
     ...attempt('strict types of all packages', dir, join(dir, 'node_modules/.bin/tsc'), ['-p', dir]),
   ];
 }
 
 /** The README's promise: one package and its peer, ten lines, nothing else. */
-function alone(scratch: string, tarballs: ReadonlyMap<string, string>, catalog: ReadonlyMap<string, string>): string[] {
+function alone(
+  scratch: string,
+  tarballs: ReadonlyMap<string, string>,
+  catalog: ReadonlyMap<string, string>,
+): Finding[] {
   const dir = join(scratch, 'alone');
   install(dir, ['@ent/cache'], tarballs, ['lru-cache'], catalog);
   const esm = `
@@ -157,12 +157,17 @@ function install(
   catalog: ReadonlyMap<string, string>,
 ): void {
   mkdirSync(dir, { recursive: true });
-  const versions = dependencies.map((name) => [name, catalog.get(name) ?? 'latest']);
-  const ours = names.map((name) => [name, `file:${tarballs.get(name)}`]);
+  const versions = dependencies.map((name) => [name, catalog.get(name) ?? 'latest'] as const);
+  const ours = names.map((name) => [name, `file:${tarballs.get(name)}`] as const);
   writeFileSync(
     join(dir, 'package.json'),
     JSON.stringify(
-      { name: 'stranger', version: '1.0.0', private: true, dependencies: Object.fromEntries([...ours, ...versions]) },
+      {
+        name: 'stranger',
+        version: '1.0.0',
+        private: true,
+        dependencies: Object.fromEntries<string>([...ours, ...versions]),
+      },
       null,
       2,
     ),
@@ -180,7 +185,7 @@ function install(
   );
 }
 
-function attempt(what: string, cwd: string, command: string, args: readonly string[]): string[] {
+function attempt(what: string, cwd: string, command: string, args: readonly string[]): Finding[] {
   try {
     execFileSync(command, args, { cwd, stdio: 'pipe', encoding: 'utf8', timeout: 120_000 });
     return [];
@@ -190,11 +195,11 @@ function attempt(what: string, cwd: string, command: string, args: readonly stri
       .trim()
       .split('\n')
       .filter((line) => !/^\s+at |^Node\.js/.test(line));
-    return [`${what}: ${said.slice(0, 12).join('\n    ') || message}`];
+    return [{ file: 'the tarballs', problem: `${what}: ${said.slice(0, 12).join('\n    ') || message}` }];
   }
 }
 
-function catalogOf(): Map<string, string> {
+function catalogOf(root: string): Map<string, string> {
   const lines = readFileSync(join(root, 'pnpm-workspace.yaml'), 'utf8').split('\n');
   const entry = /^ {2}["']?([^"':]+)["']?: (\S+)$/;
   return new Map(
@@ -204,8 +209,4 @@ function catalogOf(): Map<string, string> {
   );
 }
 
-if (import.meta.main) {
-  const problems = checkPacked();
-  for (const problem of problems) console.error(`packed: ${problem}`);
-  process.exitCode = problems.length > 0 ? 1 : 0;
-}
+if (import.meta.main) await main(checkPacked);

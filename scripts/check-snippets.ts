@@ -3,9 +3,9 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
+import { type Finding, main } from './lib/findings.ts';
 
-const repository = join(import.meta.dirname, '..');
 const RUN_MS = 60_000;
 
 export interface Snippet {
@@ -32,8 +32,8 @@ export function snippetsOf(file: string, text: string): Snippet[] {
   return found;
 }
 
-/** Problems of all snippets of a repository, each with `file:line`. */
-export async function checkSnippets(root: string): Promise<string[]> {
+/** What is wrong with the snippets of a repository. */
+export async function checkSnippets(root: string): Promise<Finding[]> {
   const files = globSync(['README.md', 'docs/*.md', 'packages/*/README.md', 'examples/*/README.md'], {
     cwd: root,
   }).toSorted();
@@ -47,15 +47,15 @@ export async function checkSnippets(root: string): Promise<string[]> {
   }
 }
 
-async function checkIn(root: string, scratch: string, snippets: readonly Snippet[]): Promise<string[]> {
+async function checkIn(root: string, scratch: string, snippets: readonly Snippet[]): Promise<Finding[]> {
   const places = snippets.map((snippet, i) => ({ snippet, path: place(root, scratch, snippet, i) }));
-  const problems = compile(root, scratch, places);
+  const findings = compile(root, scratch, places);
   const queue = places.filter(({ snippet }) => snippet.runs);
   const work = async (): Promise<void> => {
-    for (let next = queue.shift(); next; next = queue.shift()) problems.push(...(await run(next.snippet, next.path)));
+    for (let next = queue.shift(); next; next = queue.shift()) findings.push(...(await run(next.snippet, next.path)));
   };
   await Promise.all(Array.from({ length: availableParallelism() }, work));
-  return problems;
+  return findings;
 }
 
 interface Place {
@@ -94,7 +94,7 @@ function linkOnce(target: string, path: string): void {
   }
 }
 
-function compile(root: string, scratch: string, places: readonly Place[]): string[] {
+function compile(root: string, scratch: string, places: readonly Place[]): Finding[] {
   const compilerOptions = {
     noEmit: true,
     noUnusedLocals: false,
@@ -116,14 +116,14 @@ function compile(root: string, scratch: string, places: readonly Place[]): strin
     const { stdout = '' } = error as { stdout?: string };
     return stdout.split('\n').flatMap((line) => {
       const match = /^(?:.*\/)?(\d+)\/snippet\.ts\((\d+),\d+\): error (.*)$/.exec(line);
-      if (!match) return /^\S.*error TS/.test(line) ? [relative(scratch, line)] : [];
+      if (!match) return /error TS/.test(line) ? [{ file: 'tsconfig.json', problem: line }] : [];
       const { snippet } = places[Number(match[1])] as Place;
-      return [`${snippet.file}:${snippet.line + Number(match[2])}: ${match[3]}`];
+      return [{ file: snippet.file, line: snippet.line + Number(match[2]), problem: match[3] as string }];
     });
   }
 }
 
-function run({ file, line }: Snippet, path: string): Promise<string[]> {
+function run({ file, line }: Snippet, path: string): Promise<Finding[]> {
   return new Promise((resolve) => {
     const child = spawn(process.execPath, ['--conditions=@ent/source', '--preserve-symlinks-main', path], {
       cwd: join(path, '..'),
@@ -142,13 +142,16 @@ function run({ file, line }: Snippet, path: string): Promise<string[]> {
             .filter((each) => !/^\s+at /.test(each))
             .slice(0, 6)
             .join('\n    ');
-      resolve([`${file}:${line}: the example fails when it is run: ${why}`]);
+      resolve([
+        {
+          file,
+          line,
+          problem: `the example fails when it is run: ${why}`,
+          fix: 'mend it, or mark its fence `no-run` if it cannot run alone',
+        },
+      ]);
     });
   });
 }
 
-if (import.meta.main) {
-  const problems = await checkSnippets(repository);
-  for (const problem of problems) console.error(`snippets: ${problem}`);
-  process.exitCode = problems.length > 0 ? 1 : 0;
-}
+if (import.meta.main) await main(checkSnippets);
