@@ -138,13 +138,16 @@ export function createSessions(options: SessionsOptions): Sessions {
   const sessionTtlMs = durationOption(options.sessionTtl ?? '90d', 'sessionTtl');
   const retryWindowMs = durationOption(options.retryWindow ?? '10s', 'retryWindow');
 
-  const issue = async (session: SessionRecord, claims: SessionClaims) =>
+  // Field by field: an application may answer with a whole row of its own, which must not reach `subject`.
+  const issue = async (session: SessionRecord, { roles, scopes, claims }: SessionClaims) =>
     accessTokens.issue({
       subject: session.subject,
       sessionId: session.id,
       amr: session.amr.split(' ').filter((method) => method !== ''),
       authenticatedAt: session.createdAt,
-      ...claims,
+      ...(roles && { roles }),
+      ...(scopes && { scopes }),
+      ...(claims && { claims }),
     });
 
   const recordFor = (token: string, session: SessionRecord, time: number): RefreshTokenRecord => ({
@@ -175,8 +178,8 @@ export function createSessions(options: SessionsOptions): Sessions {
       revokedAt: null,
       revokedReason: null,
       amr: (input.amr ?? ['pwd']).join(' '),
-      userAgent: input.userAgent?.slice(0, 512) ?? null,
-      address: input.address?.slice(0, 64) ?? null,
+      userAgent: note(input.userAgent, 512),
+      address: note(input.address, 64),
     };
     const refreshToken = newRefreshToken();
     const record = recordFor(refreshToken, session, time);
@@ -209,14 +212,16 @@ export function createSessions(options: SessionsOptions): Sessions {
       operation.outcome = 'retry';
       return giveSuccessor(access, token, stored, session, operation);
     }
-    const successor = recordFor(successorOf(token, stored.nonce, secrets[0] as Uint8Array), session, time);
-    await storeCall('add a refresh token', () => stores.refreshTokens.insert(successor));
+    const nextToken = successorOf(token, stored.nonce, secrets[0] as Uint8Array);
+    const successor = recordFor(nextToken, session, time);
+    const added = await storeCall('add a refresh token', () => stores.refreshTokens.insert(successor));
     const spent = await storeCall('spend a refresh token', () =>
       stores.refreshTokens.spend(stored.id, new Date(time), successor.id),
     );
     if (!spent) throw refuse(operation, 'unknown');
     if (isReuse(spent.record, time)) return endStolen(session, operation);
     operation.outcome = spent.first ? 'ok' : 'retry';
+    if (spent.first && added) return pairOf(access, nextToken, successor, session);
     return giveSuccessor(access, token, spent.record, session, operation);
   };
 
@@ -307,6 +312,11 @@ export function toTokenResponse(pair: TokenPair): {
     token_type: 'Bearer',
     expires_in: pair.expiresIn,
   };
+}
+
+/** What a client says about itself, as every database can keep it. */
+function note(text: string | undefined, length: number): string | null {
+  return text === undefined ? null : text.slice(0, length).toWellFormed().replaceAll('\0', '');
 }
 
 function pairOf(

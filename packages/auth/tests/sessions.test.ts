@@ -94,6 +94,28 @@ describe('a session', () => {
     expect(await refusal(sessions.start({ subject: 'u1' }))).toBe('account');
   });
 
+  it('takes roles, scopes and claims from the application, and nothing else that comes with them', async () => {
+    const row = { roles: ['member'], subject: 'u2', sessionId: 's2', amr: ['otp'], authenticatedAt: new Date(0) };
+    const { sessions } = setUp({ claims: () => row });
+    const pair = await sessions.start({ subject: 'u1' });
+    expect(await sessions.verify(pair.accessToken)).toMatchObject({
+      subject: 'u1',
+      sessionId: pair.sessionId,
+      amr: ['pwd'],
+      roles: ['member'],
+    });
+  });
+
+  it('keeps what a client says about itself in a form that every database takes', async () => {
+    const { sessions } = setUp();
+    await sessions.start({ subject: 'u1', userAgent: `a\0${'🔑'.repeat(300)}`, address: 'x'.repeat(1000) });
+    const [listed] = await sessions.list('u1');
+    expect(listed?.userAgent?.isWellFormed()).toBe(true);
+    expect(listed?.userAgent).not.toContain('\0');
+    expect(listed?.userAgent?.length).toBeLessThanOrEqual(512);
+    expect(listed?.address).toHaveLength(64);
+  });
+
   it('keeps no token in the store, only hashes', async () => {
     const kept: RefreshTokenRecord[] = [];
     const inner = memoryStores();

@@ -44,7 +44,6 @@ export interface Topic<Input = unknown, Output = Input> {
 export const HEADERS = {
   correlationId: 'correlation-id',
   causationId: 'causation-id',
-  deadLetter: 'dead-letter-',
 } as const;
 
 const NAME = /^[A-Za-z0-9][\w.-]{0,199}$/;

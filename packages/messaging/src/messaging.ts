@@ -6,7 +6,7 @@ import { createTiming, systemClock, type Timing } from './internal/clock.ts';
 import { wrap } from './internal/send.ts';
 import { checkName, type Handler, type Topic } from './message.ts';
 import type { CloseOptions, MessagingOptions, SubscribeOptions } from './options.ts';
-import { createPublisher, type Publisher } from './publisher.ts';
+import { checkAttribute, createPublisher, type Publisher } from './publisher.ts';
 import { startSubscription, type Subscription, type SubscriptionSetup } from './subscription.ts';
 
 /** Receives messages. */
@@ -56,7 +56,7 @@ export function createMessaging<D extends MessagingDriver>(options: MessagingOpt
   const { driver, source = 'unknown' } = options;
   const time = createTiming(options.clock ?? systemClock, options.random ?? Math.random);
   const timeoutMs = durationOption(options.timeout ?? '10s', 'timeout');
-  if (source === '') throw messagingErrors.invalid_options('"source" must not be empty.');
+  checkAttribute('source', source);
   const publisher = createPublisher(driver, source, timeoutMs, time);
   const subscriptions = new Set<Subscription>();
   const publishing = new Set<Promise<unknown>>();

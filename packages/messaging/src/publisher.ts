@@ -49,6 +49,8 @@ export interface Publisher {
 
 const HEADER = /^[a-z0-9][a-z0-9-]{0,99}$/;
 const VALUE = /^[\x20-\x7e]{0,4096}$/;
+/** Attributes of CloudEvents: any text but control characters. */
+const ATTRIBUTE = /^\P{Cc}{1,1024}$/u;
 
 /** Sends what was checked: with a deadline, again while that can help, and with one span around it all. */
 export function createPublisher(driver: MessagingDriver, source: string, timeoutMs: number, time: Timing): Publisher {
@@ -72,9 +74,9 @@ export function createPublisher(driver: MessagingDriver, source: string, timeout
     return {
       id,
       topic: name,
-      type: item.type ?? name,
+      type: checkAttribute('type', item.type ?? name),
       source,
-      subject: item.subject,
+      subject: item.subject === undefined ? undefined : checkAttribute('subject', item.subject),
       time: time.clock.now(),
       contentType: JSON_TYPE,
       headers: headersOf(item, id),
@@ -133,6 +135,12 @@ export function createPublisher(driver: MessagingDriver, source: string, timeout
       return traced(messages, options.mandatory ?? false, options.signal);
     },
   };
+}
+
+/** An attribute that every broker carries as it is. */
+export function checkAttribute(name: string, value: string): string {
+  if (typeof value === 'string' && ATTRIBUTE.test(value) && value.isWellFormed()) return value;
+  throw messagingErrors.invalid_options(`"${name}" must be text of 1 to 1024 characters without control characters.`);
 }
 
 function isFailure(result: SendResult | undefined, mandatory: boolean): boolean {

@@ -35,6 +35,11 @@ export async function startSubscription(
 ): Promise<Subscription> {
   // The first one is opened here: a broker that can not be reached, or does not allow it, is told to the caller.
   const first = await connect(driver, setup, signal);
+  if (signal.aborted) {
+    // The caller has been told that it took too long: nobody would ever close this one.
+    await first.drain();
+    signal.throwIfAborted();
+  }
   const stopping = new AbortController();
   let connection: Connection | undefined = first;
   let closing: Promise<void> | undefined;

@@ -10,6 +10,7 @@ import {
   type MessagingDriver,
   messagingErrors,
   type ProcessOperation,
+  type Source,
   type SubscribeOptions,
 } from '../src/index.ts';
 import { manualClock } from '../src/testing.ts';
@@ -102,6 +103,9 @@ describe('retries', () => {
 
   it('of anything that can be thrown', async () => {
     const { messaging, subscribe, dead, until } = setUp();
+    const trap = () => {
+      throw new Error('trap');
+    };
     const thrown = [
       undefined,
       null,
@@ -109,14 +113,7 @@ describe('retries', () => {
       7,
       {},
       Object.create(null),
-      new Proxy(
-        {},
-        {
-          get: () => {
-            throw new Error('trap');
-          },
-        },
-      ),
+      new Proxy({}, { get: trap, has: trap, getPrototypeOf: trap, getOwnPropertyDescriptor: trap }),
     ];
     await subscribe(
       ({ data }) => {
@@ -319,6 +316,41 @@ describe('a broker that is away', () => {
     await expect(
       createMessaging({ driver: { ...inner, ping: () => new Promise(() => {}) }, timeout: 50 }).ping(),
     ).rejects.toMatchObject({ code: 'messaging.timeout' });
+  });
+
+  it('and answers after the caller was told so, leaves no subscriber behind', async () => {
+    const inner = memory();
+    let answer = (): void => {};
+    const late = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    let opened: Source | undefined;
+    const driver: MessagingDriver = {
+      ...inner,
+      async open(spec, call) {
+        await late;
+        opened = await inner.open(spec, call);
+        return opened;
+      },
+    };
+    const messaging = createMessaging({ driver, timeout: 50 });
+    let calls = 0;
+    await expect(messaging.subscribe('t', { group: 'g' }, () => calls++)).rejects.toMatchObject({
+      code: 'messaging.timeout',
+    });
+    answer();
+    await expect
+      .poll(async () =>
+        opened?.receive(1, AbortSignal.abort()).then(
+          () => 'open',
+          () => 'closed',
+        ),
+      )
+      .toBe('closed');
+    await messaging.publish('t', 1);
+    await nextTurn();
+    expect(calls).toBe(0);
+    expect(inner.client.count('t', 'g')?.ready).toBe(1);
   });
 
   it('is tried again and again, gently, and found when it is back', async () => {

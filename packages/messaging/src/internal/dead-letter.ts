@@ -29,8 +29,13 @@ export function deadLetterOf(delivery: Delivery, spec: JobSpec & { deadLetter: s
   };
 }
 
+/** Never throws, whatever was thrown: what is wrong with an error must not keep a message from being buried. */
 function reasonOf(error: unknown): string {
-  if (EntError.is(error)) return error.code;
-  const name: unknown = error instanceof Error ? error.name : typeof error;
-  return typeof name === 'string' && /^[\w.-]{1,100}$/.test(name) ? name : 'Error';
+  try {
+    if (EntError.is(error)) return error.code;
+    const name: unknown = error instanceof Error ? error.name : typeof error;
+    return typeof name === 'string' && /^[\w.-]{1,100}$/.test(name) ? name : 'Error';
+  } catch {
+    return 'Error';
+  }
 }

@@ -4,8 +4,6 @@ import type { SettleResult, Settlement, Source } from '../driver.ts';
 export interface Settler {
   /** `lost`: the broker could not be told; the message will come back. */
   settle(settlement: Settlement): Promise<SettleResult | 'lost'>;
-  /** When everything asked so far is settled. */
-  idle(): Promise<void>;
 }
 
 export function createSettler(source: Source): Settler {
@@ -31,8 +29,5 @@ export function createSettler(source: Source): Settler {
         batch.push({ settlement, done });
         flushing ??= new Promise<void>((resolve) => setImmediate(resolve)).then(flush);
       }),
-    async idle() {
-      while (flushing) await flushing;
-    },
   };
 }

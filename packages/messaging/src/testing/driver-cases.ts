@@ -15,7 +15,7 @@ export const driverCases: readonly CaseDefinition[] = [
       wireMessage(kit.topic, body, {
         type: `type.${at}`,
         source: '/a/source',
-        subject: at === 0 ? undefined : `subject ${at}`,
+        subject: at === 0 ? undefined : `sübject 🔑 ${at}`,
         time: 1_900_000_000_123 + at,
         headers: {
           'correlation-id': `c${at}`,
