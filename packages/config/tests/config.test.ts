@@ -58,7 +58,14 @@ describe('the sources', () => {
   });
 
   it('take files of a secrets folder by the name of the variable, in capitals or not, and leave the others', () => {
-    const folder = folderWith({ a: 'lower', nodeenv: 'x', 'unrelated.txt': 'x', '..data/A': 'x' });
+    const folder = folderWith({
+      a: 'lower',
+      A_FILE: 'x',
+      nodeenv: 'x',
+      NODE_ENV: '\n',
+      'unrelated.txt': 'x',
+      '..data/A': 'x',
+    });
     expect(config.load({ ...hermetic, secretsDir: folder })).toEqual({ a: 'lower' });
     const second = folderWith({ A: 'second\r\n' });
     expect(config.load({ ...hermetic, secretsDir: [folder, second, join(folder, 'absent')] }).a).toBe('second');
@@ -234,6 +241,8 @@ describe('command-line flags', () => {
       database: z.object({ poolSize: z.number().default(1) }),
       password: secret().optional(),
       tags: z.array(z.string()).default([]),
+      noCache: z.boolean().optional(),
+      noProxy: z.string().optional(),
     }),
     { prefix: 'APP_', ...hermetic },
   );
@@ -264,6 +273,9 @@ describe('command-line flags', () => {
       tags: ['a', 'b'],
     });
     expect(config.load({ argv: ['--no-verbose'], env: { APP_VERBOSE: '1' } }).verbose).toBe(false);
+    expect(config.load({ argv: ['--no-cache'] }).noCache).toBe(true);
+    expect(config.load({ argv: ['--no-no-cache'] }).noCache).toBe(false);
+    expect(config.load({ argv: ['--no-proxy', 'localhost'] }).noProxy).toBe('localhost');
     expect(config.load({ argv: ['--verbose=off'], env: { APP_VERBOSE: '1' } }).verbose).toBe(false);
   });
 
@@ -274,7 +286,7 @@ describe('command-line flags', () => {
         'The configuration has 5 faults:',
         '  --prot (command line): unknown flag: did you mean --port?',
         '  --password (command line): a secret can not be given on the command line; set APP_PASSWORD_FILE',
-        '  --no-port (command line): unknown flag: did you mean --port?',
+        '  --no-port (command line): unknown flag',
         '  --log-level (command line): needs a value',
         '  APP_PORT (command line, --port): expected a number',
       ].join('\n'),

@@ -12,6 +12,7 @@ const schema = z.object({
   }),
   adminPassword: secret(z.string().min(8)).meta({ example: 'hunter2' }),
   token: secret().default(new Secret('hunter2')),
+  marked: z.string().meta({ secret: true, example: 'hunter2' }).default('hunter2'),
   cache: z.object({ ttl: duration().prefault('5m'), grace: duration().default(2000), size: bytes().prefault('16MiB') }),
   tags: z.array(z.string()).default(['a', 'b']),
   paths: z.array(z.string()).default(['with,comma']),
@@ -101,7 +102,7 @@ describe('missingFromExample()', () => {
       'CACHE__TTL = 5m',
     ].join('\n');
     const missing = missingFromExample(config, text);
-    expect(missing.slice(0, 3)).toEqual(['TOKEN', 'CACHE__GRACE', 'CACHE__SIZE']);
+    expect(missing.slice(0, 3)).toEqual(['TOKEN', 'MARKED', 'CACHE__GRACE']);
     expect(missing).not.toContain('ADMIN_PASSWORD');
   });
 });

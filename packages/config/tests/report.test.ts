@@ -177,6 +177,7 @@ describe('unknown variables', () => {
     'HOSTNAME',
     'POST_IT',
     'XCACHE_URL_Y',
+    'CACHE_XUL',
     'LC_ALL',
     'PORTS',
     'POST',
@@ -190,6 +191,11 @@ describe('unknown variables', () => {
     expect(config.load({ dir: false, env: { CACHE_ULR: 'x', CACHE_URL: 'y' } })).toEqual({ cacheUrl: 'y' });
     const dir = folderWith({ '.env': 'CACHE_URL=file' });
     expect(linesOf(config, { dir, env: { CACHE_ULR: 'x' } })).toHaveLength(1);
+  });
+
+  it('are told once, however many sources have them', () => {
+    const dir = folderWith({ '.env': 'CACHE_ULR=x', '.env.local': 'CACHE_ULR=y' });
+    expect(linesOf(defineConfig(schema), { dir, env: { CACHE_ULR: 'z' } })).toHaveLength(1);
   });
 
   it('in a .env file are told with their line', () => {

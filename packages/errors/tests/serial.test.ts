@@ -118,6 +118,19 @@ describe('the wire form', () => {
     expect(JSON.stringify(wire)).not.toContain('.test.ts');
   });
 
+  it('keeps the code of the peer as a detail only where it is unknown here', () => {
+    expect(EntError.fromWire(wire).details).not.toHaveProperty('remoteCode');
+  });
+
+  it('ends a cycle of causes where it closes', () => {
+    const outer = new Error('outer');
+    outer.cause = new Error('inner', { cause: outer });
+    expect(new NotFoundError('x', { cause: outer }).toWire().causes?.map(({ message }) => message)).toEqual([
+      'outer',
+      'inner',
+    ]);
+  });
+
   it('is not exposed, unless the peer is trusted', () => {
     expect(Object.keys(EntError.fromWire(wire).toProblem())).toEqual(['type', 'title', 'status', 'code', 'retryAfter']);
     expect(EntError.fromWire(wire, { trust: true }).toProblem()).toEqual(original.toProblem());
@@ -185,6 +198,17 @@ describe('toLog()', () => {
     });
     expect(error.toLog().stack).toContain('serial.test');
     expect(error.toLog().cause?.stack).toContain('serial.test');
+  });
+
+  it('cuts details where they contain themselves, and shows what is in two places twice', () => {
+    const shared = { a: 1 };
+    const details: Record<string, unknown> = { one: shared, two: shared };
+    details['self'] = details;
+    expect(new NotFoundError('x', { details }).toLog().details).toEqual({
+      one: { a: 1 },
+      two: { a: 1 },
+      self: '[circular]',
+    });
   });
 
   it('keeps the frames of an error with a huge message', () => {

@@ -4,8 +4,7 @@ import { parse } from 'dotenv';
 /** The text of a .env file; `undefined` where there is none. Throws what the file system throws for any other reason. */
 export function readDotenv(path: string): string | undefined {
   try {
-    const text = readFileSync(path, 'utf8');
-    return text.startsWith('\uFEFF') ? text.slice(1) : text;
+    return readFileSync(path, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;

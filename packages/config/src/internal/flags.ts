@@ -22,16 +22,18 @@ export function readFlags(
 ): void {
   const flags = new Map(plan.leaves.map((leaf) => [flagOf(leaf.name, prefix), leaf]));
   const options: NonNullable<ParseArgsConfig['options']> = {};
-  for (const [flag, leaf] of flags) options[flag] = { type: leaf.kind === 'boolean' ? 'boolean' : 'string' };
+  // Node's own allowNegative would take the "no-" off a flag that is called "no-cache", too.
+  for (const [flag, { kind }] of flags) if (kind === 'boolean') options[`no-${flag}`] = { type: 'boolean' };
+  for (const [flag, { kind }] of flags) options[flag] = { type: kind === 'boolean' ? 'boolean' : 'string' };
   // Not strict: it would stop at the first fault.
-  const { tokens } = parseArgs({ args: [...argv], options, strict: false, allowNegative: true, tokens: true });
+  const { tokens } = parseArgs({ args: [...argv], options, strict: false, tokens: true });
   for (const token of tokens) {
     if (token.kind !== 'option') continue;
-    const negative = token.rawName.startsWith('--no-') && !flags.has(token.rawName.slice(2));
-    const name = negative ? token.rawName.slice(5) : token.name;
+    const negative = !flags.has(token.name) && Object.hasOwn(options, token.name);
+    const name = negative ? token.name.slice('no-'.length) : token.name;
     const leaf = flags.get(name);
     const source = 'command line';
-    if (leaf === undefined || (negative && leaf.kind !== 'boolean')) {
+    if (leaf === undefined) {
       const suggestion = nearest(name, flags.keys());
       faults.add({
         variable: token.rawName,
