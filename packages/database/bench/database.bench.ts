@@ -1,5 +1,6 @@
-// One SQLite file per subject, all with the same settings (WAL, synchronous = normal): raw better-sqlite3 with prepared statements, Kysely on it, and
-// @ent/database on both. What the two cost beyond the raw call is validation, SQL, conversion and promises.
+// One SQLite file per subject, all with the same settings (WAL, synchronous = normal): raw better-sqlite3 with prepared
+// statements, Kysely on it, and @ent/database on both. What the two cost beyond the raw call is validation, SQL,
+// conversion and promises.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -12,7 +12,10 @@ export interface QueryOperation {
   /** The entity (`db.collection.name`); absent for native queries and pings. */
   readonly entity?: string | undefined;
   readonly inTransaction: boolean;
-  /** Set when a statement was sent: its text with placeholders, never a value (`db.query.text`). The last one, if there were several. */
+  /**
+   * Set when a statement was sent: its text with placeholders, never a value (`db.query.text`). The last one, if there
+   * were several.
+   */
   statement?: string;
   /** Set when it ended: how many rows came back or were changed, where that is known. */
   rows?: number;

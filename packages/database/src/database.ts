@@ -8,8 +8,8 @@ import type { CallOptions, DatabaseOptions, TransactionOptions } from './options
 import { Repository } from './repository.ts';
 
 /**
- * A database. Calls inside of {@link Database.transaction} join it by themselves, wherever they are made: the transaction travels with the
- * asynchronous context (`AsyncLocalStorage`), so a repository needs no transaction handle.
+ * A database. Calls inside of {@link Database.transaction} join it by themselves, wherever they are made: the
+ * transaction travels with the asynchronous context (`AsyncLocalStorage`), so a repository needs no transaction handle.
  */
 export class Database<Native = unknown> {
   /** The driver it stands on. */
@@ -30,7 +30,10 @@ export class Database<Native = unknown> {
     this.#scope = scope;
   }
 
-  /** The database's own query builder or client, for what repositories do not do. It joins the transaction around the call. */
+  /**
+   * The database's own query builder or client, for what repositories do not do. It joins the transaction around the
+   * call.
+   */
   get native(): Native {
     const run: NativeRunner<unknown> = (use, work, signal) =>
       this.#engine.run(this.#scope, { operation: 'native', use }, signal && { signal }, work);
@@ -49,11 +52,12 @@ export class Database<Native = unknown> {
   }
 
   /**
-   * Runs `fn` in a transaction: it commits when `fn` resolves and rolls back when it rejects. After a conflict with another transaction
-   * (serialization failure, deadlock) `fn` runs again, so it should do nothing that a rollback can not undo; do that in {@link Database.afterCommit}.
+   * Runs `fn` in a transaction: it commits when `fn` resolves and rolls back when it rejects. After a conflict with
+   * another transaction (serialization failure, deadlock) `fn` runs again, so it should do nothing that a rollback can
+   * not undo; do that in {@link Database.afterCommit}.
    *
-   * Everything that `fn` calls joins. `tx` is this database bound to the transaction, for where the asynchronous context is lost. A statement that fails
-   * ends the transaction; put what may fail into `propagation: 'nested'`.
+   * Everything that `fn` calls joins. `tx` is this database bound to the transaction, for where the asynchronous
+   * context is lost. A statement that fails ends the transaction; put what may fail into `propagation: 'nested'`.
    *
    * ```ts
    * import { createDatabase, defineEntity } from '@ent/database';
@@ -80,9 +84,9 @@ export class Database<Native = unknown> {
   }
 
   /**
-   * Runs `hook` once the transaction around this call has committed: after the outermost one, and not at all if it (or a savepoint around the call) rolls
-   * back. Outside of a transaction it runs at once. `transaction` waits for the hooks; when one throws it rejects with
-   * `database.after_commit_failed`, though the data is stored.
+   * Runs `hook` once the transaction around this call has committed: after the outermost one, and not at all if it (or
+   * a savepoint around the call) rolls back. Outside of a transaction it runs at once. `transaction` waits for the
+   * hooks; when one throws it rejects with `database.after_commit_failed`, though the data is stored.
    */
   afterCommit(hook: () => unknown): void {
     const scope = this.#engine.scopeOf(this.#scope);
@@ -109,9 +113,11 @@ export class Database<Native = unknown> {
   }
 
   /**
-   * Refuses new calls, waits for those in flight, transactions included, and disconnects. Calling it again answers the same promise.
+   * Refuses new calls, waits for those in flight, transactions included, and disconnects. Calling it again answers the
+   * same promise.
    *
-   * @throws `database.timeout` when calls were still running at the deadline; they are cut off then, and their transactions rolled back
+   * @throws `database.timeout` when calls were still running at the deadline; they are cut off then, and their
+   *   transactions rolled back
    */
   close(options?: CallOptions): Promise<void> {
     return this.#engine.close(options);

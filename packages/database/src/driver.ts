@@ -1,11 +1,13 @@
 import type { EntityModel } from './entity.ts';
 
 /**
- * The contract between the portable core and a driver. What the core has already done when it calls a driver: checked every value, name, filter, sort
- * and option; filled in ids, times and versions; appended `id` to sorts; turned cursors into filters; decided which session to use, and made
- * sure that a session runs one call at a time. What it does afterwards: wraps errors, retries, publishes telemetry. A driver translates.
+ * The contract between the portable core and a driver. What the core has already done when it calls a driver: checked
+ * every value, name, filter, sort and option; filled in ids, times and versions; appended `id` to sorts; turned cursors
+ * into filters; decided which session to use, and made sure that a session runs one call at a time. What it does
+ * afterwards: wraps errors, retries, publishes telemetry. A driver translates.
  *
- * Every method may answer with a value or a promise; an embedded database that answers at once saves its callers the wait.
+ * Every method may answer with a value or a promise; an embedded database that answers at once saves its callers the
+ * wait.
  */
 
 /** A value or a promise of it. */
@@ -35,7 +37,10 @@ export interface DatabaseFeatures {
   readonly exactUpsert: boolean;
   /** Other processes can use the same database. */
   readonly shared: boolean;
-  /** Abort and timeout stop a statement that is running; else they end the wait for it, and statements that have not begun. */
+  /**
+   * Abort and timeout stop a statement that is running; else they end the wait for it, and statements that have not
+   * begun.
+   */
   readonly cancelsRunning: boolean;
 }
 
@@ -49,7 +54,9 @@ export interface PoolStats {
 
 /** What a call brings along. */
 export interface CallContext {
-  /** Aborts at the deadline of the call or when its caller gives it up. A driver that waits for anything must stop then. */
+  /**
+   * Aborts at the deadline of the call or when its caller gives it up. A driver that waits for anything must stop then.
+   */
   readonly signal: AbortSignal;
   /** A driver tells each statement that it is about to send: text with placeholders, without values. */
   readonly onStatement?: ((statement: string) => void) | undefined;
@@ -61,8 +68,9 @@ export interface CallContext {
 export type Row = Record<string, unknown>;
 
 /**
- * A condition. It is always true or false, never "unknown": a comparison with a null field is false, and `not` is plain negation. `and` and `or` have at
- * least two members, `in` at least one value, texts at least one character. A json field occurs only in `null`.
+ * A condition. It is always true or false, never "unknown": a comparison with a null field is false, and `not` is plain
+ * negation. `and` and `or` have at least two members, `in` at least one value, texts at least one character. A json
+ * field occurs only in `null`.
  */
 export type Condition =
   | { readonly op: 'all' }
@@ -138,7 +146,10 @@ export type NativeRunner<Session> = <R>(
   signal?: AbortSignal,
 ) => Promise<R>;
 
-/** A method and not a function type, so that a driver with sessions of its own is a driver of unknown sessions to the core. */
+/**
+ * A method and not a function type, so that a driver with sessions of its own is a driver of unknown sessions to the
+ * core.
+ */
 interface NativeWork<Session, R> {
   run(session: Session, context: CallContext): Awaitable<R>;
 }
@@ -153,17 +164,22 @@ export interface DatabaseDriver<Native = unknown, Session = unknown> {
 
   /** Connects. Called once before anything else, and again only after it failed. */
   open(context: CallContext): Awaitable<void>;
-  /** Frees everything that this driver made; called when no session is in use, or when the wait for that took too long. */
+  /**
+   * Frees everything that this driver made; called when no session is in use, or when the wait for that took too long.
+   */
   close(): Awaitable<void>;
   stats(): PoolStats;
   ping(session: Session, context: CallContext): Awaitable<void>;
 
   /**
-   * A session for one call, or for a transaction. In first-come order; rejects when `context.signal` aborts while it waits.
-   * Calls outside of transactions see what was committed before they began.
+   * A session for one call, or for a transaction. In first-come order; rejects when `context.signal` aborts while it
+   * waits. Calls outside of transactions see what was committed before they began.
    */
   acquire(use: 'read' | 'write', forTransaction: boolean, context: CallContext): Awaitable<Session>;
-  /** Takes a session back. A broken one is in an unknown state, perhaps still in the middle of a call: it is not used again as it is. Never throws. */
+  /**
+   * Takes a session back. A broken one is in an unknown state, perhaps still in the middle of a call: it is not used
+   * again as it is. Never throws.
+   */
   release(session: Session, broken: boolean): void;
 
   /** Begins a transaction. Waits for locks until `context.signal` aborts. */
@@ -178,7 +194,9 @@ export interface DatabaseDriver<Native = unknown, Session = unknown> {
 
   find(session: Session, entity: EntityModel, query: DriverQuery, context: CallContext): Awaitable<Row[]>;
   count(session: Session, entity: EntityModel, where: Condition, context: CallContext): Awaitable<number>;
-  /** Inserts complete rows (every field is present). Several rows come only inside a transaction, where there are any. */
+  /**
+   * Inserts complete rows (every field is present). Several rows come only inside a transaction, where there are any.
+   */
   insert(session: Session, entity: EntityModel, rows: readonly Row[], context: CallContext): Awaitable<void>;
   /** Changes all rows that match, and answers how many matched (not: how many have other values now). */
   update(
@@ -188,7 +206,9 @@ export interface DatabaseDriver<Native = unknown, Session = unknown> {
     change: Change,
     context: CallContext,
   ): Awaitable<{ readonly matched: number }>;
-  /** Changes at most one row, atomically, and answers what it is now; undefined when none matched. `where` fixes the id. */
+  /**
+   * Changes at most one row, atomically, and answers what it is now; undefined when none matched. `where` fixes the id.
+   */
   updateOne(
     session: Session,
     entity: EntityModel,
@@ -196,7 +216,10 @@ export interface DatabaseDriver<Native = unknown, Session = unknown> {
     change: Change,
     context: CallContext,
   ): Awaitable<Row | undefined>;
-  /** Inserts `row`, or changes the one row with the same `key`; atomically. Answers what is stored now. Other unique keys are errors. */
+  /**
+   * Inserts `row`, or changes the one row with the same `key`; atomically. Answers what is stored now. Other unique
+   * keys are errors.
+   */
   upsert(
     session: Session,
     entity: EntityModel,
@@ -214,11 +237,14 @@ export interface DatabaseDriver<Native = unknown, Session = unknown> {
 
   /** What applications use beside the repositories; everything it does goes through `run`. */
   native(run: NativeRunner<Session>): Native;
-  /** The statements that `work` would send, without sending any (each is answered with no rows). Migrations are recognised by them. */
+  /**
+   * The statements that `work` would send, without sending any (each is answered with no rows). Migrations are
+   * recognised by them.
+   */
   record(work: (native: Native) => Promise<unknown>): Promise<readonly string[]>;
   /**
-   * Creates the table or collection of an entity with its unique keys, unless it is there. For the migrations' ledger and for tests; what
-   * applications store is created by their migrations.
+   * Creates the table or collection of an entity with its unique keys, unless it is there. For the migrations' ledger
+   * and for tests; what applications store is created by their migrations.
    */
   createTable(session: Session, entity: EntityModel, context: CallContext): Awaitable<void>;
 

@@ -45,8 +45,8 @@ export function nullable<const S extends FieldSpec>(spec: S): Field<ValueOf<S> |
 }
 
 /**
- * A field with a narrower TypeScript type than its storage has: `typed<Role[]>('json')`, `typed<'on' | 'off'>('string')`.
- * The compiler believes it; nothing is checked while it runs.
+ * A field with a narrower TypeScript type than its storage has: `typed<Role[]>('json')`, `typed<'on' |
+ * 'off'>('string')`. The compiler believes it; nothing is checked while it runs.
  */
 export function typed<V>(type: 'json'): Field<V, 'json', false>;
 export function typed<V extends string>(type: 'string'): Field<V, 'string', false>;
@@ -73,7 +73,10 @@ export interface EntityDefinition<
   readonly name: string;
   /** Every field with its type; `id: 'string'` is required. Names as for `name`. */
   readonly fields: F & { readonly id: 'string' | Field<string, 'string', false> };
-  /** The unique keys beside `id`. Your migration creates them; declared here, `upsert` can use them and errors name them. */
+  /**
+   * The unique keys beside `id`. Your migration creates them; declared here, `upsert` can use them and errors name
+   * them.
+   */
   readonly unique?: readonly (readonly (keyof F & string)[])[] | undefined;
   /** An `int` field that starts at 1 and grows with each update: optimistic locking. */
   readonly version?: Version | undefined;

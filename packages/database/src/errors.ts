@@ -11,11 +11,14 @@ import {
 } from '@ent/errors';
 
 /**
- * What this package throws. `details` name the entity, the operation, fields and constraints; no message, issue or detail
- * ever holds a value of a row.
+ * What this package throws. `details` name the entity, the operation, fields and constraints; no message, issue or
+ * detail ever holds a value of a row.
  */
 export const databaseErrors = defineErrors('database', {
-  /** A unique key is taken. `details`: `entity`, `fields`, `constraint`. Status 409, so that an HTTP app needs no mapping. */
+  /**
+   * A unique key is taken. `details`: `entity`, `fields`, `constraint`. Status 409, so that an HTTP app needs no
+   * mapping.
+   */
   unique_violation: { class: DatabaseError, status: 409, title: 'Already exists', retryable: 'never', expose: false },
   /** A foreign key points nowhere, or is still pointed at. */
   foreign_key_violation: {
@@ -68,9 +71,9 @@ export const databaseErrors = defineErrors('database', {
   version_conflict: { class: ConflictError, title: 'Changed in the meantime', retryable: 'never', expose: false },
 
   /** A value of an insert, a patch or an upsert is wrong; `issues` point at each. */
-  invalid_value: { class: ValidationError, title: 'Invalid value', retryable: 'never', expose: true },
+  invalid_value: { class: ValidationError, title: 'Invalid value', retryable: 'never', expose: false },
   /** A filter, sort, limit or option of a query is wrong; `issues` point at each. */
-  invalid_query: { class: ValidationError, title: 'Invalid query', retryable: 'never', expose: true },
+  invalid_query: { class: ValidationError, title: 'Invalid query', retryable: 'never', expose: false },
   /** A cursor was changed, belongs to another query, or is from an incompatible version. */
   invalid_cursor: { class: ValidationError, title: 'Invalid cursor', retryable: 'never', expose: true },
   /** An entity, a migration list, a driver option or a database URL is wrong; thrown while setting up. */

@@ -7,13 +7,15 @@ import type { Scope } from './internal/scope.ts';
 import { Unit } from './internal/scope.ts';
 import type { CallOptions } from './options.ts';
 
-/** One step of the schema's history. Once applied anywhere, it does not change: a correction is a migration of its own. */
+/**
+ * One step of the schema's history. Once applied anywhere, it does not change: a correction is a migration of its own.
+ */
 export interface Migration<Native = unknown> {
   /** Unique and final, such as `0001_users`. The order is that of the list, not of the names. */
   readonly name: string;
   /**
-   * Does the step. It runs in a transaction, which also covers calls of repositories. It is run against a recorder too, to recognise it by its statements:
-   * do nothing here but query.
+   * Does the step. It runs in a transaction, which also covers calls of repositories. It is run against a recorder too,
+   * to recognise it by its statements: do nothing here but query.
    */
   up(native: Native): Promise<unknown>;
   /** Undoes the step. Leave it out where that is impossible. */
@@ -24,8 +26,8 @@ export interface Migration<Native = unknown> {
 export interface MigrationStatus {
   readonly name: string;
   /**
-   * `changed`: applied, but its code now sends other statements. `missing`: applied, but not in the list, as after going back to an older version of the
-   * application; that alone stops nothing.
+   * `changed`: applied, but its code now sends other statements. `missing`: applied, but not in the list, as after
+   * going back to an older version of the application; that alone stops nothing.
    */
   readonly state: 'applied' | 'pending' | 'changed' | 'missing';
   readonly appliedAt: Date | null;
@@ -45,16 +47,19 @@ export interface MigratorOptions {
   readonly timeoutMs?: number | undefined;
 }
 
-/** Options of the migrator's calls: a signal to give up by, while nothing is written or the step at hand is rolled back. */
+/**
+ * Options of the migrator's calls: a signal to give up by, while nothing is written or the step at hand is rolled back.
+ */
 export type MigrateOptions = Pick<CallOptions, 'signal'>;
 
 /** Applies and reverts migrations; made by {@link createMigrator}. */
 export interface Migrator {
   /**
-   * Applies what is pending, in the order of the list, each in a transaction of its own, and answers the names. Several processes may do so at once: each
-   * migration is applied once.
+   * Applies what is pending, in the order of the list, each in a transaction of its own, and answers the names. Several
+   * processes may do so at once: each migration is applied once.
    *
-   * @throws `database.migration_drift` before anything is done; `database.migration_failed`, after which what came before it stays applied
+   * @throws `database.migration_drift` before anything is done; `database.migration_failed`, after which what came
+   *   before it stays applied
    */
   up(options?: MigrateOptions): Promise<string[]>;
   /**
@@ -65,11 +70,14 @@ export interface Migrator {
   down(options?: MigrateOptions & { readonly steps?: number | undefined }): Promise<string[]>;
   /** Every migration of the list and of the database. Writes nothing. */
   status(options?: MigrateOptions): Promise<MigrationStatus[]>;
-  /** The statements that `up` would send. They are sent, in a transaction that is rolled back, so they are exact; nothing is written. */
+  /**
+   * The statements that `up` would send. They are sent, in a transaction that is rolled back, so they are exact;
+   * nothing is written.
+   */
   dryRun(options?: MigrateOptions): Promise<PlannedMigration[]>;
   /**
-   * Accepts the code of applied migrations as it is now, and answers the names of those that had changed. For when `up` reports drift and you know that the
-   * schema is right.
+   * Accepts the code of applied migrations as it is now, and answers the names of those that had changed. For when `up`
+   * reports drift and you know that the schema is right.
    */
   repair(options?: MigrateOptions): Promise<string[]>;
 }
@@ -149,7 +157,10 @@ export function createMigrator<Native>(
   const entity = ledgerEntity(table);
   const ledger = db.repo(entity);
 
-  /** One step at a time among all processes: the transaction begins with a write, which the database lets nobody else do meanwhile. */
+  /**
+   * One step at a time among all processes: the transaction begins with a write, which the database lets nobody else do
+   * meanwhile.
+   */
   function locked<R>(signal: AbortSignal | undefined, work: () => Promise<R>): Promise<R> {
     if (db.engine.scopeOf(undefined) !== undefined) {
       throw databaseErrors.invalid_query(
@@ -324,8 +335,9 @@ async function step(
 }
 
 /**
- * SHA-256 of the statements that `up` sends, with placeholders for values. Not of its source text: that changes with every compiler, minifier and formatter.
- * What it sends depending on answers is not part of it, since the recorder answers everything with no rows; a failure over that ends the recording.
+ * SHA-256 of the statements that `up` sends, with placeholders for values. Not of its source text: that changes with
+ * every compiler, minifier and formatter. What it sends depending on answers is not part of it, since the recorder
+ * answers everything with no rows; a failure over that ends the recording.
  */
 async function checksumOf<Native>(db: Database<Native>, migration: Migration<Native>): Promise<string> {
   const statements = await db.driver.record(async (native) => {

@@ -23,7 +23,8 @@ export type OpenOptions = Omit<DatabaseOptions<unknown>, 'driver'>;
  * await db.close();
  * ```
  *
- * @throws ConfigurationError `database.invalid_definition` for a URL that no driver takes; `database.unavailable` when the database does not answer
+ * @throws ConfigurationError `database.invalid_definition` for a URL that no driver takes; `database.unavailable` when
+ *   the database does not answer
  */
 export function openDatabase(url: `sqlite:${string}`, options?: OpenOptions): Promise<Database<SqlNative>>;
 export function openDatabase(url: string, options?: OpenOptions): Promise<Database>;
@@ -47,7 +48,10 @@ export async function openDatabase(url: string, options: OpenOptions = {}): Prom
   return db;
 }
 
-/** `sqlite:path`, `sqlite://path`, `sqlite:///absolute/path`; percent-encoded, with `?synchronous=` as the only parameter. */
+/**
+ * `sqlite:path`, `sqlite://path`, `sqlite:///absolute/path`; percent-encoded, with `?synchronous=` as the only
+ * parameter.
+ */
 function parseSqliteUrl(url: string): { file: string; synchronous?: 'normal' | 'full' } {
   const [path = '', query] = url.slice('sqlite:'.length).split('?', 2);
   const parameters = new URLSearchParams(query);

@@ -4,7 +4,10 @@ import type { DatabaseDriver, IsolationLevel } from './driver.ts';
 export interface CallOptions {
   /** Gives the call up: it rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
-  /** Milliseconds until the call rejects with `database.timeout`. Default: that of the database, or of the transaction it is in. */
+  /**
+   * Milliseconds until the call rejects with `database.timeout`. Default: that of the database, or of the transaction
+   * it is in.
+   */
   readonly timeoutMs?: number | undefined;
 }
 
@@ -16,11 +19,14 @@ export interface DatabaseOptions<Native> {
   readonly timeoutMs?: number | undefined;
   /** Milliseconds that a transaction may take, retries included. Default 30,000. */
   readonly transactionTimeoutMs?: number | undefined;
-  /** How often a transaction is run again after a conflict with another one (serialization failure, deadlock, lock). Default 10. */
+  /**
+   * How often a transaction is run again after a conflict with another one (serialization failure, deadlock, lock).
+   * Default 10.
+   */
   readonly retries?: number | undefined;
   /**
-   * Signs the cursors of `window`, so that a client can not make up its own. Give it when clients see cursors of rows they may not see; all
-   * instances need the same. Default: cursors are only protected against damage.
+   * Signs the cursors of `window`, so that a client can not make up its own. Give it when clients see cursors of rows
+   * they may not see; all instances need the same. Default: cursors are only protected against damage.
    */
   readonly cursorSecret?: string | undefined;
 }
@@ -28,15 +34,16 @@ export interface DatabaseOptions<Native> {
 /** Options of `db.transaction`. */
 export interface TransactionOptions extends CallOptions {
   /**
-   * How much of other transactions it may see, at least: the driver runs it at the weakest level it has that is as strong. Default: that of the
-   * database. A level that the driver can not give is refused with `database.unsupported`.
+   * How much of other transactions it may see, at least: the driver runs it at the weakest level it has that is as
+   * strong. Default: that of the database. A level that the driver can not give is refused with `database.unsupported`.
    */
   readonly isolation?: IsolationLevel | undefined;
   /** Refuses writes, and waits for no writer. Default `false`. */
   readonly readOnly?: boolean | undefined;
   /**
-   * What to do inside another transaction. `required`: join it; when this one fails, the whole can only roll back. `nested`: a savepoint; it can
-   * fail alone. `new`: a transaction of its own, on another connection. Default `required`.
+   * What to do inside another transaction. `required`: join it; when this one fails, the whole can only roll back.
+   * `nested`: a savepoint; it can fail alone. `new`: a transaction of its own, on another connection. Default
+   * `required`.
    */
   readonly propagation?: 'required' | 'nested' | 'new' | undefined;
   /** How often it is run again after a conflict. Default: that of the database. */

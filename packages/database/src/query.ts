@@ -6,7 +6,9 @@ type Searchable = Comparable | Uint8Array;
 /** Operators on one field. Several in one object must all hold. */
 export type Operators<V> = {
   readonly eq?: V;
-  /** Not equal; a null is not equal to any value, so rows with null are included. `{ id: { ne: null } }` is every row. */
+  /**
+   * Not equal; a null is not equal to any value, so rows with null are included. `{ id: { ne: null } }` is every row.
+   */
   readonly ne?: V | null;
   readonly in?: readonly V[];
   /** None of these; rows with null are included, unless null is one of them. */
@@ -24,7 +26,10 @@ export type Operators<V> = {
         readonly startsWith?: string;
         readonly endsWith?: string;
         readonly contains?: string;
-        /** Applies to `eq`, `ne`, `in`, `nin`, `startsWith`, `endsWith` and `contains`: compares in lower case. Default `false`. */
+        /**
+         * Applies to `eq`, `ne`, `in`, `nin`, `startsWith`, `endsWith` and `contains`: compares in lower case. Default
+         * `false`.
+         */
         readonly ignoreCase?: boolean;
       }
     : unknown);
@@ -37,10 +42,11 @@ interface NullOperators {
 }
 
 /**
- * Which rows: `{ name: 'Ann', age: { gte: 18 }, $or: [{ city: null }, { city: { startsWith: 'A' } }] }`. All parts must hold.
+ * Which rows: `{ name: 'Ann', age: { gte: 18 }, $or: [{ city: null }, { city: { startsWith: 'A' } }] }`. All parts must
+ * hold.
  *
- * A bare value means `eq`. `null` means "is null". `undefined` is refused: it is usually a value that got lost, and a filter
- * that quietly matches everything is how tables get emptied. Every condition is true or false, never "unknown":
+ * A bare value means `eq`. `null` means "is null". `undefined` is refused: it is usually a value that got lost, and a
+ * filter that quietly matches everything is how tables get emptied. Every condition is true or false, never "unknown":
  * `$not` and `ne` include rows where the field is null. JSON fields can only be compared with null.
  */
 export type Filter<T> = { readonly [K in keyof T & string]?: Condition<T[K]> } & {
@@ -50,8 +56,8 @@ export type Filter<T> = { readonly [K in keyof T & string]?: Condition<T[K]> } &
 };
 
 /**
- * The order: `[['createdAt', 'desc'], ['name', 'asc']]`. `id` is appended in the direction of the last field, so the order is always total.
- * Null is smaller than every value. Strings go by code point.
+ * The order: `[['createdAt', 'desc'], ['name', 'asc']]`. `id` is appended in the direction of the last field, so the
+ * order is always total. Null is smaller than every value. Strings go by code point.
  */
 export type Sort<T> = readonly (readonly [SortKey<T>, 'asc' | 'desc'])[];
 type SortKey<T> = { [K in keyof T & string]: NonNullable<T[K]> extends Comparable ? K : never }[keyof T & string];
@@ -75,7 +81,10 @@ export interface FindOptions<T> extends ReadOptions {
   readonly sort?: Sort<T> | undefined;
   /** Default: no limit. */
   readonly limit?: number | undefined;
-  /** How many rows to pass over. For pages use `window`: an offset reads all it skips, and shifts when rows come and go. Default 0. */
+  /**
+   * How many rows to pass over. For pages use `window`: an offset reads all it skips, and shifts when rows come and go.
+   * Default 0.
+   */
   readonly offset?: number | undefined;
 }
 
@@ -118,6 +127,9 @@ export interface UpdateOptions extends ReadOptions {
 export interface DeleteOptions extends CallOptions {
   /** Only if the row has this version; else `database.version_conflict`. Needs an entity with a `version` field. */
   readonly version?: number | undefined;
-  /** Removes the row for good although the entity has `deletedAt`, also one that is soft-deleted already. Default `false`. */
+  /**
+   * Removes the row for good although the entity has `deletedAt`, also one that is soft-deleted already. Default
+   * `false`.
+   */
   readonly hard?: boolean | undefined;
 }

@@ -20,6 +20,9 @@ import type {
   WindowOptions,
 } from './query.ts';
 
+/** Rows that go to the driver at once: between batches others get their turn, where the driver works on this thread. */
+const INSERT_BATCH = 500;
+
 /** What a repository stands on. @internal */
 export interface RepositoryHost {
   readonly driver: DatabaseDriver;
@@ -31,8 +34,9 @@ export interface RepositoryHost {
 /**
  * The rows of one entity; made by `db.repo(entity)`. Every call joins the transaction around it.
  *
- * Beside what a method lists, each can throw `database.timeout`, `database.unavailable`, `database.query_failed` and, before anything is sent,
- * `database.invalid_query` or `database.invalid_value`. Aborting rejects with the signal's reason.
+ * Beside what a method lists, each can throw `database.timeout`, `database.unavailable`, `database.query_failed` and,
+ * before anything is sent, `database.invalid_query` or `database.invalid_value`. Aborting rejects with the signal's
+ * reason.
  */
 export class Repository<T extends { id: string }, New = unknown> {
   readonly entity: Entity<T, New>;
@@ -73,8 +77,9 @@ export class Repository<T extends { id: string }, New = unknown> {
   }
 
   /**
-   * One page of the rows that match, and cursors for its neighbours. Rows that come or go in between neither shift a page nor
-   * repeat in the next one; each page costs the same, however far in, if there is an index on the sorted fields and `id`.
+   * One page of the rows that match, and cursors for its neighbours. Rows that come or go in between neither shift a
+   * page nor repeat in the next one; each page costs the same, however far in, if there is an index on the sorted
+   * fields and `id`.
    *
    * @throws `database.invalid_cursor` for a cursor that was changed, or that belongs to another entity or sort
    */
@@ -108,8 +113,9 @@ export class Repository<T extends { id: string }, New = unknown> {
   }
 
   /**
-   * All rows that match, in order, a batch at a time. Each batch is a query of its own, after the last row of the one before: no connection is held while your code
-   * runs, so the loop may write. A row that is changed meanwhile is seen as it is when its batch is read. Sort by what has an index.
+   * All rows that match, in order, a batch at a time. Each batch is a query of its own, after the last row of the one
+   * before: no connection is held while your code runs, so the loop may write. A row that is changed meanwhile is seen
+   * as it is when its batch is read. Sort by what has an index.
    *
    * ```ts no-run
    * for await (const user of users.stream({ where: { verifiedAt: null } })) await remind(user);
@@ -143,8 +149,8 @@ export class Repository<T extends { id: string }, New = unknown> {
   }
 
   /**
-   * Stores a new row and answers it as stored. An `id` that is not given becomes a UUID version 7; times and version are filled in; what may be null and is not
-   * given is null.
+   * Stores a new row and answers it as stored. An `id` that is not given becomes a UUID version 7; times and version
+   * are filled in; what may be null and is not given is null.
    *
    * @throws `database.unique_violation`, `database.foreign_key_violation`, ...
    */
@@ -158,9 +164,13 @@ export class Repository<T extends { id: string }, New = unknown> {
   async insertMany(rows: readonly New[], options?: CallOptions): Promise<string[]> {
     const now = new Date();
     const complete = rows.map((row, index) => completeRow(this.entity, row, now, [index]));
-    const insert = (): Promise<void> => this.#insert('insertMany', complete, options);
+    const insert = async (): Promise<void> => {
+      for (let start = 0; start < complete.length; start += INSERT_BATCH) {
+        await this.#insert('insertMany', complete.slice(start, start + INSERT_BATCH), options);
+      }
+    };
     if (complete.length > 1 && this.#host.driver.features.transactions) await this.#host.transaction(insert, options);
-    else if (complete.length > 0) await insert();
+    else await insert();
     return complete.map(({ id }) => id as string);
   }
 
@@ -191,7 +201,8 @@ export class Repository<T extends { id: string }, New = unknown> {
   }
 
   /**
-   * Changes all rows that match, in one statement, and answers how many matched. With a condition on what a field is now, this is compare and set.
+   * Changes all rows that match, in one statement, and answers how many matched. With a condition on what a field is
+   * now, this is compare and set.
    *
    * @throws `database.invalid_query` for a filter that matches everything; say `{ id: { ne: null } }` if you mean it
    */
@@ -205,8 +216,9 @@ export class Repository<T extends { id: string }, New = unknown> {
   }
 
   /**
-   * Stores `create`, or changes the row that has the same `key`: by `patch`, or without one by the values of `create`. Answers it as stored. Atomic: of
-   * concurrent calls one inserts and the others update. A soft-deleted row comes back to life.
+   * Stores `create`, or changes the row that has the same `key`: by `patch`, or without one by the values of `create`.
+   * Answers it as stored. Atomic: of concurrent calls one inserts and the others update. A soft-deleted row comes back
+   * to life.
    *
    * @param key `['id']`, or one of the unique keys of the entity
    */
@@ -291,7 +303,8 @@ export class Repository<T extends { id: string }, New = unknown> {
     query: { where: Condition; order: Order; limit?: number | undefined; offset?: number | undefined },
     options: CallOptions | undefined,
   ): Promise<T[]> {
-    // Known to be empty: no reason to ask. What a caller would otherwise learn (that the database is down) it learns from the next call.
+    // Known to be empty: no reason to ask. What a caller would otherwise learn (that the database is down) it learns
+    // from the next call.
     if (query.where.op === 'none') return Promise.resolve([]);
     return this.#run(
       operation,

@@ -12,8 +12,9 @@ export type ColumnTypes = Readonly<Record<FieldType | 'id', ColumnDataType | Exp
 // oxlint-disable-next-line typescript/no-explicit-any -- Kysely's own word for tables that are not typed
 export interface SqlNative<Tables = any> {
   /**
-   * Kysely on this database. Its queries join the transaction around them; begin transactions with `db.transaction`. Booleans and dates are bound
-   * as repositories store them; integers come back as numbers, or as bigint where a number would round them.
+   * Kysely on this database. Its queries join the transaction around them; begin transactions with `db.transaction`.
+   * Booleans and dates are bound as repositories store them; integers come back as numbers, or as bigint where a number
+   * would round them.
    */
   readonly kysely: Kysely<Tables>;
   /** For migrations that run on several databases: `addColumn('createdAt', columns.date)`. */

@@ -14,8 +14,8 @@ export type { DatabaseHarness, DatabaseStorage } from './testing/harness.ts';
 export type { Expectation, TestRunner } from './testing/runner.ts';
 
 /**
- * The conformance suite: what every driver has to do, as cases of your test runner. The driver's features decide which are run, and what is
- * expected where drivers may differ.
+ * The conformance suite: what every driver has to do, as cases of your test runner. The driver's features decide which
+ * are run, and what is expected where drivers may differ.
  *
  * ```ts no-run
  * import { testDatabaseDriver } from '@ent/database/testing';

@@ -236,6 +236,18 @@ describe('calls that are answered at once', () => {
     await db.close();
   });
 
+  it('belong to the transaction in which they were made, though the event loop gets its turn first', async () => {
+    const db = await memoryDatabase();
+    const repo = db.repo(people);
+    await db.transaction(async () => {
+      await repo.count();
+      for (const end = performance.now() + 15; performance.now() < end; );
+      void repo.insert({ email: 'a' });
+    });
+    expect(await repo.count()).toBe(1);
+    await db.close();
+  });
+
   it('keep to the deadline of the transaction, though nothing in it waits', async () => {
     const db = await memoryDatabase();
     const endless = db.transaction(

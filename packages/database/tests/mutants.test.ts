@@ -3,7 +3,8 @@ import { sqlite } from '@ent/database/sqlite';
 import { type DatabaseHarness, testDatabaseDriver } from '@ent/database/testing';
 import { describe, expect, it } from 'vitest';
 
-// Each is a driver with one bug of a kind that real drivers have. A bug that the suite does not notice is a hole in the suite.
+// Each is a driver with one bug of a kind that real drivers have. A bug that the suite does not notice is a hole in the
+// suite.
 
 type Driver = DatabaseDriver;
 type Mutate = (driver: Driver) => Partial<Driver>;

@@ -1,8 +1,8 @@
 import type { Awaitable, CallContext } from '../driver.ts';
 
 /**
- * The time that one call may take. Its signal and timer exist only once somebody waits: an embedded database answers most calls at once, and a timer for
- * each would cost more than the query.
+ * The time that one call may take. Its signal and timer exist only once somebody waits: an embedded database answers
+ * most calls at once, and a timer for each would cost more than the query.
  */
 export class Deadline implements CallContext {
   waitingFor: string | undefined;
@@ -44,7 +44,10 @@ export class Deadline implements CallContext {
     this.#controller?.abort(reason);
   }
 
-  /** Settles with `work`, or rejects when the time is up. Who calls this sees to it that a late outcome of `work` does no harm. */
+  /**
+   * Settles with `work`, or rejects when the time is up. Who calls this sees to it that a late outcome of `work` does
+   * no harm.
+   */
   guard<T>(work: Awaitable<T>): Awaitable<T> {
     if (!(work instanceof Promise)) return work;
     const { signal } = this;

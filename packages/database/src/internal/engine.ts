@@ -6,7 +6,7 @@ import { databaseErrors } from '../errors.ts';
 import type { CallOptions } from '../options.ts';
 import { Deadline } from './deadline.ts';
 import { backoffMs, isConflict, wrapped } from './faults.ts';
-import type { Scope, Unit } from './scope.ts';
+import { AFTER_COMMIT, type Scope, type Unit } from './scope.ts';
 import { Turn } from './turn.ts';
 
 /** What a call is, for telemetry, messages and the choice of a session. */
@@ -26,16 +26,17 @@ export interface EngineOptions {
 }
 
 /**
- * Runs calls: each on the session of the transaction around it or on one of its own, within its deadline, with errors wrapped, conflicts retried and
- * telemetry published.
+ * Runs calls: each on the session of the transaction around it or on one of its own, within its deadline, with errors
+ * wrapped, conflicts retried and telemetry published.
  */
 export class Engine {
   readonly driver: DatabaseDriver;
   readonly options: EngineOptions;
-  readonly scopes = new AsyncLocalStorage<Scope | undefined>();
+  readonly scopes = new AsyncLocalStorage<Scope | typeof AFTER_COMMIT | undefined>();
   #opening: Promise<void> | undefined;
   #opened = false;
   #closing: Promise<void> | undefined;
+  #closed = false;
   readonly #turn = new Turn();
   #inFlight = 0;
   #idle: (() => void) | undefined;
@@ -46,11 +47,12 @@ export class Engine {
   }
 
   /**
-   * The innermost scope that a call belongs to. A handle of an outer transaction that is used inside an inner one means the inner one; a handle
-   * that is used where the async context was lost (an event, a queue) means its own.
+   * The innermost scope that a call belongs to. A handle of an outer transaction that is used inside an inner one means
+   * the inner one; a handle that is used where the async context was lost (an event, a queue) means its own.
    */
   scopeOf(bound: Scope | undefined): Scope | undefined {
-    const current = this.scopes.getStore();
+    const store = this.scopes.getStore();
+    const current = store === AFTER_COMMIT ? undefined : store;
     if (bound === undefined) return current;
     for (let scope = current; scope !== undefined; scope = scope.parent) if (scope === bound) return current;
     return bound;
@@ -104,8 +106,6 @@ export class Engine {
     if (scope === undefined) this.enter();
     try {
       options?.signal?.throwIfAborted();
-      const pause = this.#turn.pause();
-      if (pause !== undefined) await pause;
       return await (scope === undefined
         ? this.#alone(operation, deadline, work)
         : this.#within(scope, operation, deadline, work));
@@ -119,6 +119,8 @@ export class Engine {
 
   /** Outside of a transaction: on a session of its own; again after a conflict, since nothing was done. */
   async #alone<R>(operation: Operation, deadline: Deadline, work: Work<R>): Promise<R> {
+    const pause = this.#turn.pause();
+    if (pause !== undefined) await pause;
     for (let attempt = 1; ; attempt += 1) {
       try {
         // What is there at once is not awaited: each `await` is a turn of the microtask queue.
@@ -147,8 +149,11 @@ export class Engine {
         `${operation.entity ?? 'database'}.${operation.operation}: the transaction is read-only.`,
       );
     }
+    // From here on the end of the transaction waits for this call.
     unit.begin();
     try {
+      const pause = this.#turn.pause();
+      if (pause !== undefined) await pause;
       deadline.check();
       if (!unit.gate.tryTake()) {
         deadline.waitingFor = 'an earlier call or a savepoint of the same transaction';
@@ -183,7 +188,9 @@ export class Engine {
     }
   }
 
-  /** Asks the driver, waits for its answer within the deadline, and tells `done` whether the session can still be used. */
+  /**
+   * Asks the driver, waits for its answer within the deadline, and tells `done` whether the session can still be used.
+   */
   #ask<R>(deadline: Deadline, ask: () => Awaitable<R>, done: (broken: boolean) => void): Awaitable<R> {
     let answer: Awaitable<R>;
     try {
@@ -305,7 +312,8 @@ export class Engine {
 
   /** Counts a call or a transaction as in flight; refused once `close` was called. */
   enter(): void {
-    if (this.#closing !== undefined) {
+    const isHook = this.scopes.getStore() === AFTER_COMMIT && !this.#closed;
+    if (this.#closing !== undefined && !isHook) {
       throw databaseErrors.closed('The database was closed; this call came after close().');
     }
     this.#inFlight += 1;
@@ -317,7 +325,7 @@ export class Engine {
   }
 
   close(options: CallOptions | undefined): Promise<void> {
-    if (this.scopes.getStore()?.unit.state === 'open') {
+    if (this.scopeOf(undefined)?.unit.state === 'open') {
       return Promise.reject(
         databaseErrors.invalid_query('close() was called inside a transaction, which it would wait for.'),
       );
@@ -339,6 +347,7 @@ export class Engine {
       }
     } finally {
       deadline.dispose();
+      this.#closed = true;
       if (this.#opening !== undefined) {
         await this.#opening.catch(() => {});
         await this.driver.close();

@@ -23,7 +23,10 @@ export interface Attempted {
   readonly entity?: string | undefined;
 }
 
-/** Wraps an error of the database, once. An error that is not the database's own (an abort, a fault of ours) stays what it is. */
+/**
+ * Wraps an error of the database, once. An error that is not the database's own (an abort, a fault of ours) stays what
+ * it is.
+ */
 export function wrapped(driver: DatabaseDriver, error: unknown, { operation, entity }: Attempted): unknown {
   if (EntError.is(error)) return error;
   const found = driver.classify(error);
@@ -60,7 +63,10 @@ export function isConflict(driver: DatabaseDriver, error: unknown): boolean {
   return false;
 }
 
-/** Milliseconds to wait before attempt `attempt + 1`: doubling, capped, with full jitter so that rivals do not meet again. */
+/**
+ * Milliseconds to wait before attempt `attempt + 1`: doubling, capped, with full jitter so that rivals do not meet
+ * again.
+ */
 export function backoffMs(attempt: number): number {
   return Math.random() * Math.min(1000, 5 * 2 ** attempt);
 }

@@ -4,7 +4,9 @@ import { Mismatch } from './values.ts';
 
 /** A path into an input as an RFC 6901 pointer in fragment form. */
 export function pointer(...path: readonly (string | number)[]): string {
-  const tokens = path.map((token) => encodeURIComponent(String(token).replaceAll('~', '~0').replaceAll('/', '~1')));
+  const tokens = path.map((token) =>
+    encodeURIComponent(String(token).toWellFormed().replaceAll('~', '~0').replaceAll('/', '~1')),
+  );
   return ['#', ...tokens].join('/');
 }
 

@@ -10,7 +10,10 @@ export class Unit {
   readonly gate = new Semaphore(1);
   /** `closing`: calls that were made before may still finish. */
   state: 'open' | 'closing' | 'ended' = 'open';
-  /** The first failure; with one, the unit can only roll back, as PostgreSQL and MongoDB have it. Kept the same everywhere. */
+  /**
+   * The first failure; with one, the unit can only roll back, as PostgreSQL and MongoDB have it. Kept the same
+   * everywhere.
+   */
   failure: unknown;
   hooks: (() => unknown)[] = [];
   /** Set by who wants to know the statements that are sent. */
@@ -43,6 +46,11 @@ export class Unit {
     });
   }
 }
+
+/**
+ * In place of a scope while afterCommit hooks run: outside of any transaction, and let in while `close` waits for them.
+ */
+export const AFTER_COMMIT = Symbol('after commit');
 
 /** The surroundings of a call inside a transaction: what AsyncLocalStorage carries. */
 export interface Scope {

@@ -5,14 +5,17 @@ import type { TransactionOptions } from '../options.ts';
 import type { Deadline } from './deadline.ts';
 import { assertUsable, type Engine } from './engine.ts';
 import { backoffMs, isConflict, wrapped } from './faults.ts';
-import { type Scope, Unit } from './scope.ts';
+import { AFTER_COMMIT, type Scope, Unit } from './scope.ts';
 
 type Body<R> = (scope: Scope) => Promise<R>;
 
 const BEGIN = { operation: 'transaction' };
 const LEVELS: readonly IsolationLevel[] = ['read committed', 'repeatable read', 'snapshot', 'serializable'];
 
-/** Runs `body` in a transaction of its own, in a savepoint, or in the transaction around it: as `options.propagation` says. */
+/**
+ * Runs `body` in a transaction of its own, in a savepoint, or in the transaction around it: as `options.propagation`
+ * says.
+ */
 export async function runTransaction<R>(
   engine: Engine,
   bound: Scope | undefined,
@@ -241,7 +244,7 @@ async function afterCommit<R>(engine: Engine, hooks: readonly (() => unknown)[],
   const failures: unknown[] = [];
   for (const hook of hooks) {
     try {
-      await engine.scopes.run(undefined, hook);
+      await engine.scopes.run(AFTER_COMMIT, hook);
     } catch (error) {
       failures.push(error);
     }

@@ -1,8 +1,9 @@
 const LONG_MS = 10;
 
 /**
- * Keeps calls that are answered at once from starving the event loop. A loop of `await repo.get(id)` on an embedded database consists of microtasks
- * only: without a break no timer fires, no request is read and no deadline passes until it ends.
+ * Keeps calls that are answered at once from starving the event loop. A loop of `await repo.get(id)` on an embedded
+ * database consists of microtasks only: without a break no timer fires, no request is read and no deadline passes until
+ * it ends.
  */
 export class Turn {
   #isOpen = false;

@@ -9,8 +9,9 @@ let counter = 0;
 /**
  * A UUID version 7 (RFC 9562, section 5.7): sorted by time of creation, so that an index grows at its end.
  *
- * Within a process the ids strictly increase: `rand_a` is a counter (section 6.2, method 1) that starts at a random place in each
- * millisecond; when it is exhausted the id borrows the next millisecond. `nowMs` may stand still or go back; ids do not.
+ * Within a process the ids strictly increase: `rand_a` is a counter (section 6.2, method 1) that starts at a random
+ * place in each millisecond; when it is exhausted the id borrows the next millisecond. `nowMs` may stand still or go
+ * back; ids do not.
  */
 export function uuidv7(nowMs: number = Date.now()): string {
   if (used === POOL.length) {

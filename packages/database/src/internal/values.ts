@@ -1,3 +1,4 @@
+import { isDate, isUint8Array } from 'node:util/types';
 import type { EntityField } from '../entity.ts';
 
 /** What was expected of a value, in words; thrown by {@link storable} without the value. */
@@ -15,8 +16,8 @@ const INT64 = { min: -(2n ** 63n), max: 2n ** 63n - 1n };
 const DATES = { min: Date.parse('0001-01-01T00:00:00.000Z'), max: Date.parse('9999-12-31T23:59:59.999Z') };
 
 /**
- * The value as it will be read back: checked against the type of its field, in its canonical form, and sharing nothing with the caller's object.
- * Every database stores what passes here; what one of them can not store is refused for all.
+ * The value as it will be read back: checked against the type of its field, in its canonical form, and sharing nothing
+ * with the caller's object. Every database stores what passes here; what one of them can not store is refused for all.
  *
  * @throws Mismatch
  */
@@ -46,7 +47,7 @@ export function storable(field: EntityField, value: unknown): unknown {
       if (typeof value !== 'boolean') throw new Mismatch('invalid_type', 'must be a boolean');
       return value;
     case 'date':
-      if (!(value instanceof Date) || Number.isNaN(value.getTime())) {
+      if (!isDate(value) || Number.isNaN(value.getTime())) {
         throw new Mismatch('invalid_type', 'must be a valid Date');
       }
       if (value.getTime() < DATES.min || value.getTime() > DATES.max) {
@@ -56,7 +57,7 @@ export function storable(field: EntityField, value: unknown): unknown {
     case 'json':
       return json(value);
     case 'bytes':
-      if (!(value instanceof Uint8Array)) throw new Mismatch('invalid_type', 'must be a Uint8Array');
+      if (!isUint8Array(value)) throw new Mismatch('invalid_type', 'must be a Uint8Array');
       return new Uint8Array(value);
   }
 }

@@ -187,6 +187,21 @@ export function failureCases({ describe, test, expect, features }: Suite): void 
         expect(order).toEqual(['committed', 'closed']);
       });
 
+      test('close waits for afterCommit hooks, which may still use the database', async (db) => {
+        const repo = db.repo(people);
+        let closing: Promise<void> | undefined;
+        await db.transaction(async () => {
+          await repo.insert(person(1));
+          db.afterCommit(async () => {
+            closing = db.close();
+            await repo.insert(person(2));
+            await db.transaction(() => repo.insert(person(3)));
+          });
+        });
+        await closing;
+        expect(await codeOf(repo.count())).toBe('database.closed');
+      });
+
       test('close gives up at its deadline, and what was open is rolled back', async (db) => {
         const repo = db.repo(people);
         let began = (): void => {};
@@ -263,8 +278,8 @@ export function failureCases({ describe, test, expect, features }: Suite): void 
 }
 
 /**
- * Moves money between two accounts for as long as the process lives, and writes a line to stdout after each commit. For the process that
- * {@link DatabaseStorage.spawnWriter} starts.
+ * Moves money between two accounts for as long as the process lives, and writes a line to stdout after each commit. For
+ * the process that {@link DatabaseStorage.spawnWriter} starts.
  */
 export async function writeForever(db: Database): Promise<never> {
   await createAll(db);

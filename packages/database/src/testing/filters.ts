@@ -103,6 +103,7 @@ export function filterCases({ describe, test, expect, features }: Suite): void {
         { $or: 'x' },
         { $not: [] },
         { $where: 'true' },
+        { '\ud800': 1 },
         [],
         'x',
         null,

@@ -23,7 +23,9 @@ export async function rejection(promise: Promise<unknown>): Promise<unknown> {
   throw new Error('Expected a rejection; it resolved.');
 }
 
-/** The code of what a promise rejects with; anything that is none of our errors is thrown on, so that the test shows it. */
+/**
+ * The code of what a promise rejects with; anything that is none of our errors is thrown on, so that the test shows it.
+ */
 export async function codeOf(promise: Promise<unknown>): Promise<string> {
   const error = await rejection(promise);
   if (!EntError.is(error)) throw error;

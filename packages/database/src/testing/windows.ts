@@ -37,6 +37,14 @@ export function windowCases({ describe, test, expect, features }: Suite): void {
       }
     });
 
+    test('long texts make long cursors, which work', async (db) => {
+      const repo = db.repo(things);
+      const text = (n: number): string => `${'ü'.repeat(10_000)}${n}`;
+      await repo.insertMany([1, 2, 3].map((n) => ({ id: `t${n}`, text: text(n) })));
+      const { next } = await repo.window({ sort: [['text', 'asc']], size: 1 });
+      expect(ids((await repo.window({ sort: [['text', 'asc']], size: 1, after: next })).items)).toEqual(['t2']);
+    });
+
     test('ends have no cursor, and a filter goes with the window', async (db) => {
       const repo = db.repo(things);
       await repo.insertMany([1, 2, 3, 4].map((int) => ({ id: `t${int}`, int, flag: int > 1 })));

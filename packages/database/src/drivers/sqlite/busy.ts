@@ -5,8 +5,8 @@ const LONGEST_WAIT_MS = 25;
 /**
  * Runs `attempt`, and again until no other process holds the lock it needs, or the call is given up.
  *
- * SQLite's own waiting (`busy_timeout`) blocks the JavaScript thread, so it is off and the wait is here. SQLITE_BUSY_SNAPSHOT is let through: it
- * does not go away by waiting.
+ * SQLite's own waiting (`busy_timeout`) blocks the JavaScript thread, so it is off and the wait is here.
+ * SQLITE_BUSY_SNAPSHOT is let through: it does not go away by waiting.
  */
 export function whenFree<T>(context: CallContext, attempt: () => T): Awaitable<T> {
   try {

@@ -5,6 +5,8 @@ import type { SqliteClient, SqliteStatement } from './client.ts';
 import { LostTransactionError } from './errors.ts';
 
 const MAX_STATEMENTS = 256;
+// Longer ones have a list of values in them, and hardly come twice.
+const MAX_LENGTH = 8192;
 
 /** One connection with its prepared statements. */
 export class Connection {
@@ -46,7 +48,10 @@ export class Connection {
     });
   }
 
-  /** Runs a statement of the application's own: prepared anew, since its columns may depend on a schema that has changed. */
+  /**
+   * Runs a statement of the application's own: prepared anew, since its columns may depend on a schema that has
+   * changed.
+   */
   native(
     context: CallContext,
     text: string,
@@ -92,6 +97,7 @@ export class Connection {
     if (known !== undefined) return known;
     const statement = this.client.prepare(text);
     if (bigints) statement.safeIntegers(true);
+    if (text.length > MAX_LENGTH) return statement;
     const [oldest] = statements.keys();
     if (statements.size >= MAX_STATEMENTS && oldest !== undefined) statements.delete(oldest);
     statements.set(text, statement);

@@ -24,7 +24,10 @@ const codecs: Readonly<Record<FieldType, Codec>> = {
   bytes: { encode: unchanged, decode: (stored) => new Uint8Array(bytes(stored)) },
 };
 
-/** SQL functions that {@link registerFunctions} defines: SQLite's own `lower` knows ASCII only, and its `+` turns an overflow into a float. */
+/**
+ * SQL functions that {@link registerFunctions} defines: SQLite's own `lower` knows ASCII only, and its `+` turns an
+ * overflow into a float.
+ */
 const ADD: Partial<Record<FieldType, Term>> = {
   int: sql.raw('ent_add_int'),
   bigint: sql.raw('ent_add_bigint'),

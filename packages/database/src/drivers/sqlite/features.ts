@@ -13,7 +13,7 @@ export const features = {
   // SQLite has no decimal type; as text "10" sorts before "9".
   decimalOrder: false,
   exactUpsert: true,
-  // Not in memory, nor over a connection that was handed in.
+  // Except in memory.
   shared: true,
   // The library runs a statement on the JavaScript thread and can not interrupt it.
   cancelsRunning: false,

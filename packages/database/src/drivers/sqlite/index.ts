@@ -18,29 +18,40 @@ export type { SqliteClient, SqliteStatement } from './client.ts';
 /** Options of {@link sqlite}: a file, or a connection of your own. */
 export type SqliteOptions =
   | {
-      /** Path of the database file; it and its folder are made if they are missing. `:memory:` for a database that ends with the process. */
+      /**
+       * Path of the database file; it and its folder are made if they are missing. `:memory:` for a database that ends
+       * with the process.
+       */
       readonly file: string;
       /**
-       * When a commit is on the disk. `normal`: soon; a killed process loses nothing, a power failure perhaps the last commits. `full`:
-       * before it resolves, and the JavaScript thread waits for it. Default `normal`. (SQLite's PRAGMA synchronous, in WAL mode.)
+       * When a commit is on the disk. `normal`: soon; a killed process loses nothing, a power failure perhaps the last
+       * commits. `full`: before it resolves, and the JavaScript thread waits for it. Default `normal`. (SQLite's PRAGMA
+       * synchronous, in WAL mode.)
        */
       readonly synchronous?: 'normal' | 'full' | undefined;
     }
   | {
-      /** A better-sqlite3 connection of your own. Its settings stay as they are, it serves everything, and you close it. */
+      /**
+       * A better-sqlite3 connection of your own. Its settings stay as they are, it serves everything, and you close it.
+       */
       readonly client: SqliteClient;
     };
+
+const MAX_RECORDED = 10_000;
 
 /** The driver that {@link sqlite} makes. */
 export interface SqliteDriver<Tables> extends DatabaseDriver<SqlNative<Tables>, Connection> {
   readonly name: 'sqlite';
-  /** The better-sqlite3 connection that writes; undefined before the first call. Outside of our control: mind open transactions. */
+  /**
+   * The better-sqlite3 connection that writes; undefined before the first call. Outside of our control: mind open
+   * transactions.
+   */
   readonly client: SqliteClient | undefined;
 }
 
 /**
- * SQLite by better-sqlite3, with Kysely. Strictly serializable: one transaction writes at a time, in this process and in all others that use the file. A statement runs on the
- * JavaScript thread; waiting for locks does not.
+ * SQLite by better-sqlite3, with Kysely. Strictly serializable: one transaction writes at a time, in this process and
+ * in all others that use the file. A statement runs on the JavaScript thread; waiting for locks does not.
  *
  * ```ts
  * import { createDatabase } from '@ent/database';
@@ -64,7 +75,7 @@ export function sqlite<Tables = any>(options: SqliteOptions): SqliteDriver<Table
   return {
     name: 'sqlite',
     namespace: basename(source.file),
-    features: source.file === ':memory:' ? { ...features, shared: false } : features,
+    features: pool.isPrivate ? { ...features, shared: false } : features,
     get client() {
       return pool.client;
     },
@@ -100,6 +111,8 @@ export function sqlite<Tables = any>(options: SqliteOptions): SqliteDriver<Table
     async record(work) {
       const statements: string[] = [];
       const kysely = nativeKysely<Tables>(dialect, async (_use, query) => {
+        // A loop that waits for an answer would never end here.
+        if (statements.length === MAX_RECORDED) throw new Error('Too many statements.');
         statements.push(query.sql);
         return { rows: [] };
       });

@@ -20,8 +20,8 @@ export interface PoolSource {
 }
 
 /**
- * One connection that writes, and on demand a few that read: in WAL mode they see what was committed and wait for no writer. A database in memory, or a client that
- * was handed in, has just the one.
+ * One connection that writes, and on demand a few that read: in WAL mode they see what was committed and wait for no
+ * writer. A database in memory, or a client that was handed in, has just the one.
  */
 export class Pool {
   readonly #source: PoolSource;
@@ -36,8 +36,13 @@ export class Pool {
     this.#source = source;
   }
 
+  /** Whether nobody else can get at this database. */
+  get isPrivate(): boolean {
+    return this.#source.client?.memory ?? this.#source.file === ':memory:';
+  }
+
   get #isSingle(): boolean {
-    return this.#source.client !== undefined || this.#source.file === ':memory:';
+    return this.#source.client !== undefined || this.isPrivate;
   }
 
   /** The connection that writes; undefined before the first call. */
@@ -47,6 +52,8 @@ export class Pool {
 
   open(context: CallContext): Awaitable<void> {
     return whenFree(context, () => {
+      // Two databases on one driver share it.
+      if (this.#writer?.client.open === true) return;
       this.#writer = new Connection(this.#openWriter(), false);
     });
   }
@@ -155,7 +162,9 @@ export class Pool {
   }
 }
 
-/** better-sqlite3 13 is built for Node-API 10 and crashes the process on an older Node (WiseLibs/better-sqlite3#1514). */
+/**
+ * better-sqlite3 13 is built for Node-API 10 and crashes the process on an older Node (WiseLibs/better-sqlite3#1514).
+ */
 function expectNodeApi(): void {
   if (Number(process.versions.napi) >= 10) return;
   throw databaseErrors.invalid_definition(

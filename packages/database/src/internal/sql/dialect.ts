@@ -25,7 +25,10 @@ export interface SqlDialect {
   readonly maxParameters: number;
   /** How many rows go into one INSERT. */
   readonly rowsPerInsert: number;
-  /** How LIMIT and OFFSET get their numbers. `inline` where a bound one makes the database plan the query anew each time. */
+  /**
+   * How LIMIT and OFFSET get their numbers. `inline` where a bound one makes the database plan the query anew each
+   * time.
+   */
   readonly limits: 'bind' | 'inline';
   /** Where NULL stands in an ascending ORDER BY that does not say. */
   readonly nulls: 'first' | 'last';

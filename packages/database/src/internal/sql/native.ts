@@ -17,8 +17,9 @@ export type RunNative = (
 ) => Promise<QueryResult<Record<string, unknown>>>;
 
 /**
- * A Kysely whose queries run in the transaction around them, or alone. Kysely's own transactions are refused: they would know nothing of the
- * repositories, and a query beside one on a database with a single writer would wait for it forever.
+ * A Kysely whose queries run in the transaction around them, or alone. Kysely's own transactions are refused: they
+ * would know nothing of the repositories, and a query beside one on a database with a single writer would wait for it
+ * forever.
  */
 export function nativeKysely<Tables>(dialect: SqlDialect, run: RunNative): Kysely<Tables> {
   const connection: DatabaseConnection = {

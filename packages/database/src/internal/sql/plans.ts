@@ -17,11 +17,12 @@ interface Plan {
 
 // Shapes are few in any program; a filter built from hostile input must not fill the memory.
 const MAX_PLANS = 500;
+const MAX_SLOTS = 500;
 const whole = (value: unknown): unknown => value;
 
 /**
- * The statements of the repository operations. Kysely compiles each shape (the operation, its fields and operators) once; after that a call only collects
- * its values.
+ * The statements of the repository operations. Kysely compiles each shape (the operation, its fields and operators)
+ * once; after that a call only collects its values.
  */
 export class Plans {
   readonly #dialect: SqlDialect;
@@ -164,6 +165,7 @@ export class Plans {
     const compiled = compile(new Slots());
     // Every parameter is a slot: no value ever gets into a compiled statement.
     const plan: Plan = { sql: compiled.sql, slots: compiled.parameters as readonly Slot[] };
+    if (plan.slots.length > MAX_SLOTS) return plan;
     const [oldest] = plans.keys();
     if (plans.size >= MAX_PLANS && oldest !== undefined) plans.delete(oldest);
     plans.set(shape, plan);

@@ -21,7 +21,10 @@ export type Execute<Session> = (
 
 type Decoder = (row: Row) => Row;
 
-/** The repository operations of the driver contract, for any SQL database: statements from {@link Plans}, values through the codecs. */
+/**
+ * The repository operations of the driver contract, for any SQL database: statements from {@link Plans}, values through
+ * the codecs.
+ */
 export class SqlStore<Session> {
   readonly #dialect: SqlDialect;
   readonly #execute: Execute<Session>;
