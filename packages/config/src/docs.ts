@@ -41,7 +41,7 @@ export function markdownTable(config: Documented): string {
   const rows = config.variables.map((variable) => [
     `\`${variable.name}\``,
     variable.secret ? `${variable.expected} (secret, or \`${variable.name}_FILE\`)` : variable.expected,
-    variable.default === undefined ? (variable.required ? '**required**' : '') : code(variable.default),
+    variable.required ? '**required**' : code(variable.default ?? ''),
     variable.description ?? '',
   ]);
   return [['variable', 'takes', 'default', 'meaning'], ['---', '---', '---', '---'], ...rows]
@@ -50,6 +50,7 @@ export function markdownTable(config: Documented): string {
 }
 
 function code(text: string): string {
+  if (text === '') return '';
   // A code span is fenced by more backticks than it contains in a row.
   const longest = Math.max(0, ...[...text.matchAll(/`+/g)].map(([run]) => run.length));
   const fence = '`'.repeat(longest + 1);

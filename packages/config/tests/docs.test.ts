@@ -87,6 +87,10 @@ describe('markdownTable()', () => {
     for (const row of rows) expect(row.replaceAll('\\|', '').split('|')).toHaveLength(6);
   });
 
+  it('leaves the cell of an empty default empty', () => {
+    expect(markdownTable(defineConfig(z.object({ v: z.array(z.string()).default([]) })))).toContain('of: text |  |  |');
+  });
+
   it('fences a default that contains backticks', () => {
     expect(markdownTable(defineConfig(z.object({ v: z.string().default('a`b') })))).toContain('| `` a`b `` |');
   });

@@ -4,7 +4,9 @@ import type { ConfigFault } from '../options.ts';
 export class Faults {
   readonly #list: ConfigFault[] = [];
 
+  /** Adds a fault, unless it is known: two checks of one setting can expect the same. */
   add(fault: ConfigFault): void {
+    if (this.#list.some((each) => each.variable === fault.variable && each.expected === fault.expected)) return;
     this.#list.push(fault);
   }
 

@@ -123,7 +123,6 @@ function addStrangers(
       // Whoever sets the right one too, here or with more weight, knows its name.
       if (suggestion === undefined || isSet(suggestion, plan, layers.slice(layers.indexOf(layer)))) continue;
     }
-    if (faults.has(name)) continue;
     faults.add({
       variable: name,
       source: layer.origin(name),
