@@ -44,7 +44,7 @@ export interface ConfigOverride extends Disposable {
  *
  * ```ts
  * import { defineConfig, duration, secret } from '@ent/config';
- * import type { z } from 'zod';
+ * import { z } from 'zod';
  *
  * const config = defineConfig(
  *   z.object({

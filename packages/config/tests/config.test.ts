@@ -133,6 +133,20 @@ describe('groups', () => {
     expect(() => config.load({ env: { TLS__CERT: 'c' } })).toThrow('TLS__KEY (not set): required');
   });
 
+  it('that contain themselves are read as JSON from there on', () => {
+    const node = z.object({
+      name: z.string(),
+      get next() {
+        return node.optional();
+      },
+    });
+    const config = defineConfig(z.object({ node }), hermetic);
+    expect(config.variables.map(({ name }) => name)).toEqual(['NODE__NAME', 'NODE__NEXT']);
+    expect(config.load({ env: { NODE__NAME: 'a', NODE__NEXT: '{"name":"b","next":{"name":"c"}}' } })).toEqual({
+      node: { name: 'a', next: { name: 'b', next: { name: 'c' } } },
+    });
+  });
+
   it('take their own default', () => {
     const config = defineConfig(z.object({ tls: tls.default({ cert: 'dc', key: 'dk' }) }), hermetic);
     expect(config.load()).toEqual({ tls: { cert: 'dc', key: 'dk' } });

@@ -105,14 +105,14 @@ describe('the report', () => {
   });
 
   it('tells each fault once, however many checks of a setting fail', () => {
-    const schema = z.object({
+    const strict = z.object({
       code: z
         .string()
         .min(3)
         .regex(/^[a-z]+$/),
       list: z.array(z.number().int().min(5)),
     });
-    expect(linesOf(defineConfig(schema, { dir: false, env: { CODE: '1', LIST: '1.5' } }))).toEqual([
+    expect(linesOf(defineConfig(strict, { dir: false, env: { CODE: '1', LIST: '1.5' } }))).toEqual([
       'CODE (environment): expected text of at least 3 characters that matches /^[a-z]+$/',
       'LIST (environment): item 1: expected a list, separated by commas, of: an integer at least 5',
     ]);

@@ -102,6 +102,7 @@ describe('text is read as', () => {
     const limits = z.record(z.string(), z.number());
     expect(read(limits, '{"a":1}')).toEqual({ a: 1 });
     expect(read(limits, '{"a":')).toBe(refused('expected JSON'));
+    expect(read(limits, '{"a":"x"}')).toBe(refused('at a: expected JSON'));
     expect(read(z.array(z.object({ x: z.number() })), '[{"x":1}]')).toEqual([{ x: 1 }]);
     expect(
       read(z.discriminatedUnion('t', [z.object({ t: z.literal('a') }), z.object({ t: z.literal('b') })]), '{"t":"b"}'),

@@ -76,17 +76,24 @@ export function addIssues(
     }
     if (explained.has(leaf)) continue;
     const origin = collected.origins[leaf.index];
-    const item = typeof rest[0] === 'number' ? `item ${rest[0] + 1}: ` : '';
+    const place = placeOf(rest);
     // The whole of what is expected, rather than the one check that failed; unless the author of the schema has something to say.
     const expected = `expected ${expectationOf(leaf.schema)}`;
     faults.add({
       variable: leaf.name,
       source: origin === undefined ? 'not set' : origin(leaf.name),
       expected:
-        written === undefined ? (origin === undefined ? `required, ${expected}` : item + expected) : item + written,
+        written === undefined ? (origin === undefined ? `required, ${expected}` : place + expected) : place + written,
       path: leaf.path,
     });
   }
+}
+
+/** Where in the value of a variable, for lists and JSON. */
+function placeOf(path: readonly PropertyKey[]): string {
+  if (path.length === 0) return '';
+  const [first] = path;
+  return typeof first === 'number' && path.length === 1 ? `item ${first + 1}: ` : `at ${path.map(String).join('.')}: `;
 }
 
 function isFaulty(leaf: Leaf, faults: Faults): boolean {

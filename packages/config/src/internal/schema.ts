@@ -53,16 +53,22 @@ export function planOf(schema: z.ZodObject, prefix: string): Plan {
   const leaves: Leaf[] = [];
   const names = new Map<string, { leaf: Leaf; isFile: boolean }>();
 
+  const open = new Set<AnySchema>();
+
   function group(object: AnySchema, path: readonly string[], optional: boolean, required: boolean): Group {
     const members: Member[] = [];
+    open.add(object);
     for (const [key, member] of Object.entries(shapeOf(object))) {
       const place = [...path, key];
       const { core, meta, secret } = unwrap(member);
       const absent = member._zod.optin !== undefined;
       const needed = required && !absent;
-      if (core._zod.def.type === 'object') members.push({ key, group: group(core, place, absent, needed) });
+      // An object inside of itself has no end of variables; it is read as JSON.
+      if (core._zod.def.type === 'object' && !open.has(core))
+        members.push({ key, group: group(core, place, absent, needed) });
       else members.push({ key, leaf: leaf(member, core, place, meta, secret, needed) });
     }
+    open.delete(object);
     return { path, optional, members };
   }
 
