@@ -1,7 +1,6 @@
 import { createDatabase, type Database } from './database.ts';
 import { databaseErrors } from './errors.ts';
 import type { DatabaseOptions } from './options.ts';
-import type { SqlNative } from './sql.ts';
 
 /** Options of {@link openDatabase}: those of {@link createDatabase}, without the driver. */
 export type OpenOptions = Omit<DatabaseOptions<unknown>, 'driver'>;
@@ -23,12 +22,15 @@ export type OpenOptions = Omit<DatabaseOptions<unknown>, 'driver'>;
  * await db.close();
  * ```
  *
+ * @typeParam Native what `db.native` is, such as `SqlNative` of `@ent/database/sql`: the scheme decides it, so the compiler has
+ *   to believe you
  * @throws ConfigurationError `database.invalid_definition` for a URL that no driver takes; `database.unavailable` when
  *   the database does not answer
  */
-export function openDatabase(url: `sqlite:${string}`, options?: OpenOptions): Promise<Database<SqlNative>>;
-export function openDatabase(url: string, options?: OpenOptions): Promise<Database>;
-export async function openDatabase(url: string, options: OpenOptions = {}): Promise<Database> {
+export async function openDatabase<Native = unknown>(
+  url: string,
+  options: OpenOptions = {},
+): Promise<Database<Native>> {
   const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase();
   if (scheme !== 'sqlite') {
     // Never the URL itself: it may hold a password.
@@ -45,7 +47,7 @@ export async function openDatabase(url: string, options: OpenOptions = {}): Prom
     await db.close();
     throw error;
   }
-  return db;
+  return db as Database<unknown> as Database<Native>;
 }
 
 /**

@@ -272,7 +272,7 @@ describe('a migrator', () => {
     await once(child.stdout, 'data');
     child.kill('SIGKILL');
     await once(child, 'exit');
-    const db = await openDatabase(`sqlite:${file}`);
+    const db = await openDatabase<SqlNative>(`sqlite:${file}`);
     expect(await tablesOf(db.native)).toEqual(['ent_migrations', 'log', 't2']);
     expect(await createMigrator(db, steps).up()).toEqual(['0003_table', '0004_table', '0005_table']);
     await db.close();

@@ -290,6 +290,7 @@ export class Engine {
     }
   }
 
+  /** The time that a call may take, and what to say when it is over. */
   deadline(
     options: CallOptions | undefined,
     defaultMs: number,
@@ -324,18 +325,19 @@ export class Engine {
     if (this.#inFlight === 0) this.#idle?.();
   }
 
-  close(options: CallOptions | undefined): Promise<void> {
+  /** Refuses new calls, waits for those in flight, and closes the driver; the same promise for every call. */
+  async close(options: CallOptions | undefined): Promise<void> {
     if (this.scopeOf(undefined)?.unit.state === 'open') {
-      return Promise.reject(
-        databaseErrors.invalid_query('close() was called inside a transaction, which it would wait for.'),
-      );
+      throw databaseErrors.invalid_query('close() was called inside a transaction, which it would wait for.');
     }
-    this.#closing ??= this.#close(options);
+    if (this.#closing === undefined) {
+      const deadline = this.deadline(options, this.options.timeoutMs, { operation: 'close' });
+      this.#closing = this.#close(deadline);
+    }
     return this.#closing;
   }
 
-  async #close(options: CallOptions | undefined): Promise<void> {
-    const deadline = this.deadline(options, this.options.timeoutMs, { operation: 'close' });
+  async #close(deadline: Deadline): Promise<void> {
     deadline.waitingFor = 'calls in flight; their transactions were rolled back';
     try {
       if (this.#inFlight > 0) {

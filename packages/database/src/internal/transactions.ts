@@ -39,14 +39,14 @@ export async function runTransaction<R>(
   return joined(engine, outer, options, body);
 }
 
-/** The weakest level of the driver that is at least as strong as the one asked for. */
+/** The weakest level of the driver that is at least as strong as the one asked for; undefined for the database's own. */
 function levelFor(
   { isolation, transactions }: DatabaseFeatures,
   driver: string,
   asked: IsolationLevel | undefined,
 ): IsolationLevel | undefined {
   if (!transactions) throw databaseErrors.unsupported(`${driver} has no transactions.`);
-  if (asked === undefined) return undefined;
+  if (asked === undefined) return isolation.length === 1 ? isolation[0] : undefined;
   const strength = LEVELS.indexOf(asked);
   const level = isolation.find((offered) => strength >= 0 && LEVELS.indexOf(offered) >= strength);
   if (level === undefined) {

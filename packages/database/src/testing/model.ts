@@ -4,7 +4,7 @@ import type { Thing } from './entities.ts';
 /** What filters and sorts mean, written a second time: the databases are compared with this. */
 
 /** Strings by code point, which is not JavaScript's `<`. */
-export function compareText(a: string, b: string): number {
+function compareText(a: string, b: string): number {
   const [left, right] = [Array.from(a), Array.from(b)];
   for (const [index, character] of left.entries()) {
     const other = right[index];

@@ -10,7 +10,7 @@ export interface Suite extends TestRunner {
   test(name: string, body: (db: Database, more: More) => Promise<void>): void;
 }
 
-export interface More {
+interface More {
   /** Another database on the same place, closed by the suite. */
   connect: DatabaseStorage['connect'];
   readonly storage: DatabaseStorage;

@@ -118,6 +118,24 @@ describe('a SQLite file', () => {
     expect(await repo.count()).toBe(1);
   });
 
+  it('is opened again when its connection was closed by somebody else', async () => {
+    const driver = sqlite({ file });
+    const db = createDatabase({ driver });
+    await createTables(db, people);
+    await db.repo(people).insert({ email: 'a' });
+    driver.client?.close();
+    expect(await db.repo(people).count()).toBe(1);
+    const lost = db.transaction(async () => {
+      await db.repo(people).insert({ email: 'b' });
+      driver.client?.close();
+      await db.repo(people).insert({ email: 'c' });
+    });
+    expect((await rejection(lost)).code).toBe('database.unavailable');
+    await db.repo(people).insert({ email: 'd' });
+    expect((await db.repo(people).find()).map(({ email }) => email)).toEqual(['a', 'd']);
+    await db.close();
+  });
+
   it('does not block the event loop while another process holds the lock', async () => {
     const db = await open();
     const holder = new BetterSqlite3(file);

@@ -84,7 +84,7 @@ export class Connection {
 
   /** SQLite ends a transaction by itself after some errors; the next statement must not run outside of it unnoticed. */
   #expectTransaction(): void {
-    if (this.inTransaction && !this.client.inTransaction) {
+    if (this.inTransaction && this.client.open && !this.client.inTransaction) {
       throw new LostTransactionError(
         'the transaction was ended, by SQLite after an error or by a COMMIT or ROLLBACK of yours',
       );

@@ -2,6 +2,7 @@ import { basename, resolve } from 'node:path';
 import type { CompiledQuery } from 'kysely';
 import type { Awaitable, CallContext, DatabaseDriver, NativeRunner } from '../../driver.ts';
 import { databaseErrors } from '../../errors.ts';
+import { chain } from '../../internal/awaitable.ts';
 import { nativeKysely } from '../../internal/sql/native.ts';
 import { SqlStore } from '../../internal/sql/store.ts';
 import { tableOf } from '../../internal/sql/table.ts';
@@ -129,17 +130,13 @@ function begin(connection: Connection, readOnly: boolean, context: CallContext):
   const begun = (): void => {
     connection.inTransaction = true;
   };
-  if (!readOnly) return after(connection.command(context, 'begin immediate'), begun);
+  if (!readOnly) return chain(connection.command(context, 'begin immediate'), begun);
   connection.refuseWrites(true);
   // SQLite takes its snapshot with the first read; this is it.
-  const began = after(connection.command(context, 'begin'), () =>
+  const began = chain(connection.command(context, 'begin'), () =>
     connection.command(context, 'select 1 from sqlite_schema limit 1'),
   );
-  return after(began, begun);
-}
-
-function after(first: Awaitable<void>, next: () => Awaitable<void>): Awaitable<void> {
-  return first instanceof Promise ? first.then(next) : next();
+  return chain(began, begun);
 }
 
 function native<Tables>(run: NativeRunner<Connection>): SqlNative<Tables> {

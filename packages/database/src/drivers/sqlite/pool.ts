@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import BetterSqlite3 from 'better-sqlite3';
 import type { Awaitable, CallContext, PoolStats } from '../../driver.ts';
 import { databaseErrors } from '../../errors.ts';
+import { chain, orElse } from '../../internal/awaitable.ts';
 import { Semaphore } from '../../internal/semaphore.ts';
 import { whenFree } from './busy.ts';
 import type { SqliteClient } from './client.ts';
@@ -67,7 +68,7 @@ export class Pool {
   acquire(use: 'read' | 'write', forTransaction: boolean, context: CallContext): Awaitable<Connection> {
     const mustRead = use === 'read' && !this.#isSingle;
     // A single read goes over the writer's connection while nobody writes: its cache is warm.
-    if (!(mustRead && forTransaction) && this.#writerGate.tryTake()) return this.#taken(this.#openedWriter());
+    if (!(mustRead && forTransaction) && this.#writerGate.tryTake()) return this.#takeWriter(context);
     return mustRead ? this.#reader(context) : this.#waitForWriter(context);
   }
 
@@ -76,13 +77,16 @@ export class Pool {
     try {
       connection.rollback();
       connection.refuseWrites(false);
-    } finally {
-      if (connection.isReader) {
-        if (connection.client.open) this.#idleReaders.push(connection);
-        this.#readerGate.give();
-      } else {
-        this.#writerGate.give();
-      }
+    } catch {
+      // It can not even roll back. A file is opened again; what is in memory would be lost, so that stays as it is.
+      if (!this.#isSingle) connection.client.close();
+    }
+    if (connection.isReader) {
+      if (connection.client.open) this.#idleReaders.push(connection);
+      else this.#readers.delete(connection);
+      this.#readerGate.give();
+    } else {
+      this.#writerGate.give();
     }
   }
 
@@ -100,7 +104,18 @@ export class Pool {
     context.waitingFor = 'a transaction that is writing';
     await this.#writerGate.take(context.signal);
     context.waitingFor = undefined;
-    return this.#taken(this.#openedWriter());
+    return this.#takeWriter(context);
+  }
+
+  /** With the gate taken: the connection that writes, opened again if something closed it. */
+  #takeWriter(context: CallContext): Awaitable<Connection> {
+    const writer = this.#writer as Connection;
+    if (writer.client.open || this.#isSingle) return this.#taken(writer);
+    const fail = (error: unknown): never => {
+      this.#writerGate.give();
+      throw error;
+    };
+    return orElse(() => chain(this.open(context), () => this.#taken(this.#writer as Connection)), fail);
   }
 
   #reader(context: CallContext): Awaitable<Connection> {
@@ -116,27 +131,19 @@ export class Pool {
       this.#readerGate.give();
       throw error;
     };
-    try {
-      const opened = whenFree(context, () => {
-        const client = new BetterSqlite3(this.#source.file, { readonly: true, fileMustExist: true, timeout: 0 });
-        registerFunctions(client);
-        const reader = new Connection(client, true);
-        this.#readers.add(reader);
-        return this.#taken(reader);
-      });
-      return opened instanceof Promise ? opened.catch(fail) : opened;
-    } catch (error) {
-      return fail(error);
-    }
+    const open = (): Connection => {
+      const client = new BetterSqlite3(this.#source.file, { readonly: true, fileMustExist: true, timeout: 0 });
+      registerFunctions(client);
+      const reader = new Connection(client, true);
+      this.#readers.add(reader);
+      return this.#taken(reader);
+    };
+    return orElse(() => whenFree(context, open), fail);
   }
 
   #taken(connection: Connection): Connection {
     this.#inUse += 1;
     return connection;
-  }
-
-  #openedWriter(): Connection {
-    return this.#writer as Connection;
   }
 
   #openWriter(): SqliteClient {

@@ -1,6 +1,7 @@
 import type { Awaitable, CallContext, Change, Condition, DriverQuery, Row } from '../../driver.ts';
 import type { EntityModel } from '../../entity.ts';
 import { databaseErrors } from '../../errors.ts';
+import { chain } from '../awaitable.ts';
 import type { SqlDialect } from './dialect.ts';
 import { Plans, type Statement } from './plans.ts';
 
@@ -44,7 +45,7 @@ export class SqlStore<Session> {
   count(session: Session, entity: EntityModel, where: Condition, context: CallContext): Awaitable<number> {
     const statement = this.#plans.count(entity, where);
     const outcome = this.#run(session, statement, context, { returnsRows: true, bigints: false });
-    return then(outcome, ({ rows }) => Number(rows[0]?.['n']));
+    return chain(outcome, ({ rows }) => Number(rows[0]?.['n']));
   }
 
   insert(session: Session, entity: EntityModel, rows: readonly Row[], context: CallContext): Awaitable<void> {
@@ -81,7 +82,7 @@ export class SqlStore<Session> {
     context: CallContext,
   ): Awaitable<Row | undefined> {
     const statement = this.#plans.update(entity, where, change, true);
-    return then(this.#rows(session, entity, statement, context), ([row]) => row);
+    return chain(this.#rows(session, entity, statement, context), ([row]) => row);
   }
 
   upsert(
@@ -93,7 +94,7 @@ export class SqlStore<Session> {
     context: CallContext,
   ): Awaitable<Row> {
     const statement = this.#plans.upsert(entity, key, row, change);
-    return then(this.#rows(session, entity, statement, context), ([stored]) => stored as Row);
+    return chain(this.#rows(session, entity, statement, context), ([stored]) => stored as Row);
   }
 
   delete(
@@ -107,13 +108,13 @@ export class SqlStore<Session> {
 
   #matched(session: Session, statement: Statement, context: CallContext): Awaitable<{ matched: number }> {
     const outcome = this.#run(session, statement, context, { returnsRows: false, bigints: false });
-    return then(outcome, ({ matched }) => ({ matched }));
+    return chain(outcome, ({ matched }) => ({ matched }));
   }
 
   #rows(session: Session, entity: EntityModel, statement: Statement, context: CallContext): Awaitable<Row[]> {
     const { decode, bigints } = this.#decoderOf(entity);
     const outcome = this.#run(session, statement, context, { returnsRows: true, bigints });
-    return then(outcome, ({ rows }) => rows.map(decode));
+    return chain(outcome, ({ rows }) => rows.map(decode));
   }
 
   #run(
@@ -175,8 +176,4 @@ function misfit(entity: EntityModel, field: string, why: string): Error {
   return databaseErrors.bad_data(`${entity.name}: a stored value of "${field}" ${why}.`, {
     details: { entity: entity.name, fields: [field] },
   });
-}
-
-function then<T, R>(value: Awaitable<T>, use: (value: T) => R): Awaitable<R> {
-  return value instanceof Promise ? value.then(use) : use(value);
 }
