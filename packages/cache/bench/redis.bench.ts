@@ -7,7 +7,7 @@ import { createCache as createCacheManager } from 'cache-manager';
 import { Redis } from 'ioredis';
 import { Keyv } from 'keyv';
 import { createClient } from 'redis';
-import { createStorage } from 'unstorage';
+import { createStorage, type Driver } from 'unstorage';
 import unstorageRedis from 'unstorage/drivers/redis';
 import { bench } from '../../../scripts/bench.ts';
 import { redis } from '../src/drivers/redis.ts';
@@ -39,7 +39,9 @@ const bento = new BentoCache({
 });
 // cache-manager has a Keyv 5 of its own, and takes any object of that shape.
 const manager = createCacheManager({ stores: [new Keyv({ store: new KeyvRedis(server.url) as never }) as never], ttl });
-const storage = createStorage({ driver: unstorageRedis({ url: server.url, base: 'unstorage' }) });
+const storage = createStorage({
+  driver: (unstorageRedis as unknown as (options: object) => Driver)({ url: server.url, base: 'unstorage' }),
+});
 
 for (const key of keys) {
   await raw.set(`raw:${key}`, JSON.stringify(object), { expiration: { type: 'PX', value: ttl } });

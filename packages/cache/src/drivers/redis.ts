@@ -232,6 +232,8 @@ class RedisDriver<Client extends RedisDriverClient> implements CacheDriver<Clien
   classify(error: unknown): DriverFailure {
     if (error instanceof ErrorReply) return UNAVAILABLE.test(error.message) ? 'unavailable' : 'other';
     if (error instanceof Offline) return 'unavailable';
+    // A sentinel client trips over its own missing node during a failover (6.3.1).
+    if (error instanceof TypeError && 'getSentinelNode' in this.client) return 'unavailable';
     // A wrong argument is our fault; what is left comes from sockets, timeouts and the search for nodes.
     return error instanceof TypeError || error instanceof RangeError ? 'other' : 'unavailable';
   }

@@ -1,7 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { StoredRecord, TagVersion } from '../driver.ts';
+import { cacheErrors } from '../errors.ts';
 import { newToken, type RecordDraft } from './record.ts';
 import type { Store } from './store.ts';
+
+// Each round somebody wins, so this many lost rounds mean a backend that refuses for another reason.
+const MAX_LOST = 100;
 
 /** The right to load a key, for one process at a time. */
 export interface Lease {
@@ -48,6 +52,7 @@ export class Leases {
     const { physical } = load;
     const token = newToken();
     let watched: { readonly token: string; readonly until: number; readonly since: number } | undefined;
+    let lost = 0;
     for (let round = 0; ; round++) {
       signal.throwIfAborted();
       const found = load.found === undefined && round === 0 ? undefined : await this.#store.readVersioned(physical);
@@ -73,6 +78,8 @@ export class Leases {
           this.#leased(current.hasValue ? current : undefined, token, load.tags),
         );
       }
+      if (++lost > MAX_LOST) throw cacheErrors.contended(`other writers changed the key ${MAX_LOST} times in a row`);
+      await delay(Math.random() * lost, undefined, { signal });
     }
   }
 

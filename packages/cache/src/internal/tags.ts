@@ -32,7 +32,7 @@ export class Tags {
     }
     const names = [...new Set([...this.generations, ...tags.map((tag) => NAME + tag)])];
     if (names.length === 0) return undefined;
-    for (let round = 0; ; round++) {
+    for (let round = 0; round < MAX_ROUNDS; round++) {
       const versions = await this.#current(names);
       const missing = names.filter((_, i) => versions[i] === undefined);
       if (missing.length === 0) return names.map((name, i) => [name, versions[i]!]);
@@ -45,6 +45,7 @@ export class Tags {
         })),
       );
     }
+    throw cacheErrors.contended('the versions of the tags do not stay in the backend');
   }
 
   /** Makes every entry with one of the tags a miss. */
@@ -118,6 +119,9 @@ export class Tags {
     return this.#keys.reserved('tag', name.slice(NAME.length));
   }
 }
+
+// One to find a version missing and one to read what was decided are usual.
+const MAX_ROUNDS = 10;
 
 // How the names stand in entries: apart, whatever a tag is called.
 const NAME = 't';

@@ -27,6 +27,18 @@ export const contract: readonly Case[] = [
     },
   },
   {
+    name: 'driver: leaves the data to the others when it is closed',
+    when: (features) => features.shared,
+    run: async ({ driver, features }) => {
+      const [one, two] = [await driver(), await driver()];
+      const key = randomUUID();
+      await one.set([{ key, value: stored(features, 'v'), expiresAt: null }], patient);
+      await one.close();
+      assert.equal(text((await two.get([key], patient))[0]?.value), 'v');
+      await two.delete([key], patient);
+    },
+  },
+  {
     name: 'driver: works without connect, from many callers at once',
     run: async ({ driver }) => {
       const d = await driver();

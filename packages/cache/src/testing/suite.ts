@@ -20,7 +20,9 @@ export interface CacheDriverHarness {
 /** What a case is given. */
 export interface CaseTools {
   readonly features: CacheFeatures;
-  /** A cache under a prefix of this test; closed at its end. Two calls are two processes to a shared backend. */
+  /** What the keys of this test's caches start with. */
+  readonly prefix: string;
+  /** A cache under that prefix; closed at its end. Two calls are two processes to a shared backend. */
   readonly cache: (options?: Partial<Omit<CacheOptions, 'driver'>>) => Promise<Cache>;
   /** A driver of its own; closed at the end of the test. */
   readonly driver: () => Promise<CacheDriver>;
@@ -50,6 +52,7 @@ export function declare(harness: CacheDriverHarness, cases: readonly Case[]): vo
       try {
         await run({
           features: harness.features,
+          prefix,
           driver,
           cache: async (options) => createCache({ prefix, timeout: '10s', ...options, driver: await driver() }),
         });
