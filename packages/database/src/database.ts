@@ -113,8 +113,8 @@ export class Database<Native = unknown> {
   }
 
   /**
-   * Refuses new calls, waits for those in flight, transactions included, and disconnects. Calling it again answers the
-   * same promise.
+   * Refuses new calls, waits for those in flight, transactions and their hooks included, and disconnects. Calling it
+   * again waits for the same end.
    *
    * @throws `database.timeout` when calls were still running at the deadline; they are cut off then, and their
    *   transactions rolled back

@@ -20,8 +20,8 @@ export interface DatabaseOptions<Native> {
   /** Milliseconds that a transaction may take, retries included. Default 30,000. */
   readonly transactionTimeoutMs?: number | undefined;
   /**
-   * How often a transaction is run again after a conflict with another one (serialization failure, deadlock, lock).
-   * Default 10.
+   * How often a transaction, or a call outside of one, is run again after a conflict with another one (serialization
+   * failure, deadlock, lock). Default 10.
    */
   readonly retries?: number | undefined;
   /**

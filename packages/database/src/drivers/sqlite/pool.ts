@@ -60,7 +60,7 @@ export class Pool {
   }
 
   stats(): PoolStats {
-    const total = (this.#writer === undefined ? 0 : 1) + this.#readers.size;
+    const total = (this.#writer?.client.open === true ? 1 : 0) + this.#readers.size;
     const waiting = this.#writerGate.waiting + this.#readerGate.waiting;
     return { total, inUse: this.#inUse, idle: total - this.#inUse, waiting };
   }
