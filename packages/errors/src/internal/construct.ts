@@ -5,10 +5,9 @@ import { claimCode, isCode, isStatus } from './codes.ts';
 import { bounded, MAX_MESSAGE, textOf } from './safe.ts';
 
 // How errors are put together. Capturing the stack is nine tenths of what an error costs, and V8 walks every frame between
-// the caller and `Error` for it: a class that reaches `Error` through two constructors costs a fifth more than one that
-// gets there in one step. Hence no `super()` chain and no helper in
-// between: `Reflect.construct(Error, ..., target)` gives the error the prototype of `target`, and V8 leaves `target` and what
-// it called out of the stack.
+// the caller and `Error` for it: a class that reaches `Error` through two constructors costs a fifth more than one that gets
+// there in one step. Hence no chain of `super()` and no helper in between: `Reflect.construct(Error, ..., target)` gives the
+// error the prototype of `target`, and V8 leaves `target` and what it called out of the stack.
 
 /** One of the classes of this package. Extend it as any class. */
 export interface ErrorClass<E extends EntError> extends Pick<typeof EntError, 'from' | 'fromWire' | 'is'> {
