@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { channels, createDatabase, type Database, defineEntity, nullable, type QueryOperation } from '@ent/database';
@@ -8,7 +9,7 @@ import BetterSqlite3 from 'better-sqlite3';
 import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { people, rejection, signal } from '../fixtures/people.ts';
-import { fileHarness, memoryHarness, temporaryFolder } from '../fixtures/storage.ts';
+import { fileHarness, memoryHarness, runFixture, temporaryFolder } from '../fixtures/storage.ts';
 
 testDatabaseDriver({ describe, it, expect }, fileHarness);
 testDatabaseDriver({ describe, it, expect }, memoryHarness);
@@ -153,6 +154,29 @@ describe('a SQLite file', () => {
     holder.close();
     await writing;
     expect((await db.repo(people).find()).map(({ email }) => email)).toEqual(['waits']);
+  });
+
+  it('loses no update of four processes that write at the same time, and shows none of them a conflict', async () => {
+    const db = await open();
+    const fields = { id: 'string', cents: 'int', moves: 'int' } as const;
+    const accounts = defineEntity({ name: 'accounts', fields });
+    await createTables(db, accounts);
+    await db.repo(accounts).insertMany(['a', 'b', 'c'].map((id) => ({ id, cents: 1000, moves: 0 })));
+    const children = Array.from({ length: 4 }, () => runFixture('transfer.ts', file, '40'));
+    const codes = await Promise.all(
+      children.map(async (child) => {
+        child.stderr.pipe(process.stderr);
+        const [code] = (await once(child, 'close')) as [number];
+        return code;
+      }),
+    );
+    expect(codes).toEqual([0, 0, 0, 0]);
+    const rows = await db.repo(accounts).find({ sort: [['id', 'asc']] });
+    expect(rows.map(({ cents, moves }) => [cents, moves])).toEqual([
+      [920, 80],
+      [1000, 160],
+      [1080, 80],
+    ]);
   });
 
   it('says that another process is in the way when it is', async () => {
