@@ -377,7 +377,8 @@ async function run(program, args, env, isNode) {
     stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
     detached: isNode,
   });
-  forward = once((signal) => child.kill(signal));
+  // To its whole group, as a terminal does.
+  forward = once((signal) => signalGroup(child, signal));
   // npm or pnpm killed without a chance to pass it on: nobody is left who could stop the command.
   const parent = process.ppid;
   if (process.env.npm_lifecycle_event) setInterval(() => process.ppid !== parent && forward('SIGTERM'), 1000).unref();
@@ -390,6 +391,14 @@ async function run(program, args, env, isNode) {
   process.removeAllListeners(signal);
   process.kill(process.pid, signal);
   setTimeout(() => process.exit(128 + constants.signals[signal]), 200);
+}
+
+function signalGroup(child, signal) {
+  try {
+    process.kill(-child.pid, signal);
+  } catch {
+    child.kill(signal); // it leads no group, or has just ended
+  }
 }
 
 /** Lets a signal through once a second: a second, deliberate Ctrl-C means "now". */

@@ -1,212 +1,247 @@
-// Packs every package and uses the tarballs as a stranger would: in an empty project, by import and by require(), with strict
-// types, and with no optional peer where none is needed. Needs the packages built.
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+// What is published works: the tarballs are packed as `pnpm publish` would, linted (publint, Are The Types Wrong), installed into
+// empty projects, and each subpath is imported and required, and compiled in strict mode without skipLibCheck. One project has no
+// optional peer, so a subpath that promises to do without proves it; the other has them all.
+//
+// Third-party packages are links to those of this repository, so that no registry is asked.
+import { existsSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
 import { join } from 'node:path';
+import { checkPackage, createPackageFromTarballData, type Problem } from '@arethetypeswrong/core';
+import { publint } from 'publint';
+import { formatMessage } from 'publint/utils';
 import { type Finding, main } from './lib/findings.ts';
-import { type Package, publicPackages, subpathsOf } from './lib/workspace.ts';
+import { packageOf, readModule } from './lib/imports.ts';
+import { run, withTemporaryFolder } from './lib/run.ts';
+import { type Package, publicPackages, readJson, type Subpath, subpathsOf } from './lib/workspace.ts';
 
-/** What a subpath needs that its package does not bring: optional peers, by the subpath. All others must do without. */
-const NEEDS: Readonly<Record<string, readonly string[]>> = {
-  '@ent/auth/argon2': ['argon2'],
-  '@ent/cache/memcached': ['memcache-client'],
-  '@ent/cache/memory': ['lru-cache'],
-  '@ent/cache/redis': ['redis'],
-  '@ent/database/sqlite': ['better-sqlite3', 'kysely'],
-  '@ent/observability/prometheus': ['prom-client'],
-  '@ent/serialization/msgpack': ['msgpackr'],
-};
+interface Packed extends Package {
+  readonly tarball: string;
+}
 
-const NEEDED_FILES = ['README.md', 'LICENSE', 'dist/index.js', 'dist/index.d.ts', 'src/index.ts'];
+/** A subpath, and the optional peers that its code imports. */
+interface Entry extends Subpath {
+  readonly pkg: Packed;
+  readonly peers: readonly string[];
+}
 
-/** Types that the declarations of a subpath name, though it runs without: a TypeScript user has them anyway, or installs them. */
-const TYPES = ['@types/node', 'typescript', 'kysely', 'zod'];
+interface Project {
+  readonly dir: string;
+  readonly withPeers: boolean;
+}
 
-export function checkPacked(root: string): Finding[] {
-  const scratch = realpathSync(mkdtempSync(join(tmpdir(), 'ent-packed-')));
-  try {
-    const packages = publicPackages(root);
-    const tarballs = pack(packages, scratch);
-    const catalog = catalogOf(root);
-    const entries = packages.flatMap((one) => subpathsOf(one).map(({ specifier }) => specifier));
-    const bare = entries.filter((specifier) => NEEDS[specifier] === undefined);
-    const peers = [...new Set(Object.values(NEEDS).flat())];
-    return [
-      ...strings(packages, scratch, tarballs),
-      ...useIn(join(scratch, 'bare'), tarballs, ['zod'], catalog, bare, false),
-      ...useIn(join(scratch, 'full'), tarballs, ['zod', ...peers, ...TYPES], catalog, entries, true),
-      ...alone(scratch, tarballs, catalog),
-    ];
-  } finally {
-    rmSync(scratch, { recursive: true, force: true });
+export async function checkPacked(root: string): Promise<Finding[]> {
+  const packages = publicPackages(root);
+  const unbuilt = packages.filter((pkg) => subpathsOf(pkg).some(({ file }) => !existsSync(join(pkg.dir, file))));
+  if (unbuilt.length > 0) {
+    return unbuilt.map(({ name }) => ({ file: `packages/${name}`, problem: 'is not built', fix: 'npm run build' }));
   }
-}
-
-function pack(packages: readonly Package[], scratch: string): Map<string, string> {
-  return new Map(
-    packages.map(({ dir, name, manifest }) => {
-      const folder = join(scratch, 'tarballs', name);
-      mkdirSync(folder, { recursive: true });
-      execFileSync('pnpm', ['pack', '--pack-destination', folder], { cwd: dir, stdio: 'pipe' });
-      return [manifest.name, join(folder, readdirSync(folder)[0] as string)];
-    }),
-  );
-}
-
-/** Nothing that is published may name what is not: the private package that is bundled in, or the workspace. */
-function strings(packages: readonly Package[], scratch: string, tarballs: ReadonlyMap<string, string>): Finding[] {
-  return packages.flatMap(({ manifest, name }) => {
-    const folder = join(scratch, 'unpacked', name);
-    mkdirSync(folder, { recursive: true });
-    execFileSync('tar', ['-xzf', tarballs.get(manifest.name) as string, '-C', folder]);
-    const files = readdirSync(folder, { recursive: true, encoding: 'utf8' });
-    const published = files.filter((file) => /dist\/.*\.(js|d\.ts)$|package\.json$/.test(file));
-    const findings = published.flatMap((path) => {
-      const text = readFileSync(join(folder, path), 'utf8');
-      const imports = /(?:from|import\()\s*['"]@ent\/(?:internal|testkit)['"]/.test(text);
-      const protocol = path.endsWith('package.json') && /"(?:workspace|catalog):/.test(text);
-      const problem = `${path} of the tarball names a private package or the workspace`;
-      return imports || protocol ? [{ file: `packages/${name}`, problem }] : [];
-    });
-    for (const needed of NEEDED_FILES) {
-      if (files.includes(`package/${needed}`)) continue;
-      findings.push({ file: `packages/${name}`, problem: `the tarball lacks ${needed}` });
+  return withTemporaryFolder(async (dir) => {
+    const packed = await pack(root, dir, packages);
+    const lint = (
+      await Promise.all(packed.map(async (pkg) => [...(await lintTarball(pkg)), ...(await checkTypes(pkg))]))
+    ).flat();
+    const entries = packed.flatMap((pkg) =>
+      subpathsOf(pkg).map((subpath) => ({ ...subpath, pkg, peers: optionalPeersOf(pkg, subpath) })),
+    );
+    const findings = [...lint];
+    for (const withPeers of [false, true]) {
+      const project = { dir: join(dir, withPeers ? 'all-peers' : 'no-peers'), withPeers };
+      await install(root, project, packed);
+      findings.push(...(await load(project, entries)), ...(await compile(root, project, entries)));
     }
     return findings;
   });
 }
 
-/** Imports each specifier in a project with just these dependencies; with types also compiles a use of all of them. */
-function useIn(
-  dir: string,
-  tarballs: ReadonlyMap<string, string>,
-  dependencies: readonly string[],
-  catalog: ReadonlyMap<string, string>,
-  specifiers: readonly string[],
-  withTypes: boolean,
-): Finding[] {
-  install(dir, [...tarballs.keys()], tarballs, dependencies, catalog);
-  const list = JSON.stringify(specifiers);
-  const loop = (load: string): string =>
-    `(async () => { for (const each of ${list}) { try { ${load}; } catch (error) { console.error(each + ': ' + error.message); process.exitCode = 1; } } })();`;
-  const findings = [
-    ...attempt('import', dir, process.execPath, ['--input-type=module', '-e', loop('await import(each)')]),
-    ...attempt('require', dir, process.execPath, ['--input-type=commonjs', '-e', loop('require(each)')]),
-  ];
-  if (!withTypes) return findings;
-  const uses = specifiers.map(
-    (specifier, i) => `import * as m${i} from '${specifier}';\nexport const n${i}: object = m${i};\n`,
-  );
-  writeFileSync(join(dir, 'use.ts'), uses.join(''));
-  writeFileSync(
-    join(dir, 'use.cts'),
-    specifiers
-      .map((specifier, i) => `import m${i} = require('${specifier}');\nexport const n${i}: object = m${i};\n`)
-      .join(''),
-  );
-  writeFileSync(
-    join(dir, 'tsconfig.json'),
-    JSON.stringify({
-      compilerOptions: {
-        strict: true,
-        module: 'nodenext',
-        target: 'es2023',
-        lib: ['es2024', 'esnext.disposable'],
-        types: ['node'],
-        noEmit: true,
-        exactOptionalPropertyTypes: true,
-      },
-    }),
-  );
-  return [
-    ...findings,
-    ...attempt('strict types of all packages', dir, join(dir, 'node_modules/.bin/tsc'), ['-p', dir]),
-  ];
+async function pack(root: string, dir: string, packages: readonly Package[]): Promise<Packed[]> {
+  const destination = join(dir, 'tarballs');
+  mkdirSync(destination);
+  const filters = packages.flatMap(({ manifest }) => ['--filter', manifest.name]);
+  const { code, output } = await run('pnpm', [...filters, 'pack', '--pack-destination', destination], { cwd: root });
+  if (code !== 0) throw new Error(`pnpm pack failed:\n${output}`);
+  return packages.map((pkg) => ({
+    ...pkg,
+    tarball: join(destination, `${pkg.manifest.name.slice(1).replace('/', '-')}-${pkg.manifest.version}.tgz`),
+  }));
 }
 
-/** The README's promise: one package and its peer, ten lines, nothing else. */
-function alone(
-  scratch: string,
-  tarballs: ReadonlyMap<string, string>,
-  catalog: ReadonlyMap<string, string>,
-): Finding[] {
-  const dir = join(scratch, 'alone');
-  install(dir, ['@ent/cache'], tarballs, ['lru-cache'], catalog);
-  const esm = `
-    import { createCache } from '@ent/cache';
-    import { memory } from '@ent/cache/memory';
-    const cache = createCache({ driver: memory(), ttl: '5m' });
-    const user = await cache.getOrSet('user:1', async () => ({ name: 'Ada' }));
-    if (user.name !== 'Ada' || !(await cache.has('user:1'))) throw new Error('the cache lost the user');
-    await cache.close();`;
-  const cjs = `(async () => { const { createCache } = require('@ent/cache'); const { memory } = require('@ent/cache/memory');
-    const cache = createCache({ driver: memory() }); await cache.set('a', 1);
-    if (await cache.get('a') !== 1) throw new Error('the cache lost the value'); await cache.close(); })();`;
-  return [
-    ...attempt('@ent/cache alone, as a module', dir, process.execPath, ['--input-type=module', '-e', esm]),
-    ...attempt('@ent/cache alone, CommonJS', dir, process.execPath, ['--input-type=commonjs', '-e', cjs]),
-  ];
-}
-
-function install(
-  dir: string,
-  names: readonly string[],
-  tarballs: ReadonlyMap<string, string>,
-  dependencies: readonly string[],
-  catalog: ReadonlyMap<string, string>,
-): void {
-  mkdirSync(dir, { recursive: true });
-  const versions = dependencies.map((name) => [name, catalog.get(name) ?? 'latest'] as const);
-  const ours = names.map((name) => [name, `file:${tarballs.get(name)}`] as const);
-  writeFileSync(
-    join(dir, 'package.json'),
-    JSON.stringify(
-      {
-        name: 'stranger',
-        version: '1.0.0',
-        private: true,
-        dependencies: Object.fromEntries<string>([...ours, ...versions]),
-      },
-      null,
-      2,
-    ),
-  );
-  // The packages are not published yet as far as this project goes: each of them is the tarball, whoever asks for it.
-  const overrides = [...tarballs].map(([name, file]) => `  '${name}': 'file:${file}'`).join('\n');
-  writeFileSync(
-    join(dir, 'pnpm-workspace.yaml'),
-    `packages: ['.']\nautoInstallPeers: false\nstrictDepBuilds: false\nminimumReleaseAge: 0\noverrides:\n${overrides}\n`,
-  );
-  execFileSync(
-    'pnpm',
-    ['install', '--prefer-offline', '--no-frozen-lockfile', '--ignore-scripts', '--reporter=silent'],
-    { cwd: dir, stdio: 'pipe', env: { ...process.env, CI: '1' } },
-  );
-}
-
-function attempt(what: string, cwd: string, command: string, args: readonly string[]): Finding[] {
-  try {
-    execFileSync(command, args, { cwd, stdio: 'pipe', encoding: 'utf8', timeout: 120_000 });
-    return [];
-  } catch (error) {
-    const { stdout = '', stderr = '', message } = error as { stdout?: string; stderr?: string; message: string };
-    const said = `${stdout}${stderr}`
-      .trim()
-      .split('\n')
-      .filter((line) => !/^\s+at |^Node\.js/.test(line));
-    return [{ file: 'the tarballs', problem: `${what}: ${said.slice(0, 12).join('\n    ') || message}` }];
+async function lintTarball({ name, tarball, manifest }: Packed): Promise<Finding[]> {
+  const bytes = readFileSync(tarball);
+  const { messages, pkg } = await publint({
+    strict: true,
+    pack: { tarball: new Uint8Array(bytes).buffer },
+  });
+  const findings: Finding[] = messages.map((message) => ({
+    file: `packages/${name}/package.json`,
+    problem: `publint: ${formatMessage(message, pkg, { color: false }) ?? message.code}`,
+    fix: `https://publint.dev/rules#${message.code.toLowerCase()}`,
+  }));
+  const files = createPackageFromTarballData(bytes)
+    .listFiles()
+    .map((path) => path.replace(`/node_modules/${manifest.name}/`, ''));
+  for (const needed of ['package.json', 'README.md', 'LICENSE']) {
+    if (!files.includes(needed))
+      findings.push({ file: `packages/${name}`, problem: `the tarball has no ${needed}`, fix: 'add it' });
   }
+  for (const path of files.filter((each) =>
+    /(^|\/)(tests?|bench|node_modules)\/|\.tsbuildinfo$|\.tgz$|\.env/.test(each),
+  )) {
+    findings.push({ file: `packages/${name}`, problem: `the tarball has ${path}`, fix: 'leave it out by "files"' });
+  }
+  return findings;
 }
 
-function catalogOf(root: string): Map<string, string> {
-  const lines = readFileSync(join(root, 'pnpm-workspace.yaml'), 'utf8').split('\n');
-  const entry = /^ {2}["']?([^"':]+)["']?: (\S+)$/;
-  return new Map(
-    lines.flatMap((line) =>
-      entry.exec(line) ? [[entry.exec(line)?.[1] as string, entry.exec(line)?.[2] as string] as const] : [],
-    ),
+/** Are The Types Wrong, with the profile `esm-only`: what only CommonJS or the old resolution would meet is left out. */
+async function checkTypes({ name, tarball }: Packed): Promise<Finding[]> {
+  const result = await checkPackage(createPackageFromTarballData(readFileSync(tarball)));
+  if (result.types === false)
+    return [{ file: `packages/${name}`, problem: 'the tarball has no types', fix: 'npm run build' }];
+  const ignored = ['node10', 'node16-cjs'];
+  return result.problems
+    .filter((problem) => !ignored.includes('resolutionKind' in problem ? problem.resolutionKind : ''))
+    .filter((problem) => !ignored.includes('resolutionOption' in problem ? problem.resolutionOption : ''))
+    .map((problem) => ({
+      file: `packages/${name}`,
+      problem: `types: ${problem.kind}, ${placeOf(problem)}`,
+      fix: 'https://github.com/arethetypeswrong/arethetypeswrong.github.io/tree/main/docs/problems',
+    }));
+}
+
+function placeOf(problem: Problem): string {
+  if ('entrypoint' in problem) return `"${problem.entrypoint}" by ${problem.resolutionKind}`;
+  if ('typesFileName' in problem) return problem.typesFileName;
+  return 'moduleSpecifier' in problem ? `${problem.moduleSpecifier} in ${problem.fileName}` : problem.fileName;
+}
+
+/** The optional peers that the built code of a subpath imports, directly or through its chunks; not those behind an `import()`. */
+function optionalPeersOf(pkg: Package, { file }: Subpath): string[] {
+  const found = new Set<string>();
+  const seen = new Set<string>();
+  const visit = (path: string): void => {
+    if (seen.has(path)) return;
+    seen.add(path);
+    for (const { specifier, kind } of readModule(path).imports) {
+      if (kind === 'dynamic') continue;
+      if (specifier.startsWith('.')) visit(join(path, '..', specifier));
+      else if (!isBuiltin(specifier)) found.add(packageOf(specifier) ?? '');
+    }
+  };
+  visit(join(pkg.dir, file));
+  return [...found].filter((name) => pkg.manifest.peerDependenciesMeta?.[name]?.optional === true);
+}
+
+/** Installs the tarballs as an application would, with pnpm, which lets no package reach what it does not declare. */
+async function install(root: string, project: Project, packed: readonly Packed[]): Promise<void> {
+  mkdirSync(project.dir);
+  const dependencies: Record<string, string> = {};
+  const overrides: Record<string, string> = {};
+  for (const { dir, manifest, tarball } of packed) {
+    overrides[manifest.name] = dependencies[manifest.name] = `file:${tarball}`;
+    const peers = Object.keys(manifest.peerDependencies ?? {}).filter((name) => !name.startsWith('@ent/'));
+    const wanted = peers.filter(
+      (name) => project.withPeers || manifest.peerDependenciesMeta?.[name]?.optional !== true,
+    );
+    for (const name of [...wanted, ...Object.keys(manifest.dependencies ?? {})]) {
+      if (name.startsWith('@ent/')) continue;
+      overrides[name] = `link:${realpathSync(join(dir, 'node_modules', name))}`;
+      if (wanted.includes(name)) dependencies[name] = overrides[name];
+    }
+  }
+  dependencies['@types/node'] = `link:${realpathSync(join(root, 'node_modules/@types/node'))}`;
+  writeFileSync(
+    join(project.dir, 'package.json'),
+    JSON.stringify({ private: true, type: 'module', dependencies }, null, 2),
   );
+  // Nothing hoisted: a package that imports what it does not declare must fail here, as it would for some users.
+  const settings = { overrides, autoInstallPeers: false, hoist: false, packages: [] };
+  writeFileSync(join(project.dir, 'pnpm-workspace.yaml'), JSON.stringify(settings, null, 2));
+  const flags = ['--ignore-scripts', '--prefer-offline', '--no-frozen-lockfile', '--reporter=append-only'];
+  const { code, output } = await run('pnpm', ['install', ...flags], { cwd: project.dir });
+  if (code !== 0) throw new Error(`the tarballs cannot be installed:\n${output}`);
+}
+
+/** In CommonJS, so that `require` is the real one. It also tells whether both ways give the same classes. */
+const LOADER = `
+const { createRequire } = require('node:module');
+const specifiers = JSON.parse(process.argv[2]);
+(async () => {
+  const results = {};
+  for (const specifier of specifiers) {
+    try {
+      const required = require(specifier);
+      const imported = await import(specifier);
+      const twice = Object.keys(imported).filter((name) => imported[name] !== required[name]);
+      results[specifier] = twice.length > 0 ? 'import and require() give different copies of ' + twice.join(', ') : '';
+    } catch (error) {
+      results[specifier] = String(error.code ?? '') + ' ' + error.message;
+    }
+  }
+  require('node:fs').writeFileSync(process.argv[3], JSON.stringify(results));
+  process.exit(0);
+})();
+`;
+
+async function load(project: Project, entries: readonly Entry[]): Promise<Finding[]> {
+  const [loader, answer] = [join(project.dir, 'load.cjs'), join(project.dir, 'loaded.json')];
+  writeFileSync(loader, LOADER);
+  const args = [loader, JSON.stringify(entries.map(({ specifier }) => specifier)), answer];
+  const { code, output } = await run(process.execPath, args, { cwd: project.dir, timeoutMs: 60_000 });
+  if (code !== 0) throw new Error(`loading the packages failed:\n${output}`);
+  const results = readJson<Record<string, string>>(answer);
+  return entries.flatMap(({ specifier, peers, pkg }) => {
+    const file = `packages/${pkg.name}/package.json`;
+    const error = results[specifier];
+    if (project.withPeers || peers.length === 0) {
+      if (error === '') return [];
+      const how = project.withPeers ? 'with all peers installed' : 'without optional peers, of which it needs none';
+      return [
+        {
+          file,
+          problem: `${specifier} cannot be loaded ${how}: ${error}`,
+          fix: 'declare what it imports, and load drivers lazily',
+        },
+      ];
+    }
+    // The reason must be the peer, by name: that is what a user reads.
+    if (error?.includes('MODULE_NOT_FOUND') && peers.some((peer) => error.includes(`'${peer}`))) return [];
+    const problem = `${specifier} needs ${peers.join(', ')}, and without it says: ${error || 'nothing, it loads'}`;
+    return [{ file, problem, fix: 'import the library statically, so that its absence is named' }];
+  });
+}
+
+/** Each subpath in strict mode, with all declarations checked; the examples of the READMEs are compiled by check-readme. */
+async function compile(root: string, project: Project, entries: readonly Entry[]): Promise<Finding[]> {
+  const usable = entries.filter(({ peers }) => project.withPeers || peers.length === 0);
+  const uses = usable.map(
+    ({ specifier }, at) => `import * as m${at} from '${specifier}';\nexport const n${at} = Object.keys(m${at});\n`,
+  );
+  writeFileSync(join(project.dir, 'use.ts'), uses.join(''));
+  const compilerOptions = {
+    target: 'es2023',
+    lib: ['es2024', 'esnext.disposable'],
+    module: 'nodenext',
+    moduleDetection: 'force',
+    types: ['node'],
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    skipLibCheck: false,
+    noEmit: true,
+  };
+  writeFileSync(join(project.dir, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*.ts'] }));
+  const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
+  const { code, output } = await run(process.execPath, [tsc, '-p', project.dir, '--pretty', 'false'], {
+    cwd: project.dir,
+  });
+  if (code === 0) return [];
+  const errors = output.split('\n').filter((line) => /error TS/.test(line));
+  // Declarations of third parties are theirs.
+  return errors
+    .filter((line) => /@ent\/|^[\w-]+\.ts/.test(line))
+    .map((line) => ({
+      file: line.replace(/^.*node_modules\/@ent\/([^/]+)\/.*$/, 'packages/$1'),
+      problem: `types, ${project.withPeers ? 'with all peers' : 'without optional peers'}: ${line}`,
+      fix: 'a public declaration may only name what the subpath itself imports',
+    }));
 }
 
 if (import.meta.main) await main(checkPacked);

@@ -18,8 +18,6 @@ export interface Export {
   readonly line: number;
   /** The module that it comes from. Undefined where it is declared here, or imported first. */
   readonly from: string | undefined;
-  /** Its name there. */
-  readonly original: string | undefined;
 }
 
 export interface Module {
@@ -60,14 +58,21 @@ export function parse(path: string, source: string): Module {
       kind: isType ? 'type' : 'value',
     });
   }
-  for (const { entries } of module.staticExports) {
+  // `export declare const x` in a declaration file counts as a type for the parser, and is a value for users.
+  const types = new Set(['TSInterfaceDeclaration', 'TSTypeAliasDeclaration']);
+  const values = new Set<number>();
+  for (const statement of program.body) {
+    if (statement.type !== 'ExportNamedDeclaration' || !statement.declaration) continue;
+    if (!types.has(statement.declaration.type)) values.add(statement.start);
+  }
+  for (const { start, entries } of module.staticExports) {
     for (const entry of entries) {
       const line = lineOf(source, entry.start);
       const from = entry.moduleRequest?.value;
       if (from !== undefined) imports.push({ specifier: from, line, kind: entry.isType ? 'type' : 'value' });
       const all = entry.importName.kind === 'AllButDefault';
       const name = all ? '*' : entry.exportName.kind === 'Default' ? 'default' : (entry.exportName.name ?? '*');
-      exports.push({ name, isType: entry.isType, line, from, original: entry.importName.name ?? undefined });
+      exports.push({ name, isType: entry.isType && !values.has(start), line, from });
     }
   }
   // `import('x')`, `require('x')`, and the type `import('x').Y`.
