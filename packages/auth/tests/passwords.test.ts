@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { authErrors, channels, createPasswords, type PasswordDriver, type PasswordOperation } from '../src/index.ts';
 
@@ -115,6 +116,8 @@ describe('verifying', () => {
     ];
     for (const [password, stored] of cases) expect(await passwords.verify(password, stored)).toBe(false);
     expect(calls).toHaveLength(cases.length);
+    // What the driver can not read it is not even shown: it would be done too soon.
+    expect(calls.slice(1, 5).map(({ hash }) => hash)).toEqual(Array(4).fill(driver.decoy()));
   });
 
   it('is never true for an account that does not exist', async () => {
@@ -177,6 +180,21 @@ describe('the gate', () => {
     expect((await settled).filter(({ status }) => status === 'fulfilled')).toHaveLength(5);
     // All places were given back.
     await Promise.all(Array.from({ length: 5 }, () => passwords.hash(GOOD)));
+  });
+
+  it('lets no more through while the queue moves up', async () => {
+    let running = 0;
+    let most = 0;
+    const hash = async (): Promise<string> => {
+      most = Math.max(most, ++running);
+      await nextTurn();
+      running--;
+      return 'plain2$x';
+    };
+    const passwords = createPasswords({ driver: scripted({ hash }).driver, concurrency: 2, queue: 100 });
+    await Promise.all(Array.from({ length: 50 }, () => passwords.hash(GOOD)));
+    await Promise.all(Array.from({ length: 50 }, () => passwords.hash(GOOD)));
+    expect(most).toBe(2);
   });
 
   it('gives the place back when the work fails', async () => {

@@ -65,6 +65,13 @@ describe('login attempts', () => {
     expect(await fails('198.51.100.1', 'ann')).toBe(true);
   });
 
+  it('that are refused for their address use up no account', async () => {
+    const { throttle, fails } = setUp({ address: { attempts: 1, per: '15m' }, account: { attempts: 5, per: '15m' } });
+    await throttle.attempt({ address: '192.0.2.1', account: 'bob' });
+    for (let n = 0; n < 100; n++) expect(await fails('192.0.2.1', 'ann')).toBe(false);
+    for (let n = 0; n < 5; n++) expect(await fails(`198.51.100.${n}`, 'ann')).toBe(true);
+  });
+
   it('are counted before they are made: of a thousand at once no more than the limit get through', async () => {
     const { fails } = setUp();
     const all = await Promise.all(Array.from({ length: 1000 }, () => fails('192.0.2.1', 'ann')));

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { runWithContext } from '@ent/internal';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -71,6 +72,13 @@ describe('a published message', () => {
     });
     expect(message!.time.getTime()).toBeGreaterThanOrEqual(before);
     expect(message!.time.getTime()).toBeLessThanOrEqual(Date.now());
+  });
+
+  it('is handled in a later turn of the event loop, not in that of its publisher', async () => {
+    const { messaging, received, arrived } = await setUp();
+    await messaging.publish('t', 1);
+    expect(received).toEqual([]);
+    await arrived(1);
   });
 
   it('is written at once: what its publisher changes afterwards stays behind', async () => {
@@ -269,6 +277,27 @@ describe('a broker that fails', () => {
     await expect(publishing).rejects.toThrow('client went away');
   });
 
+  it('is not closed under what is being published', async () => {
+    const events: string[] = [];
+    let confirm = (): void => {};
+    const confirmed = new Promise<void>((resolve) => {
+      confirm = resolve;
+    });
+    const { driver } = scripted(async () => {
+      await confirmed;
+      events.push('confirmed');
+      return [{ status: 'stored' }];
+    });
+    const messaging = createMessaging({ driver: { ...driver, close: async () => void events.push('closed') } });
+    const publishing = messaging.publish('t', 1);
+    await nextTurn();
+    const closing = messaging.close();
+    await nextTurn();
+    confirm();
+    await Promise.all([publishing, closing]);
+    expect(events).toEqual(['confirmed', 'closed']);
+  });
+
   it('that refuses is not asked again', async () => {
     const { driver, sent } = scripted(all({ status: 'rejected', error: refused }));
     const messaging = createMessaging({ driver });
@@ -324,6 +353,12 @@ describe('the chain of work', () => {
       ['a', 'req-1', undefined],
       ['b', 'req-1', 'a'],
     ]);
+  });
+
+  it('is that of the context before the id of its request', async () => {
+    const { messaging, arrived } = await setUp();
+    await runWithContext({ requestId: 'req-1', correlationId: 'chain-1' }, () => messaging.publish('t', 1));
+    expect((await arrived(1))[0]?.correlationId).toBe('chain-1');
   });
 
   it('can be named by the publisher, and a strange request id is not one', async () => {

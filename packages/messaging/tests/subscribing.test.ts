@@ -157,6 +157,20 @@ describe('dead letters', () => {
     expect(calls).toBe(2);
   });
 
+  it('are what is no JSON, or no UTF-8, or says so', async () => {
+    const { driver, subscribe, dead, until } = setUp();
+    let calls = 0;
+    await subscribe(() => calls++, { concurrency: 5 });
+    const message = { topic: 't', type: 't', source: 's', subject: undefined, time: 0, headers: {} };
+    const call = { signal: new AbortController().signal };
+    const bodies = ['{"a":', '', 'undefined', '"\xff"'].map((text) => Buffer.from(text, 'latin1'));
+    const batch = bodies.map((body, n) => ({ ...message, id: `m${n}`, contentType: 'application/json', body }));
+    await driver.send([...batch, { ...message, id: 'm4', contentType: 'text/plain', body: Buffer.from('1') }], call);
+    // The dead letters themselves can not be read either, and are where they end.
+    await until(() => driver.client.count('t.g.dead.dead.dead', 'dead')?.ready === 5);
+    expect([calls, dead.length]).toEqual([0, 0]);
+  });
+
   it('go where they are told', async () => {
     const { messaging, subscribe, dead, until } = setUp();
     const subscription = await subscribe(
@@ -232,6 +246,70 @@ describe('a handler', () => {
     await messaging.subscribe('t', { group: 'g' }, (_message, { attempt }) => second.push(attempt));
     await clock.advance(10_001);
     expect(second).toEqual([2]);
+  });
+
+  it('whose lease is gone is aborted, and nothing is settled for it', async () => {
+    const clock = manualClock();
+    const inner = memory({ clock, lease: '9s' });
+    let settled = 0;
+    const driver: MessagingDriver = {
+      ...inner,
+      async open(spec, call) {
+        const source = await inner.open(spec, call);
+        return {
+          ...source,
+          renew: async (tokens) => tokens.map(() => 'stale'),
+          settle: (batch) => {
+            settled += batch.length;
+            return source.settle(batch);
+          },
+        };
+      },
+    };
+    const messaging = createMessaging({ driver, clock });
+    let signal: AbortSignal | undefined;
+    await messaging.subscribe('t', { group: 'g' }, async (_message, context) => {
+      signal ??= context.signal;
+      await new Promise(() => {});
+    });
+    await messaging.publish('t', 1);
+    await clock.advance(2900);
+    expect(signal?.aborted).toBe(false);
+    await clock.advance(200);
+    expect(signal?.reason).toMatchObject({ code: 'messaging.lease_lost' });
+    expect(settled).toBe(0);
+  });
+
+  it('leaves no timer behind', async () => {
+    const { messaging, subscribe, clock, until } = setUp();
+    let done = 0;
+    await subscribe(() => done++, { concurrency: 5 });
+    const before = clock.pending;
+    for (let n = 0; n < 50; n++) await messaging.publish('t', n);
+    await until(() => done === 50);
+    // At most the one of the queue that looks after leases.
+    expect(clock.pending).toBeLessThanOrEqual(before + 1);
+  });
+
+  it('does not begin with what a driver hands out while closing', async () => {
+    const clock = manualClock();
+    const inner = memory({ clock });
+    const driver: MessagingDriver = {
+      ...inner,
+      async open(spec, call) {
+        const source = await inner.open(spec, call);
+        // Deaf to being given up, as a client library may be.
+        return { ...source, receive: (max) => source.receive(max, new AbortController().signal) };
+      },
+    };
+    const messaging = createMessaging({ driver, clock });
+    let calls = 0;
+    const subscription = await messaging.subscribe('t', { group: 'g' }, () => calls++);
+    const closing = subscription.close();
+    await messaging.publish('t', 1);
+    await closing;
+    expect(calls).toBe(0);
+    expect(inner.client.count('t', 'g')).toEqual({ ready: 1, delayed: 0, leased: 0 });
   });
 
   it('has the message and the chain of work as its context', async () => {

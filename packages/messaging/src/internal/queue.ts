@@ -137,7 +137,6 @@ export function createQueue(clock: Clock, leaseMs: number): Queue {
         lease(taken, entry);
         all.push(taken);
       }
-      wakeNext();
       return all;
     },
     remove: (taken) => end(taken, () => {}),

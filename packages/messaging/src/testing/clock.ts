@@ -5,6 +5,8 @@ import type { Clock } from '../options.ts';
 export interface ManualClock extends Clock {
   /** Moves the time on, and runs what falls due on the way, each at its time, with a turn of the event loop after it. */
   advance(ms: number): Promise<void>;
+  /** How many timers are waiting. */
+  readonly pending: number;
 }
 
 /**
@@ -40,6 +42,9 @@ export function manualClock(start = Date.UTC(2030, 0, 1)): ManualClock {
       const timer = { due: time + ms, work };
       timers.add(timer);
       return () => timers.delete(timer);
+    },
+    get pending() {
+      return timers.size;
     },
     async advance(ms) {
       const end = time + ms;

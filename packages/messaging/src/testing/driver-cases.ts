@@ -257,6 +257,24 @@ export const driverCases: readonly CaseDefinition[] = [
     assert.deepEqual(all.sort(), numbers(10).sort());
   }),
 
+  defineCase('what arrives for a receive that is given up at that moment goes to one that waits', async (kit) => {
+    const [leaver, stayer] = [await kit.open('g'), await kit.open('g')];
+    for (const body of numbers(10)) {
+      const [leaving, staying] = [new AbortController(), new AbortController()];
+      const gone = leaver.receive(1, leaving.signal).catch(() => []);
+      const waiting = stayer.receive(1, staying.signal);
+      await kit.pass(1);
+      await kit.send(body);
+      leaving.abort();
+      const early = await kit.soon(gone);
+      if (early.length > 0) staying.abort();
+      const deliveries = [...early, ...(await kit.soon(waiting))];
+      assert.deepEqual(textsOf(deliveries), [body]);
+      for (const { token } of early) await leaver.settle([{ token, action: 'ack' }]);
+      for (const { token } of deliveries.slice(early.length)) await stayer.settle([{ token, action: 'ack' }]);
+    }
+  }),
+
   defineCase('a call whose signal has aborted is refused, and so is any call after close', async (kit) => {
     const driver = await kit.harness.make();
     const aborted = AbortSignal.abort(new Error('given up'));
