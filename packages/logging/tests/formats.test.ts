@@ -125,13 +125,28 @@ describe('ecs', () => {
     });
   });
 
-  it('has each name once, whatever two names mean the same', () => {
+  it.each<[string, LogFields, LogFields, LogFields]>([
+    ['context and child', { requestId: 'no' }, { requestId: 'yes' }, {}],
+    ['context and call', { requestId: 'no' }, {}, { requestId: 'yes' }],
+    ['child and call', {}, { requestId: 'no' }, { requestId: 'yes' }],
+    ['all three', { requestId: 'no' }, { requestId: 'no' }, { requestId: 'yes' }],
+    ['child and call, by two names', {}, { requestId: 'no' }, { 'http.request.id': 'yes' }],
+    ['one call, by two names', {}, {}, { requestId: 'no', 'http.request.id': 'yes' }],
+    ['one child, by two names', {}, { requestId: 'yes', 'http.request.id': 'yes' }, {}],
+  ])('has each name once where it comes from %s', (_, context, own, call) => {
+    for (const format of ['ecs', 'otel'] as const) {
+      const [record] = logged(format, (logger) => withContext(context, () => logger.child(own).info('x', call)));
+      expect(JSON.stringify(record)).toContain('"http.request.id":"yes"');
+    }
+  });
+
+  it('has one error where context, child and call have one', () => {
     const [record] = logged('ecs', (logger) => {
-      withContext({ requestId: 'context', err: new Error('context') }, () => {
-        logger.child({ requestId: 'child' }).info('x', { 'http.request.id': 'call', error: new Error('call') });
+      withContext({ err: new Error('context') }, () => {
+        logger.child({ error: new Error('child') }).info('x', { err: new Error('call') });
       });
     });
-    expect(record).toMatchObject({ 'http.request.id': 'call', error: { message: 'call' } });
+    expect(record).toMatchObject({ error: { message: 'call' } });
   });
 });
 

@@ -42,8 +42,11 @@ describe('lines to a pipe whose reader is slow', () => {
     expect(await program.ended).toBe(how);
   });
 
-  it('all arrive when the application closes the logger at SIGTERM, last words included', async () => {
-    const program = await runToPipe({ end: 'close-on-sigterm' }, terminate);
+  it.each([
+    ['', {}],
+    [', though the logger was asked to flush at it too', { signals: ['SIGTERM'] }],
+  ])('all arrive when the application closes the logger at SIGTERM, last words included%s', async (_, options) => {
+    const program = await runToPipe({ end: 'close-on-sigterm', ...options }, terminate);
     expect(outcomeOf(await program.text)).toEqual({ numbers: upTo(LINES + 1), lost: 0 });
     expect(await program.ended).toBe(0);
   });

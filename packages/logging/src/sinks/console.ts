@@ -6,6 +6,7 @@ import { positiveInteger } from '../internal/check.ts';
 import type { LogFormat } from '../options.ts';
 import { LineWriter, type Target } from './line-writer.ts';
 import type { LogSink } from './sink.ts';
+import { toStandardError } from './standard-error.ts';
 
 /** Options of {@link consoleSink}. */
 export interface ConsoleSinkOptions {
@@ -47,6 +48,7 @@ export function consoleSink(options: ConsoleSinkOptions = {}): LogSink {
         maxBuffer,
         notice: (count, reason) => host.notice(form, name, count, reason),
         onDropped: (count, reason) => host.dropped(name, count, reason),
+        lastResort: toStandardError,
       });
     },
     write: (line) => writer.write(line),

@@ -6,6 +6,7 @@ import type { LogFormat } from '../options.ts';
 import { LineWriter } from './line-writer.ts';
 import { RotatingFile } from './rotating-file.ts';
 import type { LogSink } from './sink.ts';
+import { toStandardError } from './standard-error.ts';
 
 /** Options of {@link fileSink}. */
 export interface FileSinkOptions {
@@ -72,6 +73,7 @@ export function fileSink(options: FileSinkOptions): LogSink {
         maxBuffer: limit.maxBuffer,
         notice: (count, reason) => host.notice(form, name, count, reason),
         onDropped: (count, reason) => host.dropped(name, count, reason),
+        lastResort: toStandardError,
       });
     },
     write: (line) => writer.write(line),

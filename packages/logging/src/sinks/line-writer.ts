@@ -1,4 +1,3 @@
-import { writeSync } from 'node:fs';
 import type { DropReason, SinkStats } from '../driver.ts';
 import { countRecords, isInside, lastEnd, nextEnd } from './records.ts';
 
@@ -24,6 +23,8 @@ export interface LineWriterOptions {
   /** A line that says that lines were lost. */
   readonly notice: (count: number, reason: DropReason) => string;
   readonly onDropped: (count: number, reason: DropReason) => void;
+  /** Takes the notice of lines that were lost for good, when the target takes nothing any more. */
+  readonly lastResort: (notice: string) => void;
 }
 
 const BLOCK = 65_536;
@@ -182,13 +183,13 @@ export class LineWriter {
     const room = this.#target.room();
     const end = lastEnd(block, from, from + Math.min(room, this.#target.slice));
     if (end !== -1) return end;
-    if (room < this.#target.slice && !this.#target.isEmpty) {
-      this.#target.roll();
-      return this.#sliceEnd(block);
-    }
-    return nextEnd(block, from);
+    const whole = nextEnd(block, from);
+    if (whole - from <= room || this.#target.isEmpty) return whole;
+    this.#target.roll();
+    return this.#sliceEnd(block);
   }
 
+  /** Encodes the lines so far. The scratch buffer is used while nothing waits: its block is then written before the next one. */
   #seal(): void {
     const text = this.#text;
     if (text === '') return;
@@ -203,12 +204,6 @@ export class LineWriter {
   }
 
   #onFault(code: string): 'blocked' | 'failed' {
-    // What waits must not stand in the scratch buffer, which the next block will overwrite.
-    const first = this.#blocks[0];
-    if (first !== undefined && first.buffer === this.#scratch?.buffer) {
-      this.#blocks[0] = Buffer.from(first.subarray(this.#offset));
-      this.#offset = 0;
-    }
     this.#retryAt = performance.now() + 1;
     const blocked = code === 'EAGAIN' || code === 'EWOULDBLOCK';
     if (!blocked && !this.#target.recover(code)) {
@@ -253,7 +248,7 @@ export class LineWriter {
     this.#noticeWaits = false;
     this.#lost += pending;
     this.#drop(count, reason);
-    this.#tellStderr();
+    this.#tellElsewhere();
     for (const settle of this.#waiters) settle();
   }
 
@@ -278,15 +273,11 @@ export class LineWriter {
     this.#noticeWaits = true;
   }
 
-  /** The sink itself will not take the notice any more; standard error may. */
-  #tellStderr(): void {
+  /** The target itself will not take the notice any more. */
+  #tellElsewhere(): void {
     if (this.#untold === 0) return;
-    try {
-      writeSync(2, this.#options.notice(this.#untold, this.#untoldReason));
-      this.#untold = 0;
-    } catch {
-      // Nobody is left to tell; the numbers stay in stats() and went to the channel.
-    }
+    this.#options.lastResort(this.#options.notice(this.#untold, this.#untoldReason));
+    this.#untold = 0;
   }
 
   #clearTimers(): void {

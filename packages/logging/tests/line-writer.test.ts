@@ -1,0 +1,173 @@
+// The writer against a descriptor that misbehaves in every way that one can: partial writes, "try again", full disks, files that
+// are full. What comes out must be whole records in order, and the numbers must add up.
+import { describe, expect, it } from 'vitest';
+import { LineWriter, type Target } from '../src/sinks/line-writer.ts';
+
+/** A repeatable source of chance. */
+function chance(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state % below;
+  };
+}
+
+class Flaky implements Target {
+  readonly slice: number;
+  readonly files: Buffer[][] = [[]];
+  attempts = 0;
+  /** What the next writes do. */
+  mood: 'well' | 'flaky' | 'again' | 'full' | 'gone' = 'well';
+  readonly #limit: number;
+  readonly #chance: (below: number) => number;
+
+  constructor(slice: number, limit: number, seed: number) {
+    this.slice = slice;
+    this.#limit = limit;
+    this.#chance = chance(seed);
+  }
+
+  get isEmpty(): boolean {
+    return this.#size === 0;
+  }
+
+  get #size(): number {
+    return (this.files.at(-1) as Buffer[]).reduce((sum, part) => sum + part.length, 0);
+  }
+
+  room(): number {
+    return this.#limit - this.#size;
+  }
+
+  roll(): void {
+    this.files.push([]);
+  }
+
+  write(bytes: Buffer, offset: number, length: number): number {
+    this.attempts++;
+    const dice = this.#chance(10);
+    if (this.mood === 'again' || (this.mood === 'flaky' && dice < 3)) throw failure('EAGAIN');
+    if (this.mood === 'full' || (this.mood === 'flaky' && dice === 3)) throw failure('ENOSPC');
+    if (this.mood === 'gone') throw failure('EPIPE');
+    const written = this.mood === 'flaky' && dice < 7 ? 1 + this.#chance(length) : length;
+    // A copy: the writer may use its buffer again.
+    (this.files.at(-1) as Buffer[]).push(Buffer.from(bytes.subarray(offset, offset + written)));
+    return written;
+  }
+
+  recover(code: string): boolean {
+    return code === 'ENOSPC';
+  }
+
+  close(): void {}
+
+  texts(): string[] {
+    return this.files.map((parts) => Buffer.concat(parts).toString());
+  }
+}
+
+const failure = (code: string): Error => Object.assign(new Error(code), { code });
+
+function writerOn(target: Target, maxBuffer: number) {
+  const told: number[] = [];
+  const writer = new LineWriter(target, {
+    name: 'test',
+    maxBuffer,
+    notice: (count) => {
+      told.push(count);
+      return `lost ${count}\n`;
+    },
+    onDropped: () => {},
+    lastResort: () => {},
+  });
+  return { writer, told };
+}
+
+const dropped = (writer: LineWriter): number => Object.values(writer.stats().dropped).reduce((sum, n) => sum + n, 0);
+
+describe('whatever the descriptor does', () => {
+  it.each(
+    Array.from({ length: 60 }, (_, seed) => [seed, [64, 500, 4096, 65_536][seed % 4], [300, 5000, Infinity][seed % 3]]),
+  )(
+    'records are whole, in order and accounted for (seed %i, slices of %d, files of %d)',
+    async (seed, slice, limit) => {
+      const random = chance(seed as number);
+      const target = new Flaky(slice as number, limit as number, seed as number);
+      const { writer, told } = writerOn(target, 3000);
+      const total = 400;
+      for (let n = 0; n < total; n++) {
+        if (n % 20 === 0) target.mood = (['well', 'flaky', 'again', 'full', 'flaky'] as const)[random(5)] as 'well';
+        const text = `record ${n} ${'é€😀'.repeat(random(12))}`;
+        writer.write(random(4) === 0 ? `${text}\n    continued ${n}\n` : `${text}\n`);
+        if (random(10) === 0) await new Promise((resolve) => setImmediate(resolve));
+      }
+      // A few seeds end with lines that nobody takes, some of them half written.
+      const isStuck = seed % 5 === 0;
+      target.mood = isStuck ? 'again' : 'well';
+      await writer.close(20);
+      const texts = target.texts();
+      for (const text of texts) expect(text).toMatch(/^(record|lost|$)/);
+      const all = texts.join('');
+      const numbers = Array.from(all.matchAll(/^record (\d+) (?:é€😀)*\n(?! {4}(?!continued \1\n))/gm), ([, n]) =>
+        Number(n),
+      );
+      expect(numbers).toEqual(numbers.toSorted((a, b) => a - b));
+      expect(new Set(numbers).size).toBe(numbers.length);
+      expect(all.replace(/^(record \d+ (é€😀)*\n( {4}continued \d+\n)?|lost \d+\n)/gm, '').split('\n')).toHaveLength(1);
+      if (!isStuck) expect(all).toMatch(/^$|\n$/);
+      expect(numbers.length + dropped(writer)).toBeGreaterThanOrEqual(total);
+      // Where a record was cut in two at the end, it counts as lost and yet its head may have arrived.
+      expect(numbers.length + dropped(writer)).toBeLessThanOrEqual(total + (isStuck ? 1 : 0));
+      expect(told.reduce((sum, n) => sum + n, 0)).toBe(dropped(writer));
+      expect(writer.stats().pending).toBe(0);
+      if (limit !== Infinity) {
+        // One record alone can be longer than a file should be.
+        for (const text of texts) {
+          const records = text.split(/\n(?! )/).filter((record) => record !== '');
+          if (records.length > 1) expect(Buffer.byteLength(text)).toBeLessThanOrEqual(limit as number);
+        }
+      }
+    },
+  );
+});
+
+describe('the end of the process', () => {
+  it('is not held up by a disk that is full', () => {
+    const target = new Flaky(4096, Infinity, 1);
+    target.mood = 'full';
+    const { writer } = writerOn(target, 3000);
+    writer.write('record 0\n');
+    writer.finish(60_000);
+    expect(target.attempts).toBe(1);
+    expect(writer.stats()).toMatchObject({ written: 0, dropped: { timeout: 1 } });
+  });
+
+  it('counts no notice as a lost line', () => {
+    const target = new Flaky(4096, Infinity, 1);
+    target.mood = 'again';
+    const { writer, told } = writerOn(target, 100);
+    for (let n = 0; n < 20; n++) writer.write(`record ${n}\n`);
+    const before = dropped(writer);
+    // The lines go out, and the notice is stuck.
+    const write = target.write.bind(target);
+    target.write = (bytes, offset, length) => {
+      target.mood = bytes.toString('utf8', offset).startsWith('lost') ? 'again' : 'well';
+      return write(bytes, offset, length);
+    };
+    writer.finish(5);
+    expect(dropped(writer)).toBe(before);
+    expect(told).toEqual([before]);
+    expect(writer.stats()).toMatchObject({ pending: 0 });
+  });
+
+  it('comes at once to lines for a reader that is gone', () => {
+    const target = new Flaky(4096, Infinity, 1);
+    target.mood = 'gone';
+    const { writer } = writerOn(target, 3000);
+    writer.write('record 0\n');
+    writer.finish(60_000);
+    writer.write('record 1\n');
+    expect(target.attempts).toBe(1);
+    expect(writer.stats()).toMatchObject({ written: 0, dropped: { sink_failed: 2 } });
+  });
+});
