@@ -30,7 +30,7 @@ export interface HandlerOptions {
 export function createHandler(
   routes: readonly Route[],
   options: HandlerOptions = {},
-): (exchange: Exchange) => Promise<Reply> {
+): (exchange: Exchange) => Reply | Promise<Reply> {
   const limits = {
     maxBodyBytes: options.maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES,
     maxBodyDepth: options.maxBodyDepth ?? 32,
@@ -38,7 +38,7 @@ export function createHandler(
   if (options.denyByDefault === true) refuseUndeclared(routes);
   const router = buildRouter(routes.map((route) => compileEndpoint(route, limits)));
 
-  return async (exchange) => {
+  return (exchange) => {
     const match = router.find(exchange.method, exchange.path);
     if (match === undefined) return unmatched(exchange, router.allowed(exchange.path));
     exchange.route = match.item.route.path;

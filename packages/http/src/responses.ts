@@ -61,7 +61,11 @@ export function reply<const Status extends number, Body>(
   headers?: ReplyHeaders,
 ): RouteReply<Status, Body>;
 export function reply(status: number, body?: unknown, headers?: ReplyHeaders): RouteReply<number, unknown> {
-  return { [REPLY]: true, status, body, headers };
+  return { [REPLY]: true, status, body, headers: headers && lowerCased(headers) };
+}
+
+function lowerCased(headers: ReplyHeaders): ReplyHeaders {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
 }
 
 /** @internal */

@@ -1,7 +1,6 @@
-import { request } from 'node:http';
+import { createServer, request } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createServer } from 'node:http';
 import { createListener } from '../src/index.ts';
 import { options, routes } from './support/app.ts';
 import { type Case, cases, secrets } from './support/cases.ts';

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { parse as parseContentType } from 'content-type';
 import { parse as parseSecureJson } from 'secure-json-parse';
 import { middlewareErrors } from './errors.ts';
@@ -46,10 +47,7 @@ export async function readJson(exchange: Exchange, options: JsonBodyOptions = {}
 }
 
 function checkContentType(exchange: Exchange): void {
-  const sent = exchange.header('content-type');
-  const { type, parameters } = parseContentType(sent ?? '');
-  const charset = parameters['charset']?.toLowerCase() ?? 'utf-8';
-  if (type !== 'application/json' || (charset !== 'utf-8' && charset !== 'utf8')) {
+  if (!isJson(exchange.header('content-type') ?? '')) {
     throw middlewareErrors.unsupported_media_type('Send the body as application/json in UTF-8.', {
       headers: { accept: 'application/json' },
     });
@@ -63,13 +61,17 @@ function checkContentType(exchange: Exchange): void {
   }
 }
 
+function isJson(contentType: string): boolean {
+  // What nearly everybody sends needs no parser.
+  if (contentType === 'application/json') return true;
+  const { type, parameters } = parseContentType(contentType);
+  const charset = parameters['charset']?.toLowerCase() ?? 'utf-8';
+  return type === 'application/json' && (charset === 'utf-8' || charset === 'utf8');
+}
+
 function parseJson(bytes: Uint8Array, maxDepth: number): unknown {
-  let text: string;
-  try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch (cause) {
-    throw middlewareErrors.body_unparsable('The body is not valid UTF-8.', { cause });
-  }
+  if (!isUtf8(bytes)) throw middlewareErrors.body_unparsable('The body is not valid UTF-8.');
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString();
   // Looked at before it is parsed: what walks the result (validators, serialisers) recurses.
   if (depthOver(text, maxDepth))
     throw middlewareErrors.body_unparsable(`The body is nested deeper than ${maxDepth} levels.`);

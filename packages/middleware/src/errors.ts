@@ -16,6 +16,7 @@ export const middlewareErrors = defineErrors('middleware', {
   request_aborted: { class: BadRequestError, title: 'Request Aborted' },
   precondition_failed: { class: PreconditionFailedError, title: 'Precondition Failed' },
   rate_limited: { class: RateLimitedError, title: 'Too Many Requests' },
+  invalid_reply: { class: InternalError, title: 'Reply Cannot Be Sent' },
   context_not_run: { class: InternalError, title: 'Context Hook Did Not Run' },
   invalid_options: { class: ConfigurationError, title: 'Invalid Middleware Options' },
 });

@@ -1,4 +1,3 @@
-import { AsyncResource } from 'node:async_hooks';
 import type { RequestOperation } from './channels.ts';
 import { channels } from './channels.ts';
 import { middlewareErrors } from './errors.ts';
@@ -72,17 +71,17 @@ interface Hooks {
 class PipelineRun<X extends Exchange> implements Run<X> {
   readonly exchange: X;
   readonly #hooks: Hooks;
-  readonly #startedAt = performance.now();
+  readonly #startedAt: number;
   readonly #operation: RequestOperation | undefined;
   #error: unknown;
   #ended = false;
-  /** Brings `done` back into the async context that the `context` hooks made: the socket's events come without it. */
-  #restore: ((end: () => void) => void) | undefined;
+  #finishInContext: ((outcome: Outcome) => void) | undefined;
 
   constructor(hooks: Hooks, exchange: X) {
     this.#hooks = hooks;
     this.exchange = exchange;
     if (channels.request.hasSubscribers) this.#operation = { exchange, method: exchange.method };
+    this.#startedAt = hooks.done.length > 0 || this.#operation !== undefined ? performance.now() : 0;
   }
 
   handle(handler: Handler<X>): Answer | Promise<Answer> {
@@ -107,9 +106,7 @@ class PipelineRun<X extends Exchange> implements Run<X> {
   #step(index: number, handler: Handler<X>): Answer | Promise<Answer> {
     const middleware = this.#hooks.entering[index];
     if (middleware === undefined) {
-      if (this.#hooks.wraps || this.#operation !== undefined) {
-        this.#restore = AsyncResource.bind((end: () => void) => end());
-      }
+      if (this.#watched && (this.#hooks.wraps || this.#operation !== undefined)) this.#keepContext();
       return handler(this.exchange);
     }
     const early = middleware.before?.(this.exchange);
@@ -128,6 +125,20 @@ class PipelineRun<X extends Exchange> implements Run<X> {
     if (inner === undefined)
       throw middlewareErrors.context_not_run(`The context hook of "${middleware.name}" did not call run().`);
     return inner.answer;
+  }
+
+  get #watched(): boolean {
+    return this.#hooks.done.length > 0 || this.#operation !== undefined;
+  }
+
+  /**
+   * The socket's events come without the async context that the `context` hooks made; `done` is to have it. What a promise
+   * calls runs in the context in which it was asked to, and that costs far less than an `AsyncResource`.
+   */
+  #keepContext(): void {
+    const { promise, resolve } = Promise.withResolvers<Outcome>();
+    this.#finishInContext = resolve;
+    void promise.then((outcome) => this.#finish(outcome));
   }
 
   fail(error: unknown): Reply {
@@ -155,10 +166,17 @@ class PipelineRun<X extends Exchange> implements Run<X> {
   done(end: { status: number; bytes: number | undefined; aborted: boolean }): void {
     if (this.#ended) return;
     this.#ended = true;
-    if (this.#hooks.done.length === 0 && this.#operation === undefined) return;
-    const outcome: Outcome = { ...end, durationMs: performance.now() - this.#startedAt, error: this.#error };
-    if (this.#restore === undefined) this.#finish(outcome);
-    else this.#restore(() => this.#finish(outcome));
+    if (!this.#watched) return;
+    const { status, bytes, aborted } = end;
+    const outcome: Outcome = {
+      status,
+      bytes,
+      aborted,
+      durationMs: performance.now() - this.#startedAt,
+      error: this.#error,
+    };
+    if (this.#finishInContext === undefined) this.#finish(outcome);
+    else this.#finishInContext(outcome);
   }
 
   #finish(outcome: Outcome): void {

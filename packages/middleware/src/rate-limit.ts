@@ -92,8 +92,8 @@ export function createRateLimiter(options: RateLimiterOptions): RateLimiter {
 /** How requests are limited. */
 export interface RateLimitOptions extends RateLimiterOptions {
   /**
-   * Whom a request counts for; `undefined` for a request that is not counted. Default: the client's address, an IPv6 one by
-   * its /64.
+   * Whom a request counts for; `undefined` for one that is not counted, such as a probe. Default: the client's address, an
+   * IPv6 one by its /64: `addressKey(exchange.peer)`.
    */
   key?: (exchange: Exchange) => string | undefined;
 }
@@ -114,7 +114,7 @@ export interface RateLimitOptions extends RateLimiterOptions {
  */
 export function rateLimit(options: RateLimitOptions): Middleware {
   const limiter = createRateLimiter(options);
-  const key = options.key ?? ((exchange: Exchange) => addressKey(exchange.peer));
+  const { key = (exchange: Exchange): string | undefined => addressKey(exchange.peer) } = options;
   const policy = `"${limiter.name}";q=${limiter.limit};w=${Math.ceil(limiter.windowMs / 1000)}`;
   // Each limit has its own place, so that two of them on one exchange do not meet.
   const slot = Symbol('rate limit decision');

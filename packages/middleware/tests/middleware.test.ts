@@ -16,9 +16,9 @@ describe('before', () => {
     const order: string[] = [];
     const { url } = await start(
       [
-        { name: 'a', before: () => void order.push('a') as undefined },
-        { name: 'b', before: async () => void order.push('b') as undefined },
-        { name: 'c', before: () => void order.push('c') as undefined },
+        { name: 'a', before: () => void order.push('a') },
+        { name: 'b', before: async () => void order.push('b') },
+        { name: 'c', before: () => void order.push('c') },
       ],
       () => (order.push('handler'), { status: 200 }),
     );
@@ -36,7 +36,7 @@ describe('before', () => {
         { name: 'a', before },
         {
           name: 'b',
-          before: () => void ran.push('before') as undefined,
+          before: () => void ran.push('before'),
           head: () => void ran.push('head'),
           done: () => void ran.push('done'),
         },
@@ -65,6 +65,7 @@ describe('before', () => {
     [
       'throws something that is no error',
       () => {
+        // oxlint-disable-next-line typescript/only-throw-error -- people do
         throw null;
       },
       500,
@@ -88,7 +89,9 @@ describe('head and done', () => {
       error: (operation: HookOperation) => void failed.push(operation),
     };
     channels.hook.subscribe(listeners);
-    onTestFinished(() => void channels.hook.unsubscribe(listeners));
+    onTestFinished(() => {
+      channels.hook.unsubscribe(listeners);
+    });
     const fail = (): never => {
       throw new Error('hook');
     };
@@ -123,7 +126,7 @@ describe('context', () => {
   it('wraps everything after it, across await, and is there again in done', async () => {
     const storage = new AsyncLocalStorage<string>();
     const seen: (string | undefined)[] = [];
-    const look = (): undefined => void seen.push(storage.getStore()) as undefined;
+    const look = (): undefined => void seen.push(storage.getStore());
     const { url } = await start(
       [
         { name: 'outside', before: look },

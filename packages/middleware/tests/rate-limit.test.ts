@@ -123,7 +123,11 @@ describe('rateLimit', () => {
   });
 
   it('counts by the key that it is given, and lets pass what has none', async () => {
-    const call = await start({ limit: 1, window: '1h', key: (exchange) => exchange.header('x-key') });
+    const call = await start({
+      limit: 1,
+      window: '1h',
+      key: (exchange) => exchange.header('x-key'),
+    });
     expect((await call({ 'x-key': 'a' })).status).toBe(200);
     expect((await call({ 'x-key': 'a' })).status).toBe(429);
     expect((await call({ 'x-key': 'b' })).status).toBe(200);
@@ -158,7 +162,9 @@ describe('rateLimit', () => {
       error: (operation: RateLimitOperation) => void failed.push(operation),
     };
     channels.rateLimit.subscribe(listeners);
-    onTestFinished(() => void channels.rateLimit.unsubscribe(listeners));
+    onTestFinished(() => {
+      channels.rateLimit.unsubscribe(listeners);
+    });
     const call = await start({ limit: 1, window: '1h', store, name: 'calls' });
     expect([(await call()).status, (await call()).status]).toEqual([200, 429]);
     expect(failed.map(({ policy }) => policy)).toEqual(['calls', 'calls']);

@@ -99,7 +99,7 @@ export class Connections {
     if (connection === undefined) return;
     connection.open.add(res);
     if (this.#leaving) makeLast(connection, res);
-    res.once('close', () => {
+    res.on('close', () => {
       connection.open.delete(res);
       connection.mark = socket.bytesRead;
       connection.idleSince = performance.now();

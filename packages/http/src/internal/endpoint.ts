@@ -31,6 +31,7 @@ export function compileEndpoint(route: Route, options: { maxBodyBytes: number; m
   const headerNames = Object.keys(fieldsOf(route.headers));
   const respond: Responder = compileResponder(route);
   const guards = (route.guards ?? []) as readonly Guard<unknown>[];
+  const needsParsing = Object.keys(parsers).length > 0;
   const body = { maxBytes: route.maxBodyBytes ?? options.maxBodyBytes, maxDepth: options.maxBodyDepth };
 
   return {
@@ -38,18 +39,18 @@ export function compileEndpoint(route: Route, options: { maxBodyBytes: number; m
     async answer(exchange, rawParams) {
       // Who calls comes first: nobody unknown makes us read a body or learns what a valid one looks like.
       const principal = route.auth ? await route.auth(exchange) : undefined;
-      for (const guard of guards) {
-        await guard(principal, { exchange, params: rawParams });
-      }
+      for (const guard of guards) await guard(principal, { exchange, params: rawParams });
       const raw: Record<Part, unknown> = {
         params: rawParams,
-        query: parsers.query === undefined ? undefined : parseQuery(exchange.query, lists),
-        headers: parsers.headers === undefined ? undefined : pickHeaders(exchange, headerNames),
-        body: parsers.body === undefined ? undefined : await readJson(exchange, body),
+        query: parsers.query && parseQuery(exchange.query, lists),
+        headers: parsers.headers && pickHeaders(exchange, headerNames),
+        body: parsers.body && (await readJson(exchange, body)),
       };
-      const parsed = await validate(raw, parsers);
-      const input: Input = { ...parsed, principal, exchange };
-      return respond(await route.handler(input as never), exchange);
+      const { params, query, headers, body: content } = needsParsing ? await validate(raw, parsers) : raw;
+      const input: Input = { params, query, headers, body: content, principal, exchange };
+      const result = route.handler(input as never);
+      // Not waiting for what is there already spares a turn of the queue.
+      return respond(result instanceof Promise ? await result : result, exchange);
     },
   };
 }
@@ -64,7 +65,8 @@ async function validate(
   for (const part of ['params', 'query', 'headers', 'body'] as const) {
     const parser = parsers[part];
     if (parser === undefined) continue;
-    const result = await parser(raw[part]);
+    const outcome = parser(raw[part]);
+    const result = outcome instanceof Promise ? await outcome : outcome;
     if (result.success) parsed[part] = result.data;
     else (issues ??= []).push(...issuesFromZod(result.error, { in: LOCATION[part] }));
   }

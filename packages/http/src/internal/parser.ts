@@ -1,6 +1,6 @@
 import { $ZodAsyncError, type $ZodType, safeParse, safeParseAsync, type util } from 'zod/v4/core';
 
-type Parsed = util.SafeParseResult<unknown>;
+export type Parsed = util.SafeParseResult<unknown>;
 
 /** Parses with a schema; gives a promise only when the schema has something asynchronous in it. */
 export type Parser = (value: unknown) => Parsed | Promise<Parsed>;

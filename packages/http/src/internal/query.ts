@@ -3,7 +3,7 @@ import type { $ZodType, $ZodTypes } from 'zod/v4/core';
 /** Turns a raw query into an object: a parameter that is repeated, or that `lists` names, is an array. */
 export function parseQuery(query: string, lists: ReadonlySet<string>): Record<string, string | string[]> {
   // No prototype: a parameter may be called "__proto__" or "constructor".
-  const result: Record<string, string | string[]> = Object.create(null);
+  const result = Object.create(null) as Record<string, string | string[]>;
   if (query === '') return result;
   for (const [name, value] of new URLSearchParams(query)) {
     const before = result[name];
@@ -35,6 +35,6 @@ function isList(schema: $ZodType): boolean {
 function unwrap(schema: $ZodType): $ZodTypes {
   const known = schema as $ZodTypes;
   const { def } = known._zod;
-  if ('innerType' in def) return unwrap(def.innerType as $ZodType);
+  if ('innerType' in def) return unwrap(def.innerType);
   return def.type === 'pipe' ? unwrap(def.in) : known;
 }

@@ -2,14 +2,15 @@ import { type Exchange, ifNoneMatch, type Reply, type ReplyBody, type ReplyHeade
 import { httpErrors } from '../errors.ts';
 import { isReply, isSchema } from '../responses.ts';
 import type { Route } from '../route.ts';
-import { compileParser, type Parser } from './parser.ts';
+import { compileParser, type Parsed, type Parser } from './parser.ts';
 
 /** Turns what a handler gave into the reply. */
-export type Responder = (result: unknown, exchange: Exchange) => Promise<Reply>;
+export type Responder = (result: unknown, exchange: Exchange) => Reply | Promise<Reply>;
 
 interface Answer {
   readonly parser: Parser | undefined;
-  readonly contentType: string | undefined;
+  /** Those of every such answer. */
+  readonly headers: ReplyHeaders | undefined;
 }
 
 const JSON_TYPE = /^application\/(?:[^;]+\+)?json(?:;|$)/;
@@ -28,13 +29,16 @@ export function compileResponder(route: Route): Responder {
     if (schema !== undefined && !isJsonType(contentType ?? '')) {
       throw httpErrors.invalid_route(`${name}: the ${key} response has a schema, so its content type must be JSON.`);
     }
-    answers.set(Number(key), { parser: schema && compileParser(schema), contentType });
+    answers.set(Number(key), {
+      parser: schema && compileParser(schema),
+      headers: contentType === undefined ? undefined : { 'content-type': contentType },
+    });
   }
   const successes = [...answers.keys()].filter((status) => status >= 200 && status < 300);
   if (answers.size === 0) throw httpErrors.invalid_route(`${name}: declare at least one response.`);
   const plain = successes.length === 1 ? successes[0] : undefined;
 
-  return async (result, exchange) => {
+  return (result, exchange) => {
     const given = isReply(result) ? result : { status: plain, body: result, headers: undefined };
     const answer = given.status === undefined ? undefined : answers.get(given.status);
     if (given.status === undefined || answer === undefined) {
@@ -44,32 +48,35 @@ export function compileResponder(route: Route): Responder {
           : `${name} answered ${given.status}, which its responses do not declare.`,
       );
     }
-    const tag = given.headers?.['etag'];
-    if (given.status === 200 && typeof tag === 'string' && ifNoneMatch(exchange, tag))
-      return notModified(given.headers);
-    const body =
-      answer.parser === undefined
-        ? (given.body as ReplyBody | undefined)
-        : await serialise(name, answer.parser, given.body);
-    return { status: given.status, headers: headersOf(answer, given.headers), body };
+    const { status, headers } = given;
+    const tag = headers?.['etag'];
+    if (status === 200 && typeof tag === 'string' && ifNoneMatch(exchange, tag)) return notModified(headers);
+    const make = (body: ReplyBody | undefined): Reply => ({
+      status,
+      headers: headers === undefined ? answer.headers : headersOf(answer, headers),
+      body,
+    });
+    if (answer.parser === undefined) return make(given.body as ReplyBody | undefined);
+    const parsed = answer.parser(given.body);
+    return parsed instanceof Promise
+      ? parsed.then((late) => make(serialise(name, late)))
+      : make(serialise(name, parsed));
   };
 }
 
 /** Only what the schema knows goes out, so a password hash that a handler hands over by mistake stays here. */
-async function serialise(name: string, parser: Parser, value: unknown): Promise<string> {
-  const result = await parser(value);
-  if (result.success) return JSON.stringify(result.data);
+function serialise(name: string, parsed: Parsed): string {
+  if (parsed.success) return JSON.stringify(parsed.data);
   // Where it is wrong, not what it is: the values are rows.
-  const at = result.error.issues.slice(0, 5).map((issue) => `/${issue.path.map(String).join('/')} (${issue.code})`);
+  const at = parsed.error.issues.slice(0, 5).map((issue) => `/${issue.path.map(String).join('/')} (${issue.code})`);
   throw httpErrors.response_invalid(`${name} gave data that its response schema refuses: ${at.join(', ')}.`);
 }
 
-function headersOf(answer: Answer, given: ReplyHeaders | undefined): ReplyHeaders | undefined {
-  if (answer.contentType === undefined && given === undefined) return undefined;
+function headersOf(answer: Answer, given: ReplyHeaders): ReplyHeaders {
+  // With an ETag a client may keep the answer, if it asks each time whether it still holds.
   return {
-    ...(answer.contentType === undefined ? undefined : { 'content-type': answer.contentType }),
-    // With an ETag a client may keep the answer, if it asks each time whether it still holds.
-    ...(given?.['etag'] === undefined ? undefined : { 'cache-control': 'private, no-cache' }),
+    ...answer.headers,
+    ...(given['etag'] === undefined ? undefined : { 'cache-control': 'private, no-cache' }),
     ...given,
   };
 }

@@ -1,4 +1,4 @@
-import { type $ZodType, type $ZodTypes, $ZodNever, clone } from 'zod/v4/core';
+import { $ZodNever, type $ZodObjectDef, type $ZodType, type $ZodTypeDef, type $ZodTypes, clone } from 'zod/v4/core';
 
 /**
  * The same schema, but its objects refuse unknown fields instead of dropping them, also inside of arrays, unions and the
@@ -14,52 +14,63 @@ export function strict<Schema extends $ZodType>(schema: Schema): Schema {
 function tighten(schema: $ZodType, done: Map<$ZodType, $ZodType>): $ZodType {
   const known = done.get(schema);
   if (known !== undefined) return known;
-  const def = (schema as $ZodTypes)._zod.def;
   const same = (inner: $ZodType): $ZodType => tighten(inner, done);
-  const keep = (made: $ZodType): $ZodType => {
-    done.set(schema, made);
-    return made;
-  };
+  const changed = changes((schema as $ZodTypes)._zod.def, same);
+  const made = changed === undefined ? schema : clone(schema, changed);
+  done.set(schema, made);
+  return made;
+}
+
+/** The definition with its parts tightened; `undefined` when nothing in it is. */
+function changes(def: $ZodTypes['_zod']['def'], same: (inner: $ZodType) => $ZodType): $ZodTypeDef | undefined {
   switch (def.type) {
-    case 'object': {
-      let shape: Record<string, $ZodType> | undefined;
-      return keep(
-        clone(schema, {
-          ...def,
-          catchall: def.catchall ?? new $ZodNever({ type: 'never' }),
-          // A getter, since a recursive schema's own shape is one: it must not be asked before it is complete.
-          get shape() {
-            shape ??= Object.fromEntries(Object.entries(def.shape).map(([key, value]) => [key, same(value)]));
-            return shape;
-          },
-        } as typeof def),
-      );
+    case 'object':
+      return strictObject(def, same);
+    case 'array': {
+      const array = { ...def, element: same(def.element) };
+      return array;
     }
-    case 'array':
-      return keep(clone(schema, { ...def, element: same(def.element) } as typeof def));
     case 'optional':
     case 'nullable':
     case 'default':
     case 'prefault':
     case 'nonoptional':
     case 'readonly':
-    case 'catch':
-      return keep(clone(schema, { ...def, innerType: same(def.innerType) } as typeof def));
-    case 'union':
-      return keep(clone(schema, { ...def, options: def.options.map(same) } as typeof def));
-    case 'record':
-      return keep(clone(schema, { ...def, valueType: same(def.valueType) } as typeof def));
-    case 'tuple':
-      return keep(
-        clone(schema, {
-          ...def,
-          items: def.items.map(same),
-          rest: def.rest === null ? null : same(def.rest),
-        } as typeof def),
-      );
-    case 'pipe':
-      return keep(clone(schema, { ...def, in: same(def.in) } as typeof def));
+    case 'catch': {
+      const wrapper = { ...def, innerType: same(def.innerType) };
+      return wrapper;
+    }
+    case 'union': {
+      const union = { ...def, options: def.options.map(same) };
+      return union;
+    }
+    case 'record': {
+      const record = { ...def, valueType: same(def.valueType) };
+      return record;
+    }
+    case 'tuple': {
+      const tuple = { ...def, items: def.items.map(same), rest: def.rest && same(def.rest) };
+      return tuple;
+    }
+    case 'pipe': {
+      const pipe = { ...def, in: same(def.in) };
+      return pipe;
+    }
     default:
-      return keep(schema);
+      return undefined;
   }
+}
+
+function strictObject(def: $ZodObjectDef, same: (inner: $ZodType) => $ZodType): $ZodTypeDef {
+  let shape: Record<string, $ZodType> | undefined;
+  const object = {
+    ...def,
+    catchall: def.catchall ?? new $ZodNever({ type: 'never' }),
+    // A getter, since a recursive schema's own shape is one: it must not be asked before it is complete.
+    get shape() {
+      shape ??= Object.fromEntries(Object.entries(def.shape).map(([key, value]) => [key, same(value)]));
+      return shape;
+    },
+  };
+  return object;
 }

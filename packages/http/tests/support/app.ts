@@ -36,7 +36,7 @@ export const routes: Route[] = [
     path: '/items/:id',
     params: z.object({ id: z.string().max(20) }),
     responses: { 200: Item },
-    handler: ({ params }) => reply(200, { ...stored, id: params.id }, { etag: tag }),
+    handler: ({ params }) => reply(200, { ...stored, id: params.id }, { ETag: tag }),
   }),
   route({
     method: 'POST',

@@ -4,10 +4,10 @@ import { Readable } from 'node:stream';
 import { pipeline as pipeStreams } from 'node:stream/promises';
 import { clientAddress, compileTrust, type TrustProxy } from '../address.ts';
 import { middlewareErrors } from '../errors.ts';
-import type { Exchange, Reply } from '../exchange.ts';
+import type { Exchange, HeaderBag, Reply } from '../exchange.ts';
 import { createPipeline, type Handler, type Middleware, type Run } from '../middleware.ts';
-import { collect } from './node-body.ts';
-import { patchWriteHead } from './node-head.ts';
+import { collect, tooLarge } from './node-body.ts';
+import { CollectedHeaders, type HeadWriter, patchWriteHead } from './node-head.ts';
 import { bodyLeft, linger } from './node-linger.ts';
 
 /** An exchange on `node:http`; `req` and `res` are there for handlers that write the response themselves. */
@@ -57,7 +57,7 @@ export function createNodeListener(handler: Handler<NodeExchange>, options: Node
   };
 }
 
-class NodeHttpExchange implements NodeExchange {
+class NodeHttpExchange implements NodeExchange, HeadWriter {
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
   readonly method: string;
@@ -67,6 +67,8 @@ class NodeHttpExchange implements NodeExchange {
   route: string | undefined;
   /** Bytes of the response body, when this host wrote it. */
   sent: number | undefined;
+  headDone = false;
+  #run: Run | undefined;
   readonly #trust: TrustProxy | undefined;
   // Read at once: the socket forgets its address when it is gone, and the access log wants it then.
   readonly #remoteAddress: string | undefined;
@@ -120,29 +122,34 @@ class NodeHttpExchange implements NodeExchange {
     return Array.isArray(value) ? value.join(', ') : undefined;
   }
 
-  async bytes(max: number): Promise<Uint8Array> {
-    this.#body ??= collect(this.req, max);
-    const body = await this.#body;
-    if (body.byteLength > max) throw middlewareErrors.body_too_large(`The body is larger than ${max} bytes.`);
-    return body;
+  bytes(max: number): Promise<Uint8Array> {
+    if (this.#body === undefined) return (this.#body = collect(this.req, max));
+    // Read before, perhaps with a larger limit.
+    return this.#body.then((body) => {
+      if (body.byteLength > max) throw tooLarge(max);
+      return body;
+    });
   }
 
   /** Ties the exchange to the life of its response. */
   attach(run: Run<NodeHttpExchange>): void {
-    const { req, res } = this;
-    patchWriteHead(res, (status, headers) => run.head(status, headers));
-    const end = (): void => {
-      if (this.#closed) return;
-      this.#closed = true;
-      const complete = res.writableFinished;
-      if (!complete) this.#abort?.abort(aborted());
-      run.done({ status: res.statusCode, bytes: this.sent ?? declaredLength(res), aborted: !complete });
-    };
-    res.once('close', end);
-    // A response that waits behind another one on its connection never hears that the connection is gone; its request does.
-    req.once('close', () => {
-      if (!req.complete || req.destroyed) if (res.socket === null && !res.writableEnded) end();
-    });
+    this.#run = run;
+    patchWriteHead(this.res, this);
+    // Comes once, and always: after the last byte, or when the connection is gone, also for a response that still waits
+    // behind another one on it.
+    this.res.on('close', () => this.#end());
+  }
+
+  runHead(status: number, headers: HeaderBag): void {
+    this.#run?.head(status, headers);
+  }
+
+  #end(): void {
+    const { res } = this;
+    this.#closed = true;
+    const complete = res.writableFinished;
+    if (!complete) this.#abort?.abort(aborted());
+    this.#run?.done({ status: res.statusCode, bytes: this.sent ?? declaredLength(res), aborted: !complete });
   }
 }
 
@@ -180,42 +187,53 @@ function write(run: Run<NodeHttpExchange>, exchange: NodeHttpExchange, reply: Re
   } catch (error) {
     // For example a header value with a line break in it.
     const problem = run.fail(error);
-    if (res.headersSent) res.destroy();
-    else {
-      for (const name of res.getHeaderNames()) res.removeHeader(name);
-      writeReply(exchange, problem, run);
+    if (res.headersSent) {
+      res.destroy();
+      return;
     }
+    for (const name of res.getHeaderNames()) res.removeHeader(name);
+    // The attempt left its phrase behind: "500 OK".
+    res.statusMessage = '';
+    writeReply(exchange, problem, run);
   }
 }
 
 function writeReply(exchange: NodeHttpExchange, reply: Reply, run: Run<NodeHttpExchange>): void {
   const { req, res } = exchange;
-  const { status, headers, body } = reply;
-  if (headers !== undefined)
-    for (const name in headers) res.setHeader(name, headers[name] as string | readonly string[]);
+  const { status, body } = reply;
+  const headers = new CollectedHeaders(reply.headers);
   const bodiless = status === 204 || status === 304;
-  if (body === undefined || typeof body === 'string' || body instanceof Uint8Array) {
-    const bytes = body === undefined ? 0 : Buffer.byteLength(body);
-    if (!bodiless) res.setHeader('content-length', bytes);
-    exchange.sent = bodiless || req.method === 'HEAD' ? 0 : bytes;
-    const unread = bodyLeft(req);
-    if (unread) res.shouldKeepAlive = false;
-    res.writeHead(status);
-    const content = bodiless ? undefined : body;
-    if (!unread) res.end(content);
-    else linger(req, res, content);
-    return;
+  const whole = body === undefined || typeof body === 'string' || body instanceof Uint8Array;
+  if (!whole && !(Symbol.asyncIterator in Object(body))) {
+    throw middlewareErrors.invalid_reply('The body of a reply is text, bytes, or an async iterable of them.');
   }
-  exchange.sent = 0;
-  res.writeHead(status);
-  if (bodiless || req.method === 'HEAD') {
-    discard(body);
-    res.end();
-    return;
-  }
-  pipeStreams(Readable.from(counted(body, exchange, run), { objectMode: false }), res).catch(() => {
+  const bytes = whole && body !== undefined ? Buffer.byteLength(body) : 0;
+  if (whole && !bodiless) headers.set('content-length', String(bytes));
+  exchange.sent = bodiless || req.method === 'HEAD' ? 0 : bytes;
+  const unread = bodyLeft(req);
+  if (unread) res.shouldKeepAlive = false;
+  run.head(status, headers);
+  exchange.headDone = true;
+  res.writeHead(status, headers.flat());
+
+  if (!whole) {
+    if (!bodiless && req.method !== 'HEAD') stream(body, exchange, run);
+    else {
+      discard(body);
+      res.end();
+    }
+  } else if (unread) linger(req, res, bodiless ? undefined : body);
+  else res.end(bodiless ? undefined : body);
+}
+
+function stream(
+  body: AsyncIterable<string | Uint8Array>,
+  exchange: NodeHttpExchange,
+  run: Run<NodeHttpExchange>,
+): void {
+  pipeStreams(Readable.from(counted(body, exchange, run), { objectMode: false }), exchange.res).catch(() => {
     // The cut tells the client: the length or the last chunk is missing.
-    res.destroy();
+    exchange.res.destroy();
   });
 }
 

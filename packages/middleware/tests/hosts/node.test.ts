@@ -60,7 +60,12 @@ describe('answers', () => {
       done,
     );
     const answer = await fetch(url);
-    expect([answer.status, answer.headers.get('x-a'), answer.headers.get('x-mark')]).toEqual([500, null, '500']);
+    expect([answer.status, answer.statusText, answer.headers.get('x-a'), answer.headers.get('x-mark')]).toEqual([
+      500,
+      'Internal Server Error',
+      null,
+      '500',
+    ]);
     expect(await answer.text()).not.toContain('secret');
     expect(await done.next()).toMatchObject({ status: 500, aborted: false, error: { code: 'ERR_INVALID_CHAR' } });
   });
@@ -119,17 +124,11 @@ describe('answers', () => {
 
 describe('handlers that write the response themselves', () => {
   it.each<[string, NodeHandler]>([
-    ['res.end', ({ res }) => void res.end('x') as undefined],
-    [
-      'writeHead with an object',
-      ({ res }) => void res.writeHead(200, { 'X-Own': '1', 'x-mark': 'theirs' }).end() as undefined,
-    ],
-    [
-      'writeHead with a reason and an object',
-      ({ res }) => void res.writeHead(200, 'Fine', { 'x-own': '1' }).end() as undefined,
-    ],
-    ['writeHead with an array', ({ res }) => void res.writeHead(200, ['x-own', '1', 'X-Own', '2']).end() as undefined],
-    ['write', ({ res }) => (res.write('x'), void res.end()) as undefined],
+    ['res.end', ({ res }) => void res.end('x')],
+    ['writeHead with an object', ({ res }) => void res.writeHead(200, { 'X-Own': '1', 'x-mark': 'theirs' }).end()],
+    ['writeHead with a reason and an object', ({ res }) => void res.writeHead(200, 'Fine', { 'x-own': '1' }).end()],
+    ['writeHead with an array', ({ res }) => void res.writeHead(200, ['x-own', '1', 'X-Own', '2']).end()],
+    ['write', ({ res }) => (res.write('x'), void res.end())],
     [
       'an error path that removes every header',
       ({ res }) => {
@@ -240,6 +239,23 @@ describe('bodies', () => {
     socket.resume();
     expect(await done.next()).toMatchObject({ aborted: true });
     expect((await fetch(url, { method: 'POST', body: 'ok' })).status).toBe(200);
+  });
+
+  it('that are asked for after the client left are refused', async () => {
+    let failure: unknown;
+    const { port } = await start(async (exchange) => {
+      await once(exchange.signal, 'abort');
+      await exchange.bytes(10).catch((error: unknown) => {
+        failure = error;
+      });
+      return { status: 200 };
+    });
+    const socket = connect(port, '127.0.0.1');
+    socket.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab');
+    await once(socket, 'connect');
+    await new Promise(setImmediate);
+    socket.destroy();
+    await eventually(() => expect(failure).toMatchObject({ code: 'middleware.request_aborted' }));
   });
 
   it('that somebody else has read are said to be, instead of waiting for ever', async () => {
@@ -361,7 +377,9 @@ describe('ent:http:request', () => {
       error: (operation: { error?: unknown }) => void errors.push(operation.error),
     };
     channels.request.subscribe(handlers);
-    onTestFinished(() => void channels.request.unsubscribe(handlers));
+    onTestFinished(() => {
+      channels.request.unsubscribe(handlers);
+    });
     const failure = new Error('boom');
     const { url } = await start((exchange) => {
       exchange.route = '/x/:id';
