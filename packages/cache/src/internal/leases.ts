@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { StoredRecord, TagVersion } from '../driver.ts';
 import { cacheErrors } from '../errors.ts';
-import { newToken, type RecordDraft } from './record.ts';
+import { bare, newToken, type RecordDraft } from './record.ts';
 import type { Store } from './store.ts';
 
 // Each round somebody wins, so this many lost rounds mean a backend that refuses for another reason.
@@ -91,7 +91,7 @@ export class Leases {
     const until = Date.now() + this.#leaseMs;
     const lease = { token, until };
     if (stale) return { ...stale, lease };
-    return { value: undefined, expiresAt: until, freshUntil: until, tags, lease, hasValue: false };
+    return bare(until, lease, tags);
   }
 }
 
@@ -127,16 +127,9 @@ class HeldLease implements Lease {
 
   async release(): Promise<void> {
     await this.#stopRenewing();
-    const now = Date.now();
-    const nothing: RecordDraft = {
-      value: undefined,
-      expiresAt: now + 1,
-      freshUntil: now + 1,
-      tags: undefined,
-      lease: undefined,
-      hasValue: false,
-    };
-    await this.#replace((record) => (record.hasValue ? { ...record, lease: undefined } : nothing)).catch(() => {});
+    await this.#replace((record) => (record.hasValue ? { ...record, lease: undefined } : bare(Date.now() + 1))).catch(
+      () => {},
+    );
   }
 
   async #stopRenewing(): Promise<void> {

@@ -34,6 +34,11 @@ export function draft(value: unknown, expiresAt: number): RecordDraft {
   return { value, expiresAt, freshUntil: expiresAt, tags: undefined, lease: undefined, hasValue: true };
 }
 
+/** A record without a value. */
+export function bare(expiresAt: number, lease?: StoredRecord['lease'], tags?: readonly TagVersion[]): RecordDraft {
+  return { ...draft(undefined, expiresAt), tags, lease, hasValue: false };
+}
+
 // A random start and a counter: unique across processes, at the price of one increment.
 const origin = randomBytes(5).toString('latin1');
 let written = 0;
@@ -44,7 +49,7 @@ export function newStamp(): string {
   return origin + String.fromCharCode(written >> 16, (written >> 8) & 255, written & 255);
 }
 
-/** A new lease token or tag version. */
+/** A new lease token: 8 characters, one byte each. */
 export function newToken(): string {
   return randomBytes(STAMP_BYTES).toString('latin1');
 }

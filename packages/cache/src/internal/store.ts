@@ -3,7 +3,7 @@ import type { CacheDriver, DriverEntry, DriverWrite, StoredRecord } from '../dri
 import { cacheErrors } from '../errors.ts';
 import type { CacheSerializer } from '../options.ts';
 import type { Guard } from './guard.ts';
-import { decodeRecord, encodeRecord, newStamp, type RecordDraft } from './record.ts';
+import { bare, decodeRecord, encodeRecord, newStamp, type RecordDraft } from './record.ts';
 import { toContract } from './ttl.ts';
 
 /** A record with the version that a conditional write needs. */
@@ -189,15 +189,7 @@ interface ReadBatch {
 }
 
 // Bytes of another deployment: not a value for readers, but a conditional write has to know that something is there.
-const UNREADABLE: StoredRecord = {
-  value: undefined,
-  expiresAt: Number.POSITIVE_INFINITY,
-  freshUntil: Number.POSITIVE_INFINITY,
-  stamp: '',
-  tags: undefined,
-  lease: undefined,
-  hasValue: false,
-};
+const UNREADABLE: StoredRecord = { ...bare(Number.POSITIVE_INFINITY), stamp: '' };
 
 const OUTAGES: ReadonlySet<string> = new Set([
   cacheErrors.timeout.code,

@@ -1,7 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import type { StoredRecord, TagVersion } from '../driver.ts';
 import { cacheErrors } from '../errors.ts';
 import type { KeySpace } from './keys.ts';
-import { draft, newToken } from './record.ts';
+import { draft } from './record.ts';
 import type { Store } from './store.ts';
 
 /**
@@ -40,7 +41,7 @@ export class Tags {
       await this.#store.write(
         missing.map((name) => ({
           key: this.#physical(name),
-          record: draft(Buffer.from(newToken(), 'latin1').toString('base64url'), Number.POSITIVE_INFINITY),
+          record: draft(randomUUID(), Number.POSITIVE_INFINITY),
           ...(round < 3 && { when: 'absent' as const }), // bytes that nobody can read are in the way of `absent`
         })),
       );
@@ -108,7 +109,7 @@ export class Tags {
     await this.#store.write(
       [...new Set(names)].map((name) => ({
         key: this.#physical(name),
-        record: draft(Buffer.from(newToken(), 'latin1').toString('base64url'), Number.POSITIVE_INFINITY),
+        record: draft(randomUUID(), Number.POSITIVE_INFINITY),
       })),
     );
   }
