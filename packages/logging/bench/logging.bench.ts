@@ -6,7 +6,8 @@ import pino from 'pino';
 import winston from 'winston';
 import TransportStream from 'winston-transport';
 import { bench } from '../../../scripts/bench.ts';
-import { createLogger, fileSink, type LogSink, withContext } from '../src/index.ts';
+import { createLogger, fileSink, withContext } from '../src/index.ts';
+import { lineSink } from '../tests/fixtures/line-sink.ts';
 
 const MESSAGE = Symbol.for('message');
 const BLOCK = 65_536;
@@ -35,25 +36,6 @@ class BufferedFile {
     this.flush();
     closeSync(this.#fd);
   }
-}
-
-/** The same buffered file as a sink of ours. */
-function sinkTo(file: BufferedFile): LogSink {
-  return {
-    name: 'bench',
-    colors: false,
-    open() {},
-    write: (line) => file.write(line),
-    flush: () => Promise.resolve(true),
-    finish() {},
-    close: () => Promise.resolve(),
-    stats: () => ({
-      name: 'bench',
-      written: file.lines,
-      pending: 0,
-      dropped: { buffer_full: 0, sink_failed: 0, timeout: 0, closed: 0 },
-    }),
-  };
 }
 
 class BenchTransport extends TransportStream {
@@ -112,7 +94,7 @@ await bench('a JSON line of a child logger', {
       return () => logger.info({ ...order }, 'order placed');
     }),
     '@ent/logging': counting('@ent/logging', (file) => {
-      const logger = createLogger({ format: 'json', sinks: [sinkTo(file)] }).child(bound);
+      const logger = createLogger({ format: 'json', sinks: [lineSink((line) => file.write(line))] }).child(bound);
       return () => logger.info('order placed', { ...order });
     }),
   },
@@ -143,7 +125,7 @@ await bench(`a request context with ${LINES} JSON lines`, {
     '@ent/logging': counting(
       '@ent/logging',
       (file) => {
-        const logger = createLogger({ format: 'json', sinks: [sinkTo(file)] }).child(bound);
+        const logger = createLogger({ format: 'json', sinks: [lineSink((line) => file.write(line))] }).child(bound);
         return request(inContext, () => logger.info('order placed', { ...order }));
       },
       LINES,

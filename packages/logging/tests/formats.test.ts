@@ -1,27 +1,12 @@
 import { ValidationError } from '@ent/errors';
 import { createLogger, LOG_LEVELS, type LogFields, type LogFormat, type LogSink, withContext } from '@ent/logging';
 import { describe, expect, it } from 'vitest';
+import { lineSink } from './fixtures/line-sink.ts';
 
 /** A sink that keeps the lines. */
 function lines(options: { format?: LogFormat; colors?: boolean } = {}): LogSink & { readonly lines: string[] } {
   const kept: string[] = [];
-  return {
-    name: 'lines',
-    lines: kept,
-    colors: options.colors ?? false,
-    ...(options.format === undefined ? {} : { format: options.format }),
-    open() {},
-    write: (line) => void kept.push(line),
-    flush: () => Promise.resolve(true),
-    finish() {},
-    close: () => Promise.resolve(),
-    stats: () => ({
-      name: 'lines',
-      written: kept.length,
-      pending: 0,
-      dropped: { buffer_full: 0, sink_failed: 0, timeout: 0, closed: 0 },
-    }),
-  };
+  return { ...lineSink((line) => kept.push(line)), ...options, lines: kept };
 }
 
 const service = { name: 'shop', version: '1.2.3', environment: 'test', instance: 'shop-7' };

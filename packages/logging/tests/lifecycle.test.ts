@@ -45,13 +45,15 @@ describe('the life of a logger', () => {
 });
 
 describe('options', () => {
-  it.each<[string, unknown]>([
+  it.each<[string, object]>([
     ['format', { format: 'xml' }],
     ['level', { level: 'verbose' }],
     ['flushTimeout', { flushTimeout: 'soon' }],
     ['redact', { redact: ['a..b'] }],
-  ])('with a wrong %s are refused by name', (name, options) => {
-    const make = (): unknown => createLogger({ sinks: [], ...(options as CreateLoggerOptions) });
+    ['flushOnSignals', { flushOnSignals: ['SIGTERM', 'SIGKILL'] }],
+    ['flushOnSignals', { flushOnSignals: ['SIGNOPE'] }],
+  ])('with a wrong %s are refused by name: %j', (name, options) => {
+    const make = (): unknown => createLogger({ sinks: [], ...options });
     expect(make).toThrow(
       expect.objectContaining({
         code: 'logging.invalid_option',
@@ -75,6 +77,13 @@ describe('options', () => {
     const before = process.listenerCount('exit');
     expect(() => createLogger({ sinks: [], flushTimeout: -1 })).toThrow();
     expect(process.listenerCount('exit')).toBe(before);
+  });
+});
+
+describe('flush', () => {
+  it('rejects a time that is none', async () => {
+    const logger = createLogger({ driver: memoryDriver() });
+    await expect(logger.flush('soon')).rejects.toMatchObject({ code: 'logging.invalid_option' });
   });
 });
 

@@ -91,8 +91,8 @@ describe('whatever the descriptor does', () => {
   )(
     'records are whole, in order and accounted for (seed %i, slices of %d, files of %d)',
     async (seed, slice, limit) => {
-      const random = chance(seed as number);
-      const target = new Flaky(slice as number, limit as number, seed as number);
+      const random = chance(seed);
+      const target = new Flaky(slice as number, limit as number, seed);
       const { writer, told } = writerOn(target, 3000);
       const total = 400;
       for (let n = 0; n < total; n++) {
@@ -129,6 +129,27 @@ describe('whatever the descriptor does', () => {
       }
     },
   );
+});
+
+describe('whoever hears of a new file', () => {
+  it.each(['write and close', 'finish'])('may log: the line is written with the others (%s)', async (end) => {
+    const target = new Flaky(4096, 100, 1);
+    const { writer } = writerOn(target, 10_000);
+    let rolled = 0;
+    target.roll = () => {
+      target.files.push([]);
+      if (rolled < 5) writer.write(`rolled ${rolled++}\n`);
+    };
+    for (let n = 0; n < 100; n++) writer.write(`record ${n}\n`);
+    if (end === 'finish') writer.finish(60_000);
+    await writer.close(60_000);
+    const all = target.texts().join('');
+    expect(Array.from(all.matchAll(/^rolled \d/gm))).toHaveLength(5);
+    expect(Array.from(all.matchAll(/^record (\d+)$/gm), ([, n]) => Number(n))).toEqual(
+      Array.from({ length: 100 }, (_, n) => n),
+    );
+    expect(dropped(writer)).toBe(0);
+  });
 });
 
 describe('the end of the process', () => {

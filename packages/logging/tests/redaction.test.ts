@@ -1,6 +1,7 @@
-import { createLogger, REDACTED_NAMES, withContext } from '@ent/logging';
+import { createLogger, type LogSink, REDACTED_NAMES, withContext } from '@ent/logging';
 import { memoryDriver } from '@ent/logging/memory';
 import { describe, expect, it } from 'vitest';
+import { lineSink } from './fixtures/line-sink.ts';
 
 function redacted(paths: string[], fields: Record<string, unknown>): unknown {
   const logger = createLogger({ driver: memoryDriver(), redact: paths });
@@ -69,6 +70,22 @@ describe('redact', () => {
       a: { x: R, y: { z: R, w: R } },
       b: { x: 1, y: { z: R } },
     });
+  });
+
+  it.each([
+    ['userId', 'user.id'],
+    ['user.id', 'userId'],
+  ])('hides %s, and not because of it %s, which has the same name in the line', (hidden, shown) => {
+    const records: Record<string, unknown>[] = [];
+    const sink: LogSink = {
+      ...lineSink((line) => records.push(JSON.parse(line) as Record<string, unknown>)),
+      format: 'ecs',
+    };
+    const logger = createLogger({ sinks: [sink], redact: [hidden] });
+    logger.info('x', { [shown]: 'shown' });
+    logger.info('x', { [hidden]: 'hush' });
+    logger.info('x', { [shown]: 'shown' });
+    expect(records.map((record) => record['user.id'])).toEqual(['shown', R, 'shown']);
   });
 
   it('applies to what toJSON gives', () => {

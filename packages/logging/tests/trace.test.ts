@@ -4,6 +4,7 @@ import { context, ROOT_CONTEXT, trace, TraceFlags } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import { BasicTracerProvider } from '@opentelemetry/sdk-trace-base';
 import { afterEach, describe, expect, it } from 'vitest';
+import { lineSink } from './fixtures/line-sink.ts';
 
 function register(): void {
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
@@ -60,7 +61,9 @@ describe('trace and span ids', () => {
     register();
     const found: Record<string, unknown>[] = [];
     for (const format of ['ecs', 'otel'] as const) {
-      const logger = createLogger({ sinks: [{ ...lineSink(found), format }] });
+      const logger = createLogger({
+        sinks: [{ ...lineSink((line) => found.push(JSON.parse(line) as Record<string, unknown>)), format }],
+      });
       trace.getTracer('test').startActiveSpan('s', (span) => {
         logger.info('x');
         const { traceId, spanId } = span.spanContext();
@@ -100,22 +103,4 @@ describe('trace and span ids', () => {
 function idsOf(span: { spanContext(): { traceId: string; spanId: string } }): object {
   const { traceId, spanId } = span.spanContext();
   return { traceId, spanId };
-}
-
-function lineSink(found: Record<string, unknown>[]) {
-  return {
-    name: 'lines',
-    colors: false,
-    open() {},
-    write: (line: string) => void found.push(JSON.parse(line) as Record<string, unknown>),
-    flush: () => Promise.resolve(true),
-    finish() {},
-    close: () => Promise.resolve(),
-    stats: () => ({
-      name: 'lines',
-      written: 0,
-      pending: 0,
-      dropped: { buffer_full: 0, sink_failed: 0, timeout: 0, closed: 0 },
-    }),
-  };
 }

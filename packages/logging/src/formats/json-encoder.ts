@@ -9,7 +9,12 @@ interface Key {
   readonly lead: string;
   readonly kind: 'plain' | 'hidden' | 'error';
   readonly place: RedactNode | undefined;
-  /** The last line that this key was written to. */
+  readonly slot: Slot;
+}
+
+/** A name in the line. Several fields can have the same one (`requestId`, `http.request.id`). */
+interface Slot {
+  /** The last line in which the name stood. */
   stamp: number;
 }
 
@@ -18,7 +23,7 @@ interface Chunk {
   readonly owner: JsonEncoder;
   readonly generation: number;
   readonly text: string;
-  readonly keys: readonly Key[];
+  readonly slots: readonly Slot[];
 }
 
 /** Different names that a process may use before the table starts afresh: names made of data would fill it for ever. */
@@ -30,7 +35,7 @@ const MAX_LINE = 262_144;
 export abstract class JsonEncoder implements Encoder {
   protected readonly redactor: Redactor;
   readonly #keys = new Map<string, Key>();
-  readonly #byLead = new Map<string, Key>();
+  readonly #slots = new Map<string, Slot>();
   /** What stands before the fields of a logger. */
   readonly #prefix: string;
   #generation = 0;
@@ -66,25 +71,24 @@ export abstract class JsonEncoder implements Encoder {
     const bound = this.#chunk(entry.bound, this.#prefix);
     const context = entry.context && this.#chunk(entry.context, '');
     const stamp = ++this.#stamp;
-    for (const key of bound.keys) key.stamp = stamp;
+    for (const slot of bound.slots) slot.stamp = stamp;
     let text = bound.text;
     if (context !== undefined) {
-      for (const key of context.keys) {
-        if (key.stamp === stamp) return this.#merged(entry);
-        key.stamp = stamp;
+      for (const slot of context.slots) {
+        if (slot.stamp === stamp) return this.#merged(entry);
+        slot.stamp = stamp;
       }
       text += context.text;
     }
     const fields = entry.fields;
-    if (fields === undefined) return text;
     let count = 0;
     for (const name in fields) {
       const value = fields[name];
       if (value === undefined) continue;
       if (++count > MAX_FIELDS || text.length > MAX_LINE) return this.#merged(entry);
       const key = this.#keys.get(name) ?? this.#addKey(name);
-      if (key.stamp === stamp) return this.#merged(entry);
-      key.stamp = stamp;
+      if (key.slot.stamp === stamp) return this.#merged(entry);
+      key.slot.stamp = stamp;
       text += this.#member(key, value);
     }
     // A toJSON that logs by itself has moved the stamps under us; a full table of names starts afresh.
@@ -131,21 +135,21 @@ export abstract class JsonEncoder implements Encoder {
   }
 
   #make(from: Memo, prefix: string): Chunk {
-    const keys: Key[] = [];
+    const slots: Slot[] = [];
     const stamp = ++this.#stamp;
     let text = prefix;
     for (const name in from.fields) {
       const value = from.fields[name];
       const key = this.#key(name);
-      if (value === undefined || key.stamp === stamp) continue;
-      key.stamp = stamp;
-      keys.push(key);
+      if (value === undefined || key.slot.stamp === stamp) continue;
+      key.slot.stamp = stamp;
+      slots.push(key.slot);
       text += this.#member(key, value);
-      if (keys.length === MAX_FIELDS) break;
+      if (slots.length === MAX_FIELDS) break;
     }
     // The fields of a logger stay for long, those of a context for a few lines.
-    if (prefix !== '' || keys.length > 4) text = flat(text);
-    const chunk: Chunk = { owner: this, generation: this.#generation, text, keys };
+    if (prefix !== '' || slots.length > 4) text = flat(text);
+    const chunk: Chunk = { owner: this, generation: this.#generation, text, slots };
     // A long-lived context can meet loggers that are long closed.
     const others = (from.memo as Chunk[] | undefined)?.filter((other) => other.owner !== this).slice(-3) ?? [];
     from.memo = [chunk, ...others];
@@ -159,20 +163,16 @@ export abstract class JsonEncoder implements Encoder {
   #addKey(name: string): Key {
     if (this.#keys.size >= MAX_NAMES) {
       this.#keys.clear();
-      this.#byLead.clear();
+      this.#slots.clear();
       this.#generation++;
     }
     const lead = flat(`,${quote(cut(this.nameOf(name), 256))}:`);
-    const known = this.#byLead.get(lead);
-    const key = known ?? this.#newKey(name, lead);
-    this.#byLead.set(lead, key);
+    const slot = this.#slots.get(lead) ?? { stamp: 0 };
+    this.#slots.set(lead, slot);
+    const { hidden, place } = this.redactor.top(name);
+    const key: Key = { lead, kind: hidden ? 'hidden' : isErrorKey(name) ? 'error' : 'plain', place, slot };
     this.#keys.set(name, key);
     return key;
-  }
-
-  #newKey(name: string, lead: string): Key {
-    const { hidden, place } = this.redactor.top(name);
-    return { lead, kind: hidden ? 'hidden' : isErrorKey(name) ? 'error' : 'plain', place, stamp: 0 };
   }
 }
 

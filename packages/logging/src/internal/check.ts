@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import { loggingErrors } from '../errors.ts';
 
 /** @throws logging.invalid_option */
@@ -10,4 +11,10 @@ export function positiveInteger(what: string, value: number): number {
 export function oneOf<T extends string>(what: string, value: T, allowed: readonly T[]): T {
   if (allowed.includes(value)) return value;
   throw loggingErrors.invalid_option(`${what} must be one of ${allowed.join(', ')}; got ${JSON.stringify(value)}.`);
+}
+
+/** @throws logging.invalid_option for a signal that does not exist here, or that no process can handle */
+export function handledSignal(signal: NodeJS.Signals): NodeJS.Signals {
+  if (signal in constants.signals && signal !== 'SIGKILL' && signal !== 'SIGSTOP') return signal;
+  throw loggingErrors.invalid_option(`flushOnSignals: ${JSON.stringify(signal)} is not a signal that can be handled.`);
 }

@@ -6,6 +6,7 @@ import type { Bound, Encoder, LogEntry } from '../formats/encoder.ts';
 import { makeEncoder } from '../formats/make-encoder.ts';
 import { LOG_LEVELS, type LogLevel } from '../levels.ts';
 import type { LogFields, LoggerOptions } from '../options.ts';
+import { handledSignal } from './check.ts';
 import { atExit } from './exit.ts';
 import { Redactor } from './redact.ts';
 import { isError, snapshot } from './safe.ts';
@@ -30,10 +31,11 @@ export class Pipeline implements LogHost {
     this.driver = driver;
     this.root = bind(snapshot(options.fields ?? {}), {});
     this.#flushTimeoutMs = milliseconds(options.flushTimeout ?? '5s', 'flushTimeout');
+    const signals = (options.flushOnSignals ?? []).map(handledSignal);
     this.#encoders = driver.forms.map((form) => makeEncoder(form, redactor, options.service));
     driver.open(this);
     const finish = (): void => driver.finish(this.#flushTimeoutMs);
-    this.#release = atExit({ finish, signals: options.flushOnSignals ?? [] });
+    this.#release = atExit({ finish, signals });
     if (options.logUncaught) {
       this.#logUncaught = (error) =>
         this.write(LOG_LEVELS.indexOf('critical'), this.root, 'uncaught exception', { err: error });
@@ -68,9 +70,11 @@ export class Pipeline implements LogHost {
     }
   }
 
-  flush(timeout: number | string | undefined): Promise<boolean> {
+  async flush(timeout: number | string | undefined): Promise<boolean> {
     const ms = timeout === undefined ? this.#flushTimeoutMs : milliseconds(timeout, 'timeout');
-    return this.#closing === undefined ? this.driver.flush(ms) : this.#closing.then(() => true);
+    if (this.#closing === undefined) return this.driver.flush(ms);
+    await this.#closing;
+    return true;
   }
 
   close(): Promise<void> {

@@ -87,6 +87,8 @@ export class LineWriter {
     }
     this.#text += line;
     this.#accepted++;
+    // Whoever listens to what a write tells may log; the write in hand takes the line along.
+    if (this.#pumping) return;
     if (this.#state === 'finishing') this.#writeUntil(this.#deadline);
     else if (this.#text.length >= this.#block) this.#pump();
     else if (this.#immediate === undefined && this.#timer === undefined) {
@@ -145,16 +147,15 @@ export class LineWriter {
 
   /** Writes until nothing is left or the target takes no more. */
   #pump(): 'done' | 'blocked' | 'failed' {
-    // Rolling tells a channel, and whoever listens may log.
     if (this.#pumping) return 'blocked';
     this.#pumping = true;
     try {
       for (;;) {
+        // In each turn: rolling tells a channel, and whoever listens may log.
         this.#seal();
-        while (this.#blocks.length > 0) this.#writeSlice(this.#blocks[0] as Buffer);
-        this.#noticeWaits = false;
-        if (this.#untold === 0) break;
-        this.#appendNotice();
+        if (this.#blocks.length > 0) this.#writeSlice(this.#blocks[0] as Buffer);
+        else if (this.#untold > 0) this.#appendNotice();
+        else break;
       }
       this.#wait = 1;
       for (const settle of this.#waiters) settle();
@@ -174,6 +175,7 @@ export class LineWriter {
     if (this.#offset < block.length) return;
     this.#blocks.shift();
     this.#offset = 0;
+    if (this.#blocks.length === 0) this.#noticeWaits = false;
   }
 
   /** Whole records only, as long as they fit: other writers of the pipe and the next file get no half of one. */
