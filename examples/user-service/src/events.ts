@@ -6,7 +6,7 @@ import type { PublishUserEvent } from './users/events.ts';
 const UserEventData = z.strictObject({ userId: z.uuid(), version: z.int() });
 
 /** The topics of the service; others subscribe to them by name. */
-export const topics = {
+const topics = {
   'user.created': defineTopic('user.created', UserEventData),
   'user.updated': defineTopic('user.updated', UserEventData),
   'user.deleted': defineTopic('user.deleted', UserEventData),

@@ -26,7 +26,7 @@ describe('/openapi.json', () => {
     const { status, body } = await client(service.url).call('GET', '/openapi.json');
     expect(status).toBe(200);
     expect(body.openapi).toMatch(/^3\.1\./);
-    const operations = Object.entries(body.paths as Record<string, object>).flatMap(([path, methods]) =>
+    const operations = Object.entries(body.paths).flatMap(([path, methods]) =>
       Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
     );
     expect(operations).toEqual(

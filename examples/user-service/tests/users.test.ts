@@ -218,7 +218,7 @@ describe('GET /api/v1/users/', () => {
   it('refuses a cursor that was changed or belongs to another sort', async () => {
     await Promise.all([api.register(), api.register()]);
     const page = await api.call('GET', '/api/v1/users/?limit=1&sort=email', { token: adminToken });
-    const cursor = encodeURIComponent(page.body.next);
+    const cursor = encodeURIComponent(String(page.body.next));
     expect(
       await api.call('GET', `/api/v1/users/?limit=1&sort=name&cursor=${cursor}`, { token: adminToken }),
     ).toMatchObject({ status: 422 });

@@ -31,8 +31,9 @@ async function run(
         .map((l) => l.trim()),
     ),
   );
-  const line = (text: string): Promise<void> =>
-    expect.poll(() => lines, { timeout: 20_000 }).toContain(text) as unknown as Promise<void>;
+  const line = async (text: string): Promise<void> => {
+    await expect.poll(() => lines, { timeout: 20_000 }).toContain(text);
+  };
   await line('ready');
   return { lines, line, process: started };
 }

@@ -33,7 +33,7 @@ async function makeOnce(file: string): Promise<string> {
     return pem;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    return readFile(file, 'utf8');
+    return await readFile(file, 'utf8');
   } finally {
     await unlink(draft);
   }

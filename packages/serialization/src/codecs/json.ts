@@ -29,6 +29,6 @@ export const json: Codec = {
   },
   decode(bytes) {
     if (bytes.length === 0) return undefined;
-    return JSON.parse(asBuffer(bytes).toString());
+    return JSON.parse(asBuffer(bytes).toString()) as unknown;
   },
 };

@@ -35,5 +35,5 @@ export const msgpack: Codec = {
     assertLossless(value, keeps);
     return packr.pack(value);
   },
-  decode: (bytes) => packr.unpack(bytes),
+  decode: (bytes) => packr.unpack(bytes) as unknown,
 };

@@ -49,5 +49,5 @@ export const v8: Codec = {
     assertLossless(value, keeps);
     return serialize(value);
   },
-  decode: (bytes) => deserialize(bytes),
+  decode: (bytes) => deserialize(bytes) as unknown,
 };
