@@ -37,12 +37,6 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT']) {
   });
 }
 
-main().catch((error) => {
-  if (!(error instanceof Problem)) throw error;
-  console.error(`\nent: ${error.message}`);
-  process.exitCode = 1;
-});
-
 async function main() {
   const [name = '', ...args] = process.argv.slice(2);
   const command = COMMANDS[name];
@@ -272,7 +266,11 @@ async function lock(file) {
     waited = true;
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
-  const beat = setInterval(() => fs.utimesSync(file, new Date(), new Date()), 5000);
+  const beat = setInterval(() => {
+    try {
+      fs.utimesSync(file, new Date(), new Date());
+    } catch {} // taken over, after this process was paused for long
+  }, 5000);
   const unlock = () => {
     clearInterval(beat);
     fs.rmSync(file, { force: true });
@@ -310,7 +308,10 @@ async function step(program, args, { what, cwd, env = process.env }) {
   };
   child.stdout.setEncoding('utf8').on('data', keep);
   child.stderr.setEncoding('utf8').on('data', keep);
-  const alive = setInterval(() => say(`  still at it: ${what}, ${Math.round((Date.now() - began) / 1000)} s`), 10_000);
+  const alive = setInterval(() => {
+    const last = output.trimEnd().split('\n').at(-1).slice(0, 80);
+    say(`  still at it: ${what}, ${Math.round((Date.now() - began) / 1000)} s${last && ` (${last})`}`);
+  }, 10_000);
   const [code, error] = await new Promise((resolve) => {
     child.on('error', (reason) => resolve([-1, reason]));
     child.on('close', (status, signal) => resolve([status ?? signal]));
@@ -338,7 +339,7 @@ function advice(output, error) {
       'A folder cannot be written: see the path above; this repository and the caches of npm and pnpm must belong to you.',
     ],
     [
-      /OUTDATED_LOCKFILE/,
+      /OUTDATED_LOCKFILE|NO_IMPORTER|Regenerate the lockfile/,
       'pnpm-lock.yaml does not fit the package.json files: after a change of dependencies, run `npm run pnpm -- install`.',
     ],
     [
@@ -456,3 +457,9 @@ function makeFolder(path) {
     throw problemOf(error, path);
   }
 }
+
+main().catch((error) => {
+  if (!(error instanceof Problem)) throw error;
+  console.error(`\nent: ${error.message}`);
+  process.exitCode = 1;
+});

@@ -49,7 +49,7 @@ function linkPackages(root: string, dir: string): void {
       if (existsSync(target)) link(name, target);
     }
   }
-  for (const name of ['@types/node', 'vitest', 'zod']) link(name, join(root, 'node_modules', name));
+  for (const name of ['@types/node', 'vitest']) link(name, join(root, 'node_modules', name));
 }
 
 /** Compiles all blocks at once, into `out/`; answers what is wrong, by the number of the block. */

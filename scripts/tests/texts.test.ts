@@ -1,0 +1,183 @@
+import { execFileSync } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { checkChangesets } from '../check-changesets.ts';
+import { checkErrors } from '../check-errors.ts';
+import { checkReadme } from '../check-readme.ts';
+import { checkStrings } from '../check-strings.ts';
+import { snippetsOf } from '../lib/snippets.ts';
+import { addFiles, linkTools, makeTree, manifestOf } from './support/tree.ts';
+
+function git(root: string, ...args: string[]): void {
+  execFileSync('git', ['-c', 'user.name=a', '-c', 'user.email=a@b.c', '-c', 'init.defaultBranch=main', ...args], {
+    cwd: root,
+  });
+}
+
+function commitAll(root: string): void {
+  git(root, 'init', '-q');
+  git(root, 'add', '-A');
+  git(root, 'commit', '-q', '-m', 'All');
+}
+
+describe('check-errors', () => {
+  const define = (name: string, keys: string) =>
+    `import { defineErrors } from '@ent/errors';\nexport const codes = defineErrors('${name}', {\n${keys}\n});\n`;
+
+  function problems(files: Record<string, string>): string[] {
+    const root = makeTree({ 'packages/cache/package.json': manifestOf('cache'), ...files });
+    return checkErrors(root).map(({ file, line, problem }) => `${file}:${line} ${problem}`);
+  }
+
+  it('refuses a code that is defined twice', () => {
+    const files = {
+      'packages/cache/src/errors.ts': define('cache', '  timeout: {},\n  refused: {},'),
+      'packages/cache/src/other.ts': define('cache', '  timeout: {},'),
+    };
+    expect(problems(files)).toEqual([
+      'packages/cache/src/other.ts:3 the error code "cache.timeout" is defined already, at packages/cache/src/errors.ts:3',
+    ]);
+  });
+
+  it('refuses the namespace of another package, and names that are not spelled out', () => {
+    const files = {
+      'packages/cache/src/a.ts': define('database', '  timeout: {},'),
+      'packages/cache/src/b.ts': define('cache', '  [name]: {},\n  timedOut: {},\n  timed_out: {},'),
+    };
+    expect(problems(files)).toEqual([
+      'packages/cache/src/a.ts:2 defineErrors() has the namespace "database"',
+      'packages/cache/src/b.ts:3 an error code that is no snake_case name',
+      'packages/cache/src/b.ts:4 an error code that is no snake_case name',
+    ]);
+  });
+
+  it('wants each code in the README', () => {
+    const files = {
+      'packages/cache/src/errors.ts': define('cache', '  timeout: {},\n  refused: {},'),
+      'packages/cache/README.md': '| `cache.timeout` | 503 |\n',
+    };
+    expect(problems(files)).toEqual([
+      'packages/cache/src/errors.ts:4 the error code "cache.refused" is not in packages/cache/README.md',
+    ]);
+  });
+});
+
+describe('check-readme', () => {
+  const cache = {
+    'packages/cache/package.json': manifestOf('cache'),
+    'packages/cache/dist/index.js': 'export const size = () => 3;\n',
+    'packages/cache/dist/index.d.ts': 'export declare const size: () => number;\n',
+  };
+
+  async function problems(files: Record<string, string | object>): Promise<string[]> {
+    const root = makeTree({ ...cache, ...files });
+    linkTools(root);
+    return (await checkReadme(root)).map(({ file, line, problem }) => `${file}:${line} ${problem}`);
+  }
+
+  it('finds an example that does not compile, one that throws, and leaves no-run alone', async () => {
+    const readme = [
+      '# Cache',
+      '```ts',
+      "import { size } from '@ent/cache';",
+      'const wrong: string = size();',
+      'console.log(wrong);',
+      '```',
+      'Some prose.',
+      '```ts',
+      "import { size } from '@ent/cache';",
+      "if (size() === 3) throw new Error('three');",
+      '```',
+      '```ts no-run',
+      'while (true) {}',
+      '```',
+      '```ts',
+      "import { size } from '@ent/cache';",
+      'if ((await Promise.resolve(size())) !== 3) process.exit(1);',
+      '```',
+    ].join('\n');
+    const found = await problems({ 'packages/cache/README.md': readme });
+    expect(found).toHaveLength(2);
+    expect(found[0]).toMatch(/^packages\/cache\/README\.md:4 the example does not compile: TS2322: Type 'number'/);
+    expect(found[1]).toMatch(/^packages\/cache\/README\.md:9 the example failed \(exit 1\)[^]*README\.md:10[^]*three/);
+  }, 60_000);
+
+  it('looks at docs/ as well, and compiles against the public exports only', async () => {
+    const page = "```ts\nimport { size } from '@ent/cache/internal';\nsize();\n```\n";
+    const [found] = await problems({ 'docs/guide.md': page });
+    expect(found).toMatch(/^docs\/guide\.md:2 the example does not compile: TS2307/);
+  }, 60_000);
+
+  it('says which block never ends', () => {
+    expect(() => snippetsOf('README.md', 'a\n```ts\nlet x;\n')).toThrow('README.md:2 opens a block that never ends');
+    expect(snippetsOf('README.md', '````md\n```ts\nlet x;\n```\n````\n')).toEqual([]);
+  });
+});
+
+describe('check-changesets', () => {
+  const repository = () =>
+    makeTree({
+      'package.json': { name: 'fixture', private: true },
+      'packages/cache/package.json': manifestOf('cache'),
+      'packages/cache/src/index.ts': 'export {};\n',
+      '.changeset/config.json': {},
+    });
+
+  async function problems(root: string): Promise<string[]> {
+    return (await checkChangesets(root)).map(({ file, problem }) => `${file}: ${problem}`);
+  }
+
+  it('wants a changeset for what changed since the last release', async () => {
+    const root = repository();
+    commitAll(root);
+    const missing = ['packages/cache: @ent/cache changed since its last release, and no changeset names it'];
+    expect(await problems(root)).toEqual(missing);
+    addFiles(root, { '.changeset/a.md': "---\n'@ent/cache': minor\n---\n\nA cache.\n" });
+    expect(await problems(root)).toEqual([]);
+
+    // The release: the changeset becomes a line of CHANGELOG.md.
+    rmSync(join(root, '.changeset/a.md'), { force: true });
+    addFiles(root, { 'packages/cache/CHANGELOG.md': '# 1.0.0\n' });
+    commitAll(root);
+    expect(await problems(root)).toEqual([]);
+
+    addFiles(root, { 'packages/cache/src/index.ts': 'export const x = 1;\n' });
+    expect(await problems(root)).toEqual(missing);
+    addFiles(root, { '.changeset/b.md': '---\n---\n\nNothing for users.\n' });
+    expect(await problems(root)).toEqual([]);
+  });
+
+  it('refuses names that are not published, and changesets that say nothing', async () => {
+    const root = repository();
+    commitAll(root);
+    addFiles(root, { '.changeset/a.md': "---\n'@ent/cache': minor\n'@ent/cash': minor\n---\n" });
+    expect(await problems(root)).toEqual([
+      '.changeset/a.md: names @ent/cash, which is not a published package',
+      '.changeset/a.md: says nothing',
+    ]);
+  });
+});
+
+describe('check-strings', () => {
+  it('finds folders of a machine, registries and credentials, with their lines', async () => {
+    const root = makeTree({
+      'a.md': 'See https://example.com/home/user/ and ~/.npmrc, or ./home/x/.\n',
+      'b.md': '\nLook into /home/ada/project/x.\n',
+      '.npmrc': 'registry=https://registry.example/\n//registry.example/:_authToken=abc\n',
+      'pnpm-lock.yaml': 'resolution: {tarball: https://registry.example/a.tgz}\n',
+    });
+    addFiles(root, { 'c.ts': `const path = '${root}/x';\n` });
+    commitAll(root);
+    const found = (await checkStrings(root)).map(({ file, line, problem }) => `${file}:${line} ${problem}`);
+    expect(found.sort()).toEqual(
+      [
+        '.npmrc:1 sets a registry: registry=',
+        '.npmrc:2 has the credentials of a registry: //registry.example/:_authToken=',
+        'b.md:2 names a folder of somebody’s machine: /home/ada/',
+        `c.ts:1 names the folder of this copy: ${root}`,
+        'pnpm-lock.yaml:1 has the address of one registry in a lockfile: tarball: https:',
+      ].sort(),
+    );
+  });
+});
