@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { pipeline as pipeStreams } from 'node:stream/promises';
 import { clientAddress, compileTrust, type TrustProxy } from '../address.ts';
@@ -135,9 +136,15 @@ class NodeHttpExchange implements NodeExchange, HeadWriter {
   attach(run: Run<NodeHttpExchange>): void {
     this.#run = run;
     patchWriteHead(this.res, this);
-    // Comes once, and always: after the last byte, or when the connection is gone, also for a response that still waits
-    // behind another one on it.
-    this.res.on('close', () => this.#end());
+    const end = (): void => {
+      if (this.#closed) return;
+      queue?.delete(end);
+      this.#end();
+    };
+    // After the last byte, or when the connection is gone.
+    this.res.on('close', end);
+    // It waits behind another one on its connection: then Node 22 does not tell it that the connection is gone.
+    const queue = this.res.socket === null ? queueOf(this.req.socket).add(end) : undefined;
   }
 
   runHead(status: number, headers: HeaderBag): void {
@@ -151,6 +158,21 @@ class NodeHttpExchange implements NodeExchange, HeadWriter {
     if (!complete) this.#abort?.abort(aborted());
     this.#run?.done({ status: res.statusCode, bytes: this.sent ?? declaredLength(res), aborted: !complete });
   }
+}
+
+const queues = new WeakMap<Socket, Set<() => void>>();
+
+/** What waits on a connection; called when it closes. One listener for all: a pipeline is long, and listeners are counted. */
+function queueOf(socket: Socket): Set<() => void> {
+  let queue = queues.get(socket);
+  if (queue === undefined) {
+    const calls = (queue = new Set<() => void>());
+    queues.set(socket, calls);
+    socket.once('close', () => {
+      for (const call of calls) call();
+    });
+  }
+  return queue;
 }
 
 function aborted(): Error {
