@@ -147,8 +147,8 @@ describe('a SQLite file', () => {
       await new Promise(setImmediate);
       turns += 1;
     }
-    const error = await rejection(db.repo(people).insert({ email: 'gives up' }, { timeoutMs: 30 }));
-    expect(error.message).toBe('people.insert took longer than 30 ms, waiting for a transaction that is writing.');
+    const error = await rejection(db.repo(people).insert({ email: 'gives up' }, { timeoutMs: 200 }));
+    expect(error.message).toBe('people.insert took longer than 200 ms, waiting for a transaction that is writing.');
     expect(await db.repo(people).count()).toBe(0);
     holder.exec('commit');
     holder.close();
@@ -183,8 +183,8 @@ describe('a SQLite file', () => {
     const db = await open();
     const holder = new BetterSqlite3(file);
     holder.exec('begin immediate');
-    const error = await rejection(db.transaction(async () => {}, { timeoutMs: 30 }));
-    expect(error.message).toBe('transaction took longer than 30 ms, waiting for a lock that another process holds.');
+    const error = await rejection(db.transaction(async () => {}, { timeoutMs: 200 }));
+    expect(error.message).toBe('transaction took longer than 200 ms, waiting for a lock that another process holds.');
     holder.exec('rollback');
     holder.close();
     await db.transaction(async () => {});
