@@ -154,8 +154,9 @@ export class Cache<D extends CacheDriver = CacheDriver> {
       const record = await this.#draft(value, ttl, options.tags);
       if (record === undefined) return false;
       if (when !== undefined) return this.#setWhen(physical, record, when);
-      await this.#core.loader.cancel(physical);
-      const [written] = await this.#core.store.fill([{ key: physical, record }]);
+      const [written] = await this.#core.loader.change([physical], () =>
+        this.#core.store.fill([{ key: physical, record }]),
+      );
       return written === true;
     });
   }
@@ -168,8 +169,9 @@ export class Cache<D extends CacheDriver = CacheDriver> {
     await this.#core.traced(cacheChannels.set, values.size, async () => {
       const shared = await this.#draft(undefined, ttl, options.tags);
       if (shared === undefined) return;
-      await Promise.all([...values.keys()].map((physical) => this.#core.loader.cancel(physical)));
-      await this.#core.store.fill([...values].map(([key, value]) => ({ key, record: { ...shared, value } })));
+      await this.#core.loader.change([...values.keys()], () =>
+        this.#core.store.fill([...values].map(([key, value]) => ({ key, record: { ...shared, value } }))),
+      );
     });
   }
 
@@ -183,11 +185,11 @@ export class Cache<D extends CacheDriver = CacheDriver> {
     this.#core.requires('conditional', 'compareAndSet');
     const record = await this.#strictDraft(value, planTtl(options, this.#core.ttlMs), options.tags);
     return this.#core.traced(cacheChannels.set, 1, async () => {
-      const done = await this.#core.atomic.update<boolean>(physical, this.#view.visible, (_, current) =>
-        current === version ? { record, answer: true } : { answer: false },
+      return this.#core.loader.change([physical], () =>
+        this.#core.atomic.update<boolean>(physical, this.#view.visible, (_, current) =>
+          current === version ? { record, answer: true } : { answer: false },
+        ),
       );
-      if (done) await this.#core.loader.cancel(physical);
-      return done;
     });
   }
 
@@ -204,8 +206,7 @@ export class Cache<D extends CacheDriver = CacheDriver> {
     const physical = [...new Set(keys)].map((key) => this.#keys.encode(key));
     if (physical.length === 0) return 0;
     return this.#core.traced(cacheChannels.delete, physical.length, async () => {
-      await Promise.all(physical.map((key) => this.#core.loader.cancel(key)));
-      const removed = await this.#core.store.remove(physical);
+      const removed = await this.#core.loader.change(physical, () => this.#core.store.remove(physical));
       return removed.filter(Boolean).length;
     });
   }
@@ -225,8 +226,9 @@ export class Cache<D extends CacheDriver = CacheDriver> {
     }
     const start = { initial, ttlMs: planTtl(options, this.#core.ttlMs) };
     return this.#core.traced(cacheChannels.set, 1, async () => {
-      await this.#core.loader.cancel(physical);
-      return increment(this.#core.store, this.#core.atomic, this.#view, physical, by, start);
+      return this.#core.loader.change([physical], () =>
+        increment(this.#core.store, this.#core.atomic, this.#view, physical, by, start),
+      );
     });
   }
 
@@ -287,9 +289,10 @@ export class Cache<D extends CacheDriver = CacheDriver> {
   async invalidateTags(tags: readonly string[]): Promise<void> {
     this.#core.requires('conditional', 'tags');
     await this.#core.traced(cacheChannels.delete, 0, async () => {
-      await this.#view.tags.invalidate(tags);
-      // Their results would not count any more, and callers from now on must not get them.
-      await this.#core.loader.cancelWhere((physical, versions) => this.#view.tags.concern(physical, versions, tags));
+      await this.#core.loader.changeWhere(
+        (physical, versions) => this.#view.tags.concern(physical, versions, tags),
+        () => this.#view.tags.invalidate(tags),
+      );
     });
   }
 
@@ -335,13 +338,13 @@ export class Cache<D extends CacheDriver = CacheDriver> {
   async #setWhen(physical: string, record: RecordDraft, when: 'absent' | 'present'): Promise<boolean> {
     const { store, atomic, loader } = this.#core;
     try {
-      let done = when === 'absent' && (await store.write([{ key: physical, record, when }]))[0] === true;
-      // What the driver found may be nothing to readers: stale, invalidated, or a lease alone.
-      done ||= await atomic.update<boolean>(physical, this.#view.visible, (current) =>
-        (current === undefined) === (when === 'absent') ? { record, answer: true } : { answer: false },
-      );
-      if (done) await loader.cancel(physical);
-      return done;
+      return await loader.change([physical], async () => {
+        if (when === 'absent' && (await store.write([{ key: physical, record, when }]))[0]) return true;
+        // What the driver found may be nothing to readers: stale, invalidated, or a lease alone.
+        return atomic.update<boolean>(physical, this.#view.visible, (current) =>
+          (current === undefined) === (when === 'absent') ? { record, answer: true } : { answer: false },
+        );
+      });
     } catch (error) {
       if (store.forgives(error)) return false;
       throw error;

@@ -6,9 +6,9 @@ import type { View } from './view.ts';
 /** Empties a namespace and those below it. */
 export async function clear(core: Core, keys: KeySpace, view: View): Promise<void> {
   const { store, loader } = core;
+  const mine = (physical: string): boolean => keys.holds(physical);
   if (core.generations) {
-    await view.tags.nextGeneration();
-    await loader.cancelWhere((physical) => keys.holds(physical));
+    await loader.changeWhere(mine, () => view.tags.nextGeneration());
     return;
   }
   core.requires('enumerate', "clear; with the option clear: 'generation' it does");
@@ -16,13 +16,14 @@ export async function clear(core: Core, keys: KeySpace, view: View): Promise<voi
     // Without a prefix "everything" would be the whole server, with what others keep there.
     throw cacheErrors.invalid_options('clear of a cache without prefix on a shared backend; give createCache a prefix');
   }
-  await loader.cancelWhere((physical) => keys.holds(physical));
-  for (const prefix of keys.head === undefined ? [''] : [keys.head, keys.below]) {
-    for await (const page of pages(core, prefix)) {
-      const mine = page.filter((physical) => keys.holds(physical));
-      if (mine.length > 0) await store.remove(mine);
+  await loader.changeWhere(mine, async () => {
+    for (const prefix of keys.head === undefined ? [''] : [keys.head, keys.below]) {
+      for await (const page of pages(core, prefix)) {
+        const found = page.filter(mine);
+        if (found.length > 0) await store.remove(found);
+      }
     }
-  }
+  });
 }
 
 /** The application's keys of a namespace. */

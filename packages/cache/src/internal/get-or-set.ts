@@ -23,7 +23,7 @@ export async function getOrSet<T>(
     const found = await view.find(physical);
     const hit = await answer<T>(found, options);
     if (hit !== undefined && !isRefreshDue(found!.record, options, plan.ttlMs)) return hit.value;
-    await abandonIfLost(core, physical, leaseBefore, found);
+    abandonIfLost(core, physical, leaseBefore, found);
     try {
       const request = await makeRequest(core, view, physical, key, factory, options, plan, found, hit !== undefined);
       if (hit === undefined) return await core.loader.load<T>(request, options.signal);
@@ -64,7 +64,7 @@ export async function getOrSetMany<T>(
         return many.make(key, signal);
       };
       try {
-        await abandonIfLost(core, one, leases[i], found[i]);
+        abandonIfLost(core, one, leases[i], found[i]);
         const request = await makeRequest(core, view, one, key, make, options, plan, found[i], false);
         const loading = core.loader.load<T>(request, options.signal);
         if (!core.loader.isOf(one, request)) arrive();
@@ -107,14 +107,9 @@ function isRefreshDue<T>(record: StoredRecord, options: LoadOptions<T>, ttlMs: n
 }
 
 /** A load in flight here whose lease is gone was overtaken by a change of another process: callers from now on must not join it. */
-async function abandonIfLost(
-  core: Core,
-  physical: string,
-  lease: string | undefined,
-  found: Found | undefined,
-): Promise<void> {
+function abandonIfLost(core: Core, physical: string, lease: string | undefined, found: Found | undefined): void {
   if (lease !== undefined && found?.record.lease?.token !== lease && core.loader.leaseOf(physical) === lease) {
-    await core.loader.cancel(physical);
+    core.loader.abandon(physical);
   }
 }
 

@@ -44,6 +44,8 @@ export interface Loaded {
   readonly value: unknown;
 }
 
+type Barrier = (physical: string, tags: readonly TagVersion[] | undefined) => boolean;
+
 interface Load {
   readonly request: unknown;
   readonly promise: Promise<Loaded>;
@@ -65,14 +67,16 @@ interface Load {
 /**
  * Runs factories: one at a time for a key, in this process; with leases, in all processes.
  *
- * The rule that makes invalidation safe: a change of a key cancels the load in flight *before* the change is sent, and waits for
- * a write that the load has already begun. So nothing that was read earlier is written later. Changes by other processes end the
- * lease.
+ * The rule that makes invalidation safe: a change of a key cancels the load in flight *before* it is sent, waits for a write that the load has
+ * already begun, and cancels what begins until it is over. So nothing that was read earlier is written later. Changes by other
+ * processes end the lease.
  */
 export class Loader {
   readonly #store: Store;
   readonly #leases: Leases | undefined;
   readonly #loads = new Map<string, Load>();
+  /** Changes that are under way. */
+  readonly #barriers = new Set<Barrier>();
 
   constructor(store: Store, leases: Leases | undefined) {
     this.#store = store;
@@ -111,23 +115,51 @@ export class Loader {
     return this.#loads.get(physical)?.request === request;
   }
 
-  /** Call before the key is changed: loads that began earlier will not store their value. */
-  async cancel(physical: string): Promise<void> {
+  /** Runs a change of keys. Loads that began before it is over do not store their value, and callers from then on do not join them. */
+  async change<T>(keys: readonly string[], work: () => Promise<T>): Promise<T> {
+    const changing = new Set(keys);
+    return this.#exclude(
+      (physical) => changing.has(physical),
+      () => keys,
+      work,
+    );
+  }
+
+  /** {@link change} of all keys that fit. */
+  changeWhere<T>(
+    fits: (physical: string, tags: readonly TagVersion[] | undefined) => boolean,
+    work: () => Promise<T>,
+  ): Promise<T> {
+    const fitting = (): string[] =>
+      [...this.#loads].filter(([physical, { tags }]) => fits(physical, tags)).map(([physical]) => physical);
+    return this.#exclude(fits, fitting, work);
+  }
+
+  /** Drops a load that another process has overtaken. */
+  abandon(physical: string): void {
+    void this.#cancel(physical);
+  }
+
+  async #exclude<T>(fits: Barrier, keys: () => readonly string[], work: () => Promise<T>): Promise<T> {
+    this.#barriers.add(fits);
+    try {
+      const publishing = keys().map((physical) => this.#cancel(physical));
+      if (publishing.some((writing) => writing !== undefined)) await Promise.all(publishing);
+      return await work();
+    } finally {
+      this.#barriers.delete(fits);
+      for (const physical of keys()) void this.#cancel(physical); // those that began meanwhile
+    }
+  }
+
+  /** Answers the write that the load has already begun, if any. */
+  #cancel(physical: string): Promise<unknown> | undefined {
     const load = this.#loads.get(physical);
-    if (load) await this.#cancel(physical, load);
-  }
-
-  /** {@link cancel} for all keys that fit. */
-  async cancelWhere(fits: (physical: string, tags: readonly TagVersion[] | undefined) => boolean): Promise<void> {
-    const found = [...this.#loads].filter(([physical, { tags }]) => fits(physical, tags));
-    await Promise.all(found.map(([physical, load]) => this.#cancel(physical, load)));
-  }
-
-  async #cancel(physical: string, load: Load): Promise<void> {
+    if (load === undefined) return undefined;
     load.cancelled = true;
     this.#loads.delete(physical); // later callers start anew
     void load.leased?.release();
-    await load.publishing;
+    return load.publishing;
   }
 
   /** The load in flight, unless one of its tags was invalidated since it began. */
@@ -152,7 +184,7 @@ export class Loader {
       tags: request.tags,
       waiting: 0,
       served: 0,
-      cancelled: false,
+      cancelled: this.#isChanging(request),
       settled: false,
       leased: undefined,
       publishing: undefined,
@@ -170,6 +202,11 @@ export class Loader {
     });
     this.#loads.set(request.physical, load);
     return load;
+  }
+
+  #isChanging<T>({ physical, tags }: LoadRequest<T>): boolean {
+    for (const fits of this.#barriers) if (fits(physical, tags)) return true;
+    return false;
   }
 
   #run<T>(request: LoadRequest<T>, load: Load): Promise<Loaded> {
@@ -216,9 +253,14 @@ export class Loader {
     return { value };
   }
 
-  /** Takes the lease; or answers the record that another process has made meanwhile. */
+  /** Takes the lease; or answers the record that somebody else has stored meanwhile. */
   async #lease<T>(request: LoadRequest<T>, load: Load): Promise<StoredRecord | undefined> {
-    if (!this.#leases || !request.storable) return undefined;
+    if (!request.storable) return undefined;
+    if (!this.#leases) {
+      // The key may have been set since the caller read it.
+      const current = await this.#store.readOne(request.physical);
+      return current !== undefined && (await request.usable(current)) ? current : undefined;
+    }
     try {
       const lease = await this.#leases.acquire(request, load.controller.signal);
       if ('stamp' in lease) return lease;

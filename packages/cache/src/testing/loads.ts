@@ -133,6 +133,39 @@ export const loads: readonly Case[] = [
     },
   },
   {
+    name: 'does not store what a factory made that began while the key was being changed',
+    run: async ({ cache, features }) => {
+      const c = await cache();
+      const changes: [string, () => Promise<unknown>, unknown][] = [
+        ['set', () => c.set('set', 'set'), 'set'],
+        ['setMany', () => c.setMany([['setMany', 'set']]), 'set'],
+        ...(features.conditional
+          ? ([
+              ['absent', () => c.set('absent', 'set', { when: 'absent' }), 'set'],
+              ['increment', () => c.increment('increment'), 1],
+            ] satisfies typeof changes)
+          : []),
+      ];
+      for (const [key, change, after] of changes) {
+        const { promise, open } = gate();
+        let changed = false;
+        let beganAfter = false;
+        const changing = change().then(() => {
+          changed = true;
+        });
+        const loading = c.getOrSet<unknown>(key, async () => {
+          beganAfter = changed;
+          await promise;
+          return 'loaded';
+        });
+        await changing;
+        open();
+        await loading;
+        if (!beganAfter) assert.equal(await c.get(key), after, key);
+      }
+    },
+  },
+  {
     name: 'getOrSet serves the stale value when the factory fails within the grace',
     run: async ({ cache }) => {
       const c = await cache();
