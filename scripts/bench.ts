@@ -144,6 +144,7 @@ function makeRun(work: Work, perTurn: number): (count: number) => Promise<void> 
   const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
   const isAsync = work() instanceof Promise;
   const body = isAsync ? 'await work();' : 'work();';
+  // oxlint-disable-next-line typescript/no-implied-eval -- a function that is not compiled anew would be the shared one
   const loop = new Function(
     'work',
     'turn',

@@ -11,13 +11,13 @@ import { linkTools, makeTree, manifestOf, pathWithPnpm, repository, rootManifest
 async function tool(root: string, bin: string, ...args: string[]): Promise<{ code: number; output: string }> {
   const script = join(repository, 'node_modules', bin);
   const env = { ...process.env, NO_COLOR: '1' };
-  return promisify(execFile)(process.execPath, [script, ...args], { cwd: root, env }).then(
-    ({ stdout }) => ({ code: 0, output: stdout }),
-    (error: { code: number; stdout: string; stderr: string }) => ({
-      code: error.code,
-      output: error.stdout + error.stderr,
-    }),
-  );
+  try {
+    const { stdout } = await promisify(execFile)(process.execPath, [script, ...args], { cwd: root, env });
+    return { code: 0, output: stdout };
+  } catch (error) {
+    const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string };
+    return { code, output: stdout + stderr };
+  }
 }
 
 describe('oxlint', () => {
