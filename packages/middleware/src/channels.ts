@@ -5,22 +5,23 @@ import type { Exchange } from './exchange.ts';
 /**
  * One HTTP request that was served (`ent:http:request`): the access log, the server's metrics and its span come from it.
  *
- * `start` and `end` bracket the synchronous part, `error` is published for answers of 500 and above, `asyncEnd` once when
- * the exchange is over: then `status`, `durationMs`, `bytes`, `aborted` and `route` are set.
+ * `start` and `end` bracket the synchronous part. Everything else is known when the exchange is over: then come `error`, where
+ * something failed on our side, and `asyncEnd`, once, in the async context of the exchange.
  */
 export interface RequestOperation {
   readonly exchange: Exchange;
   readonly method: string;
   /** Pattern of the route, for example `/users/:id`; `undefined` when no route matched. */
   route?: string | undefined;
-  status?: number;
+  /** The status that was sent; `undefined` when the client left before. */
+  status?: number | undefined;
   /** From the arrival of the head to the end of the answer, in milliseconds. */
   durationMs?: number;
   /** Size of the response body in bytes, where it is known. */
   bytes?: number | undefined;
   /** The answer is not complete: the client went away, or what was streamed failed. */
   aborted?: boolean;
-  /** What was thrown, also for answers under 500. */
+  /** What a hook or the handler threw, also where it is the client's fault. */
   error?: unknown;
 }
 

@@ -63,8 +63,8 @@ export interface Reply {
 
 /** How an exchange ended. */
 export interface Outcome {
-  /** The status that was sent, or would have been when the client left before. */
-  readonly status: number;
+  /** The status that was sent; `undefined` when the client left before. */
+  readonly status: number | undefined;
   /** Size of the response body in bytes, where the host knows it. */
   readonly bytes: number | undefined;
   /** From the arrival of the request's headers to the last byte handed to the socket, in milliseconds. */

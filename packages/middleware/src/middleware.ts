@@ -47,7 +47,7 @@ export interface Run<X extends Exchange = Exchange> {
   /** Runs the `head` hooks. The host calls it just before it writes the head. */
   head(status: number, headers: HeaderBag): void;
   /** Runs the `done` hooks; the second call does nothing. */
-  done(end: { status: number; bytes: number | undefined; aborted: boolean }): void;
+  done(end: { status: number | undefined; bytes: number | undefined; aborted: boolean }): void;
 }
 
 /** Puts middlewares in order. A host does it once, at set-up. */
@@ -74,6 +74,8 @@ class PipelineRun<X extends Exchange> implements Run<X> {
   readonly #startedAt: number;
   readonly #operation: RequestOperation | undefined;
   #error: unknown;
+  /** A client's mistake is an answer like any other; only our own failures are errors of the operation. */
+  #ourFault = false;
   #ended = false;
   #finishInContext: ((outcome: Outcome) => void) | undefined;
 
@@ -142,14 +144,9 @@ class PipelineRun<X extends Exchange> implements Run<X> {
   }
 
   fail(error: unknown): Reply {
-    this.#error = error;
     const reply = problemReply(error);
-    const operation = this.#operation;
-    // A client's mistake is an answer like any other; only our own failures are errors of the operation.
-    if (operation !== undefined && reply.status >= 500) {
-      operation.error = error;
-      channels.request.error.publish(operation);
-    }
+    this.#error = error;
+    this.#ourFault = reply.status >= 500;
     return reply;
   }
 
@@ -163,7 +160,7 @@ class PipelineRun<X extends Exchange> implements Run<X> {
     }
   }
 
-  done(end: { status: number; bytes: number | undefined; aborted: boolean }): void {
+  done(end: { status: number | undefined; bytes: number | undefined; aborted: boolean }): void {
     if (this.#ended) return;
     this.#ended = true;
     if (!this.#watched) return;
@@ -190,6 +187,7 @@ class PipelineRun<X extends Exchange> implements Run<X> {
     const operation = this.#operation;
     if (operation === undefined) return;
     Object.assign(operation, outcome, { route: this.exchange.route });
+    if (this.#ourFault) channels.request.error.publish(operation);
     channels.request.asyncStart.publish(operation);
     channels.request.asyncEnd.publish(operation);
   }

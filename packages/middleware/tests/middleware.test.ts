@@ -107,7 +107,7 @@ describe('head and done', () => {
   });
 
   it('see the status that is really sent', async () => {
-    const statuses: number[] = [];
+    const statuses: (number | undefined)[] = [];
     const spy: Middleware = {
       name: 'spy',
       head: (_exchange, status) => void statuses.push(status),

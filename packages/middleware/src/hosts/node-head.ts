@@ -1,4 +1,10 @@
-import type { OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import {
+  type OutgoingHttpHeader,
+  type OutgoingHttpHeaders,
+  type ServerResponse,
+  validateHeaderName,
+  validateHeaderValue,
+} from 'node:http';
 import type { HeaderBag, ReplyHeaders } from '../exchange.ts';
 
 type GivenHeaders = OutgoingHttpHeaders | OutgoingHttpHeader[];
@@ -89,8 +95,14 @@ class NodeHeaders implements HeaderBag {
 export class CollectedHeaders implements HeaderBag {
   readonly #values = new Map<string, string | readonly string[]>();
 
-  constructor(headers: ReplyHeaders | undefined) {
-    for (const name in headers) this.#values.set(name.toLowerCase(), headers[name] as string | readonly string[]);
+  take(headers: ReplyHeaders | undefined): void {
+    for (const name in headers) this.#put(name, headers[name] as string | readonly string[]);
+  }
+  protected check(_name: string, _value: string | readonly string[]): void {}
+
+  #put(name: string, value: string | readonly string[]): void {
+    this.check(name, value);
+    this.#values.set(name.toLowerCase(), value);
   }
   has(name: string): boolean {
     return this.#values.has(name.toLowerCase());
@@ -100,10 +112,10 @@ export class CollectedHeaders implements HeaderBag {
     return typeof value === 'object' ? value.join(', ') : value;
   }
   set(name: string, value: string): void {
-    this.#values.set(name.toLowerCase(), value);
+    this.#put(name, value);
   }
   append(name: string, value: string): void {
-    this.#values.set(name.toLowerCase(), joined(this.get(name), value));
+    this.#put(name, joined(this.get(name), value));
   }
   delete(name: string): void {
     this.#values.delete(name.toLowerCase());
@@ -113,6 +125,14 @@ export class CollectedHeaders implements HeaderBag {
     const list: OutgoingHttpHeader[] = [];
     for (const [name, value] of this.#values) list.push(name, value as OutgoingHttpHeader);
     return list;
+  }
+}
+
+/** The same, but says at once what cannot be sent. Node says it only when the head is written, and not whose it was. */
+export class CheckedHeaders extends CollectedHeaders {
+  protected override check(name: string, value: string | readonly string[]): void {
+    validateHeaderName(name);
+    for (const each of typeof value === 'object' ? value : [value]) validateHeaderValue(name, each);
   }
 }
 

@@ -8,7 +8,7 @@ import { middlewareErrors } from '../errors.ts';
 import type { Exchange, HeaderBag, Reply } from '../exchange.ts';
 import { createPipeline, type Handler, type Middleware, type Run } from '../middleware.ts';
 import { collect, tooLarge } from './node-body.ts';
-import { CollectedHeaders, type HeadWriter, patchWriteHead } from './node-head.ts';
+import { CheckedHeaders, CollectedHeaders, type HeadWriter, patchWriteHead } from './node-head.ts';
 import { bodyLeft, linger } from './node-linger.ts';
 
 /** An exchange on `node:http`; `req` and `res` are there for handlers that write the response themselves. */
@@ -156,7 +156,11 @@ class NodeHttpExchange implements NodeExchange, HeadWriter {
     this.#closed = true;
     const complete = res.writableFinished;
     if (!complete) this.#abort?.abort(aborted());
-    this.#run?.done({ status: res.statusCode, bytes: this.sent ?? declaredLength(res), aborted: !complete });
+    this.#run?.done({
+      status: res.headersSent ? res.statusCode : undefined,
+      bytes: this.sent ?? declaredLength(res),
+      aborted: !complete,
+    });
   }
 }
 
@@ -200,35 +204,52 @@ function write(run: Run<NodeHttpExchange>, exchange: NodeHttpExchange, reply: Re
   if (reply === undefined) return;
   const { res } = exchange;
   if (res.destroyed || res.headersSent) {
+    letGo(reply.body);
     // The handler wrote a part and failed then: a cut connection is the only honest signal left.
     if (!res.writableEnded) res.destroy();
     return;
   }
   try {
-    writeReply(exchange, reply, run);
-  } catch (error) {
-    // For example a header value with a line break in it.
-    const problem = run.fail(error);
-    if (res.headersSent) {
-      res.destroy();
-      return;
-    }
-    for (const name of res.getHeaderNames()) res.removeHeader(name);
-    // The attempt left its phrase behind: "500 OK".
-    res.statusMessage = '';
-    writeReply(exchange, problem, run);
+    writeReply(exchange, reply, run, new CollectedHeaders());
+  } catch {
+    // Some header cannot be sent. Each is looked at now: a hook's bad one is the hook's failure, the reply goes out.
+    if (reset(res)) writeChecked(run, exchange, reply);
   }
 }
 
-function writeReply(exchange: NodeHttpExchange, reply: Reply, run: Run<NodeHttpExchange>): void {
+function writeChecked(run: Run<NodeHttpExchange>, exchange: NodeHttpExchange, reply: Reply): void {
+  try {
+    writeReply(exchange, reply, run, new CheckedHeaders());
+  } catch (error) {
+    letGo(reply.body);
+    // It is the reply's own. The problem that says so has no header of anybody's choice.
+    if (reset(exchange.res)) writeReply(exchange, run.fail(error), run, new CheckedHeaders());
+  }
+}
+
+/** Forgets an attempt to write a head; `false` when it is out already, and the connection the only way to say so. */
+function reset(res: ServerResponse): boolean {
+  if (res.headersSent) {
+    res.destroy();
+    return false;
+  }
+  for (const name of res.getHeaderNames()) res.removeHeader(name);
+  // Left behind by the attempt, it would make a "500 OK".
+  res.statusMessage = '';
+  return true;
+}
+
+function writeReply(
+  exchange: NodeHttpExchange,
+  reply: Reply,
+  run: Run<NodeHttpExchange>,
+  headers: CollectedHeaders,
+): void {
   const { req, res } = exchange;
   const { status, body } = reply;
-  const headers = new CollectedHeaders(reply.headers);
+  const whole = isWhole(body);
+  headers.take(reply.headers);
   const bodiless = status === 204 || status === 304;
-  const whole = body === undefined || typeof body === 'string' || body instanceof Uint8Array;
-  if (!whole && !(Symbol.asyncIterator in Object(body))) {
-    throw middlewareErrors.invalid_reply('The body of a reply is text, bytes, or an async iterable of them.');
-  }
   const bytes = whole && body !== undefined ? Buffer.byteLength(body) : 0;
   if (whole && !bodiless) headers.set('content-length', String(bytes));
   exchange.sent = bodiless || req.method === 'HEAD' ? 0 : bytes;
@@ -241,11 +262,18 @@ function writeReply(exchange: NodeHttpExchange, reply: Reply, run: Run<NodeHttpE
   if (!whole) {
     if (!bodiless && req.method !== 'HEAD') stream(body, exchange, run);
     else {
-      discard(body);
+      letGo(body);
       res.end();
     }
   } else if (unread) linger(req, res, bodiless ? undefined : body);
   else res.end(bodiless ? undefined : body);
+}
+
+/** Whether a body is sent at once; otherwise it is streamed. */
+function isWhole(body: Reply['body']): body is string | Uint8Array | undefined {
+  if (body === undefined || typeof body === 'string' || body instanceof Uint8Array) return true;
+  if (Symbol.asyncIterator in Object(body)) return false;
+  throw middlewareErrors.invalid_reply('The body of a reply is text, bytes, or an async iterable of them.');
 }
 
 function stream(
@@ -276,8 +304,16 @@ async function* counted(
   }
 }
 
-/** Lets go of a stream that is not sent. */
-function discard(source: AsyncIterable<string | Uint8Array>): void {
-  if (source instanceof Readable) source.destroy();
-  else void source[Symbol.asyncIterator]().return?.();
+/** Closes a stream that is not sent. */
+function letGo(body: Reply['body']): void {
+  if (body instanceof Readable) body.destroy();
+  else if (typeof body === 'object' && Symbol.asyncIterator in body) void end(body);
+}
+
+async function end(source: AsyncIterable<unknown>): Promise<void> {
+  try {
+    await source[Symbol.asyncIterator]().return?.();
+  } catch {
+    // Nobody reads it any more: how it ends is of no interest.
+  }
 }

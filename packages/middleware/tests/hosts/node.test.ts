@@ -70,6 +70,38 @@ describe('answers', () => {
     expect(await done.next()).toMatchObject({ status: 500, aborted: false, error: { code: 'ERR_INVALID_CHAR' } });
   });
 
+  it('leaves out a header of a hook that cannot be sent, and keeps the rest', async () => {
+    const bad: Middleware = { name: 'bad', head: (_exchange, _status, headers) => headers.set('x-bad', 'a\nb') };
+    const { url } = await start(() => ({ status: 200, body: 'fine' }), bad, marks);
+    const answer = await fetch(url);
+    expect([answer.status, await answer.text(), answer.headers.get('x-mark')]).toEqual([200, 'fine', '200']);
+    expect(answer.headers.has('x-bad')).toBe(false);
+  });
+
+  it('answers 500 when both a hook and the reply have a header that cannot be sent', async () => {
+    const bad: Middleware = { name: 'bad', head: (_exchange, _status, headers) => headers.set('bad name', '1') };
+    const { url } = await start(() => ({ status: 200, headers: { 'x-a': '\0' } }), bad, marks);
+    const answer = await fetch(url);
+    expect([answer.status, answer.headers.get('x-mark')]).toEqual([500, '500']);
+  });
+
+  it('answers 500 for a body that is none', async () => {
+    const { url } = await start(() => ({ status: 200, body: 7 as never }));
+    expect((await fetch(url)).status).toBe(500);
+  });
+
+  it('lets go of a stream that comes too late', async () => {
+    const source = Readable.from(['x']);
+    const { port } = await start(async (exchange) => {
+      await once(exchange.signal, 'abort');
+      return { status: 200, body: source };
+    });
+    const socket = connect(port, '127.0.0.1');
+    await new Promise((written) => socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n', written));
+    socket.destroy();
+    await eventually(() => expect(source.destroyed).toBe(true));
+  });
+
   it('cuts the connection when a stream fails half-way, so that nobody takes the half for the whole', async () => {
     const done = outcomes();
     const failing = async function* (): AsyncGenerator<string> {
@@ -175,7 +207,10 @@ describe('the end of an exchange', () => {
       socket.destroy();
       await done.next(signals.length);
     }
-    expect(done.list.map((outcome) => outcome.aborted)).toEqual([true, true]);
+    expect(done.list.map(({ aborted, status }) => [aborted, status])).toEqual([
+      [true, undefined],
+      [true, 200],
+    ]);
     expect(signals.map((signal) => signal.aborted)).toEqual([true, true]);
   });
 
