@@ -314,7 +314,7 @@ export class Cache<D extends CacheDriver = CacheDriver> {
    */
   async getOrSet<T>(key: string, factory: Factory<T>, options: LoadOptions<T> = {}): Promise<T> {
     const physical = this.#keys.encode(key);
-    if (options.schema === undefined && options.eagerRefresh === undefined && !this.#core.driver.features.shared) {
+    if (options.schema === undefined && options.eagerRefresh === undefined && this.#view.answersAtOnce()) {
       const reading = this.#view.read(physical);
       const record = reading instanceof Promise ? await reading : reading;
       if (record !== undefined) return record.value as T;

@@ -161,8 +161,7 @@ describe('the channels', () => {
   it('tell hits, misses, writes, deletions and loads, and no keys', async () => {
     const seen: string[] = [];
     const subscriptions = Object.entries(cacheChannels).map(([name, channel]) => {
-      const asyncEnd = (event: object): void =>
-        void seen.push(`${name} ${JSON.stringify(event, (_, v: unknown) => v ?? null)}`);
+      const asyncEnd = (event: object): void => void seen.push(`${name} ${JSON.stringify(event)}`);
       const subscriber = { start() {}, end() {}, asyncStart() {}, asyncEnd, error() {} };
       channel.subscribe(subscriber);
       return () => channel.unsubscribe(subscriber);
@@ -178,15 +177,15 @@ describe('the channels', () => {
     } finally {
       for (const unsubscribe of subscriptions) unsubscribe();
     }
-    expect(seen.map((line) => line.replaceAll('"result":null,', '').replaceAll(',"result":null', ''))).toEqual([
-      'set {"driver":"memory","keys":1,"result":true}',
-      expect.stringMatching(/^get \{"driver":"memory","keys":1,"hits":1/),
-      expect.stringMatching(/^get \{"driver":"memory","keys":2,"hits":1/),
-      'delete {"driver":"memory","keys":2,"result":1}',
-      expect.stringMatching(/^get \{"driver":"memory","keys":1,"hits":0/),
-      expect.stringMatching(/^load \{"driver":"memory","outcome":"stored"/),
-      expect.stringMatching(/^get \{"driver":"memory","keys":1,"hits":0/),
-      expect.stringMatching(/^load \{"driver":"memory","error":/),
+    expect(seen).toEqual([
+      'set {"driver":"memory","keys":1}',
+      'get {"driver":"memory","keys":1,"hits":1}',
+      'get {"driver":"memory","keys":2,"hits":1}',
+      'delete {"driver":"memory","keys":2}',
+      'get {"driver":"memory","keys":1,"hits":0}',
+      'load {"driver":"memory","outcome":"stored"}',
+      'get {"driver":"memory","keys":1,"hits":0}',
+      'load {"driver":"memory","error":{}}',
     ]);
     expect(seen.join()).not.toContain('secret');
   });

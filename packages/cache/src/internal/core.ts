@@ -1,5 +1,5 @@
 import type { TracingChannel } from 'node:diagnostics_channel';
-import type { CacheEvent } from '../channels.ts';
+import { type CacheEvent, traceQuietly } from '../channels.ts';
 import type { CacheDriver, CacheFeatures } from '../driver.ts';
 import { cacheErrors } from '../errors.ts';
 import type { CacheOptions } from '../options.ts';
@@ -90,7 +90,7 @@ export class Core<D extends CacheDriver = CacheDriver> {
     work: () => Promise<T>,
   ): Promise<T> {
     if (!channel.hasSubscribers) return work();
-    return channel.tracePromise(work, { driver: this.driver.name, keys } as E);
+    return traceQuietly(channel, { driver: this.driver.name, keys } as E, work);
   }
 }
 

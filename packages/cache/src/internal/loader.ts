@@ -1,4 +1,4 @@
-import { cacheChannels, type CacheLoadEvent } from '../channels.ts';
+import { type CacheLoadEvent, cacheChannels, traceQuietly } from '../channels.ts';
 import type { StoredRecord, TagVersion } from '../driver.ts';
 import type { Factory, Ttl } from '../options.ts';
 import type { Lease, Leases } from './leases.ts';
@@ -143,8 +143,10 @@ export class Loader {
   async #exclude<T>(fits: Barrier, keys: () => readonly string[], work: () => Promise<T>): Promise<T> {
     this.#barriers.add(fits);
     try {
-      const publishing = keys().map((physical) => this.#cancel(physical));
-      if (publishing.some((writing) => writing !== undefined)) await Promise.all(publishing);
+      const publishing = keys()
+        .map((physical) => this.#cancel(physical))
+        .filter((writing) => writing !== undefined);
+      if (publishing.length > 0) await Promise.all(publishing);
       return await work();
     } finally {
       this.#barriers.delete(fits);
@@ -212,7 +214,7 @@ export class Loader {
   #run<T>(request: LoadRequest<T>, load: Load): Promise<Loaded> {
     const event: CacheLoadEvent = { driver: this.#store.driver.name };
     const work = (): Promise<Loaded> => this.#loadAndStore(request, load, event);
-    return cacheChannels.load.hasSubscribers ? cacheChannels.load.tracePromise(work, event) : work();
+    return cacheChannels.load.hasSubscribers ? traceQuietly(cacheChannels.load, event, work) : work();
   }
 
   async #loadAndStore<T>(request: LoadRequest<T>, load: Load, event: CacheLoadEvent): Promise<Loaded> {

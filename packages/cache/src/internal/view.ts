@@ -1,4 +1,4 @@
-import { cacheChannels, type CacheGetEvent } from '../channels.ts';
+import { type CacheGetEvent, cacheChannels, traceQuietly } from '../channels.ts';
 import type { StoredRecord } from '../driver.ts';
 import type { Core } from './core.ts';
 import type { KeySpace } from './keys.ts';
@@ -27,6 +27,11 @@ export class View {
     this.#peek = this.tags.generations.length === 0 ? core.driver.peek?.bind(core.driver) : undefined;
   }
 
+  /** Whether {@link read} answers at once, untraced. */
+  answersAtOnce(): boolean {
+    return this.#peek !== undefined && !cacheChannels.get.hasSubscribers;
+  }
+
   /** The record that readers may see. At once, where the data lives in this process and nobody listens. */
   read(physical: string): StoredRecord | undefined | Promise<StoredRecord | undefined> {
     if (this.#peek !== undefined && !cacheChannels.get.hasSubscribers) {
@@ -42,12 +47,11 @@ export class View {
   /** Whatever is stored, and whether it still counts. */
   find(physical: string): Promise<Found | undefined> {
     if (!cacheChannels.get.hasSubscribers) return this.#find(physical);
-    const event: CacheGetEvent = { driver: this.#core.driver.name, keys: 1 };
-    return cacheChannels.get.tracePromise(async () => {
+    return this.#traced(1, async (event) => {
       const found = await this.#find(physical);
       event.hits = found?.valid && isFresh(found.record) ? 1 : 0;
       return found;
-    }, event);
+    });
   }
 
   async #find(physical: string): Promise<Found | undefined> {
@@ -67,12 +71,16 @@ export class View {
   readMany(physical: readonly string[]): Promise<(StoredRecord | undefined)[]> {
     if (physical.length === 0) return Promise.resolve([]);
     if (!cacheChannels.get.hasSubscribers) return this.#visibleOf(physical);
-    const event: CacheGetEvent = { driver: this.#core.driver.name, keys: physical.length };
-    return cacheChannels.get.tracePromise(async () => {
+    return this.#traced(physical.length, async (event) => {
       const records = await this.#visibleOf(physical);
       event.hits = records.reduce((hits, record) => (record === undefined ? hits : hits + 1), 0);
       return records;
-    }, event);
+    });
+  }
+
+  async #traced<T>(keys: number, work: (event: CacheGetEvent) => Promise<T>): Promise<T> {
+    const event: CacheGetEvent = { driver: this.#core.driver.name, keys };
+    return traceQuietly(cacheChannels.get, event, () => work(event));
   }
 
   async #visibleOf(physical: readonly string[]): Promise<(StoredRecord | undefined)[]> {
