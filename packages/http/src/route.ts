@@ -6,8 +6,8 @@ import type { HandlerResult, Responses } from './responses.ts';
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 /**
- * Says who is calling, or throws (an `AuthenticationError` for a 401). The principal it gives must come from a verified
- * credential, never from the request's body or query.
+ * Says who is calling, or throws (an `AuthenticationError` for a 401). `undefined` and `null` are nobody: 401. The principal
+ * must come from a verified credential, never from the request's body or query.
  */
 export interface Authenticator<Principal> {
   (exchange: Exchange): Principal | Promise<Principal>;

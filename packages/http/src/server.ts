@@ -22,7 +22,8 @@ const MAX_REQUESTS_PER_SOCKET = 1000;
  *
  * Node's own limits let a client take a minute for a head and five for a request, and look every 30 s only. Bytes that
  * cannot be parsed get 400 (431 for too large a head, 408 for one that came too slowly) as a problem, and the connection
- * is closed; so is a request without exactly one `Host`. `server.close()` does not cut answers that a slow client has not read yet, as node's does.
+ * is closed; the same goes for a request without exactly one `Host`. `server.close()` does not cut answers that a slow
+ * client has not read yet, as node's does.
  *
  * @throws `http.invalid_options` for a malformed duration
  * @example
@@ -105,6 +106,8 @@ function refuse(socket: Socket, error: NodeJS.ErrnoException, open: readonly Ser
     // The body is broken, and its handler has not answered: the place for this answer is there.
     lingerAndClose(socket);
     answer(newest, status);
+    // With its answer out, node has forgotten the request; who waits for its body must hear that none comes.
+    socket.once('close', () => newest.req.destroy());
   } else socket.destroy();
 }
 
@@ -127,6 +130,8 @@ function hasOneHost(req: IncomingMessage): boolean {
 
 function answer(res: ServerResponse, status: number): void {
   res.shouldKeepAlive = false;
+  // A handler that writes by itself may still be at work, and writes after the end then.
+  res.on('error', () => {});
   const body = problem(status);
   res.writeHead(status, { ...headers(), 'content-length': Buffer.byteLength(body) });
   res.end(body);
@@ -146,7 +151,7 @@ function refusal(status: number): string {
 }
 
 function problem(status: number): string {
-  return JSON.stringify({ type: 'about:blank', title: STATUS_CODES[status], status, code: 'http.malformed_request' });
+  return JSON.stringify(httpErrors.malformed_request('This is not a request that can be understood.', { status }));
 }
 
 function headers(): Record<string, string> {

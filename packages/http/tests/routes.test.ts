@@ -149,6 +149,12 @@ describe('auth and guards', () => {
     expect(handled).toBe(false);
   });
 
+  it.each([undefined, null])('let nobody in when auth gives %s', async (nobody) => {
+    const { url } = await serve(createListener([route({ ...nothing, auth: async () => nobody })]));
+    const answer = await fetch(url);
+    expect([answer.status, answer.headers.get('www-authenticate')]).toEqual([401, 'Bearer']);
+  });
+
   it('are a mistake that is found at set-up, where a route says nothing and everything is to be denied by default', () => {
     const deny =
       (item: Route): (() => unknown) =>
@@ -180,6 +186,14 @@ describe('responses', () => {
       ['/undeclared', '/unnamed', '/named', '/not-a-body'].map(async (path) => (await fetch(url + path)).status),
     );
     expect(statuses).toEqual([500, 500, 201, 500]);
+  });
+
+  it('that declare no body have none, whatever the handler gives', async () => {
+    const { url } = await serve(
+      createListener([route({ ...nothing, responses: { 200: {} }, handler: () => 'secret' as never })]),
+    );
+    const answer = await fetch(url);
+    expect([answer.status, await answer.text()]).toEqual([200, '']);
   });
 
   it('with another JSON content type are serialised through their schema', async () => {

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import { requestId } from '@ent/middleware';
+import { createNodeListener } from '@ent/middleware/node';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { z } from 'zod';
 import { eventually, listen, type Served, stop } from '../../middleware/tests/support/serve.ts';
@@ -97,6 +98,37 @@ describe('what is not HTTP', () => {
     expect(statuses(received)).toEqual([200]);
     expect(received).toMatch(/slow answer$/);
     await alive(served);
+  });
+
+  it('ends the wait of a handler for a body that turned out to be broken', async () => {
+    const failed = vi.fn();
+    const served = await listen(
+      createServer(
+        createNodeListener(async (exchange) => {
+          await exchange.bytes(1000).catch(failed);
+          return { status: 200 };
+        }),
+      ),
+    );
+    onTestFinished(() => stop(served.server));
+    expect(statuses(await served.raw(post('Transfer-Encoding: chunked', '2\r\n{}\r\nzz\r\n')))).toEqual([400]);
+    await eventually(() => expect(failed).toHaveBeenCalledOnce());
+  });
+
+  it('survives a handler that goes on writing after its request turned out to be broken', async () => {
+    const late = vi.fn();
+    const served = await listen(
+      createServer((req, res) => {
+        req.on('close', () => {
+          res.write('more');
+          res.end();
+          late();
+        });
+      }),
+    );
+    onTestFinished(() => stop(served.server));
+    expect(statuses(await served.raw(post('Transfer-Encoding: chunked', 'zz\r\n')))).toEqual([400]);
+    await eventually(() => expect(late).toHaveBeenCalled());
   });
 
   it('in any form does not stop the server', async () => {

@@ -1,5 +1,4 @@
-import type { RequestOperation } from './channels.ts';
-import { channels } from './channels.ts';
+import { channels, type RequestOperation } from './channels.ts';
 import { middlewareErrors } from './errors.ts';
 import type { Exchange, HeaderBag, Outcome, Reply } from './exchange.ts';
 import { problemReply } from './problem.ts';
@@ -99,7 +98,8 @@ class PipelineRun<X extends Exchange> implements Run<X> {
   #guarded(handler: Handler<X>): Answer | Promise<Answer> {
     try {
       const answer = this.#step(0, handler);
-      return isPromise(answer) ? answer.catch((error: unknown) => this.fail(error)) : answer;
+      // resolve(), for promises of other makes.
+      return isPromise(answer) ? Promise.resolve(answer).catch((error: unknown) => this.fail(error)) : answer;
     } catch (error) {
       return this.fail(error);
     }
@@ -124,8 +124,9 @@ class PipelineRun<X extends Exchange> implements Run<X> {
       inner ??= { answer: this.#step(index + 1, handler) };
       return inner.answer;
     });
-    if (inner === undefined)
+    if (inner === undefined) {
       throw middlewareErrors.context_not_run(`The context hook of "${middleware.name}" did not call run().`);
+    }
     return inner.answer;
   }
 

@@ -1,7 +1,7 @@
 import { type Issue, issuesFromZod } from '@ent/errors';
 import { type Exchange, readJson, type Reply } from '@ent/middleware';
 import { httpErrors } from '../errors.ts';
-import type { Guard, HandlerInput, Route } from '../route.ts';
+import type { Authenticator, Guard, HandlerInput, Route } from '../route.ts';
 import { compileParser, type Parser } from './parser.ts';
 import { fieldsOf, listFields, parseQuery } from './query.ts';
 import { compileResponder, type Responder } from './responder.ts';
@@ -38,7 +38,7 @@ export function compileEndpoint(route: Route, options: { maxBodyBytes: number; m
     route,
     async answer(exchange, rawParams) {
       // Who calls comes first: nobody unknown makes us read a body or learns what a valid one looks like.
-      const principal = route.auth ? await route.auth(exchange) : undefined;
+      const principal = route.auth ? await authenticate(route.auth, exchange) : undefined;
       for (const guard of guards) await guard(principal, { exchange, params: rawParams });
       const raw: Record<Part, unknown> = {
         params: rawParams,
@@ -53,6 +53,13 @@ export function compileEndpoint(route: Route, options: { maxBodyBytes: number; m
       return respond(result instanceof Promise ? await result : result, exchange);
     },
   };
+}
+
+/** An authenticator that found nobody and forgot to say so must not let anybody in. */
+async function authenticate(auth: Authenticator<unknown>, exchange: Exchange): Promise<unknown> {
+  const principal = await auth(exchange);
+  if (principal === undefined || principal === null) throw httpErrors.unauthenticated('The credentials are not valid.');
+  return principal;
 }
 
 /** Checks every part, so that one answer lists every fault. */

@@ -56,6 +56,8 @@ export function compileResponder(route: Route): Responder {
       headers: headers === undefined ? answer.headers : headersOf(answer, headers),
       body,
     });
+    // Neither a schema nor a content type: nothing was declared that could go out.
+    if (answer.headers === undefined) return make(undefined);
     if (answer.parser === undefined) return make(given.body as ReplyBody | undefined);
     const parsed = answer.parser(given.body);
     return parsed instanceof Promise

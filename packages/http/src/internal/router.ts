@@ -42,8 +42,9 @@ export function buildRouter<Item extends { readonly route: Route }>(items: reado
     checkPath(method, path);
     const shape = `${method} ${path.replace(/:[^/]+/g, ':').replace(/(.)\/$/, '$1')}`;
     const other = taken.get(shape);
-    if (other !== undefined)
+    if (other !== undefined) {
       throw httpErrors.duplicate_route(`${method} ${path} answers the same requests as ${other}.`);
+    }
     taken.set(shape, `${method} ${path}`);
     methods.add(method);
     table.on(method, path, noop, item);
@@ -84,6 +85,7 @@ function checkPath(method: string, path: string): void {
     );
   }
   const names = paramNames(path);
-  if (new Set(names).size !== names.length)
+  if (new Set(names).size !== names.length) {
     throw httpErrors.invalid_route(`${method} ${path}: a parameter is named twice.`);
+  }
 }

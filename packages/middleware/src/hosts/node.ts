@@ -307,10 +307,10 @@ async function* counted(
 /** Closes a stream that is not sent. */
 function letGo(body: Reply['body']): void {
   if (body instanceof Readable) body.destroy();
-  else if (typeof body === 'object' && Symbol.asyncIterator in body) void end(body);
+  else if (typeof body === 'object' && Symbol.asyncIterator in body) void closeQuietly(body);
 }
 
-async function end(source: AsyncIterable<unknown>): Promise<void> {
+async function closeQuietly(source: AsyncIterable<unknown>): Promise<void> {
   try {
     await source[Symbol.asyncIterator]().return?.();
   } catch {
