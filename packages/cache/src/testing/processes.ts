@@ -177,7 +177,7 @@ export const processes: readonly Case[] = [
         options,
       );
       await started.promise;
-      assert.equal(await two.getOrSet<string>('k', () => 'fresh', options), 'stale');
+      assert.equal(await two.getOrSet<string>('k', () => 'fresh', { ...options, ttl: '1h' }), 'stale');
       assert.equal(await first, 'stale');
       open();
       await until(async () => (await two.get('k')) === 'fresh', 'the other process takes over');
