@@ -55,7 +55,7 @@ export function memoryRateLimitStore(options: MemoryRateLimitStoreOptions = {}):
 }
 
 /** One step of the generic cell rate algorithm (ITU-T I.371, annex A): pure, the same for every store. */
-export function gcra(arrival: number, now: number, cost: number, rule: RateLimitRule): RateLimitDecision {
+function gcra(arrival: number, now: number, cost: number, rule: RateLimitRule): RateLimitDecision {
   const capacity = rule.intervalMs * rule.burst;
   const start = Math.max(arrival, now);
   const next = start + cost * rule.intervalMs;

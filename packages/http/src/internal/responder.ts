@@ -16,7 +16,7 @@ interface Answer {
 const JSON_TYPE = /^application\/(?:[^;]+\+)?json(?:;|$)/;
 
 /** Whether values of this type are written as JSON. */
-export function isJsonType(contentType: string): boolean {
+function isJsonType(contentType: string): boolean {
   return JSON_TYPE.test(contentType);
 }
 

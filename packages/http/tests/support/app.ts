@@ -9,7 +9,7 @@ export interface Caller {
   roles: readonly string[];
 }
 
-export const Item = z
+const Item = z
   .object({ id: z.string(), name: z.string(), parts: z.array(z.object({ n: z.number() })) })
   .meta({ id: 'Item' });
 
