@@ -149,7 +149,7 @@ function pnpmOnPath(version) {
 /** That pnpm in a folder of its own: what else is in its folder, perhaps another Node, must not come first on the PATH. */
 function alone(pnpm) {
   const folder = join(toolchain, 'pnpm-at-hand');
-  makeFolder(folder);
+  fs.mkdirSync(folder, { recursive: true });
   const temporary = join(folder, `.${process.pid}`);
   fs.writeFileSync(temporary, `#!/bin/sh\nexec '${pnpm.replaceAll("'", "'\\''")}' "$@"\n`, { mode: 0o755 });
   fs.renameSync(temporary, join(folder, 'pnpm'));
@@ -159,7 +159,7 @@ function alone(pnpm) {
 /** Installs one package from npm into `.toolchain/<name>`, which appears whole or not at all, however many do it at once. */
 async function fetchPackage(spec, name, verify) {
   const target = join(toolchain, name);
-  makeFolder(toolchain);
+  fs.mkdirSync(toolchain, { recursive: true });
   const temporary = fs.mkdtempSync(join(toolchain, '.tmp-'));
   const remove = () => fs.rmSync(temporary, { recursive: true, force: true });
   cleanups.add(remove);
@@ -225,7 +225,7 @@ function isInstalled(wanted) {
 }
 
 async function install(pnpm, wanted, env) {
-  makeFolder(toolchain);
+  fs.mkdirSync(toolchain, { recursive: true });
   const unlock = await lock(join(toolchain, 'install.lock'));
   try {
     // Someone else may have done it while we waited.
@@ -250,7 +250,7 @@ async function lock(file) {
       fs.writeFileSync(file, String(process.pid), { flag: 'wx' });
       break;
     } catch (error) {
-      if (error.code !== 'EEXIST') throw problemOf(error, file);
+      if (error.code !== 'EEXIST') throw error;
     }
     const holder = readOr(file, '');
     if (isStale(file, holder)) {
@@ -421,10 +421,6 @@ function fail(message) {
   throw new Problem(message);
 }
 
-function problemOf(error, path) {
-  return new Problem(`cannot write ${path}: ${error.message}\n${advice(String(error.code), undefined)}`);
-}
-
 function say(text) {
   // stdout belongs to the command.
   console.error(`ent: ${text}`);
@@ -450,16 +446,10 @@ function list(folder) {
   }
 }
 
-function makeFolder(path) {
-  try {
-    fs.mkdirSync(path, { recursive: true });
-  } catch (error) {
-    throw problemOf(error, path);
-  }
-}
-
 main().catch((error) => {
-  if (!(error instanceof Problem)) throw error;
-  console.error(`\nent: ${error.message}`);
+  // What the file system refuses has a path, and a remedy.
+  if (!(error instanceof Problem) && !error.path) throw error;
+  const more = error instanceof Problem ? '' : `\n${advice(error.message)}`;
+  console.error(`\nent: ${error.message}${more}`);
   process.exitCode = 1;
 });
