@@ -10,13 +10,14 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const toolchain = join(root, '.toolchain');
+const { platform, arch } = process;
 const manifest = JSON.parse(read('package.json'));
 
 /** `node`: arguments of Node. `pnpm`: arguments of pnpm. `needsPnpm`: what runs calls pnpm itself. */
 const COMMANDS = {
   start: { node: ['--conditions=@ent/source', 'examples/user-service/src/main.ts'] },
   test: { node: ['node_modules/vitest/vitest.mjs', 'run', '--config', 'vitest.workspace.ts'] },
-  build: { node: ['scripts/build.ts'], needsPnpm: true },
+  build: { pnpm: ['-r', '--workspace-concurrency=2', '--reporter=append-only', 'run', 'build'], needsPnpm: true },
   lint: { node: ['scripts/check.ts', 'lint', 'format'] },
   typecheck: { node: ['scripts/check.ts', 'types'] },
   format: { node: ['node_modules/@biomejs/biome/bin/biome', 'format', '--write'], defaults: ['.'] },
@@ -26,10 +27,10 @@ const COMMANDS = {
   pnpm: { pnpm: [], needsPnpm: true, skipInstall: true },
 };
 
-/** Where signals go while the real command runs. Before that, they end what is being installed. */
+/** Where signals go while the real command runs. Before that, they end what is being installed. (SIGHUP is left to `nohup`.) */
 let forward;
 const cleanups = new Set();
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT']) {
+for (const signal of ['SIGINT', 'SIGTERM']) {
   process.on(signal, () => {
     if (forward) return forward(signal);
     for (const cleanup of cleanups) cleanup();
@@ -64,19 +65,18 @@ async function findNode() {
   const range = manifest.engines.node;
   if (satisfies(process.versions.node, range)) return { path: process.execPath, version: process.versions.node };
   for (const name of list(toolchain)) {
-    const version = /^node-([\d.]+)$/.exec(name)?.[1];
-    const path = version && satisfies(version, range) && nodeIn(join(toolchain, name));
+    const [, version, host] = /^node-([\d.]+)-(.*)$/.exec(name) ?? [];
+    const path = host === `${platform}-${arch}` && satisfies(version, range) && nodeIn(join(toolchain, name));
     if (path) return { path, version };
   }
   const version = read('.node-version').trim();
   // The packages that https://www.npmjs.com/package/node would install from its install script.
-  const { platform, arch } = process;
   const spec = `node-${platform === 'darwin' && arch === 'arm64' ? 'bin-' : ''}${platform}-${arch}@${version}`;
   say(
     `this is Node ${process.versions.node}, and ${range} is needed: fetching Node ${version} into .toolchain/ (once)`,
   );
   try {
-    const folder = await fetchPackage(spec, `node-${version}`, (at) => {
+    const folder = await fetchPackage(spec, `node-${version}-${platform}-${arch}`, (at) => {
       const found = spawnSync(nodeIn(at) ?? spec, ['--version'], { encoding: 'utf8' });
       if (found.stdout?.trim() === `v${version}`) return;
       throw new Problem(`${spec} does not run on this system: ${found.error?.message ?? found.stderr.trim()}`);
@@ -113,14 +113,14 @@ function satisfies(version, range) {
 /** Exactly the pnpm of `packageManager`: the one at hand, one that was fetched before, or one fetched now. */
 async function findPnpm() {
   const version = manifest.packageManager.replace(/^pnpm@|\+.*$/g, '');
-  const folder = join(toolchain, `pnpm-${version}`);
+  const folder = join(toolchain, `pnpm-${version}-${platform}-${arch}`);
   const fetched = pnpmIn(folder);
   if (fetched) return fetched;
   const atHand = pnpmOnPath(version);
   if (atHand) return alone(atHand);
   say(`fetching pnpm ${version} into .toolchain/ (once)`);
   await fetchPackage(`pnpm@${version}`, basename(folder), (at) => {
-    if (!pnpmIn(at)) throw new Problem(`pnpm ${version} has no build for ${process.platform}-${process.arch}.`);
+    if (!pnpmIn(at)) throw new Problem(`pnpm ${version} has no build that runs on this system (${platform}-${arch}).`);
   });
   return pnpmIn(folder);
 }
@@ -184,6 +184,7 @@ async function fetchPackage(spec, name, verify) {
     } catch (error) {
       // Another run was faster, and its folder is as good.
       if (!fs.existsSync(target)) throw error;
+      verify(target);
     }
     return target;
   } finally {
@@ -211,7 +212,7 @@ function wantedInstall() {
   for (const group of ['packages', 'examples']) {
     for (const name of list(join(root, group)).sort()) files.push(`${group}/${name}/package.json`);
   }
-  const hash = createHash('sha256').update(`${process.platform} ${process.arch}`);
+  const hash = createHash('sha256').update(`${platform} ${arch}`);
   for (const file of files) {
     if (fs.existsSync(join(root, file))) hash.update(`\0${file}\0`).update(read(file));
   }
@@ -375,7 +376,7 @@ async function run(program, args, env, isNode) {
   const child = spawn(program, isNode ? ['--import', follow, ...args] : args, {
     cwd: root,
     env: isNode ? { ...env, ENT_FOLLOW: String(process.pid) } : env,
-    stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
+    stdio: ['inherit', 'inherit', 'inherit', ...(isNode ? ['pipe'] : [])],
     detached: isNode,
   });
   // To its whole group, as a terminal does.
