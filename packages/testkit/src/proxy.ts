@@ -9,7 +9,7 @@ import { supervisor } from './supervisor/client.ts';
  * const proxy = await server.proxy();
  * const client = connectTo(proxy.url);
  * proxy.blackhole();               // requests now hang
- * proxy.heal();                    // and go on where they were
+ * await proxy.heal();              // and go on where they were
  */
 export interface FaultProxy {
   /** The server's URL with this proxy's address in it. */
@@ -27,8 +27,8 @@ export interface FaultProxy {
   /** Cuts the open connections and refuses new ones (ECONNREFUSED), as a port does that nobody listens on. */
   refuse(): Promise<void>;
   /**
-   * Stops forwarding in both directions while connections stay open and new ones are still accepted, as when a firewall
-   * drops every packet. As on a real network nothing is lost: what was sent meanwhile arrives after `heal`.
+   * Stops forwarding in both directions while connections stay open, as when a firewall drops every packet. As on a real
+   * network nothing is lost: what was sent meanwhile arrives after `heal`. New clients can still connect, and then wait.
    */
   blackhole(): void;
   /** Ends latency, refusal and blackhole. */
@@ -37,12 +37,14 @@ export interface FaultProxy {
   close(): Promise<void>;
 }
 
-/** Starts a proxy on a free loopback port in front of `target`, the URL of any TCP server. */
+/** Starts a proxy on a free loopback port in front of `target`, the URL of any TCP server; it must name the port. */
 export async function startProxy(target: string): Promise<FaultProxy> {
+  const url = new URL(target);
+  if (!url.port) throw new TypeError('startProxy needs a URL that names the port of the server');
   // The reserved port stays ours while `refuse` does not listen on it.
   const own = supervisor();
   const { port, dir } = await own.reserve(undefined);
-  const proxy = new TcpProxy(new URL(target), port, () => own.release(dir));
+  const proxy = new TcpProxy(url, port, () => own.release(dir));
   await proxy.heal();
   return proxy;
 }

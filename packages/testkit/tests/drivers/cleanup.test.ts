@@ -13,6 +13,8 @@ import { needs } from '../needs.ts';
 const program = fileURLToPath(new URL('../programs/use-servers.ts', import.meta.url));
 const children: ChildProcess[] = [];
 
+const patient = { timeout: 20_000 };
+
 /** The temp folder of the test processes: nothing may be left in it, and no process may work in it. */
 let temp: string;
 
@@ -49,7 +51,7 @@ function testProcess(how: 'wait' | 'throw' | 'exit' | 'end', names: readonly Ser
 }
 
 async function nothingIsLeft(): Promise<void> {
-  await expect.poll(() => [...readdirSync(temp), ...processesIn(temp)], { timeout: 20_000 }).toEqual([]);
+  await expect.poll(() => [...readdirSync(temp), ...processesIn(temp)], patient).toEqual([]);
 }
 
 /** The processes whose working folder is in a folder, also when that is deleted. Servers work in theirs. */
@@ -93,9 +95,9 @@ it('a server says so when its supervisor was ended, which ends the server', asyn
   needs('redis', context);
   const server = await startServer('redis', { args: ['--loglevel', 'notice'] });
   process.kill(supervisor().pid as number, 'SIGTERM');
-  await expect.poll(() => existsSync(join(tmpdir(), `ent-testkit-${server.port}`))).toBe(false);
+  await expect.poll(() => existsSync(join(tmpdir(), `ent-testkit-${server.port}`)), patient).toBe(false);
   const gone = 'The testkit supervisor is gone: it ended (1)';
-  await expect.poll(() => server.start().then(() => 'runs', String)).toContain(gone);
+  await expect.poll(() => server.start().then(() => 'runs', String), patient).toContain(gone);
   await expect(server.close()).rejects.toThrow(gone);
 
   const next = await startServer('redis', { args: ['--loglevel', 'notice'] });
@@ -136,7 +138,7 @@ describe('after SIGKILL of a test process nothing is left of', () => {
     needs('postgres', context);
     const { child, exited } = testProcess('wait', ['postgres']);
     const appeared = (): boolean => readdirSync(temp).some((folder) => existsSync(path(join(temp, folder))));
-    await expect.poll(appeared, { interval: 1, timeout: 20_000 }).toBe(true);
+    await expect.poll(appeared, { ...patient, interval: 1 }).toBe(true);
     child.kill('SIGKILL');
     await exited;
     await nothingIsLeft();

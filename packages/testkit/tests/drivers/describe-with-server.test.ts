@@ -32,7 +32,7 @@ function run(settings: Record<string, string>, hide = false): Promise<Outcome> {
     ...settings,
   };
   return new Promise((resolve) => {
-    execFile(file as string, args, { env }, (error, stdout, stderr) => {
+    execFile(file as string, args, { env, timeout: 50_000 }, (error, stdout, stderr) => {
       const totals = /^ *Tests .*$/m.exec(stdout)?.[0] ?? '';
       const count = (state: string): number => Number(new RegExp(`(\\d+) ${state}`).exec(totals)?.[1] ?? 0);
       resolve({
@@ -52,13 +52,14 @@ describe('describeWithServer', () => {
   beforeEach((context) => needs('memcached', context));
 
   it('gives each block a server of its own', async () => {
-    expect(await run({})).toMatchObject({ code: 0, passed: 4, failed: 0, skipped: 0 });
+    const outcome = await run({});
+    expect(outcome, outcome.output).toMatchObject({ code: 0, passed: 4, failed: 0, skipped: 0 });
   });
 
   it('uses the server that is given by URL, and skips what would kill it', async () => {
     const server = await startServer('memcached', { args: ['-v'] });
     const outcome = await run({ ENT_TEST_MEMCACHED_URL: server.url });
-    expect(outcome).toMatchObject({ code: 0, passed: 2, failed: 0, skipped: 2 });
+    expect(outcome, outcome.output).toMatchObject({ code: 0, passed: 2, failed: 0, skipped: 2 });
     expect(outcome.output).toContain('1  a server given by URL cannot be killed\n');
     await server.stop(); // it was still there
     const unreachable = await run({ ENT_TEST_MEMCACHED_URL: server.url });
@@ -69,13 +70,13 @@ describe('describeWithServer', () => {
 
   it.each(['nonsense', 'memcached://127.0.0.1'])('refuses the URL %s', async (url) => {
     const outcome = await run({ ENT_TEST_MEMCACHED_URL: url });
-    expect(outcome.code).toBe(1);
+    expect(outcome.code, outcome.output).toBe(1);
     expect(outcome.output).toMatch(/ENT_TEST_MEMCACHED_URL must (be a URL|name the port)/);
   });
 
   it('refuses an unknown name in ENT_TEST_REQUIRE', async () => {
     const outcome = await run({ ENT_TEST_REQUIRE: 'redis,memcache' });
-    expect(outcome.code).toBe(1);
+    expect(outcome.code, outcome.output).toBe(1);
     expect(outcome.output).toContain('ENT_TEST_REQUIRE names "memcache"; it takes "all" or some of postgres, mariadb,');
   });
 });
@@ -89,13 +90,13 @@ describe('describeWithServer where the program is missing', () => {
 
   it.each([{}, { ENT_TEST_REQUIRE: 'redis,mysql' }])('skips the block by name and counts it (%o)', async (settings) => {
     const outcome = await run(settings, true);
-    expect(outcome).toMatchObject({ code: 0, passed: 1, failed: 0, skipped: 3 });
+    expect(outcome, outcome.output).toMatchObject({ code: 0, passed: 1, failed: 0, skipped: 3 });
     expect(outcome.output).toContain(` Skipped 3 tests\n    3  ${advice}\n`);
   });
 
   it.each(['all', 'redis, Memcached'])('fails with ENT_TEST_REQUIRE=%s', async (names) => {
     const outcome = await run({ ENT_TEST_REQUIRE: names }, true);
-    expect(outcome.code).toBe(1);
+    expect(outcome.code, outcome.output).toBe(1);
     expect(outcome.output).toContain(`NotInstalledError: ${advice}`);
   });
 });

@@ -59,6 +59,10 @@ describe('startProxy', () => {
     expect(proxy.url).toBe(`echo://user:secret@127.0.0.1:${proxy.port}/path?x=1`);
   });
 
+  it('refuses a URL without a port', async () => {
+    await expect(startProxy('redis://127.0.0.1')).rejects.toThrow('names the port');
+  });
+
   it('forwards bytes both ways, and the end of the stream', async () => {
     const client = await openClient();
     const text = 'x'.repeat(3_000_000);
@@ -66,7 +70,7 @@ describe('startProxy', () => {
     await once(client.socket, 'end');
     expect(client.received.length).toBe(text.length);
     expect(await client.closed).toBe('closed');
-    await expect.poll(() => proxy.connections).toBe(0);
+    await expect.poll(() => proxy.connections, { timeout: 20_000 }).toBe(0);
     expect(proxy.accepted).toBe(1);
   });
 

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import type { Server } from '../../../src/index.ts';
@@ -8,7 +9,9 @@ let first: Server | undefined;
 describeWithServer('memcached', (server) => {
   it('reaches it', async () => {
     first = server;
-    await new Promise((resolve) => connect(server.port, server.host, () => resolve(undefined)).unref());
+    const socket = connect(server.port, server.host);
+    await once(socket, 'connect');
+    socket.destroy();
     expect(server.url).toBe(`memcached://127.0.0.1:${server.port}`);
   });
   it.runIf(server.killable)('kills it', () => server.kill());
