@@ -125,6 +125,27 @@ describe('ecs', () => {
     }
   });
 
+  it('has each name once where a toJSON logs by itself', () => {
+    logged('ecs', (logger) => {
+      const child = logger.child({ a: 1 });
+      const chatty = {
+        toJSON() {
+          child.info('inner', { b: 'inner' });
+          return 'outer';
+        },
+      };
+      child.info('outer', { first: chatty, a: 2 });
+      child.info('outer', { b: 1, second: chatty, a: 2 });
+    });
+  });
+
+  it('has each name once where there are more names than the table of names holds', () => {
+    logged('ecs', (logger) => {
+      const child = logger.child({ a: 1 });
+      for (let i = 0; i < 4100; i++) withContext({ b: 1 }, () => child.info('x', { [`name${i}`]: i, a: 2, b: 2 }));
+    });
+  });
+
   it('has one error where context, child and call have one', () => {
     const [record] = logged('ecs', (logger) => {
       withContext({ err: new Error('context') }, () => {

@@ -3,12 +3,14 @@
 import { describe, expect, it } from 'vitest';
 import { LineWriter, type Target } from '../src/sinks/line-writer.ts';
 
-/** A repeatable source of chance. */
+/** A repeatable source of chance (mulberry32). */
 function chance(seed: number): (below: number) => number {
   let state = seed;
   return (below) => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state % below;
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
   };
 }
 
@@ -97,8 +99,10 @@ describe('whatever the descriptor does', () => {
       const total = 400;
       for (let n = 0; n < total; n++) {
         if (n % 20 === 0) target.mood = (['well', 'flaky', 'again', 'full', 'flaky'] as const)[random(5)] as 'well';
-        const text = `record ${n} ${'é€😀'.repeat(random(12))}`;
+        const text = `record ${n} ${'é€😀'.repeat(random(random(10) === 0 ? 80 : 12))}`;
         writer.write(random(4) === 0 ? `${text}\n    continued ${n}\n` : `${text}\n`);
+        // To flush is to try again at once, without the wait between two tries.
+        if (random(3) === 0) void writer.flush(1);
         if (random(10) === 0) await new Promise((resolve) => setImmediate(resolve));
       }
       // A few seeds end with lines that nobody takes, some of them half written.
@@ -129,6 +133,19 @@ describe('whatever the descriptor does', () => {
       }
     },
   );
+});
+
+describe('the buffer', () => {
+  it('has room again for what was written', async () => {
+    const target = new Flaky(4096, Infinity, 1);
+    const { writer } = writerOn(target, 1000);
+    for (let n = 0; n < 500; n++) {
+      writer.write(`record ${n}\n`);
+      if (n % 50 === 49) expect(await writer.flush(60_000)).toBe(true);
+    }
+    expect(dropped(writer)).toBe(0);
+    expect(writer.stats().written).toBe(500);
+  });
 });
 
 describe('whoever hears of a new file', () => {

@@ -85,6 +85,18 @@ describe('a transport of winston’s', () => {
     expect(infos.at(-1)).toMatchObject({ message: 'after' });
   });
 
+  it('that answers after it was given up changes no number any more', async () => {
+    let answer: (() => void) | undefined;
+    const transport = new TransportStream({ log: (_info: Info, done) => (answer = done) });
+    const logger = createLogger({ sinks: [transportSink(transport)], flushTimeout: 1 });
+    logger.info('x');
+    logger.info('y');
+    await logger.close();
+    answer?.();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(logger.stats()).toMatchObject({ dropped: 2, sinks: [{ written: 0, pending: 0 }] });
+  });
+
   it.each<[string, (info: Info, done: (error?: Error) => void) => void]>([
     [
       'throws',
