@@ -20,7 +20,7 @@ interface Info {
 }
 
 /** What the winston driver can do; a `transportSink` cannot finish without the event loop, and counts. */
-export const winstonFeatures = { synchronousFinish: true } as const satisfies LogFeatures;
+const winstonFeatures = { synchronousFinish: true } as const satisfies LogFeatures;
 
 /** The driver of `createLogger`. */
 export interface WinstonDriver extends LogDriver {

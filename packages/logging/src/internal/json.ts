@@ -35,7 +35,7 @@ export function flat(text: string): string {
 }
 
 /** Whether a text needs no escapes. Most are short and do not, and to look is quicker than `JSON.stringify`. */
-export function isPlain(text: string): boolean {
+function isPlain(text: string): boolean {
   const length = text.length;
   if (length > 64) return false;
   for (let i = 0; i < length; i++) {

@@ -4,7 +4,7 @@
 export const UNREADABLE = '[unreadable]';
 
 /** Characters of one text in a line. */
-export const MAX_TEXT = 16_384;
+const MAX_TEXT = 16_384;
 
 /** Cuts a text to `max` characters and says how long it was. */
 export function cut(text: string, max: number = MAX_TEXT): string {
