@@ -13,6 +13,7 @@ import { memoryThrottleStore, repositoryStores } from '@ent/auth/stores';
 import { openCache } from '@ent/cache/open';
 import { createMigrator } from '@ent/database';
 import { openDatabase } from '@ent/database/open';
+import type { SqlNative } from '@ent/database/sql';
 import { bearer, createListener } from '@ent/http';
 import { docs } from '@ent/http/docs';
 
@@ -38,7 +39,7 @@ const PROBES: ReadonlySet<string> = new Set(['/livez', '/readyz', '/startupz', '
 
 /** Puts the service together: everything it is made of, in the order in which it starts. */
 export async function createApp(config: Config, logger: Logger): Promise<Lifecycle> {
-  const db = await openDatabase(config.DATABASE_URL as `sqlite:${string}`);
+  const db = await openDatabase<SqlNative>(config.DATABASE_URL);
   const cache = await openCache(config.CACHE_URL, { prefix: `${NAME}:` });
   const messaging = await openMessaging(config.BROKER_URL, { source: NAME });
   const metrics = createMetrics();

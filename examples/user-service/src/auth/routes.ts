@@ -43,7 +43,11 @@ export function authRoutes({ users, sessions, throttle, authenticate }: AuthRout
     problems: [401, 429],
     async handler({ body, exchange }) {
       const attempt = await throttle.attempt({ address: exchange.peer, account: body.email });
-      const user = await users.authenticate(body.email, body.password);
+      const user = await users.authenticate(body.email, body.password).catch(async (error: unknown) => {
+        // We could not look: that was no guess.
+        await attempt.undo();
+        throw error;
+      });
       // One answer for an unknown user and for a wrong password, after the same time.
       if (!user) {
         throw authErrors.credentials_invalid('Email address or password is wrong.', {
