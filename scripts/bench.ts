@@ -199,14 +199,15 @@ function main(): number {
     allowPositionals: true,
   });
   const root = join(import.meta.dirname, '..');
-  const folders = positionals.map((name) => join(root, 'packages', name, 'bench'));
-  const missing = folders.find((folder) => !existsSync(folder));
+  const benchOf = (name: string): string => join(root, 'packages', name, 'bench');
+  const missing = positionals.find((name) => !existsSync(benchOf(name)));
   if (positionals.length === 0 || missing !== undefined) {
-    console.error(
-      `usage: pnpm bench <package>... [--json FILE] [--rounds N]${missing ? `\nThere is no ${missing}.` : ''}`,
-    );
+    const names = readdirSync(join(root, 'packages')).filter((name) => existsSync(benchOf(name)));
+    if (missing !== undefined) console.error(`There is no benchmark of "${missing}".`);
+    console.error(`usage: pnpm bench <package>... [--json FILE] [--rounds N], with packages of: ${names.join(', ')}`);
     return 64;
   }
+  const folders = positionals.map(benchOf);
   const scratch = mkdtempSync(join(tmpdir(), 'ent-bench-'));
   const all: BenchRow[] = [];
   try {

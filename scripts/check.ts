@@ -57,6 +57,7 @@ const STEPS = {
   layers: { promise: 'imports follow the layers', command: script('check-layers') },
   errors: { promise: 'error codes are unique and documented', command: script('check-errors') },
   changesets: { promise: 'each change of a package has a changeset', command: script('check-changesets') },
+  links: { promise: 'links between Markdown files lead somewhere', command: script('check-links') },
   strings: { promise: 'nothing speaks of one machine', command: script('check-strings') },
 } satisfies Record<string, Step>;
 

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { checkChangesets } from '../check-changesets.ts';
 import { checkErrors } from '../check-errors.ts';
+import { checkLinks } from '../check-links.ts';
 import { checkReadme } from '../check-readme.ts';
 import { checkStrings } from '../check-strings.ts';
 import { snippetsOf } from '../lib/snippets.ts';
@@ -155,6 +156,28 @@ describe('check-changesets', () => {
     expect(await problems(root)).toEqual([
       '.changeset/a.md: names @ent/cash, which is not a published package',
       '.changeset/a.md: says nothing',
+    ]);
+  });
+});
+
+describe('check-links', () => {
+  it('finds links to files and headings that do not exist, and leaves code and other hosts alone', () => {
+    const root = makeTree({
+      'README.md': [
+        '# Title of `this` page',
+        '[a](docs/a.md) [b](docs/b.md) [c](#title-of-this-page) [d](#other) [e](https://example.com/x.md)',
+        'Code: `[f](docs/f.md)`.',
+        '```md',
+        '[g](docs/g.md)',
+        '```',
+        '[h](docs/a.md#more) [i](docs/a.md#less) [j](docs)',
+      ].join('\n'),
+      'docs/a.md': '## More\n',
+    });
+    expect(checkLinks(root).map(({ file, line, problem }) => `${file}:${line} ${problem}`)).toEqual([
+      'README.md:2 the link to docs/b.md leads nowhere',
+      'README.md:2 there is no heading for #other',
+      'README.md:7 there is no heading for docs/a.md#less',
     ]);
   });
 });
