@@ -3,10 +3,8 @@ import type { LogDriver } from './driver.ts';
 import { type WinstonDriver, winstonDriver } from './drivers/winston.ts';
 import { oneOf } from './internal/check.ts';
 import { type Logger, loggerOn } from './logger.ts';
-import type { CreateLoggerOptions, LogFormat } from './options.ts';
+import { type CreateLoggerOptions, LOG_FORMATS } from './options.ts';
 import { consoleSink } from './sinks/console.ts';
-
-const FORMATS: readonly LogFormat[] = ['json', 'ecs', 'otel', 'pretty'];
 
 /**
  * A logger on winston, to standard output unless told otherwise.
@@ -32,6 +30,6 @@ export function createLogger(options?: CreateLoggerOptions & { readonly driver?:
 export function createLogger(options?: CreateLoggerOptions): Logger;
 export function createLogger(options: CreateLoggerOptions = {}): Logger {
   if (options.driver !== undefined) return loggerOn(options.driver, options);
-  const format = oneOf('format', options.format ?? (isatty(1) ? 'pretty' : 'json'), FORMATS);
+  const format = oneOf('format', options.format ?? (isatty(1) ? 'pretty' : 'json'), LOG_FORMATS);
   return loggerOn(winstonDriver({ format, sinks: options.sinks ?? [consoleSink()] }), options);
 }

@@ -14,7 +14,15 @@ export { loggingErrors } from './errors.ts';
 export { REDACTED_NAMES } from './internal/redact.ts';
 export { isLogLevel, LOG_LEVELS, type LogLevel } from './levels.ts';
 export type { Logger, LogStats } from './logger.ts';
-export type { CreateLoggerOptions, Duration, LogFields, LogFormat, LoggerOptions, ServiceInfo } from './options.ts';
+export {
+  type CreateLoggerOptions,
+  type Duration,
+  LOG_FORMATS,
+  type LogFields,
+  type LogFormat,
+  type LoggerOptions,
+  type ServiceInfo,
+} from './options.ts';
 export { type ConsoleSinkOptions, consoleSink } from './sinks/console.ts';
 export { type FileSinkOptions, fileSink } from './sinks/file.ts';
 export type { LogSink } from './sinks/sink.ts';

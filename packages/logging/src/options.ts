@@ -13,11 +13,14 @@ export type Duration = number | string;
  */
 export type LogFields = Readonly<Record<string, unknown>>;
 
+/** The formats of lines; see {@link LogFormat}. */
+export const LOG_FORMATS = ['json', 'ecs', 'otel', 'pretty'] as const;
+
 /**
  * How a line looks. `pretty` is for a person at a terminal; `ecs` is JSON in the Elastic Common Schema; `otel` is JSON in
  * the OpenTelemetry log data model; `json` is `ecs` under the name that most settings have for it.
  */
-export type LogFormat = 'json' | 'ecs' | 'otel' | 'pretty';
+export type LogFormat = (typeof LOG_FORMATS)[number];
 
 /** Who writes: the same on every line. */
 export interface ServiceInfo {

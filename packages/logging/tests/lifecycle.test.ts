@@ -1,5 +1,12 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { consoleSink, createLogger, type CreateLoggerOptions, type DroppedEvent, type RecordEvent } from '@ent/logging';
+import {
+  consoleSink,
+  createLogger,
+  type CreateLoggerOptions,
+  type DroppedEvent,
+  type LogFormat,
+  type RecordEvent,
+} from '@ent/logging';
 import { memoryDriver } from '@ent/logging/memory';
 import { describe, expect, it } from 'vitest';
 
@@ -47,6 +54,7 @@ describe('the life of a logger', () => {
 describe('options', () => {
   it.each<[string, object]>([
     ['format', { format: 'xml' }],
+    ['format', { sinks: [consoleSink({ format: 'xml' as LogFormat })] }],
     ['level', { level: 'verbose' }],
     ['flushTimeout', { flushTimeout: 'soon' }],
     ['redact', { redact: ['a..b'] }],

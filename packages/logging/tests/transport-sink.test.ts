@@ -85,6 +85,30 @@ describe('a transport of winston’s', () => {
     expect(infos.at(-1)).toMatchObject({ message: 'after' });
   });
 
+  it('that collects lines can send the last ones when it is closed', async () => {
+    const sent: unknown[] = [];
+    class Collecting extends TransportStream {
+      readonly #batch: unknown[] = [];
+
+      override log(info: Info, done: () => void): void {
+        this.#batch.push(info['message']);
+        done();
+      }
+
+      override _final(done: () => void): void {
+        setImmediate(() => {
+          sent.push(...this.#batch);
+          done();
+        });
+      }
+    }
+    const logger = createLogger({ sinks: [transportSink(new Collecting())] });
+    logger.info('a');
+    logger.info('b');
+    await logger.close();
+    expect(sent).toEqual(['a', 'b']);
+  });
+
   it('that answers after it was given up changes no number any more', async () => {
     let answer: (() => void) | undefined;
     const transport = new TransportStream({ log: (_info: Info, done) => (answer = done) });

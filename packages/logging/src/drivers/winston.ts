@@ -2,9 +2,10 @@ import winston from 'winston';
 import TransportStream from 'winston-transport';
 import type { LineForm, LogDriver, LogFeatures, LogHost, SinkStats } from '../driver.ts';
 import { loggingErrors } from '../errors.ts';
+import { oneOf } from '../internal/check.ts';
 import { LEVEL, MESSAGE, WINSTON_LEVELS } from '../internal/winston.ts';
 import type { LogLevel } from '../levels.ts';
-import type { LogFormat } from '../options.ts';
+import { LOG_FORMATS, type LogFormat } from '../options.ts';
 import type { LogSink } from '../sinks/sink.ts';
 
 /** A sink has one buffer and one end; two loggers would close each other's. */
@@ -47,7 +48,7 @@ export function winstonDriver(options: WinstonDriverOptions): WinstonDriver {
   const forms: LineForm[] = [];
   const sinksOf: LogSink[][] = [];
   const formOf = sinks.map((sink): LineForm => {
-    const format = sink.format ?? options.format;
+    const format = oneOf(`format of ${sink.name}`, sink.format ?? options.format, LOG_FORMATS);
     let index = forms.findIndex((form) => form.format === format && form.colors === sink.colors);
     if (index === -1) index = forms.push({ format, colors: sink.colors }) - 1;
     (sinksOf[index] ??= []).push(sink);

@@ -129,9 +129,17 @@ class TransportSink implements LogSink {
   }
 
   async close(timeoutMs: number): Promise<void> {
+    const deadline = performance.now() + timeoutMs;
     await this.flush(timeoutMs);
     this.#giveUp();
-    this.#transport.end();
+    // A transport that collects lines sends the last ones at its end.
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, Math.max(1, deadline - performance.now()));
+      this.#transport.end(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
     this.#transport.close?.();
   }
 
