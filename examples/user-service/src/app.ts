@@ -40,7 +40,7 @@ const PROBES: ReadonlySet<string> = new Set(['/livez', '/readyz', '/startupz', '
 /** Puts the service together: everything it is made of, in the order in which it starts. */
 export async function createApp(config: Config, logger: Logger): Promise<Lifecycle> {
   const db = await openDatabase<SqlNative>(config.DATABASE_URL);
-  const cache = await openCache(config.CACHE_URL, { prefix: `${NAME}:` });
+  const cache = await openCache(config.CACHE_URL, { prefix: `${NAME}:`, onError: 'miss' });
   const messaging = await openMessaging(config.BROKER_URL, { source: NAME });
   const metrics = createMetrics();
 
@@ -108,7 +108,12 @@ export async function createApp(config: Config, logger: Logger): Promise<Lifecyc
       check: () => db.ping(),
       health: { type: 'datastore' },
     })
-    .add('cache', { stop: () => cache.close(), check: () => cache.ping(), health: { type: 'datastore' } })
+    .add('cache', {
+      stop: () => cache.close(),
+      check: () => cache.ping(),
+      // Without it everything still works, only slower.
+      health: { type: 'datastore', critical: false },
+    })
     .add('broker', {
       start: () => logEvents(messaging, logger),
       stop: () => messaging.close(),

@@ -29,9 +29,9 @@ const fields = z.object({
   DATABASE_URL: url({ protocols: ['sqlite'] })
     .default('sqlite:./data/user-service.db')
     .describe('Where users and sessions are.'),
-  CACHE_URL: url({ protocols: ['memory'] })
+  CACHE_URL: url({ protocols: ['memory', 'redis', 'rediss', 'memcached'] })
     .default('memory:')
-    .describe('Where users are cached.'),
+    .describe('Where users are cached: memory: for one instance, redis:// or memcached:// for several.'),
   BROKER_URL: url({ protocols: ['memory'] })
     .default('memory:')
     .describe('Where events go.'),
