@@ -46,7 +46,7 @@ export function readModule(path: string): Module {
   return module;
 }
 
-export function parse(path: string, source: string): Module {
+function parse(path: string, source: string): Module {
   const { module, program } = parseProgram(path, source);
   const imports: Import[] = [];
   const exports: Export[] = [];
