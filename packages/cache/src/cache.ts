@@ -1,4 +1,4 @@
-import { cacheChannels } from './channels.ts';
+import { channels } from './channels.ts';
 import type { CacheDriver, StoredRecord, TagVersion } from './driver.ts';
 import { cacheErrors } from './errors.ts';
 import { expiryOfRecord, increment } from './internal/atomic.ts';
@@ -150,7 +150,7 @@ export class Cache<D extends CacheDriver = CacheDriver> {
     const { when } = options;
     if (when !== undefined) this.#core.requires('conditional', `set with when: '${when}'`);
     const ttl = planTtl(options, this.#core.ttlMs);
-    return this.#core.traced(cacheChannels.set, 1, async () => {
+    return this.#core.traced(channels.set, 1, async () => {
       const record = await this.#draft(value, ttl, options.tags);
       if (record === undefined) return false;
       if (when !== undefined) return this.#setWhen(physical, record, when);
@@ -166,7 +166,7 @@ export class Cache<D extends CacheDriver = CacheDriver> {
     const ttl = planTtl(options, this.#core.ttlMs);
     const values = new Map([...entries].map(([key, value]) => [this.#keys.encode(key), value]));
     if (values.size === 0) return;
-    await this.#core.traced(cacheChannels.set, values.size, async () => {
+    await this.#core.traced(channels.set, values.size, async () => {
       const shared = await this.#draft(undefined, ttl, options.tags);
       if (shared === undefined) return;
       await this.#core.loader.change([...values.keys()], () =>
@@ -184,7 +184,7 @@ export class Cache<D extends CacheDriver = CacheDriver> {
     const physical = this.#keys.encode(key);
     this.#core.requires('conditional', 'compareAndSet');
     const record = await this.#strictDraft(value, planTtl(options, this.#core.ttlMs), options.tags);
-    return this.#core.traced(cacheChannels.set, 1, async () => {
+    return this.#core.traced(channels.set, 1, async () => {
       return this.#core.loader.change([physical], () =>
         this.#core.atomic.update<boolean>(physical, this.#view.visible, (_, current) =>
           current === version ? { record, answer: true } : { answer: false },
@@ -205,7 +205,7 @@ export class Cache<D extends CacheDriver = CacheDriver> {
   async deleteMany(keys: Iterable<string>): Promise<number> {
     const physical = [...new Set(keys)].map((key) => this.#keys.encode(key));
     if (physical.length === 0) return 0;
-    return this.#core.traced(cacheChannels.delete, physical.length, async () => {
+    return this.#core.traced(channels.delete, physical.length, async () => {
       const removed = await this.#core.loader.change(physical, () => this.#core.store.remove(physical));
       return removed.filter(Boolean).length;
     });
@@ -225,7 +225,7 @@ export class Cache<D extends CacheDriver = CacheDriver> {
       throw cacheErrors.invalid_argument('increment takes safe integers');
     }
     const start = { initial, ttlMs: planTtl(options, this.#core.ttlMs) };
-    return this.#core.traced(cacheChannels.set, 1, async () => {
+    return this.#core.traced(channels.set, 1, async () => {
       return this.#core.loader.change([physical], () =>
         increment(this.#core.store, this.#core.atomic, this.#view, physical, by, start),
       );
@@ -277,7 +277,7 @@ export class Cache<D extends CacheDriver = CacheDriver> {
    * @throws `cache.unsupported`; `cache.invalid_options` at the root of a shared backend when there is no `prefix`
    */
   clear(): Promise<void> {
-    return this.#core.traced(cacheChannels.delete, 0, () => clear(this.#core, this.#keys, this.#view));
+    return this.#core.traced(channels.delete, 0, () => clear(this.#core, this.#keys, this.#view));
   }
 
   /**
@@ -288,7 +288,7 @@ export class Cache<D extends CacheDriver = CacheDriver> {
    */
   async invalidateTags(tags: readonly string[]): Promise<void> {
     this.#core.requires('conditional', 'tags');
-    await this.#core.traced(cacheChannels.delete, 0, async () => {
+    await this.#core.traced(channels.delete, 0, async () => {
       await this.#core.loader.changeWhere(
         (physical, versions) => this.#view.tags.concern(physical, versions, tags),
         () => this.#view.tags.invalidate(tags),

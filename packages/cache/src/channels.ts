@@ -37,7 +37,7 @@ export interface CacheLoadEvent extends CacheEvent {
 }
 
 /** Tracing channels of `node:diagnostics_channel`, named `ent:cache:<operation>`. Without a subscriber they cost nothing. */
-export const cacheChannels = {
+export const channels = {
   get: operationChannel<CacheGetEvent>('cache', 'get'),
   set: operationChannel<CacheSetEvent>('cache', 'set'),
   delete: operationChannel<CacheDeleteEvent>('cache', 'delete'),

@@ -5,7 +5,7 @@ export {
   type CacheGetEvent,
   type CacheLoadEvent,
   type CacheSetEvent,
-  cacheChannels,
+  channels,
 } from './channels.ts';
 export type {
   CacheDriver,

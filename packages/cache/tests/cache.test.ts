@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createCache } from '../src/cache.ts';
-import { cacheChannels } from '../src/channels.ts';
+import { channels } from '../src/channels.ts';
 import { memory } from '../src/drivers/memory.ts';
 import type { CacheOptions } from '../src/options.ts';
 
@@ -160,7 +160,7 @@ describe('the stored bytes', () => {
 describe('the channels', () => {
   it('tell hits, misses, writes, deletions and loads, and no keys', async () => {
     const seen: string[] = [];
-    const subscriptions = Object.entries(cacheChannels).map(([name, channel]) => {
+    const subscriptions = Object.entries(channels).map(([name, channel]) => {
       const asyncEnd = (event: object): void => void seen.push(`${name} ${JSON.stringify(event)}`);
       const subscriber = { start() {}, end() {}, asyncStart() {}, asyncEnd, error() {} };
       channel.subscribe(subscriber);

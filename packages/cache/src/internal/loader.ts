@@ -1,4 +1,4 @@
-import { type CacheLoadEvent, cacheChannels, traceQuietly } from '../channels.ts';
+import { type CacheLoadEvent, channels, traceQuietly } from '../channels.ts';
 import type { StoredRecord, TagVersion } from '../driver.ts';
 import type { Factory, Ttl } from '../options.ts';
 import type { Lease, Leases } from './leases.ts';
@@ -214,7 +214,7 @@ export class Loader {
   #run<T>(request: LoadRequest<T>, load: Load): Promise<Loaded> {
     const event: CacheLoadEvent = { driver: this.#store.driver.name };
     const work = (): Promise<Loaded> => this.#loadAndStore(request, load, event);
-    return cacheChannels.load.hasSubscribers ? traceQuietly(cacheChannels.load, event, work) : work();
+    return channels.load.hasSubscribers ? traceQuietly(channels.load, event, work) : work();
   }
 
   async #loadAndStore<T>(request: LoadRequest<T>, load: Load, event: CacheLoadEvent): Promise<Loaded> {

@@ -1,4 +1,4 @@
-import { type CacheGetEvent, cacheChannels, traceQuietly } from '../channels.ts';
+import { type CacheGetEvent, channels, traceQuietly } from '../channels.ts';
 import type { StoredRecord } from '../driver.ts';
 import type { Core } from './core.ts';
 import type { KeySpace } from './keys.ts';
@@ -29,12 +29,12 @@ export class View {
 
   /** Whether {@link read} answers at once, untraced. */
   answersAtOnce(): boolean {
-    return this.#peek !== undefined && !cacheChannels.get.hasSubscribers;
+    return this.#peek !== undefined && !channels.get.hasSubscribers;
   }
 
   /** The record that readers may see. At once, where the data lives in this process and nobody listens. */
   read(physical: string): StoredRecord | undefined | Promise<StoredRecord | undefined> {
-    if (this.#peek !== undefined && !cacheChannels.get.hasSubscribers) {
+    if (this.#peek !== undefined && !channels.get.hasSubscribers) {
       this.#core.assertOpen('get');
       const record = this.#peek(physical);
       if (record === undefined || !isFresh(record)) return undefined;
@@ -46,7 +46,7 @@ export class View {
 
   /** Whatever is stored, and whether it still counts. */
   find(physical: string): Promise<Found | undefined> {
-    if (!cacheChannels.get.hasSubscribers) return this.#find(physical);
+    if (!channels.get.hasSubscribers) return this.#find(physical);
     return this.#traced(1, async (event) => {
       const found = await this.#find(physical);
       event.hits = found?.valid && isFresh(found.record) ? 1 : 0;
@@ -70,7 +70,7 @@ export class View {
   /** {@link read} for several keys. */
   readMany(physical: readonly string[]): Promise<(StoredRecord | undefined)[]> {
     if (physical.length === 0) return Promise.resolve([]);
-    if (!cacheChannels.get.hasSubscribers) return this.#visibleOf(physical);
+    if (!channels.get.hasSubscribers) return this.#visibleOf(physical);
     return this.#traced(physical.length, async (event) => {
       const records = await this.#visibleOf(physical);
       event.hits = records.reduce((hits, record) => (record === undefined ? hits : hits + 1), 0);
@@ -80,7 +80,7 @@ export class View {
 
   async #traced<T>(keys: number, work: (event: CacheGetEvent) => Promise<T>): Promise<T> {
     const event: CacheGetEvent = { driver: this.#core.driver.name, keys };
-    return traceQuietly(cacheChannels.get, event, () => work(event));
+    return traceQuietly(channels.get, event, () => work(event));
   }
 
   async #visibleOf(physical: readonly string[]): Promise<(StoredRecord | undefined)[]> {
