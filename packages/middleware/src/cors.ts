@@ -85,9 +85,9 @@ function isPreflight(exchange: Exchange): boolean {
 }
 
 function checkOrigin(origin: string): void {
-  // "null" is the origin of every sandboxed frame and local file: to allow it is to allow anyone.
+  // "null" does not pass either: it is the origin of every sandboxed frame, and to allow it is to allow anyone.
   const parsed = URL.canParse(origin) ? new URL(origin).origin : undefined;
-  if (parsed === origin && parsed !== 'null' && !origin.includes('*')) return;
+  if (parsed === origin && !origin.includes('*')) return;
   throw middlewareErrors.invalid_options(
     `cors: ${JSON.stringify(origin)} is not an origin; write scheme, host and port only, such as "https://app.example.com".`,
   );

@@ -44,11 +44,10 @@ export function memoryRateLimitStore(options: MemoryRateLimitStoreOptions = {}):
     take(key, cost, rule) {
       const time = now();
       const decision = gcra(arrivals.get(key) ?? 0, time, cost, rule);
-      if (decision.allowed) {
-        arrivals.delete(key);
-        arrivals.set(key, time + decision.resetMs);
-        forget(arrivals, time, maxKeys);
-      }
+      // Also when it was refused: who is being limited must not be forgotten first.
+      arrivals.delete(key);
+      arrivals.set(key, time + decision.resetMs);
+      forget(arrivals, time, maxKeys);
       return decision;
     },
   };

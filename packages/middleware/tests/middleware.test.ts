@@ -1,7 +1,16 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { ConflictError, OverloadedError } from '@ent/errors';
 import { currentContext } from '@ent/internal';
-import { channels, type HookOperation, type Middleware, type Reply, requestContext, requestId } from '@ent/middleware';
+import {
+  channels,
+  createPipeline,
+  type Exchange,
+  type HookOperation,
+  type Middleware,
+  type Reply,
+  requestContext,
+  requestId,
+} from '@ent/middleware';
 import { createNodeListener, type NodeExchange } from '@ent/middleware/node';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { eventually, type Served, serve } from './support/serve.ts';
@@ -104,6 +113,13 @@ describe('head and done', () => {
     expect([answer.status, answer.headers.get('x-good')]).toEqual([200, '1']);
     await eventually(() => expect(done).toHaveBeenCalledTimes(1));
     expect(failed.map(({ middleware, hook }) => `${middleware} ${hook}`)).toEqual(['bad head', 'bad done']);
+  });
+
+  it('run done once, however often a host says that it is over', () => {
+    const done = vi.fn();
+    const run = createPipeline([{ name: 'a', done }]).open({ method: 'GET' } as Exchange);
+    for (let i = 0; i < 2; i++) run.done({ status: 200, bytes: 0, aborted: false });
+    expect(done).toHaveBeenCalledOnce();
   });
 
   it('see the status that is really sent', async () => {
