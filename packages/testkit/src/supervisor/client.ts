@@ -18,7 +18,11 @@ export interface Running {
 interface Waiting {
   resolve(value: unknown): void;
   reject(error: Error): void;
+  readonly timer: NodeJS.Timeout;
 }
+
+/** Far more than any request takes (`run` makes a database): a hung supervisor must not hang the tests without a word. */
+const ANSWER_TIMEOUT_MS = 120_000;
 
 /** This process's end of the channel to its supervisor (see `process.ts`); one is started when the first server is. */
 export class Supervisor {
@@ -85,7 +89,11 @@ export class Supervisor {
       const id = ++this.#lastId;
       // Registered before the program starts: the notice of its end may come right behind the answer.
       if (onExit) this.#exits.set(id, onExit);
-      this.#waiting.set(id, { resolve, reject });
+      const timer = setTimeout(
+        () => this.#settle(id)?.reject(new Error(`The testkit supervisor did not answer "${command.op}" in time`)),
+        ANSWER_TIMEOUT_MS,
+      );
+      this.#waiting.set(id, { resolve, reject, timer });
       this.#child.channel?.ref();
       this.#child.send({ ...command, id }, (error) => error && this.#fail(error));
     });
@@ -97,17 +105,23 @@ export class Supervisor {
       this.#exits.delete(notice.id);
       return;
     }
-    const waiting = this.#waiting.get(notice.id);
-    this.#waiting.delete(notice.id);
-    if (this.#waiting.size === 0) this.#child.channel?.unref();
+    const waiting = this.#settle(notice.id);
     if (notice.kind === 'answer') waiting?.resolve(notice.value);
     else waiting?.reject(new Error(notice.message));
   }
 
+  /** Takes a request off the list; what keeps this process alive goes with the last. */
+  #settle(id: number): Waiting | undefined {
+    const waiting = this.#waiting.get(id);
+    clearTimeout(waiting?.timer);
+    this.#waiting.delete(id);
+    if (this.#waiting.size === 0) this.#child.channel?.unref();
+    return waiting;
+  }
+
   #fail(cause: Error): void {
     this.#failure ??= new Error(`The testkit supervisor is gone: ${cause.message}`, { cause });
-    for (const waiting of this.#waiting.values()) waiting.reject(this.#failure);
-    this.#waiting.clear();
+    for (const id of this.#waiting.keys()) this.#settle(id)?.reject(this.#failure);
     // Its last act is to end the servers.
     for (const exit of this.#exits.values()) exit({ code: null, signal: 'SIGKILL' });
     this.#exits.clear();
