@@ -65,15 +65,6 @@ describe('the memory store', () => {
     expect(take('idle').allowed).toBe(true);
   });
 
-  it('forgets keys that are full again, however many there may be', () => {
-    const { take, clock } = clocked();
-    for (let i = 0; i < 10; i++) take(`old-${i}`);
-    clock.now += 1000;
-    // Nothing to see from outside but that it goes on: two old ones leave with each new one.
-    for (let i = 0; i < 10; i++) expect(take(`new-${i}`).remaining).toBe(4);
-    expect(take('old-0').remaining).toBe(4);
-  });
-
   it('says exactly when a refused call would have passed', () => {
     const { take, clock } = clocked();
     for (let i = 0; i < 5; i++) take();

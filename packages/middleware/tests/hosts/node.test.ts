@@ -1,8 +1,10 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import { Readable } from 'node:stream';
-import { channels, type Middleware, type Outcome, type Reply } from '@ent/middleware';
+import { currentContext } from '@ent/internal';
+import { channels, type Middleware, type Outcome, type Reply, requestContext, requestId } from '@ent/middleware';
 import { createNodeListener, type NodeExchange, type NodeHostOptions } from '@ent/middleware/node';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { eventually, type Served, serve } from '../support/serve.ts';
@@ -448,6 +450,36 @@ describe('ent:http:request', () => {
     });
     expect(events[1]).toMatchObject({ status: 500, error: failure });
     expect(errors).toEqual([failure]);
+  });
+
+  it('carries a store across the handler to the end, and the end has the context of the exchange', async () => {
+    const spans = new AsyncLocalStorage<string>();
+    const { start: begun } = channels.request;
+    begun.bindStore(spans, ({ exchange }) => `span of ${exchange.path}`);
+    onTestFinished(() => void begun.unbindStore(spans));
+    const seen: unknown[] = [];
+    const handlers = {
+      start() {},
+      end() {},
+      asyncStart() {},
+      asyncEnd: () => void seen.push(spans.getStore(), currentContext()?.['requestId']),
+      error() {},
+    };
+    channels.request.subscribe(handlers);
+    onTestFinished(() => {
+      channels.request.unsubscribe(handlers);
+    });
+    const { url } = await start(
+      async () => {
+        await new Promise(setImmediate);
+        seen.push(spans.getStore());
+        return { status: 200 };
+      },
+      requestId(),
+      requestContext(),
+    );
+    await fetch(`${url}/a`, { headers: { 'x-request-id': 'r-1' } });
+    await eventually(() => expect(seen).toEqual(['span of /a', 'span of /a', 'r-1']));
   });
 });
 
