@@ -1,4 +1,13 @@
-import { addressKey, entityTag, type Exchange, ifNoneMatch, requireMatch, securityHeaders } from '@ent/middleware';
+import { AuthenticationError, RateLimitedError } from '@ent/errors';
+import {
+  addressKey,
+  entityTag,
+  type Exchange,
+  ifNoneMatch,
+  problemReply,
+  requireMatch,
+  securityHeaders,
+} from '@ent/middleware';
 import { createNodeListener } from '@ent/middleware/node';
 import { describe, expect, it } from 'vitest';
 import { serve } from './support/serve.ts';
@@ -60,6 +69,35 @@ describe('entity tags', () => {
     const check = (): void => requireMatch(asking({ 'if-match': header }, 'PUT'), current);
     if (passes) expect(check).not.toThrow();
     else expect(check).toThrow(expect.objectContaining({ status: 412 }) as Error);
+  });
+});
+
+describe('problemReply', () => {
+  it.each([
+    [1, '1'],
+    [1000, '1'],
+    [1001, '2'],
+    [1400, '2'],
+  ])('asks to wait %i ms with Retry-After: %s, never too short', (retryAfterMs, seconds) => {
+    expect(problemReply(new RateLimitedError('slow down', { retryAfterMs })).headers).toMatchObject({
+      'retry-after': seconds,
+    });
+  });
+
+  it('takes the headers of the error, and challenges at a 401', () => {
+    expect(problemReply(new AuthenticationError('who?')).headers).toMatchObject({ 'www-authenticate': 'Bearer' });
+    const own = new AuthenticationError('who?', { headers: { 'www-authenticate': 'DPoP' } });
+    expect(problemReply(own).headers).toMatchObject({ 'www-authenticate': 'DPoP' });
+  });
+
+  it('names the occurrence as the log does, and says nothing of what it does not know', () => {
+    const error = new RateLimitedError('slow down');
+    expect(JSON.parse(problemReply(error).body as string)).toMatchObject({ instance: `urn:uuid:${error.id}` });
+    for (const thrown of [new Error('secret'), 'secret', { message: 'secret', status: 200 }, null]) {
+      const reply = problemReply(thrown);
+      expect(reply.status).toBe(500);
+      expect(reply.body).not.toContain('secret');
+    }
   });
 });
 
