@@ -2,8 +2,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { outcomeOf, Program, textOf, upTo } from './fixtures/run.ts';
+
+// Each starts processes, on machines that may have other work.
+vi.setConfig({ testTimeout: 120_000 });
 
 const writer = fileURLToPath(new URL('fixtures/writer.ts', import.meta.url));
 

@@ -2,8 +2,11 @@
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { filesIn, outcomeOf, Program, textOf, upTo } from './fixtures/run.ts';
+
+// Each starts processes, on machines that may have other work.
+vi.setConfig({ testTimeout: 120_000 });
 
 const LINES = 20_000;
 const all = { numbers: upTo(LINES), lost: 0 };
