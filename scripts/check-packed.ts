@@ -162,7 +162,6 @@ async function install(root: string, project: Project, packed: readonly Packed[]
 
 /** In CommonJS, so that `require` is the real one. It also tells whether both ways give the same classes. */
 const LOADER = `
-const { createRequire } = require('node:module');
 const specifiers = JSON.parse(process.argv[2]);
 (async () => {
   const results = {};
@@ -234,6 +233,7 @@ async function compile(root: string, project: Project, entries: readonly Entry[]
   });
   if (code === 0) return [];
   const errors = output.split('\n').filter((line) => /error TS/.test(line));
+  if (errors.length === 0) throw new Error(`tsc failed:\n${output}`);
   // Declarations of third parties are theirs.
   return errors
     .filter((line) => /@ent\/|^[\w-]+\.ts/.test(line))
