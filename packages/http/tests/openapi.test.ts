@@ -154,6 +154,16 @@ describe('openapi', () => {
     expect(at(document, 'components schemas User additionalProperties')).toBeUndefined();
   });
 
+  it('gives an input name to what only refers to something that differs', async () => {
+    const Leaf = z.object({ a: z.string() }).meta({ id: 'Leaf' });
+    const List = z.array(Leaf).meta({ id: 'List' });
+    const document = await validated([
+      route({ method: 'PUT', path: '/l', body: List, responses: { 200: List }, handler: ({ body }) => body }),
+    ]);
+    expect(at(document, 'components schemas ListInput items')).toEqual({ $ref: '#/components/schemas/LeafInput' });
+    expect(at(document, 'components schemas List items')).toEqual({ $ref: '#/components/schemas/Leaf' });
+  });
+
   it('describes recursive schemas, with and without an id', async () => {
     interface Tree {
       name: string;

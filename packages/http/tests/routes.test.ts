@@ -104,6 +104,16 @@ describe('schemas with something asynchronous in them', () => {
   });
 });
 
+it('a refinement that throws is a failure of ours, and is not run again', async () => {
+  let runs = 0;
+  const schema = z.object({ a: z.number() }).refine(() => {
+    runs++;
+    throw new Error('bug');
+  });
+  expect(await submit(schema, { a: 1 })).toMatchObject({ status: 500, code: 'internal' });
+  expect(runs).toBe(1);
+});
+
 describe('auth and guards', () => {
   it('run in order, and see the principal and the decoded parameters', async () => {
     const order: string[] = [];

@@ -117,18 +117,51 @@ describe('what is not HTTP', () => {
 
   it('survives a handler that goes on writing after its request turned out to be broken', async () => {
     const late = vi.fn();
-    const served = await listen(
-      createServer((req, res) => {
-        req.on('close', () => {
+    const served = await listen(createServer(() => {}));
+    served.server.on('request', (_req, res) => {
+      served.server.once('clientError', () => {
+        setImmediate(() => {
           res.write('more');
           res.end();
           late();
         });
-      }),
-    );
+      });
+    });
     onTestFinished(() => stop(served.server));
     expect(statuses(await served.raw(post('Transfer-Encoding: chunked', 'zz\r\n')))).toEqual([400]);
-    await eventually(() => expect(late).toHaveBeenCalled());
+    expect(late).toHaveBeenCalledOnce();
+  });
+
+  it('is thrown away for a while, so that a client that is still sending gets its answer', async () => {
+    const { port } = await start();
+    const socket = connect(port, '127.0.0.1');
+    let received = '';
+    let failure: unknown;
+    socket.setEncoding('latin1').on('data', (chunk: string) => {
+      received += chunk;
+    });
+    socket.on('error', (error) => {
+      failure = error;
+    });
+    const line = `X-Bomb: ${'b'.repeat(8000)}\r\n`;
+    socket.write('GET / HTTP/1.1\r\nHost: a\r\n');
+    for (let i = 0; i < 100 && !socket.writableEnded; i++) {
+      await new Promise((written) => socket.write(line, written));
+    }
+    await eventually(() => expect(socket.closed).toBe(true));
+    expect([failure, statuses(received)]).toEqual([undefined, [431]]);
+  });
+
+  it('is not thrown away for ever', async () => {
+    const { port } = await start();
+    // Keeps its side open, and talks on.
+    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+    socket.on('error', () => {});
+    socket.resume();
+    socket.write('nonsense\r\n\r\n');
+    const talking = setInterval(() => socket.write('x'), 20);
+    onTestFinished(() => clearInterval(talking));
+    await eventually(() => expect(socket.closed).toBe(true));
   });
 
   it('in any form does not stop the server', async () => {
