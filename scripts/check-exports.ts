@@ -3,7 +3,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { type Finding, main } from './lib/findings.ts';
-import { readModule } from './lib/imports.ts';
+import { declarationOf, readModule } from './lib/imports.ts';
 import { filesUnder, type Package, publicPackages, readJson, type Subpath, subpathsOf } from './lib/workspace.ts';
 
 /** The public names of each subpath, sorted; types as `type Name`. */
@@ -119,11 +119,6 @@ function checkDeclarations(root: string, path: string, seen: Set<string>, findin
     }
     if (specifier.startsWith('.')) checkDeclarations(root, declarationOf(path, specifier), seen, findings);
   }
-}
-
-/** The declaration file that `./x.ts` or `./x.js` means in another one. */
-function declarationOf(from: string, specifier: string): string {
-  return join(from, '..', specifier.replace(/\.[jt]s$/, '.d.ts'));
 }
 
 function checkNames(root: string, pkg: Package, update: boolean): Finding[] {

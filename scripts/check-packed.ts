@@ -10,7 +10,7 @@ import { checkPackage, createPackageFromTarballData, type Problem } from '@areth
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
 import { type Finding, main } from './lib/findings.ts';
-import { packageOf, readModule } from './lib/imports.ts';
+import { declarationOf, packageOf, readModule } from './lib/imports.ts';
 import { run, withTemporaryFolder } from './lib/run.ts';
 import { type Package, publicPackages, readJson, type Subpath, subpathsOf } from './lib/workspace.ts';
 
@@ -22,7 +22,12 @@ interface Packed extends Package {
 interface Entry extends Subpath {
   readonly pkg: Packed;
   readonly peers: readonly string[];
+  /** Those that its declarations may name. */
+  readonly typePeers: readonly string[];
 }
+
+/** The subpaths that work without any driver. */
+const PORTABLE = ['.', './open', './testing'];
 
 interface Project {
   readonly dir: string;
@@ -41,7 +46,13 @@ export async function checkPacked(root: string): Promise<Finding[]> {
       await Promise.all(packed.map(async (pkg) => [...(await lintTarball(pkg)), ...(await checkTypes(pkg))]))
     ).flat();
     const entries = packed.flatMap((pkg) =>
-      subpathsOf(pkg).map((subpath) => ({ ...subpath, pkg, peers: optionalPeersOf(pkg, subpath) })),
+      subpathsOf(pkg).map((subpath) => ({
+        ...subpath,
+        pkg,
+        peers: optionalPeersOf(pkg, subpath.file),
+        // A driver's subpath may need its library for the types alone; the portable ones must not.
+        typePeers: PORTABLE.includes(subpath.subpath) ? [] : optionalPeersOf(pkg, subpath.types),
+      })),
     );
     const findings = [...lint];
     for (const withPeers of [false, true]) {
@@ -113,16 +124,20 @@ function placeOf(problem: Problem): string {
   return 'moduleSpecifier' in problem ? `${problem.moduleSpecifier} in ${problem.fileName}` : problem.fileName;
 }
 
-/** The optional peers that the built code of a subpath imports, directly or through its chunks; not those behind an `import()`. */
-function optionalPeersOf(pkg: Package, { file }: Subpath): string[] {
+/**
+ * The optional peers that a built file imports, code or declarations, directly or through others; not those behind an
+ * `import()`.
+ */
+function optionalPeersOf(pkg: Package, file: string): string[] {
   const found = new Set<string>();
   const seen = new Set<string>();
   const visit = (path: string): void => {
-    if (seen.has(path)) return;
+    if (seen.has(path) || !existsSync(path)) return;
     seen.add(path);
     for (const { specifier, kind } of readModule(path).imports) {
       if (kind === 'dynamic') continue;
-      if (specifier.startsWith('.')) visit(join(path, '..', specifier));
+      if (specifier.startsWith('.'))
+        visit(path.endsWith('.d.ts') ? declarationOf(path, specifier) : join(path, '..', specifier));
       else if (!isBuiltin(specifier)) found.add(packageOf(specifier) ?? '');
     }
   };
@@ -210,7 +225,7 @@ async function load(project: Project, entries: readonly Entry[]): Promise<Findin
 
 /** Each subpath in strict mode, with all declarations checked; the examples of the READMEs are compiled by check-readme. */
 async function compile(root: string, project: Project, entries: readonly Entry[]): Promise<Finding[]> {
-  const usable = entries.filter(({ peers }) => project.withPeers || peers.length === 0);
+  const usable = entries.filter(({ peers, typePeers }) => project.withPeers || peers.length + typePeers.length === 0);
   const uses = usable.map(
     ({ specifier }, at) => `import * as m${at} from '${specifier}';\nexport const n${at} = Object.keys(m${at});\n`,
   );

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseSync } from 'oxc-parser';
 import { lineOf } from './workspace.ts';
 
@@ -120,4 +121,9 @@ export function packageOf(specifier: string): string | undefined {
     .split('/')
     .slice(0, specifier.startsWith('@') ? 2 : 1)
     .join('/');
+}
+
+/** The declaration file that `./x.ts` or `./x.js` means in another one. */
+export function declarationOf(from: string, specifier: string): string {
+  return join(from, '..', specifier.replace(/\.[jt]s$/, '.d.ts'));
 }
