@@ -44,9 +44,9 @@ describe('the request context', () => {
   });
 
   it('is one for all copies of this module in a process', async () => {
-    const copy = (await import(`${new URL('../src/context.ts', import.meta.url).href}?copy`)) as {
-      currentContext: typeof currentContext;
-    };
+    const copy: { currentContext: typeof currentContext } = await import(
+      `${new URL('../src/context.ts', import.meta.url).href}?copy`
+    );
     expect(copy.currentContext).not.toBe(currentContext);
     runWithContext({ id: 'shared' }, () => expect(copy.currentContext()).toEqual({ id: 'shared' }));
   });
