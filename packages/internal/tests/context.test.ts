@@ -28,13 +28,13 @@ describe('the request context', () => {
     const fields = { id: 'mine' };
     runWithContext(fields, () => {
       fields.id = 'other';
-      expect(() => Object.assign(currentContext(), { id: 'other' })).toThrow(TypeError);
+      expect(() => Object.assign(currentContext() as object, { id: 'other' })).toThrow(TypeError);
       expect(currentContext()).toEqual({ id: 'mine' });
     });
   });
 
   it('has what can be read of fields whose getters throw', () => {
-    const bad = Object.defineProperty({ a: 1 } as Record<string, unknown>, 'b', {
+    const bad = Object.defineProperty({ a: 1 }, 'b', {
       enumerable: true,
       get() {
         throw new Error('from a getter');
