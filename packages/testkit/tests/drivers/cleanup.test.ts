@@ -1,12 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdtempSync, readdirSync, readlinkSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, existsSync, readdirSync, readlinkSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { SERVER_NAMES, type ServerName, startServer } from '../../src/index.ts';
+import { SERVER_NAMES, type ServerName } from '../../src/index.ts';
 import { supervisor } from '../../src/supervisor/client.ts';
 import { needs } from '../needs.ts';
 
@@ -18,13 +17,14 @@ const patient = { timeout: 20_000 };
 /** The temp folder of the test processes: nothing may be left in it, and no process may work in it. */
 let temp: string;
 
-beforeEach(() => {
-  temp = mkdtempSync(join(tmpdir(), 'cleanup-'));
+beforeEach(async () => {
+  // From the testkit, so that it goes when this run is interrupted.
+  temp = (await supervisor().reserve(undefined)).dir;
   chmodSync(temp, 0o755); // the servers run as their own users
 });
-afterEach(() => {
+afterEach(async () => {
   for (const child of children.splice(0)) child.kill('SIGKILL');
-  rmSync(temp, { recursive: true });
+  await supervisor().release(temp);
 });
 
 /** A test process that starts servers and then ends or waits, as told. */
@@ -89,19 +89,6 @@ describe('the servers of a test process', () => {
     expect(await exited).toEqual([code, null]);
     await nothingIsLeft();
   });
-});
-
-it('a server says so when its supervisor was ended, which ends the server', async (context) => {
-  needs('redis', context);
-  const server = await startServer('redis', { args: ['--loglevel', 'notice'] });
-  process.kill(supervisor().pid as number, 'SIGTERM');
-  await expect.poll(() => existsSync(join(tmpdir(), `ent-testkit-${server.port}`)), patient).toBe(false);
-  const gone = 'The testkit supervisor is gone: it ended (1)';
-  await expect.poll(() => server.start().then(() => 'runs', String), patient).toContain(gone);
-  await expect(server.close()).rejects.toThrow(gone);
-
-  const next = await startServer('redis', { args: ['--loglevel', 'notice'] });
-  await next.close();
 });
 
 describe('after SIGKILL of a test process nothing is left of', () => {

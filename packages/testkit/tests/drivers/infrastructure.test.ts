@@ -1,16 +1,18 @@
 import { execFile } from 'node:child_process';
-import { chmodSync, copyFileSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, copyFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { afterAll, expect, it } from 'vitest';
+import { supervisor } from '../../src/supervisor/client.ts';
 import { describeWithServer } from '../../src/vitest.ts';
 
 // The configuration of docker-compose.yml, read by the servers of this machine: a setting that is misspelt stops them.
-const folder = mkdtempSync(join(tmpdir(), 'infrastructure-'));
-afterAll(() => rmSync(folder, { recursive: true }));
+// The folder is the testkit's, so that it goes when this run is interrupted.
+const { dir: folder } = await supervisor().reserve(undefined);
+chmodSync(folder, 0o755);
+afterAll(() => supervisor().release(folder));
 
 /** A copy that the server's user can read, wherever this clone is. */
 function copyOf(file: string): string {
@@ -23,8 +25,6 @@ function copyOf(file: string): string {
 function source(file: string): string {
   return fileURLToPath(new URL(`../../../../infrastructure/${file}`, import.meta.url));
 }
-
-chmodSync(folder, 0o755);
 
 describeWithServer('postgres', { args: ['-c', `config_file=${copyOf('postgres/postgresql.conf')}`] }, (server) => {
   it('accepts its configuration, and has a role that can only read', async () => {
