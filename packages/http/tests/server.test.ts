@@ -120,11 +120,9 @@ describe('what is not HTTP', () => {
     const served = await listen(createServer(() => {}));
     served.server.on('request', (_req, res) => {
       served.server.once('clientError', () => {
-        setImmediate(() => {
-          res.write('more');
-          res.end();
-          late();
-        });
+        res.write('more');
+        res.end();
+        late();
       });
     });
     onTestFinished(() => stop(served.server));
