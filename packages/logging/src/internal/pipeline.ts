@@ -50,14 +50,15 @@ export class Pipeline implements LogHost {
       return;
     }
     try {
+      const time = Date.now();
       const entry: LogEntry = {
         level,
-        time: Date.now(),
+        time,
         message: typeof message === 'string' ? message : textOf(message),
         bound,
         // Captured here and now: whatever runs later may run in the context of somebody else.
         context: currentContextRecord(),
-        span: activeSpan(),
+        span: activeSpan(time),
         fields: typeof message === 'string' && isUsual(fields) ? fields : fieldsOf(message, fields),
       };
       const name = LOG_LEVELS[level] as LogLevel;

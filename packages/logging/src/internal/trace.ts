@@ -17,11 +17,23 @@ const SPAN = Symbol.for('OpenTelemetry Context Key SPAN');
 const TRACE_ID = /^(?!0+$)[0-9a-f]{32}$/;
 const SPAN_ID = /^(?!0+$)[0-9a-f]{16}$/;
 
+// Made by the first registration, and then the same object for good; SDKs come and go inside of it.
+let registry: OtelRegistry | undefined;
+let lookedAt = 0;
 let last: SpanIds | undefined;
 
-/** The ids of the active span, or `undefined` where there is no SDK, no span, or an invalid one. */
-export function activeSpan(): SpanIds | undefined {
-  const manager = (globalThis as { [REGISTRY]?: OtelRegistry })[REGISTRY]?.context;
+/**
+ * The ids of the active span, or `undefined` where there is no SDK, no span, or an invalid one.
+ *
+ * @param now the time in milliseconds: a missing SDK is looked for once in each, because to look costs a tenth of a line
+ */
+export function activeSpan(now: number): SpanIds | undefined {
+  if (registry === undefined) {
+    if (now === lookedAt) return undefined;
+    lookedAt = now;
+    registry = (globalThis as { [REGISTRY]?: OtelRegistry })[REGISTRY];
+  }
+  const manager = registry?.context;
   if (manager === undefined) return undefined;
   try {
     const ids = manager.active().getValue(SPAN)?.spanContext?.();
