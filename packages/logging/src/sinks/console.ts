@@ -1,12 +1,11 @@
 import { fstatSync, writeSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import { isMainThread } from 'node:worker_threads';
-import type { LineForm, LogHost, SinkStats } from '../driver.ts';
 import { positiveInteger } from '../internal/check.ts';
 import type { LogFormat } from '../options.ts';
-import { LineWriter, type Target } from './line-writer.ts';
+import { DEFAULT_MAX_BUFFER, descriptorSink } from './descriptor-sink.ts';
+import type { Target } from './line-writer.ts';
 import type { LogSink } from './sink.ts';
-import { toStandardError } from './standard-error.ts';
 
 /** Options of {@link consoleSink}. */
 export interface ConsoleSinkOptions {
@@ -35,28 +34,13 @@ const PIPE_BUF = 4096;
  */
 export function consoleSink(options: ConsoleSinkOptions = {}): LogSink {
   const fd = options.stream === 'stderr' ? 2 : 1;
-  const maxBuffer = positiveInteger('consoleSink: maxBuffer', options.maxBuffer ?? 8 * 1024 * 1024);
-  let writer: LineWriter;
-  return {
+  return descriptorSink({
     name: fd === 1 ? 'stdout' : 'stderr',
-    ...(options.format === undefined ? {} : { format: options.format }),
+    format: options.format,
     colors: options.colors ?? wantsColors(fd),
-    open(host: LogHost, form: LineForm) {
-      const name = this.name;
-      writer = new LineWriter(new StandardStream(fd), {
-        name,
-        maxBuffer,
-        notice: (count, reason) => host.notice(form, name, count, reason),
-        onDropped: (count, reason) => host.dropped(name, count, reason),
-        lastResort: toStandardError,
-      });
-    },
-    write: (line) => writer.write(line),
-    flush: (timeoutMs) => writer.flush(timeoutMs),
-    finish: (timeoutMs) => writer.finish(timeoutMs),
-    close: (timeoutMs) => writer.close(timeoutMs),
-    stats: (): SinkStats => writer.stats(),
-  };
+    maxBuffer: positiveInteger('consoleSink: maxBuffer', options.maxBuffer ?? DEFAULT_MAX_BUFFER),
+    open: () => new StandardStream(fd),
+  });
 }
 
 class StandardStream implements Target {

@@ -1,12 +1,10 @@
 import { resolve } from 'node:path';
-import type { LineForm, LogHost } from '../driver.ts';
 import { loggingErrors } from '../errors.ts';
 import { positiveInteger } from '../internal/check.ts';
 import type { LogFormat } from '../options.ts';
-import { LineWriter } from './line-writer.ts';
+import { DEFAULT_MAX_BUFFER, descriptorSink } from './descriptor-sink.ts';
 import { RotatingFile } from './rotating-file.ts';
 import type { LogSink } from './sink.ts';
-import { toStandardError } from './standard-error.ts';
 
 /** Options of {@link fileSink}. */
 export interface FileSinkOptions {
@@ -37,28 +35,16 @@ export interface FileSinkOptions {
  */
 export function fileSink(options: FileSinkOptions): LogSink {
   const path = resolve(options.path);
-  const limit = {
-    maxBytes: options.maxBytes,
-    keep: options.keep ?? 10,
-    maxBuffer: options.maxBuffer ?? 8 * 1024 * 1024,
-  };
-  for (const [key, value] of Object.entries(limit)) {
-    if (value !== undefined) positiveInteger(`fileSink: ${key}`, value);
-  }
-  const name = `file:${path}`;
-  let writer: LineWriter;
-  return {
-    name,
+  const { maxBytes, daily = false, keep = 10, mode = 0o640, maxBuffer = DEFAULT_MAX_BUFFER } = options;
+  if (maxBytes !== undefined) positiveInteger('fileSink: maxBytes', maxBytes);
+  positiveInteger('fileSink: keep', keep);
+  return descriptorSink({
+    name: `file:${path}`,
     format: options.format ?? 'json',
     colors: false,
-    open(host: LogHost, form: LineForm) {
-      const file = new RotatingFile({
-        path,
-        maxBytes: limit.maxBytes ?? Number.POSITIVE_INFINITY,
-        daily: options.daily ?? false,
-        keep: limit.keep,
-        mode: options.mode ?? 0o640,
-      });
+    maxBuffer: positiveInteger('fileSink: maxBuffer', maxBuffer),
+    open() {
+      const file = new RotatingFile({ path, maxBytes: maxBytes ?? Number.POSITIVE_INFINITY, daily, keep, mode });
       try {
         file.open();
       } catch (cause) {
@@ -68,18 +54,7 @@ export function fileSink(options: FileSinkOptions): LogSink {
           { cause },
         );
       }
-      writer = new LineWriter(file, {
-        name,
-        maxBuffer: limit.maxBuffer,
-        notice: (count, reason) => host.notice(form, name, count, reason),
-        onDropped: (count, reason) => host.dropped(name, count, reason),
-        lastResort: toStandardError,
-      });
+      return file;
     },
-    write: (line) => writer.write(line),
-    flush: (timeoutMs) => writer.flush(timeoutMs),
-    finish: (timeoutMs) => writer.finish(timeoutMs),
-    close: (timeoutMs) => writer.close(timeoutMs),
-    stats: () => writer.stats(),
-  };
+  });
 }

@@ -4,6 +4,7 @@ import { positiveInteger } from '../internal/check.ts';
 import { LEVEL, MESSAGE, WINSTON_LEVELS } from '../internal/winston.ts';
 import type { LogLevel } from '../levels.ts';
 import type { LogFormat } from '../options.ts';
+import { DEFAULT_MAX_BUFFER } from './descriptor-sink.ts';
 import type { LogSink } from './sink.ts';
 
 /** Options of {@link transportSink}. */
@@ -48,7 +49,7 @@ class TransportSink implements LogSink {
     this.name = options.name ?? 'transport';
     this.format = options.format ?? 'json';
     this.#transport = transport;
-    this.#maxBuffer = positiveInteger('transportSink: maxBuffer', options.maxBuffer ?? 8 * 1024 * 1024);
+    this.#maxBuffer = positiveInteger('transportSink: maxBuffer', options.maxBuffer ?? DEFAULT_MAX_BUFFER);
   }
 
   open(host: LogHost, form: LineForm): void {
