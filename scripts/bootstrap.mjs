@@ -403,12 +403,12 @@ function signalGroup(child, signal) {
   }
 }
 
-/** Lets a signal through once a second: a second, deliberate Ctrl-C means "now". */
+/** Lets a signal through once in two seconds, so that copies of it are dropped; a later, deliberate Ctrl-C means "now". */
 function once(send) {
   const last = {};
   return (signal) => {
     const now = Date.now();
-    if (now - (last[signal] ?? 0) < 1000) return;
+    if (now - (last[signal] ?? 0) < 2000) return;
     last[signal] = now;
     send(signal);
   };
