@@ -31,7 +31,7 @@ const RULES: readonly Rule[] = [
     fix: 'they belong into ~/.npmrc or the environment',
   },
   {
-    pattern: /^\s*(?:@[\w-]+:)?registry\s*=/gm,
+    pattern: /^\s*(?:@[\w-]+:)?registry\s*=\s*["']?https?:/gm,
     problem: 'sets a registry',
     fix: 'everyone has their own: it belongs into ~/.npmrc',
   },

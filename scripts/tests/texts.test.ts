@@ -195,7 +195,7 @@ describe('check-strings', () => {
     const found = (await checkStrings(root)).map(({ file, line, problem }) => `${file}:${line} ${problem}`);
     expect(found.sort()).toEqual(
       [
-        '.npmrc:1 sets a registry: registry=',
+        '.npmrc:1 sets a registry: registry=https:',
         '.npmrc:2 has the credentials of a registry: //registry.example/:_authToken=',
         'b.md:2 names a folder of somebody’s machine: /home/ada/',
         `c.ts:1 names the folder of this copy: ${root}`,
