@@ -26,11 +26,16 @@ for (const name of ['redis', 'memcached'] as const) {
       const user = await one.newUser();
       const path = `/api/v1/users/${user.id}`;
       for (let round = 0; round < 20; round++) {
-        const name = `name ${round}`;
+        const renamed = `name ${round}`;
         const [writer, reader] = round % 2 ? [two, one] : [one, two];
         expect(await reader.call('GET', path, { token: user.token })).toMatchObject({ status: 200 });
-        expect(await writer.call('PUT', path, { token: user.token, body: { name } })).toMatchObject({ status: 200 });
-        expect(await reader.call('GET', path, { token: user.token })).toMatchObject({ status: 200, body: { name } });
+        expect(await writer.call('PUT', path, { token: user.token, body: { name: renamed } })).toMatchObject({
+          status: 200,
+        });
+        expect(await reader.call('GET', path, { token: user.token })).toMatchObject({
+          status: 200,
+          body: { name: renamed },
+        });
       }
     });
 

@@ -4,7 +4,7 @@ import { nearest } from './names.ts';
 import type { Leaf, Plan } from './schema.ts';
 
 /** `DATABASE__POOL_SIZE` as a flag: `database.pool-size`. */
-export function flagOf(name: string, prefix: string): string {
+function flagOf(name: string, prefix: string): string {
   return name
     .slice(name.startsWith(prefix) ? prefix.length : 0)
     .toLowerCase()
