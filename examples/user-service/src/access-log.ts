@@ -14,7 +14,7 @@ export function logRequests(logger: Logger): void {
       logger.error('a request failed', { err: error, 'http.request.method': method, 'http.route': route });
     },
     asyncEnd({ method, route, status, durationMs, bytes, aborted }) {
-      logger.info(`${method} ${route ?? '(no route)'} ${status}`, {
+      logger.info(`${method} ${route ?? '(no route)'} ${status ?? '(the client left)'}`, {
         'http.request.method': method,
         'http.route': route,
         'http.response.status_code': status,

@@ -20,7 +20,7 @@ import { docs } from '@ent/http/docs';
 import { type Component, createLifecycle, type Lifecycle } from '@ent/lifecycle';
 import type { Logger } from '@ent/logging';
 import { openMessaging } from '@ent/messaging/open';
-import { cors, rateLimit, requestContext, requestId, securityHeaders } from '@ent/middleware';
+import { addressKey, cors, rateLimit, requestContext, requestId, securityHeaders } from '@ent/middleware';
 import { createMetrics } from '@ent/observability/prometheus';
 import { loadServiceKey } from './auth/keys.ts';
 import { authRoutes } from './auth/routes.ts';
@@ -93,7 +93,7 @@ export async function createApp(config: Config, logger: Logger): Promise<Lifecyc
         limit: config.RATE_LIMIT_PER_MINUTE,
         window: '1m',
         // Probes come often, and from one address.
-        key: (exchange) => (PROBES.has(exchange.path) ? undefined : exchange.peer),
+        key: (exchange) => (PROBES.has(exchange.path) ? undefined : addressKey(exchange.peer)),
       }),
     ],
   });
