@@ -32,7 +32,7 @@ const example = new Map(
 );
 
 describe('docker-compose.yml', () => {
-  it('has the servers of the design', () => {
+  it('has one server for each driver', () => {
     const images = services.map(([name, { image }]) => `${name} ${image.split('.')[0]}`);
     expect(images.sort()).toEqual([
       'memcached memcached:1',
