@@ -28,7 +28,7 @@ for (const key of keys) {
 await bench('memcached: get, 100 at once', {
   raw: () => Promise.all(keys.map((key) => raw.get(`raw:${key}`))),
   subjects: {
-    '@ent/cache': () => Promise.all(keys.map((key) => ours.get(key))),
+    '@ent': () => Promise.all(keys.map((key) => ours.get(key))),
   },
   perTurn: 10,
 });
@@ -36,7 +36,7 @@ await bench('memcached: get, 100 at once', {
 const rawKeys = keys.map((key) => `raw:${key}`);
 await bench('memcached: getMany of 100', {
   raw: () => raw.get(rawKeys),
-  subjects: { '@ent/cache': () => ours.getMany(keys) },
+  subjects: { '@ent': () => ours.getMany(keys) },
   perTurn: 10,
 });
 

@@ -46,8 +46,8 @@ await bench('memory: get, hit', {
   isolate: true,
   raw: () => rawGet(next()),
   subjects: {
-    '@ent/cache': () => ours.get(next()),
-    '@ent/cache, prefix and namespace': () => prefixed.get(next()),
+    '@ent': () => ours.get(next()),
+    '@ent: prefix and namespace': () => prefixed.get(next()),
     'cache-manager': () => manager.get(next()),
     bentocache: () => bento.get({ key: next() }),
     keyv: () => keyv.get(next()),
@@ -62,7 +62,7 @@ await bench('memory: getOrSet, hit', {
   isolate: true,
   raw: () => rawGet(next()),
   subjects: {
-    '@ent/cache': () => ours.getOrSet(next(), factory, options),
+    '@ent': () => ours.getOrSet(next(), factory, options),
     'cache-manager wrap': () => manager.wrap(next(), managerFactory, ttl),
     bentocache: () => bento.getOrSet({ key: next(), factory, ttl }),
   },

@@ -59,7 +59,7 @@ const all = (get: (key: string) => Promise<unknown>) => async () => {
 await bench(`redis: get, ${CALLERS} at once`, {
   raw: all(async (key) => JSON.parse((await raw.get(`raw:${key}`))!) as unknown),
   subjects: {
-    '@ent/cache': all((key) => ours.get(key)),
+    '@ent': all((key) => ours.get(key)),
     "@ent/cache, clear: 'generation'": all((key) => generations.get(key)),
     bentocache: all((key) => bento.get({ key })),
     'cache-manager': all((key) => manager.get(key)),
@@ -72,7 +72,7 @@ const rawKeys = keys.map((key) => `raw:${key}`);
 await bench('redis: getMany of 100', {
   raw: async () => (await raw.mGet(rawKeys)).map((text) => JSON.parse(text!) as unknown),
   subjects: {
-    '@ent/cache': async () => {
+    '@ent': async () => {
       if ((await ours.getMany(keys)).size !== CALLERS) throw new Error('a miss');
     },
   },
@@ -82,7 +82,7 @@ await bench('redis: getMany of 100', {
 await bench('redis: get, one caller', {
   raw: async () => JSON.parse((await raw.get('raw:user1'))!) as unknown,
   subjects: {
-    '@ent/cache': () => ours.get('user1'),
+    '@ent': () => ours.get('user1'),
     bentocache: () => bento.get({ key: 'user1' }),
     'cache-manager': () => manager.get('user1'),
     unstorage: () => storage.getItem('user1'),

@@ -35,7 +35,7 @@ const ours = (): z.ZodObject => schemaOf(z.number, z.boolean);
 await bench('100 variables at start: the schema, and process.env through it', {
   perTurn: 1,
   raw: () => alone().parse(process.env),
-  subjects: { config: () => defineConfig(ours(), { dir: false }).load() },
+  subjects: { '@ent': () => defineConfig(ours(), { dir: false }).load() },
 });
 
 const known = alone();
@@ -43,7 +43,7 @@ const config = defineConfig(ours(), { dir: false });
 await bench('100 variables of process.env again', {
   perTurn: 10,
   raw: () => known.parse(process.env),
-  subjects: { config: () => config.load() },
+  subjects: { '@ent': () => config.load() },
 });
 
 const dir = mkdtempSync(join(tmpdir(), 'ent-config-bench-'));
@@ -58,7 +58,7 @@ try {
   await bench('100 variables of a .env file again', {
     perTurn: 10,
     raw: () => known.parse(parse(readFileSync(file))),
-    subjects: { config: () => config.load({ dir, env: {} }) },
+    subjects: { '@ent': () => config.load({ dir, env: {} }) },
   });
 } finally {
   rmSync(dir, { recursive: true });
@@ -68,5 +68,5 @@ try {
 await bench('100 variables of an object again', {
   perTurn: 100,
   raw: () => known.parse(env),
-  subjects: { config: () => config.load({ env }) },
+  subjects: { '@ent': () => config.load({ env }) },
 });

@@ -79,7 +79,7 @@ const getOne = raw.prepare<[string], Stored>(
 await bench('get by id', {
   raw: () => decode(getOne.get(nextId()) as Stored),
   subjects: {
-    '@ent/database': () => repo.get(nextId()),
+    '@ent': () => repo.get(nextId()),
     kysely: async () =>
       decode(await kysely.selectFrom('users').selectAll().where('id', '=', nextId()).executeTakeFirstOrThrow()),
   },
@@ -91,7 +91,7 @@ const findTwenty = raw.prepare<[string, number], Stored>(
 await bench('find 20', {
   raw: () => findTwenty.all(nextId(), 20).map(decode),
   subjects: {
-    '@ent/database': () => repo.find({ where: { id: { gt: nextId() } }, sort: [['id', 'asc']], limit: 20 }),
+    '@ent': () => repo.find({ where: { id: { gt: nextId() } }, sort: [['id', 'asc']], limit: 20 }),
     kysely: async () => {
       const rows = await kysely
         .selectFrom('users')
@@ -113,7 +113,7 @@ const nextEmail = (): string => `new${(fresh += 1)}@example.org`;
 await bench('insert', {
   raw: () => insertOne.run(uuidv7(), nextEmail(), 'Ann', JSON.stringify(['user']), Date.now(), 1),
   subjects: {
-    '@ent/database': () => repo.insert({ email: nextEmail(), name: 'Ann', roles: ['user'] }),
+    '@ent': () => repo.insert({ email: nextEmail(), name: 'Ann', roles: ['user'] }),
     kysely: () =>
       kysely
         .insertInto('users')

@@ -17,8 +17,8 @@ function plain(): string {
 await bench('made and serialised for a client', {
   raw: plain,
   subjects: {
-    'domain class': () => JSON.stringify(new NotFoundError(message())),
-    'defined code': () => JSON.stringify(errors.timeout(message())),
+    '@ent': () => JSON.stringify(new NotFoundError(message())),
+    '@ent: defined code': () => JSON.stringify(errors.timeout(message())),
   },
 });
 
@@ -30,8 +30,8 @@ function deep<T>(frames: number, work: () => T): T {
 await bench('the same, twelve calls deep', {
   raw: () => deep(12, plain),
   subjects: {
-    'domain class': () => deep(12, () => JSON.stringify(new NotFoundError(message()))),
-    'defined code': () => deep(12, () => JSON.stringify(errors.timeout(message()))),
+    '@ent': () => deep(12, () => JSON.stringify(new NotFoundError(message()))),
+    '@ent: defined code': () => deep(12, () => JSON.stringify(errors.timeout(message()))),
   },
 });
 
@@ -45,17 +45,17 @@ await bench('made and serialised for the log, with stacks and a cause', {
     return JSON.stringify({ name, message: error.message, stack, cause: inner });
   },
   subjects: {
-    'domain class': () => JSON.stringify(new NotFoundError(message(), { cause }).toLog()),
-    'defined code': () => JSON.stringify(errors.timeout(message(), { cause }).toLog()),
+    '@ent': () => JSON.stringify(new NotFoundError(message(), { cause }).toLog()),
+    '@ent: defined code': () => JSON.stringify(errors.timeout(message(), { cause }).toLog()),
   },
 });
 
 await bench('made and dropped', {
   raw: () => new Error(message()),
   subjects: {
-    'domain class': () => new NotFoundError(message()),
-    'defined code': () => errors.timeout(message()),
-    'with details': () => new NotFoundError(message(), { details: { id: 1 } }),
-    'from() of an Error': () => EntError.from(cause),
+    '@ent': () => new NotFoundError(message()),
+    '@ent: defined code': () => errors.timeout(message()),
+    '@ent: with details': () => new NotFoundError(message(), { details: { id: 1 } }),
+    '@ent: from() of an Error': () => EntError.from(cause),
   },
 });

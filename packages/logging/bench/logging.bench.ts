@@ -94,7 +94,7 @@ await bench('a JSON line of a child logger', {
       const logger = pino({}, file).child(bound);
       return () => logger.info({ ...order }, 'order placed');
     }),
-    '@ent/logging': counting('@ent/logging', (file) => {
+    '@ent': counting('@ent', (file) => {
       const logger = createLogger({ format: 'json', sinks: [lineSink((line) => file.write(line))] }).child(bound);
       return () => logger.info('order placed', { ...order });
     }),
@@ -124,8 +124,8 @@ await bench(`a request context with ${LINES} JSON lines`, {
       },
       LINES,
     ),
-    '@ent/logging': counting(
-      '@ent/logging',
+    '@ent': counting(
+      '@ent',
       (file) => {
         const logger = createLogger({ format: 'json', sinks: [lineSink((line) => file.write(line))] }).child(bound);
         return request(inContext, () => logger.info('order placed', { ...order }));
@@ -142,7 +142,7 @@ const sonic = pino({}, pino.destination({ dest: '/dev/null', sync: true, minLeng
 await bench('the same line, each with its own file (pino: sonic-boom, 4 KiB)', {
   clock: 'cpu',
   raw: () => sonic.info({ ...order }, 'order placed'),
-  subjects: { '@ent/logging': () => toFileChild.info('order placed', { ...order }) },
+  subjects: { '@ent': () => toFileChild.info('order placed', { ...order }) },
 });
 
 const quiet = createLogger({ format: 'json' }).child(bound);
@@ -152,7 +152,7 @@ const quietWinston = winston.createLogger({ transports: [new winston.transports.
 await bench('a disabled level', {
   clock: 'cpu',
   raw: () => quietWinston.debug('order placed'),
-  subjects: { pino: () => quietPino.debug('order placed'), '@ent/logging': () => quiet.debug('order placed') },
+  subjects: { pino: () => quietPino.debug('order placed'), '@ent': () => quiet.debug('order placed') },
   perTurn: 1_000_000,
 });
 

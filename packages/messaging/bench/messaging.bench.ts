@@ -31,7 +31,7 @@ await bench('publish and handle one message', {
     await nextTurn();
   },
   subjects: {
-    'publish + handler': async () => {
+    '@ent': async () => {
       const done = until(1);
       await messaging.publish('t', data);
       await done;
@@ -46,12 +46,12 @@ await bench('publish and handle 100 messages', {
     await nextTurn();
   },
   subjects: {
-    'publishMany + handlers': async () => {
+    '@ent': async () => {
       const done = until(100);
       await messaging.publishMany('t', batch);
       await done;
     },
-    '100 publish at once + handlers': async () => {
+    '@ent: 100 calls of publish': async () => {
       const done = until(100);
       await Promise.all(batch.map((item) => messaging.publish('t', item.data)));
       await done;
@@ -62,7 +62,7 @@ await bench('publish and handle 100 messages', {
 
 await bench('publish to nobody', {
   raw: () => encoder.encode(JSON.stringify(data)),
-  subjects: { publish: () => messaging.publish('nowhere', data) },
+  subjects: { '@ent': () => messaging.publish('nowhere', data) },
 });
 
 await messaging.close();

@@ -15,7 +15,7 @@ await bench('one traced operation', {
   raw: () => quiet.tracePromise(work, {}),
   subjects: {
     '@ent': () => heard.tracePromise(work, {}),
-    '@ent (prometheus)': () => http.tracePromise(work, { method: 'GET', route: '/', status: 200, durationMs: 1 }),
+    '@ent: prometheus': () => http.tracePromise(work, { method: 'GET', route: '/', status: 200, durationMs: 1 }),
   },
 });
 stop();
