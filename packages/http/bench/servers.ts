@@ -30,8 +30,8 @@ const servers: Record<string, () => Server | Promise<Server>> = {
       req.on('data', (chunk: Buffer) => chunks.push(chunk));
       req.on('end', () => send(JSON.parse(Buffer.concat(chunks).toString())));
     }),
-  ent: () => createServer(createListener(routes)),
-  'ent, request id, context, security headers': () =>
+  '@ent': () => createServer(createListener(routes)),
+  '@ent: request id, context, security headers': () =>
     createServer(createListener(routes, { middleware: [requestId(), requestContext(), securityHeaders()] })),
   async fastify() {
     const app = Fastify();
