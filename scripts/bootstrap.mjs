@@ -179,6 +179,7 @@ async function fetchPackage(spec, name, verify) {
       cwd: temporary,
     });
     verify(temporary);
+    fs.chmodSync(temporary, 0o755); // a temporary folder is its owner's alone; tests run programs as other users
     try {
       fs.renameSync(temporary, target);
     } catch (error) {
