@@ -8,9 +8,12 @@ export interface SignalOptions {
   onStop?: (event: { signal: NodeJS.Signals; phase: 'begin' | 'end'; error?: unknown }) => void;
 }
 
+// Ctrl-C reaches the whole process group, and npm and pnpm pass it on as well: one key press, two signals.
+const SAME_SIGNAL_MS = 1000;
+
 /**
  * Stops the lifecycle on SIGTERM and SIGINT, then exits: 0 when everything stopped, 1 when something did not. A second
- * signal exits at once with 128 + its number, for an operator who does not want to wait.
+ * signal, more than a second after the first, exits at once with 128 + its number, for an operator who does not want to wait.
  *
  * The process exits by `process.exit()`: a handle that a library forgot must not keep a stopped service alive.
  *
@@ -18,11 +21,14 @@ export interface SignalOptions {
  */
 export function stopOnSignals(lifecycle: Lifecycle, options: SignalOptions = {}): () => void {
   const signals = options.signals ?? ['SIGTERM', 'SIGINT'];
-  let stopping = false;
+  let stoppingSince: number | undefined;
 
   const onSignal = (signal: NodeJS.Signals, number: number): void => {
-    if (stopping) process.exit(128 + number);
-    stopping = true;
+    if (stoppingSince !== undefined) {
+      if (performance.now() - stoppingSince < SAME_SIGNAL_MS) return;
+      process.exit(128 + number);
+    }
+    stoppingSince = performance.now();
     options.onStop?.({ signal, phase: 'begin' });
     lifecycle.stop().then(
       () => {
