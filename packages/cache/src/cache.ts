@@ -10,7 +10,7 @@ import { planTtl } from './internal/plan.ts';
 import { draft, type RecordDraft } from './internal/record.ts';
 import { fits } from './internal/schema.ts';
 import { expiryOf, ttlMs } from './internal/ttl.ts';
-import { View } from './internal/view.ts';
+import { isHit, View } from './internal/view.ts';
 import type {
   CacheEntry,
   CacheOptions,
@@ -107,16 +107,12 @@ export class Cache<D extends CacheDriver = CacheDriver> {
   /** The value with its version and expiry, or undefined for a miss. */
   async entry<T = unknown>(key: string, options?: ReadOptions<T>): Promise<CacheEntry<T> | undefined> {
     const physical = this.#keys.encode(key);
-    const { store, driver } = this.#core;
-    const versioned = driver.features.conditional;
-    const found = versioned
-      ? await store.readVersionedLeniently(physical)
-      : { record: await store.readOne(physical), version: undefined };
-    const record = found?.record;
-    if (record === undefined || !(await this.#view.visible(record))) return undefined;
+    const found = await this.#view.findVersioned(physical);
+    if (!isHit(found)) return undefined;
+    const { record, version } = found;
     const fit = options?.schema === undefined ? { value: record.value as T } : await fits(options.schema, record.value);
     if (fit === undefined) return undefined;
-    return { value: fit.value, version: found?.version, expiresAt: await expiryOfRecord(store, physical, record) };
+    return { value: fit.value, version, expiresAt: await expiryOfRecord(this.#core.store, physical, record) };
   }
 
   /** Whether the key has a value. It may be gone by the time you act on it. */
@@ -314,8 +310,8 @@ export class Cache<D extends CacheDriver = CacheDriver> {
    */
   async getOrSet<T>(key: string, factory: Factory<T>, options: LoadOptions<T> = {}): Promise<T> {
     const physical = this.#keys.encode(key);
-    if (options.schema === undefined && options.eagerRefresh === undefined && this.#view.answersAtOnce()) {
-      const reading = this.#view.read(physical);
+    if (options.schema === undefined && options.eagerRefresh === undefined) {
+      const reading = this.#view.atHand(physical);
       const record = reading instanceof Promise ? await reading : reading;
       if (record !== undefined) return record.value as T;
     }

@@ -13,8 +13,12 @@ export interface CacheEvent {
 export interface CacheGetEvent extends CacheEvent {
   /** How many keys were asked for. */
   readonly keys: number;
-  /** How many were found fresh, set when the read ends. */
+  /** How many were found fresh, set when the read ends. The rest but {@link stale} are misses. */
   hits?: number;
+  /** How many were found past their TTL, within their grace. Only `getOrSet` can answer with them. */
+  stale?: number;
+  /** How many of the hits the local tier answered. */
+  local?: number;
 }
 
 /** `ent:cache:set`: a write by set or setMany. */

@@ -28,6 +28,8 @@ export interface CacheFeatures {
    * span servers that the driver cannot tell apart: a dead one would fail the reads of all.
    */
   readonly joinsReads: boolean;
+  /** Whether it tells when keys that it has read are changed by anyone ({@link CacheDriver.track}), as a local tier needs. */
+  readonly tracks: boolean;
 }
 
 /** What a driver with `stores: 'values'` keeps. The driver may replace `value` by a copy; the rest is the core's. */
@@ -83,6 +85,9 @@ export interface DriverWrite {
 /** What a driver says about an error it threw. `unavailable` counts against the circuit breaker. */
 export type DriverFailure = 'unavailable' | 'too_large' | 'other';
 
+/** Told of changes by {@link CacheDriver.track}: keys that may be others now, or null when that is true of any key. */
+export type ChangeListener = (keys: readonly string[] | null) => void;
+
 /** A backend. Batches answer in the order of what was asked, one entry each; empty batches never arrive. */
 export interface CacheDriver<Client = unknown> {
   /** As in `redis`; stands in errors and telemetry. */
@@ -107,8 +112,22 @@ export interface CacheDriver<Client = unknown> {
 
   /** The number of the server that a key belongs to. Without it all keys are on one. */
   shardOf?(key: string): number;
-  /** {@link get} for one key at once, for drivers whose data lives in this process. */
+  /**
+   * {@link get} for one key at once, for drivers whose data lives in this process and who keep values. Their `set` and `delete` have
+   * happened by the time they return their promise.
+   */
   peek?(key: string): StoredRecord | undefined;
+  /** Drops all keys at once. Where there is {@link peek}. */
+  drop?(): void;
+  /**
+   * Begins to tell of changes; called before anything else, and once. From then on, whatever `get` without versions has answered for a
+   * key is followed by a call of the listener when the key is changed, by anyone, or expires; when it can no longer be told whether
+   * it was, with null. The promise of `get` may settle after that call.
+   *
+   * Answers a function that resolves when all connections that changes come by have answered, and so have told all that was
+   * changed before it was called.
+   */
+  track?(listener: ChangeListener): (call: DriverCall) => Promise<void>;
   /** A copy of a value such as two callers of this driver's `get` would receive. Only for `stores: 'values'`. */
   copy?(value: unknown): unknown;
   /**

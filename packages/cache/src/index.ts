@@ -10,6 +10,7 @@ export {
 export type {
   CacheDriver,
   CacheFeatures,
+  ChangeListener,
   DriverCall,
   DriverEntry,
   DriverFailure,

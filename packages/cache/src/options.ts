@@ -44,6 +44,14 @@ export interface BreakerOptions {
 export interface CacheOptions<D extends CacheDriver = CacheDriver> {
   /** Where the entries are kept: `memory()` and the like. A driver belongs to one cache; share the cache, or its namespaces. */
   readonly driver: D;
+  /**
+   * A first tier in this process, such as `memory({ maxEntries: 10_000 })`, in front of a driver that tells when another process
+   * changes a key (its `features.tracks`: redis with a client that it makes itself). Reads of what it holds ask nobody. It holds what was read from the driver, until it is
+   * changed by anyone, and for as long as the driver's connections are known to be alive: a process that lost its connection
+   * reads from the backend, and finds the tier empty when it is back. A change shows here as soon as the backend's message arrives, in the
+   * worst case (a connection that is dead without a sign) after two seconds. Default: none.
+   */
+  readonly local?: CacheDriver;
   /** Stands in front of every key, so that several applications can share a backend. Default: none. */
   readonly prefix?: string;
   /** The TTL of entries that name none. Default: null, forever. */

@@ -26,6 +26,7 @@ export const memcachedFeatures = {
   enumerate: false,
   shared: true,
   joinsReads: true,
+  tracks: false,
 } as const satisfies CacheFeatures;
 
 /** Options of {@link memcached}. */

@@ -43,6 +43,7 @@ export const memoryFeatures = {
   enumerate: true,
   shared: false,
   joinsReads: false,
+  tracks: false,
 } as const satisfies CacheFeatures;
 
 /**
@@ -72,6 +73,7 @@ class MemoryDriver implements CacheDriver<LRUCache<string, MemoryItem>> {
   readonly features: CacheFeatures;
   readonly client: LRUCache<string, MemoryItem>;
   readonly peek?: (key: string) => StoredRecord | undefined;
+  readonly drop = (): void => this.client.clear();
   readonly copy?: (value: unknown) => unknown;
   readonly #values: 'frozen' | 'cloned' | 'serialized';
   readonly #maxBytes: number | undefined;

@@ -19,6 +19,7 @@ import {
 import type {
   CacheDriver,
   CacheFeatures,
+  ChangeListener,
   DriverCall,
   DriverEntry,
   DriverFailure,
@@ -26,6 +27,7 @@ import type {
   DriverWrite,
 } from '../driver.ts';
 import { cacheErrors } from '../errors.ts';
+import { ChangeFeed, hearFromAll } from './redis/changes.ts';
 import { type Connectable, Connection, Offline } from './redis/connection.ts';
 import { incrementCounter, type Script, setIfVersion } from './redis/scripts.ts';
 
@@ -38,6 +40,7 @@ export const redisFeatures = {
   enumerate: true,
   shared: true,
   joinsReads: true,
+  tracks: true,
 } as const satisfies CacheFeatures;
 
 /** The features of {@link redis} on a cluster. */
@@ -93,18 +96,38 @@ export function redis(
     | RedisOwnClientOptions<RedisDriverClient> = {},
 ): CacheDriver<RedisDriverClient> {
   if ('client' in options) return new RedisDriver(options.client, false);
+  const remake = (changes: ChangeFeed): RedisDriverClient => makeClient(options, changes);
+  return new RedisDriver(makeClient(options), true, hasPool(options) ? undefined : remake);
+}
+
+/** Whether commands take one of several connections to a server. Each would hear of the keys that itself has read. */
+function hasPool(options: object | RedisSentinelDriverOptions): boolean {
+  if (!('sentinel' in options)) return false;
+  const { masterPoolSize = 1, replicaPoolSize = 0 } = options.sentinel;
+  return masterPoolSize > 1 || replicaPoolSize > 0;
+}
+
+function makeClient(
+  options: RedisServerOptions | RedisClusterDriverOptions | RedisSentinelDriverOptions,
+  changes?: ChangeFeed,
+): RedisDriverClient {
+  const tracking = changes && { clientSideCache: changes };
   let client: RedisDriverClient;
   try {
-    if ('cluster' in options) client = createCluster(options.cluster) as unknown as RedisClusterType;
-    else if ('sentinel' in options) client = createSentinel(options.sentinel) as unknown as RedisSentinelType;
-    // Without a connection commands fail at once; waiting for one would only end at the deadline.
-    else client = createClient({ ...options, disableOfflineQueue: true }) as unknown as RedisClientType;
+    if ('cluster' in options) {
+      client = createCluster({ ...options.cluster, ...tracking }) as unknown as RedisClusterType;
+    } else if ('sentinel' in options) {
+      client = createSentinel({ ...options.sentinel, ...tracking }) as unknown as RedisSentinelType;
+    } else {
+      // Without a connection commands fail at once; waiting for one would only end at the deadline.
+      client = createClient({ ...options, ...tracking, disableOfflineQueue: true }) as unknown as RedisClientType;
+    }
   } catch (cause) {
     throw cacheErrors.invalid_options(`redis: ${(cause as Error).message}`, { cause });
   }
   // Node ends the process for an "error" without a listener. Each call tells its own error.
   client.on('error', () => {});
-  return new RedisDriver(client, true);
+  return client;
 }
 
 /** The commands that are used; the three client types have them in common, but not their generic types. */
@@ -124,17 +147,40 @@ interface Commands extends Connectable {
 class RedisDriver<Client extends RedisDriverClient> implements CacheDriver<Client> {
   readonly name = 'redis';
   readonly features: CacheFeatures;
-  readonly client: Client;
-  readonly #commands: Commands;
-  readonly #bytes: Commands;
-  readonly #connection: Connection;
+  readonly #owned: boolean;
+  readonly #remake: ((changes: ChangeFeed) => RedisDriverClient) | undefined;
+  #client!: Client;
+  #commands!: Commands;
+  #bytes!: Commands;
+  #connection!: Connection;
 
-  constructor(client: Client, owned: boolean) {
-    this.client = client;
-    this.features = 'slots' in client ? redisClusterFeatures : redisFeatures;
+  /** @param remake makes the client anew, with a handshake that asks to be told of changes */
+  constructor(client: Client, owned: boolean, remake?: (changes: ChangeFeed) => RedisDriverClient) {
+    const features = 'slots' in client ? redisClusterFeatures : redisFeatures;
+    this.features = remake === undefined ? { ...features, tracks: false } : features;
+    this.#owned = owned;
+    this.#remake = remake;
+    this.#use(client);
+  }
+
+  get client(): Client {
+    return this.#client;
+  }
+
+  #use(client: Client): void {
+    this.#client = client;
     this.#commands = client as unknown as Commands;
     this.#bytes = this.#commands.withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer });
-    this.#connection = new Connection(this.#commands, owned);
+    this.#connection = new Connection(this.#commands, this.#owned);
+  }
+
+  track(listener: ChangeListener): (call: DriverCall) => Promise<void> {
+    if (this.#client.isOpen) {
+      throw cacheErrors.invalid_options('redis: a local tier must be set up before the client is connected');
+    }
+    const client = this.#remake!(new ChangeFeed(listener)) as Client;
+    this.#use(client);
+    return (call) => this.#connection.run(call, () => hearFromAll(client));
   }
 
   connect(): Promise<void> {

@@ -11,6 +11,7 @@ import { KeySpace } from './keys.ts';
 import { Leases } from './leases.ts';
 import { Loader } from './loader.ts';
 import { Store } from './store.ts';
+import { Tier } from './tier.ts';
 import { durationMs, ttlMs } from './ttl.ts';
 
 /** What a cache and its namespaces share: the driver and everything between it and them. */
@@ -25,6 +26,7 @@ export class Core<D extends CacheDriver = CacheDriver> {
   /** The default TTL. */
   readonly ttlMs: number;
   readonly #guard: Guard;
+  readonly #local: CacheDriver | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(options: CacheOptions<D>) {
@@ -46,11 +48,25 @@ export class Core<D extends CacheDriver = CacheDriver> {
     // What lives in this process neither hangs nor goes away: no timer for each call.
     const timeoutMs = driver.features.shared ? durationMs(timeout, 'timeout') : undefined;
     this.#guard = new Guard(driver, timeoutMs, breaker === false ? undefined : makeBreaker(breaker));
-    this.store = new Store(driver, this.#guard, options.serializer ?? strictJson, onError === 'miss');
+    this.#local = options.local;
+    const tier = options.local && this.#tier(options.local);
+    this.store = new Store(driver, this.#guard, options.serializer ?? strictJson, onError === 'miss', tier);
     this.atomic = new Atomic(this.store);
     const leaseMs = durationMs(options.lease ?? '5s', 'lease');
     const { shared, conditional } = driver.features;
     this.loader = new Loader(this.store, shared && conditional ? new Leases(this.store, leaseMs) : undefined);
+  }
+
+  #tier(local: CacheDriver): Tier {
+    this.requires('tracks', 'a local tier');
+    if (local.peek === undefined || local.drop === undefined || local.features.shared) {
+      throw cacheErrors.invalid_options(
+        "local must be a driver that keeps values in this process, such as memory(); not with values: 'serialized'",
+      );
+    }
+    const verify = this.driver.track!((keys) => tier.changed(keys));
+    const tier = new Tier(local, () => this.#guard.run('ping', verify));
+    return tier;
   }
 
   async connect(): Promise<void> {
@@ -69,6 +85,7 @@ export class Core<D extends CacheDriver = CacheDriver> {
   async #close(): Promise<void> {
     this.#guard.close();
     await this.driver.close();
+    await this.#local?.close();
   }
 
   /** @throws `cache.closed` */
@@ -81,6 +98,11 @@ export class Core<D extends CacheDriver = CacheDriver> {
     if (this.driver.features[feature] !== true) {
       throw cacheErrors.unsupported(`${this.driver.name} does not support ${what}`);
     }
+  }
+
+  /** Whether a tier in this process stands in front of the driver. */
+  get tiered(): boolean {
+    return this.#local !== undefined;
   }
 
   /** Publishes an operation on its channel, when somebody listens. */

@@ -4,6 +4,7 @@ import { cacheErrors } from '../errors.ts';
 import type { CacheSerializer } from '../options.ts';
 import type { Guard } from './guard.ts';
 import { bare, decodeRecord, encodeRecord, newStamp, type RecordDraft } from './record.ts';
+import type { Tier } from './tier.ts';
 import { toContract } from './ttl.ts';
 
 /** A record with the version that a conditional write needs. */
@@ -29,18 +30,48 @@ export class Store {
   readonly #serializer: CacheSerializer;
   readonly #lenient: boolean;
   readonly #batches = new Map<number, ReadBatch>();
+  readonly #tier: Tier | undefined;
 
-  constructor(driver: CacheDriver, guard: Guard, serializer: CacheSerializer, lenient: boolean) {
+  constructor(driver: CacheDriver, guard: Guard, serializer: CacheSerializer, lenient: boolean, tier?: Tier) {
     this.driver = driver;
+    this.#tier = tier;
     this.#guard = guard;
     this.#serializer = serializer;
     this.#lenient = lenient;
   }
 
+  /** What the local tier holds for a key, if there is a tier. */
+  near(key: string): StoredRecord | undefined {
+    return this.#tier?.get(key);
+  }
+
   /** What one key holds. Reads of the same tick become one call for each server, where the driver gains by it. */
   readOne(key: string): Promise<StoredRecord | undefined> {
+    if (this.#tier === undefined && this.driver.features.joinsReads) return this.#joined(key);
+    return this.read([key]).then(first);
+  }
+
+  /** What the keys hold. */
+  async read(keys: readonly string[]): Promise<(StoredRecord | undefined)[]> {
+    const tier = this.#tier;
+    if (tier === undefined) return this.#readAll(keys);
+    const records = keys.map((key) => tier.get(key));
+    const far = keys.filter((_, i) => records[i] === undefined);
+    if (far.length === 0) return records;
+    const readings = far.map((key) => tier.begin(key));
+    let found: (StoredRecord | undefined)[] = [];
+    try {
+      found =
+        far.length === 1 && this.driver.features.joinsReads ? [await this.#joined(far[0]!)] : await this.#readAll(far);
+    } finally {
+      for (const [i, reading] of readings.entries()) tier.end(reading, found[i]);
+    }
+    let next = 0;
+    return records.map((record) => record ?? found[next++]);
+  }
+
+  #joined(key: string): Promise<StoredRecord | undefined> {
     const { driver } = this;
-    if (!driver.features.joinsReads) return this.read([key]).then(first);
     const shard = driver.shardOf === undefined ? 0 : driver.shardOf(key);
     let batch = this.#batches.get(shard);
     if (batch === undefined) {
@@ -77,7 +108,7 @@ export class Store {
     );
   }
 
-  async read(keys: readonly string[]): Promise<(StoredRecord | undefined)[]> {
+  async #readAll(keys: readonly string[]): Promise<(StoredRecord | undefined)[]> {
     const records: (StoredRecord | undefined)[] = [];
     for (let from = 0; from < keys.length; from += MAX_BATCH) {
       const some = keys.length <= MAX_BATCH ? keys : keys.slice(from, from + MAX_BATCH);
@@ -118,9 +149,13 @@ export class Store {
   async write(writes: readonly StoreWrite[]): Promise<boolean[]> {
     const encoded = writes.map(({ key, record, when }) => this.#encode(key, record, when));
     const outcomes: boolean[] = [];
-    for (let from = 0; from < encoded.length; from += MAX_BATCH) {
-      const some = encoded.slice(from, from + MAX_BATCH);
-      outcomes.push(...(await this.#guard.run('set', (call) => this.driver.set(some, call))));
+    try {
+      for (let from = 0; from < encoded.length; from += MAX_BATCH) {
+        const some = encoded.slice(from, from + MAX_BATCH);
+        outcomes.push(...(await this.#guard.run('set', (call) => this.driver.set(some, call))));
+      }
+    } finally {
+      this.#tier?.changed(writes.map(({ key }) => key));
     }
     return outcomes;
   }
@@ -144,9 +179,13 @@ export class Store {
   async remove(keys: readonly string[]): Promise<boolean[]> {
     const unique = [...new Set(keys)];
     const removed: boolean[] = [];
-    for (let from = 0; from < unique.length; from += MAX_BATCH) {
-      const some = unique.slice(from, from + MAX_BATCH);
-      removed.push(...(await this.#guard.run('delete', (call) => this.driver.delete(some, call))));
+    try {
+      for (let from = 0; from < unique.length; from += MAX_BATCH) {
+        const some = unique.slice(from, from + MAX_BATCH);
+        removed.push(...(await this.#guard.run('delete', (call) => this.driver.delete(some, call))));
+      }
+    } finally {
+      this.#tier?.changed(unique);
     }
     return removed;
   }

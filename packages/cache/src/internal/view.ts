@@ -13,45 +13,54 @@ export interface Found {
   readonly valid: boolean;
 }
 
+/** {@link Found}, and its version. */
+interface VersionedFound extends Found {
+  readonly version: string | undefined;
+}
+
 /** The reads of one namespace: what is there, and whether readers may see it. Keys are the backend's. */
 export class View {
   readonly keys: KeySpace;
   readonly tags: Tags;
   readonly #core: Core;
   readonly #peek: ((key: string) => StoredRecord | undefined) | undefined;
+  /** Whether what {@link #peek} does not find is a miss. */
+  readonly #complete: boolean;
 
   constructor(core: Core, keys: KeySpace) {
     this.keys = keys;
     this.tags = new Tags(core.store, keys, core.generations);
     this.#core = core;
-    this.#peek = this.tags.generations.length === 0 ? core.driver.peek?.bind(core.driver) : undefined;
-  }
-
-  /** Whether {@link read} answers at once, untraced. */
-  answersAtOnce(): boolean {
-    return this.#peek !== undefined && !channels.get.hasSubscribers;
-  }
-
-  /** The record that readers may see. At once, where the data lives in this process and nobody listens. */
-  read(physical: string): StoredRecord | undefined | Promise<StoredRecord | undefined> {
-    if (this.#peek !== undefined && !channels.get.hasSubscribers) {
-      this.#core.assertOpen('get');
-      const record = this.#peek(physical);
-      if (record === undefined || !isFresh(record)) return undefined;
-      if (record.tags === undefined) return record;
-      return this.tags.valid([record]).then(([valid]) => (valid ? record : undefined));
+    const { driver, store } = core;
+    this.#complete = driver.peek !== undefined;
+    if (this.tags.generations.length === 0) {
+      this.#peek = driver.peek?.bind(driver) ?? (core.tiered ? (key) => store.near(key) : undefined);
     }
-    return this.find(physical).then((found) => (found?.valid && isFresh(found.record) ? found.record : undefined));
+  }
+
+  /** The record that readers may see, if it is in this process and nobody listens. At once, but for tagged ones. */
+  atHand(physical: string): StoredRecord | undefined | Promise<StoredRecord | undefined> {
+    if (this.#peek === undefined || channels.get.hasSubscribers) return undefined;
+    this.#core.assertOpen('get');
+    const record = this.#peek(physical);
+    if (record === undefined || !isFresh(record)) return undefined;
+    if (record.tags === undefined) return record;
+    return this.tags.valid([record]).then(([valid]) => (valid ? record : undefined));
+  }
+
+  /** The record that readers may see. At once, where it is in this process and nobody listens. */
+  read(physical: string): StoredRecord | undefined | Promise<StoredRecord | undefined> {
+    const record = this.atHand(physical);
+    if (record !== undefined || (this.#complete && this.#peek !== undefined && !channels.get.hasSubscribers)) {
+      return record;
+    }
+    return this.find(physical).then((found) => (isHit(found) ? found.record : undefined));
   }
 
   /** Whatever is stored, and whether it still counts. */
   find(physical: string): Promise<Found | undefined> {
     if (!channels.get.hasSubscribers) return this.#find(physical);
-    return this.#traced(1, async (event) => {
-      const found = await this.#find(physical);
-      event.hits = found?.valid && isFresh(found.record) ? 1 : 0;
-      return found;
-    });
+    return this.#traced([physical], async () => [await this.#find(physical)]).then(([found]) => found);
   }
 
   async #find(physical: string): Promise<Found | undefined> {
@@ -68,32 +77,53 @@ export class View {
   }
 
   /** {@link read} for several keys. */
-  readMany(physical: readonly string[]): Promise<(StoredRecord | undefined)[]> {
-    if (physical.length === 0) return Promise.resolve([]);
-    if (!channels.get.hasSubscribers) return this.#visibleOf(physical);
-    return this.#traced(physical.length, async (event) => {
-      const records = await this.#visibleOf(physical);
-      event.hits = records.reduce((hits, record) => (record === undefined ? hits : hits + 1), 0);
-      return records;
-    });
-  }
-
-  async #traced<T>(keys: number, work: (event: CacheGetEvent) => Promise<T>): Promise<T> {
-    const event: CacheGetEvent = { driver: this.#core.driver.name, keys };
-    return traceQuietly(channels.get, event, () => work(event));
-  }
-
-  async #visibleOf(physical: readonly string[]): Promise<(StoredRecord | undefined)[]> {
+  async readMany(physical: readonly string[]): Promise<(StoredRecord | undefined)[]> {
     const found = await this.findMany(physical);
-    return found.map((one) => (one?.valid && isFresh(one.record) ? one.record : undefined));
+    return found.map((one) => (isHit(one) ? one.record : undefined));
   }
 
   /** {@link find} for several keys, in two round trips at most. */
   async findMany(physical: readonly string[]): Promise<(Found | undefined)[]> {
+    if (physical.length === 0) return [];
+    if (!channels.get.hasSubscribers) return this.#findMany(physical);
+    return this.#traced(physical, () => this.#findMany(physical));
+  }
+
+  async #findMany(physical: readonly string[]): Promise<(Found | undefined)[]> {
     const records = await this.#core.store.read(physical);
     const plain = this.tags.generations.length === 0 && records.every((record) => record?.tags === undefined);
     const valid = plain ? undefined : await this.tags.valid(records);
     return records.map((record, i) => record && { record, valid: valid === undefined || valid[i]! });
+  }
+
+  /** {@link find} with the version that a conditional write needs, where the driver has one. */
+  async findVersioned(physical: string): Promise<VersionedFound | undefined> {
+    const find = async (): Promise<(VersionedFound | undefined)[]> => {
+      const { store, driver } = this.#core;
+      const read = driver.features.conditional
+        ? await store.readVersionedLeniently(physical)
+        : { record: await store.readOne(physical), version: undefined };
+      if (read?.record === undefined) return [undefined];
+      return [{ record: read.record, version: read.version, valid: await this.valid(read.record) }];
+    };
+    return (await (channels.get.hasSubscribers ? this.#traced([physical], find) : find()))[0];
+  }
+
+  /** Publishes a read on its channel. */
+  #traced<F extends Found>(
+    physical: readonly string[],
+    work: () => Promise<(F | undefined)[]>,
+  ): Promise<(F | undefined)[]> {
+    const { store, driver } = this.#core;
+    const near = physical.map((key) => store.near(key) !== undefined);
+    const event: CacheGetEvent = { driver: driver.name, keys: physical.length };
+    return traceQuietly(channels.get, event, async () => {
+      const found = await work();
+      event.hits = found.filter(isHit).length;
+      event.stale = found.filter((one) => one?.valid && one.record.hasValue && !isHit(one)).length;
+      event.local = found.filter((one, i) => near[i] && isHit(one)).length;
+      return found;
+    });
   }
 
   /** Whether readers may see a record that was read apart. */
@@ -104,4 +134,9 @@ export class View {
     if (record.tags === undefined && this.tags.generations.length === 0) return true;
     return this.tags.valid([record]).then(([valid]) => valid === true);
   };
+}
+
+/** Whether readers may see what was found. */
+export function isHit<F extends Found>(found: F | undefined): found is F {
+  return found !== undefined && found.valid && isFresh(found.record);
 }

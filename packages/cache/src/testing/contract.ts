@@ -160,4 +160,61 @@ export const contract: readonly Case[] = [
       await d.delete([...inside, ...outside], patient);
     },
   },
+  {
+    name: 'driver: tells of keys that it has read when anyone changes them, and when they expire',
+    when: ({ tracks }) => tracks,
+    run: async ({ driver, features }) => {
+      const [d, other] = [await driver(), await driver()];
+      const changed = new Set<string>();
+      d.track!((keys) => {
+        for (const key of keys ?? []) changed.add(key);
+      });
+      const write = (key: string, expiresAt: number | null = null): DriverWrite => {
+        return { key, value: stored(features, 'v', expiresAt), expiresAt };
+      };
+      const [set, deleted, absent, expiring] = ['set', 'deleted', 'absent', 'é😀 \r\n*'].map((n) => n + randomUUID());
+      await other.set([write(set!), write(deleted!), write(expiring!, Date.now() + 500)], patient);
+      await d.get([set!, deleted!, absent!, expiring!], patient);
+      await other.set([write(set!), write(absent!)], patient);
+      await other.delete([deleted!], patient);
+      for (const key of [set, deleted, absent]) {
+        await until(async () => changed.has(key!), `word of a change of ${key}`);
+      }
+      await until(async () => {
+        await other.get([expiring!], patient); // a server may find out only now
+        return changed.has(expiring!);
+      }, 'word of an expiry');
+      await d.get([set!], patient);
+      changed.clear();
+      await d.set([write(set!)], patient);
+      await until(async () => changed.has(set!), 'word of a change of its own');
+      await d.delete([set!, absent!], patient);
+    },
+  },
+  {
+    name: 'driver: has told of all changes by the time that it says so',
+    when: ({ tracks }) => tracks,
+    run: async ({ driver, features }) => {
+      const [d, other] = [await driver(), await driver()];
+      const changed = new Set<string>();
+      const hear = d.track!((keys) => {
+        for (const key of keys ?? []) changed.add(key);
+      });
+      for (let round = 0; round < 20; round++) {
+        const keys = Array.from({ length: 100 }, () => randomUUID());
+        await d.get(keys, patient);
+        await other.set(
+          keys.map((key) => ({ key, value: stored(features, 'v'), expiresAt: null })),
+          patient,
+        );
+        await hear(patient);
+        assert.deepEqual(
+          keys.filter((key) => !changed.has(key)),
+          [],
+          'changes without a word',
+        );
+        await other.delete(keys, patient);
+      }
+    },
+  },
 ];

@@ -15,6 +15,8 @@ export interface CacheDriverHarness {
    * leave the data of a shared backend alone.
    */
   readonly createDriver: () => CacheDriver | Promise<CacheDriver>;
+  /** More options for each cache, such as another serializer. Default: none. */
+  readonly cacheOptions?: () => Partial<Omit<CacheOptions, 'driver'>>;
 }
 
 /** What a case is given. */
@@ -54,7 +56,8 @@ export function declare(harness: CacheDriverHarness, cases: readonly Case[]): vo
           features: harness.features,
           prefix,
           driver,
-          cache: async (options) => createCache({ prefix, timeout: '10s', ...options, driver: await driver() }),
+          cache: async (options) =>
+            createCache({ prefix, timeout: '10s', ...harness.cacheOptions?.(), ...options, driver: await driver() }),
         });
       } finally {
         await Promise.all(open.map((one) => one.close()));

@@ -1,0 +1,114 @@
+import type { CacheDriver, DriverCall, StoredRecord } from '../driver.ts';
+import { isCounter } from './record.ts';
+
+// For how long what is here is served on the word of the last proof that changes still arrive, and when to ask for the next.
+const TRUSTED_MS = 2_000;
+const PROBE_AFTER_MS = 1_000;
+
+const AT_ONCE: DriverCall = { deadlineAt: Number.POSITIVE_INFINITY };
+
+/** Reads of one key that are under way. */
+interface Reading {
+  readonly key: string;
+  count: number;
+  /** Set when the key was changed meanwhile: what they answer may be from before. */
+  spoiled: boolean;
+}
+
+/**
+ * The local tier: what was read from the backend, until the backend tells that it was changed.
+ *
+ * It holds only what a read has answered, so that the backend knows to tell this process of the key; a write only removes. Two
+ * things make it forget all: a connection that was lost, and (since a dead one can look alive) a time without proof that it is
+ * alive. The proof is asked for by the reads that need it; without reads there is no traffic.
+ */
+export class Tier {
+  readonly #near: CacheDriver;
+  readonly #peek: (key: string) => StoredRecord | undefined;
+  readonly #verify: () => Promise<void>;
+  readonly #readings = new Map<string, Reading>();
+  #provenAt = Number.NEGATIVE_INFINITY;
+  #probing = false;
+
+  /** @param verify resolves when everything that was changed before its call has been told to {@link changed} */
+  constructor(near: CacheDriver, verify: () => Promise<void>) {
+    this.#near = near;
+    this.#peek = near.peek!.bind(near);
+    this.#verify = verify;
+  }
+
+  get(key: string): StoredRecord | undefined {
+    const record = this.#peek(key);
+    return record !== undefined && this.#isTrusted() ? record : undefined;
+  }
+
+  /** Before the backend is asked for a key. Each is followed by {@link end}. */
+  begin(key: string): Reading {
+    let reading = this.#readings.get(key);
+    if (reading === undefined) {
+      reading = { key, count: 0, spoiled: false };
+      this.#readings.set(key, reading);
+    }
+    reading.count++;
+    return reading;
+  }
+
+  /** What the backend has answered; kept if it is a fresh value, and still the current one. */
+  end(reading: Reading, record?: StoredRecord): void {
+    const { key } = reading;
+    if (--reading.count === 0 && this.#readings.get(key) === reading) this.#readings.delete(key);
+    if (reading.spoiled || record === undefined) return;
+    // A lease will change soon, and of a counter only the backend knows the expiry.
+    if (!record.hasValue || record.lease !== undefined || isCounter(record) || record.freshUntil <= Date.now()) return;
+    const { value, freshUntil, tags } = record;
+    const kept = {
+      value,
+      freshUntil,
+      tags,
+      expiresAt: freshUntil,
+      lease: undefined,
+      hasValue: true,
+      stamp: record.stamp,
+    };
+    const expiresAt = freshUntil === Number.POSITIVE_INFINITY ? null : freshUntil;
+    this.#near.set([{ key, value: kept, expiresAt }], AT_ONCE).catch(() => {
+      // Too large for here. The backend has it.
+    });
+  }
+
+  /** Forgets keys, or everything, also what is being read. */
+  readonly changed = (keys: readonly string[] | null): void => {
+    if (keys === null) {
+      this.#near.drop!();
+      for (const reading of this.#readings.values()) reading.spoiled = true;
+      this.#readings.clear();
+      return;
+    }
+    for (const key of keys) {
+      const reading = this.#readings.get(key);
+      if (reading === undefined) continue;
+      reading.spoiled = true;
+      this.#readings.delete(key);
+    }
+    this.#near.delete(keys, AT_ONCE).catch(() => {});
+  };
+
+  #isTrusted(): boolean {
+    const now = performance.now();
+    const silent = now - this.#provenAt;
+    if (silent > PROBE_AFTER_MS && !this.#probing) void this.#probe(now);
+    return silent < TRUSTED_MS;
+  }
+
+  async #probe(now: number): Promise<void> {
+    this.#probing = true;
+    try {
+      await this.#verify();
+      this.#provenAt = now;
+    } catch {
+      // The next read tries again; until one succeeds, the backend is asked for everything.
+    } finally {
+      this.#probing = false;
+    }
+  }
+}
