@@ -28,8 +28,8 @@ export class Slips {
   constructor(names: Iterable<string>) {
     for (const name of names) {
       const known = { name, capitals: name.toUpperCase() };
-      this.#add(keyOf(known.capitals, 0, name.length), known);
-      this.#add(keyOf(known.capitals, name.length - 1, name.length), known);
+      this.#add(keyOf(name, 0, name.length), known);
+      this.#add(keyOf(name, name.length - 1, name.length), known);
     }
   }
 
@@ -40,19 +40,18 @@ export class Slips {
   }
 
   find(name: string): string | undefined {
-    const capitals = name.toUpperCase();
     const last = name.length - 1;
     for (let length = last; length <= last + 2; length++) {
-      const found =
-        this.#among(capitals, keyOf(capitals, 0, length)) ?? this.#among(capitals, keyOf(capitals, last, length));
+      const found = this.#among(name, keyOf(name, 0, length)) ?? this.#among(name, keyOf(name, last, length));
       if (found !== undefined) return found;
     }
     return undefined;
   }
 
-  #among(capitals: string, key: number): string | undefined {
+  #among(name: string, key: number): string | undefined {
     const names = this.#index.get(key);
     if (names === undefined) return undefined;
+    const capitals = name.toUpperCase();
     for (const known of names) if (isSlip(capitals, known.capitals)) return known.name;
     return undefined;
   }
@@ -66,9 +65,13 @@ interface Known {
 // Letters of a name that only swapped neighbours and another case are slips of.
 const SHORT = 6;
 
-/** A letter and a length as one number. */
+/** A letter, as a capital, and a length as one number. */
 function keyOf(name: string, at: number, length: number): number {
-  return name.charCodeAt(at) * 65_536 + length;
+  let letter = name.charCodeAt(at);
+  // Most names are of nobody's concern: toUpperCase() for each of them takes longer than looking them up.
+  if (letter >= 0x61 && letter <= 0x7a) letter -= 0x20;
+  else if (letter > 0x7f) letter = name.charAt(at).toUpperCase().charCodeAt(0);
+  return letter * 65_536 + length;
 }
 
 function isSlip(a: string, b: string): boolean {

@@ -44,14 +44,22 @@ export interface Plan {
   readonly root: Group;
   readonly leaves: readonly Leaf[];
   /** Every variable that means something, `<VARIABLE>_FILE` included. */
-  readonly names: ReadonlyMap<string, { readonly leaf: Leaf; readonly isFile: boolean }>;
+  readonly names: ReadonlyMap<string, KnownVariable>;
   readonly slips: Slips;
+}
+
+/** A variable that means something. */
+interface KnownVariable {
+  readonly name: string;
+  readonly leaf: Leaf;
+  /** Whether it names a file with the value. */
+  readonly isFile: boolean;
 }
 
 /** Finds the variables of a schema. */
 export function planOf(schema: z.ZodObject, prefix: string): Plan {
   const leaves: Leaf[] = [];
-  const names = new Map<string, { leaf: Leaf; isFile: boolean }>();
+  const names = new Map<string, KnownVariable>();
 
   const open = new Set<AnySchema>();
 
@@ -102,14 +110,15 @@ export function planOf(schema: z.ZodObject, prefix: string): Plan {
       meta,
     };
     leaves.push(made);
-    names.set(name, { leaf: made, isFile: false });
+    names.set(name, { name, leaf: made, isFile: false });
     return made;
   }
 
   const root = group(schema, [], false, true);
   for (const each of leaves) {
-    if (names.has(each.fileName as string)) each.fileName = undefined;
-    else names.set(each.fileName as string, { leaf: each, isFile: true });
+    const name = each.fileName as string;
+    if (names.has(name)) each.fileName = undefined;
+    else names.set(name, { name, leaf: each, isFile: true });
   }
   return { root, leaves, names, slips: new Slips(names.keys()) };
 }

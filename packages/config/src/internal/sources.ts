@@ -48,8 +48,8 @@ export function collect(plan: Plan, options: ConfigOptions, faults: Faults): Col
         strangers.push({ name, layer });
         continue;
       }
-      // An empty variable is an absent one.
-      const value = layer.values[name];
+      // An empty variable is an absent one. By the name of the plan: one that was just made takes process.env longer.
+      const value = layer.values[known.name];
       if (value === undefined || value === '') continue;
       if (known.isFile) {
         files.set(known.leaf, { path: value, origin: layer.origin });
