@@ -35,6 +35,7 @@ import { createUserService, type UserService } from './users/service.ts';
 
 const NAME = 'user-service';
 const PURGE_MS = 60 * 60_000;
+const SETTLE_MS = 1_000;
 const PROBES: ReadonlySet<string> = new Set(['/livez', '/readyz', '/startupz', '/health', '/metrics']);
 
 /** Puts the service together: everything it is made of, in the order in which it starts. */
@@ -98,6 +99,13 @@ export async function createApp(config: Config, logger: Logger): Promise<Lifecyc
     ],
   });
 
+  const purge = (): Promise<unknown> =>
+    sessions.purge().catch((err: unknown) => {
+      logger.error('purging expired sessions failed; it is tried again in an hour', { err });
+    });
+  // A cache that is still away is no news: /health tells.
+  const settle = (): Promise<void> => users.settleCache().catch(() => {});
+
   return app
     .add('database', {
       async start(signal) {
@@ -120,10 +128,8 @@ export async function createApp(config: Config, logger: Logger): Promise<Lifecyc
       check: () => messaging.ping(),
     })
     .add('administrator', { start: () => ensureAdministrator(users, config, logger) })
-    .add(
-      'session-purge',
-      hourly(() => sessions.purge(), logger),
-    )
+    .add('session-purge', every(PURGE_MS, purge))
+    .add('cache-invalidation', every(SETTLE_MS, settle))
     .add('http', httpServer(listener, config, logger));
 }
 
@@ -134,17 +140,12 @@ async function ensureAdministrator(users: UserService, config: Config, logger: L
     logger.info('the administrator was made');
 }
 
-/** Work that is done now and then for as long as the process lives. */
-function hourly(work: () => Promise<unknown>, logger: Logger): Component {
+/** Work that is done now and then for as long as the process lives; it deals with its own failures. */
+function every(ms: number, work: () => Promise<unknown>): Component {
   let timer: NodeJS.Timeout | undefined;
-  const run = (): void => {
-    work().catch((err: unknown) =>
-      logger.error('purging expired sessions failed; it is tried again in an hour', { err }),
-    );
-  };
   return {
     start() {
-      timer = setInterval(run, PURGE_MS);
+      timer = setInterval(() => void work(), ms);
     },
     stop: () => clearInterval(timer),
   };

@@ -2,6 +2,7 @@ import type { Passwords, Sessions } from '@ent/auth';
 import type { Cache } from '@ent/cache';
 import { type Database, isUniqueViolation, type Sort } from '@ent/database';
 import { EntError } from '@ent/errors';
+import { createCachedUsers } from './cached.ts';
 import { userErrors } from './errors.ts';
 import type { PublishUserEvent } from './events.ts';
 import {
@@ -25,13 +26,9 @@ export interface UserServiceParts {
 
 export type UserService = ReturnType<typeof createUserService>;
 
-// Long enough to take the load off the database, short enough that a lost invalidation heals by itself.
-const CACHE_TTL = '1m';
-
 /** What the service does with users. It knows nothing of HTTP, and asks nobody for permission: its routes do. */
 export function createUserService({ db, cache, passwords, sessions, publish }: UserServiceParts) {
   const stored = db.repo(users);
-  const cacheKey = (id: string): string => `user:${id}`;
 
   const noUser = (): Error => userErrors.not_found('There is no user with this id.');
 
@@ -58,17 +55,11 @@ export function createUserService({ db, cache, passwords, sessions, publish }: U
     return toUser(created);
   };
 
-  /** @throws `users.not_found` */
-  const get = (id: string): Promise<User> =>
-    cache.getOrSet(
-      cacheKey(id),
-      async () => {
-        const found = await stored.get(id);
-        if (!found) throw noUser();
-        return toUser(found);
-      },
-      { ttl: CACHE_TTL },
-    );
+  const cached = createCachedUsers(cache, async (id) => {
+    const found = await stored.get(id);
+    if (!found) throw noUser();
+    return toUser(found);
+  });
 
   /**
    * Changes the fields that are given.
@@ -93,7 +84,7 @@ export function createUserService({ db, cache, passwords, sessions, publish }: U
       throw known(error);
     } finally {
       // Also when it failed: what failed may have been the answer, and not the change.
-      await cache.delete(cacheKey(id));
+      await cached.changed(id);
     }
     if (passwordHash !== undefined) await sessions.revokeAll(id, { reason: 'password' });
     await publish('user.updated', { userId: id, version: updated.version });
@@ -110,8 +101,13 @@ export function createUserService({ db, cache, passwords, sessions, publish }: U
   /** @throws `users.not_found` */
   const remove = async (id: string): Promise<void> => {
     const current = await stored.get(id);
-    const deleted = current !== null && (await stored.delete(id));
-    await cache.delete(cacheKey(id));
+    if (!current) throw noUser();
+    let deleted: boolean;
+    try {
+      deleted = await stored.delete(id);
+    } finally {
+      await cached.changed(id);
+    }
     if (!deleted) throw noUser();
     await sessions.revokeAll(id, { reason: 'deleted' });
     await publish('user.deleted', { userId: id, version: current.version });
@@ -155,7 +151,18 @@ export function createUserService({ db, cache, passwords, sessions, publish }: U
     }
   };
 
-  return { create, get, update, remove, list, authenticate, rolesOf, ensureAdmin };
+  return {
+    create,
+    /** @throws `users.not_found` */
+    get: cached.get,
+    update,
+    remove,
+    list,
+    authenticate,
+    rolesOf,
+    ensureAdmin,
+    settleCache: cached.settle,
+  };
 }
 
 const isCode = (error: unknown, code: string): boolean => EntError.is(error) && error.code === code;
