@@ -1,151 +1,157 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describeWithEachCache } from './caches.ts';
 import { type Client, client, newEmail, password } from './client.ts';
 import { type Service, settings, start, temporaryFolder } from './service.ts';
 
-const folder = temporaryFolder();
-let service: Service;
-let api: Client;
+describeWithEachCache((cache) => {
+  let folder: ReturnType<typeof temporaryFolder>;
+  let service: Service;
+  let api: Client;
 
-beforeAll(async () => {
-  service = await start(folder.path, settings(folder.path, { REFRESH_GRACE: '1s' }));
-  api = client(service.url);
-});
-afterAll(async () => {
-  await service?.stop();
-  folder.remove();
-});
+  beforeAll(async () => {
+    folder = temporaryFolder();
+    service = await start(folder.path, settings(folder.path, { CACHE_URL: cache.url, REFRESH_GRACE: '1s' }));
+    api = client(service.url);
+  });
+  afterAll(async () => {
+    await service?.stop();
+    folder?.remove();
+  });
 
-describe('POST /api/v1/auth/login', () => {
-  it('gives tokens in the names of RFC 6749', async () => {
-    const user = await api.register();
-    const answer = await api.call('POST', '/api/v1/auth/login', {
-      body: { email: user.email.toUpperCase(), password },
+  describe('POST /api/v1/auth/login', () => {
+    it('gives tokens in the names of RFC 6749', async () => {
+      const user = await api.register();
+      const answer = await api.call('POST', '/api/v1/auth/login', {
+        body: { email: user.email.toUpperCase(), password },
+      });
+      expect(answer.status).toBe(200);
+      expect(answer.headers.get('cache-control')).toContain('no-store');
+      expect(answer.body).toEqual({
+        access_token: expect.any(String),
+        refresh_token: expect.any(String),
+        token_type: 'Bearer',
+        expires_in: 900,
+      });
     });
-    expect(answer.status).toBe(200);
-    expect(answer.headers.get('cache-control')).toContain('no-store');
-    expect(answer.body).toEqual({
-      access_token: expect.any(String),
-      refresh_token: expect.any(String),
-      token_type: 'Bearer',
-      expires_in: 900,
+
+    it('says the same of an unknown user and of a wrong password', async () => {
+      const user = await api.register();
+      const login = (email: string) =>
+        api.call('POST', '/api/v1/auth/login', { body: { email, password: 'wrong wrong wrong' } });
+      const [wrong, unknown] = [await login(user.email), await login(newEmail())];
+      expect(wrong.status).toBe(401);
+      const { instance: _one, ...first } = wrong.body;
+      const { instance: _two, ...second } = unknown.body;
+      expect(first).toEqual(second);
+      expect(wrong.headers.get('www-authenticate')).toMatch(/^Bearer/);
     });
-  });
 
-  it('says the same of an unknown user and of a wrong password', async () => {
-    const user = await api.register();
-    const login = (email: string) =>
-      api.call('POST', '/api/v1/auth/login', { body: { email, password: 'wrong wrong wrong' } });
-    const [wrong, unknown] = [await login(user.email), await login(newEmail())];
-    expect(wrong.status).toBe(401);
-    const { instance: _one, ...first } = wrong.body;
-    const { instance: _two, ...second } = unknown.body;
-    expect(first).toEqual(second);
-    expect(wrong.headers.get('www-authenticate')).toMatch(/^Bearer/);
-  });
-
-  it('throttles guessing at one account and says when to come back', async () => {
-    const user = await api.register();
-    const guess = () =>
-      api.call('POST', '/api/v1/auth/login', { body: { email: user.email, password: 'wrong wrong wrong' } });
-    let answer = await guess();
-    for (let i = 0; i < 50 && answer.status === 401; i++) answer = await guess();
-    expect(answer).toMatchObject({ status: 429, body: { status: 429, code: expect.any(String) } });
-    expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
-    // Another account from the same address still gets in.
-    await api.newUser();
-  });
-});
-
-describe('POST /api/v1/auth/refresh', () => {
-  it('gives new tokens for a refresh token', async () => {
-    const { tokens, id } = await api.newUser();
-    const answer = await api.refresh(tokens.refresh_token);
-    expect(answer).toMatchObject({ status: 200, body: { token_type: 'Bearer', expires_in: 900 } });
-    expect(answer.body.refresh_token).not.toBe(tokens.refresh_token);
-    expect(await api.call('GET', `/api/v1/users/${id}`, { token: answer.body.access_token })).toMatchObject({
-      status: 200,
+    it('throttles guessing at one account and says when to come back', async () => {
+      const user = await api.register();
+      const guess = () =>
+        api.call('POST', '/api/v1/auth/login', { body: { email: user.email, password: 'wrong wrong wrong' } });
+      let answer = await guess();
+      for (let i = 0; i < 50 && answer.status === 401; i++) answer = await guess();
+      expect(answer).toMatchObject({ status: 429, body: { status: 429, code: expect.any(String) } });
+      expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
+      // Another account from the same address still gets in.
+      await api.newUser();
     });
   });
 
-  it('gives one successor to concurrent calls and to a retry', async () => {
-    const { tokens } = await api.newUser();
-    const answers = await Promise.all(Array.from({ length: 20 }, () => api.refresh(tokens.refresh_token)));
-    expect(new Set(answers.map((answer) => answer.status))).toEqual(new Set([200]));
-    expect(new Set(answers.map((answer) => answer.body.refresh_token)).size).toBe(1);
+  describe('POST /api/v1/auth/refresh', () => {
+    it('gives new tokens for a refresh token', async () => {
+      const { tokens, id } = await api.newUser();
+      const answer = await api.refresh(tokens.refresh_token);
+      expect(answer).toMatchObject({ status: 200, body: { token_type: 'Bearer', expires_in: 900 } });
+      expect(answer.body.refresh_token).not.toBe(tokens.refresh_token);
+      expect(await api.call('GET', `/api/v1/users/${id}`, { token: answer.body.access_token })).toMatchObject({
+        status: 200,
+      });
+    });
+
+    it('gives one successor to concurrent calls and to a retry', async () => {
+      const { tokens } = await api.newUser();
+      const answers = await Promise.all(Array.from({ length: 20 }, () => api.refresh(tokens.refresh_token)));
+      expect(new Set(answers.map((answer) => answer.status))).toEqual(new Set([200]));
+      expect(new Set(answers.map((answer) => answer.body.refresh_token)).size).toBe(1);
+    });
+
+    it('takes a spent token after its grace for theft and ends the whole family, but no other', async () => {
+      const { tokens, email, id } = await api.newUser();
+      const elsewhere = await api.login(email);
+      const next = (await api.refresh(tokens.refresh_token)).body;
+      const latest = (await api.refresh(next.refresh_token)).body;
+      await expect
+        .poll(async () => (await api.refresh(tokens.refresh_token)).status, { timeout: 20_000, interval: 100 })
+        .toBe(401);
+      expect(await api.refresh(latest.refresh_token)).toMatchObject({ status: 401, body: { status: 401 } });
+      expect(await api.call('GET', `/api/v1/users/${id}`, { token: latest.access_token })).toMatchObject({
+        status: 401,
+      });
+      expect(await api.refresh(elsewhere.refresh_token)).toMatchObject({ status: 200 });
+    });
+
+    it.each(['', 'nonsense', 'a'.repeat(10_000)])('refuses %j', async (token) => {
+      const answer = await api.refresh(token);
+      expect([401, 422]).toContain(answer.status);
+    });
   });
 
-  it('takes a spent token after its grace for theft and ends the whole family, but no other', async () => {
-    const { tokens, email, id } = await api.newUser();
-    const elsewhere = await api.login(email);
-    const next = (await api.refresh(tokens.refresh_token)).body;
-    const latest = (await api.refresh(next.refresh_token)).body;
-    await expect
-      .poll(async () => (await api.refresh(tokens.refresh_token)).status, { timeout: 20_000, interval: 100 })
-      .toBe(401);
-    expect(await api.refresh(latest.refresh_token)).toMatchObject({ status: 401, body: { status: 401 } });
-    expect(await api.call('GET', `/api/v1/users/${id}`, { token: latest.access_token })).toMatchObject({ status: 401 });
-    expect(await api.refresh(elsewhere.refresh_token)).toMatchObject({ status: 200 });
-  });
+  describe('POST /api/v1/auth/logout', () => {
+    it('ends the session: neither its refresh nor its access token works any more', async () => {
+      const user = await api.newUser();
+      const elsewhere = await api.login(user.email);
+      const logout = () =>
+        api.call('POST', '/api/v1/auth/logout', {
+          token: user.token,
+          body: { refresh_token: user.tokens.refresh_token },
+        });
+      expect(await logout()).toMatchObject({ status: 204, body: '' });
+      expect(await api.call('GET', `/api/v1/users/${user.id}`, { token: user.token })).toMatchObject({ status: 401 });
+      expect(await api.refresh(user.tokens.refresh_token)).toMatchObject({ status: 401 });
+      expect(await api.call('GET', `/api/v1/users/${user.id}`, { token: elsewhere.access_token })).toMatchObject({
+        status: 200,
+      });
+    });
 
-  it.each(['', 'nonsense', 'a'.repeat(10_000)])('refuses %j', async (token) => {
-    const answer = await api.refresh(token);
-    expect([401, 422]).toContain(answer.status);
-  });
-});
-
-describe('POST /api/v1/auth/logout', () => {
-  it('ends the session: neither its refresh nor its access token works any more', async () => {
-    const user = await api.newUser();
-    const elsewhere = await api.login(user.email);
-    const logout = () =>
-      api.call('POST', '/api/v1/auth/logout', {
-        token: user.token,
+    it("does not end another user's session", async () => {
+      const [user, other] = [await api.newUser(), await api.newUser()];
+      await api.call('POST', '/api/v1/auth/logout', {
+        token: other.token,
         body: { refresh_token: user.tokens.refresh_token },
       });
-    expect(await logout()).toMatchObject({ status: 204, body: '' });
-    expect(await api.call('GET', `/api/v1/users/${user.id}`, { token: user.token })).toMatchObject({ status: 401 });
-    expect(await api.refresh(user.tokens.refresh_token)).toMatchObject({ status: 401 });
-    expect(await api.call('GET', `/api/v1/users/${user.id}`, { token: elsewhere.access_token })).toMatchObject({
-      status: 200,
+      expect(await api.refresh(user.tokens.refresh_token)).toMatchObject({ status: 200 });
+    });
+
+    it('asks for a token', async () => {
+      expect(await api.call('POST', '/api/v1/auth/logout', { body: { refresh_token: 'x' } })).toMatchObject({
+        status: 401,
+      });
     });
   });
 
-  it("does not end another user's session", async () => {
-    const [user, other] = [await api.newUser(), await api.newUser()];
-    await api.call('POST', '/api/v1/auth/logout', {
-      token: other.token,
-      body: { refresh_token: user.tokens.refresh_token },
+  describe('access tokens', () => {
+    it.each([
+      ['without a signature', (token: string) => `${token.split('.').slice(0, 2).join('.')}.`],
+      [
+        'with the algorithm "none"',
+        (token: string) =>
+          `${Buffer.from('{"alg":"none","typ":"at+jwt"}').toString('base64url')}.${token.split('.')[1]}.`,
+      ],
+      [
+        'with a changed payload',
+        (token: string) => {
+          const [head, payload, signature] = token.split('.') as [string, string, string];
+          const claims = JSON.parse(Buffer.from(payload, 'base64url').toString()) as object;
+          return `${head}.${Buffer.from(JSON.stringify({ ...claims, roles: ['admin'] })).toString('base64url')}.${signature}`;
+        },
+      ],
+      ['of 1 MiB', (token: string) => token + 'x'.repeat(12_000)],
+    ])('%s are refused', async (_name, forge) => {
+      const user = await api.newUser();
+      const answer = await api.call('GET', `/api/v1/users/${user.id}`, { token: forge(user.token) });
+      expect([401, 431]).toContain(answer.status);
     });
-    expect(await api.refresh(user.tokens.refresh_token)).toMatchObject({ status: 200 });
-  });
-
-  it('asks for a token', async () => {
-    expect(await api.call('POST', '/api/v1/auth/logout', { body: { refresh_token: 'x' } })).toMatchObject({
-      status: 401,
-    });
-  });
-});
-
-describe('access tokens', () => {
-  it.each([
-    ['without a signature', (token: string) => `${token.split('.').slice(0, 2).join('.')}.`],
-    [
-      'with the algorithm "none"',
-      (token: string) =>
-        `${Buffer.from('{"alg":"none","typ":"at+jwt"}').toString('base64url')}.${token.split('.')[1]}.`,
-    ],
-    [
-      'with a changed payload',
-      (token: string) => {
-        const [head, payload, signature] = token.split('.') as [string, string, string];
-        const claims = JSON.parse(Buffer.from(payload, 'base64url').toString()) as object;
-        return `${head}.${Buffer.from(JSON.stringify({ ...claims, roles: ['admin'] })).toString('base64url')}.${signature}`;
-      },
-    ],
-    ['of 1 MiB', (token: string) => token + 'x'.repeat(12_000)],
-  ])('%s are refused', async (_name, forge) => {
-    const user = await api.newUser();
-    const answer = await api.call('GET', `/api/v1/users/${user.id}`, { token: forge(user.token) });
-    expect([401, 431]).toContain(answer.status);
   });
 });

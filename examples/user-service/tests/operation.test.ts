@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describeWithEachCache } from './caches.ts';
 import { client, newEmail, password } from './client.ts';
 import { run, type Service, settings, start, temporaryFolder } from './service.ts';
 
@@ -29,42 +30,6 @@ describe('SIGTERM', () => {
     expect(await api.call('GET', '/livez')).toMatchObject({ status: 200 });
     expect(await api.call('GET', `/api/v1/users/${user.id}`, { token: user.token })).toMatchObject({ status: 200 });
     expect(await exit).toBe(0);
-  });
-
-  it('under load fails no request', async () => {
-    const service = await launch(settings(folder.path, { DRAIN_TIME: '500ms' }));
-    const api = client(service.url);
-    const user = await api.newUser();
-    const failures: unknown[] = [];
-    let served = 0;
-    let leaving = false;
-    // Each caller behaves as a load balancer does: it sends nothing more once it has seen readiness fail.
-    const caller = async (): Promise<void> => {
-      for (let i = 0; !leaving; i++) {
-        try {
-          const read = i % 3 !== 0;
-          const answer = read
-            ? await api.call('GET', `/api/v1/users/${user.id}`, { token: user.token })
-            : await api.call('PUT', `/api/v1/users/${user.id}`, { token: user.token, body: { name: `n${i}` } });
-          if (answer.status !== 200) failures.push(answer);
-          served++;
-        } catch (error) {
-          failures.push(error);
-        }
-      }
-    };
-    const watcher = async (): Promise<void> => {
-      while ((await api.call('GET', '/readyz')).status === 200);
-      leaving = true;
-    };
-    const callers = Array.from({ length: 16 }, caller);
-    await expect.poll(() => served, { timeout: 20_000 }).toBeGreaterThan(100);
-    const watching = watcher();
-    const exit = service.stop();
-    await watching;
-    await Promise.all(callers);
-    expect(await exit).toBe(0);
-    expect(failures).toEqual([]);
   });
 });
 
@@ -98,18 +63,6 @@ describe('kill -9', () => {
   });
 });
 
-describe('two instances', () => {
-  it('start at the same time on one new database and serve each other’s users and tokens', async () => {
-    const [one, two] = await Promise.all([launch(), launch()]);
-    const user = await client(one.url).newUser();
-    expect(await client(two.url).call('GET', `/api/v1/users/${user.id}`, { token: user.token })).toMatchObject({
-      status: 200,
-    });
-    expect(await client(two.url).refresh(user.tokens.refresh_token)).toMatchObject({ status: 200 });
-    expect(await Promise.all([one.stop(), two.stop()])).toEqual([0, 0]);
-  });
-});
-
 describe('a restart', () => {
   it('keeps users, sessions and keys', async () => {
     const first = await launch();
@@ -120,6 +73,56 @@ describe('a restart', () => {
     expect(await api.call('GET', `/api/v1/users/${user.id}`, { token: user.token })).toMatchObject({ status: 200 });
     expect(await api.refresh(user.tokens.refresh_token)).toMatchObject({ status: 200 });
     expect(await second.stop()).toBe(0);
+  });
+});
+
+// With each cache only what uses it: the other cases here are about processes, settings and the database.
+describeWithEachCache((cache) => {
+  it('two instances start at the same time on one new database and serve each other’s users and tokens', async () => {
+    const env = settings(folder.path, { CACHE_URL: cache.url });
+    const [one, two] = await Promise.all([launch(env), launch(env)]);
+    const user = await client(one.url).newUser();
+    expect(await client(two.url).call('GET', `/api/v1/users/${user.id}`, { token: user.token })).toMatchObject({
+      status: 200,
+    });
+    expect(await client(two.url).refresh(user.tokens.refresh_token)).toMatchObject({ status: 200 });
+    expect(await Promise.all([one.stop(), two.stop()])).toEqual([0, 0]);
+  });
+
+  it('SIGTERM under load fails no request', async () => {
+    const service = await launch(settings(folder.path, { CACHE_URL: cache.url, DRAIN_TIME: '500ms' }));
+    const api = client(service.url);
+    const user = await api.newUser();
+    const failures: unknown[] = [];
+    let served = 0;
+    let leaving = false;
+    // Each caller behaves as a load balancer does: it sends nothing more once it has seen readiness fail.
+    const caller = async (): Promise<void> => {
+      for (let i = 0; !leaving; i++) {
+        try {
+          const read = i % 3 !== 0;
+          const answer = read
+            ? await api.call('GET', `/api/v1/users/${user.id}`, { token: user.token })
+            : await api.call('PUT', `/api/v1/users/${user.id}`, { token: user.token, body: { name: `n${i}` } });
+          if (answer.status !== 200) failures.push(answer);
+          served++;
+        } catch (error) {
+          failures.push(error);
+        }
+      }
+    };
+    const watcher = async (): Promise<void> => {
+      while ((await api.call('GET', '/readyz')).status === 200);
+      leaving = true;
+    };
+    const callers = Array.from({ length: 16 }, caller);
+    await expect.poll(() => served, { timeout: 20_000 }).toBeGreaterThan(100);
+    const watching = watcher();
+    const exit = service.stop();
+    await watching;
+    await Promise.all(callers);
+    expect(await exit).toBe(0);
+    expect(failures).toEqual([]);
   });
 });
 
