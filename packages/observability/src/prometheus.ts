@@ -33,6 +33,12 @@ interface CacheGet {
   driver: string;
   keys: number;
   hits?: number;
+  stale?: number;
+  local?: number;
+}
+interface CacheLoad {
+  driver: string;
+  outcome?: string;
 }
 interface HealthCheck {
   check: string;
@@ -115,19 +121,35 @@ function http(registers: Registry[]): (() => void)[] {
 function cache(registers: Registry[]): (() => void)[] {
   const requests = new Counter({
     name: 'cache_requests_total',
-    help: 'Keys asked of the cache, by result.',
-    labelNames: ['cache_driver', 'result'] as const,
+    help: 'Keys asked of the cache, by the tier that answered and the result.',
+    labelNames: ['cache_driver', 'cache_tier', 'result'] as const,
     registers,
   });
-  const listener = onOperation<CacheGet>('ent:cache:get', {
+  const loads = new Histogram({
+    name: 'cache_load_duration_seconds',
+    help: 'Duration of the loads of missing values, in seconds.',
+    labelNames: ['cache_driver', 'outcome'] as const,
+    registers,
+  });
+  const reads = onOperation<CacheGet>('ent:cache:get', {
     end({ payload, error }) {
-      const { driver, keys, hits = 0 } = payload;
-      if (error !== undefined) return requests.inc({ cache_driver: driver, result: 'error' }, keys);
-      requests.inc({ cache_driver: driver, result: 'hit' }, hits);
-      requests.inc({ cache_driver: driver, result: 'miss' }, keys - hits);
+      const { driver, keys, hits = 0, stale = 0, local = 0 } = payload;
+      const count = (cache_tier: string, result: string, by: number): void => {
+        if (by > 0) requests.inc({ cache_driver: driver, cache_tier, result }, by);
+      };
+      if (error !== undefined) return count('backend', 'error', keys);
+      count('local', 'hit', local);
+      count('backend', 'hit', hits - local);
+      count('backend', 'stale', stale);
+      count('backend', 'miss', keys - hits - stale);
     },
   });
-  return [listener];
+  const loading = onOperation<CacheLoad>('ent:cache:load', {
+    end({ payload: { driver, outcome = 'error' }, durationMs }) {
+      loads.observe({ cache_driver: driver, outcome }, durationMs / 1000);
+    },
+  });
+  return [reads, loading];
 }
 
 function health(registers: Registry[]): (() => void)[] {

@@ -40,14 +40,25 @@ describe('createMetrics', () => {
   it('counts cache results, health checks and password checks', async () => {
     await publish('ent:cache:get', { driver: 'memory', keys: 5, hits: 3 });
     await publish('ent:cache:get', { driver: 'memory', keys: 2 }, () => Promise.reject(new Error('down')));
+    await publish('ent:cache:get', { driver: 'redis', keys: 9, hits: 5, stale: 1, local: 4 });
+    await publish('ent:cache:load', { driver: 'redis', outcome: 'stored' });
+    await publish('ent:cache:load', { driver: 'redis' }, () => Promise.reject(new Error('factory')));
     await publish('ent:lifecycle:check', { check: 'database', critical: true });
     await publish('ent:lifecycle:check', { check: 'broker', critical: true }, () => Promise.reject(new Error('down')));
     await publish('ent:auth:password', { operation: 'verify', outcome: 'mismatch' });
     await publish('ent:auth:password', { operation: 'hash' });
     expect(await lines('cache_requests_total')).toEqual([
-      'cache_requests_total{cache_driver="memory",result="hit"} 3',
-      'cache_requests_total{cache_driver="memory",result="miss"} 2',
-      'cache_requests_total{cache_driver="memory",result="error"} 2',
+      'cache_requests_total{cache_driver="memory",cache_tier="backend",result="hit"} 3',
+      'cache_requests_total{cache_driver="memory",cache_tier="backend",result="miss"} 2',
+      'cache_requests_total{cache_driver="memory",cache_tier="backend",result="error"} 2',
+      'cache_requests_total{cache_driver="redis",cache_tier="local",result="hit"} 4',
+      'cache_requests_total{cache_driver="redis",cache_tier="backend",result="hit"} 1',
+      'cache_requests_total{cache_driver="redis",cache_tier="backend",result="stale"} 1',
+      'cache_requests_total{cache_driver="redis",cache_tier="backend",result="miss"} 3',
+    ]);
+    expect(await lines('cache_load_duration_seconds_count')).toEqual([
+      'cache_load_duration_seconds_count{cache_driver="redis",outcome="stored"} 1',
+      'cache_load_duration_seconds_count{cache_driver="redis",outcome="error"} 1',
     ]);
     expect(await lines('health_check_status')).toEqual([
       'health_check_status{check="database"} 1',
