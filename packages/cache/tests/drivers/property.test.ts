@@ -1,8 +1,9 @@
 // 100,000 random operations on each driver, against one model: whatever the backend, the cache answers the same.
 import { isDeepStrictEqual } from 'node:util';
 import { createSerializer, v8 } from '@ent/serialization';
+import { type Server, startServer } from '@ent/testkit';
 import { describeWithServer } from '@ent/testkit/vitest';
-import { expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Cache, createCache } from '../../src/cache.ts';
 import type { CacheDriver } from '../../src/driver.ts';
 import { memcached } from '../../src/drivers/memcached.ts';
@@ -281,4 +282,30 @@ describeWithServer('redis-cluster', (server) => {
   agrees(() => redis({ cluster: { rootNodes: server.urls.map((url) => ({ url })) } }));
 });
 
-describeWithServer('memcached', (server) => agrees(() => memcached({ servers: `${server.host}:${server.port}` })));
+describeWithServer('redis-sentinel', (server) => {
+  agrees(() => {
+    const sentinelRootNodes = server.urls.map((url) => {
+      const { hostname, port } = new URL(url);
+      return { host: hostname, port: Number(port) };
+    });
+    return redis({ sentinel: { name: server.primaryName, sentinelRootNodes } });
+  });
+});
+
+describeWithServer('memcached', (server) => {
+  const addressOf = ({ host, port }: Server): string => `${host}:${port}`;
+
+  describe('one server', () => {
+    agrees(() => memcached({ servers: addressOf(server) }));
+  });
+
+  describe('three servers', () => {
+    const more: Server[] = [];
+    beforeAll(async () => {
+      more.push(...(await Promise.all([startServer('memcached'), startServer('memcached')])));
+    });
+    afterAll(() => Promise.all(more.map((one) => one.close())));
+
+    agrees(() => memcached({ servers: [server, ...more].map(addressOf) }));
+  });
+});
