@@ -45,6 +45,9 @@ export function createCache<D extends CacheDriver>(options: CacheOptions<D>): Ca
   return new Cache<D>(core, core.root);
 }
 
+/** What the extras of a driver are built on. Not for applications. */
+export let partsOf: (cache: Cache) => { readonly core: Core; readonly keys: KeySpace };
+
 /**
  * A cache: the same on every backend. Made by {@link createCache} or `openCache`.
  *
@@ -55,6 +58,10 @@ export class Cache<D extends CacheDriver = CacheDriver> {
   readonly #core: Core<D>;
   readonly #keys: KeySpace;
   readonly #view: View;
+
+  static {
+    partsOf = (cache) => ({ core: cache.#core, keys: cache.#keys });
+  }
 
   /** @internal Use {@link createCache}. */
   constructor(core: Core<D>, keys: KeySpace) {

@@ -29,7 +29,8 @@ import type {
 import { cacheErrors } from '../errors.ts';
 import { ChangeFeed, hearFromAll } from './redis/changes.ts';
 import { type Connectable, Connection, Offline } from './redis/connection.ts';
-import { incrementCounter, type Script, setIfVersion } from './redis/scripts.ts';
+import { NATIVE } from './redis/native.ts';
+import { incrementCounter, setIfVersion } from './redis/scripts.ts';
 
 /** The features of {@link redis} on one server or behind sentinels. */
 export const redisFeatures = {
@@ -183,6 +184,11 @@ class RedisDriver<Client extends RedisDriverClient> implements CacheDriver<Clien
     return (call) => this.#connection.run(call, () => hearFromAll(client));
   }
 
+  /** For the extras: native commands with all that this driver does around them. */
+  [NATIVE]<T>(call: DriverCall, work: (client: Client) => Promise<T>): Promise<T> {
+    return this.#connection.run(call, () => work(this.#client));
+  }
+
   connect(): Promise<void> {
     return this.#connection.connected();
   }
@@ -224,7 +230,9 @@ class RedisDriver<Client extends RedisDriverClient> implements CacheDriver<Clien
     const bytes = value as Buffer;
     const px = milliseconds(expiresAt);
     if (typeof when === 'object') {
-      return (await this.#run(setIfVersion, key, [when.version, bytes, px === undefined ? '' : String(px)])) === 1;
+      return (
+        (await setIfVersion.run(this.#commands, key, [when.version, bytes, px === undefined ? '' : String(px)])) === 1
+      );
     }
     const expiration = px !== undefined && { expiration: { type: 'PX', value: px } };
     const condition = when !== undefined && { condition: when === 'absent' ? 'NX' : 'XX' };
@@ -247,7 +255,7 @@ class RedisDriver<Client extends RedisDriverClient> implements CacheDriver<Clien
     return this.#connection.run(call, async () => {
       const start = initial + by;
       const px = milliseconds(expiresAt);
-      const answer = await this.#run(incrementCounter, key, [
+      const answer = await incrementCounter.run(this.#commands, key, [
         String(by),
         Number.isSafeInteger(start) ? String(start) : '',
         px === undefined ? '' : String(px),
@@ -282,16 +290,6 @@ class RedisDriver<Client extends RedisDriverClient> implements CacheDriver<Clien
     if (error instanceof TypeError && 'getSentinelNode' in this.client) return 'unavailable';
     // A wrong argument is our fault; what is left comes from sockets, timeouts and the search for nodes.
     return error instanceof TypeError || error instanceof RangeError ? 'other' : 'unavailable';
-  }
-
-  async #run({ sha, text }: Script, key: string, args: (string | Buffer)[]): Promise<unknown> {
-    const options = { keys: [key], arguments: args };
-    try {
-      return await this.#commands.evalSha(sha, options);
-    } catch (error) {
-      if (!(error instanceof ErrorReply && error.message.startsWith('NOSCRIPT'))) throw error;
-      return this.#commands.eval(text, options);
-    }
   }
 }
 

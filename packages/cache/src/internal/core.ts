@@ -2,7 +2,7 @@ import type { TracingChannel } from 'node:diagnostics_channel';
 import { type CacheEvent, traceQuietly } from '../channels.ts';
 import type { CacheDriver, CacheFeatures } from '../driver.ts';
 import { cacheErrors } from '../errors.ts';
-import type { CacheOptions } from '../options.ts';
+import type { CacheOptions, CacheSerializer } from '../options.ts';
 import { Atomic } from './atomic.ts';
 import { Breaker } from './breaker.ts';
 import { Guard } from './guard.ts';
@@ -25,6 +25,7 @@ export class Core<D extends CacheDriver = CacheDriver> {
   readonly root: KeySpace;
   /** The default TTL. */
   readonly ttlMs: number;
+  readonly serializer: CacheSerializer;
   readonly #guard: Guard;
   readonly #local: CacheDriver | undefined;
   #closing: Promise<void> | undefined;
@@ -48,9 +49,10 @@ export class Core<D extends CacheDriver = CacheDriver> {
     // What lives in this process neither hangs nor goes away: no timer for each call.
     const timeoutMs = driver.features.shared ? durationMs(timeout, 'timeout') : undefined;
     this.#guard = new Guard(driver, timeoutMs, breaker === false ? undefined : makeBreaker(breaker));
+    this.serializer = options.serializer ?? strictJson;
     this.#local = options.local;
     const tier = options.local && this.#tier(options.local);
-    this.store = new Store(driver, this.#guard, options.serializer ?? strictJson, onError === 'miss', tier);
+    this.store = new Store(driver, this.#guard, this.serializer, onError === 'miss', tier);
     this.atomic = new Atomic(this.store);
     const leaseMs = durationMs(options.lease ?? '5s', 'lease');
     const { shared, conditional } = driver.features;

@@ -1,17 +1,36 @@
 import { createHash } from 'node:crypto';
+import { ErrorReply } from 'redis';
 
-/** A Lua script with its digest, for EVALSHA. */
-export interface Script {
-  readonly text: string;
-  readonly sha: string;
+/** What runs a script. */
+interface Scriptable {
+  evalSha(sha: string, options: { keys: string[]; arguments: (string | Buffer)[] }): Promise<unknown>;
+  eval(script: string, options: { keys: string[]; arguments: (string | Buffer)[] }): Promise<unknown>;
 }
 
-function script(text: string): Script {
-  return { text, sha: createHash('sha1').update(text).digest('hex') };
+/** A Lua script for one key. */
+export class Script {
+  readonly #text: string;
+  readonly #sha: string;
+
+  constructor(text: string) {
+    this.#text = text;
+    this.#sha = createHash('sha1').update(text).digest('hex');
+  }
+
+  /** Runs it by its digest; with its text where the server does not know it yet. */
+  async run(client: Scriptable, key: string, args: (string | Buffer)[]): Promise<unknown> {
+    const options = { keys: [key], arguments: args };
+    try {
+      return await client.evalSha(this.#sha, options);
+    } catch (error) {
+      if (!(error instanceof ErrorReply && error.message.startsWith('NOSCRIPT'))) throw error;
+      return client.eval(this.#text, options);
+    }
+  }
 }
 
 /** Writes if the value still has this SHA-1. ARGV: digest, value, milliseconds or ''. Answers 1 or 0. */
-export const setIfVersion = script(`
+export const setIfVersion = new Script(`
 local value = redis.call('GET', KEYS[1])
 if value == false or redis.sha1hex(value) ~= ARGV[1] then return 0 end
 if ARGV[3] == '' then
@@ -28,7 +47,7 @@ return 1`);
  *
  * Sums are compared as doubles: exact up to 2^53, and beyond that still beyond the limit.
  */
-export const incrementCounter = script(`
+export const incrementCounter = new Script(`
 local value = redis.call('GET', KEYS[1])
 if value == false then
   if ARGV[2] == '' then return 'overflow' end
