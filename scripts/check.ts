@@ -55,6 +55,10 @@ const STEPS = {
     command: ['node', bin('@biomejs/biome/bin/biome'), 'format', '--colors=off', '--max-diagnostics=20'],
   },
   layers: { promise: 'imports follow the layers', command: script('check-layers') },
+  drivers: {
+    promise: 'the driver tables of the README files are what the feature objects say',
+    command: ['node', '--conditions=@ent/source', join('scripts', 'check-drivers.ts')],
+  },
   errors: { promise: 'error codes are unique and documented', command: script('check-errors') },
   changesets: { promise: 'each change of a package has a changeset', command: script('check-changesets') },
   links: { promise: 'links between Markdown files lead somewhere', command: script('check-links') },

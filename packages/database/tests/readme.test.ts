@@ -1,11 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EntError } from '@ent/errors';
-import { type DatabaseFeatures, databaseErrors } from '@ent/database';
-import { sqlite } from '@ent/database/sqlite';
+import { databaseErrors } from '@ent/database';
 import { describe, expect, it } from 'vitest';
 
-const drivers: Record<string, DatabaseFeatures> = { sqlite: sqlite({ file: 'unused' }).features };
 const readme = await readFile(join(import.meta.dirname, '../README.md'), 'utf8');
 
 /** The cells of the Markdown table that follows `from`. */
@@ -25,18 +23,6 @@ function tableAfter(from: string): string[][] {
 }
 
 describe('the README', () => {
-  it("shows each driver's features as they are", () => {
-    const names = Object.keys(drivers);
-    const features = Object.keys(drivers['sqlite'] as object) as (keyof DatabaseFeatures)[];
-    const cell = (value: DatabaseFeatures[keyof DatabaseFeatures]): string =>
-      typeof value === 'boolean' ? (value ? 'yes' : 'no') : value.join(', ');
-    const expected = features.map((feature) => [
-      feature,
-      ...names.map((name) => cell((drivers[name] as DatabaseFeatures)[feature])),
-    ]);
-    expect(tableAfter('<!-- features -->')).toEqual([['feature', ...names], ...expected]);
-  });
-
   it('lists each error code with its class, status and whether to retry', () => {
     const expected = Object.entries(databaseErrors).map(([key, make]) => {
       const error: unknown = make('x');
