@@ -1,4 +1,4 @@
-import { type RedisClientType, RESP_TYPES } from 'redis';
+import { ErrorReply, type RedisClientType, RESP_TYPES } from 'redis';
 import { type Cache, partsOf } from '../cache.ts';
 import { NATIVE, type Native } from '../drivers/redis/native.ts';
 import { cacheErrors } from '../errors.ts';
@@ -28,29 +28,47 @@ export class Access {
     this.#keys = keys;
   }
 
-  /** The key of a structure. Never that of a cache entry, nor of a structure of another kind. */
+  /**
+   * The key of a structure. Never that of a cache entry, nor of a structure of another kind or namespace. It is reserved at the root,
+   * whatever the namespace: `clear` of a namespace takes all that stands below it, and a lock or a queue is no cached value.
+   *
+   * @throws `cache.invalid_key`
+   */
   key(kind: string, name: string): string {
     if (typeof name !== 'string' || name === '' || !name.isWellFormed()) {
       throw cacheErrors.invalid_key(`the name of a ${kind} must be a non-empty well-formed string`);
     }
-    return this.#keys.reserved(kind, name);
+    const root = this.#keys.levels[0]!;
+    const path = this.#keys.below.slice(root.below.length - 1, -1); // such as `/users`, or nothing at the root
+    return root.reserved(kind + path, name);
   }
 
   /** Sends commands under the failure policy of the cache; errors as there. */
   run<T>(operation: string, work: (client: Commands, bytes: ByteCommands) => Promise<T>): Promise<T> {
     const driver = this.#core.driver as unknown as Native<Commands>;
     return this.#core.store.run(operation, (call) => {
-      return driver[NATIVE](call, (client) => work(client, asBytes(client)));
+      return driver[NATIVE](call, (client) => work(client, asBytes(client))).catch((cause: unknown) => {
+        if (!(cause instanceof ErrorReply && WRONG_TYPE.test(cause.message))) throw cause;
+        throw cacheErrors.driver_failed(
+          `${operation} found a value of another type under its key: something else than @ent/cache has written it`,
+          { cause },
+        );
+      });
     });
   }
 
-  /** @throws `cache.not_serializable` */
+  /** @throws `cache.not_serializable`, `cache.value_too_large` */
   encode(value: unknown, key: string): Buffer {
     let bytes: Uint8Array;
     try {
       bytes = this.#core.serializer.serialize(value, key);
     } catch (cause) {
       throw cacheErrors.not_serializable(`the value cannot be stored: ${(cause as Error).message}`, { cause });
+    }
+    const { maxValueBytes } = this.#core.driver.features;
+    if (maxValueBytes !== null && bytes.length > maxValueBytes) {
+      // The server would end the connection, and with it the calls of others.
+      throw cacheErrors.value_too_large(`the value takes ${bytes.length} bytes; redis stores up to ${maxValueBytes}`);
     }
     return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
@@ -65,6 +83,10 @@ export class Access {
   }
 }
 
+// Inside a script Redis 6 puts its place in front.
+const WRONG_TYPE = /(^|: )WRONGTYPE /;
+
 function asBytes(client: Commands) {
-  return client.withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer });
+  // As plain objects, maps would lose a field of the name __proto__.
+  return client.withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer, [RESP_TYPES.MAP]: Array });
 }
