@@ -29,7 +29,7 @@ const TABLES: Readonly<Record<string, (manifest: Manifest) => string>> = {
         shared: ['shared by processes', yesNo],
         // How reads are sent, not what they answer.
         joinsReads: undefined,
-        tracks: ['`local` tier', yesNo],
+        tracks: ['`local` tier in front', yesNo],
       },
       [
         ['import', '`@ent/cache/memory`', '`@ent/cache/redis`', '`@ent/cache/memcached`'],
