@@ -6,6 +6,7 @@ import { clear, listKeys } from './internal/clear.ts';
 import { Core } from './internal/core.ts';
 import { getOrSet, getOrSetMany } from './internal/get-or-set.ts';
 import type { KeySpace } from './internal/keys.ts';
+import { type CacheWithParts, PARTS } from './internal/parts.ts';
 import { planTtl } from './internal/plan.ts';
 import { draft, type RecordDraft } from './internal/record.ts';
 import { fits } from './internal/schema.ts';
@@ -45,29 +46,27 @@ export function createCache<D extends CacheDriver>(options: CacheOptions<D>): Ca
   return new Cache<D>(core, core.root);
 }
 
-/** What the extras of a driver are built on. Not for applications. */
-export let partsOf: (cache: Cache) => { readonly core: Core; readonly keys: KeySpace };
-
 /**
  * A cache: the same on every backend. Made by {@link createCache} or `openCache`.
  *
  * Keys are non-empty well-formed strings; anything else is `cache.invalid_key`. A backend that fails is `cache.unavailable`,
  * `cache.timeout` or `cache.circuit_open`, unless `onError: 'miss'`.
  */
-export class Cache<D extends CacheDriver = CacheDriver> {
+export class Cache<D extends CacheDriver = CacheDriver> implements CacheWithParts {
   readonly #core: Core<D>;
   readonly #keys: KeySpace;
   readonly #view: View;
-
-  static {
-    partsOf = (cache) => ({ core: cache.#core, keys: cache.#keys });
-  }
 
   /** @internal Use {@link createCache}. */
   constructor(core: Core<D>, keys: KeySpace) {
     this.#core = core;
     this.#keys = keys;
     this.#view = new View(core, keys);
+  }
+
+  /** @internal What the extras of a driver are built on. */
+  get [PARTS](): CacheWithParts[typeof PARTS] {
+    return { core: this.#core, keys: this.#keys };
   }
 
   /** The driver; its `client` is the native client. */

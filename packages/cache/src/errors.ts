@@ -6,6 +6,8 @@ export const cacheErrors = defineErrors('cache', {
   unavailable: { class: CacheError, title: 'Cache unavailable' },
   circuit_open: { class: CacheError, title: 'Cache unavailable', retryable: 'always' },
   load_timeout: { class: CacheError, title: 'Load timed out' },
+  lock_timeout: { class: CacheError, title: 'Lock not free', retryable: 'always' },
+  lock_lost: { class: CacheError, title: 'Lock lost' },
   closed: { class: CacheError, title: 'Cache closed', retryable: 'never' },
   driver_failed: { class: CacheError, status: 500, title: 'Cache driver failed', retryable: 'never' },
   contended: { class: CacheError, title: 'Cache key contended', retryable: 'always' },

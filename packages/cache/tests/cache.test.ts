@@ -179,12 +179,12 @@ describe('the channels', () => {
     }
     expect(seen).toEqual([
       'set {"driver":"memory","keys":1}',
-      'get {"driver":"memory","keys":1,"hits":1}',
-      'get {"driver":"memory","keys":2,"hits":1}',
+      'get {"driver":"memory","keys":1,"hits":1,"stale":0,"local":0}',
+      'get {"driver":"memory","keys":2,"hits":1,"stale":0,"local":0}',
       'delete {"driver":"memory","keys":2}',
-      'get {"driver":"memory","keys":1,"hits":0}',
+      'get {"driver":"memory","keys":1,"hits":0,"stale":0,"local":0}',
       'load {"driver":"memory","outcome":"stored"}',
-      'get {"driver":"memory","keys":1,"hits":0}',
+      'get {"driver":"memory","keys":1,"hits":0,"stale":0,"local":0}',
       'load {"driver":"memory","error":{}}',
     ]);
     expect(seen.join()).not.toContain('secret');

@@ -1,5 +1,5 @@
-import { Script } from '../drivers/redis/scripts.ts';
-import { cacheErrors } from '../errors.ts';
+import { Script } from '../redis/scripts.ts';
+import { cacheErrors } from '../../errors.ts';
 import type { Access } from './access.ts';
 import { checkInteger, checkString, Structure, strings, sum } from './structure.ts';
 

@@ -1,15 +1,29 @@
-import { ErrorReply, type RedisClientType, RESP_TYPES } from 'redis';
-import { type Cache, partsOf } from '../cache.ts';
-import { NATIVE, type Native } from '../drivers/redis/native.ts';
-import { cacheErrors } from '../errors.ts';
-import type { Core } from '../internal/core.ts';
-import type { KeySpace } from '../internal/keys.ts';
+import {
+  ErrorReply,
+  type RedisClientType,
+  type RedisFunctions,
+  type RedisModules,
+  type RedisScripts,
+  RESP_TYPES,
+  type RespVersions,
+} from 'redis';
+import { NATIVE, type Native } from '../redis/native.ts';
+import { cacheErrors } from '../../errors.ts';
+import type { Core } from '../../internal/core.ts';
+import type { KeySpace } from '../../internal/keys.ts';
+import { type CacheWithParts, PARTS } from '../../internal/parts.ts';
 
 /** The commands that all three kinds of node-redis clients have in common, by the types of the plainest. */
 export type Commands = RedisClientType;
 
 /** The same commands, whose strings come as bytes. */
-export type ByteCommands = ReturnType<typeof asBytes>;
+export type ByteCommands = RedisClientType<
+  RedisModules,
+  RedisFunctions,
+  RedisScripts,
+  RespVersions,
+  { [RESP_TYPES.BLOB_STRING]: typeof Buffer; [RESP_TYPES.MAP]: typeof Array }
+>;
 
 /** What the structures have in common: keys in the namespace of a cache, its serializer, its deadline and circuit breaker. */
 export class Access {
@@ -18,8 +32,8 @@ export class Access {
   readonly #keys: KeySpace;
 
   /** @throws `cache.unsupported` */
-  constructor(cache: Cache) {
-    const { core, keys } = partsOf(cache);
+  constructor(cache: CacheWithParts) {
+    const { core, keys } = cache[PARTS];
     if (!(NATIVE in core.driver)) {
       throw cacheErrors.unsupported(`${core.driver.name} does not have the structures of Redis; use redis()`);
     }
@@ -86,7 +100,7 @@ export class Access {
 // Inside a script Redis 6 puts its place in front.
 const WRONG_TYPE = /(^|: )WRONGTYPE /;
 
-function asBytes(client: Commands) {
+function asBytes(client: Commands): ByteCommands {
   // As plain objects, maps would lose a field of the name __proto__.
-  return client.withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer, [RESP_TYPES.MAP]: Array });
+  return client.withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer, [RESP_TYPES.MAP]: Array }) as ByteCommands;
 }

@@ -1,4 +1,4 @@
-import { cacheErrors } from '../errors.ts';
+import { cacheErrors } from '../../errors.ts';
 import type { Access } from './access.ts';
 import { checkInteger, checkString, Structure, strings, sum } from './structure.ts';
 

@@ -1,4 +1,4 @@
-import { cacheErrors } from '../errors.ts';
+import { cacheErrors } from '../../errors.ts';
 import type { Access } from './access.ts';
 import { checkInteger, Structure } from './structure.ts';
 

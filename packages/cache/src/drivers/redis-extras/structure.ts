@@ -1,6 +1,6 @@
-import { cacheErrors } from '../errors.ts';
-import { expiryOf, ttlMs } from '../internal/ttl.ts';
-import type { Ttl } from '../options.ts';
+import { cacheErrors } from '../../errors.ts';
+import { expiryOf, ttlMs } from '../../internal/ttl.ts';
+import type { Ttl } from '../../options.ts';
 import type { Access, ByteCommands } from './access.ts';
 
 // As elsewhere in the cache: more in one command keeps the server busy for too long at a time.
