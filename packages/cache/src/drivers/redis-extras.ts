@@ -14,17 +14,20 @@ import { Subscriber } from './redis-extras/subscriber.ts';
 import { RedisTopic } from './redis-extras/topic.ts';
 
 export type { HeldLock } from './redis-extras/held-lock.ts';
-export type { LockOptions } from './redis-extras/lock.ts';
+export type { RedisHash } from './redis-extras/hash.ts';
+export type { RedisList } from './redis-extras/list.ts';
+export type { LockOptions, RedisLock } from './redis-extras/lock.ts';
+export type { RedisSet } from './redis-extras/set.ts';
 export type {
   AddOptions,
   OrderOptions,
+  RedisSortedSet,
   ScoredMember,
   ScoreRange,
   ScoreRangeOptions,
 } from './redis-extras/sorted-set.ts';
 export type { Structure } from './redis-extras/structure.ts';
-export type { SubscribeOptions, Subscription } from './redis-extras/topic.ts';
-export type { RedisHash, RedisList, RedisLock, RedisSet, RedisSortedSet, RedisTopic };
+export type { RedisTopic, SubscribeOptions, Subscription } from './redis-extras/topic.ts';
 
 /** The structures of Redis in the namespace of a cache. Made by {@link redisExtras}. Names are non-empty strings of any content. */
 export class RedisExtras {
