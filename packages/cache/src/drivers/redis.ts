@@ -170,9 +170,11 @@ class RedisDriver<Client extends RedisDriverClient> implements CacheDriver<Clien
 
   #use(client: Client): void {
     this.#client = client;
-    this.#commands = client as unknown as Commands;
-    this.#bytes = this.#commands.withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer });
-    this.#connection = new Connection(this.#commands, this.#owned);
+    const native = client as unknown as Commands;
+    // A client of the application may have other types by default.
+    this.#commands = native.withTypeMapping({});
+    this.#bytes = native.withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer });
+    this.#connection = new Connection(native, this.#owned);
   }
 
   track(listener: ChangeListener): (call: DriverCall) => Promise<void> {

@@ -1,10 +1,30 @@
+import { uniqueName } from '@ent/testkit';
 import { describeWithServer } from '@ent/testkit/vitest';
-import { it } from 'vitest';
+import { createClient, RESP_TYPES } from 'redis';
+import { expect, it } from 'vitest';
+import { createCache } from '../../src/cache.ts';
 import { redis, redisClusterFeatures, redisFeatures } from '../../src/drivers/redis.ts';
 import { testCacheDriver } from '../../src/testing.ts';
 
 describeWithServer('redis', (server) => {
   testCacheDriver({ it, features: redisFeatures, createDriver: () => redis({ url: server.url }) });
+
+  it('works with a client of the application that gets bytes for strings', async () => {
+    const commandOptions = { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } };
+    const client = createClient({ url: server.url, commandOptions }).on('error', () => {});
+    await using cache = createCache({ driver: redis({ client: client as never }), prefix: uniqueName('bytes') });
+    await cache.set('a', { n: 1 });
+    expect(await cache.increment('n', 5)).toBe(5);
+    expect(await cache.get('a')).toEqual({ n: 1 });
+    const keys: string[] = [];
+    for await (const key of cache.keys()) keys.push(key);
+    expect(keys.toSorted()).toEqual(['a', 'n']);
+    await cache.clear();
+    expect(await cache.has('a')).toBe(false);
+    await cache.close();
+    expect(client.isReady).toBe(true);
+    client.destroy();
+  });
 });
 
 describeWithServer('redis-cluster', (server) => {
