@@ -48,8 +48,8 @@ export class RedisHash<T = unknown> extends Structure {
   }
 
   /** The values that are there, by field. */
-  async getMany(fields: Iterable<string>): Promise<Map<string, T>> {
-    const asked = [...new Set(strings([...fields], 'field'))];
+  async getMany(fields: string | Iterable<string>): Promise<Map<string, T>> {
+    const asked = [...new Set(strings(fields, 'field'))];
     const answers = await this.runMany('get', asked, (redis, some) => redis.hmGet(this.key, some));
     const found = new Map<string, T>();
     for (const [i, bytes] of answers.flat().entries()) this.#collect(found, asked[i]!, bytes);

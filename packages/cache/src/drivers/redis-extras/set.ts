@@ -41,8 +41,8 @@ export class RedisSet extends Structure {
   }
 
   /** Those of the strings that are members. */
-  async hasMany(members: Iterable<string>): Promise<Set<string>> {
-    const asked = [...new Set(strings([...members], 'member'))];
+  async hasMany(members: string | Iterable<string>): Promise<Set<string>> {
+    const asked = [...new Set(strings(members, 'member'))];
     const answers = (await this.runMany('has', asked, (redis, some) => redis.smIsMember(this.key, some))).flat();
     return new Set(asked.filter((_, i) => answers[i] === 1));
   }

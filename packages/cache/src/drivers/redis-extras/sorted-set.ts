@@ -52,7 +52,7 @@ const CONDITIONS = {
 
 /**
  * A sorted set of Redis: different strings, of any content, ordered by a score each; those of the same score by their bytes. Scores
- * are finite numbers.
+ * that are given are finite numbers.
  *
  * @example
  * ```ts no-run
@@ -86,11 +86,16 @@ export class RedisSortedSet extends Structure {
       value: checkString(member, 'member'),
       score: checkScore(score),
     }));
+    if (when !== undefined && !Object.hasOwn(CONDITIONS, when)) {
+      throw cacheErrors.invalid_argument(
+        `when must be one of ${Object.keys(CONDITIONS).join(', ')}; got ${String(when)}`,
+      );
+    }
     const options = { ...(when && CONDITIONS[when]), CH: true as const };
     return sum(await this.runMany('add', members, (redis, some) => redis.zAdd(this.key, some, options)));
   }
 
-  /** Adds to the score of a member, which is 0 when it is absent, atomically; answers the new score. */
+  /** Adds to the score of a member, which is 0 when it is absent, atomically; answers the new score, which can overflow to Infinity. */
   async increment(member: string, by = 1): Promise<number> {
     checkString(member, 'member');
     checkScore(by);

@@ -19,6 +19,11 @@ export class Subscriber {
     this.#access = access;
   }
 
+  /** False when a connection could not be replaced: {@link replace} has to be tried again. */
+  get hasConnection(): boolean {
+    return this.#client !== undefined;
+  }
+
   /** Resolves when the server knows of the subscription. */
   add(channel: string, onMessage: OnMessage): Promise<void> {
     return this.#change(async () => {

@@ -99,8 +99,8 @@ export class RedisTopic<T = unknown> {
         const lost = checked! - last!;
         last = checked;
         onGap?.(lost);
-        await this.#subscriber.replace();
       }
+      if (missing || !this.#subscriber.hasConnection) await this.#subscriber.replace();
       checked = sent;
     };
 
