@@ -2,14 +2,17 @@
 import { startServer } from '@ent/testkit';
 import KeyvRedis from '@keyv/redis';
 import { BentoCache, bentostore } from 'bentocache';
-import { redisDriver } from 'bentocache/drivers/redis';
+import { memoryDriver } from 'bentocache/drivers/memory';
+import { redisBusDriver, redisDriver } from 'bentocache/drivers/redis';
 import { createCache as createCacheManager } from 'cache-manager';
 import { Redis } from 'ioredis';
 import { Keyv } from 'keyv';
+import { LRUCache } from 'lru-cache';
 import { createClient } from 'redis';
 import { createStorage, type Driver } from 'unstorage';
 import unstorageRedis from 'unstorage/drivers/redis';
 import { bench } from '../../../scripts/bench.ts';
+import { memory } from '../src/drivers/memory.ts';
 import { redis } from '../src/drivers/redis.ts';
 import { createCache } from '../src/index.ts';
 
@@ -30,10 +33,23 @@ const raw = createClient({ url: server.url });
 await raw.connect();
 const ours = createCache({ driver: redis({ url: server.url }), prefix: 'ours', ttl });
 const generations = createCache({ driver: redis({ url: server.url }), prefix: 'gen', ttl, clear: 'generation' });
+const tiered = createCache({ driver: redis({ url: server.url }), local: memory(), prefix: 'ours', ttl });
+const lru = new LRUCache<string, object>({ max: 10_000 });
 const ioredis = new Redis(server.url);
 const bento = new BentoCache({
   default: 'redis',
   stores: { redis: bentostore().useL2Layer(redisDriver({ connection: ioredis })) },
+  ttl,
+  prefix: 'bento',
+});
+const bentoTiered = new BentoCache({
+  default: 'tiered',
+  stores: {
+    tiered: bentostore()
+      .useL1Layer(memoryDriver({ maxItems: 10_000 }))
+      .useL2Layer(redisDriver({ connection: ioredis }))
+      .useBus(redisBusDriver({ connection: { host: server.host, port: server.port } })),
+  },
   ttl,
   prefix: 'bento',
 });
@@ -90,7 +106,19 @@ await bench('redis: get, one caller', {
   perTurn: 100,
 });
 
+for (const key of keys) lru.set(key, object);
+for (let i = 0; i < 3; i++) await Promise.all(keys.map((key) => tiered.get(key))); // fills it
+await bench('redis: get, hit in the local tier', {
+  raw: async () => lru.get('user1'),
+  subjects: {
+    '@ent': () => tiered.get('user1'),
+    bentocache: () => bentoTiered.get({ key: 'user1' }),
+  },
+});
+
 await Promise.all([
+  tiered.close(),
+  bentoTiered.disconnectAll(),
   ours.close(),
   generations.close(),
   raw.close(),
