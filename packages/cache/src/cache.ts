@@ -128,15 +128,18 @@ export class Cache<D extends CacheDriver = CacheDriver> implements CacheWithPart
 
   /** The values that are there, by key, in one round trip. A miss has no key in the map. */
   async getMany<T = unknown>(keys: Iterable<string>, options?: ReadOptions<T>): Promise<Map<string, T>> {
-    const asked = [...new Set(keys)];
+    const asked = [...keys];
     const records = await this.#view.readMany(asked.map((key) => this.#keys.encode(key)));
     const values = new Map<string, T>();
-    for (const [i, key] of asked.entries()) {
+    for (let i = 0; i < asked.length; i++) {
       const record = records[i];
       if (record === undefined) continue;
-      const fit =
-        options?.schema === undefined ? { value: record.value as T } : await fits(options.schema, record.value);
-      if (fit) values.set(key, fit.value);
+      if (options?.schema === undefined) {
+        values.set(asked[i]!, record.value as T);
+      } else {
+        const fit = await fits(options.schema, record.value);
+        if (fit) values.set(asked[i]!, fit.value);
+      }
     }
     return values;
   }

@@ -31,10 +31,15 @@ export class Store {
   readonly #lenient: boolean;
   readonly #batches = new Map<number, ReadBatch>();
   readonly #tier: Tier | undefined;
+  readonly #keepsValues: boolean;
+  /** Whether the backend keeps an entry for longer than its expiry. */
+  readonly #isCoarse: boolean;
 
   constructor(driver: CacheDriver, guard: Guard, serializer: CacheSerializer, lenient: boolean, tier?: Tier) {
     this.driver = driver;
     this.#tier = tier;
+    this.#keepsValues = driver.features.stores === 'values';
+    this.#isCoarse = driver.features.ttlResolutionMs > 1;
     this.#guard = guard;
     this.#serializer = serializer;
     this.#lenient = lenient;
@@ -213,11 +218,9 @@ export class Store {
 
   #decode(key: string, entry: DriverEntry | undefined): StoredRecord | undefined {
     if (entry === undefined) return undefined;
-    if (this.driver.features.stores === 'values') return entry.value as StoredRecord;
+    if (this.#keepsValues) return entry.value as StoredRecord;
     const record = decodeRecord(entry.value as Uint8Array, this.#serializer, key);
-    // The backend keeps it up to a whole step longer.
-    if (record !== undefined && this.driver.features.ttlResolutionMs > 1 && record.expiresAt <= Date.now())
-      return undefined;
+    if (this.#isCoarse && record !== undefined && record.expiresAt <= Date.now()) return undefined;
     return record;
   }
 }

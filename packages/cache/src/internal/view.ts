@@ -78,6 +78,15 @@ export class View {
 
   /** {@link read} for several keys. */
   async readMany(physical: readonly string[]): Promise<(StoredRecord | undefined)[]> {
+    if (physical.length > 0 && !channels.get.hasSubscribers) {
+      const records = await this.#core.store.read(physical);
+      const valid = await this.#validOf(records);
+      for (let i = 0; i < records.length; i++) {
+        const record = records[i];
+        if (record !== undefined && !(isFresh(record) && (valid === undefined || valid[i]))) records[i] = undefined;
+      }
+      return records;
+    }
     const found = await this.findMany(physical);
     return found.map((one) => (isHit(one) ? one.record : undefined));
   }
@@ -91,9 +100,14 @@ export class View {
 
   async #findMany(physical: readonly string[]): Promise<(Found | undefined)[]> {
     const records = await this.#core.store.read(physical);
-    const plain = this.tags.generations.length === 0 && records.every((record) => record?.tags === undefined);
-    const valid = plain ? undefined : await this.tags.valid(records);
+    const valid = await this.#validOf(records);
     return records.map((record, i) => record && { record, valid: valid === undefined || valid[i]! });
+  }
+
+  /** Which of the records count; undefined for all. */
+  #validOf(records: readonly (StoredRecord | undefined)[]): Promise<boolean[]> | undefined {
+    const plain = this.tags.generations.length === 0 && records.every((record) => record?.tags === undefined);
+    return plain ? undefined : this.tags.valid(records);
   }
 
   /** {@link find} with the version that a conditional write needs, where the driver has one. */
