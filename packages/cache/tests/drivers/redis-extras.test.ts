@@ -339,6 +339,15 @@ describeWithServer('redis', { killable: true }, (server) => {
     } finally {
       await server.resume();
     }
+    // The subscription that nobody waited for any more leaves no connection behind.
+    const native = await createClient({ url: server.url })
+      .on('error', () => {})
+      .connect();
+    await until(
+      async () => (await native.clientList()).every(({ cmd }) => !cmd.includes('subscribe')),
+      'the end of it',
+    );
+    native.destroy();
     await until(
       () =>
         extras

@@ -33,6 +33,8 @@ export class Subscriber {
         if (listeners.size === 1) await this.#access.run('topic.subscribe', () => this.#subscribe([channel]));
       } catch (error) {
         this.#forget(channel, onMessage);
+        // After the deadline it could still connect, for nobody.
+        if (this.#channels.size === 0) this.#drop();
         throw error;
       }
     });
