@@ -3,6 +3,7 @@ import type { StoredRecord, TagVersion } from '../driver.ts';
 import { cacheErrors } from '../errors.ts';
 import { bare, newToken, type RecordDraft } from './record.ts';
 import type { Store } from './store.ts';
+import { pollDelayMs } from './waiting.ts';
 
 // Each round somebody wins, so this many lost rounds mean a backend that refuses for another reason.
 const MAX_LOST = 100;
@@ -66,7 +67,7 @@ export class Leases {
         if (watched?.token !== lease.token || watched.until !== lease.until) watched = { ...lease, since: now };
         const runOut = now - watched.since > this.#leaseMs || (record.hasValue && lease.until <= Date.now());
         if (!runOut) {
-          await delay(Math.min(100, 5 * 1.4 ** round) * (0.5 + Math.random()), undefined, { signal });
+          await delay(pollDelayMs(round), undefined, { signal });
           continue;
         }
       }

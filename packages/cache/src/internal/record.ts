@@ -195,7 +195,8 @@ export function isCounter(record: RecordDraft): boolean {
   return record.stamp === COUNTER;
 }
 
-function serialize(value: unknown, serializer: CacheSerializer, key: string): Uint8Array {
+/** @throws `cache.not_serializable` */
+export function serialize(value: unknown, serializer: CacheSerializer, key: string): Uint8Array {
   try {
     return serializer.serialize(value, key);
   } catch (cause) {

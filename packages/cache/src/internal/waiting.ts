@@ -1,5 +1,10 @@
 import { cacheErrors } from '../errors.ts';
 
+/** Milliseconds before the next look at what another process holds: soon at first, then up to 100 ms, each waiter at its own time. */
+export function pollDelayMs(round: number): number {
+  return Math.min(100, 5 * 1.4 ** round) * (0.5 + Math.random());
+}
+
 /** The load's outcome; or the caller's abort; or, after the soft timeout, the stale value, when there is one. */
 export function settleEarly<L extends { readonly value: unknown }>(
   loading: Promise<L>,

@@ -12,6 +12,7 @@ import { cacheErrors } from '../../errors.ts';
 import type { Core } from '../../internal/core.ts';
 import type { KeySpace } from '../../internal/keys.ts';
 import { type CacheWithParts, PARTS } from '../../internal/parts.ts';
+import { serialize } from '../../internal/record.ts';
 
 /** The commands that all three kinds of node-redis clients have in common, by the types of the plainest. */
 export type Commands = RedisClientType;
@@ -73,12 +74,7 @@ export class Access {
 
   /** @throws `cache.not_serializable`, `cache.value_too_large` */
   encode(value: unknown, key: string): Buffer {
-    let bytes: Uint8Array;
-    try {
-      bytes = this.#core.serializer.serialize(value, key);
-    } catch (cause) {
-      throw cacheErrors.not_serializable(`the value cannot be stored: ${(cause as Error).message}`, { cause });
-    }
+    const bytes = serialize(value, this.#core.serializer, key);
     const { maxValueBytes } = this.#core.driver.features;
     if (maxValueBytes !== null && bytes.length > maxValueBytes) {
       // The server would end the connection, and with it the calls of others.

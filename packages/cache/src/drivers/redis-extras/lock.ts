@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Script } from '../redis/scripts.ts';
 import { cacheErrors } from '../../errors.ts';
 import { durationMs } from '../../internal/ttl.ts';
+import { pollDelayMs } from '../../internal/waiting.ts';
 import type { Duration } from '../../options.ts';
 import type { Access } from './access.ts';
 import { HeldLock } from './held-lock.ts';
@@ -105,7 +106,7 @@ export class RedisLock {
       if (performance.now() >= end) {
         throw cacheErrors.lock_timeout(`another holder kept the lock for ${this.#waitMs} ms`);
       }
-      await delay(Math.min(100, 5 * 1.4 ** round) * (0.5 + Math.random()), undefined, signal && { signal }).catch(
+      await delay(pollDelayMs(round), undefined, signal && { signal }).catch(
         () => {}, // the signal's own reason is thrown above
       );
     }
