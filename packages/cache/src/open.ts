@@ -1,3 +1,4 @@
+import { missingPackage } from '@ent/internal';
 import type { Cache } from './cache.ts';
 import { createCache } from './cache.ts';
 import type { CacheDriver } from './driver.ts';
@@ -81,7 +82,16 @@ export async function openCache(url: string, options: OpenCacheOptions = {}): Pr
     const got = parsed ? `the scheme ${parsed.scheme}` : 'something that is not a URL';
     throw cacheErrors.unknown_scheme(`openCache supports ${Object.keys(SCHEMES).join(', ')} URLs; got ${got}`);
   }
-  return createCache({ ...options, driver: await open(parsed) });
+  return createCache({ ...options, driver: await open(parsed).catch(explain) });
+
+  function explain(cause: unknown): never {
+    const library = missingPackage(cause);
+    if (library === undefined) throw cause;
+    throw cacheErrors.invalid_options(
+      `${parsed!.scheme} URLs need the package ${library}, which is not installed; run npm install ${library}`,
+      { cause },
+    );
+  }
 }
 
 async function openRedis({ url, hosts }: CacheUrl): Promise<CacheDriver> {

@@ -1,3 +1,5 @@
+import { join } from 'node:path';
+import { runInBareApp } from '@ent/testkit';
 import { expect, it } from 'vitest';
 import { openCache } from '../src/open.ts';
 
@@ -55,4 +57,20 @@ it('refuses URLs that lack something, or have what is not supported', async () =
     expect(error).toMatchObject({ code: 'cache.invalid_options' });
     expect((error as Error).message).not.toContain('hunter2');
   }
+});
+
+it('names the package to install when the library of a driver is missing', () => {
+  const printed = runInBareApp(
+    join(import.meta.dirname, '..'),
+    `import { openCache } from './src/open.ts';
+     for (const url of ['memory:', 'redis://127.0.0.1:1', 'memcached://127.0.0.1:1']) {
+       await openCache(url).catch((error) => console.log(error.code, error.message));
+     }`,
+  );
+  const libraries = { memory: 'lru-cache', redis: 'redis', memcached: 'memcache-client' };
+  const expected = Object.entries(libraries).map(
+    ([scheme, library]) =>
+      `cache.invalid_options ${scheme}: URLs need the package ${library}, which is not installed; run npm install ${library}\n`,
+  );
+  expect(printed).toBe(expected.join(''));
 });

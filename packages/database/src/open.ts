@@ -1,3 +1,4 @@
+import { missingPackage } from '@ent/internal';
 import { createDatabase, type Database } from './database.ts';
 import { databaseErrors } from './errors.ts';
 import type { DatabaseOptions } from './options.ts';
@@ -39,7 +40,14 @@ export async function openDatabase<Native = unknown>(
       `The database URL ${given}; supported: sqlite: (such as sqlite:./data/app.db or sqlite::memory:).`,
     );
   }
-  const { sqlite } = await import('./drivers/sqlite/index.ts');
+  const { sqlite } = await import('./drivers/sqlite/index.ts').catch((cause: unknown) => {
+    const library = missingPackage(cause);
+    if (library === undefined) throw cause;
+    throw databaseErrors.invalid_definition(
+      `sqlite: URLs need the package ${library}, which is not installed; run npm install ${library}`,
+      { cause },
+    );
+  });
   const db = createDatabase({ ...options, driver: sqlite(parseSqliteUrl(url)) });
   try {
     await db.ping();

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import {
   channels,
   createDatabase,
@@ -8,6 +9,7 @@ import {
 } from '@ent/database';
 import { openDatabase } from '@ent/database/open';
 import { sqlite } from '@ent/database/sqlite';
+import { runInBareApp } from '@ent/testkit';
 import { describe, expect, it } from 'vitest';
 import { memoryDatabase, people, rejection } from './fixtures/people.ts';
 
@@ -65,6 +67,17 @@ describe('openDatabase', () => {
 
   it('rejects when the database does not answer', async () => {
     expect((await rejection(openDatabase('sqlite:/dev/null/x.db'))).code).toBe('database.unavailable');
+  });
+
+  it('names the package to install when the library of the driver is missing', () => {
+    const printed = runInBareApp(
+      join(import.meta.dirname, '..'),
+      `import { openDatabase } from './src/open.ts';
+       await openDatabase('sqlite::memory:').catch((error) => console.log(error.code, error.message));`,
+    );
+    expect(printed).toMatch(
+      /^database\.invalid_definition sqlite: URLs need the package ([a-z0-9-]+), .* npm install \1\n$/,
+    );
   });
 });
 

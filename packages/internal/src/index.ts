@@ -8,3 +8,4 @@ export {
 } from './context.ts';
 export { withDeadline } from './deadline.ts';
 export { type Duration, toMilliseconds } from './duration.ts';
+export { missingPackage } from './missing-package.ts';

@@ -1,3 +1,4 @@
+export { runInBareApp } from './bare-app.ts';
 export { type FaultProxy, startProxy } from './proxy.ts';
 export {
   type RedisCluster,
