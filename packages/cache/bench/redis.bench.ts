@@ -73,6 +73,7 @@ const all = (get: (key: string) => Promise<unknown>) => async () => {
 };
 
 await bench(`redis: get, ${CALLERS} at once`, {
+  isolate: true,
   raw: all(async (key) => JSON.parse((await raw.get(`raw:${key}`))!) as unknown),
   subjects: {
     '@ent': all((key) => ours.get(key)),
@@ -84,9 +85,9 @@ await bench(`redis: get, ${CALLERS} at once`, {
   perTurn: 10,
 });
 
-const rawKeys = keys.map((key) => `raw:${key}`);
 await bench('redis: getMany of 100', {
-  raw: async () => (await raw.mGet(rawKeys)).map((text) => JSON.parse(text!) as unknown),
+  isolate: true,
+  raw: async () => (await raw.mGet(keys.map((key) => `raw:${key}`))).map((text) => JSON.parse(text!) as unknown),
   subjects: {
     '@ent': async () => {
       if ((await ours.getMany(keys)).size !== CALLERS) throw new Error('a miss');
@@ -96,6 +97,7 @@ await bench('redis: getMany of 100', {
 });
 
 await bench('redis: get, one caller', {
+  isolate: true,
   raw: async () => JSON.parse((await raw.get('raw:user1'))!) as unknown,
   subjects: {
     '@ent': () => ours.get('user1'),
@@ -109,6 +111,7 @@ await bench('redis: get, one caller', {
 for (const key of keys) lru.set(key, object);
 for (let i = 0; i < 3; i++) await Promise.all(keys.map((key) => tiered.get(key))); // fills it
 await bench('redis: get, hit in the local tier', {
+  isolate: true,
   raw: async () => lru.get('user1'),
   subjects: {
     '@ent': () => tiered.get('user1'),

@@ -6,13 +6,16 @@
  * they come and classifies them when asked.
  */
 
+import type { Remote } from './remote.ts';
+
 /** What a driver can do, as data. Types, the check before each operation, the conformance suite and the README read this object. */
 export interface CacheFeatures {
   /**
    * `bytes`: the backend keeps bytes, so every stored value is a `Uint8Array` that the core encoded.
-   * `values`: the backend keeps {@link StoredRecord} objects of this process by reference.
+   * `values`: the backend keeps {@link StoredRecord} objects of this process by reference. `serialized`: the same, but each
+   * {@link StoredRecord.value} is a `Uint8Array` that the core made.
    */
-  readonly stores: 'bytes' | 'values';
+  readonly stores: 'bytes' | 'values' | 'serialized';
   /** The backend's step for expiry, in milliseconds. Above 1 the core enforces the milliseconds itself. */
   readonly ttlResolutionMs: number;
   /** The longest value in bytes, as encoded, or null for no limit. Longer ones are refused before any I/O. */
@@ -32,7 +35,7 @@ export interface CacheFeatures {
   readonly tracks: boolean;
 }
 
-/** What a driver with `stores: 'values'` keeps. The driver may replace `value` by a copy; the rest is the core's. */
+/** What a driver that keeps no bytes keeps. The driver may replace `value` by a copy; the rest is the core's. */
 export interface StoredRecord {
   value: unknown;
   /** Epoch milliseconds after which nobody may see the record, `Infinity` for never. */
@@ -95,6 +98,9 @@ export interface CacheDriver<Client = unknown> {
   readonly features: CacheFeatures;
   /** The native client, for what the portable API does not have. */
   readonly client: Client;
+
+  /** The `remote` of `@ent/cache/remote`, for a backend outside this process: where features has `shared`, or `stores` is `bytes`. */
+  readonly remote?: Remote;
 
   /** Idempotent. Operations work without it, by connecting on their own. */
   connect(call: DriverCall): Promise<void>;

@@ -3,12 +3,14 @@ import { createCache } from '../src/cache.ts';
 import { channels } from '../src/channels.ts';
 import { memory } from '../src/drivers/memory.ts';
 import type { CacheOptions } from '../src/options.ts';
+import { bytesDriver } from './fixtures/bytes-driver.ts';
 
 describe('createCache', () => {
   it('refuses wrong options', () => {
     const wrong: [Partial<CacheOptions>, string][] = [
       [{ driver: undefined as never }, 'cache.invalid_options'],
       [{ driver: {} as never }, 'cache.invalid_options'],
+      [{ driver: { ...bytesDriver(), remote: undefined } as never }, 'cache.invalid_options'],
       [{ prefix: '' }, 'cache.invalid_options'],
       [{ prefix: 'a\ud800' }, 'cache.invalid_options'],
       [{ ttl: 0 }, 'cache.invalid_ttl'],
@@ -73,16 +75,16 @@ describe('createCache', () => {
 
 describe('the stored bytes', () => {
   const bytesCache = () => {
-    const driver = memory({ values: 'serialized' });
-    return { driver, cache: createCache({ driver }) };
+    const driver = bytesDriver();
+    return { stored: driver.client.items, cache: createCache({ driver }) };
   };
 
   it('of something else, of a newer version, cut or changed, are a miss', async () => {
-    const { driver, cache } = bytesCache();
+    const { stored, cache } = bytesCache();
     await cache.set('good', { a: 1 }, { ttl: '1h' });
-    const good = driver.client.get('good')!;
-    const bytes = good.value as Uint8Array;
-    const put = (value: Uint8Array) => driver.client.set('bad', { ...good, value });
+    const good = stored.get('good')!;
+    const bytes = good.value;
+    const put = (value: Uint8Array) => stored.set('bad', { ...good, value });
     const newer = Uint8Array.from(bytes);
     newer[1]! |= 128;
     for (const bad of [

@@ -14,6 +14,7 @@ import type {
   DriverWrite,
 } from '../driver.ts';
 import { cacheErrors } from '../errors.ts';
+import { remote } from '../remote.ts';
 import { Rendezvous, wireKey } from './memcached/keys.ts';
 
 /** The features of {@link memcached}. */
@@ -94,6 +95,7 @@ export function memcached(options: MemcachedOptions = {}): CacheDriver<readonly 
 
 class MemcachedDriver implements CacheDriver<readonly MemcacheClient[]> {
   readonly name = 'memcached';
+  readonly remote = remote;
   readonly features: CacheFeatures;
   readonly client: readonly MemcacheClient[];
   readonly #servers: Rendezvous;
@@ -131,17 +133,15 @@ class MemcachedDriver implements CacheDriver<readonly MemcacheClient[]> {
     const wire = keys.map(wireKey);
     const command = versions ? 'gets' : 'get';
     const replies = await Promise.all(
-      this.#byServer(wire).map(([client, some]) =>
+      Array.from(this.#byServer(wire), ([client, some]) =>
         // The array form: for a single key the client looks it up on the prototype too.
         client.xretrieve(command, some),
       ),
     );
-    const found = new Map<string, Reply>();
-    for (const reply of replies)
-      for (const [key, entry] of Object.entries(reply as Record<string, Reply>)) found.set(key, entry);
+    const found = (replies.length === 1 ? replies[0] : Object.assign({}, ...replies)) as Record<string, Reply>;
     return wire.map((key) => {
-      const reply = found.get(key);
-      if (reply === undefined) return undefined;
+      if (!Object.hasOwn(found, key)) return undefined;
+      const reply = found[key]!;
       const value = Buffer.isBuffer(reply.value) ? reply.value : Buffer.from(String(reply.value));
       return versions ? { value, version: String(reply.casUniq) } : { value };
     });
@@ -192,16 +192,16 @@ class MemcachedDriver implements CacheDriver<readonly MemcacheClient[]> {
     return this.client[this.#servers.pick(wire)]!;
   }
 
-  #byServer(wire: readonly string[]): [MemcacheClient, string[]][] {
-    if (this.client.length === 1) return [[this.client[0]!, [...new Set(wire)]]];
-    const groups = new Map<MemcacheClient, Set<string>>();
+  #byServer(wire: string[]): Iterable<[MemcacheClient, string[]]> {
+    if (this.client.length === 1) return [[this.client[0]!, wire]];
+    const groups = new Map<MemcacheClient, string[]>();
     for (const key of wire) {
       const client = this.#clientOf(key);
       const group = groups.get(client);
-      if (group) group.add(key);
-      else groups.set(client, new Set([key]));
+      if (group) group.push(key);
+      else groups.set(client, [key]);
     }
-    return [...groups].map(([client, group]) => [client, [...group]]);
+    return groups;
   }
 }
 

@@ -82,7 +82,7 @@ class MemoryDriver implements CacheDriver<LRUCache<string, MemoryItem>> {
   constructor(maxEntries: number, maxBytes: number | undefined, values: 'frozen' | 'cloned' | 'serialized') {
     this.#values = values;
     this.#maxBytes = maxBytes;
-    this.features = values === 'serialized' ? { ...memoryFeatures, stores: 'bytes' } : memoryFeatures;
+    this.features = values === 'serialized' ? { ...memoryFeatures, stores: 'serialized' } : memoryFeatures;
     this.client = new LRUCache(maxBytes === undefined ? { max: maxEntries } : { max: maxEntries, maxSize: maxBytes });
     if (values !== 'serialized') {
       this.peek = (key) => this.#live(key)?.value as StoredRecord | undefined;

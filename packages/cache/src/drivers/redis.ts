@@ -27,6 +27,7 @@ import type {
   DriverWrite,
 } from '../driver.ts';
 import { cacheErrors } from '../errors.ts';
+import { remote } from '../remote.ts';
 import { ChangeFeed, hearFromAll } from './redis/changes.ts';
 import { type Connectable, Connection, Offline } from './redis/connection.ts';
 import { NATIVE } from './redis/native.ts';
@@ -142,11 +143,12 @@ interface Commands extends Connectable {
   scan(cursor: string, options: { MATCH: string; COUNT: number }): Promise<{ cursor: string; keys: string[] }>;
   evalSha(sha: string, options: { keys: string[]; arguments: (string | Buffer)[] }): Promise<unknown>;
   eval(script: string, options: { keys: string[]; arguments: (string | Buffer)[] }): Promise<unknown>;
-  withTypeMapping(mapping: object): Commands;
+  withCommandOptions(options: object): Commands;
 }
 
 class RedisDriver<Client extends RedisDriverClient> implements CacheDriver<Client> {
   readonly name = 'redis';
+  readonly remote = remote;
   readonly features: CacheFeatures;
   readonly #owned: boolean;
   readonly #remake: ((changes: ChangeFeed) => RedisDriverClient) | undefined;
@@ -171,9 +173,12 @@ class RedisDriver<Client extends RedisDriverClient> implements CacheDriver<Clien
   #use(client: Client): void {
     this.#client = client;
     const native = client as unknown as Commands;
+    // node-redis gives each command a deadline until it is sent, which costs as much as all that this package does for a read. Calls have
+    // theirs here, so that is only worth it where commands wait for a connection: they must not be sent long after they were given up.
+    const options = this.#owned && !('slots' in client) && !('getSentinelNode' in client) ? { timeout: undefined } : {};
     // A client of the application may have other types by default.
-    this.#commands = native.withTypeMapping({});
-    this.#bytes = native.withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer });
+    this.#commands = native.withCommandOptions({ ...options, typeMapping: {} });
+    this.#bytes = native.withCommandOptions({ ...options, typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } });
     this.#connection = new Connection(native, this.#owned);
   }
 
@@ -219,9 +224,12 @@ class RedisDriver<Client extends RedisDriverClient> implements CacheDriver<Clien
   }
 
   #values(keys: readonly string[]): Promise<(Buffer | null)[]> {
+    const commands = this.#bytes;
+    if (keys.length === 1) return commands.get(keys[0]!).then((value) => [value]);
     // The commands of one tick travel together in any case; MGET is one only where all keys are on one server.
-    if (keys.length > 1 && this.features.joinsReads) return this.#bytes.mGet(keys as string[]);
-    return Promise.all(keys.map((key) => this.#bytes.get(key)));
+    return this.features.joinsReads
+      ? commands.mGet(keys as string[])
+      : Promise.all(keys.map((key) => commands.get(key)));
   }
 
   set(writes: readonly DriverWrite[], call: DriverCall): Promise<boolean[]> {

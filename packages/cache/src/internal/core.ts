@@ -2,16 +2,14 @@ import type { TracingChannel } from 'node:diagnostics_channel';
 import { type CacheEvent, traceQuietly } from '../channels.ts';
 import type { CacheDriver, CacheFeatures } from '../driver.ts';
 import { cacheErrors } from '../errors.ts';
-import type { CacheOptions, CacheSerializer } from '../options.ts';
+import type { BreakerOptions, CacheOptions, CacheSerializer } from '../options.ts';
 import { Atomic } from './atomic.ts';
-import { Breaker } from './breaker.ts';
 import { Guard } from './guard.ts';
 import { strictJson } from './json.ts';
 import { KeySpace } from './keys.ts';
-import { Leases } from './leases.ts';
 import { Loader } from './loader.ts';
 import { Store } from './store.ts';
-import { Tier } from './tier.ts';
+import type { Tier } from './tier.ts';
 import { durationMs, ttlMs } from './ttl.ts';
 
 /** What a cache and its namespaces share: the driver and everything between it and them. */
@@ -31,7 +29,7 @@ export class Core<D extends CacheDriver = CacheDriver> {
   #closing: Promise<void> | undefined;
 
   constructor(options: CacheOptions<D>) {
-    const { driver, onError = 'throw', timeout = '1s', breaker = {}, clear = 'scan' } = options;
+    const { driver, onError = 'throw', timeout = '1s', breaker = {}, clear = 'scan', lease = '5s' } = options;
     if (typeof driver?.get !== 'function') {
       throw cacheErrors.invalid_options('createCache needs a driver, such as memory() of @ent/cache/memory');
     }
@@ -46,17 +44,22 @@ export class Core<D extends CacheDriver = CacheDriver> {
     if (this.generations) this.requires('conditional', "clear: 'generation'");
     this.root = KeySpace.root(options.prefix);
     this.ttlMs = ttlMs(options.ttl ?? null);
+    const timeoutMs = durationMs(timeout, 'timeout');
+    const leaseMs = durationMs(lease, 'lease');
+    const breaking = breaker === false ? undefined : breakerPlan(breaker);
+    const { remote } = driver;
+    const { shared, stores, conditional } = driver.features;
+    if (remote === undefined && (shared || stores === 'bytes')) {
+      throw cacheErrors.invalid_options(`the driver ${driver.name} lacks "remote", which @ent/cache/remote exports`);
+    }
     // What lives in this process neither hangs nor goes away: no timer for each call.
-    const timeoutMs = driver.features.shared ? durationMs(timeout, 'timeout') : undefined;
-    this.#guard = new Guard(driver, timeoutMs, breaker === false ? undefined : makeBreaker(breaker));
+    this.#guard = shared ? new remote!.RemoteGuard(driver, timeoutMs, breaking) : new Guard(driver);
     this.serializer = options.serializer ?? strictJson;
     this.#local = options.local;
     const tier = options.local && this.#tier(options.local);
-    this.store = new Store(driver, this.#guard, this.serializer, onError === 'miss', tier);
+    this.store = new Store(this.#guard, this.serializer, onError === 'miss', tier);
     this.atomic = new Atomic(this.store);
-    const leaseMs = durationMs(options.lease ?? '5s', 'lease');
-    const { shared, conditional } = driver.features;
-    this.loader = new Loader(this.store, shared && conditional ? new Leases(this.store, leaseMs) : undefined);
+    this.loader = new Loader(this.store, shared && conditional ? new remote!.Leases(this.store, leaseMs) : undefined);
   }
 
   #tier(local: CacheDriver): Tier {
@@ -67,7 +70,7 @@ export class Core<D extends CacheDriver = CacheDriver> {
       );
     }
     const verify = this.driver.track!((keys) => tier.changed(keys));
-    const tier = new Tier(local, () => this.#guard.run('ping', verify));
+    const tier = new this.driver.remote!.Tier(local, () => this.#guard.run('ping', verify));
     return tier;
   }
 
@@ -92,7 +95,7 @@ export class Core<D extends CacheDriver = CacheDriver> {
 
   /** @throws `cache.closed` */
   assertOpen(operation: string): void {
-    if (this.#closing !== undefined) throw cacheErrors.closed(`${operation} on a cache that was closed`);
+    this.#guard.assertOpen(operation);
   }
 
   /** @throws `cache.unsupported`, before any I/O */
@@ -118,9 +121,9 @@ export class Core<D extends CacheDriver = CacheDriver> {
   }
 }
 
-function makeBreaker({ failures = 3, cooldown = '2s' }: { failures?: number; cooldown?: number | string }): Breaker {
+function breakerPlan({ failures = 3, cooldown = '2s' }: BreakerOptions): { failures: number; cooldownMs: number } {
   if (!Number.isSafeInteger(failures) || failures < 1) {
     throw cacheErrors.invalid_options(`breaker.failures must be a positive integer; got ${String(failures)}`);
   }
-  return new Breaker(failures, durationMs(cooldown, 'breaker.cooldown'));
+  return { failures, cooldownMs: durationMs(cooldown, 'breaker.cooldown') };
 }

@@ -17,7 +17,7 @@ export const strictJson: CacheSerializer = {
 
 /** The value whose JSON starts at an offset: a view of the rest would cost as much as a short text takes to parse. */
 export function parseJson(bytes: Buffer, from: number): unknown {
-  return bytes.length === from ? undefined : (JSON.parse(bytes.toString('utf8', from)) as unknown);
+  return bytes.length === from ? undefined : (JSON.parse(bytes.toString(undefined, from)) as unknown);
 }
 
 function check(value: unknown, at: string, above: Set<object>): void {

@@ -1,7 +1,8 @@
+import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { StoredRecord, TagVersion } from '../driver.ts';
 import { cacheErrors } from '../errors.ts';
-import { bare, newToken, type RecordDraft } from './record.ts';
+import { bare, type RecordDraft, STAMP_BYTES } from './record.ts';
 import type { Store } from './store.ts';
 import { pollDelayMs } from './waiting.ts';
 
@@ -51,7 +52,7 @@ export class Leases {
     signal: AbortSignal,
   ): Promise<Lease | StoredRecord> {
     const { physical } = load;
-    const token = newToken();
+    const token = randomBytes(STAMP_BYTES).toString('latin1'); // one byte each
     let watched: { readonly token: string; readonly until: number; readonly since: number } | undefined;
     let lost = 0;
     for (let round = 0; ; round++) {

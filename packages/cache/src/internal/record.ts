@@ -1,30 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import type { StoredRecord, TagVersion } from '../driver.ts';
-import { cacheErrors } from '../errors.ts';
-import type { CacheSerializer } from '../options.ts';
-import { parseJson, strictJson } from './json.ts';
-
-/**
- * Records and their bytes.
- *
- * ```
- * 0      magic 0xC1: never starts a UTF-8 text, so counters ("-12") and foreign bytes are told apart
- * 1      flags
- * 2..9   stamp: differs between any two writes, so that compare-and-set cannot mistake a rewritten value for the one it read
- * then, as flagged: expiresAt (float64) · freshUntil (float64) · lease token (8 bytes) and until (float64) · tags (uint16 length, JSON)
- * rest   the value, as the serializer made it
- * ```
- */
-const MAGIC = 0xc1;
-const EXPIRES = 1;
-const FRESH = 2;
-const LEASE = 4;
-const TAGS = 8;
-const NO_VALUE = 16;
-const KNOWN = EXPIRES | FRESH | LEASE | TAGS | NO_VALUE;
-const FIXED_BYTES = 10;
-const STAMP_BYTES = 8;
-const FOREVER = Number.POSITIVE_INFINITY;
 
 /** What is written. It gets a stamp of its own; only a counter keeps the one it came with. */
 export type RecordDraft = Omit<StoredRecord, 'stamp'> & { readonly stamp?: string };
@@ -39,6 +14,9 @@ export function bare(expiresAt: number, lease?: StoredRecord['lease'], tags?: re
   return { ...draft(undefined, expiresAt), tags, lease, hasValue: false };
 }
 
+/** The length of stamps and lease tokens. */
+export const STAMP_BYTES = 8;
+
 // A random start and a counter: unique across processes, at the price of one increment.
 const origin = randomBytes(5).toString('latin1');
 let written = 0;
@@ -49,157 +27,14 @@ export function newStamp(): string {
   return origin + String.fromCharCode(written >> 16, (written >> 8) & 255, written & 255);
 }
 
-/** A new lease token: 8 characters, one byte each. */
-export function newToken(): string {
-  return randomBytes(STAMP_BYTES).toString('latin1');
-}
-
-export function encodeRecord(record: RecordDraft, serializer: CacheSerializer, key: string): Uint8Array {
-  if (record.stamp === COUNTER) return Buffer.from(String(record.value));
-  const payload = record.hasValue ? serialize(record.value, serializer, key) : EMPTY;
-  const tags = record.tags && Buffer.from(JSON.stringify(record.tags));
-  if (tags && tags.length > 0xffff) throw cacheErrors.invalid_argument('the tags of an entry take more than 64 kB');
-  const hasFresh = record.freshUntil !== record.expiresAt;
-  const bytes = Buffer.allocUnsafe(
-    FIXED_BYTES +
-      (record.expiresAt === FOREVER ? 0 : 8) +
-      (hasFresh ? 8 : 0) +
-      (record.lease ? STAMP_BYTES + 8 : 0) +
-      (tags ? 2 + tags.length : 0) +
-      payload.length,
-  );
-  bytes[0] = MAGIC;
-  let flags = record.hasValue ? 0 : NO_VALUE;
-  bytes.write(newStamp(), 2, 'latin1');
-  let at = FIXED_BYTES;
-  if (record.expiresAt !== FOREVER) {
-    flags |= EXPIRES;
-    at = bytes.writeDoubleBE(record.expiresAt, at);
-  }
-  if (hasFresh) {
-    flags |= FRESH;
-    at = bytes.writeDoubleBE(record.freshUntil, at);
-  }
-  if (record.lease) {
-    flags |= LEASE;
-    at += bytes.write(record.lease.token, at, 'latin1');
-    at = bytes.writeDoubleBE(record.lease.until, at);
-  }
-  if (tags) {
-    flags |= TAGS;
-    at = bytes.writeUInt16BE(tags.length, at);
-    at += tags.copy(bytes, at);
-  }
-  bytes[1] = flags;
-  bytes.set(payload, at);
-  return bytes;
-}
-
-/** Undefined for bytes that this version did not write, or whose value the serializer refuses: both are a miss. */
-export function decodeRecord(stored: Uint8Array, serializer: CacheSerializer, key: string): StoredRecord | undefined {
-  const bytes = Buffer.isBuffer(stored) ? stored : Buffer.from(stored.buffer, stored.byteOffset, stored.length);
-  if (bytes[0] !== MAGIC) return decodeCounter(bytes);
-  try {
-    const flags = bytes[1]!;
-    if ((flags & ~KNOWN) !== 0) return undefined;
-    let at = FIXED_BYTES;
-    let expiresAt = FOREVER;
-    if (flags & EXPIRES) {
-      expiresAt = bytes.readDoubleBE(at);
-      at += 8;
-    }
-    let freshUntil = expiresAt;
-    if (flags & FRESH) {
-      freshUntil = bytes.readDoubleBE(at);
-      at += 8;
-    }
-    let lease: StoredRecord['lease'];
-    if (flags & LEASE) {
-      lease = {
-        token: bytes.toString('latin1', at, at + STAMP_BYTES),
-        until: bytes.readDoubleBE(at + STAMP_BYTES),
-      };
-      at += STAMP_BYTES + 8;
-    }
-    let tags: TagVersion[] | undefined;
-    if (flags & TAGS) {
-      const end = at + 2 + bytes.readUInt16BE(at);
-      tags = JSON.parse(bytes.toString('utf8', at + 2, end)) as TagVersion[];
-      at = end;
-    }
-    const hasValue = (flags & NO_VALUE) === 0;
-    let value: unknown;
-    if (hasValue)
-      value = serializer === strictJson ? parseJson(bytes, at) : serializer.deserialize(bytes.subarray(at), key);
-    return new DecodedRecord(value, expiresAt, freshUntil, tags, lease, hasValue, bytes);
-  } catch {
-    return undefined;
-  }
-}
-
-/** Its stamp is seldom looked at, and costs as much as the rest. A copy by spread has none, as a draft should. */
-class DecodedRecord implements StoredRecord {
-  value: unknown;
-  expiresAt: number;
-  freshUntil: number;
-  tags: readonly TagVersion[] | undefined;
-  lease: StoredRecord['lease'];
-  hasValue: boolean;
-  readonly #bytes: Buffer;
-
-  constructor(
-    value: unknown,
-    expiresAt: number,
-    freshUntil: number,
-    tags: readonly TagVersion[] | undefined,
-    lease: StoredRecord['lease'],
-    hasValue: boolean,
-    bytes: Buffer,
-  ) {
-    this.value = value;
-    this.expiresAt = expiresAt;
-    this.freshUntil = freshUntil;
-    this.tags = tags;
-    this.lease = lease;
-    this.hasValue = hasValue;
-    this.#bytes = bytes;
-  }
-
-  get stamp(): string {
-    return this.#bytes.toString('latin1', 2, FIXED_BYTES);
-  }
-}
-
-const EMPTY = new Uint8Array(0);
-const MINUS = 45;
-
-function decodeCounter(bytes: Buffer): StoredRecord | undefined {
-  const first = bytes[0] ?? 0;
-  if (bytes.length > 17 || !(first === MINUS || (first >= 48 && first <= 57))) return undefined;
-  const text = bytes.toString('latin1');
-  const value = Number(text);
-  // "007" or "1e3" is somebody else's text.
-  if (!Number.isSafeInteger(value) || String(value) !== text) return undefined;
-  return { ...draft(value, FOREVER), stamp: COUNTER };
-}
-
 const COUNTER = 'counter';
 
 /** A counter for drivers that count natively: bare digits, whose expiry the driver alone knows. */
-export function counterDraft(value: number, expiresAt: number): RecordDraft {
+export function counterDraft(value: number, expiresAt: number): StoredRecord {
   return { ...draft(value, expiresAt), stamp: COUNTER };
 }
 
 /** Whether the record was stored as bare digits, so that its expiry is known to the driver alone. */
 export function isCounter(record: RecordDraft): boolean {
   return record.stamp === COUNTER;
-}
-
-/** @throws `cache.not_serializable` */
-export function serialize(value: unknown, serializer: CacheSerializer, key: string): Uint8Array {
-  try {
-    return serializer.serialize(value, key);
-  } catch (cause) {
-    throw cacheErrors.not_serializable(`the value cannot be stored: ${(cause as Error).message}`, { cause });
-  }
 }

@@ -1,9 +1,13 @@
 import { EntError } from '@ent/errors';
-import type { CacheDriver, DriverEntry, DriverWrite, StoredRecord } from '../driver.ts';
+import type { CacheDriver, CacheFeatures, DriverEntry, DriverWrite, StoredRecord } from '../driver.ts';
 import { cacheErrors } from '../errors.ts';
 import type { CacheSerializer } from '../options.ts';
+import type { Remote } from '../remote.ts';
+import { MAX_BATCH } from './batch.ts';
 import type { Guard } from './guard.ts';
-import { bare, decodeRecord, encodeRecord, newStamp, type RecordDraft } from './record.ts';
+import type { JoinedReads } from './joined-reads.ts';
+import { bare, newStamp, type RecordDraft } from './record.ts';
+import { serialize } from './serialize.ts';
 import type { Tier } from './tier.ts';
 import { toContract } from './ttl.ts';
 
@@ -20,29 +24,34 @@ export interface StoreWrite {
   readonly when?: DriverWrite['when'];
 }
 
-// More keys in one call keep the backend busy for too long at a time.
-const MAX_BATCH = 500;
-
-/** Records in and out of a driver: encoding, expiry finer than the driver's, size limits, joined reads. Knows only the backend's keys. */
+/** Records in and out of a driver: encoding, expiry finer than the driver's, size limits. Knows only the backend's keys. */
 export class Store {
   readonly driver: CacheDriver;
   readonly #guard: Guard;
   readonly #serializer: CacheSerializer;
   readonly #lenient: boolean;
-  readonly #batches = new Map<number, ReadBatch>();
   readonly #tier: Tier | undefined;
-  readonly #keepsValues: boolean;
+  readonly #joined: JoinedReads<StoredRecord | undefined> | undefined;
+  readonly #stores: CacheFeatures['stores'];
+  readonly #decodeRecord: Remote['decodeRecord'] | undefined;
   /** Whether the backend keeps an entry for longer than its expiry. */
   readonly #isCoarse: boolean;
 
-  constructor(driver: CacheDriver, guard: Guard, serializer: CacheSerializer, lenient: boolean, tier?: Tier) {
+  constructor(guard: Guard, serializer: CacheSerializer, lenient: boolean, tier?: Tier) {
+    const { driver } = guard;
+    const { stores, ttlResolutionMs, joinsReads } = driver.features;
     this.driver = driver;
-    this.#tier = tier;
-    this.#keepsValues = driver.features.stores === 'values';
-    this.#isCoarse = driver.features.ttlResolutionMs > 1;
     this.#guard = guard;
     this.#serializer = serializer;
     this.#lenient = lenient;
+    this.#tier = tier;
+    this.#stores = stores;
+    if (stores === 'bytes') this.#decodeRecord = driver.remote!.decodeRecord;
+    this.#isCoarse = ttlResolutionMs > 1;
+    if (joinsReads) {
+      const serverOf = (key: string): number => driver.shardOf?.(key) ?? 0;
+      this.#joined = new driver.remote!.JoinedReads((keys) => this.#readAll(keys), serverOf);
+    }
   }
 
   /** What the local tier holds for a key, if there is a tier. */
@@ -52,7 +61,7 @@ export class Store {
 
   /** What one key holds. Reads of the same tick become one call for each server, where the driver gains by it. */
   readOne(key: string): Promise<StoredRecord | undefined> {
-    if (this.#tier === undefined && this.driver.features.joinsReads) return this.#joined(key);
+    if (this.#tier === undefined && this.#joined) return this.#joined.read(key);
     return this.read([key]).then(first);
   }
 
@@ -66,51 +75,12 @@ export class Store {
     const readings = far.map((key) => tier.begin(key));
     let found: (StoredRecord | undefined)[] = [];
     try {
-      found =
-        far.length === 1 && this.driver.features.joinsReads ? [await this.#joined(far[0]!)] : await this.#readAll(far);
+      found = far.length === 1 && this.#joined ? [await this.#joined.read(far[0]!)] : await this.#readAll(far);
     } finally {
       for (const [i, reading] of readings.entries()) tier.end(reading, found[i]);
     }
     let next = 0;
     return records.map((record) => record ?? found[next++]);
-  }
-
-  #joined(key: string): Promise<StoredRecord | undefined> {
-    const { driver } = this;
-    const shard = driver.shardOf === undefined ? 0 : driver.shardOf(key);
-    let batch = this.#batches.get(shard);
-    if (batch === undefined) {
-      batch = { keys: [], waiting: [] };
-      if (this.#batches.size === 0) process.nextTick(this.#flushAll);
-      this.#batches.set(shard, batch);
-    }
-    const { keys, waiting } = batch;
-    return new Promise((resolve, reject) => {
-      keys.push(key);
-      waiting.push({ resolve, reject });
-      if (keys.length === MAX_BATCH) {
-        // An empty one takes its place, so that the flush that is due does not come twice.
-        this.#batches.set(shard, { keys: [], waiting: [] });
-        this.#flush({ keys, waiting });
-      }
-    });
-  }
-
-  readonly #flushAll = (): void => {
-    const batches = [...this.#batches.values()];
-    this.#batches.clear();
-    for (const batch of batches) if (batch.keys.length > 0) this.#flush(batch);
-  };
-
-  #flush({ keys, waiting }: ReadBatch): void {
-    this.#read(keys).then(
-      (entries) => {
-        for (let i = 0; i < waiting.length; i++) waiting[i]!.resolve(this.#decode(keys[i]!, entries[i]));
-      },
-      (error: unknown) => {
-        for (const { reject } of waiting) reject(error);
-      },
-    );
   }
 
   async #readAll(keys: readonly string[]): Promise<(StoredRecord | undefined)[]> {
@@ -123,13 +93,13 @@ export class Store {
     return records;
   }
 
-  async #read(keys: readonly string[]): Promise<(DriverEntry | undefined)[]> {
-    try {
-      return await this.#guard.run('get', (call) => this.driver.get(keys, call));
-    } catch (error) {
-      if (this.#lenient && isOutage(error)) return [];
+  #read(keys: readonly string[]): Promise<(DriverEntry | undefined)[]> {
+    const reading = this.#guard.run('get', (call) => this.driver.get(keys, call));
+    if (!this.#lenient) return reading;
+    return reading.catch((error: unknown) => {
+      if (isOutage(error)) return [];
       throw error;
-    }
+    });
   }
 
   /** The record with its version. Fails also where reads are lenient: what follows is a conditional write. */
@@ -200,34 +170,50 @@ export class Store {
 
   /** Such a copy of a value as another reader would get. */
   copy<T>(value: T): T {
-    if (this.driver.features.stores === 'values') return (this.driver.copy?.(value) as T | undefined) ?? value;
+    if (this.#stores === 'values') return (this.driver.copy?.(value) as T | undefined) ?? value;
     return this.#serializer.deserialize(this.#serializer.serialize(value, ''), '') as T;
   }
 
   #encode(key: string, record: RecordDraft, when: DriverWrite['when']): DriverWrite {
-    const { stores, maxValueBytes } = this.driver.features;
-    const value = stores === 'bytes' ? encodeRecord(record, this.#serializer, key) : { ...record, stamp: newStamp() };
-    if (stores === 'bytes' && maxValueBytes !== null && (value as Uint8Array).length > maxValueBytes) {
+    const write = { key, value: this.#stored(key, record), expiresAt: toContract(record.expiresAt) };
+    return when === undefined ? write : { ...write, when };
+  }
+
+  #stored(key: string, record: RecordDraft): Uint8Array | StoredRecord {
+    if (this.#stores === 'bytes') {
+      const bytes = this.driver.remote!.encodeRecord(record, this.#serializer, key);
+      const { maxValueBytes } = this.driver.features;
+      if (maxValueBytes === null || bytes.length <= maxValueBytes) return bytes;
       throw cacheErrors.value_too_large(
-        `the value takes ${(value as Uint8Array).length} bytes; ${this.driver.name} stores up to ${maxValueBytes}`,
+        `the value takes ${bytes.length} bytes; ${this.driver.name} stores up to ${maxValueBytes}`,
       );
     }
-    const write = { key, value, expiresAt: toContract(record.expiresAt) };
-    return when === undefined ? write : { ...write, when };
+    const stored = { ...record, stamp: newStamp() };
+    if (this.#stores === 'serialized' && record.hasValue) stored.value = serialize(record.value, this.#serializer, key);
+    return stored;
   }
 
   #decode(key: string, entry: DriverEntry | undefined): StoredRecord | undefined {
     if (entry === undefined) return undefined;
-    if (this.#keepsValues) return entry.value as StoredRecord;
-    const record = decodeRecord(entry.value as Uint8Array, this.#serializer, key);
+    const { value } = entry;
+    const decode = this.#decodeRecord;
+    if (decode === undefined) {
+      return this.#stores === 'serialized' ? this.#deserialized(key, value as StoredRecord) : (value as StoredRecord);
+    }
+    const record = decode(value as Uint8Array, this.#serializer, key);
     if (this.#isCoarse && record !== undefined && record.expiresAt <= Date.now()) return undefined;
     return record;
   }
-}
 
-interface ReadBatch {
-  readonly keys: string[];
-  readonly waiting: { resolve: (record: StoredRecord | undefined) => void; reject: (error: unknown) => void }[];
+  /** Undefined for a value that the serializer refuses: a miss. */
+  #deserialized(key: string, record: StoredRecord): StoredRecord | undefined {
+    if (!record.hasValue) return record;
+    try {
+      return { ...record, value: this.#serializer.deserialize(record.value as Uint8Array, key) };
+    } catch {
+      return undefined;
+    }
+  }
 }
 
 // Bytes of another deployment: not a value for readers, but a conditional write has to know that something is there.

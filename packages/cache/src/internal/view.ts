@@ -42,20 +42,27 @@ export class View {
   atHand(physical: string): StoredRecord | undefined | Promise<StoredRecord | undefined> {
     if (this.#peek === undefined || channels.get.hasSubscribers) return undefined;
     this.#core.assertOpen('get');
-    const record = this.#peek(physical);
-    if (record === undefined || !isFresh(record)) return undefined;
-    if (record.tags === undefined) return record;
-    return this.tags.valid([record]).then(([valid]) => (valid ? record : undefined));
+    return this.#shown(this.#peek(physical));
   }
 
   /** The record that readers may see. At once, where it is in this process and nobody listens. */
   read(physical: string): StoredRecord | undefined | Promise<StoredRecord | undefined> {
-    const record = this.atHand(physical);
-    if (record !== undefined || (this.#complete && this.#peek !== undefined && !channels.get.hasSubscribers)) {
-      return record;
+    if (channels.get.hasSubscribers || this.tags.generations.length > 0) {
+      return this.find(physical).then((found) => (isHit(found) ? found.record : undefined));
     }
-    return this.find(physical).then((found) => (isHit(found) ? found.record : undefined));
+    const record = this.atHand(physical);
+    if (record !== undefined || this.#complete) return record;
+    return this.#core.store.readOne(physical).then(this.#shown);
   }
+
+  /** A record without generations, if readers may see it. */
+  readonly #shown = (
+    record: StoredRecord | undefined,
+  ): StoredRecord | undefined | Promise<StoredRecord | undefined> => {
+    if (record === undefined || !isFresh(record)) return undefined;
+    if (record.tags === undefined) return record;
+    return this.tags.valid([record]).then(([valid]) => (valid ? record : undefined));
+  };
 
   /** Whatever is stored, and whether it still counts. */
   find(physical: string): Promise<Found | undefined> {
@@ -80,10 +87,11 @@ export class View {
   async readMany(physical: readonly string[]): Promise<(StoredRecord | undefined)[]> {
     if (physical.length > 0 && !channels.get.hasSubscribers) {
       const records = await this.#core.store.read(physical);
-      const valid = await this.#validOf(records);
+      const valid = this.#validOf(records);
+      const counts = valid && (await valid);
       for (let i = 0; i < records.length; i++) {
         const record = records[i];
-        if (record !== undefined && !(isFresh(record) && (valid === undefined || valid[i]))) records[i] = undefined;
+        if (record !== undefined && !(isFresh(record) && (counts === undefined || counts[i]))) records[i] = undefined;
       }
       return records;
     }

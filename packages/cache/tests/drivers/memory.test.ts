@@ -14,7 +14,7 @@ describe('memory, cloned', () => {
 describe('memory, serialized', () => {
   testCacheDriver({
     it,
-    features: { ...memoryFeatures, stores: 'bytes' },
+    features: { ...memoryFeatures, stores: 'serialized' },
     createDriver: () => memory({ values: 'serialized' }),
   });
 });

@@ -10,6 +10,7 @@ import { memcached } from '../../src/drivers/memcached.ts';
 import { memory } from '../../src/drivers/memory.ts';
 import { redis } from '../../src/drivers/redis.ts';
 import { hostileKeys } from '../../src/testing/suite.ts';
+import { bytesDriver } from '../fixtures/bytes-driver.ts';
 
 const OPERATIONS = 100_000;
 /** Each has a namespace to itself, so that its model needs no locks; together they load the backend. */
@@ -275,6 +276,7 @@ function agrees(createDriver: () => CacheDriver): void {
 agrees(() => memory({ maxEntries: 1_000_000 }));
 agrees(() => memory({ maxEntries: 1_000_000, values: 'cloned' }));
 agrees(() => memory({ maxEntries: 1_000_000, values: 'serialized' }));
+agrees(() => bytesDriver());
 
 describeWithServer('redis', (server) => agrees(() => redis({ url: server.url })));
 
