@@ -7,7 +7,7 @@ import { LRUCache } from 'lru-cache';
 import { createStorage } from 'unstorage';
 import { bench } from '../../../scripts/bench.ts';
 import { memory } from '../src/drivers/memory.ts';
-import { createCache } from '../src/index.ts';
+import { channels, createCache } from '../src/index.ts';
 
 const user = { id: 42, name: 'Ada Lovelace', email: 'ada@example.com', roles: ['admin', 'author'], active: true };
 const ttl = 3_600_000;
@@ -52,6 +52,27 @@ await bench('memory: get, hit', {
     bentocache: () => bento.get({ key: next() }),
     keyv: () => keyv.get(next()),
     unstorage: () => storage.getItem(next()),
+  },
+});
+
+// What the channels cost: nobody listens (as above), there are none, and somebody does. Each in a process of its own.
+let prepared = false;
+const once = (prepare: () => void): void => {
+  if (!prepared) prepare();
+  prepared = true;
+};
+await bench('memory: get, hit, and the channels', {
+  isolate: true,
+  raw: () => ours.get(next()),
+  subjects: {
+    '@ent: no channels': () => {
+      once(() => Object.assign(channels, { get: { hasSubscribers: false } }));
+      return ours.get(next());
+    },
+    '@ent: a subscriber': () => {
+      once(() => channels.get.subscribe({ start() {}, end() {}, asyncStart() {}, asyncEnd() {}, error() {} }));
+      return ours.get(next());
+    },
   },
 });
 

@@ -4,7 +4,7 @@ import { cacheErrors } from './errors.ts';
 import { expiryOfRecord, increment } from './internal/atomic.ts';
 import { clear, listKeys } from './internal/clear.ts';
 import { Core } from './internal/core.ts';
-import { getOrSet, getOrSetMany } from './internal/get-or-set.ts';
+import { getOrSet, getOrSetMany, isPlain } from './internal/get-or-set.ts';
 import type { KeySpace } from './internal/keys.ts';
 import { type CacheWithParts, PARTS } from './internal/parts.ts';
 import { planTtl } from './internal/plan.ts';
@@ -103,8 +103,7 @@ export class Cache<D extends CacheDriver = CacheDriver> implements CacheWithPart
 
   /** The value, or undefined for a miss. Where undefined may be stored, {@link entry} and {@link getMany} tell the two apart. */
   async get<T = unknown>(key: string, options?: ReadOptions<T>): Promise<T | undefined> {
-    const reading = this.#view.read(this.#keys.encode(key));
-    const record = reading instanceof Promise ? await reading : reading; // an await costs as much as a hit in memory
+    const record = this.#view.atHand(key) ?? (await this.#view.read(this.#keys.encode(key)));
     if (record === undefined) return undefined;
     if (options?.schema === undefined) return record.value as T;
     return (await fits(options.schema, record.value))?.value;
@@ -123,7 +122,7 @@ export class Cache<D extends CacheDriver = CacheDriver> implements CacheWithPart
 
   /** Whether the key has a value. It may be gone by the time you act on it. */
   async has(key: string): Promise<boolean> {
-    return (await this.#view.read(this.#keys.encode(key))) !== undefined;
+    return (this.#view.atHand(key) ?? (await this.#view.read(this.#keys.encode(key)))) !== undefined;
   }
 
   /** The values that are there, by key, in one round trip. A miss has no key in the map. */
@@ -318,13 +317,11 @@ export class Cache<D extends CacheDriver = CacheDriver> implements CacheWithPart
    * @throws what the factory throws; `cache.load_timeout`; the `reason` of the signal; errors as {@link set}
    */
   async getOrSet<T>(key: string, factory: Factory<T>, options: LoadOptions<T> = {}): Promise<T> {
-    const physical = this.#keys.encode(key);
-    if (options.schema === undefined && options.eagerRefresh === undefined) {
-      const reading = this.#view.atHand(physical);
-      const record = reading instanceof Promise ? await reading : reading;
+    if (isPlain(options)) {
+      const record = this.#view.atHand(key);
       if (record !== undefined) return record.value as T;
     }
-    return getOrSet(this.#core, this.#view, physical, key, factory, options);
+    return getOrSet(this.#core, this.#view, this.#keys.encode(key), key, factory, options);
   }
 
   /**

@@ -8,7 +8,12 @@ import { fits } from './schema.ts';
 import { isFresh } from './store.ts';
 import type { Found, View } from './view.ts';
 
-/** `Cache.getOrSet`, where a hit in this process did not answer it. */
+/** Whether any hit answers the load as it is. */
+export function isPlain<T>(options: LoadOptions<T>): boolean {
+  return options.schema === undefined && options.eagerRefresh === undefined;
+}
+
+/** `Cache.getOrSet`, where {@link View.atHand} did not answer it. */
 export async function getOrSet<T>(
   core: Core,
   view: View,
@@ -17,6 +22,10 @@ export async function getOrSet<T>(
   factory: Factory<T>,
   options: LoadOptions<T>,
 ): Promise<T> {
+  if (isPlain(options)) {
+    const record = await view.readNear(physical);
+    if (record !== undefined) return record.value as T;
+  }
   const plan = planLoad(options, core.ttlMs);
   for (;;) {
     const leaseBefore = core.loader.leaseOf(physical);

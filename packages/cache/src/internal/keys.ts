@@ -31,6 +31,12 @@ export class KeySpace {
   /** The backend's key. */
   encode(key: string): string {
     if (typeof key !== 'string' || key === '' || !key.isWellFormed()) throw invalidKey(key);
+    return this.lookup(key);
+  }
+
+  /** {@link encode} for a first look at what is stored. Under a key that is not allowed, nothing is. */
+  lookup(key: string): string {
+    if (typeof key !== 'string') throw invalidKey(key);
     if (this.head !== undefined) return this.head + key;
     return key.charCodeAt(0) === SLASH ? `/:${key}` : key;
   }

@@ -38,21 +38,31 @@ export class View {
     }
   }
 
-  /** The record that readers may see, if it is in this process and nobody listens. At once, but for tagged ones. */
-  atHand(physical: string): StoredRecord | undefined | Promise<StoredRecord | undefined> {
+  /** The record that readers may see, if that takes no waiting: it is in this process, has no tags, and nobody listens. */
+  atHand(key: string): StoredRecord | undefined {
     if (this.#peek === undefined || channels.get.hasSubscribers) return undefined;
     this.#core.assertOpen('get');
-    return this.#shown(this.#peek(physical));
+    const record = this.#peek(this.keys.lookup(key));
+    return record !== undefined && record.tags === undefined && isFresh(record) ? record : undefined;
   }
 
-  /** The record that readers may see. At once, where it is in this process and nobody listens. */
+  /** The record that readers may see. Asked after {@link atHand}, which is much faster. */
   read(physical: string): StoredRecord | undefined | Promise<StoredRecord | undefined> {
-    if (channels.get.hasSubscribers || this.tags.generations.length > 0) {
-      return this.find(physical).then((found) => (isHit(found) ? found.record : undefined));
+    if (this.#isNear) return this.#shown(this.#peek!(physical));
+    if (this.tags.generations.length === 0 && !channels.get.hasSubscribers) {
+      return this.#core.store.readOne(physical).then(this.#shown);
     }
-    const record = this.atHand(physical);
-    if (record !== undefined || this.#complete) return record;
-    return this.#core.store.readOne(physical).then(this.#shown);
+    return this.find(physical).then((found) => (isHit(found) ? found.record : undefined));
+  }
+
+  /** {@link read}, where that asks nobody outside this process. */
+  readNear(physical: string): StoredRecord | undefined | Promise<StoredRecord | undefined> {
+    return this.#isNear ? this.read(physical) : undefined;
+  }
+
+  /** Whether everything is in this process, and nobody listens. */
+  get #isNear(): boolean {
+    return this.#complete && this.#peek !== undefined && !channels.get.hasSubscribers;
   }
 
   /** A record without generations, if readers may see it. */
