@@ -7,7 +7,8 @@ import type { CacheSerializer } from '../options.ts';
 export const strictJson: CacheSerializer = {
   serialize(value) {
     if (value === undefined) return new Uint8Array(0);
-    check(value, '#', new Set());
+    const loss = lossIn(value, []);
+    if (loss !== undefined) throw refusal(loss);
     return Buffer.from(JSON.stringify(value));
   },
   deserialize(bytes) {
@@ -20,33 +21,57 @@ export function parseJson(bytes: Buffer, from: number): unknown {
   return bytes.length === from ? undefined : (JSON.parse(bytes.toString(undefined, from)) as unknown);
 }
 
-function check(value: unknown, at: string, above: Set<object>): void {
-  if (value === null || typeof value === 'string' || typeof value === 'boolean') return;
-  if (typeof value === 'number') {
-    if (Number.isFinite(value)) return;
-    throw refused(at, String(value));
-  }
-  if (typeof value !== 'object') throw refused(at, typeof value);
-  if (above.has(value)) throw refused(at, 'a cycle');
-  above.add(value);
-  if (Array.isArray(value)) {
-    for (let i = 0; i < value.length; i++) check(value[i], `${at}/${i}`, above);
-  } else {
-    const prototype: unknown = Object.getPrototypeOf(value);
-    if (prototype !== Object.prototype && prototype !== null) {
-      throw refused(at, `an instance of ${value.constructor?.name ?? 'a class'}`);
-    }
-    if (Object.getOwnPropertySymbols(value).length > 0) throw refused(at, 'a property named by a symbol');
-    if (typeof (value as { toJSON?: unknown }).toJSON === 'function') throw refused(at, 'an object with toJSON');
-    for (const [name, part] of Object.entries(value)) {
-      if (part !== undefined) check(part, `${at}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`, above);
-    }
-  }
-  above.delete(value);
+/** What JSON would not keep, and where: names from the outside in. */
+interface Loss {
+  readonly what: string;
+  readonly path: (string | number)[];
 }
 
-function refused(at: string, what: string): TypeError {
+/** @param above the objects that the value is inside of */
+function lossIn(value: unknown, above: object[]): Loss | undefined {
+  if (value === null || typeof value === 'string' || typeof value === 'boolean') return undefined;
+  if (typeof value === 'number') return Number.isFinite(value) ? undefined : { what: String(value), path: [] };
+  const what = typeof value === 'object' ? oddityOf(value, above) : typeof value;
+  if (what !== undefined) return { what, path: [] };
+  const parts = value as Record<string | number, unknown>;
+  above.push(parts);
+  if (Array.isArray(value)) {
+    for (let i = 0; i < value.length; i++) {
+      const loss = lossIn(parts[i], above);
+      if (loss !== undefined) return within(i, loss);
+    }
+  } else {
+    for (const name of Object.keys(parts)) {
+      const loss = parts[name] === undefined ? undefined : lossIn(parts[name], above);
+      if (loss !== undefined) return within(name, loss);
+    }
+  }
+  above.pop();
+  return undefined;
+}
+
+/** Why JSON would not keep an object, whatever its parts. */
+function oddityOf(value: object, above: readonly object[]): string | undefined {
+  if (above.includes(value)) return 'a cycle';
+  if (Array.isArray(value)) return undefined;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype && prototype !== null) {
+    return `an instance of ${value.constructor?.name ?? 'a class'}`;
+  }
+  if (Object.getOwnPropertySymbols(value).length > 0) return 'a property named by a symbol';
+  if (typeof (value as { toJSON?: unknown }).toJSON === 'function') return 'an object with toJSON';
+  return undefined;
+}
+
+function within(name: string | number, loss: Loss): Loss {
+  loss.path.unshift(name);
+  return loss;
+}
+
+/** The place is a JSON pointer, as a URI fragment (RFC 6901). */
+function refusal({ what, path }: Loss): TypeError {
+  const at = path.map((name) => `/${String(name).replaceAll('~', '~0').replaceAll('/', '~1')}`);
   return new TypeError(
-    `JSON would not keep ${what} at ${at}; convert it, or give the cache a serializer, such as v8 of @ent/serialization`,
+    `JSON would not keep ${what} at #${at.join('')}; convert it, or give the cache a serializer, such as v8 of @ent/serialization`,
   );
 }
