@@ -201,7 +201,8 @@ export class Store {
       return this.#stores === 'serialized' ? this.#deserialized(key, value as StoredRecord) : (value as StoredRecord);
     }
     const record = decode(value as Uint8Array, this.#serializer, key);
-    if (this.#isCoarse && record !== undefined && record.expiresAt <= Date.now()) return undefined;
+    // Not a lease alone: whether that has run out is not told by this process's clock.
+    if (this.#isCoarse && record?.hasValue && record.expiresAt <= Date.now()) return undefined;
     return record;
   }
 
