@@ -40,12 +40,19 @@ export interface CacheLoadEvent extends CacheEvent {
   outcome?: 'stored' | 'discarded' | 'stale' | 'elsewhere';
 }
 
+/** `ent:cache:command`: commands to a structure, lock or topic of `@ent/cache/redis-extras`. */
+export interface CacheCommandEvent extends CacheEvent {
+  /** As in `hash.get` or `lock.acquire`. Operations over many members may send several commands. */
+  readonly operation: string;
+}
+
 /** Tracing channels of `node:diagnostics_channel`, named `ent:cache:<operation>`. Without a subscriber they cost nothing. */
 export const channels = {
   get: operationChannel<CacheGetEvent>('cache', 'get'),
   set: operationChannel<CacheSetEvent>('cache', 'set'),
   delete: operationChannel<CacheDeleteEvent>('cache', 'delete'),
   load: operationChannel<CacheLoadEvent>('cache', 'load'),
+  command: operationChannel<CacheCommandEvent>('cache', 'command'),
 };
 
 /** Traces work on a channel that somebody listens to. What the work gives is cached data, and stays out of the payload. */

@@ -1,5 +1,6 @@
 export { Cache, createCache } from './cache.ts';
 export {
+  type CacheCommandEvent,
   type CacheDeleteEvent,
   type CacheEvent,
   type CacheGetEvent,

@@ -40,6 +40,10 @@ interface CacheLoad {
   driver: string;
   outcome?: string;
 }
+interface CacheOperation {
+  driver: string;
+  operation?: string;
+}
 interface HealthCheck {
   check: string;
 }
@@ -149,7 +153,22 @@ function cache(registers: Registry[]): (() => void)[] {
       loads.observe({ cache_driver: driver, outcome }, durationMs / 1000);
     },
   });
-  return [reads, loading];
+  const durations = new Histogram({
+    name: 'cache_operation_duration_seconds',
+    help: 'Duration of the operations of the cache, in seconds.',
+    labelNames: ['cache_driver', 'operation', 'result'] as const,
+    buckets: [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1],
+    registers,
+  });
+  const timing = ['get', 'set', 'delete', 'command'].map((channel) =>
+    onOperation<CacheOperation>(`ent:cache:${channel}`, {
+      end({ payload: { driver, operation = channel }, durationMs, error }) {
+        const result = error === undefined ? 'ok' : 'error';
+        durations.observe({ cache_driver: driver, operation, result }, durationMs / 1000);
+      },
+    }),
+  );
+  return [reads, loading, ...timing];
 }
 
 function health(registers: Registry[]): (() => void)[] {

@@ -41,6 +41,7 @@ describe('createMetrics', () => {
     await publish('ent:cache:get', { driver: 'memory', keys: 5, hits: 3 });
     await publish('ent:cache:get', { driver: 'memory', keys: 2 }, () => Promise.reject(new Error('down')));
     await publish('ent:cache:get', { driver: 'redis', keys: 9, hits: 5, stale: 1, local: 4 });
+    await publish('ent:cache:command', { driver: 'redis', operation: 'hash.set' });
     await publish('ent:cache:load', { driver: 'redis', outcome: 'stored' });
     await publish('ent:cache:load', { driver: 'redis' }, () => Promise.reject(new Error('factory')));
     await publish('ent:lifecycle:check', { check: 'database', critical: true });
@@ -59,6 +60,12 @@ describe('createMetrics', () => {
     expect(await lines('cache_load_duration_seconds_count')).toEqual([
       'cache_load_duration_seconds_count{cache_driver="redis",outcome="stored"} 1',
       'cache_load_duration_seconds_count{cache_driver="redis",outcome="error"} 1',
+    ]);
+    expect(await lines('cache_operation_duration_seconds_count')).toEqual([
+      'cache_operation_duration_seconds_count{cache_driver="memory",operation="get",result="ok"} 1',
+      'cache_operation_duration_seconds_count{cache_driver="memory",operation="get",result="error"} 1',
+      'cache_operation_duration_seconds_count{cache_driver="redis",operation="get",result="ok"} 1',
+      'cache_operation_duration_seconds_count{cache_driver="redis",operation="hash.set",result="ok"} 1',
     ]);
     expect(await lines('health_check_status')).toEqual([
       'health_check_status{check="database"} 1',

@@ -6,6 +6,7 @@ import { describeWithServer } from '@ent/testkit/vitest';
 import { createClient } from 'redis';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Cache, createCache } from '../../src/cache.ts';
+import { type CacheCommandEvent, channels } from '../../src/channels.ts';
 import type { CacheDriver } from '../../src/driver.ts';
 import { memory } from '../../src/drivers/memory.ts';
 import { redis } from '../../src/drivers/redis.ts';
@@ -170,6 +171,35 @@ describeWithServer('redis', { killable: true }, (server) => {
   topics(driverFor);
   const { open } = extrasFor(driverFor);
   const options = { timeout: 500, breaker: { failures: 3, cooldown: 100 } } as const;
+
+  it('publishes its commands, and their errors, without names or values', async () => {
+    const seen: string[] = [];
+    const asyncEnd = ({ error, ...event }: CacheCommandEvent): void => {
+      seen.push(`${JSON.stringify(event)} ${error === undefined ? 'ok' : (error as { code?: string }).code}`);
+    };
+    const subscriber = { start() {}, end() {}, asyncStart() {}, asyncEnd, error() {} };
+    channels.command.subscribe(subscriber);
+    try {
+      const extras = open();
+      const name = uniqueName('secret');
+      await extras.hash(name).set('field', 'secret');
+      await extras.lock(name).run(async () => {});
+      const { port } = new URL(server.url);
+      const down = open({ timeout: 100 }, `redis://127.0.0.1:${port}/99999`);
+      await down
+        .list(name)
+        .push('secret')
+        .catch(() => {});
+    } finally {
+      channels.command.unsubscribe(subscriber);
+    }
+    expect(seen).toEqual([
+      '{"driver":"redis","operation":"hash.set"} ok',
+      '{"driver":"redis","operation":"lock.acquire"} ok',
+      '{"driver":"redis","operation":"lock.release"} ok',
+      expect.stringMatching(/^\{"driver":"redis","operation":"list.push"\} cache\.[a-z_]+$/),
+    ]);
+  });
 
   it('is refused on another driver', async () => {
     await using cache = createCache({ driver: memory() });

@@ -7,6 +7,7 @@ import {
   RESP_TYPES,
   type RespVersions,
 } from 'redis';
+import { channels, traceQuietly } from '../../channels.ts';
 import { NATIVE, type Native } from '../redis/native.ts';
 import { cacheErrors } from '../../errors.ts';
 import type { Core } from '../../internal/core.ts';
@@ -58,8 +59,14 @@ export class Access {
     return root.reserved(kind + path, name);
   }
 
-  /** Sends commands under the failure policy of the cache; errors as there. */
+  /** Sends commands under the failure policy of the cache, and publishes them; errors as there. */
   run<T>(operation: string, work: (client: Commands, bytes: ByteCommands) => Promise<T>): Promise<T> {
+    if (!channels.command.hasSubscribers) return this.#send(operation, work);
+    const event = { driver: this.#core.driver.name, operation };
+    return traceQuietly(channels.command, event, () => this.#send(operation, work));
+  }
+
+  #send<T>(operation: string, work: (client: Commands, bytes: ByteCommands) => Promise<T>): Promise<T> {
     const driver = this.#core.driver as unknown as Native<Commands>;
     return this.#core.store.run(operation, (call) => {
       return driver[NATIVE](call, (client) => work(client, asBytes(client))).catch((cause: unknown) => {
