@@ -96,11 +96,14 @@ await bench('redis: getMany of 100', {
   perTurn: 10,
 });
 
+// node-redis, raw and under @ent and cache-manager, sends at the end of the turn, so that commands of one turn travel together; ioredis,
+// under bentocache and unstorage, sends at once. A single caller at a time is where that shows, hence the row of ioredis itself.
 await bench('redis: get, one caller', {
   isolate: true,
   raw: async () => JSON.parse((await raw.get('raw:user1'))!) as unknown,
   subjects: {
     '@ent': () => ours.get('user1'),
+    ioredis: async () => JSON.parse((await ioredis.get('raw:user1'))!) as unknown,
     bentocache: () => bento.get({ key: 'user1' }),
     'cache-manager': () => manager.get('user1'),
     unstorage: () => storage.getItem('user1'),

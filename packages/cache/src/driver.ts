@@ -99,7 +99,7 @@ export interface CacheDriver<Client = unknown> {
   /** The native client, for what the portable API does not have. */
   readonly client: Client;
 
-  /** The `remote` of `@ent/cache/remote`, for a backend outside this process: where features has `shared`, or `stores` is `bytes`. */
+  /** The `remote` of `@ent/cache/remote`, for a backend outside this process: with `shared`, `joinsReads`, `tracks`, or `stores: 'bytes'`. */
   readonly remote?: Remote;
 
   /** Idempotent. Operations work without it, by connecting on their own. */

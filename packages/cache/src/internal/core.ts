@@ -48,8 +48,8 @@ export class Core<D extends CacheDriver = CacheDriver> {
     const leaseMs = durationMs(lease, 'lease');
     const breaking = breaker === false ? undefined : breakerPlan(breaker);
     const { remote } = driver;
-    const { shared, stores, conditional } = driver.features;
-    if (remote === undefined && (shared || stores === 'bytes')) {
+    const { shared, stores, conditional, joinsReads, tracks } = driver.features;
+    if (remote === undefined && (shared || stores === 'bytes' || joinsReads || tracks)) {
       throw cacheErrors.invalid_options(`the driver ${driver.name} lacks "remote", which @ent/cache/remote exports`);
     }
     // What lives in this process neither hangs nor goes away: no timer for each call.
