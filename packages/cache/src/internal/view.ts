@@ -25,15 +25,15 @@ export class View {
   readonly #core: Core;
   readonly #peek: ((key: string) => StoredRecord | undefined) | undefined;
   /** Whether what {@link #peek} does not find is a miss. */
-  readonly #complete: boolean;
+  readonly #complete: boolean = false;
 
   constructor(core: Core, keys: KeySpace) {
     this.keys = keys;
     this.tags = new Tags(core.store, keys, core.generations);
     this.#core = core;
     const { driver, store } = core;
-    this.#complete = driver.peek !== undefined;
     if (this.tags.generations.length === 0) {
+      this.#complete = driver.peek !== undefined;
       this.#peek = driver.peek?.bind(driver) ?? (core.tiered ? (key) => store.near(key) : undefined);
     }
   }
@@ -62,7 +62,7 @@ export class View {
 
   /** Whether everything is in this process, and nobody listens. */
   get #isNear(): boolean {
-    return this.#complete && this.#peek !== undefined && !channels.get.hasSubscribers;
+    return this.#complete && !channels.get.hasSubscribers;
   }
 
   /** A record without generations, if readers may see it. */
