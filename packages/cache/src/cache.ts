@@ -5,7 +5,7 @@ import { expiryOfRecord, increment } from './internal/atomic.ts';
 import { clear, listKeys } from './internal/clear.ts';
 import { Core } from './internal/core.ts';
 import { getOrSet, getOrSetMany, isPlain } from './internal/get-or-set.ts';
-import type { KeySpace } from './internal/keys.ts';
+import { type KeySpace, several } from './internal/keys.ts';
 import { type CacheWithParts, PARTS } from './internal/parts.ts';
 import { planTtl } from './internal/plan.ts';
 import { draft, type RecordDraft } from './internal/record.ts';
@@ -127,7 +127,7 @@ export class Cache<D extends CacheDriver = CacheDriver> implements CacheWithPart
 
   /** The values that are there, by key, in one round trip. A miss has no key in the map. */
   async getMany<T = unknown>(keys: Iterable<string>, options?: ReadOptions<T>): Promise<Map<string, T>> {
-    const asked = [...keys];
+    const asked = several(keys);
     const records = await this.#view.readMany(asked.map((key) => this.#keys.encode(key)));
     const values = new Map<string, T>();
     for (let i = 0; i < asked.length; i++) {
@@ -152,7 +152,11 @@ export class Cache<D extends CacheDriver = CacheDriver> implements CacheWithPart
   async set(key: string, value: unknown, options: SetOptions = {}): Promise<boolean> {
     const physical = this.#keys.encode(key);
     const { when } = options;
-    if (when !== undefined) this.#core.requires('conditional', `set with when: '${when}'`);
+    if (when !== undefined) {
+      if (when !== 'absent' && when !== 'present')
+        throw cacheErrors.invalid_argument("when must be 'absent' or 'present'");
+      this.#core.requires('conditional', `set with when: '${when}'`);
+    }
     const ttl = planTtl(options, this.#core.ttlMs);
     return this.#core.traced(channels.set, 1, async () => {
       const record = await this.#draft(value, ttl, options.tags);
@@ -187,6 +191,7 @@ export class Cache<D extends CacheDriver = CacheDriver> implements CacheWithPart
   async compareAndSet(key: string, version: string, value: unknown, options: WriteOptions = {}): Promise<boolean> {
     const physical = this.#keys.encode(key);
     this.#core.requires('conditional', 'compareAndSet');
+    if (typeof version !== 'string') throw cacheErrors.invalid_argument('compareAndSet needs the version of an entry');
     const record = await this.#strictDraft(value, planTtl(options, this.#core.ttlMs), options.tags);
     return this.#core.traced(channels.set, 1, async () => {
       return this.#core.loader.change([physical], () =>
@@ -207,7 +212,7 @@ export class Cache<D extends CacheDriver = CacheDriver> implements CacheWithPart
 
   /** Removes several keys in one round trip; answers how many were there. As {@link delete}. */
   async deleteMany(keys: Iterable<string>): Promise<number> {
-    const physical = [...new Set(keys)].map((key) => this.#keys.encode(key));
+    const physical = [...new Set(several(keys))].map((key) => this.#keys.encode(key));
     if (physical.length === 0) return 0;
     return this.#core.traced(channels.delete, physical.length, async () => {
       const removed = await this.#core.loader.change(physical, () => this.#core.store.remove(physical));
@@ -333,34 +338,25 @@ export class Cache<D extends CacheDriver = CacheDriver> implements CacheWithPart
     factory: FactoryMany<T>,
     options: LoadManyOptions<T> = {},
   ): Promise<Map<string, T>> {
-    const asked = new Map([...new Set(keys)].map((key) => [key, this.#keys.encode(key)]));
+    const asked = new Map(several(keys).map((key) => [key, this.#keys.encode(key)]));
     return getOrSetMany(this.#core, this.#view, asked, factory, options);
   }
 
   async #setWhen(physical: string, record: RecordDraft, when: 'absent' | 'present'): Promise<boolean> {
     const { store, atomic, loader } = this.#core;
-    try {
-      return await loader.change([physical], async () => {
-        if (when === 'absent' && (await store.write([{ key: physical, record, when }]))[0]) return true;
-        // What the driver found may be nothing to readers: stale, invalidated, or a lease alone.
-        return atomic.update<boolean>(physical, this.#view.visible, (current) =>
-          (current === undefined) === (when === 'absent') ? { record, answer: true } : { answer: false },
-        );
-      });
-    } catch (error) {
-      if (store.forgives(error)) return false;
-      throw error;
-    }
+    const change = loader.change([physical], async () => {
+      if (when === 'absent' && (await store.write([{ key: physical, record, when }]))[0]) return true;
+      // What the driver found may be nothing to readers: stale, invalidated, or a lease alone.
+      return atomic.update<boolean>(physical, this.#view.visible, (current) =>
+        (current === undefined) === (when === 'absent') ? { record, answer: true } : { answer: false },
+      );
+    });
+    return store.orElse(change, false);
   }
 
   /** The record to write; undefined when the backend is out and that is to be passed over. */
-  async #draft(value: unknown, ttl: number, tags: readonly string[] | undefined): Promise<RecordDraft | undefined> {
-    try {
-      return await this.#strictDraft(value, ttl, tags);
-    } catch (error) {
-      if (this.#core.store.forgives(error)) return undefined;
-      throw error;
-    }
+  #draft(value: unknown, ttl: number, tags: readonly string[] | undefined): Promise<RecordDraft | undefined> {
+    return this.#core.store.orElse<RecordDraft | undefined>(this.#strictDraft(value, ttl, tags), undefined);
   }
 
   async #strictDraft(value: unknown, ttl: number, tags: readonly string[] | undefined): Promise<RecordDraft> {

@@ -17,10 +17,10 @@ import { decodeRecord, encodeRecord } from './internal/codec.ts';
 import { JoinedReads } from './internal/joined-reads.ts';
 import { Leases } from './internal/leases.ts';
 import { RemoteGuard } from './internal/remote-guard.ts';
-import { Tier } from './internal/tier.ts';
+import { openTier } from './internal/tier.ts';
 
 /** For {@link CacheDriver.remote}; what it holds is the core's business. */
-export const remote = { decodeRecord, encodeRecord, JoinedReads, Leases, RemoteGuard, Tier } as const;
+export const remote = { decodeRecord, encodeRecord, JoinedReads, Leases, openTier, RemoteGuard } as const;
 
 /** The type of {@link remote}. */
 export type Remote = typeof remote;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createCache } from '../src/cache.ts';
+import { type Cache, createCache } from '../src/cache.ts';
 import { channels } from '../src/channels.ts';
 import { memory } from '../src/drivers/memory.ts';
 import type { CacheOptions } from '../src/options.ts';
@@ -70,6 +70,32 @@ describe('createCache', () => {
     for (const key of ['42', 'a:b', '/users:42', '/']) await root.set(key, 1);
     await root.namespace('users').set('42', 1);
     expect([...bare.client.keys()].toSorted()).toEqual(['/:/', '/:/users:42', '/users:42', '42', 'a:b']);
+  });
+});
+
+describe('arguments that the types would refuse, or cannot', () => {
+  it.each<[string, (cache: Cache) => Promise<unknown>]>([
+    ['one string for several keys of getMany', (cache) => cache.getMany('user')],
+    ['one string for several keys of deleteMany', (cache) => cache.deleteMany('user')],
+    ['one string for several keys of getOrSetMany', (cache) => cache.getOrSetMany('user', () => new Map())],
+    ['nothing for several keys', (cache) => cache.getMany(undefined as never)],
+    ['a string for tags', (cache) => cache.set('k', 1, { tags: 'news' as never })],
+    ['an empty tag', (cache) => cache.set('k', 1, { tags: [''] })],
+    ['a string for tags to invalidate', (cache) => cache.invalidateTags('news' as never)],
+    ['an empty tag to invalidate', (cache) => cache.invalidateTags([''])],
+    ['another condition', (cache) => cache.set('k', 1, { when: 'missing' as never })],
+    ['no factory', (cache) => cache.getOrSet('none', undefined as never)],
+    ['no factory for many', (cache) => cache.getOrSetMany(['none'], undefined as never)],
+    ['no version', (cache) => cache.compareAndSet('none', undefined as never, 1)],
+    ['eagerRefresh above 1', (cache) => cache.getOrSet('none', () => 1, { eagerRefresh: 5, ttl: '1m' })],
+    ['eagerRefresh without a ttl', (cache) => cache.getOrSet('none', () => 1, { eagerRefresh: 0.5 })],
+  ])('are cache.invalid_argument: %s', async (_, call) => {
+    const cache = createCache({ driver: memory() });
+    const letters = ['u', 's', 'e', 'r'];
+    for (const key of letters) await cache.set(key, 1);
+    await expect(call(cache)).rejects.toMatchObject({ code: 'cache.invalid_argument' });
+    expect((await cache.getMany(letters)).size).toBe(4);
+    expect(await cache.has('none')).toBe(false);
   });
 });
 

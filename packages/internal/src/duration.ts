@@ -14,7 +14,7 @@ export function toMilliseconds(duration: Duration, what = 'duration'): number {
   const ms = typeof duration === 'number' ? duration : parse(duration);
   if (!Number.isFinite(ms) || ms <= 0) {
     throw new RangeError(
-      `${what} must be a positive number of milliseconds or a string such as "250ms", "30s", "5m", "2h" or "7d"; got ${JSON.stringify(duration) ?? String(duration)}`,
+      `${what} must be a positive number of milliseconds or a string such as "250ms", "30s", "5m", "2h" or "7d"; got ${typeof duration === 'string' ? JSON.stringify(duration) : String(duration)}`,
     );
   }
   return ms;

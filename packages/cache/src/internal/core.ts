@@ -9,7 +9,6 @@ import { strictJson } from './json.ts';
 import { KeySpace } from './keys.ts';
 import { Loader } from './loader.ts';
 import { Store } from './store.ts';
-import type { Tier } from './tier.ts';
 import { durationMs, ttlMs } from './ttl.ts';
 
 /** What a cache and its namespaces share: the driver and everything between it and them. */
@@ -56,22 +55,11 @@ export class Core<D extends CacheDriver = CacheDriver> {
     this.#guard = shared ? new remote!.RemoteGuard(driver, timeoutMs, breaking) : new Guard(driver);
     this.serializer = options.serializer ?? strictJson;
     this.#local = options.local;
-    const tier = options.local && this.#tier(options.local);
+    if (options.local !== undefined) this.requires('tracks', 'a local tier');
+    const tier = options.local && remote!.openTier(options.local, this.#guard);
     this.store = new Store(this.#guard, this.serializer, onError === 'miss', tier);
     this.atomic = new Atomic(this.store);
     this.loader = new Loader(this.store, shared && conditional ? new remote!.Leases(this.store, leaseMs) : undefined);
-  }
-
-  #tier(local: CacheDriver): Tier {
-    this.requires('tracks', 'a local tier');
-    if (local.peek === undefined || local.drop === undefined || local.features.shared) {
-      throw cacheErrors.invalid_options(
-        "local must be a driver that keeps values in this process, such as memory(); not with values: 'serialized'",
-      );
-    }
-    const verify = this.driver.track!((keys) => tier.changed(keys));
-    const tier = new this.driver.remote!.Tier(local, () => this.#guard.run('ping', verify));
-    return tier;
   }
 
   async connect(): Promise<void> {

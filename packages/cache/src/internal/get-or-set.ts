@@ -1,9 +1,10 @@
 import type { StoredRecord, TagVersion } from '../driver.ts';
 import type { Factory, FactoryMany, LoadManyOptions, LoadOptions } from '../options.ts';
+import { cacheErrors } from '../errors.ts';
 import type { Core } from './core.ts';
 import type { LoadPlan, LoadRequest } from './loader.ts';
 import { ManyFactory, NotMade } from './many.ts';
-import { isDue, planLoad } from './plan.ts';
+import { planLoad } from './plan.ts';
 import { fits } from './schema.ts';
 import { isFresh } from './store.ts';
 import type { Found, View } from './view.ts';
@@ -27,6 +28,7 @@ export async function getOrSet<T>(
     if (record !== undefined) return record.value as T;
   }
   const plan = planLoad(options, core.ttlMs);
+  assertFactory(factory);
   for (;;) {
     const leaseBefore = core.loader.leaseOf(physical);
     const found = await view.find(physical);
@@ -54,6 +56,7 @@ export async function getOrSetMany<T>(
   options: LoadManyOptions<T>,
 ): Promise<Map<string, T>> {
   const plan = planLoad(options, core.ttlMs);
+  assertFactory(factory);
   const keys = [...asked.keys()];
   const physical = [...asked.values()];
   const leases = physical.map((one) => core.loader.leaseOf(one));
@@ -100,6 +103,11 @@ export async function getOrSetMany<T>(
   return values;
 }
 
+function assertFactory(factory: unknown): void {
+  if (typeof factory !== 'function')
+    throw cacheErrors.invalid_argument(`the factory must be a function; got ${typeof factory}`);
+}
+
 /** The value that readers may have. */
 async function answer<T>(
   found: Found | undefined,
@@ -110,9 +118,14 @@ async function answer<T>(
 }
 
 /** Whether a hit is old enough to be loaded again, and nobody is at it. */
-function isRefreshDue<T>(record: StoredRecord, options: LoadOptions<T>, ttlMs: number): boolean {
-  if (!isDue(record.freshUntil, options, ttlMs)) return false;
-  return record.lease === undefined || record.lease.until <= Date.now();
+function isRefreshDue<T>(
+  { freshUntil, lease }: StoredRecord,
+  { eagerRefresh }: LoadOptions<T>,
+  ttlMs: number,
+): boolean {
+  const now = Date.now();
+  if (eagerRefresh === undefined || freshUntil - now >= ttlMs * (1 - eagerRefresh)) return false;
+  return lease === undefined || lease.until <= now;
 }
 
 /** A load in flight here whose lease is gone was overtaken by a change of another process: callers from now on must not join it. */

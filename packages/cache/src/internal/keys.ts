@@ -67,6 +67,16 @@ export class KeySpace {
   }
 }
 
+/**
+ * Several keys. A string is one too, by its characters, but never meant.
+ *
+ * @throws `cache.invalid_argument`
+ */
+export function several(keys: Iterable<string>): string[] {
+  if (typeof keys !== 'string' && typeof keys?.[Symbol.iterator] === 'function') return [...keys];
+  throw cacheErrors.invalid_argument(`several keys must come as an array or another iterable; got ${typeof keys}`);
+}
+
 const SLASH = 47;
 
 // Only what would end a segment, and the escape sign.

@@ -290,12 +290,7 @@ export class Loader {
       ? leased.publish(record)
       : this.#store.fill([{ key: request.physical, record }]).then(([stored]) => stored === true);
     load.publishing = writing.catch(() => {});
-    try {
-      return await writing;
-    } catch (error) {
-      if (this.#store.forgives(error)) return false;
-      throw error;
-    }
+    return this.#store.orElse(writing, false);
   }
 }
 

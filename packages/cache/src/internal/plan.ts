@@ -10,10 +10,14 @@ export function planTtl(options: { readonly ttl?: Ttl }, defaultMs: number): num
 
 /** Checks the options of a load, before anything is read. */
 export function planLoad<T>(options: LoadOptions<T>, defaultTtlMs: number): LoadPlan {
-  const { grace, softTimeout, hardTimeout, negativeTtl, jitter = 0 } = options;
+  const { grace, softTimeout, hardTimeout, negativeTtl, eagerRefresh, jitter = 0 } = options;
   if (!(jitter >= 0 && jitter <= 1)) throw cacheErrors.invalid_argument(`jitter must be from 0 to 1; got ${jitter}`);
+  const ttl = planTtl(options, defaultTtlMs);
+  if (eagerRefresh !== undefined && !(eagerRefresh > 0 && eagerRefresh < 1 && ttl !== Number.POSITIVE_INFINITY)) {
+    throw cacheErrors.invalid_argument('eagerRefresh must be between 0 and 1, and needs a ttl');
+  }
   return {
-    ttlMs: planTtl(options, defaultTtlMs),
+    ttlMs: ttl,
     graceMs: grace === undefined ? 0 : durationMs(grace, 'grace'),
     softTimeoutMs:
       softTimeout === undefined || softTimeout === 0 ? softTimeout : durationMs(softTimeout, 'softTimeout'),
@@ -21,17 +25,4 @@ export function planLoad<T>(options: LoadOptions<T>, defaultTtlMs: number): Load
     negativeTtlMs: negativeTtl === undefined ? undefined : ttlMs(negativeTtl, 'negativeTtl'),
     jitter,
   };
-}
-
-/** Whether a hit is old enough to be loaded again. */
-export function isDue(
-  freshUntil: number,
-  { eagerRefresh }: { readonly eagerRefresh?: number },
-  lifetime: number,
-): boolean {
-  if (eagerRefresh === undefined || lifetime === Number.POSITIVE_INFINITY) return false;
-  if (!(eagerRefresh > 0 && eagerRefresh < 1)) {
-    throw cacheErrors.invalid_argument(`eagerRefresh must be between 0 and 1; got ${eagerRefresh}`);
-  }
-  return freshUntil - Date.now() < lifetime * (1 - eagerRefresh);
 }

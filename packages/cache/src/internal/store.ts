@@ -66,22 +66,13 @@ export class Store {
   }
 
   /** What the keys hold. */
-  async read(keys: readonly string[]): Promise<(StoredRecord | undefined)[]> {
-    const tier = this.#tier;
-    if (tier === undefined) return this.#readAll(keys);
-    const records = keys.map((key) => tier.get(key));
-    const far = keys.filter((_, i) => records[i] === undefined);
-    if (far.length === 0) return records;
-    const readings = far.map((key) => tier.begin(key));
-    let found: (StoredRecord | undefined)[] = [];
-    try {
-      found = far.length === 1 && this.#joined ? [await this.#joined.read(far[0]!)] : await this.#readAll(far);
-    } finally {
-      for (const [i, reading] of readings.entries()) tier.end(reading, found[i]);
-    }
-    let next = 0;
-    return records.map((record) => record ?? found[next++]);
+  read(keys: readonly string[]): Promise<(StoredRecord | undefined)[]> {
+    return this.#tier === undefined ? this.#readAll(keys) : this.#tier.read(keys, this.#readFar);
   }
+
+  readonly #readFar = (keys: readonly string[]): Promise<(StoredRecord | undefined)[]> => {
+    return keys.length === 1 && this.#joined ? this.#joined.read(keys[0]!).then(only) : this.#readAll(keys);
+  };
 
   async #readAll(keys: readonly string[]): Promise<(StoredRecord | undefined)[]> {
     const records: (StoredRecord | undefined)[] = [];
@@ -95,11 +86,7 @@ export class Store {
 
   #read(keys: readonly string[]): Promise<(DriverEntry | undefined)[]> {
     const reading = this.#guard.run('get', (call) => this.driver.get(keys, call));
-    if (!this.#lenient) return reading;
-    return reading.catch((error: unknown) => {
-      if (isOutage(error)) return [];
-      throw error;
-    });
+    return this.#lenient ? this.orElse(reading, []) : reading;
   }
 
   /** The record with its version. Fails also where reads are lenient: what follows is a conditional write. */
@@ -111,13 +98,8 @@ export class Store {
   }
 
   /** {@link readVersioned}, with `onError` as for other reads. */
-  async readVersionedLeniently(key: string): Promise<Versioned | undefined> {
-    try {
-      return await this.readVersioned(key);
-    } catch (error) {
-      if (this.forgives(error)) return undefined;
-      throw error;
-    }
+  readVersionedLeniently(key: string): Promise<Versioned | undefined> {
+    return this.orElse(this.readVersioned(key), undefined);
   }
 
   /** Answers which of the writes happened. The keys differ. */
@@ -136,18 +118,26 @@ export class Store {
   }
 
   /** {@link write} for entries that may be lost: under `onError: 'miss'` an outage drops them. */
-  async fill(writes: readonly StoreWrite[]): Promise<boolean[]> {
+  fill(writes: readonly StoreWrite[]): Promise<boolean[]> {
+    return this.orElse(
+      this.write(writes),
+      writes.map(() => false),
+    );
+  }
+
+  /** What the work gives, or something else where {@link forgives} its error. */
+  async orElse<T>(work: Promise<T>, instead: T): Promise<T> {
     try {
-      return await this.write(writes);
+      return await work;
     } catch (error) {
-      if (this.#lenient && isOutage(error)) return writes.map(() => false);
+      if (this.forgives(error)) return instead;
       throw error;
     }
   }
 
   /** Whether an error may be passed over: the backend is out and the application said that it would rather miss. */
   forgives(error: unknown): boolean {
-    return this.#lenient && isOutage(error);
+    return this.#lenient && EntError.is(error) && OUTAGES.has(error.code);
   }
 
   /** Answers which keys were there. */
@@ -226,12 +216,12 @@ const OUTAGES: ReadonlySet<string> = new Set([
   cacheErrors.circuit_open.code,
 ]);
 
-function isOutage(error: unknown): boolean {
-  return EntError.is(error) && OUTAGES.has(error.code);
-}
-
 function first<T>(all: readonly T[]): T | undefined {
   return all[0];
+}
+
+function only<T>(one: T): T[] {
+  return [one];
 }
 
 /** Whether readers may see the record: it has a value, and that is fresh. Its expiry is the driver's business. */

@@ -26,12 +26,7 @@ export class Tags {
 
   /** The versions that a value made from now on depends on. Tags without a version get one. */
   async begin(tags: readonly string[]): Promise<TagVersion[] | undefined> {
-    for (const tag of tags) {
-      if (typeof tag !== 'string' || tag === '' || !tag.isWellFormed()) {
-        throw cacheErrors.invalid_argument('a tag must be a non-empty well-formed string');
-      }
-    }
-    const names = [...new Set([...this.generations, ...tags.map((tag) => NAME + tag)])];
+    const names = [...new Set([...this.generations, ...namesOf(tags)])];
     if (names.length === 0) return undefined;
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const versions = await this.#current(names);
@@ -51,7 +46,7 @@ export class Tags {
 
   /** Makes every entry with one of the tags a miss. */
   async invalidate(tags: readonly string[]): Promise<void> {
-    await this.#renew(tags.map((tag) => NAME + tag));
+    await this.#renew(namesOf(tags));
   }
 
   /** Whether a load of this namespace depends on one of the tags. */
@@ -128,6 +123,14 @@ const MAX_ROUNDS = 10;
 const NAME = 't';
 const GENERATION = 'g';
 const EMPTY: ReadonlyMap<string, string | undefined> = new Map();
+
+/** @throws `cache.invalid_argument` */
+function namesOf(tags: readonly string[]): string[] {
+  if (!Array.isArray(tags) || !tags.every((tag) => typeof tag === 'string' && tag !== '' && tag.isWellFormed())) {
+    throw cacheErrors.invalid_argument('tags must be an array of non-empty well-formed strings');
+  }
+  return tags.map((tag) => NAME + tag);
+}
 
 function version(record: StoredRecord | undefined): string | undefined {
   return typeof record?.value === 'string' ? record.value : undefined;

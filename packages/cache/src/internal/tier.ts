@@ -1,4 +1,6 @@
 import type { CacheDriver, DriverCall, StoredRecord } from '../driver.ts';
+import { cacheErrors } from '../errors.ts';
+import type { Guard } from './guard.ts';
 import { isCounter } from './record.ts';
 
 // For how long what is here is served on the word of the last proof that changes still arrive, and when to ask for the next.
@@ -6,6 +8,18 @@ const TRUSTED_MS = 2_000;
 const PROBE_AFTER_MS = 1_000;
 
 const AT_ONCE: DriverCall = { deadlineAt: Number.POSITIVE_INFINITY };
+
+/** @throws `cache.invalid_options` for a driver that cannot be the near one */
+export function openTier(local: CacheDriver, guard: Guard): Tier {
+  if (local.peek === undefined || local.drop === undefined || local.features.shared) {
+    throw cacheErrors.invalid_options(
+      "local must be a driver that keeps values in this process, such as memory(); not with values: 'serialized'",
+    );
+  }
+  const verify = guard.driver.track!((keys) => tier.changed(keys));
+  const tier = new Tier(local, () => guard.run('ping', verify));
+  return tier;
+}
 
 /** Reads of one key that are under way. */
 interface Reading {
@@ -42,8 +56,27 @@ export class Tier {
     return record !== undefined && this.#isTrusted() ? record : undefined;
   }
 
-  /** Before the backend is asked for a key. Each is followed by {@link end}. */
-  begin(key: string): Reading {
+  /** What is here, and what the backend answers for the rest. */
+  async read(
+    keys: readonly string[],
+    readFar: (keys: readonly string[]) => Promise<(StoredRecord | undefined)[]>,
+  ): Promise<(StoredRecord | undefined)[]> {
+    const records = keys.map((key) => this.get(key));
+    const far = keys.filter((_, i) => records[i] === undefined);
+    if (far.length === 0) return records;
+    const readings = far.map((key) => this.#begin(key));
+    let found: (StoredRecord | undefined)[] = [];
+    try {
+      found = await readFar(far);
+    } finally {
+      for (const [i, reading] of readings.entries()) this.#end(reading, found[i]);
+    }
+    let next = 0;
+    return records.map((record) => record ?? found[next++]);
+  }
+
+  /** Before the backend is asked for a key. Each is followed by {@link #end}. */
+  #begin(key: string): Reading {
     let reading = this.#readings.get(key);
     if (reading === undefined) {
       reading = { key, count: 0, spoiled: false };
@@ -54,7 +87,7 @@ export class Tier {
   }
 
   /** What the backend has answered; kept if it is a fresh value, and still the current one. */
-  end(reading: Reading, record?: StoredRecord): void {
+  #end(reading: Reading, record?: StoredRecord): void {
     const { key } = reading;
     if (--reading.count === 0 && this.#readings.get(key) === reading) this.#readings.delete(key);
     if (reading.spoiled || record === undefined) return;
