@@ -162,7 +162,9 @@ async function install(root: string, project: Project, packed: readonly Packed[]
       if (wanted.includes(name)) dependencies[name] = overrides[name];
     }
   }
-  dependencies['@types/node'] = `link:${realpathSync(join(root, 'node_modules/@types/node'))}`;
+  // Applications have other declarations of Node.js than ours. Only without peers: those bring ours along.
+  const nodeTypes = project.withPeers ? '@types/node' : 'types-node-newest';
+  dependencies['@types/node'] = `link:${realpathSync(join(root, 'node_modules', nodeTypes))}`;
   writeFileSync(
     join(project.dir, 'package.json'),
     JSON.stringify({ private: true, type: 'module', dependencies }, null, 2),

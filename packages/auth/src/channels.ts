@@ -44,11 +44,11 @@ export interface ThrottleOperation {
  * Payloads name outcomes and never carry a token, a password, a hash, an account or an address.
  */
 export const channels: {
-  readonly verify: TracingChannel<unknown, VerifyOperation>;
-  readonly session: TracingChannel<unknown, SessionOperation>;
-  readonly password: TracingChannel<unknown, PasswordOperation>;
-  readonly authorize: TracingChannel<unknown, AuthorizeOperation>;
-  readonly throttle: TracingChannel<unknown, ThrottleOperation>;
+  readonly verify: TracingChannel<VerifyOperation, VerifyOperation>;
+  readonly session: TracingChannel<SessionOperation, SessionOperation>;
+  readonly password: TracingChannel<PasswordOperation, PasswordOperation>;
+  readonly authorize: TracingChannel<AuthorizeOperation, AuthorizeOperation>;
+  readonly throttle: TracingChannel<ThrottleOperation, ThrottleOperation>;
 } = {
   verify: operationChannel<VerifyOperation>('auth', 'verify'),
   session: operationChannel<SessionOperation>('auth', 'session'),

@@ -57,7 +57,7 @@ export const channels = {
 
 /** Traces work on a channel that somebody listens to. What the work gives is cached data, and stays out of the payload. */
 export async function traceQuietly<E extends CacheEvent, T>(
-  channel: TracingChannel<unknown, E>,
+  channel: TracingChannel<E, E>,
   event: E,
   work: () => Promise<T>,
 ): Promise<T> {

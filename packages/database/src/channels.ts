@@ -38,8 +38,8 @@ export interface TransactionOperation {
 
 /** The channels of this package; subscribe with `channels.query.subscribe({ start, asyncEnd, error, ... })`. */
 export const channels: {
-  readonly query: TracingChannel<unknown, QueryOperation>;
-  readonly transaction: TracingChannel<unknown, TransactionOperation>;
+  readonly query: TracingChannel<QueryOperation, QueryOperation>;
+  readonly transaction: TracingChannel<TransactionOperation, TransactionOperation>;
 } = {
   query: operationChannel<QueryOperation>('database', 'query'),
   transaction: operationChannel<TransactionOperation>('database', 'transaction'),

@@ -8,6 +8,6 @@ import { tracingChannel, type TracingChannel } from 'node:diagnostics_channel';
 export function operationChannel<Payload extends object>(
   packageName: string,
   operation: string,
-): TracingChannel<unknown, Payload> {
-  return tracingChannel<unknown, Payload>(`ent:${packageName}:${operation}`);
+): TracingChannel<Payload, Payload> {
+  return tracingChannel<Payload, Payload>(`ent:${packageName}:${operation}`);
 }

@@ -14,9 +14,9 @@ export interface HealthOperation {
 
 /** The channels of this package; subscribe with `channels.start.subscribe({ end, error, asyncEnd, ... })`. */
 export const channels: {
-  readonly start: TracingChannel<unknown, LifecycleOperation>;
-  readonly stop: TracingChannel<unknown, LifecycleOperation>;
-  readonly check: TracingChannel<unknown, HealthOperation>;
+  readonly start: TracingChannel<LifecycleOperation, LifecycleOperation>;
+  readonly stop: TracingChannel<LifecycleOperation, LifecycleOperation>;
+  readonly check: TracingChannel<HealthOperation, HealthOperation>;
 } = {
   start: operationChannel<LifecycleOperation>('lifecycle', 'start'),
   stop: operationChannel<LifecycleOperation>('lifecycle', 'stop'),

@@ -32,8 +32,8 @@ export interface ProcessOperation {
 
 /** The channels of this package; subscribe with `channels.process.subscribe({ start, asyncEnd, error, ... })`. */
 export const channels: {
-  readonly publish: TracingChannel<unknown, PublishOperation>;
-  readonly process: TracingChannel<unknown, ProcessOperation>;
+  readonly publish: TracingChannel<PublishOperation, PublishOperation>;
+  readonly process: TracingChannel<ProcessOperation, ProcessOperation>;
 } = {
   publish: operationChannel<PublishOperation>('messaging', 'publish'),
   process: operationChannel<ProcessOperation>('messaging', 'process'),

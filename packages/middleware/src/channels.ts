@@ -41,9 +41,9 @@ export interface RateLimitOperation {
 
 /** The channels of this package. */
 export const channels: {
-  readonly request: TracingChannel<unknown, RequestOperation>;
-  readonly hook: TracingChannel<unknown, HookOperation>;
-  readonly rateLimit: TracingChannel<unknown, RateLimitOperation>;
+  readonly request: TracingChannel<RequestOperation, RequestOperation>;
+  readonly hook: TracingChannel<HookOperation, HookOperation>;
+  readonly rateLimit: TracingChannel<RateLimitOperation, RateLimitOperation>;
 } = {
   request: operationChannel<RequestOperation>('http', 'request'),
   hook: operationChannel<HookOperation>('middleware', 'hook'),

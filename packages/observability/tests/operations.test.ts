@@ -5,7 +5,7 @@ import { onOperation } from '../src/index.ts';
 interface Payload {
   n: number;
 }
-const channel = tracingChannel<unknown, Payload>('ent:test:operation');
+const channel = tracingChannel<Payload, Payload>('ent:test:operation');
 
 function record() {
   const started: number[] = [];

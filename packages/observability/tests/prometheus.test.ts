@@ -10,7 +10,7 @@ beforeEach(() => {
 afterEach(() => metrics.close());
 
 const publish = async (name: string, payload: object, work: () => Promise<unknown> = async () => {}): Promise<void> => {
-  await tracingChannel<unknown, object>(name)
+  await tracingChannel<object, object>(name)
     .tracePromise(work, payload)
     .catch(() => {});
 };

@@ -7,7 +7,7 @@ import type { TracingChannel } from 'node:diagnostics_channel';
  * `payload.result`, and results here are tokens and password hashes.
  */
 export async function traced<Payload extends { outcome?: string }, T>(
-  channel: TracingChannel<unknown, Payload>,
+  channel: TracingChannel<Payload, Payload>,
   payload: Payload,
   work: (payload: Payload) => Promise<T>,
 ): Promise<T> {

@@ -100,7 +100,7 @@ export class Core<D extends CacheDriver = CacheDriver> {
 
   /** Publishes an operation on its channel, when somebody listens. */
   traced<E extends CacheEvent & { readonly keys: number }, T>(
-    channel: TracingChannel<unknown, E>,
+    channel: TracingChannel<E, E>,
     keys: number,
     work: () => Promise<T>,
   ): Promise<T> {
