@@ -173,13 +173,14 @@ class RedisDriver<Client extends RedisDriverClient> implements CacheDriver<Clien
   #use(client: Client): void {
     this.#client = client;
     const native = client as unknown as Commands;
+    const single = this.#owned && !('slots' in client) && !('getSentinelNode' in client);
     // node-redis gives each command a deadline until it is sent, which costs as much as all that this package does for a read. Calls have
     // theirs here, so that is only worth it where commands wait for a connection: they must not be sent long after they were given up.
-    const options = this.#owned && !('slots' in client) && !('getSentinelNode' in client) ? { timeout: undefined } : {};
+    const options = single ? { timeout: undefined } : {};
     // A client of the application may have other types by default.
     this.#commands = native.withCommandOptions({ ...options, typeMapping: {} });
     this.#bytes = native.withCommandOptions({ ...options, typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } });
-    this.#connection = new Connection(native, this.#owned);
+    this.#connection = new Connection(native, this.#owned, single);
   }
 
   track(listener: ChangeListener): (call: DriverCall) => Promise<void> {

@@ -25,6 +25,21 @@ describeWithServer('redis', (server) => {
     expect(client.isReady).toBe(true);
     client.destroy();
   });
+
+  it.each<[string, () => string, RegExp]>([
+    ['nobody listens', () => 'redis://127.0.0.1:1', /ECONNREFUSED/],
+    ['the host has no address', () => 'redis://no-such-host.invalid', /ENOTFOUND|EAI_AGAIN/],
+    ['the password is wrong', () => server.url.replace('://', '://user:hunter2@'), /WRONGPASS/],
+  ])('tells at once, and again, that %s', async (_, url, reason) => {
+    // The deadline is beyond that of the test.
+    await using cache = createCache({ driver: redis({ url: url() }), timeout: '1h', breaker: false });
+    for (const call of [() => cache.connect(), () => cache.ping(), () => cache.get('k')]) {
+      const error = (await call().catch((thrown: unknown) => thrown)) as Error;
+      expect(error).toMatchObject({ code: 'cache.unavailable' });
+      const { cause } = error.cause as Error;
+      expect(String(cause)).toMatch(reason);
+    }
+  });
 });
 
 describeWithServer('redis-cluster', (server) => {

@@ -4,12 +4,14 @@ import type { DriverCall } from '../../driver.ts';
 export interface Connectable {
   readonly isOpen: boolean;
   readonly isReady: boolean;
+  on(event: 'error', listener: (error: Error) => void): unknown;
+  on(event: 'ready', listener: () => void): unknown;
   connect(): Promise<unknown>;
   close(): Promise<unknown>;
   destroy(): unknown;
 }
 
-/** No connection, and none for the asking: the client is connecting again on its own. */
+/** No connection, and none for the asking: the client is connecting again on its own. The cause is what it met last. */
 export class Offline extends Error {}
 
 // How many deadlines a call may be overdue before its connection counts as dead.
@@ -23,13 +25,25 @@ export class Connection {
   readonly #client: Connectable;
   readonly #owned: boolean;
   #connecting: Promise<unknown> | undefined;
+  /** What the client met since it was connected last. */
+  #trouble: Error | undefined;
+  #failed = Promise.withResolvers<void>();
   #closed = false;
   /** When each call without an answer began, oldest first. */
   readonly #pending = new Map<symbol, number>();
 
-  constructor(client: Connectable, owned: boolean) {
+  /** @param single whether the client has one connection, so that an error of it concerns all calls */
+  constructor(client: Connectable, owned: boolean, single: boolean) {
     this.#client = client;
     this.#owned = owned;
+    if (!single) return;
+    client.on('ready', () => {
+      this.#trouble = undefined;
+    });
+    client.on('error', (error) => {
+      this.#trouble = error;
+      this.#failed.resolve();
+    });
   }
 
   /** Runs commands on a connection that is there. */
@@ -51,14 +65,22 @@ export class Connection {
     if (this.#closed) throw new Offline('the driver was closed');
     if (this.#connecting === undefined) {
       if (this.#client.isReady) return;
-      if (this.#client.isOpen) throw new Offline('the connection is lost; the client is reconnecting');
+      if (this.#client.isOpen) throw this.#offline('the connection is lost; the client is reconnecting');
+      this.#trouble = undefined;
+      this.#failed = Promise.withResolvers();
       const connecting = Promise.resolve(this.#client.connect()).finally(() => {
         if (this.#connecting === connecting) this.#connecting = undefined;
       });
       connecting.catch(() => {}); // whoever waits for it is told
       this.#connecting = connecting;
     }
-    await this.#connecting;
+    // The client goes on trying for as long as it takes, but nobody waits for more than one attempt.
+    if (this.#trouble === undefined) await Promise.race([this.#connecting, this.#failed.promise]);
+    if (this.#trouble !== undefined) throw this.#offline('the client cannot connect, and goes on trying');
+  }
+
+  #offline(message: string): Offline {
+    return new Offline(message, { cause: this.#trouble });
   }
 
   /** Says goodbye, but not for longer than a second. */
