@@ -97,13 +97,16 @@ export class View {
   async readMany(physical: readonly string[]): Promise<(StoredRecord | undefined)[]> {
     if (physical.length > 0 && !channels.get.hasSubscribers) {
       const records = await this.#core.store.read(physical);
-      const valid = this.#validOf(records);
-      const counts = valid && (await valid);
+      let isPlain = this.tags.generations.length === 0;
       for (let i = 0; i < records.length; i++) {
         const record = records[i];
-        if (record !== undefined && !(isFresh(record) && (counts === undefined || counts[i]))) records[i] = undefined;
+        if (record === undefined) continue;
+        if (!isFresh(record)) records[i] = undefined;
+        else if (record.tags !== undefined) isPlain = false;
       }
-      return records;
+      if (isPlain) return records;
+      const valid = await this.tags.valid(records);
+      return records.map((record, i) => (valid[i] ? record : undefined));
     }
     const found = await this.findMany(physical);
     return found.map((one) => (isHit(one) ? one.record : undefined));
@@ -118,14 +121,8 @@ export class View {
 
   async #findMany(physical: readonly string[]): Promise<(Found | undefined)[]> {
     const records = await this.#core.store.read(physical);
-    const valid = await this.#validOf(records);
-    return records.map((record, i) => record && { record, valid: valid === undefined || valid[i]! });
-  }
-
-  /** Which of the records count; undefined for all. */
-  #validOf(records: readonly (StoredRecord | undefined)[]): Promise<boolean[]> | undefined {
-    const plain = this.tags.generations.length === 0 && records.every((record) => record?.tags === undefined);
-    return plain ? undefined : this.tags.valid(records);
+    const valid = await this.tags.valid(records);
+    return records.map((record, i) => record && { record, valid: valid[i]! });
   }
 
   /** {@link find} with the version that a conditional write needs, where the driver has one. */

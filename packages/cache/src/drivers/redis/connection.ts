@@ -30,7 +30,8 @@ export class Connection {
   #failed = Promise.withResolvers<void>();
   #closed = false;
   /** When each call without an answer began, oldest first. */
-  readonly #pending = new Map<symbol, number>();
+  readonly #pending = new Map<number, number>();
+  #calls = 0;
 
   /** @param single whether the client has one connection, so that an error of it concerns all calls */
   constructor(client: Connectable, owned: boolean, single: boolean) {
@@ -50,7 +51,7 @@ export class Connection {
   async run<T>(call: DriverCall, work: () => Promise<T>): Promise<T> {
     const now = performance.now();
     if (this.#owned && this.#pending.size > 0) this.#replaceDead(now, call.deadlineAt - Date.now());
-    const token = Symbol();
+    const token = ++this.#calls;
     this.#pending.set(token, now);
     try {
       if (!this.#client.isReady || this.#connecting !== undefined) await this.connected();
