@@ -2,6 +2,7 @@ import { channels } from './channels.ts';
 import type { CacheDriver, StoredRecord, TagVersion } from './driver.ts';
 import { cacheErrors } from './errors.ts';
 import { expiryOfRecord, increment } from './internal/atomic.ts';
+import { assertOneOf } from './internal/checks.ts';
 import { clear, listKeys } from './internal/clear.ts';
 import { Core } from './internal/core.ts';
 import { getOrSet, getOrSetMany, isPlain } from './internal/get-or-set.ts';
@@ -153,8 +154,7 @@ export class Cache<D extends CacheDriver = CacheDriver> implements CacheWithPart
     const physical = this.#keys.encode(key);
     const { when } = options;
     if (when !== undefined) {
-      if (when !== 'absent' && when !== 'present')
-        throw cacheErrors.invalid_argument("when must be 'absent' or 'present'");
+      assertOneOf('when', when, ['absent', 'present'], cacheErrors.invalid_argument);
       this.#core.requires('conditional', `set with when: '${when}'`);
     }
     const ttl = planTtl(options, this.#core.ttlMs);

@@ -1,5 +1,8 @@
 import { CacheError, ConfigurationError, defineErrors, UnsupportedError } from '@ent/errors';
 
+// What the caller did, or the backend for good: no retry would help.
+const misuse = { class: CacheError, status: 500, retryable: 'never' } as const;
+
 /** The error codes of this package. What is left out is the class's: a `CacheError` has status 503 and is idempotent to retry. */
 export const cacheErrors = defineErrors('cache', {
   timeout: { class: CacheError, title: 'Cache timed out' },
@@ -9,14 +12,14 @@ export const cacheErrors = defineErrors('cache', {
   lock_timeout: { class: CacheError, title: 'Lock not free', retryable: 'always' },
   lock_lost: { class: CacheError, title: 'Lock lost' },
   closed: { class: CacheError, title: 'Cache closed', retryable: 'never' },
-  driver_failed: { class: CacheError, status: 500, title: 'Cache driver failed', retryable: 'never' },
+  driver_failed: { ...misuse, title: 'Cache driver failed' },
   contended: { class: CacheError, title: 'Cache key contended', retryable: 'always' },
-  invalid_key: { class: CacheError, status: 500, title: 'Invalid cache key', retryable: 'never' },
-  invalid_ttl: { class: CacheError, status: 500, title: 'Invalid TTL', retryable: 'never' },
-  invalid_argument: { class: CacheError, status: 500, title: 'Invalid argument', retryable: 'never' },
-  value_too_large: { class: CacheError, status: 500, title: 'Value too large', retryable: 'never' },
-  not_serializable: { class: CacheError, status: 500, title: 'Value not serialisable', retryable: 'never' },
-  not_a_counter: { class: CacheError, status: 500, title: 'Not a counter', retryable: 'never' },
+  invalid_key: { ...misuse, title: 'Invalid cache key' },
+  invalid_ttl: { ...misuse, title: 'Invalid TTL' },
+  invalid_argument: { ...misuse, title: 'Invalid argument' },
+  value_too_large: { ...misuse, title: 'Value too large' },
+  not_serializable: { ...misuse, title: 'Value not serialisable' },
+  not_a_counter: { ...misuse, title: 'Not a counter' },
   invalid_options: { class: ConfigurationError, title: 'Invalid cache options' },
   unknown_scheme: { class: ConfigurationError, title: 'Unknown cache URL' },
   unsupported: { class: UnsupportedError, title: 'Not supported by this cache' },

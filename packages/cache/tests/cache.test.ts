@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { type Cache, createCache } from '../src/cache.ts';
 import { channels } from '../src/channels.ts';
+import type { CacheDriver } from '../src/driver.ts';
 import { memory } from '../src/drivers/memory.ts';
 import type { CacheOptions } from '../src/options.ts';
-import { bytesDriver } from './fixtures/bytes-driver.ts';
+import { Backend, bytesDriver } from './fixtures/bytes-driver.ts';
 
 describe('createCache', () => {
   it('refuses wrong options', () => {
@@ -96,6 +97,74 @@ describe('arguments that the types would refuse, or cannot', () => {
     await expect(call(cache)).rejects.toMatchObject({ code: 'cache.invalid_argument' });
     expect((await cache.getMany(letters)).size).toBe(4);
     expect(await cache.has('none')).toBe(false);
+  });
+});
+
+describe('a load that another process has overtaken', () => {
+  const loads: [string, (cache: Cache, value: string) => Promise<unknown>][] = [
+    ['getOrSet', (cache, value) => cache.getOrSet('k', () => value)],
+    ['getOrSetMany', async (cache, value) => (await cache.getOrSetMany(['k'], () => new Map([['k', value]]))).get('k')],
+  ];
+
+  it.each(loads)('is not joined while it stores its value, by %s', async (_, load) => {
+    const backend = new Backend();
+    const driver = bytesDriver(backend);
+    const writing = Promise.withResolvers<void>();
+    const go = Promise.withResolvers<void>();
+    let isHeld = false;
+    const set: CacheDriver['set'] = async (writes, call) => {
+      // With a version: the value in the place of the lease.
+      if (typeof writes[0]!.when === 'object' && !isHeld) {
+        isHeld = true;
+        writing.resolve();
+        await go.promise;
+      }
+      return driver.set(writes, call);
+    };
+    const one = createCache({ driver: { ...driver, set }, timeout: '1h' });
+    const two = createCache({ driver: bytesDriver(backend) });
+    const first = one.getOrSet('k', () => 'old');
+    await writing.promise;
+    await two.delete('k');
+    expect(await load(one, 'new')).toBe('new');
+    go.resolve();
+    expect(await first).toBe('old');
+    expect(await two.get('k')).toBe('new');
+  });
+
+  it.each(loads)('is not joined after its last look at what others have stored, by %s', async (_, load) => {
+    const backend = new Backend();
+    const one = createCache({ driver: bytesDriver(backend) });
+    const driver = bytesDriver(backend);
+    const waiting = Promise.withResolvers<void>();
+    const looked = Promise.withResolvers<void>();
+    const go = Promise.withResolvers<void>();
+    const get: CacheDriver['get'] = async (keys, call, options) => {
+      const found = await driver.get(keys, call, options);
+      if (options?.versions) {
+        waiting.resolve();
+        if (Buffer.from(found[0]?.value as Uint8Array).includes('"old"')) {
+          looked.resolve();
+          await go.promise;
+        }
+      }
+      return found;
+    };
+    const two = createCache({ driver: { ...driver, get }, timeout: '1h' });
+    const old = Promise.withResolvers<string>();
+    const first = one.getOrSet('k', () => old.promise);
+    const second = two.getOrSet('k', () => 'unused');
+    await waiting.promise;
+    old.resolve('old');
+    expect(await first).toBe('old');
+    await looked.promise;
+    await one.delete('k');
+    const third = load(two, 'new');
+    // It has joined once it has found nothing; joining is nothing that shows.
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    go.resolve();
+    expect(await second).toBe('old');
+    expect(await third).toBe('new');
   });
 });
 

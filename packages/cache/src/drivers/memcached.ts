@@ -14,6 +14,7 @@ import type {
   DriverWrite,
 } from '../driver.ts';
 import { cacheErrors } from '../errors.ts';
+import { assertCount } from '../internal/checks.ts';
 import { remote } from '../remote.ts';
 import { Rendezvous, wireKey } from './memcached/keys.ts';
 
@@ -62,16 +63,8 @@ const CONNECT_TIMEOUT_MS = 3_000;
  */
 export function memcached(options: MemcachedOptions = {}): CacheDriver<readonly MemcacheClient[]> {
   const { maxConnections = 1, tls, maxValueBytes = memcachedFeatures.maxValueBytes } = options;
-  if (!Number.isSafeInteger(maxConnections) || maxConnections < 1) {
-    throw cacheErrors.invalid_options(
-      `memcached: maxConnections must be a positive integer; got ${String(maxConnections)}`,
-    );
-  }
-  if (!Number.isSafeInteger(maxValueBytes) || maxValueBytes < 1) {
-    throw cacheErrors.invalid_options(
-      `memcached: maxValueBytes must be a positive integer; got ${String(maxValueBytes)}`,
-    );
-  }
+  assertCount('memcached: maxConnections', maxConnections);
+  assertCount('memcached: maxValueBytes', maxValueBytes);
   const features = { ...memcachedFeatures, maxValueBytes };
   if (options.clients) return new MemcachedDriver(new Map(Object.entries(options.clients)), features, false);
   const servers = [options.servers ?? 'localhost:11211'].flat();

@@ -5,6 +5,7 @@
 import { LRUCache } from 'lru-cache';
 import type { CacheDriver, CacheFeatures, DriverEntry, DriverFailure, DriverWrite, StoredRecord } from '../driver.ts';
 import { cacheErrors } from '../errors.ts';
+import { assertCount, assertOneOf } from '../internal/checks.ts';
 import { deepFreeze } from '../internal/freeze.ts';
 import { sizeOf } from '../internal/size.ts';
 
@@ -60,11 +61,9 @@ export const memoryFeatures = {
  */
 export function memory(options: MemoryOptions = {}): CacheDriver<LRUCache<string, MemoryItem>> {
   const { maxEntries = 10_000, maxBytes, values = 'frozen' } = options;
-  assertLimit('maxEntries', maxEntries);
-  if (maxBytes !== undefined) assertLimit('maxBytes', maxBytes);
-  if (values !== 'frozen' && values !== 'cloned' && values !== 'serialized') {
-    throw cacheErrors.invalid_options("memory: values must be 'frozen', 'cloned' or 'serialized'");
-  }
+  assertCount('memory: maxEntries', maxEntries);
+  if (maxBytes !== undefined) assertCount('memory: maxBytes', maxBytes);
+  assertOneOf('memory: values', values, ['frozen', 'cloned', 'serialized'], cacheErrors.invalid_options);
   return new MemoryDriver(maxEntries, maxBytes, values);
 }
 
@@ -188,11 +187,5 @@ function clone(value: unknown): unknown {
     return structuredClone(value);
   } catch (cause) {
     throw cacheErrors.not_serializable(`the value cannot be cloned: ${(cause as Error).name}`, { cause });
-  }
-}
-
-function assertLimit(name: string, value: number): void {
-  if (!Number.isSafeInteger(value) || value < 1) {
-    throw cacheErrors.invalid_options(`memory: ${name} must be a positive integer; got ${String(value)}`);
   }
 }

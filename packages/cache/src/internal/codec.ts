@@ -1,4 +1,4 @@
-import type { StoredRecord, TagVersion } from '../driver.ts';
+import type { CacheDriver, StoredRecord, TagVersion } from '../driver.ts';
 import { cacheErrors } from '../errors.ts';
 import type { CacheSerializer } from '../options.ts';
 import { parseJson, strictJson } from './json.ts';
@@ -26,8 +26,19 @@ const KNOWN = EXPIRES | FRESH | LEASE | TAGS | NO_VALUE;
 const FIXED_BYTES = 10;
 const FOREVER = Number.POSITIVE_INFINITY;
 
-/** @throws `cache.not_serializable`, `cache.invalid_argument` */
-export function encodeRecord(record: RecordDraft, serializer: CacheSerializer, key: string): Uint8Array {
+/** @throws `cache.not_serializable`, `cache.invalid_argument`, `cache.value_too_large` */
+export function encodeRecord(
+  record: RecordDraft,
+  serializer: CacheSerializer,
+  key: string,
+  { name, features: { maxValueBytes } }: CacheDriver,
+): Uint8Array {
+  const bytes = bytesOf(record, serializer, key);
+  if (maxValueBytes === null || bytes.length <= maxValueBytes) return bytes;
+  throw cacheErrors.value_too_large(`the value takes ${bytes.length} bytes; ${name} stores up to ${maxValueBytes}`);
+}
+
+function bytesOf(record: RecordDraft, serializer: CacheSerializer, key: string): Uint8Array {
   if (isCounter(record)) return Buffer.from(String(record.value));
   const payload = record.hasValue ? serialize(record.value, serializer, key) : EMPTY;
   const tags = record.tags && Buffer.from(JSON.stringify(record.tags));

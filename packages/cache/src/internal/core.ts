@@ -4,6 +4,7 @@ import type { CacheDriver, CacheFeatures } from '../driver.ts';
 import { cacheErrors } from '../errors.ts';
 import type { BreakerOptions, CacheOptions, CacheSerializer } from '../options.ts';
 import { Atomic } from './atomic.ts';
+import { assertCount, assertOneOf } from './checks.ts';
 import { Guard } from './guard.ts';
 import { strictJson } from './json.ts';
 import { KeySpace } from './keys.ts';
@@ -32,12 +33,8 @@ export class Core<D extends CacheDriver = CacheDriver> {
     if (typeof driver?.get !== 'function') {
       throw cacheErrors.invalid_options('createCache needs a driver, such as memory() of @ent/cache/memory');
     }
-    if (onError !== 'throw' && onError !== 'miss') {
-      throw cacheErrors.invalid_options(`onError must be 'throw' or 'miss'; got ${JSON.stringify(onError)}`);
-    }
-    if (clear !== 'scan' && clear !== 'generation') {
-      throw cacheErrors.invalid_options(`clear must be 'scan' or 'generation'; got ${JSON.stringify(clear)}`);
-    }
+    assertOneOf('onError', onError, ['throw', 'miss'], cacheErrors.invalid_options);
+    assertOneOf('clear', clear, ['scan', 'generation'], cacheErrors.invalid_options);
     this.driver = driver;
     this.generations = clear === 'generation';
     if (this.generations) this.requires('conditional', "clear: 'generation'");
@@ -110,8 +107,6 @@ export class Core<D extends CacheDriver = CacheDriver> {
 }
 
 function breakerPlan({ failures = 3, cooldown = '2s' }: BreakerOptions): { failures: number; cooldownMs: number } {
-  if (!Number.isSafeInteger(failures) || failures < 1) {
-    throw cacheErrors.invalid_options(`breaker.failures must be a positive integer; got ${String(failures)}`);
-  }
+  assertCount('breaker.failures', failures);
   return { failures, cooldownMs: durationMs(cooldown, 'breaker.cooldown') };
 }

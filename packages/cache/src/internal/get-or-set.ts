@@ -2,7 +2,7 @@ import type { StoredRecord, TagVersion } from '../driver.ts';
 import type { Factory, FactoryMany, LoadManyOptions, LoadOptions } from '../options.ts';
 import { cacheErrors } from '../errors.ts';
 import type { Core } from './core.ts';
-import type { LoadPlan, LoadRequest } from './loader.ts';
+import { AskAgain, type LoadPlan, type LoadRequest } from './loader.ts';
 import { ManyFactory, NotMade } from './many.ts';
 import { planLoad } from './plan.ts';
 import { fits } from './schema.ts';
@@ -42,7 +42,7 @@ export async function getOrSet<T>(
       return hit.value;
     } catch (error) {
       // A getOrSetMany that was loading this key left it out: this caller has a factory of its own.
-      if (!(error instanceof NotMade)) throw error;
+      if (!(error instanceof NotMade || error instanceof AskAgain)) throw error;
     }
   }
 }
@@ -60,15 +60,12 @@ export async function getOrSetMany<T>(
   const keys = [...asked.keys()];
   const physical = [...asked.values()];
   const leases = physical.map((one) => core.loader.leaseOf(one));
-  const found = physical.length === 0 ? [] : await view.findMany(physical);
+  const found = await view.findMany(physical);
   const answers = await Promise.all(found.map((one) => answer<T>(one, options)));
-  const missing = keys.filter((_, i) => answers[i] === undefined);
-  const many = new ManyFactory(factory, missing.length);
-  const loaded = new Map<string, T>();
+  const many = new ManyFactory(factory, answers.filter((one) => one === undefined).length);
   await Promise.all(
     keys.map(async (key, i) => {
-      const hit = answers[i];
-      if (hit !== undefined) return;
+      if (answers[i] !== undefined) return;
       const one = physical[i]!;
       let ran = false;
       const make: Factory<T> = ({ signal }) => {
@@ -76,11 +73,20 @@ export async function getOrSetMany<T>(
         return many.make(key, signal);
       };
       try {
-        abandonIfLost(core, one, leases[i], found[i]);
-        const request = await makeRequest(core, view, one, key, make, options, plan, found[i], false);
-        const loading = core.loader.load<T>(request, options.signal);
-        if (!core.loader.isOf(one, request)) arrive();
-        loaded.set(key, await loading);
+        while (answers[i] === undefined) {
+          abandonIfLost(core, one, leases[i], found[i]);
+          const request = await makeRequest(core, view, one, key, make, options, plan, found[i], false);
+          const loading = core.loader.load<T>(request, options.signal);
+          if (!core.loader.isOf(one, request)) arrive();
+          try {
+            answers[i] = { value: await loading };
+          } catch (error) {
+            if (!(error instanceof AskAgain)) throw error;
+            leases[i] = core.loader.leaseOf(one);
+            found[i] = await view.find(one);
+            answers[i] = await answer<T>(found[i], options);
+          }
+        }
       } catch (error) {
         if (!(error instanceof NotMade)) throw error;
       } finally {
@@ -96,9 +102,8 @@ export async function getOrSetMany<T>(
   );
   const values = new Map<string, T>();
   for (const [i, key] of keys.entries()) {
-    const hit = answers[i];
-    if (hit !== undefined) values.set(key, hit.value);
-    else if (loaded.has(key)) values.set(key, loaded.get(key) as T);
+    const made = answers[i];
+    if (made !== undefined) values.set(key, made.value);
   }
   return values;
 }

@@ -74,7 +74,7 @@ export class KeySpace {
  */
 export function several(keys: Iterable<string>): string[] {
   if (typeof keys !== 'string' && typeof keys?.[Symbol.iterator] === 'function') return [...keys];
-  throw cacheErrors.invalid_argument(`several keys must come as an array or another iterable; got ${typeof keys}`);
+  throw cacheErrors.invalid_argument(`keys must be an array or another iterable; got ${typeof keys}`);
 }
 
 const SLASH = 47;

@@ -38,6 +38,7 @@ export class Leases {
    * The lease; or the record that another process has stored, once it is there.
    *
    * @param load.found what was just read: if it was nothing, one round trip is enough
+   * @param onRead called before the record is read, each time
    * @param load.usable whether a record answers the load
    * @param load.valid whether the tags of a record, or of the load that leases it, are still the current ones
    */
@@ -50,6 +51,7 @@ export class Leases {
       readonly valid: (record: StoredRecord) => boolean | Promise<boolean>;
     },
     signal: AbortSignal,
+    onRead: () => void,
   ): Promise<Lease | StoredRecord> {
     const { physical } = load;
     const token = randomBytes(STAMP_BYTES).toString('latin1'); // one byte each
@@ -57,7 +59,9 @@ export class Leases {
     let lost = 0;
     for (let round = 0; ; round++) {
       signal.throwIfAborted();
-      const found = load.found === undefined && round === 0 ? undefined : await this.#store.readVersioned(physical);
+      const isFirst = load.found === undefined && round === 0;
+      if (!isFirst) onRead();
+      const found = isFirst ? undefined : await this.#store.readVersioned(physical);
       const record = found?.record;
       if (record !== undefined && (await load.usable(record))) return record;
       const valid = record !== undefined && (await load.valid(record));

@@ -44,6 +44,9 @@ export interface Loaded {
   readonly value: unknown;
 }
 
+/** Thrown to a caller that must ask again: what the load has found may be from before the call. Never reaches an application. */
+export class AskAgain extends Error {}
+
 type Barrier = (physical: string, tags: readonly TagVersion[] | undefined) => boolean;
 
 interface Load {
@@ -60,6 +63,12 @@ interface Load {
   settled: boolean;
   /** Set while it holds the key's lease. */
   leased: Lease | undefined;
+  /** The token of that lease, also while the value is being written. */
+  token: string | undefined;
+  /** How often it has looked for what another process may have stored. */
+  looks: number;
+  /** Whether the last look is what it answers. */
+  isElsewhere: boolean;
   /** Settles when a write that had begun before the cancellation is over. */
   publishing: Promise<unknown> | undefined;
 }
@@ -87,12 +96,15 @@ export class Loader {
   async load<T>(request: LoadRequest<T>, signal?: AbortSignal): Promise<T> {
     signal?.throwIfAborted();
     const load = this.#join(request) ?? this.#start(request);
+    const { looks } = load;
     load.waiting++;
     let background = false;
     try {
       const { value } = await settleEarly(load.promise, request.stale, request.plan.softTimeoutMs, signal, () => {
         background = true;
       });
+      // It looked before this caller came, and since then the key may have been changed.
+      if (load.isElsewhere && load.looks === looks && !background) throw new AskAgain();
       // Each caller gets a value of its own, as from a read.
       return (load.served++ === 0 ? value : this.#store.copy(value)) as T;
     } finally {
@@ -107,7 +119,7 @@ export class Loader {
 
   /** The lease under which a key is being loaded here. Whoever reads the key afterwards and does not find it knows that it was lost. */
   leaseOf(physical: string): string | undefined {
-    return this.#loads.get(physical)?.leased?.token;
+    return this.#loads.get(physical)?.token;
   }
 
   /** Whether the load in flight is the one that this request began. */
@@ -189,6 +201,9 @@ export class Loader {
       cancelled: this.#isChanging(request),
       settled: false,
       leased: undefined,
+      token: undefined,
+      looks: 0,
+      isElsewhere: false,
       publishing: undefined,
       promise: Promise.resolve()
         .then(() => this.#run(request, load))
@@ -246,6 +261,7 @@ export class Loader {
       return stale;
     }
     if ('stamp' in made) {
+      load.isElsewhere = this.#leases !== undefined;
       event.outcome = 'elsewhere';
       return made;
     }
@@ -264,13 +280,14 @@ export class Loader {
       return current !== undefined && (await request.usable(current)) ? current : undefined;
     }
     try {
-      const lease = await this.#leases.acquire(request, load.controller.signal);
+      const lease = await this.#leases.acquire(request, load.controller.signal, () => load.looks++);
       if ('stamp' in lease) return lease;
       if (load.controller.signal.aborted) {
         void lease.release();
         load.controller.signal.throwIfAborted();
       }
       load.leased = lease;
+      load.token = lease.token;
     } catch (error) {
       if (!this.#store.forgives(error)) throw error;
       load.cancelled = true; // without a lease nothing tells whether the value is still right when it is there

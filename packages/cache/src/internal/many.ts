@@ -1,6 +1,6 @@
 import type { FactoryMany } from '../options.ts';
 
-/** Thrown inside a load whose batch factory left the key out. Never reaches a caller. */
+/** Thrown inside a load whose batch factory left the key out. Never reaches an application. */
 export class NotMade extends Error {}
 
 // A key whose lease another process holds must not keep the others waiting.

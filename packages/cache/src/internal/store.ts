@@ -170,14 +170,7 @@ export class Store {
   }
 
   #stored(key: string, record: RecordDraft): Uint8Array | StoredRecord {
-    if (this.#stores === 'bytes') {
-      const bytes = this.driver.remote!.encodeRecord(record, this.#serializer, key);
-      const { maxValueBytes } = this.driver.features;
-      if (maxValueBytes === null || bytes.length <= maxValueBytes) return bytes;
-      throw cacheErrors.value_too_large(
-        `the value takes ${bytes.length} bytes; ${this.driver.name} stores up to ${maxValueBytes}`,
-      );
-    }
+    if (this.#stores === 'bytes') return this.driver.remote!.encodeRecord(record, this.#serializer, key, this.driver);
     const stored = { ...record, stamp: newStamp() };
     if (this.#stores === 'serialized' && record.hasValue) stored.value = serialize(record.value, this.#serializer, key);
     return stored;
