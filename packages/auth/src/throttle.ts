@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
+import { addressKey } from '@ent/internal';
 import { channels } from './channels.ts';
 import type { ThrottleRule, ThrottleStore } from './driver.ts';
 import { authErrors, storeCall } from './errors.ts';
-import { addressKey } from './internal/address.ts';
 import { durationOption } from './internal/time.ts';
 import { traced } from './internal/trace.ts';
 import type { Clock, Duration } from './options.ts';

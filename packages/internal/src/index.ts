@@ -1,3 +1,4 @@
+export { addressKey } from './address.ts';
 export { operationChannel } from './channels.ts';
 export {
   type ContextFields,
@@ -8,4 +9,5 @@ export {
 } from './context.ts';
 export { withDeadline } from './deadline.ts';
 export { type Duration, toMilliseconds } from './duration.ts';
+export { gcra } from './gcra.ts';
 export { missingPackage } from './missing-package.ts';

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import ipaddr from 'ipaddr.js';
+import { addressKey as keyOf } from '@ent/internal';
 import proxyAddr from 'proxy-addr';
 import { middlewareErrors } from './errors.ts';
 
@@ -47,10 +47,5 @@ function plainAddress(address: string): string {
  * and would otherwise never meet its limit. Different spellings of one address give one key.
  */
 export function addressKey(address: string): string {
-  if (isIP(address) !== 6) return address;
-  const parsed = ipaddr.parse(address);
-  if (parsed.kind() === 'ipv6' && (parsed as ipaddr.IPv6).isIPv4MappedAddress())
-    return (parsed as ipaddr.IPv6).toIPv4Address().toString();
-  const parts = (parsed as ipaddr.IPv6).parts.slice(0, 4).map((part) => part.toString(16));
-  return `${parts.join(':')}::/64`;
+  return keyOf(address);
 }

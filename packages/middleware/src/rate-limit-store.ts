@@ -1,3 +1,5 @@
+import { gcra } from '@ent/internal';
+
 /** A limit, in the terms of GCRA: one unit becomes free every `intervalMs`, and at most `burst` are free at once. */
 export interface RateLimitRule {
   readonly intervalMs: number;
@@ -52,25 +54,6 @@ export function memoryRateLimitStore(options: MemoryRateLimitStoreOptions = {}):
     },
   };
 }
-
-/** One step of the generic cell rate algorithm (ITU-T I.371, annex A): pure, the same for every store. */
-function gcra(arrival: number, now: number, cost: number, rule: RateLimitRule): RateLimitDecision {
-  const capacity = rule.intervalMs * rule.burst;
-  const start = Math.max(arrival, now);
-  const next = start + cost * rule.intervalMs;
-  const over = next - now - capacity;
-  const allowed = over <= EPSILON_MS;
-  const full = (allowed ? next : start) - now;
-  return {
-    allowed,
-    remaining: Math.max(0, Math.floor((capacity - full) / rule.intervalMs + EPSILON_MS)),
-    retryAfterMs: allowed ? 0 : over,
-    resetMs: full,
-  };
-}
-
-// Sums of fractions of milliseconds must not cost a caller its last unit.
-const EPSILON_MS = 1e-6;
 
 /** Drops keys that are full again, from the idlest on, and then as many as it takes. */
 function forget(arrivals: Map<string, number>, now: number, maxKeys: number): void {

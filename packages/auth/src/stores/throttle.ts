@@ -1,3 +1,4 @@
+import { gcra } from '@ent/internal';
 import type { ThrottleStore } from '../driver.ts';
 import { authErrors } from '../errors.ts';
 
@@ -30,13 +31,13 @@ export function memoryThrottleStore(options: MemoryThrottleOptions = {}): Thrott
   };
 
   return {
-    async take(key, { burst, intervalMs }, now) {
-      const at = Math.max(empty.get(key) ?? 0, now);
-      const retryAfterMs = at + intervalMs - now - burst * intervalMs;
-      if (retryAfterMs > 0) return { ok: false, retryAfterMs };
-      if (!empty.has(key) && empty.size >= maxKeys) makeRoom(now);
-      empty.set(key, at + intervalMs);
-      return { ok: true, retryAfterMs: 0 };
+    async take(key, rule, now) {
+      const { allowed, retryAfterMs, resetMs } = gcra(empty.get(key) ?? 0, now, 1, rule);
+      if (allowed) {
+        if (!empty.has(key) && empty.size >= maxKeys) makeRoom(now);
+        empty.set(key, now + resetMs);
+      }
+      return { ok: allowed, retryAfterMs };
     },
     async give(key, { intervalMs }, now) {
       const at = empty.get(key);

@@ -1,4 +1,4 @@
-import { isIPv4, isIPv6, SocketAddress } from 'node:net';
+import { isIPv6, SocketAddress } from 'node:net';
 
 /**
  * One form for all ways to write an address, and one key for all that one client can have: an IPv4 address as it is, also
@@ -6,18 +6,21 @@ import { isIPv4, isIPv6, SocketAddress } from 'node:net';
  * and could use another one for each attempt. What is no address is its own key.
  */
 export function addressKey(address: string): string {
-  if (isIPv4(address)) return address;
+  if (!address.includes(':')) return address;
+  // Without the zone: `fe80::1%eth0`.
   const bare = address.split('%', 1)[0] as string;
   if (!isIPv6(bare)) return address;
   // The constructor reads any spelling; `address` is the canonical one of inet_ntop.
   const canonical = new SocketAddress({ address: bare, family: 'ipv6' }).address;
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(canonical);
   if (mapped) return mapped[1] as string;
-  const [head, tail] = canonical.split('::') as [string, string | undefined];
-  const before = head === '' ? [] : head.split(':');
-  const after = tail === undefined || tail === '' ? [] : tail.split(':');
   // A dotted quad at the end stands for two groups.
-  const groups = after.flatMap((group) => (group.includes('.') ? ['0', '0'] : [group]));
-  const zeros = Array.from({ length: 8 - before.length - groups.length }, () => '0');
-  return `${[...before, ...(tail === undefined ? [] : zeros), ...groups].slice(0, 4).join(':')}::/64`;
+  const [before, after] = canonical.replace(/[\d.]+\.\d+$/, '0:0').split('::') as [string, string?];
+  const [head, tail] = [groupsOf(before), groupsOf(after ?? '')];
+  while (head.length + tail.length < 8) head.push('0');
+  return `${[...head, ...tail].slice(0, 4).join(':')}::/64`;
+}
+
+function groupsOf(text: string): string[] {
+  return text === '' ? [] : text.split(':');
 }
