@@ -1,3 +1,4 @@
+import { jsonPointer } from '@ent/internal';
 import type { z } from 'zod';
 import { configErrors } from './errors.ts';
 import { addIssues, applyOverrides, inputOf } from './internal/build.ts';
@@ -109,7 +110,7 @@ function load<Schema extends z.ZodObject>(
 
 function invalid(faults: Faults): Error {
   const issues = faults.list.map(({ path = [], expected, variable }) => ({
-    pointer: ['#', ...path.map((key) => encodeURIComponent(key.replaceAll('~', '~0').replaceAll('/', '~1')))].join('/'),
+    pointer: jsonPointer(path),
     in: 'config' as const,
     code: 'invalid',
     detail: `${variable}: ${expected}`,

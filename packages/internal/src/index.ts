@@ -10,4 +10,5 @@ export {
 export { withDeadline } from './deadline.ts';
 export { type Duration, toMilliseconds } from './duration.ts';
 export { gcra } from './gcra.ts';
+export { jsonPointer } from './json-pointer.ts';
 export { missingPackage } from './missing-package.ts';

@@ -180,6 +180,16 @@ describe('the schema of a topic', () => {
     expect(JSON.stringify((error as { issues: unknown }).issues)).not.toContain('secret');
   });
 
+  it('says where for any name of a member', async () => {
+    const { messaging } = await setUp();
+    const counts = defineTopic('t', z.record(z.string(), z.int()));
+    const error = await messaging.publish(counts, { 'a/b#': 0.5, '\ud800': 0.5 }).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({
+      code: 'messaging.invalid_payload',
+      issues: [{ pointer: '#/a~1b%23' }, { pointer: '#/%EF%BF%BD' }],
+    });
+  });
+
   it('is asked about what consumers will read, not about what was handed in', async () => {
     const { messaging } = await setUp();
     const strict = defineTopic('t', z.object({ at: z.date() }));

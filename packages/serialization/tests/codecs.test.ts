@@ -48,6 +48,7 @@ describe.each(codecs)('$name', (codec) => {
     ['a class instance', { users: [new User()] }, '#/users/0'],
     ['a subclass of a built-in', { at: new Timestamp() }, '#/at'],
     ['a promise', { 'a/b~c': Promise.resolve() }, '#/a~1b~0c'],
+    ['a function below any name', { '50 %': () => 1 }, '#/50%20%25'],
     ['a proxy of a class instance', { p: new Proxy(new User(), {}) }, '#/p'],
     ['1001 levels', deep(1001), '#/0'],
   ])('refuses %s with its pointer', (_name, value, pointer) => {

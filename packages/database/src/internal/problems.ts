@@ -1,13 +1,11 @@
 import type { Issue, ValidationError } from '@ent/errors';
+import { jsonPointer } from '@ent/internal';
 import { databaseErrors } from '../errors.ts';
 import { Mismatch } from './values.ts';
 
 /** A path into an input as an RFC 6901 pointer in fragment form. */
 export function pointer(...path: readonly (string | number)[]): string {
-  const tokens = path.map((token) =>
-    encodeURIComponent(String(token).toWellFormed().replaceAll('~', '~0').replaceAll('/', '~1')),
-  );
-  return ['#', ...tokens].join('/');
+  return jsonPointer(path);
 }
 
 /** Refuses a query: `database.invalid_query` with one issue. */

@@ -1,4 +1,5 @@
 import type { Issue } from '@ent/errors';
+import { jsonPointer } from '@ent/internal';
 import { messagingErrors } from '../errors.ts';
 import type { SchemaIssue, StandardSchema } from '../options.ts';
 
@@ -54,6 +55,5 @@ export async function validate<Output>(
 
 function toIssue(issue: SchemaIssue): Issue {
   const keys = (issue.path ?? []).map((part) => (typeof part === 'object' ? part.key : part));
-  const pointer = keys.map((key) => `/${String(key).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
-  return { pointer: `#${encodeURI(pointer)}`, code: 'invalid', detail: issue.message };
+  return { pointer: jsonPointer(keys), code: 'invalid', detail: issue.message };
 }

@@ -1,4 +1,5 @@
 import { types } from 'node:util';
+import { jsonPointer } from '@ent/internal';
 import { serializationErrors } from '../errors.ts';
 
 /** What a codec keeps, beyond null, booleans, strings, finite numbers, arrays and plain objects. */
@@ -73,8 +74,8 @@ function findLoss(value: unknown, keeps: Keeps): void {
 
   const refuse = (what: string): never => {
     throw serializationErrors.not_lossless(
-      `${keeps.codec} does not keep ${what} at ${pointer(path)}; ${keeps.advice}`,
-      { details: { pointer: pointer(path) } },
+      `${keeps.codec} does not keep ${what} at ${jsonPointer(path)}; ${keeps.advice}`,
+      { details: { pointer: jsonPointer(path) } },
     );
   };
 
@@ -163,9 +164,4 @@ function describe(object: object): string {
   if (types.isProxy(object)) return 'a Proxy';
   const name: unknown = (object.constructor as { name?: unknown } | undefined)?.name;
   return typeof name === 'string' && name !== '' ? `an instance of ${name}` : 'an object with a prototype of its own';
-}
-
-/** RFC 6901, as a URI fragment. */
-function pointer(path: readonly (string | number)[]): string {
-  return `#${path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')}`;
 }
