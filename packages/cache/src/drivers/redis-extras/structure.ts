@@ -1,10 +1,8 @@
 import { cacheErrors } from '../../errors.ts';
+import { MAX_BATCH } from '../../internal/batch.ts';
 import { expiryOf, ttlMs } from '../../internal/ttl.ts';
 import type { Ttl } from '../../options.ts';
 import type { Access, ByteCommands } from './access.ts';
-
-// As elsewhere in the cache: more in one command keeps the server busy for too long at a time.
-const MAX_BATCH = 500;
 
 /** What all structures of Redis have: a key that may expire and be deleted as a whole. Errors of all calls are those of the cache. */
 export abstract class Structure {
