@@ -128,8 +128,8 @@ export interface CacheDriver<Client = unknown> {
   /**
    * Begins to tell of changes; called before anything else, and once. From then on, whatever `get` without versions has answered for a
    * key is followed by a call of the listener when the key is changed, by anyone, or expires; when it can no longer be told whether
-   * it was, with null. The promise of `get` may settle after that call. It comes before the
-   * answer to any call that was made after the change and concerns the key: a read, a write, a scan.
+   * it was, with null. The promise of `get` may settle after that call. It comes before the answer to any call that was made after
+   * the change and concerns the key: a read, a write, a scan.
    *
    * Answers a function that resolves when all connections that changes come by have answered, and so have told all that was
    * changed before it was called.
