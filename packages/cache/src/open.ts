@@ -40,7 +40,7 @@ const SCHEMES: Record<string, (url: CacheUrl) => Promise<CacheDriver>> = {
       throw cacheErrors.invalid_options('redis+sentinel URLs end in the name of the primary, such as /mymaster');
     const sentinelRootNodes = hosts.map((host) => {
       const node = new URL(`redis://${host}`);
-      return { host: node.hostname, port: Number(node.port || 26379) };
+      return { host: node.hostname.replace(/^\[|\]$/g, ''), port: Number(node.port || 26379) };
     });
     return redis({ sentinel: { name, sentinelRootNodes, nodeClientOptions: credentials(url) } });
   },

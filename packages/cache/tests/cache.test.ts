@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { type Cache, createCache } from '../src/cache.ts';
 import { channels } from '../src/channels.ts';
 import type { CacheDriver } from '../src/driver.ts';
@@ -153,7 +154,7 @@ describe('a load that another process has overtaken', () => {
     const two = createCache({ driver: { ...driver, get }, timeout: '1h' });
     const old = Promise.withResolvers<string>();
     const first = one.getOrSet('k', () => old.promise);
-    const second = two.getOrSet('k', () => 'unused');
+    const second = two.getOrSet('k', () => 'new');
     await waiting.promise;
     old.resolve('old');
     expect(await first).toBe('old');
@@ -163,8 +164,140 @@ describe('a load that another process has overtaken', () => {
     // It has joined once it has found nothing; joining is nothing that shows.
     await new Promise((resolve) => setTimeout(resolve, 20));
     go.resolve();
-    expect(await second).toBe('old');
+    expect(await second).toBe('new');
     expect(await third).toBe('new');
+  });
+});
+
+describe('a load', () => {
+  it('of several keys whose factory gives no Map is refused, and leaves nothing behind', async () => {
+    const cache = createCache({ driver: memory() });
+    for (const wrong of [undefined, null, ['x'], { a: 1 }]) {
+      await expect(cache.getOrSetMany(['a'], () => wrong as never)).rejects.toMatchObject({
+        code: 'cache.invalid_argument',
+      });
+    }
+    expect(await cache.getOrSetMany(['a'], () => new Map([['a', 1]]))).toEqual(new Map([['a', 1]]));
+  });
+
+  it('whose value cannot be stored gives up its lease', async () => {
+    const cache = createCache({ driver: bytesDriver(), lease: '1h' });
+    for (let round = 0; round < 3; round++) {
+      await expect(cache.getOrSet('k', () => new Date(0))).rejects.toMatchObject({ code: 'cache.not_serializable' });
+    }
+    expect(await cache.getOrSet('k', () => 1)).toBe(1);
+  });
+
+  it('whose tag is invalidated meanwhile is followed by one, of all that wait for it', async () => {
+    const backend = new Backend();
+    const caches = Array.from({ length: 6 }, () => createCache({ driver: bytesDriver(backend) }));
+    const [one] = caches as [Cache];
+    const begun = Promise.withResolvers<void>();
+    const end = Promise.withResolvers<void>();
+    let runs = 0;
+    const load = (cache: Cache): Promise<number> =>
+      cache.getOrSet(
+        'k',
+        async () => {
+          const run = ++runs;
+          begun.resolve();
+          if (run === 1) await end.promise;
+          else await new Promise((resolve) => setTimeout(resolve, 50));
+          return run;
+        },
+        { tags: ['t'] },
+      );
+    const first = load(one);
+    await begun.promise;
+    const others = caches.slice(1).map(load);
+    await new Promise((resolve) => setTimeout(resolve, 50)); // they wait for the lease of the first
+    await one.invalidateTags(['t']);
+    end.resolve();
+    expect(await first).toBe(1);
+    expect(await Promise.all(others)).toEqual([2, 2, 2, 2, 2]);
+    expect(await one.get('k')).toBe(2);
+  });
+
+  it('keeps its lease when the value that it refreshes expires', async () => {
+    const backend = new Backend();
+    const [one, two] = [createCache({ driver: bytesDriver(backend) }), createCache({ driver: bytesDriver(backend) })];
+    const options = { ttl: 300, eagerRefresh: 0.01 };
+    await one.getOrSet('k', () => 'old', options);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    const begun = Promise.withResolvers<void>();
+    const end = Promise.withResolvers<string>();
+    expect(
+      await one.getOrSet(
+        'k',
+        () => {
+          begun.resolve();
+          return end.promise;
+        },
+        options,
+      ),
+    ).toBe('old');
+    await begun.promise;
+    while (await one.has('k')) await new Promise((resolve) => setTimeout(resolve, 10));
+    const waiting = two.getOrSet('k', () => 'another');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    end.resolve('new');
+    expect(await waiting).toBe('new');
+  });
+
+  it('of several keys has no stale value for a key that the factory leaves out, nor one from another call', async () => {
+    const cache = createCache({ driver: memory() });
+    await cache.getOrSetMany(['k'], () => new Map([['k', 'old']]), { ttl: 5, grace: '1m' });
+    while (await cache.has('k')) await new Promise((resolve) => setTimeout(resolve, 5));
+    const gate = Promise.withResolvers<void>();
+    const begun = Promise.withResolvers<void>();
+    const without = cache.getOrSetMany(
+      ['k'],
+      async () => {
+        begun.resolve();
+        await gate.promise;
+        return new Map<string, string>();
+      },
+      { grace: '1m' },
+    );
+    await begun.promise;
+    const withIt = cache.getOrSetMany(['k'], () => new Map([['k', 'new']]));
+    await new Promise((resolve) => setImmediate(resolve));
+    gate.resolve();
+    expect(await without).toEqual(new Map());
+    expect(await withIt).toEqual(new Map([['k', 'new']]));
+  });
+
+  it('that fails is a stale value for those callers who said so, whoever began it', async () => {
+    const cache = createCache({ driver: memory() });
+    await cache.getOrSet('k', () => 'old', { ttl: 5, grace: '1m' });
+    while (await cache.has('k')) await new Promise((resolve) => setTimeout(resolve, 5));
+    const gate = Promise.withResolvers<never>();
+    const callers = [{ grace: '1m' }, {}, { grace: '1m' }].map((options) =>
+      cache.getOrSet('k', () => gate.promise, options),
+    );
+    await new Promise((resolve) => setImmediate(resolve));
+    gate.reject(new Error('down'));
+    expect(
+      (await Promise.allSettled(callers)).map((one) => (one.status === 'fulfilled' ? one.value : 'failed')),
+    ).toEqual(['old', 'failed', 'old']);
+  });
+
+  it('checks a stale value by the schema too', async () => {
+    const cache = createCache({ driver: memory() });
+    await cache.getOrSet('k', () => 'text', { ttl: 5, grace: '1m' });
+    while (await cache.has('k')) await new Promise((resolve) => setTimeout(resolve, 5));
+    const failing = (): never => {
+      throw new Error('down');
+    };
+    const load = (schema: z.ZodType<unknown>): Promise<unknown> =>
+      cache.getOrSet('k', failing, { grace: '1m', schema });
+    expect(await load(z.string())).toBe('text');
+    await expect(load(z.number())).rejects.toThrow('down');
+  });
+
+  it('may take longer than a timer of Node.js lasts', async () => {
+    const cache = createCache({ driver: bytesDriver(), timeout: '30d', lease: '100d' });
+    expect(await cache.getOrSet('k', async () => 1, { hardTimeout: '30d', softTimeout: '30d' })).toBe(1);
   });
 });
 

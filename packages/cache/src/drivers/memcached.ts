@@ -178,6 +178,8 @@ class MemcachedDriver implements CacheDriver<readonly MemcacheClient[]> {
   classify(error: unknown): DriverFailure {
     const message = error instanceof Error ? error.message : '';
     if (message.startsWith('SERVER_ERROR object too large')) return 'too_large';
+    // It is there, but cannot serve: no connection is free, or no memory.
+    if (/^(ERROR Too many open connections|SERVER_ERROR out of memory)/.test(message)) return 'unavailable';
     return /^(SERVER_ERROR|CLIENT_ERROR|ERROR|NOT_STORED|EXISTS|NOT_FOUND)/.test(message) ? 'other' : 'unavailable';
   }
 
@@ -214,11 +216,13 @@ function exptime(expiresAt: number | null): number {
   const left = expiresAt - Date.now();
   if (left <= 0) return -1;
   const seconds = Math.ceil(left / 1000) + 1;
-  return seconds <= MONTH_SECONDS ? seconds : Math.min(Math.ceil(expiresAt / 1000) + 1, LATEST_DATE);
+  if (seconds <= MONTH_SECONDS) return seconds;
+  const date = Math.ceil(expiresAt / 1000) + 1;
+  return date <= LATEST_DATE ? date : 0;
 }
 
-// The server keeps dates in 32 bits, unsigned.
-const LATEST_DATE = 0xffff_ffff;
+// 2038-01-19: the server (1.6.18) takes a later date for one that has passed. Such an entry is kept until there is no room.
+const LATEST_DATE = 0x7fff_ffff;
 
 function isAnswer(error: unknown, ...answers: readonly string[]): boolean {
   return error instanceof Error && answers.includes(error.message);

@@ -167,12 +167,16 @@ class MemoryDriver implements CacheDriver<LRUCache<string, MemoryItem>> {
 
   #own(value: Uint8Array | StoredRecord): Uint8Array | StoredRecord {
     if (value instanceof Uint8Array) return value; // the core encoded it just now: nobody else has it
+    if (value.value instanceof Uint8Array && this.#values === 'serialized') {
+      return { ...value, value: new Uint8Array(value.value) }; // a small buffer is part of a large one, and keeps it
+    }
     return { ...value, value: this.#values === 'cloned' ? clone(value.value) : deepFreeze(value.value) };
   }
 
   #size(key: string, value: Uint8Array | StoredRecord): number {
     const size =
-      sizeOf(key) + (value instanceof Uint8Array ? value.length + ITEM_BYTES : sizeOf(value.value) + ITEM_BYTES);
+      sizeOf(key) +
+      (value instanceof Uint8Array ? value.length + ITEM_BYTES : sizeOf(value.value) + sizeOf(value.tags) + ITEM_BYTES);
     // lru-cache would silently drop the old value too.
     if (size > this.#maxBytes!) throw new RangeError(`takes about ${size} bytes; maxBytes is ${this.#maxBytes}`);
     return size;

@@ -122,7 +122,13 @@ function makeClient(
       client = createSentinel({ ...options.sentinel, ...tracking }) as unknown as RedisSentinelType;
     } else {
       // Without a connection commands fail at once; waiting for one would only end at the deadline.
-      client = createClient({ ...options, ...tracking, disableOfflineQueue: true }) as unknown as RedisClientType;
+      client = createClient({
+        ...options,
+        ...tracking,
+        disableOfflineQueue: true,
+        // What it asks the server at the start looks up the name of an address with its brackets, and fails (6.3.1).
+        ...(options.url?.includes('[') && { maintNotifications: 'disabled' as const }),
+      }) as unknown as RedisClientType;
     }
   } catch (cause) {
     throw cacheErrors.invalid_options(`redis: ${(cause as Error).message}`, { cause });

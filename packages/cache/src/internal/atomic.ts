@@ -110,7 +110,7 @@ function sum(count: number, by: number): number {
 }
 
 function overflow(): Error {
-  return cacheErrors.not_a_counter('the counter would leave the integers that JavaScript keeps exact (up to 2^53 - 1)');
+  return cacheErrors.not_a_counter('the sum would not be a safe integer');
 }
 
 /** When a record stops being fresh: epoch milliseconds, null for never. */

@@ -111,7 +111,8 @@ export function decodeRecord(stored: Uint8Array, serializer: CacheSerializer, ke
       tags = JSON.parse(bytes.toString('utf8', at + 2, end)) as TagVersion[];
       at = end;
     }
-    const hasValue = (flags & NO_VALUE) === 0;
+    // A lease that has outlived its value is all that is left.
+    const hasValue = (flags & NO_VALUE) === 0 && !(lease !== undefined && expiresAt <= Date.now());
     let value: unknown;
     if (hasValue)
       value = serializer === strictJson ? parseJson(bytes, at) : serializer.deserialize(bytes.subarray(at), key);

@@ -33,7 +33,7 @@ export async function getOrSet<T>(
     const leaseBefore = core.loader.leaseOf(physical);
     const found = await view.find(physical);
     const hit = await answer<T>(found, options);
-    if (hit !== undefined && !isRefreshDue(found!.record, options, plan.ttlMs)) return hit.value;
+    if (hit !== undefined && !isRefreshDue(found!.record, options, plan)) return hit.value;
     abandonIfLost(core, physical, leaseBefore, found);
     try {
       const request = await makeRequest(core, view, physical, key, factory, options, plan, found, hit !== undefined);
@@ -77,11 +77,12 @@ export async function getOrSetMany<T>(
           abandonIfLost(core, one, leases[i], found[i]);
           const request = await makeRequest(core, view, one, key, make, options, plan, found[i], false);
           const loading = core.loader.load<T>(request, options.signal);
-          if (!core.loader.isOf(one, request)) arrive();
+          const isOurs = core.loader.isOf(one, request);
+          if (!isOurs) arrive();
           try {
             answers[i] = { value: await loading };
           } catch (error) {
-            if (!(error instanceof AskAgain)) throw error;
+            if (!(error instanceof AskAgain || (error instanceof NotMade && !isOurs))) throw error;
             leases[i] = core.loader.leaseOf(one);
             found[i] = await view.find(one);
             answers[i] = await answer<T>(found[i], options);
@@ -113,22 +114,30 @@ function assertFactory(factory: unknown): void {
     throw cacheErrors.invalid_argument(`the factory must be a function; got ${typeof factory}`);
 }
 
+async function checked<T>(
+  value: unknown,
+  schema: LoadOptions<T>['schema'],
+): Promise<{ readonly value: T } | undefined> {
+  return schema === undefined ? { value: value as T } : fits(schema, value);
+}
+
 /** The value that readers may have. */
 async function answer<T>(
   found: Found | undefined,
   { schema }: Pick<LoadOptions<T>, 'schema'>,
 ): Promise<{ readonly value: T } | undefined> {
   if (!found?.valid || !isFresh(found.record)) return undefined;
-  return schema === undefined ? { value: found.record.value as T } : fits(schema, found.record.value);
+  return checked(found.record.value, schema);
 }
 
 /** Whether a hit is old enough to be loaded again, and nobody is at it. */
 function isRefreshDue<T>(
-  { freshUntil, lease }: StoredRecord,
+  { freshUntil, lease, value }: StoredRecord,
   { eagerRefresh }: LoadOptions<T>,
-  ttlMs: number,
+  plan: LoadPlan,
 ): boolean {
   const now = Date.now();
+  const ttlMs = value == null ? (plan.negativeTtlMs ?? plan.ttlMs) : plan.ttlMs;
   if (eagerRefresh === undefined || freshUntil - now >= ttlMs * (1 - eagerRefresh)) return false;
   return lease === undefined || lease.until <= now;
 }
@@ -164,7 +173,8 @@ async function makeRequest<T>(
     }
   }
   const record = found?.record;
-  const stale = record?.hasValue && found?.valid && plan.graceMs > 0 && !isFresh(record) ? record : undefined;
+  const isStale = record?.hasValue && found?.valid && plan.graceMs > 0 && !isFresh(record);
+  const stale = isStale ? await checked(record.value, schema) : undefined;
   return {
     physical,
     key,

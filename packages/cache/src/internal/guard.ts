@@ -40,7 +40,7 @@ export class Guard {
         return cacheErrors.unavailable(`${name} could not be reached for ${operation}`, { cause });
       case 'too_large':
         return cacheErrors.value_too_large(`${name} refused ${operation}: the value is too large`, { cause });
-      case 'other':
+      default:
         return cacheErrors.driver_failed(`${name} failed ${operation}`, { cause });
     }
   }

@@ -53,9 +53,8 @@ function lossIn(value: unknown, above: object[]): Loss | undefined {
 /** Why JSON would not keep an object, whatever its parts. */
 function oddityOf(value: object, above: readonly object[]): string | undefined {
   if (above.includes(value)) return 'a cycle';
-  if (Array.isArray(value)) return undefined;
   const prototype: unknown = Object.getPrototypeOf(value);
-  if (prototype !== Object.prototype && prototype !== null) {
+  if (prototype !== Object.prototype && prototype !== Array.prototype && prototype !== null) {
     return `an instance of ${value.constructor?.name ?? 'a class'}`;
   }
   if (Object.getOwnPropertySymbols(value).length > 0) return 'a property named by a symbol';

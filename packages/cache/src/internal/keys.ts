@@ -93,6 +93,6 @@ function invalidKey(key: unknown): Error {
       ? `got ${key === null ? 'null' : typeof key}`
       : key === ''
         ? 'got an empty string'
-        : 'it has a lone surrogate, which UTF-8 cannot keep apart from others';
+        : 'it has a lone surrogate';
   return cacheErrors.invalid_key(`a cache key must be a non-empty well-formed string; ${problem}`);
 }

@@ -35,10 +35,10 @@ export class Leases {
   }
 
   /**
-   * The lease; or the record that another process has stored, once it is there.
+   * The lease; or nothing, when the caller should look again: another process has stored the value, or the tags of the load are not the
+   * current ones any more.
    *
    * @param load.found what was just read: if it was nothing, one round trip is enough
-   * @param onRead called before the record is read, each time
    * @param load.usable whether a record answers the load
    * @param load.valid whether the tags of a record, or of the load that leases it, are still the current ones
    */
@@ -51,19 +51,16 @@ export class Leases {
       readonly valid: (record: StoredRecord) => boolean | Promise<boolean>;
     },
     signal: AbortSignal,
-    onRead: () => void,
-  ): Promise<Lease | StoredRecord> {
+  ): Promise<Lease | undefined> {
     const { physical } = load;
     const token = randomBytes(STAMP_BYTES).toString('latin1'); // one byte each
     let watched: { readonly token: string; readonly until: number; readonly since: number } | undefined;
     let lost = 0;
     for (let round = 0; ; round++) {
       signal.throwIfAborted();
-      const isFirst = load.found === undefined && round === 0;
-      if (!isFirst) onRead();
-      const found = isFirst ? undefined : await this.#store.readVersioned(physical);
+      const found = load.found === undefined && round === 0 ? undefined : await this.#store.readVersioned(physical);
       const record = found?.record;
-      if (record !== undefined && (await load.usable(record))) return record;
+      if (record !== undefined && (await load.usable(record))) return undefined;
       const valid = record !== undefined && (await load.valid(record));
       if (valid && record.lease !== undefined) {
         const { lease } = record;
@@ -76,6 +73,9 @@ export class Leases {
           continue;
         }
       }
+      // Under tags that were invalidated while it waited, its lease would count for nobody, and its value neither.
+      if (round > 0 && load.tags !== undefined && !(await load.valid({ ...bare(0, undefined, load.tags), stamp: '' })))
+        return undefined;
       const when = found === undefined ? 'absent' : { version: found.version };
       const leased = this.#leased(valid && record.hasValue ? record : undefined, token, load.tags);
       const [won] = await this.#store.write([{ key: physical, record: leased, when }]);

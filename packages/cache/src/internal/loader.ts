@@ -2,6 +2,7 @@ import { type CacheLoadEvent, channels, traceQuietly } from '../channels.ts';
 import type { StoredRecord, TagVersion } from '../driver.ts';
 import type { Factory, Ttl } from '../options.ts';
 import type { Lease, Leases } from './leases.ts';
+import { NotMade } from './many.ts';
 import type { RecordDraft } from './record.ts';
 import type { Store } from './store.ts';
 import { expiryOf, ttlMs } from './ttl.ts';
@@ -28,7 +29,7 @@ export interface LoadRequest<T> {
   /** What the read found. */
   readonly found: StoredRecord | undefined;
   /** What may be served when the factory fails or is slow. */
-  readonly stale: StoredRecord | undefined;
+  readonly stale: { readonly value: T } | undefined;
   /** The versions of the value's tags from before the load. */
   readonly tags: readonly TagVersion[] | undefined;
   /** False while the backend is out: the value is made for the caller alone. */
@@ -39,12 +40,10 @@ export interface LoadRequest<T> {
   readonly valid: (record: StoredRecord) => boolean | Promise<boolean>;
 }
 
-/** What a load gives. */
-export interface Loaded {
-  readonly value: unknown;
-}
+/** What a load gives; nothing when its callers should look again. */
+export type Loaded = { readonly value: unknown } | undefined;
 
-/** Thrown to a caller that must ask again: what the load has found may be from before the call. Never reaches an application. */
+/** Thrown to a caller that should look again: another process has stored the value. Never reaches an application. */
 export class AskAgain extends Error {}
 
 type Barrier = (physical: string, tags: readonly TagVersion[] | undefined) => boolean;
@@ -59,16 +58,14 @@ interface Load {
   served: number;
   /** Set when the key was changed meanwhile: the result must not be stored. */
   cancelled: boolean;
+  /** Set when there was nothing to store: the factory failed, or took too long. */
+  failed: boolean;
   /** Set when it is over, so that its signal never aborts after the fact. */
   settled: boolean;
   /** Set while it holds the key's lease. */
   leased: Lease | undefined;
   /** The token of that lease, also while the value is being written. */
   token: string | undefined;
-  /** How often it has looked for what another process may have stored. */
-  looks: number;
-  /** Whether the last look is what it answers. */
-  isElsewhere: boolean;
   /** Settles when a write that had begun before the cancellation is over. */
   publishing: Promise<unknown> | undefined;
 }
@@ -96,17 +93,19 @@ export class Loader {
   async load<T>(request: LoadRequest<T>, signal?: AbortSignal): Promise<T> {
     signal?.throwIfAborted();
     const load = this.#join(request) ?? this.#start(request);
-    const { looks } = load;
     load.waiting++;
     let background = false;
     try {
-      const { value } = await settleEarly(load.promise, request.stale, request.plan.softTimeoutMs, signal, () => {
+      const loaded = await settleEarly(load.promise, request.stale, request.plan.softTimeoutMs, signal, () => {
         background = true;
       });
-      // It looked before this caller came, and since then the key may have been changed.
-      if (load.isElsewhere && load.looks === looks && !background) throw new AskAgain();
+      if (loaded === undefined) throw new AskAgain();
       // Each caller gets a value of its own, as from a read.
-      return (load.served++ === 0 ? value : this.#store.copy(value)) as T;
+      return (load.served++ === 0 ? loaded.value : this.#store.copy(loaded.value)) as T;
+    } catch (error) {
+      // Whether a stale value will do is up to each caller, also of those that joined.
+      if (request.stale === undefined || !load.failed || signal?.aborted) throw error;
+      return request.stale.value;
     } finally {
       if (!background && --load.waiting === 0 && !load.settled) load.controller.abort();
     }
@@ -199,11 +198,10 @@ export class Loader {
       waiting: 0,
       served: 0,
       cancelled: this.#isChanging(request),
+      failed: false,
       settled: false,
       leased: undefined,
       token: undefined,
-      looks: 0,
-      isElsewhere: false,
       publishing: undefined,
       promise: Promise.resolve()
         .then(() => this.#run(request, load))
@@ -235,12 +233,11 @@ export class Loader {
   async #loadAndStore<T>(request: LoadRequest<T>, load: Load, event: CacheLoadEvent): Promise<Loaded> {
     const { plan } = request;
     let chosen: { readonly ttl: Ttl } | undefined;
-    const stale = request.stale && { value: request.stale.value as T };
-    let made: Loaded | StoredRecord;
+    const { stale } = request;
+    let made: Loaded;
     try {
       made = await withHardTimeout(plan.hardTimeoutMs, load.controller, async () => {
-        const elsewhere = await this.#lease(request, load);
-        if (elsewhere) return elsewhere;
+        if (!(await this.#lease(request, load))) return undefined;
         const value = await request.factory({
           key: request.key,
           signal: load.controller.signal,
@@ -253,17 +250,15 @@ export class Loader {
         return { value };
       });
     } catch (error) {
-      await load.leased?.release();
+      void load.leased?.release(); // the backend may be what it waits for
       load.leased = undefined;
-      if (stale === undefined) throw error;
-      event.error = error;
-      event.outcome = 'stale';
-      return stale;
+      load.failed = !(error instanceof NotMade);
+      if (stale !== undefined && load.failed) event.outcome = 'stale';
+      throw error;
     }
-    if ('stamp' in made) {
-      load.isElsewhere = this.#leases !== undefined;
+    if (made === undefined) {
       event.outcome = 'elsewhere';
-      return made;
+      return undefined;
     }
     const { value } = made;
     const ttl = chosen ? ttlMs(chosen.ttl) : value == null ? (plan.negativeTtlMs ?? plan.ttlMs) : plan.ttlMs;
@@ -271,17 +266,17 @@ export class Loader {
     return { value };
   }
 
-  /** Takes the lease; or answers the record that somebody else has stored meanwhile. */
-  async #lease<T>(request: LoadRequest<T>, load: Load): Promise<StoredRecord | undefined> {
-    if (!request.storable) return undefined;
+  /** Takes the lease; answers false when another process has stored the value meanwhile. */
+  async #lease<T>(request: LoadRequest<T>, load: Load): Promise<boolean> {
+    if (!request.storable) return true;
     if (!this.#leases) {
       // The key may have been set since the caller read it.
       const current = await this.#store.readOne(request.physical);
-      return current !== undefined && (await request.usable(current)) ? current : undefined;
+      return current === undefined || !(await request.usable(current));
     }
     try {
-      const lease = await this.#leases.acquire(request, load.controller.signal, () => load.looks++);
-      if ('stamp' in lease) return lease;
+      const lease = await this.#leases.acquire(request, load.controller.signal);
+      if (lease === undefined) return false;
       if (load.controller.signal.aborted) {
         void lease.release();
         load.controller.signal.throwIfAborted();
@@ -292,7 +287,7 @@ export class Loader {
       if (!this.#store.forgives(error)) throw error;
       load.cancelled = true; // without a lease nothing tells whether the value is still right when it is there
     }
-    return undefined;
+    return true;
   }
 
   async #publish<T>(request: LoadRequest<T>, load: Load, record: RecordDraft): Promise<boolean> {
@@ -306,7 +301,8 @@ export class Loader {
     const writing = leased
       ? leased.publish(record)
       : this.#store.fill([{ key: request.physical, record }]).then(([stored]) => stored === true);
-    load.publishing = writing.catch(() => {});
+    // What cannot be stored must not keep others from trying for as long as the lease lasts.
+    load.publishing = writing.catch(() => leased?.release());
     return this.#store.orElse(writing, false);
   }
 }

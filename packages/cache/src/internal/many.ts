@@ -1,3 +1,4 @@
+import { cacheErrors } from '../errors.ts';
 import type { FactoryMany } from '../options.ts';
 
 /** Thrown inside a load whose batch factory left the key out. Never reaches an application. */
@@ -54,6 +55,7 @@ export class ManyFactory<T> {
     }
     Promise.resolve()
       .then(() => this.#factory([...waiting.keys()], { signal: controller.signal }))
+      .then(asMap)
       .then(
         (made) => {
           for (const [key, { resolve, reject }] of waiting) {
@@ -66,4 +68,9 @@ export class ManyFactory<T> {
         },
       );
   }
+}
+
+function asMap<T>(made: ReadonlyMap<string, T>): ReadonlyMap<string, T> {
+  if (made instanceof Map) return made;
+  throw cacheErrors.invalid_argument('the factory of getOrSetMany must give a Map');
 }

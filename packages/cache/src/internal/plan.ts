@@ -18,7 +18,7 @@ export function planLoad<T>(options: LoadOptions<T>, defaultTtlMs: number): Load
   }
   return {
     ttlMs: ttl,
-    graceMs: grace === undefined ? 0 : durationMs(grace, 'grace'),
+    graceMs: grace === undefined ? 0 : ttlMs(grace, 'grace'),
     softTimeoutMs:
       softTimeout === undefined || softTimeout === 0 ? softTimeout : durationMs(softTimeout, 'softTimeout'),
     hardTimeoutMs: hardTimeout === undefined ? undefined : durationMs(hardTimeout, 'hardTimeout'),

@@ -161,11 +161,11 @@ export class Store {
   /** Such a copy of a value as another reader would get. */
   copy<T>(value: T): T {
     if (this.#stores === 'values') return (this.driver.copy?.(value) as T | undefined) ?? value;
-    return this.#serializer.deserialize(this.#serializer.serialize(value, ''), '') as T;
+    return this.#serializer.deserialize(serialize(value, this.#serializer, ''), '') as T;
   }
 
   #encode(key: string, record: RecordDraft, when: DriverWrite['when']): DriverWrite {
-    const write = { key, value: this.#stored(key, record), expiresAt: toContract(record.expiresAt) };
+    const write = { key, value: this.#stored(key, record), expiresAt: toContract(endOf(record)) };
     return when === undefined ? write : { ...write, when };
   }
 
@@ -208,6 +208,11 @@ const OUTAGES: ReadonlySet<string> = new Set([
   cacheErrors.unavailable.code,
   cacheErrors.circuit_open.code,
 ]);
+
+/** A lease outlives the value that it stands in. */
+function endOf({ expiresAt, lease }: RecordDraft): number {
+  return lease === undefined ? expiresAt : Math.max(expiresAt, lease.until);
+}
 
 function first<T>(all: readonly T[]): T | undefined {
   return all[0];

@@ -7,11 +7,16 @@ const LATEST = 8.64e15;
 
 /** Milliseconds of a TTL, `Infinity` for null ("forever"). */
 export function ttlMs(ttl: Ttl, what = 'ttl'): number {
-  return ttl === null ? Number.POSITIVE_INFINITY : durationMs(ttl, what);
+  return ttl === null ? Number.POSITIVE_INFINITY : wholeMs(ttl, what);
 }
 
-/** Whole milliseconds, at least one: backends refuse fractions. */
+/** Milliseconds for a timer, which Node.js would fire at once beyond 24 days. */
 export function durationMs(duration: Duration, what: string): number {
+  return Math.min(wholeMs(duration, what), 0x7fff_ffff);
+}
+
+/** At least one: backends refuse fractions. */
+function wholeMs(duration: Duration, what: string): number {
   try {
     return Math.max(1, Math.round(toMilliseconds(duration, what)));
   } catch (cause) {

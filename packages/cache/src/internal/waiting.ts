@@ -6,13 +6,13 @@ export function pollDelayMs(round: number): number {
 }
 
 /** The load's outcome; or the caller's abort; or, after the soft timeout, the stale value, when there is one. */
-export function settleEarly<L extends { readonly value: unknown }>(
+export function settleEarly<L extends { readonly value: unknown } | undefined>(
   loading: Promise<L>,
   stale: { readonly value: unknown } | undefined,
   softTimeoutMs: number | undefined,
   signal: AbortSignal | undefined,
   leave: () => void,
-): Promise<{ readonly value: unknown }> {
+): Promise<L | { readonly value: unknown }> {
   const early = stale === undefined ? undefined : softTimeoutMs;
   if (early === undefined && signal === undefined) return loading;
   return new Promise((resolve, reject) => {

@@ -51,6 +51,14 @@ describeWithServer('memcached', (server) => {
     await cache.close();
   });
 
+  it('keeps what expires after 2038, when the dates of the server end', async () => {
+    await using cache = createCache({ driver: memcached({ servers: address() }), prefix: 'late' });
+    for (const ttl of ['3650d', '7300d', '36500d']) {
+      await cache.set('k', ttl, { ttl });
+      expect(await cache.get('k')).toBe(ttl);
+    }
+  });
+
   it('leaves clients alone that it was given', async () => {
     const owner = memcached({ servers: address() });
     const cache = createCache({ driver: memcached({ clients: { [address()]: owner.client[0]! } }) });

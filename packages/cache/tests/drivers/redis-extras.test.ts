@@ -221,6 +221,39 @@ describeWithServer('redis', { killable: true }, (server) => {
     client.destroy();
   });
 
+  it('delivers once what was subscribed to again, and closes a subscription on a dead connection', async () => {
+    const proxy = await server.proxy();
+    const prefix = uniqueName('again');
+    const near = open({ prefix });
+    const far = open({ ...options, prefix }, proxy.url);
+    await far.topic('first').subscribe(() => {});
+    proxy.blackhole();
+    await expect(far.topic('t').subscribe(() => {})).rejects.toMatchObject({ code: expect.stringMatching(OUTAGE) });
+    await proxy.heal();
+    const got: unknown[] = [];
+    await until(
+      () =>
+        far
+          .topic('t')
+          .subscribe((value) => void got.push(value))
+          .then(
+            () => true,
+            () => false,
+          ),
+      'the subscription',
+    );
+    for (let i = 0; i < 3; i++) await near.topic('t').publish(i);
+    await until(() => got.length >= 3, 'the messages');
+    await near.topic('t').publish('last');
+    await until(() => got.at(-1) === 'last', 'the last message');
+    expect(got).toEqual([0, 1, 2, 'last']);
+    const closing = await far.topic('u').subscribe(() => {});
+    proxy.blackhole();
+    await closing.close();
+    await expect(far.topic('v').subscribe(() => {})).rejects.toMatchObject({ code: expect.stringMatching(OUTAGE) });
+    await proxy.close();
+  });
+
   it('tells the holder when the lock is gone: deleted, or not renewed in time', async () => {
     const prefix = uniqueName('lost');
     const lock = open({ prefix }).lock('l', { ttl: 600 });

@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { EntError } from '@ent/errors';
 import { uniqueName } from '@ent/testkit';
 import { describeWithServer } from '@ent/testkit/vitest';
 import { createClient, RESP_TYPES } from 'redis';
@@ -5,6 +8,10 @@ import { expect, it } from 'vitest';
 import { createCache } from '../../src/cache.ts';
 import { redis, redisClusterFeatures, redisFeatures } from '../../src/drivers/redis.ts';
 import { testCacheDriver } from '../../src/testing.ts';
+
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 20)); // the test has an end of its own
+}
 
 describeWithServer('redis', (server) => {
   testCacheDriver({ it, features: redisFeatures, createDriver: () => redis({ url: server.url }) });
@@ -24,6 +31,100 @@ describeWithServer('redis', (server) => {
     await cache.close();
     expect(client.isReady).toBe(true);
     client.destroy();
+  });
+
+  it('leaves no connection behind that is closed while it connects', async () => {
+    const admin = await createClient({ url: server.url }).connect();
+    const connections = async (): Promise<number> => (await admin.clientList()).length;
+    const before = await connections();
+    for (const waitMs of [0, 1, 2, 4]) {
+      const cache = createCache({ driver: redis({ url: server.url }) });
+      const reading = cache.get('k').catch(() => {});
+      await new Promise((resolve) => setTimeout(resolve, waitMs));
+      await cache.close();
+      await reading;
+    }
+    await expect.poll(connections, { timeout: 10_000 }).toBe(before);
+    admin.destroy();
+  });
+
+  it('mixes up no replies, and leaves no connection behind, when handshakes hang again and again', {
+    timeout: 60_000,
+  }, async () => {
+    // A connection that stands still for a while, each one with its own delay after that.
+    let isDark = false;
+    let count = 0;
+    const { port } = new URL(server.url);
+    const links = createServer((near) => {
+      const far = connect(Number(port), '127.0.0.1');
+      const delayMs = [200, 0, 150, 0][count++ % 4]!;
+      const pipe = (from: Socket, to: Socket, ms: number): void => {
+        let turn = Promise.resolve();
+        from.on('data', (data) => {
+          turn = turn.then(async () => {
+            while (isDark) await new Promise((resolve) => setTimeout(resolve, 20));
+            if (ms > 0) await new Promise((resolve) => setTimeout(resolve, ms));
+            to.write(data);
+          });
+        });
+        from.on('close', () => to.destroy());
+        from.on('error', () => {});
+      };
+      pipe(near, far, 0);
+      pipe(far, near, delayMs);
+    }).listen(0, '127.0.0.1');
+    await once(links, 'listening');
+    const admin = await createClient({ url: server.url }).connect();
+    const connections = async (): Promise<number> => (await admin.clientList()).length;
+    const before = await connections();
+    const url = `redis://127.0.0.1:${(links.address() as AddressInfo).port}`;
+    const cache = createCache({ driver: redis({ url }), prefix: uniqueName('dark'), timeout: 300, breaker: false });
+    const keys = Array.from({ length: 20 }, (_, i) => `k${i}`);
+    for (const key of keys)
+      await until(() =>
+        cache.set(key, key).then(
+          () => true,
+          () => false,
+        ),
+      );
+    const wrong: unknown[] = [];
+    const reads: Promise<void>[] = [];
+    const readFor = async (ms: number): Promise<void> => {
+      for (const end = performance.now() + ms; performance.now() < end; ) {
+        const key = keys[reads.length % keys.length]!;
+        reads.push(
+          cache.get(key).then(
+            (value) => void (value !== key && wrong.push([key, value])),
+            (error: unknown) => void (EntError.is(error) || wrong.push(error)),
+          ),
+        );
+        await new Promise((resolve) => setTimeout(resolve, 2));
+      }
+    };
+    for (let round = 0; round < 4; round++) {
+      isDark = true;
+      await readFor(2_000);
+      isDark = false;
+      await readFor(800);
+    }
+    await Promise.all(reads);
+    expect(wrong).toEqual([]);
+    await until(() =>
+      cache.get('k0').then(
+        (value) => value === 'k0',
+        () => false,
+      ),
+    );
+    await cache.close();
+    await expect.poll(connections, { timeout: 10_000 }).toBe(before);
+    admin.destroy();
+    links.close();
+  });
+
+  it('takes the address of an IPv6 host', async () => {
+    await using cache = createCache({ driver: redis({ url: 'redis://[::1]:1' }), timeout: '1h', breaker: false });
+    const error = (await cache.ping().catch((thrown: unknown) => thrown)) as Error;
+    expect(String((error.cause as Error).cause)).toMatch(/ECONNREFUSED|EADDRNOTAVAIL|EAFNOSUPPORT|ENETUNREACH/);
   });
 
   it.each<[string, () => string, RegExp]>([

@@ -11,6 +11,8 @@ export type OnMessage = (message: Buffer) => void;
 export class Subscriber {
   readonly #access: Access;
   readonly #channels = new Map<string, Set<OnMessage>>();
+  /** What each channel of the connection calls. */
+  readonly #deliverers = new Map<string, OnMessage>();
   #client: Commands | undefined;
   /** Changes are made one after the other. */
   #changes: Promise<unknown> = Promise.resolve();
@@ -44,7 +46,8 @@ export class Subscriber {
     return this.#change(async () => {
       const last = this.#forget(channel, onMessage);
       if (this.#channels.size === 0) this.#drop();
-      else if (last) await this.#client?.unsubscribe(channel).catch(() => {}); // nobody listens to it in any case
+      // Not awaited: on a dead connection it would hold up the one that replaces it. Nobody listens to the channel in any case.
+      else if (last) this.#client?.unsubscribe(channel).catch(() => {});
     });
   }
 
@@ -80,7 +83,7 @@ export class Subscriber {
     try {
       if (!client.isOpen) await client.connect();
       for (const channel of channels) {
-        await client.subscribe(channel, (message) => this.#deliver(channel, message), true);
+        await client.subscribe(channel, this.#delivererOf(channel), true);
       }
     } catch (error) {
       if (this.#client === client) this.#drop();
@@ -89,13 +92,22 @@ export class Subscriber {
     if (this.#client !== client) throw cacheErrors.unavailable('the connection of the subscription was replaced');
   }
 
-  #deliver(channel: string, message: Buffer): void {
-    for (const onMessage of this.#channels.get(channel) ?? []) onMessage(message);
+  /** Always the same one: a subscription that was given up can have been made after all, and would deliver twice. */
+  #delivererOf(channel: string): OnMessage {
+    let deliverer = this.#deliverers.get(channel);
+    if (deliverer === undefined) {
+      deliverer = (message) => {
+        for (const onMessage of this.#channels.get(channel) ?? []) onMessage(message);
+      };
+      this.#deliverers.set(channel, deliverer);
+    }
+    return deliverer;
   }
 
   #drop(): void {
     const client = this.#client;
     this.#client = undefined;
+    this.#deliverers.clear();
     if (client?.isOpen) void Promise.resolve(client.destroy()).catch(() => {});
   }
 }

@@ -29,6 +29,8 @@ export class Connection {
   #trouble: Error | undefined;
   #failed = Promise.withResolvers<void>();
   #closed = false;
+  /** Set while an attempt to connect goes on that was given up. */
+  #leaving = false;
   /** When each call without an answer began, oldest first. */
   readonly #pending = new Map<number, number>();
   #calls = 0;
@@ -64,6 +66,7 @@ export class Connection {
   /** Connects, unless that was done. */
   async connected(): Promise<void> {
     if (this.#closed) throw new Offline('the driver was closed');
+    if (this.#leaving) throw this.#offline('an attempt to connect took too long, and is being given up');
     if (this.#connecting === undefined) {
       if (this.#client.isReady) return;
       if (this.#client.isOpen) throw this.#offline('the connection is lost; the client is reconnecting');
@@ -97,15 +100,29 @@ export class Connection {
       await Promise.race([Promise.resolve(this.#client.close()).catch(() => {}), patience]);
     }
     clearTimeout(timer);
-    if (this.#client.isOpen) await this.#destroy();
+    if (this.#client.isOpen) await this.#leave();
   }
 
   #replaceDead(now: number, deadlineMs: number): void {
     const [oldest] = this.#pending.values();
     if (oldest === undefined || !(now - oldest > deadlineMs * OVERDUE)) return;
     this.#pending.clear();
-    this.#connecting = undefined;
-    if (this.#client.isOpen) void this.#destroy();
+    if (this.#client.isOpen) void this.#leave();
+  }
+
+  /**
+   * Ends the connection, or the attempt to make one. node-redis does not stop an attempt (6.3.1): it can still succeed, and to connect again
+   * beside it would give one queue of commands two connections, whose replies go to the wrong calls.
+   */
+  async #leave(): Promise<void> {
+    const connecting = this.#connecting;
+    this.#leaving = connecting !== undefined;
+    await this.#destroy();
+    const again = async (): Promise<void> => {
+      await this.#destroy();
+      this.#leaving = false;
+    };
+    connecting?.then(again, again);
   }
 
   async #destroy(): Promise<void> {
