@@ -116,7 +116,7 @@ export class Cache<D extends CacheDriver = CacheDriver> implements CacheWithPart
     const found = await this.#view.findVersioned(physical);
     if (!isHit(found)) return undefined;
     const { record, version } = found;
-    const fit = options?.schema === undefined ? { value: record.value as T } : await fits(options.schema, record.value);
+    const fit = await fits(options?.schema, record.value);
     if (fit === undefined) return undefined;
     return { value: fit.value, version, expiresAt: await expiryOfRecord(this.#core.store, physical, record) };
   }

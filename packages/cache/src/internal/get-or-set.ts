@@ -4,7 +4,7 @@ import { cacheErrors } from '../errors.ts';
 import type { Core } from './core.ts';
 import { AskAgain, type LoadPlan, type LoadRequest } from './loader.ts';
 import { ManyFactory, NotMade } from './many.ts';
-import { planLoad } from './plan.ts';
+import { planLoad, ttlOf } from './plan.ts';
 import { fits } from './schema.ts';
 import { isFresh } from './store.ts';
 import type { Found, View } from './view.ts';
@@ -114,20 +114,13 @@ function assertFactory(factory: unknown): void {
     throw cacheErrors.invalid_argument(`the factory must be a function; got ${typeof factory}`);
 }
 
-async function checked<T>(
-  value: unknown,
-  schema: LoadOptions<T>['schema'],
-): Promise<{ readonly value: T } | undefined> {
-  return schema === undefined ? { value: value as T } : fits(schema, value);
-}
-
 /** The value that readers may have. */
 async function answer<T>(
   found: Found | undefined,
   { schema }: Pick<LoadOptions<T>, 'schema'>,
 ): Promise<{ readonly value: T } | undefined> {
   if (!found?.valid || !isFresh(found.record)) return undefined;
-  return checked(found.record.value, schema);
+  return fits(schema, found.record.value);
 }
 
 /** Whether a hit is old enough to be loaded again, and nobody is at it. */
@@ -137,8 +130,7 @@ function isRefreshDue<T>(
   plan: LoadPlan,
 ): boolean {
   const now = Date.now();
-  const ttlMs = value == null ? (plan.negativeTtlMs ?? plan.ttlMs) : plan.ttlMs;
-  if (eagerRefresh === undefined || freshUntil - now >= ttlMs * (1 - eagerRefresh)) return false;
+  if (eagerRefresh === undefined || freshUntil - now >= ttlOf(value, plan) * (1 - eagerRefresh)) return false;
   return lease === undefined || lease.until <= now;
 }
 
@@ -174,7 +166,7 @@ async function makeRequest<T>(
   }
   const record = found?.record;
   const isStale = record?.hasValue && found?.valid && plan.graceMs > 0 && !isFresh(record);
-  const stale = isStale ? await checked(record.value, schema) : undefined;
+  const stale = isStale ? await fits(schema, record.value) : undefined;
   return {
     physical,
     key,
@@ -188,7 +180,7 @@ async function makeRequest<T>(
     usable: async (current: StoredRecord) => {
       if (refreshing && current.stamp === record?.stamp) return false;
       if (!(await view.visible(current))) return false;
-      return schema === undefined || (await fits(schema, current.value)) !== undefined;
+      return (await fits(schema, current.value)) !== undefined;
     },
   };
 }

@@ -3,6 +3,7 @@ import type { StoredRecord, TagVersion } from '../driver.ts';
 import type { Factory, Ttl } from '../options.ts';
 import type { Lease, Leases } from './leases.ts';
 import { NotMade } from './many.ts';
+import { ttlOf } from './plan.ts';
 import type { RecordDraft } from './record.ts';
 import type { Store } from './store.ts';
 import { expiryOf, ttlMs } from './ttl.ts';
@@ -261,7 +262,7 @@ export class Loader {
       return undefined;
     }
     const { value } = made;
-    const ttl = chosen ? ttlMs(chosen.ttl) : value == null ? (plan.negativeTtlMs ?? plan.ttlMs) : plan.ttlMs;
+    const ttl = chosen ? ttlMs(chosen.ttl) : ttlOf(value, plan);
     event.outcome = (await this.#publish(request, load, recordFor(value, ttl, request))) ? 'stored' : 'discarded';
     return { value };
   }

@@ -26,3 +26,8 @@ export function planLoad<T>(options: LoadOptions<T>, defaultTtlMs: number): Load
     jitter,
   };
 }
+
+/** Milliseconds that a loaded value is fresh, where its factory did not say. */
+export function ttlOf(value: unknown, plan: LoadPlan): number {
+  return value == null ? (plan.negativeTtlMs ?? plan.ttlMs) : plan.ttlMs;
+}
