@@ -205,19 +205,21 @@ interface Reply {
   readonly casUniq?: number | string;
 }
 
+const TICKS = 2;
 const MONTH_SECONDS = 30 * 24 * 60 * 60;
 
 /**
- * Memcached counts whole seconds from its own tick, so that an item lives up to a second less than asked for: one more is added,
- * and the core enforces the milliseconds. More than 30 days mean a date.
+ * Memcached knows the whole seconds as they were at its last tick. The ticks are a second apart and a bit, so that one can fall short before
+ * a full second and the next past the one after it: an item lives up to two seconds less than asked for (1.6.18). So two more are added, and
+ * the core enforces the milliseconds. More than 30 days mean a date.
  */
 function exptime(expiresAt: number | null): number {
   if (expiresAt === null) return 0;
   const left = expiresAt - Date.now();
   if (left <= 0) return -1;
-  const seconds = Math.ceil(left / 1000) + 1;
+  const seconds = Math.ceil(left / 1000) + TICKS;
   if (seconds <= MONTH_SECONDS) return seconds;
-  const date = Math.ceil(expiresAt / 1000) + 1;
+  const date = Math.ceil(expiresAt / 1000) + TICKS;
   return date <= LATEST_DATE ? date : 0;
 }
 
