@@ -13,14 +13,14 @@
  * }
  * ```
  */
-import { decodeRecord, encodeRecord } from './internal/codec.ts';
+import { decodeRecords, encodeRecord } from './internal/codec.ts';
 import { JoinedReads } from './internal/joined-reads.ts';
 import { Leases } from './internal/leases.ts';
 import { RemoteGuard } from './internal/remote-guard.ts';
 import { openTier } from './internal/tier.ts';
 
 /** For {@link CacheDriver.remote}; what it holds is the core's business. */
-export const remote = { decodeRecord, encodeRecord, JoinedReads, Leases, openTier, RemoteGuard } as const;
+export const remote = { decodeRecords, encodeRecord, JoinedReads, Leases, openTier, RemoteGuard } as const;
 
 /** The type of {@link remote}. */
 export type Remote = typeof remote;

@@ -336,6 +336,47 @@ describe('the stored bytes', () => {
     expect(await cache.get('bad')).toBe('loaded');
   });
 
+  it('of several keys are told apart, also where some are no JSON', async () => {
+    const { stored, cache } = bytesCache();
+    const values = new Map<string, unknown>([
+      ['object', { a: 1, nested: { '__proto__ ': [] } }],
+      ['undefined', undefined],
+      ['null', null],
+      ['separator', ',\n'],
+      ['emoji', '👩‍👩‍👧‍👦'],
+      ['long', 'x'.repeat(10_000)],
+      ['number', -1.5],
+      ['array', [{ a: 1 }, [], 'b']],
+    ]);
+    await cache.setMany(values);
+    await cache.increment('counter', 7);
+    const expected = new Map([...values, ['counter', 7]]);
+    const keys = [...expected.keys()];
+    expect(await cache.getMany([...keys, 'absent'])).toEqual(expected);
+    const { value: bytes, ...item } = stored.get('null')!;
+    const head = Buffer.from(bytes).subarray(0, -'null'.length);
+    for (const texts of [
+      ['1,2'],
+      ['1', ''],
+      ['"a', 'b"'],
+      ['[1', '2]'],
+      ['{"a":1', '"b":2}'],
+      ['', ''],
+      ['👩', '\ud83d'],
+      ['}', '{'],
+      ['],['],
+    ]) {
+      texts.forEach((text, i) => stored.set(`bad${i}`, { ...item, value: Buffer.concat([head, Buffer.from(text)]) }));
+      const alone = await Promise.all(texts.map((_, i) => cache.entry(`bad${i}`)));
+      const found = await cache.getMany(['bad0', 'bad1', ...keys]);
+      for (const [key, value] of expected) expect(found.get(key)).toEqual(value);
+      texts.forEach((_, i) =>
+        expect([found.has(`bad${i}`), found.get(`bad${i}`)]).toEqual([alone[i] !== undefined, alone[i]?.value]),
+      );
+      await cache.deleteMany(['bad0', 'bad1']);
+    }
+  });
+
   it('never change a value silently: what JSON would not keep is refused with its place', async () => {
     const { cache } = bytesCache();
     const cycle: Record<string, unknown> = {};

@@ -1,7 +1,7 @@
-import type { CacheDriver, StoredRecord, TagVersion } from '../driver.ts';
+import type { CacheDriver, DriverEntry, StoredRecord, TagVersion } from '../driver.ts';
 import { cacheErrors } from '../errors.ts';
 import type { CacheSerializer } from '../options.ts';
-import { parseJson, strictJson } from './json.ts';
+import { type JsonText, parseJson, parseJsonRow, strictJson } from './json.ts';
 import { counterDraft, isCounter, newStamp, type RecordDraft, STAMP_BYTES } from './record.ts';
 import { serialize } from './serialize.ts';
 
@@ -79,8 +79,37 @@ function bytesOf(record: RecordDraft, serializer: CacheSerializer, key: string):
   return bytes;
 }
 
-/** Undefined for bytes that this version did not write, or whose value the serializer refuses: both are a miss. */
-export function decodeRecord(stored: Uint8Array, serializer: CacheSerializer, key: string): StoredRecord | undefined {
+/** The records of a batch. Undefined for bytes that this version did not write, or whose value the serializer refuses: both are a miss. */
+export function decodeRecords(
+  keys: readonly string[],
+  entries: readonly (DriverEntry | undefined)[],
+  serializer: CacheSerializer,
+): (StoredRecord | undefined)[] {
+  const records: (StoredRecord | undefined)[] = [];
+  const row: DecodedRecord[] = [];
+  const isRow = serializer === strictJson && keys.length > 1;
+  for (let i = 0; i < keys.length; i++) {
+    const entry = entries[i];
+    const record = entry && decodeHead(entry.value as Uint8Array);
+    if (!(record instanceof DecodedRecord)) {
+      records.push(record);
+    } else if (isRow && record.isShort) {
+      row.push(record);
+      records.push(record);
+    } else {
+      records.push(record.read(serializer, keys[i]!));
+    }
+  }
+  const values = parseJsonRow(row);
+  if (values === undefined) {
+    return records.map((record, i) => (record instanceof DecodedRecord ? record.read(serializer, keys[i]!) : record));
+  }
+  for (let i = 0; i < row.length; i++) row[i]!.value = values[i];
+  return records;
+}
+
+/** A record whose value is still to be read. */
+function decodeHead(stored: Uint8Array): DecodedRecord | StoredRecord | undefined {
   const bytes = Buffer.isBuffer(stored) ? stored : Buffer.from(stored.buffer, stored.byteOffset, stored.length);
   if (bytes[0] !== MAGIC) return decodeCounter(bytes);
   try {
@@ -113,48 +142,76 @@ export function decodeRecord(stored: Uint8Array, serializer: CacheSerializer, ke
     }
     // A lease that has outlived its value is all that is left.
     const hasValue = (flags & NO_VALUE) === 0 && !(lease !== undefined && expiresAt <= Date.now());
-    let value: unknown;
-    if (hasValue)
-      value = serializer === strictJson ? parseJson(bytes, at) : serializer.deserialize(bytes.subarray(at), key);
-    return new DecodedRecord(value, expiresAt, freshUntil, tags, lease, hasValue, bytes);
+    return new DecodedRecord(expiresAt, freshUntil, tags, lease, hasValue, bytes, at);
   } catch {
     return undefined;
   }
 }
 
 /** Its stamp is seldom looked at, and costs as much as the rest. A copy by spread has none, as a draft should. */
-class DecodedRecord implements StoredRecord {
-  value: unknown;
+class DecodedRecord implements StoredRecord, JsonText {
+  value: unknown = undefined;
   expiresAt: number;
   freshUntil: number;
   tags: readonly TagVersion[] | undefined;
   lease: StoredRecord['lease'];
   hasValue: boolean;
   readonly #bytes: Buffer;
+  /** Where the value starts. */
+  readonly #from: number;
 
   constructor(
-    value: unknown,
     expiresAt: number,
     freshUntil: number,
     tags: readonly TagVersion[] | undefined,
     lease: StoredRecord['lease'],
     hasValue: boolean,
     bytes: Buffer,
+    from: number,
   ) {
-    this.value = value;
     this.expiresAt = expiresAt;
     this.freshUntil = freshUntil;
     this.tags = tags;
     this.lease = lease;
     this.hasValue = hasValue;
     this.#bytes = bytes;
+    this.#from = from;
   }
 
   get stamp(): string {
     return this.#bytes.toString('latin1', 2, FIXED_BYTES);
   }
+
+  get bytes(): Buffer {
+    return this.#bytes;
+  }
+
+  get from(): number {
+    return this.#from;
+  }
+
+  /** Whether a parse of its own would cost more than to copy the text into a row. */
+  get isShort(): boolean {
+    const length = this.#bytes.length - this.#from;
+    return this.hasValue && length > 0 && length < SHORT_BYTES;
+  }
+
+  /** The record with its value; undefined when the serializer refuses that. */
+  read(serializer: CacheSerializer, key: string): this | undefined {
+    if (!this.hasValue) return this;
+    try {
+      this.value =
+        serializer === strictJson
+          ? parseJson(this.#bytes, this.#from)
+          : serializer.deserialize(this.#bytes.subarray(this.#from), key);
+      return this;
+    } catch {
+      return undefined;
+    }
+  }
 }
 
+const SHORT_BYTES = 4096;
 const EMPTY = new Uint8Array(0);
 const MINUS = 45;
 

@@ -33,7 +33,7 @@ export class Store {
   readonly #tier: Tier | undefined;
   readonly #joined: JoinedReads<StoredRecord | undefined> | undefined;
   readonly #stores: CacheFeatures['stores'];
-  readonly #decodeRecord: Remote['decodeRecord'] | undefined;
+  readonly #decodeRecords: Remote['decodeRecords'] | undefined;
   /** Whether the backend keeps an entry for longer than its expiry. */
   readonly #isCoarse: boolean;
 
@@ -46,7 +46,7 @@ export class Store {
     this.#lenient = lenient;
     this.#tier = tier;
     this.#stores = stores;
-    if (stores === 'bytes') this.#decodeRecord = driver.remote!.decodeRecord;
+    if (stores === 'bytes') this.#decodeRecords = driver.remote!.decodeRecords;
     this.#isCoarse = ttlResolutionMs > 1;
     if (joinsReads) {
       const serverOf = (key: string): number => driver.shardOf?.(key) ?? 0;
@@ -78,8 +78,7 @@ export class Store {
     const records: (StoredRecord | undefined)[] = [];
     for (let from = 0; from < keys.length; from += MAX_BATCH) {
       const some = keys.length <= MAX_BATCH ? keys : keys.slice(from, from + MAX_BATCH);
-      const entries = await this.#read(some);
-      for (let i = 0; i < some.length; i++) records.push(this.#decode(some[i]!, entries[i]));
+      records.push(...this.#decode(some, await this.#read(some)));
     }
     return records;
   }
@@ -93,7 +92,7 @@ export class Store {
   async readVersioned(key: string): Promise<Versioned | undefined> {
     const [entry] = await this.#guard.run('get', (call) => this.driver.get([key], call, { versions: true }));
     if (entry === undefined) return undefined;
-    const record = this.#decode(key, entry) ?? UNREADABLE;
+    const [record = UNREADABLE] = this.#decode([key], [entry]);
     return { record, version: entry.version! };
   }
 
@@ -176,22 +175,18 @@ export class Store {
     return stored;
   }
 
-  #decode(key: string, entry: DriverEntry | undefined): StoredRecord | undefined {
-    if (entry === undefined) return undefined;
-    const { value } = entry;
-    const decode = this.#decodeRecord;
-    if (decode === undefined) {
-      return this.#stores === 'serialized' ? this.#deserialized(key, value as StoredRecord) : (value as StoredRecord);
-    }
-    const record = decode(value as Uint8Array, this.#serializer, key);
+  #decode(keys: readonly string[], entries: readonly (DriverEntry | undefined)[]): (StoredRecord | undefined)[] {
+    const records =
+      this.#decodeRecords?.(keys, entries, this.#serializer) ??
+      keys.map((key, i) => this.#deserialized(key, entries[i]?.value as StoredRecord | undefined));
+    if (!this.#isCoarse) return records;
     // Not a lease alone: whether that has run out is not told by this process's clock.
-    if (this.#isCoarse && record?.hasValue && record.expiresAt <= Date.now()) return undefined;
-    return record;
+    return records.map((record) => (record?.hasValue && record.expiresAt <= Date.now() ? undefined : record));
   }
 
   /** Undefined for a value that the serializer refuses: a miss. */
-  #deserialized(key: string, record: StoredRecord): StoredRecord | undefined {
-    if (!record.hasValue) return record;
+  #deserialized(key: string, record: StoredRecord | undefined): StoredRecord | undefined {
+    if (this.#stores === 'values' || !record?.hasValue) return record;
     try {
       return { ...record, value: this.#serializer.deserialize(record.value as Uint8Array, key) };
     } catch {

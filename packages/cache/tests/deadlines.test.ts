@@ -1,0 +1,63 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { EntError } from '@ent/errors';
+import { expect, it } from 'vitest';
+import { createCache } from '../src/cache.ts';
+import { bytesDriver } from './fixtures/bytes-driver.ts';
+
+/** What a process prints that makes three calls, one after the other, and is then left to itself. */
+async function threeCalls(kind: 'prompt' | 'silent', timeout: string): Promise<string[]> {
+  const script = join(import.meta.dirname, 'fixtures/one-call.ts');
+  const { stdout } = await promisify(execFile)(process.execPath, ['--conditions=@ent/source', script, kind, timeout], {
+    timeout: 30_000,
+  });
+  return stdout.trim().split('\n');
+}
+
+it('a deadline that is still far away does not keep the process', async () => {
+  expect(await threeCalls('prompt', '1000s')).toEqual(['an answer', 'an answer', 'an answer']);
+});
+
+it('a call without an answer keeps the process until its deadline, though nothing else does', async () => {
+  expect(await threeCalls('silent', '0.1s')).toEqual(['cache.timeout', 'cache.timeout', 'cache.timeout']);
+});
+
+it('each of several calls has its own, and one that is answered has none', async () => {
+  const driver = bytesDriver();
+  const answers: (() => void)[] = [];
+  const get: typeof driver.get = (keys, call) =>
+    new Promise((resolve) => answers.push(() => void driver.get(keys, call).then(resolve)));
+  const cache = createCache({ driver: { ...driver, get }, timeout: '100ms', breaker: false });
+  const ended: string[] = [];
+  const begin = async (name: string): Promise<void> => {
+    ended.push(
+      await cache.get(name).then(
+        () => `${name} answered`,
+        (error: unknown) => `${name} ${(error as EntError).code}`,
+      ),
+    );
+  };
+  const calls: Promise<void>[] = [];
+  for (const name of ['a', 'b', 'c', 'd']) {
+    calls.push(begin(name));
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  answers[1]!();
+  await calls[0];
+  // The last was begun after the first, and is not ended with it.
+  calls.push(begin('e'));
+  answers[4]!();
+  await Promise.all(calls);
+  expect(ended.toSorted()).toEqual([
+    'a cache.timeout',
+    'b answered',
+    'c cache.timeout',
+    'd cache.timeout',
+    'e answered',
+  ]);
+  // An answer that comes after the deadline changes nothing.
+  for (const answer of answers) answer();
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(ended).toHaveLength(5);
+});
