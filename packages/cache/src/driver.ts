@@ -116,7 +116,10 @@ export interface CacheDriver<Client = unknown> {
   /** Answers whether each key was there. The keys of a batch differ. */
   delete(keys: readonly string[], call: DriverCall): Promise<boolean[]>;
 
-  /** The number of the server that a key belongs to. Without it all keys are on one. */
+  /**
+   * The number of the server that a key belongs to. Each has a circuit breaker of its own, and calls for several keys come for those of one
+   * server at a time. Without it all keys are on one.
+   */
   shardOf?(key: string): number;
   /**
    * {@link get} for one key at once, for drivers whose data lives in this process and who keep values. Their `set` and `delete` have

@@ -301,6 +301,93 @@ describe('a load', () => {
   });
 });
 
+describe('a backend of several servers', () => {
+  const shardOf = (key: string): number => Number(key.at(-1));
+  /** Ten servers by the last digit of a key; those in the list are gone. */
+  const setUp = (options: Partial<CacheOptions> = {}) => {
+    const driver = bytesDriver();
+    const gone = new Set<number>();
+    const calls: number[][] = [];
+    const through = <K, R>(
+      keysOf: (asked: readonly K[]) => readonly string[],
+      work: (asked: readonly K[]) => Promise<R>,
+    ) => {
+      return async (asked: readonly K[]): Promise<R> => {
+        const shards = [...new Set(keysOf(asked).map(shardOf))];
+        calls.push([...shards, asked.length]);
+        if (shards.some((shard) => gone.has(shard))) throw new Error('gone');
+        return work(asked);
+      };
+    };
+    const call = { deadlineAt: Number.POSITIVE_INFINITY };
+    const sharded: CacheDriver = {
+      ...driver,
+      shardOf,
+      get: (keys, _, how) =>
+        through(
+          (asked: readonly string[]) => asked,
+          (asked) => driver.get(asked, call, how),
+        )(keys),
+      set: through(
+        (writes) => writes.map(({ key }) => key),
+        (writes) => driver.set(writes, call),
+      ),
+      delete: through(
+        (keys) => keys,
+        (keys) => driver.delete(keys, call),
+      ),
+      classify: () => 'unavailable',
+    };
+    const cache = createCache({ driver: sharded, breaker: { failures: 2, cooldown: '1h' }, ...options });
+    return { cache, gone, calls };
+  };
+  const keys = Array.from({ length: 40 }, (_, i) => `k${i}`);
+  const onOthers = keys.filter((key) => shardOf(key) !== 3);
+
+  it('has a circuit breaker for each', async () => {
+    const { cache, gone } = setUp();
+    gone.add(3);
+    const codes: string[] = [];
+    for (let i = 0; i < 3; i++) {
+      await cache.get('k3').catch((error: unknown) => codes.push((error as { code: string }).code));
+      expect(await cache.get('k4')).toBeUndefined();
+      await cache.ping();
+    }
+    expect(codes).toEqual(['cache.unavailable', 'cache.unavailable', 'cache.circuit_open']);
+  });
+
+  it('writes and deletes on those that are there, and tells that one was not', async () => {
+    const { cache, gone, calls } = setUp({ breaker: false });
+    await cache.setMany(keys.map((key) => [key, 'old']));
+    expect(calls.toSorted((a, b) => a[0]! - b[0]!)).toEqual(Array.from({ length: 10 }, (_, shard) => [shard, 4]));
+    gone.add(3);
+    await expect(cache.setMany(keys.map((key) => [key, 'new']))).rejects.toMatchObject({ code: 'cache.unavailable' });
+    await expect(cache.deleteMany(['k2', 'k3'])).rejects.toMatchObject({ code: 'cache.unavailable' });
+    await expect(cache.getMany(keys)).rejects.toMatchObject({ code: 'cache.unavailable' });
+    gone.clear();
+    const expected = keys.map((key) => [key, shardOf(key) === 3 ? 'old' : 'new'] as const);
+    expect(await cache.getMany(keys)).toEqual(new Map(expected.filter(([key]) => key !== 'k2')));
+  });
+
+  it('answers, under onError: miss, what those have that are there', async () => {
+    const { cache, gone } = setUp({ onError: 'miss' });
+    await cache.setMany(keys.map((key) => [key, key]));
+    gone.add(3);
+    for (let i = 0; i < 4; i++) expect([...(await cache.getMany(keys)).keys()]).toEqual(onOthers);
+    const loaded = await cache.getOrSetMany(keys, (missing) => new Map(missing.map((key) => [key, 'loaded'])));
+    expect(loaded).toEqual(new Map(keys.map((key) => [key, shardOf(key) === 3 ? 'loaded' : key])));
+  });
+
+  it('asks each for no more than a few hundred keys at a time, and answers in order', async () => {
+    const { cache, calls } = setUp();
+    const many = Array.from({ length: 12_000 }, (_, i) => `k${i}`);
+    await cache.setMany(many.map((key) => [key, key]));
+    expect([...(await cache.getMany([...many, 'absent0']))]).toEqual(many.map((key) => [key, key]));
+    expect(await cache.deleteMany(many)).toBe(12_000);
+    expect(Math.max(...calls.map((call) => call.at(-1)!))).toBe(500);
+  });
+});
+
 describe('the stored bytes', () => {
   const bytesCache = () => {
     const driver = bytesDriver();

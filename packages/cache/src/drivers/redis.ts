@@ -31,6 +31,7 @@ import { remote } from '../remote.ts';
 import { ChangeFeed, hearFromAll } from './redis/changes.ts';
 import { type Connectable, Connection, Offline } from './redis/connection.ts';
 import { NATIVE } from './redis/native.ts';
+import { Nodes } from './redis/nodes.ts';
 import { incrementCounter, setIfVersion } from './redis/scripts.ts';
 
 /** The features of {@link redis} on one server or behind sentinels. */
@@ -156,6 +157,7 @@ class RedisDriver<Client extends RedisDriverClient> implements CacheDriver<Clien
   readonly name = 'redis';
   readonly remote = remote;
   readonly features: CacheFeatures;
+  shardOf?: (key: string) => number;
   readonly #owned: boolean;
   readonly #remake: ((changes: ChangeFeed) => RedisDriverClient) | undefined;
   #client!: Client;
@@ -186,7 +188,9 @@ class RedisDriver<Client extends RedisDriverClient> implements CacheDriver<Clien
     // A client of the application may have other types by default.
     this.#commands = native.withCommandOptions({ ...options, typeMapping: {} });
     this.#bytes = native.withCommandOptions({ ...options, typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } });
-    this.#connection = new Connection(native, this.#owned, single);
+    const nodes = 'slots' in client ? new Nodes(client) : undefined;
+    if (nodes) this.shardOf = nodes.numberOf;
+    this.#connection = new Connection(native, this.#owned, single, nodes?.replace);
   }
 
   track(listener: ChangeListener): (call: DriverCall) => Promise<void> {
@@ -195,12 +199,12 @@ class RedisDriver<Client extends RedisDriverClient> implements CacheDriver<Clien
     }
     const client = this.#remake!(new ChangeFeed(listener)) as Client;
     this.#use(client);
-    return (call) => this.#connection.run(call, () => hearFromAll(client));
+    return (call) => this.#connection.run(call, undefined, () => hearFromAll(client));
   }
 
   /** For the extras: native commands with all that this driver does around them. */
-  [NATIVE]<T>(call: DriverCall, work: (client: Client) => Promise<T>): Promise<T> {
-    return this.#connection.run(call, () => work(this.#client));
+  [NATIVE]<T>(call: DriverCall, key: string | undefined, work: (client: Client) => Promise<T>): Promise<T> {
+    return this.#connection.run(call, key, () => work(this.#client));
   }
 
   connect(): Promise<void> {
@@ -213,7 +217,7 @@ class RedisDriver<Client extends RedisDriverClient> implements CacheDriver<Clien
 
   async ping(call: DriverCall): Promise<void> {
     // Not PING: a cluster has none, and a server that is loading its data answers it.
-    await this.#connection.run(call, () => this.#commands.exists('ent:ping'));
+    await this.#connection.run(call, undefined, () => this.#commands.exists('ent:ping'));
   }
 
   get(
@@ -221,7 +225,7 @@ class RedisDriver<Client extends RedisDriverClient> implements CacheDriver<Clien
     call: DriverCall,
     { versions = false }: DriverReadOptions = {},
   ): Promise<(DriverEntry | undefined)[]> {
-    return this.#connection.run(call, async () => {
+    return this.#connection.run(call, keys[0], async () => {
       const values = await this.#values(keys);
       return values.map((value) => {
         if (value === null) return undefined;
@@ -240,7 +244,7 @@ class RedisDriver<Client extends RedisDriverClient> implements CacheDriver<Clien
   }
 
   set(writes: readonly DriverWrite[], call: DriverCall): Promise<boolean[]> {
-    return this.#connection.run(call, () => Promise.all(writes.map((write) => this.#set(write))));
+    return this.#connection.run(call, writes[0]?.key, () => Promise.all(writes.map((write) => this.#set(write))));
   }
 
   async #set({ key, value, expiresAt, when }: DriverWrite): Promise<boolean> {
@@ -257,7 +261,7 @@ class RedisDriver<Client extends RedisDriverClient> implements CacheDriver<Clien
   }
 
   delete(keys: readonly string[], call: DriverCall): Promise<boolean[]> {
-    return this.#connection.run(call, async () => {
+    return this.#connection.run(call, keys[0], async () => {
       const removed = await Promise.all(keys.map((key) => this.#commands.unlink(key)));
       return removed.map((count) => count === 1);
     });
@@ -269,7 +273,7 @@ class RedisDriver<Client extends RedisDriverClient> implements CacheDriver<Clien
     { initial, expiresAt }: { readonly initial: number; readonly expiresAt: number | null },
     call: DriverCall,
   ): Promise<number | undefined | 'overflow'> {
-    return this.#connection.run(call, async () => {
+    return this.#connection.run(call, key, async () => {
       const start = initial + by;
       const px = milliseconds(expiresAt);
       const answer = await incrementCounter.run(this.#commands, key, [
@@ -283,7 +287,7 @@ class RedisDriver<Client extends RedisDriverClient> implements CacheDriver<Clien
   }
 
   expiry(key: string, call: DriverCall): Promise<number | null | undefined> {
-    return this.#connection.run(call, async () => {
+    return this.#connection.run(call, key, async () => {
       const left = await this.#commands.pTTL(key);
       if (left === -2) return undefined;
       return left === -1 ? null : Date.now() + left;
@@ -294,7 +298,7 @@ class RedisDriver<Client extends RedisDriverClient> implements CacheDriver<Clien
     const options = { MATCH: `${literally(prefix)}*`, COUNT: 500 };
     let cursor = '0';
     do {
-      const page = await this.#connection.run(call, () => this.#commands.scan(cursor, options));
+      const page = await this.#connection.run(call, undefined, () => this.#commands.scan(cursor, options));
       yield page.keys;
       cursor = page.cursor;
     } while (cursor !== '0');

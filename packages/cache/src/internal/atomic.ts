@@ -83,7 +83,7 @@ export async function increment(
   const native = driver.increment !== undefined && view.tags.generations.length === 0;
   if (native) {
     const initial = { initial: start.initial, expiresAt: toContract(expiresAt) };
-    const count = await store.run('increment', (call) => driver.increment!(physical, by, initial, call));
+    const count = await store.run('increment', (call) => driver.increment!(physical, by, initial, call), physical);
     if (count === 'overflow') throw overflow();
     if (count !== undefined) return count;
   }
@@ -117,7 +117,7 @@ function overflow(): Error {
 export async function expiryOfRecord(store: Store, physical: string, record: StoredRecord): Promise<number | null> {
   const { driver } = store;
   if (isCounter(record) && driver.expiry) {
-    return (await store.run('expiry', (call) => driver.expiry!(physical, call))) ?? null;
+    return (await store.run('expiry', (call) => driver.expiry!(physical, call), physical)) ?? null;
   }
   return toContract(record.freshUntil);
 }

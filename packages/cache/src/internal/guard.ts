@@ -4,6 +4,9 @@ import { cacheErrors } from '../errors.ts';
 
 const NO_DEADLINE: DriverCall = { deadlineAt: Number.POSITIVE_INFINITY };
 
+/** A key, or what is written under one. */
+export type Item = string | { readonly key: string };
+
 /** What each call of a driver goes through: refused once the cache is closed, and its errors wrapped. */
 export class Guard {
   readonly driver: CacheDriver;
@@ -17,13 +20,31 @@ export class Guard {
     this.#closed = true;
   }
 
-  /** @throws `cache.unavailable`, `cache.value_too_large`, `cache.driver_failed`, `cache.closed` */
-  async run<T>(operation: string, work: (call: DriverCall) => Promise<T>): Promise<T> {
+  /**
+   * @param _key one that the call is about, if it is about keys of one server
+   * @throws `cache.unavailable`, `cache.value_too_large`, `cache.driver_failed`, `cache.closed`
+   */
+  async run<T>(operation: string, work: (call: DriverCall) => Promise<T>, _key?: string): Promise<T> {
     this.assertOpen(operation);
     try {
       return await work(NO_DEADLINE);
     } catch (error) {
       throw this.wrap(operation, error);
+    }
+  }
+
+  /** {@link run} for several items, and what it answers for each; nothing where it failed with an error that is forgiven. */
+  async runEach<I extends Item, R>(
+    operation: string,
+    items: readonly I[],
+    work: (items: readonly I[], call: DriverCall) => Promise<R[]>,
+    forgives?: (error: unknown) => boolean,
+  ): Promise<(R | undefined)[]> {
+    try {
+      return await this.run(operation, (call) => work(items, call));
+    } catch (error) {
+      if (forgives?.(error)) return [];
+      throw error;
     }
   }
 

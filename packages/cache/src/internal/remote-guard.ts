@@ -1,13 +1,19 @@
 import type { CacheDriver, DriverCall } from '../driver.ts';
 import { cacheErrors } from '../errors.ts';
+import { MAX_BATCH } from './batch.ts';
 import { Breaker } from './breaker.ts';
 import { Deadlines, type Waiting } from './deadlines.ts';
-import { Guard } from './guard.ts';
+import { Guard, type Item } from './guard.ts';
 
-/** The failure policy for a backend that can hang and go away: a deadline for each call, and a circuit breaker. */
+// What calls belong to that are not about keys of one server.
+const WHOLE = -1;
+
+/** The failure policy for a backend that can hang and go away: a deadline for each call, and a circuit breaker for each server. */
 export class RemoteGuard extends Guard {
   readonly #deadlines: Deadlines;
-  readonly #breaker: Breaker | undefined;
+  readonly #makeBreaker: (() => Breaker) | undefined;
+  /** By {@link CacheDriver.shardOf}. */
+  readonly #breakers = new Map<number, Breaker>();
 
   constructor(
     driver: CacheDriver,
@@ -16,12 +22,12 @@ export class RemoteGuard extends Guard {
   ) {
     super(driver);
     this.#deadlines = new Deadlines(timeoutMs);
-    this.#breaker = breaker && new Breaker(breaker.failures, breaker.cooldownMs);
+    this.#makeBreaker = breaker && (() => new Breaker(breaker.failures, breaker.cooldownMs));
   }
 
   /** @throws `cache.timeout` and `cache.circuit_open`, besides those of {@link Guard} */
-  override run<T>(operation: string, work: (call: DriverCall) => Promise<T>): Promise<T> {
-    const breaker = this.#breaker;
+  override run<T>(operation: string, work: (call: DriverCall) => Promise<T>, key?: string): Promise<T> {
+    const breaker = this.#breakerOf(key);
     const deadlines = this.#deadlines;
     return new Promise<T>((resolve, reject) => {
       this.assertOpen(operation);
@@ -57,4 +63,54 @@ export class RemoteGuard extends Guard {
       }
     });
   }
+
+  /** In as many calls as there are servers; and no call is for more than {@link MAX_BATCH}. A server that fails leaves the others alone. */
+  override async runEach<I extends Item, R>(
+    operation: string,
+    items: readonly I[],
+    work: (items: readonly I[], call: DriverCall) => Promise<R[]>,
+    forgives?: (error: unknown) => boolean,
+  ): Promise<(R | undefined)[]> {
+    const call = async (some: readonly I[]): Promise<(R | undefined)[]> => {
+      try {
+        return await this.run(operation, (limits) => work(some, limits), keyOf(some[0]!));
+      } catch (error) {
+        if (forgives?.(error)) return [];
+        throw error;
+      }
+    };
+    if (items.length === 0) return [];
+    const isOne = items.length === 1 || this.driver.shardOf === undefined;
+    if (isOne && items.length <= MAX_BATCH) return call(items);
+    const answers: (R | undefined)[] = Array.from({ length: items.length });
+    const shards = Map.groupBy(items.keys(), (i) => this.#shardOf(keyOf(items[i]!)));
+    const outcomes = await Promise.allSettled(
+      Array.from(shards.values(), async (places) => {
+        for (let from = 0; from < places.length; from += MAX_BATCH) {
+          const some = places.slice(from, from + MAX_BATCH);
+          const found = await call(some.map((i) => items[i]!));
+          for (let n = 0; n < some.length; n++) answers[some[n]!] = found[n];
+        }
+      }),
+    );
+    const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+    if (failed) throw failed.reason;
+    return answers;
+  }
+
+  #shardOf(key: string): number {
+    return this.driver.shardOf?.(key) ?? WHOLE;
+  }
+
+  #breakerOf(key: string | undefined): Breaker | undefined {
+    if (this.#makeBreaker === undefined) return undefined;
+    const shard = key === undefined ? WHOLE : this.#shardOf(key);
+    let breaker = this.#breakers.get(shard);
+    if (breaker === undefined) this.#breakers.set(shard, (breaker = this.#makeBreaker()));
+    return breaker;
+  }
+}
+
+function keyOf(item: Item): string {
+  return typeof item === 'string' ? item : item.key;
 }

@@ -3,7 +3,6 @@ import type { CacheDriver, CacheFeatures, DriverEntry, DriverWrite, StoredRecord
 import { cacheErrors } from '../errors.ts';
 import type { CacheSerializer } from '../options.ts';
 import type { Remote } from '../remote.ts';
-import { MAX_BATCH } from './batch.ts';
 import type { Guard } from './guard.ts';
 import type { JoinedReads } from './joined-reads.ts';
 import { bare, newStamp, type RecordDraft } from './record.ts';
@@ -75,22 +74,13 @@ export class Store {
   };
 
   async #readAll(keys: readonly string[]): Promise<(StoredRecord | undefined)[]> {
-    const records: (StoredRecord | undefined)[] = [];
-    for (let from = 0; from < keys.length; from += MAX_BATCH) {
-      const some = keys.length <= MAX_BATCH ? keys : keys.slice(from, from + MAX_BATCH);
-      records.push(...this.#decode(some, await this.#read(some)));
-    }
-    return records;
-  }
-
-  #read(keys: readonly string[]): Promise<(DriverEntry | undefined)[]> {
-    const reading = this.#guard.run('get', (call) => this.driver.get(keys, call));
-    return this.#lenient ? this.orElse(reading, []) : reading;
+    const entries = await this.#guard.runEach('get', keys, (some, call) => this.driver.get(some, call), this.forgives);
+    return this.#decode(keys, entries);
   }
 
   /** The record with its version. Fails also where reads are lenient: what follows is a conditional write. */
   async readVersioned(key: string): Promise<Versioned | undefined> {
-    const [entry] = await this.#guard.run('get', (call) => this.driver.get([key], call, { versions: true }));
+    const [entry] = await this.run('get', (call) => this.driver.get([key], call, { versions: true }), key);
     if (entry === undefined) return undefined;
     const [record = UNREADABLE] = this.#decode([key], [entry]);
     return { record, version: entry.version! };
@@ -104,16 +94,12 @@ export class Store {
   /** Answers which of the writes happened. The keys differ. */
   async write(writes: readonly StoreWrite[]): Promise<boolean[]> {
     const encoded = writes.map(({ key, record, when }) => this.#encode(key, record, when));
-    const outcomes: boolean[] = [];
     try {
-      for (let from = 0; from < encoded.length; from += MAX_BATCH) {
-        const some = encoded.slice(from, from + MAX_BATCH);
-        outcomes.push(...(await this.#guard.run('set', (call) => this.driver.set(some, call))));
-      }
+      const done = await this.#guard.runEach('set', encoded, (some, call) => this.driver.set(some, call));
+      return done as boolean[];
     } finally {
       this.#tier?.changed(writes.map(({ key }) => key));
     }
-    return outcomes;
   }
 
   /** {@link write} for entries that may be lost: under `onError: 'miss'` an outage drops them. */
@@ -135,27 +121,21 @@ export class Store {
   }
 
   /** Whether an error may be passed over: the backend is out and the application said that it would rather miss. */
-  forgives(error: unknown): boolean {
-    return this.#lenient && EntError.is(error) && OUTAGES.has(error.code);
-  }
+  readonly forgives = (error: unknown): boolean => this.#lenient && EntError.is(error) && OUTAGES.has(error.code);
 
   /** Answers which keys were there. */
   async remove(keys: readonly string[]): Promise<boolean[]> {
     const unique = [...new Set(keys)];
-    const removed: boolean[] = [];
     try {
-      for (let from = 0; from < unique.length; from += MAX_BATCH) {
-        const some = unique.slice(from, from + MAX_BATCH);
-        removed.push(...(await this.#guard.run('delete', (call) => this.driver.delete(some, call))));
-      }
+      const removed = await this.#guard.runEach('delete', unique, (some, call) => this.driver.delete(some, call));
+      return removed as boolean[];
     } finally {
       this.#tier?.changed(unique);
     }
-    return removed;
   }
 
   /** A call of an optional part of the contract. */
-  run: Guard['run'] = (operation, work) => this.#guard.run(operation, work);
+  run: Guard['run'] = (operation, work, key) => this.#guard.run(operation, work, key);
 
   /** Such a copy of a value as another reader would get. */
   copy<T>(value: T): T {

@@ -225,22 +225,36 @@ describeWithServer('redis', (server) => {
 describeWithServer('memcached', (server) => {
   failures(server, ({ host, port }) => memcached({ servers: `${host}:${port}` }));
 
-  it('serves the other servers while one of three is down', async () => {
-    const more = await Promise.all([startServer('memcached'), startServer('memcached')]);
-    const servers = [server, ...more].map(({ host, port }) => `${host}:${port}`);
-    const cache = createCache({ driver: memcached({ servers }), timeout: DEADLINE, breaker: false });
-    const keys = Array.from({ length: 60 }, (_, i) => `k${i}`);
-    await cache.setMany(keys.map((key) => [key, key]));
-    await more[0].kill();
-    const outcomes = await noHang(Promise.allSettled(keys.map((key) => cache.get(key))));
-    const found = outcomes.filter((outcome) => outcome.status === 'fulfilled' && outcome.value !== undefined);
-    expect(found.length).toBeGreaterThan(20);
-    expect(found.length).toBeLessThan(60);
-    await more[0].start();
-    await recovers(cache);
-    await cache.close();
-    await Promise.all(more.map((one) => one.close()));
-  });
+  for (const [how, away, back] of [
+    ['is down', 'kill', 'start'],
+    ['stands still', 'pause', 'resume'],
+  ] as const) {
+    it(`serves the keys of the others while one server of three ${how}`, async () => {
+      const more = await Promise.all([startServer('memcached'), startServer('memcached')]);
+      const servers = [server, ...more].map(({ host, port }) => `${host}:${port}`);
+      const options = { timeout: DEADLINE, breaker: { failures: 3, cooldown: 200 } } as const;
+      const cache = createCache({ driver: memcached({ servers }), ...options });
+      const lenient = createCache({ driver: memcached({ servers }), ...options, onError: 'miss' });
+      const keys = Array.from({ length: 60 }, (_, i) => `k${i}`);
+      await cache.setMany(keys.map((key) => [key, key]));
+      const served = keys.filter((key) => cache.driver.shardOf!(key) !== 1);
+      expect(served.length).toBeGreaterThan(20);
+      expect(served.length).toBeLessThan(60);
+      await more[0][away]();
+      for (let round = 0; round < 4; round++) {
+        const outcomes = await noHang(Promise.allSettled(keys.map((key) => cache.get(key))));
+        const found = outcomes.map((outcome) => (outcome.status === 'fulfilled' ? outcome.value : undefined));
+        expect(found.filter((value) => value !== undefined)).toEqual(served);
+        expect(await noHang(lenient.getMany(keys))).toEqual(new Map(served.map((key) => [key, key])));
+        await expect(noHang(cache.getMany(keys))).rejects.toMatchObject({ code: expect.stringMatching(OUTAGE) });
+        await noHang(cache.setMany(served.map((key) => [key, key])));
+      }
+      await more[0][back]();
+      await recovers(cache);
+      await Promise.all([cache.close(), lenient.close()]);
+      await Promise.all(more.map((one) => one.close()));
+    });
+  }
 });
 
 describeWithServer('memcached', { args: ['-m', '4'] }, (server) => {

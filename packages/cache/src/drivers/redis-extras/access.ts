@@ -59,24 +59,28 @@ export class Access {
     return root.reserved(kind + path, name);
   }
 
-  /** Sends commands under the failure policy of the cache, and publishes them; errors as there. */
-  run<T>(operation: string, work: (client: Commands, bytes: ByteCommands) => Promise<T>): Promise<T> {
-    if (!channels.command.hasSubscribers) return this.#send(operation, work);
+  /** Sends commands under the failure policy of the cache, and publishes them; errors as there. The key is that which they are about. */
+  run<T>(operation: string, work: (client: Commands, bytes: ByteCommands) => Promise<T>, key?: string): Promise<T> {
+    if (!channels.command.hasSubscribers) return this.#send(operation, work, key);
     const event = { driver: this.#core.driver.name, operation };
-    return traceQuietly(channels.command, event, () => this.#send(operation, work));
+    return traceQuietly(channels.command, event, () => this.#send(operation, work, key));
   }
 
-  #send<T>(operation: string, work: (client: Commands, bytes: ByteCommands) => Promise<T>): Promise<T> {
+  #send<T>(operation: string, work: (client: Commands, bytes: ByteCommands) => Promise<T>, key?: string): Promise<T> {
     const driver = this.#core.driver as unknown as Native<Commands>;
-    return this.#core.store.run(operation, (call) => {
-      return driver[NATIVE](call, (client) => work(client, asBytes(client))).catch((cause: unknown) => {
-        if (!(cause instanceof ErrorReply && WRONG_TYPE.test(cause.message))) throw cause;
-        throw cacheErrors.driver_failed(
-          `${operation} found a value of another type under its key: something else than @ent/cache has written it`,
-          { cause },
-        );
-      });
-    });
+    return this.#core.store.run(
+      operation,
+      (call) => {
+        return driver[NATIVE](call, key, (client) => work(client, asBytes(client))).catch((cause: unknown) => {
+          if (!(cause instanceof ErrorReply && WRONG_TYPE.test(cause.message))) throw cause;
+          throw cacheErrors.driver_failed(
+            `${operation} found a value of another type under its key: something else than @ent/cache has written it`,
+            { cause },
+          );
+        });
+      },
+      key,
+    );
   }
 
   /** @throws `cache.not_serializable`, `cache.value_too_large` */

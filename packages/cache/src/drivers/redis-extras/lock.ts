@@ -73,10 +73,10 @@ export class RedisLock {
     const access = this.#access;
     const begunAt = performance.now();
     const release = (): Promise<boolean> =>
-      access.run('lock.release', async (client) => (await free.run(client, key, [token])) === 1);
+      access.run('lock.release', async (client) => (await free.run(client, key, [token])) === 1, key);
     let fence: unknown;
     try {
-      fence = await access.run('lock.acquire', (client) => take.run(client, key, [token, String(ttlMs)]));
+      fence = await access.run('lock.acquire', (client) => take.run(client, key, [token, String(ttlMs)]), key);
     } catch (error) {
       release().catch(() => {}); // it may have been taken, and only the answer lost
       throw error;
@@ -88,7 +88,7 @@ export class RedisLock {
       begunAt,
       release,
       renew: () =>
-        access.run('lock.renew', async (client) => (await prolong.run(client, key, [token, String(ttlMs)])) === 1),
+        access.run('lock.renew', async (client) => (await prolong.run(client, key, [token, String(ttlMs)])) === 1, key),
     });
   }
 

@@ -51,7 +51,7 @@ export abstract class Structure {
 
   /** @internal Commands under the failure policy of the cache. */
   protected run<R>(operation: string, work: (redis: ByteCommands) => Promise<R>): Promise<R> {
-    return this.access.run(`${this.#kind}.${operation}`, (_, bytes) => work(bytes));
+    return this.access.run(`${this.#kind}.${operation}`, (_, bytes) => work(bytes), this.key);
   }
 
   /** @internal {@link run} for each few hundred of many, in turn. Nothing is sent for none. */

@@ -68,7 +68,7 @@ export class RedisTopic<T = unknown> {
   /** Sends a value to all who are subscribed now. An outage rejects: then it may have been sent or not. */
   async publish(value: T): Promise<void> {
     const payload = this.#access.encode(value, this.#key);
-    await this.#access.run('topic.publish', (client) => publish.run(client, this.#key, [payload]));
+    await this.#access.run('topic.publish', (client) => publish.run(client, this.#key, [payload]), this.#key);
   }
 
   /** Resolves when messages that are sent from now on arrive. The handler is called in the order in which they were sent. */
@@ -130,7 +130,7 @@ export class RedisTopic<T = unknown> {
 
   /** How many messages were sent so far. */
   async #sent(): Promise<number> {
-    return Number((await this.#access.run('topic.check', (client) => client.get(this.#key))) ?? 0);
+    return Number((await this.#access.run('topic.check', (client) => client.get(this.#key), this.#key)) ?? 0);
   }
 
   #read(message: Buffer): { readonly number: number; readonly value: unknown } | Error {

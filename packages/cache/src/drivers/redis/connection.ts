@@ -11,6 +11,13 @@ export interface Connectable {
   destroy(): unknown;
 }
 
+/** A call without an answer. */
+interface Pending {
+  /** By the monotonic clock. */
+  readonly began: number;
+  readonly key: string | undefined;
+}
+
 /** No connection, and none for the asking: the client is connecting again on its own. The cause is what it met last. */
 export class Offline extends Error {}
 
@@ -31,14 +38,18 @@ export class Connection {
   #closed = false;
   /** Set while an attempt to connect goes on that was given up. */
   #leaving = false;
-  /** When each call without an answer began, oldest first. */
-  readonly #pending = new Map<number, number>();
-  #calls = 0;
+  /** The calls without an answer, oldest first. */
+  readonly #pending = new Set<Pending>();
+  readonly #replaceNode: ((key: string) => void) | undefined;
 
-  /** @param single whether the client has one connection, so that an error of it concerns all calls */
-  constructor(client: Connectable, owned: boolean, single: boolean) {
+  /**
+   * @param single whether the client has one connection, so that an error of it concerns all calls
+   * @param replaceNode replaces the connection to the node of a key alone, where there are several
+   */
+  constructor(client: Connectable, owned: boolean, single: boolean, replaceNode?: (key: string) => void) {
     this.#client = client;
     this.#owned = owned;
+    this.#replaceNode = replaceNode;
     if (!single) return;
     client.on('ready', () => {
       this.#trouble = undefined;
@@ -49,17 +60,21 @@ export class Connection {
     });
   }
 
-  /** Runs commands on a connection that is there. */
-  async run<T>(call: DriverCall, work: () => Promise<T>): Promise<T> {
-    const now = performance.now();
-    if (this.#owned && this.#pending.size > 0) this.#replaceDead(now, call.deadlineAt - Date.now());
-    const token = ++this.#calls;
-    this.#pending.set(token, now);
+  /**
+   * Runs commands on a connection that is there.
+   *
+   * @param key the one that they are about, if they are about those of one node
+   */
+  async run<T>(call: DriverCall, key: string | undefined, work: () => Promise<T>): Promise<T> {
+    const began = performance.now();
+    if (this.#owned && this.#pending.size > 0) this.#replaceDead(began, call.deadlineAt - Date.now());
+    const pending = { began, key };
+    this.#pending.add(pending);
     try {
       if (!this.#client.isReady || this.#connecting !== undefined) await this.connected();
       return await work();
     } finally {
-      this.#pending.delete(token);
+      this.#pending.delete(pending);
     }
   }
 
@@ -104,10 +119,16 @@ export class Connection {
   }
 
   #replaceDead(now: number, deadlineMs: number): void {
-    const [oldest] = this.#pending.values();
-    if (oldest === undefined || !(now - oldest > deadlineMs * OVERDUE)) return;
-    this.#pending.clear();
-    if (this.#client.isOpen) void this.#leave();
+    for (const pending of this.#pending) {
+      if (!(now - pending.began > deadlineMs * OVERDUE)) return;
+      if (this.#replaceNode && pending.key !== undefined && this.#client.isReady) {
+        this.#pending.delete(pending);
+        this.#replaceNode(pending.key);
+      } else {
+        this.#pending.clear();
+        if (this.#client.isOpen) void this.#leave();
+      }
+    }
   }
 
   /**

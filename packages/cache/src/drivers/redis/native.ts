@@ -5,5 +5,5 @@ export const NATIVE: unique symbol = Symbol('native');
 
 /** A driver that has it. */
 export interface Native<Client> {
-  [NATIVE]<T>(call: DriverCall, work: (client: Client) => Promise<T>): Promise<T>;
+  [NATIVE]<T>(call: DriverCall, key: string | undefined, work: (client: Client) => Promise<T>): Promise<T>;
 }
