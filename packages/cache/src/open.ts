@@ -35,7 +35,7 @@ const SCHEMES: Record<string, (url: CacheUrl) => Promise<CacheDriver>> = {
   'redis+sentinel:': async ({ url, hosts }) => {
     const { redis } = await import('./drivers/redis.ts');
     parameters(url, []);
-    const name = decodeURIComponent(url.pathname.slice(1));
+    const name = decoded(url.pathname.slice(1), url);
     if (name === '')
       throw cacheErrors.invalid_options('redis+sentinel URLs end in the name of the primary, such as /mymaster');
     const sentinelRootNodes = hosts.map((host) => {
@@ -77,8 +77,14 @@ const SCHEMES: Record<string, (url: CacheUrl) => Promise<CacheDriver>> = {
 export async function openCache(url: string, options: OpenCacheOptions = {}): Promise<Cache> {
   const parsed = parse(url);
   const open = parsed && Object.hasOwn(SCHEMES, parsed.scheme) ? SCHEMES[parsed.scheme] : undefined;
+  // No part of the URL but its scheme in messages: the rest can hold a password.
+  const scheme = Object.keys(SCHEMES).find((known) => String(url).startsWith(`${known}//`));
+  if (!parsed && scheme !== undefined) {
+    throw cacheErrors.invalid_options(
+      `the host or port of the ${scheme} URL is not valid; in a user or password, characters such as / @ : are written %2F %40 %3A`,
+    );
+  }
   if (!parsed || !open) {
-    // Not the whole URL: it can hold a password.
     const got = parsed ? `the scheme ${parsed.scheme}` : 'something that is not a URL';
     throw cacheErrors.unknown_scheme(`openCache supports ${Object.keys(SCHEMES).join(', ')} URLs; got ${got}`);
   }
@@ -101,6 +107,7 @@ async function openRedis({ url, hosts }: CacheUrl): Promise<CacheDriver> {
       `${url.protocol} URLs have one host; for several use redis+cluster: or redis+sentinel:`,
     );
   }
+  parameters(url, []);
   return redis({ url: url.href });
 }
 
@@ -126,11 +133,20 @@ function parse(text: string): CacheUrl | undefined {
   return { scheme: url.protocol, url, hosts };
 }
 
-function credentials({ username, password }: URL): { username?: string; password?: string } {
+function credentials(url: URL): { username?: string; password?: string } {
+  const { username, password } = url;
   return {
-    ...(username !== '' && { username: decodeURIComponent(username) }),
-    ...(password !== '' && { password: decodeURIComponent(password) }),
+    ...(username !== '' && { username: decoded(username, url) }),
+    ...(password !== '' && { password: decoded(password, url) }),
   };
+}
+
+function decoded(text: string, { protocol }: URL): string {
+  try {
+    return decodeURIComponent(text);
+  } catch (cause) {
+    throw cacheErrors.invalid_options(`a % that means itself is written %25 in a ${protocol} URL`, { cause });
+  }
 }
 
 function parameters<Name extends string>(url: URL, known: readonly Name[]): { [N in Name]?: string } {

@@ -51,6 +51,14 @@ it('refuses URLs that lack something, or have what is not supported', async () =
     'redis://127.0.0.1:1,127.0.0.1:2',
     'redis+sentinel://127.0.0.1:1',
     'redis+cluster://127.0.0.1:1?x=1',
+    'redis://127.0.0.1:1?db=3',
+    'redis://127.0.0.1:1/three',
+    'redis://127.0.0.1:99999',
+    'redis://user:hunter2/@127.0.0.1:1',
+    'redis+cluster://127.0.0.1:1,127.0.0.1:x',
+    'redis+cluster://user:hunter2%@127.0.0.1:1',
+    'redis+sentinel://127.0.0.1:1/%',
+    'memcached://[::1]:1',
     'memcached://user:hunter2@127.0.0.1:1',
   ]) {
     const error = await openCache(url).catch((reason: unknown) => reason as Error);

@@ -179,6 +179,10 @@ class RedisDriver<Client extends RedisDriverClient> implements CacheDriver<Clien
   }
 
   #use(client: Client): void {
+    if (client._keyPrefix !== undefined) {
+      // It would stand in front of the keys of commands, but not of those that SCAN, scripts and changes tell.
+      throw cacheErrors.invalid_options('redis: a client with a keyPrefix does not do; give createCache a prefix');
+    }
     this.#client = client;
     const native = client as unknown as Commands;
     const single = this.#owned && !('slots' in client) && !('getSentinelNode' in client);

@@ -8,6 +8,7 @@ import type { CacheDriver } from '../../src/driver.ts';
 import { memcached } from '../../src/drivers/memcached.ts';
 import { memory } from '../../src/drivers/memory.ts';
 import { redis, redisFeatures } from '../../src/drivers/redis.ts';
+import { redisExtras } from '../../src/drivers/redis-extras.ts';
 import type { CacheOptions } from '../../src/options.ts';
 import { testCacheDriver } from '../../src/testing.ts';
 
@@ -101,6 +102,17 @@ function coherent(driverFor: () => CacheDriver): void {
     await until(async () => (await here.get('a')) === expected, 'the change shows');
     // And it stays: nothing from before comes back.
     for (let i = 0; i < 50; i++) expect(await here.get('a')).toBe(expected);
+  });
+
+  it('keeps what it holds when a topic is closed', async () => {
+    const { here } = pair();
+    const { close } = await redisExtras(here)
+      .topic(uniqueName('topic'))
+      .subscribe(() => {});
+    await here.set('a', 1);
+    await held(here, 'a');
+    await close();
+    for (let i = 0; i < 50; i++) expect(await tierOf(here, 'a')).toBe('local');
   });
 
   it('clears by generation', async () => {

@@ -13,6 +13,16 @@ async function until(condition: () => Promise<boolean>): Promise<void> {
   while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 20)); // the test has an end of its own
 }
 
+it('refuses clients that put a prefix of their own in front of keys', () => {
+  for (const driver of [
+    () => redis({ client: createClient({ keyPrefix: 'app:' }) as never }),
+    () => redis({ cluster: { rootNodes: [{ url: 'redis://127.0.0.1:1' }], keyPrefix: 'app:' } }),
+    () => redis({ sentinel: { name: 'p', sentinelRootNodes: [{ host: '127.0.0.1', port: 1 }], keyPrefix: 'app:' } }),
+  ]) {
+    expect(driver).toThrow(expect.objectContaining({ code: 'cache.invalid_options' }));
+  }
+});
+
 describeWithServer('redis', (server) => {
   testCacheDriver({ it, features: redisFeatures, createDriver: () => redis({ url: server.url }) });
 

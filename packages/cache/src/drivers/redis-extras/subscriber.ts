@@ -76,7 +76,8 @@ export class Subscriber {
   async #subscribe(channels: string[]): Promise<void> {
     let client = this.#client;
     if (client === undefined) {
-      client = this.#access.client().duplicate() as Commands;
+      // Not a connection of the local tier, which would forget all when this one is closed.
+      client = this.#access.client().duplicate({ clientSideCache: undefined } as object) as Commands;
       client.on('error', () => {}); // a connection that is lost shows by what is missing
       this.#client = client;
     }
