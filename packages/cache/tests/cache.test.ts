@@ -27,6 +27,23 @@ describe('createCache', () => {
     }
   });
 
+  it('refuses a TTL where the options belong, as other caches take it', async () => {
+    const cache = createCache({ driver: memory() });
+    for (const wrong of [5_000, '5m'] as never[]) {
+      for (const work of [
+        cache.set('k', 1, wrong),
+        cache.setMany([['k', 1]], wrong),
+        cache.increment('n', 1, wrong),
+        cache.compareAndSet('k', 'version', 1, wrong),
+        cache.getOrSet('k', () => 1, wrong),
+        cache.getOrSetMany(['k'], () => new Map(), wrong),
+      ]) {
+        await expect(work).rejects.toMatchObject({ code: 'cache.invalid_argument' });
+      }
+    }
+    expect(await cache.has('k')).toBe(false);
+  });
+
   it('refuses work after close, which is idempotent and ends the namespaces too', async () => {
     const cache = createCache({ driver: memory() });
     const users = cache.namespace('users');

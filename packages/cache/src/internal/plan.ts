@@ -3,8 +3,13 @@ import type { LoadOptions, Ttl } from '../options.ts';
 import type { LoadPlan } from './loader.ts';
 import { durationMs, ttlMs } from './ttl.ts';
 
-/** Milliseconds of the TTL that a call names, else the cache's. */
+/**
+ * Milliseconds of the TTL that a call names, else the cache's.
+ *
+ * @throws `cache.invalid_argument` for options that are none: other caches take the TTL there, which would go unnoticed
+ */
 export function planTtl(options: { readonly ttl?: Ttl }, defaultMs: number): number {
+  if (typeof options !== 'object') throw cacheErrors.invalid_argument('options are an object, such as { ttl: 5000 }');
   return options.ttl === undefined ? defaultMs : ttlMs(options.ttl);
 }
 
