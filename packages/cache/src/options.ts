@@ -32,9 +32,9 @@ export type SchemaResult<Output> =
   | { readonly value: Output; readonly issues?: undefined }
   | { readonly issues: readonly unknown[] };
 
-/** The circuit breaker in front of a backend that is shared with other processes. */
+/** The circuit breaker in front of each server of a backend that is shared with other processes. */
 export interface BreakerOptions {
-  /** Opens after so many calls in a row that timed out or found the backend unreachable. Default: 3. */
+  /** Opens after so many calls in a row that timed out or found the server unreachable. Default: 3. */
   readonly failures?: number;
   /** How long calls are answered without trying, before one probe is let through. Default: `"2s"`. */
   readonly cooldown?: Duration;
@@ -110,7 +110,7 @@ export interface LoadOptions<T = unknown> extends ReadOptions<T>, WriteOptions {
   readonly grace?: Duration;
   /**
    * Loads again in the background when a value is read after this fraction of its TTL (0 to 1), so that busy keys never expire
-   * under their readers. Needs a finite `ttl`. Default: off.
+   * under their readers. Needs a finite `ttl`, and goes by it, not by `setTtl`. Default: off.
    */
   readonly eagerRefresh?: number;
   /** Answers with a stale value when the factory takes longer; it goes on in the background. 0 answers at once. Default: waits. */
