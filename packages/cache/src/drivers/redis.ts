@@ -34,7 +34,7 @@ import { NATIVE } from './redis/native.ts';
 import { Nodes } from './redis/nodes.ts';
 import { incrementCounter, setIfVersion } from './redis/scripts.ts';
 
-/** The features of {@link redis} on one server or behind sentinels. */
+/** The features of {@link redis}. */
 export const redisFeatures = {
   stores: 'bytes',
   ttlResolutionMs: 1,
@@ -45,9 +45,6 @@ export const redisFeatures = {
   joinsReads: true,
   tracks: true,
 } as const satisfies CacheFeatures;
-
-/** The features of {@link redis} on a cluster. */
-export const redisClusterFeatures = { ...redisFeatures, joinsReads: false } as const satisfies CacheFeatures;
 
 /** The clients that {@link redis} works on. */
 export type RedisDriverClient = RedisClientType | RedisClusterType | RedisSentinelType;
@@ -167,8 +164,7 @@ class RedisDriver<Client extends RedisDriverClient> implements CacheDriver<Clien
 
   /** @param remake makes the client anew, with a handshake that asks to be told of changes */
   constructor(client: Client, owned: boolean, remake?: (changes: ChangeFeed) => RedisDriverClient) {
-    const features = 'slots' in client ? redisClusterFeatures : redisFeatures;
-    this.features = remake === undefined ? { ...features, tracks: false } : features;
+    this.features = remake === undefined ? { ...redisFeatures, tracks: false } : redisFeatures;
     this.#owned = owned;
     this.#remake = remake;
     this.#use(client);
@@ -242,7 +238,7 @@ class RedisDriver<Client extends RedisDriverClient> implements CacheDriver<Clien
     const commands = this.#bytes;
     if (keys.length === 1) return commands.get(keys[0]!).then((value) => [value]);
     // The commands of one tick travel together in any case; MGET is one only where all keys are on one server.
-    return this.features.joinsReads
+    return this.shardOf === undefined
       ? commands.mGet(keys as string[])
       : Promise.all(keys.map((key) => commands.get(key)));
   }

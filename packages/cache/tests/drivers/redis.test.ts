@@ -6,7 +6,7 @@ import { describeWithServer } from '@ent/testkit/vitest';
 import { createClient, RESP_TYPES } from 'redis';
 import { expect, it } from 'vitest';
 import { createCache } from '../../src/cache.ts';
-import { redis, redisClusterFeatures, redisFeatures } from '../../src/drivers/redis.ts';
+import { redis, redisFeatures } from '../../src/drivers/redis.ts';
 import { testCacheDriver } from '../../src/testing.ts';
 
 async function until(condition: () => Promise<boolean>): Promise<void> {
@@ -155,7 +155,7 @@ describeWithServer('redis', (server) => {
 describeWithServer('redis-cluster', (server) => {
   testCacheDriver({
     it,
-    features: redisClusterFeatures,
+    features: redisFeatures,
     createDriver: () => redis({ cluster: { rootNodes: server.urls.map((url) => ({ url })) } }),
   });
 });

@@ -3,17 +3,28 @@
  * https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/#key-distribution-model
  */
 export function slotOf(key: string): number {
-  const bytes = Buffer.from(key);
-  const open = bytes.indexOf(OPEN);
-  const close = open === -1 ? -1 : bytes.indexOf(CLOSE, open + 1);
-  const [from, to] = close > open + 1 ? [open + 1, close] : [0, bytes.length];
+  const open = key.indexOf('{');
+  const close = open === -1 ? -1 : key.indexOf('}', open + 1);
+  const hashed = close > open + 1 ? key.slice(open + 1, close) : key;
   let crc = 0;
-  for (let i = from; i < to; i++) crc = ((crc << 8) & 0xffff) ^ TABLE[(crc >> 8) ^ bytes[i]!]!;
+  for (let i = 0; i < hashed.length; i++) {
+    const code = hashed.charCodeAt(i);
+    if (code > 0x7f) return crcOf(Buffer.from(hashed)) % SLOTS;
+    crc = next(crc, code);
+  }
   return crc % SLOTS;
 }
 
-const OPEN = 0x7b;
-const CLOSE = 0x7d;
+function crcOf(bytes: Uint8Array): number {
+  let crc = 0;
+  for (const byte of bytes) crc = next(crc, byte);
+  return crc;
+}
+
+function next(crc: number, byte: number): number {
+  return ((crc << 8) & 0xffff) ^ TABLE[(crc >> 8) ^ byte]!;
+}
+
 const SLOTS = 16_384;
 
 /** CRC16/XMODEM: the polynomial 0x1021, nothing reflected. */
