@@ -398,8 +398,9 @@ describe('a backend of several servers', () => {
   it('asks each for no more than a few hundred keys at a time, and answers in order', async () => {
     const { cache, calls } = setUp();
     const many = Array.from({ length: 12_000 }, (_, i) => `k${i}`);
-    await cache.setMany(many.map((key) => [key, key]));
-    expect([...(await cache.getMany([...many, 'absent0']))]).toEqual(many.map((key) => [key, key]));
+    const entries = many.map((key) => [key, { key, text: 'x'.repeat(100) }] as const);
+    await cache.setMany(entries);
+    expect([...(await cache.getMany([...many, 'absent0']))]).toEqual(entries);
     expect(await cache.deleteMany(many)).toBe(12_000);
     expect(Math.max(...calls.map((call) => call.at(-1)!))).toBe(500);
   });
@@ -465,6 +466,8 @@ describe('the stored bytes', () => {
       ['"a', 'b"'],
       ['[1', '2]'],
       ['{"a":1', '"b":2}'],
+      ['{"a":[{}', '{}]}'],
+      ['{},{}', '{"a":1'],
       ['', ''],
       ['👩', '\ud83d'],
       ['}', '{'],

@@ -115,7 +115,12 @@ function makeClient(
   let client: RedisDriverClient;
   try {
     if ('cluster' in options) {
-      client = createCluster({ ...options.cluster, ...tracking }) as unknown as RedisClusterType;
+      // A node is connected to when it is needed: one that hangs would hold up the start, and what is learnt of the others.
+      client = createCluster({
+        minimizeConnections: true,
+        ...options.cluster,
+        ...tracking,
+      }) as unknown as RedisClusterType;
     } else if ('sentinel' in options) {
       client = createSentinel({ ...options.sentinel, ...tracking }) as unknown as RedisSentinelType;
     } else {
@@ -217,7 +222,7 @@ class RedisDriver<Client extends RedisDriverClient> implements CacheDriver<Clien
 
   async ping(call: DriverCall): Promise<void> {
     // Not PING: a cluster has none, and a server that is loading its data answers it.
-    await this.#connection.run(call, undefined, () => this.#commands.exists('ent:ping'));
+    await this.#connection.run(call, PING, () => this.#commands.exists(PING));
   }
 
   get(
@@ -313,6 +318,8 @@ class RedisDriver<Client extends RedisDriverClient> implements CacheDriver<Clien
     return error instanceof TypeError || error instanceof RangeError ? 'other' : 'unavailable';
   }
 }
+
+const PING = 'ent:ping';
 
 // Answers of a server that is there but cannot serve now.
 const UNAVAILABLE = /^(LOADING|CLUSTERDOWN|MASTERDOWN|READONLY|TRYAGAIN|NOREPLICAS|MOVED|ASK|UNKILLABLE|BUSY) /;

@@ -86,25 +86,34 @@ export function decodeRecords(
   serializer: CacheSerializer,
 ): (StoredRecord | undefined)[] {
   const records: (StoredRecord | undefined)[] = [];
-  const row: DecodedRecord[] = [];
   const isRow = serializer === strictJson && keys.length > 1;
+  let row: number[] = [];
+  let rowBytes = 0;
+  const endRow = (): void => {
+    const heads = row.map((i) => records[i] as DecodedRecord);
+    const values = parseJsonRow(heads);
+    for (const [n, i] of row.entries()) {
+      if (values) heads[n]!.value = values[n];
+      else records[i] = heads[n]!.read(serializer, keys[i]!);
+    }
+    row = [];
+    rowBytes = 0;
+  };
   for (let i = 0; i < keys.length; i++) {
     const entry = entries[i];
     const record = entry && decodeHead(entry.value as Uint8Array);
     if (!(record instanceof DecodedRecord)) {
       records.push(record);
-    } else if (isRow && record.isShort) {
-      row.push(record);
+    } else if (isRow && record.isShortObject) {
       records.push(record);
+      row.push(i);
+      rowBytes += record.bytes.length;
+      if (rowBytes > MAX_ROW_BYTES) endRow();
     } else {
       records.push(record.read(serializer, keys[i]!));
     }
   }
-  const values = parseJsonRow(row);
-  if (values === undefined) {
-    return records.map((record, i) => (record instanceof DecodedRecord ? record.read(serializer, keys[i]!) : record));
-  }
-  for (let i = 0; i < row.length; i++) row[i]!.value = values[i];
+  if (row.length > 0) endRow();
   return records;
 }
 
@@ -190,10 +199,11 @@ class DecodedRecord implements StoredRecord, JsonText {
     return this.#from;
   }
 
-  /** Whether a parse of its own would cost more than to copy the text into a row. */
-  get isShort(): boolean {
-    const length = this.#bytes.length - this.#from;
-    return this.hasValue && length > 0 && length < SHORT_BYTES;
+  /** Whether it is the text of an object, and a parse of its own would cost more than to copy it into a row. */
+  get isShortObject(): boolean {
+    const bytes = this.#bytes;
+    const end = bytes.length - 1;
+    return this.hasValue && end - this.#from < SHORT_BYTES && bytes[this.#from] === OPEN && bytes[end] === CLOSE;
   }
 
   /** The record with its value; undefined when the serializer refuses that. */
@@ -211,7 +221,10 @@ class DecodedRecord implements StoredRecord, JsonText {
   }
 }
 
-const SHORT_BYTES = 4096;
+const SHORT_BYTES = 4_096;
+const MAX_ROW_BYTES = 262_144;
+const OPEN = 0x7b; // {
+const CLOSE = 0x7d; // }
 const EMPTY = new Uint8Array(0);
 const MINUS = 45;
 

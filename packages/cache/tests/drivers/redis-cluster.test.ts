@@ -3,6 +3,7 @@ import { describeWithServer } from '@ent/testkit/vitest';
 import { createClient, createCluster } from 'redis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createCache } from '../../src/cache.ts';
+import { memory } from '../../src/drivers/memory.ts';
 import { redis } from '../../src/drivers/redis.ts';
 import { slotOf } from '../../src/drivers/redis/slot.ts';
 import { hostileKeys } from '../../src/testing/suite.ts';
@@ -55,9 +56,10 @@ describeWithServer('redis-cluster', { killable: true }, (cluster) => {
         const settings = { prefix: uniqueName('still'), timeout: 500, breaker } as const;
         const cache = createCache({ driver: redis({ cluster: options() }), ...settings });
         const lenient = createCache({ driver: redis({ cluster: options() }), ...settings, onError: 'miss' });
+        const tiered = createCache({ driver: redis({ cluster: options() }), ...settings, local: memory() });
         const keys = Array.from({ length: 60 }, (_, i) => `k${i}`);
         await cache.setMany(keys.map((key) => [key, key]));
-        await lenient.connect();
+        await Promise.all([lenient.connect(), tiered.getMany(keys)]);
         const isLost = (key: string): boolean =>
           cache.driver.client.slots[slotOf(`${settings.prefix}:${key}`)]!.master.address === stillAddress;
         const lost = keys.filter(isLost);
@@ -78,16 +80,84 @@ describeWithServer('redis-cluster', { killable: true }, (cluster) => {
             expect(await lenient.getMany(keys)).toEqual(new Map(served.map((key) => [key, key])));
             expect(await cache.increment(counter)).toBeGreaterThan(0);
             await cache.setMany(served.map((key) => [key, key]));
+            expect(await tiered.getMany(served)).toEqual(new Map(served.map((key) => [key, key])));
+            // What concerns all nodes fails, and does the others no harm.
+            await Promise.allSettled([cache.ping(), cache.namespace('empty').clear(), tiered.getMany(keys)]);
           }
+          // One that starts now may first ask the one that does not answer.
+          const late = createCache({ driver: redis({ cluster: options() }), ...settings });
+          await expect
+            .poll(() => late.getMany(served).catch(() => undefined), { timeout: 20_000 })
+            .toEqual(new Map(served.map((key) => [key, key])));
+          await late.close();
         } finally {
           await still.resume();
         }
         await expect
           .poll(() => cache.getMany(keys).catch(() => undefined), { timeout: 20_000 })
           .toEqual(new Map(keys.map((key) => [key, key])));
-        await cache.close();
-        await lenient.close();
+        await Promise.all([cache.close(), lenient.close(), tiered.close()]);
       });
     }
+
+    it('leaves no connection behind when it is closed while one is replaced', async () => {
+      const others = cluster.nodes.filter((node) => node !== still);
+      const connections = async (): Promise<number> => {
+        const lists = await Promise.all(others.map((node) => ask(node, ['CLIENT', 'LIST', 'TYPE', 'normal'])));
+        return lists.join('').split('\n').length;
+      };
+      const before = await connections();
+      const key = Array.from({ length: 60 }, (_, i) => `k${i}`);
+      await still.pause();
+      try {
+        for (const waitMs of [0, 1, 2, 5, 20]) {
+          const cache = createCache({ driver: redis({ cluster: options() }), timeout: 100, breaker: false });
+          for (let i = 0; i < 4; i++) await Promise.allSettled(key.map((each) => cache.get(each)));
+          await new Promise((resolve) => setTimeout(resolve, waitMs));
+          await cache.close();
+        }
+        await expect.poll(connections, { timeout: 10_000 }).toBe(before);
+      } finally {
+        await still.resume();
+      }
+      await expect.poll(connections, { timeout: 10_000 }).toBe(before);
+    });
+
+    it('learns of a primary that took over while yet another stands still', async () => {
+      const prefix = uniqueName('two');
+      const cache = createCache({
+        driver: redis({ cluster: options() }),
+        prefix,
+        timeout: 300,
+        breaker: false,
+      });
+      const { client } = cache.driver;
+      const keys = Array.from({ length: 60 }, (_, i) => `k${i}`);
+      await cache.setMany(keys.map((key) => [key, key]));
+      const nodeOf = (address: string): Server => cluster.nodes.find(({ port }) => address.endsWith(`:${port}`))!;
+      const [one, two] = client.masters.map(({ address }) => nodeOf(address)) as [Server, Server];
+      const lost = client.masters[0]!;
+      const ofLost = keys.filter((key) => client.slots[slotOf(`${prefix}:${key}`)]!.master.address === lost.address);
+      // id, address, flags, id of the primary, ...
+      const table = String(await ask(cluster, ['CLUSTER', 'NODES']))
+        .split('\n')
+        .map((line) => line.split(' '));
+      const [lostId] = table.find(([, address]) => address!.startsWith(`${lost.address}@`))!;
+      const replica = table.find((fields) => fields[3] === lostId)![1]!.split('@')[0]!;
+      await one.pause();
+      await two.pause();
+      try {
+        // Until both connections count as dead, and the other nodes are asked.
+        for (let i = 0; i < 4; i++) await Promise.allSettled(keys.map((key) => cache.get(key)));
+        await ask(nodeOf(replica), ['CLUSTER', 'FAILOVER', 'TAKEOVER']);
+        await expect
+          .poll(() => cache.getMany(ofLost).catch(() => undefined), { timeout: 30_000 })
+          .toEqual(new Map(ofLost.map((key) => [key, key])));
+      } finally {
+        await one.resume();
+        await two.resume();
+      }
+      await cache.close();
+    }, 60_000);
   });
 });

@@ -40,13 +40,18 @@ export class Connection {
   #leaving = false;
   /** The calls without an answer, oldest first. */
   readonly #pending = new Set<Pending>();
-  readonly #replaceNode: ((key: string) => void) | undefined;
+  readonly #replaceNode: ((key: string, began: number) => void) | undefined;
 
   /**
    * @param single whether the client has one connection, so that an error of it concerns all calls
    * @param replaceNode replaces the connection to the node of a key alone, where there are several
    */
-  constructor(client: Connectable, owned: boolean, single: boolean, replaceNode?: (key: string) => void) {
+  constructor(
+    client: Connectable,
+    owned: boolean,
+    single: boolean,
+    replaceNode?: (key: string, began: number) => void,
+  ) {
     this.#client = client;
     this.#owned = owned;
     this.#replaceNode = replaceNode;
@@ -120,13 +125,14 @@ export class Connection {
 
   #replaceDead(now: number, deadlineMs: number): void {
     for (const pending of this.#pending) {
-      if (!(now - pending.began > deadlineMs * OVERDUE)) return;
-      if (this.#replaceNode && pending.key !== undefined && this.#client.isReady) {
-        this.#pending.delete(pending);
-        this.#replaceNode(pending.key);
-      } else {
+      const { began, key } = pending;
+      if (!(now - began > deadlineMs * OVERDUE)) return;
+      this.#pending.delete(pending);
+      if (this.#replaceNode === undefined || !this.#client.isReady) {
         this.#pending.clear();
         if (this.#client.isOpen) void this.#leave();
+      } else if (key !== undefined) {
+        this.#replaceNode(key, began);
       }
     }
   }
@@ -137,10 +143,13 @@ export class Connection {
    */
   async #leave(): Promise<void> {
     const connecting = this.#connecting;
-    this.#leaving = connecting !== undefined;
+    // A cluster client has a queue for each connection: it can begin anew while the attempt still waits for a node that hangs.
+    const isCluster = this.#replaceNode !== undefined;
+    if (isCluster) this.#connecting = undefined;
+    else this.#leaving = connecting !== undefined;
     await this.#destroy();
     const again = async (): Promise<void> => {
-      await this.#destroy();
+      if (!isCluster || !this.#client.isOpen) await this.#destroy();
       this.#leaving = false;
     };
     connecting?.then(again, again);
