@@ -87,16 +87,17 @@ export function decodeRecords(
 ): (StoredRecord | undefined)[] {
   const records: (StoredRecord | undefined)[] = [];
   const isRow = serializer === strictJson && keys.length > 1;
-  let row: number[] = [];
+  let row: DecodedRecord[] = [];
+  let places: number[] = [];
   let rowBytes = 0;
   const endRow = (): void => {
-    const heads = row.map((i) => records[i] as DecodedRecord);
-    const values = parseJsonRow(heads);
-    for (const [n, i] of row.entries()) {
-      if (values) heads[n]!.value = values[n];
-      else records[i] = heads[n]!.read(serializer, keys[i]!);
+    const values = parseJsonRow(row);
+    for (let n = 0; n < row.length; n++) {
+      if (values) row[n]!.value = values[n];
+      else records[places[n]!] = row[n]!.read(serializer, keys[places[n]!]!);
     }
     row = [];
+    places = [];
     rowBytes = 0;
   };
   for (let i = 0; i < keys.length; i++) {
@@ -106,7 +107,8 @@ export function decodeRecords(
       records.push(record);
     } else if (isRow && record.isShortObject) {
       records.push(record);
-      row.push(i);
+      row.push(record);
+      places.push(i);
       rowBytes += record.bytes.length;
       if (rowBytes > MAX_ROW_BYTES) endRow();
     } else {
