@@ -125,8 +125,13 @@ class MemcachedDriver implements CacheDriver<readonly MemcacheClient[]> {
   ): Promise<(DriverEntry | undefined)[]> {
     const wire = keys.map(wireKey);
     const command = versions ? 'gets' : 'get';
-    // All are on one server. The array form: for a single key the client looks it up on the prototype too.
-    const found = (await this.#clientOf(wire[0]!).xretrieve(command, wire)) as Record<string, Reply>;
+    const replies = await Promise.all(
+      Array.from(this.#byServer(wire), ([client, some]) =>
+        // The array form: for a single key the client looks it up on the prototype too.
+        client.xretrieve(command, some),
+      ),
+    );
+    const found = (replies.length === 1 ? replies[0] : Object.assign({}, ...replies)) as Record<string, Reply>;
     return wire.map((key) => {
       if (!Object.hasOwn(found, key)) return undefined;
       const reply = found[key]!;
@@ -180,6 +185,18 @@ class MemcachedDriver implements CacheDriver<readonly MemcacheClient[]> {
 
   #clientOf(wire: string): MemcacheClient {
     return this.client[this.#servers.pick(wire)]!;
+  }
+
+  #byServer(wire: string[]): Iterable<[MemcacheClient, string[]]> {
+    if (this.client.length === 1) return [[this.client[0]!, wire]];
+    const groups = new Map<MemcacheClient, string[]>();
+    for (const key of wire) {
+      const client = this.#clientOf(key);
+      const group = groups.get(client);
+      if (group) group.push(key);
+      else groups.set(client, [key]);
+    }
+    return groups;
   }
 }
 
