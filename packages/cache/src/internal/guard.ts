@@ -40,8 +40,10 @@ export class Guard {
     work: (items: readonly I[], call: DriverCall) => Promise<R[]>,
     forgives?: (error: unknown) => boolean,
   ): Promise<(R | undefined)[]> {
+    const [first] = items;
+    if (first === undefined) return [];
     try {
-      return await this.run(operation, (call) => work(items, call));
+      return await this.run(operation, (call) => work(items, call), keyOf(first));
     } catch (error) {
       if (forgives?.(error)) return [];
       throw error;
@@ -65,4 +67,8 @@ export class Guard {
         return cacheErrors.driver_failed(`${name} failed ${operation}`, { cause });
     }
   }
+}
+
+export function keyOf(item: Item): string {
+  return typeof item === 'string' ? item : item.key;
 }

@@ -3,7 +3,7 @@ import { cacheErrors } from '../errors.ts';
 import { MAX_BATCH } from './batch.ts';
 import { Breaker } from './breaker.ts';
 import { Deadlines, type Waiting } from './deadlines.ts';
-import { Guard, type Item } from './guard.ts';
+import { Guard, type Item, keyOf } from './guard.ts';
 
 // What calls belong to that are not about keys of one server.
 const WHOLE = -1;
@@ -71,16 +71,8 @@ export class RemoteGuard extends Guard {
     work: (items: readonly I[], call: DriverCall) => Promise<R[]>,
     forgives?: (error: unknown) => boolean,
   ): Promise<(R | undefined)[]> {
-    const call = async (some: readonly I[]): Promise<(R | undefined)[]> => {
-      try {
-        return await this.run(operation, (limits) => work(some, limits), keyOf(some[0]!));
-      } catch (error) {
-        if (forgives?.(error)) return [];
-        throw error;
-      }
-    };
-    if (items.length === 0) return [];
-    const isOne = items.length === 1 || this.driver.shardOf === undefined;
+    const call = (some: readonly I[]): Promise<(R | undefined)[]> => super.runEach(operation, some, work, forgives);
+    const isOne = items.length < 2 || this.driver.shardOf === undefined;
     if (isOne && items.length <= MAX_BATCH) return call(items);
     const answers: (R | undefined)[] = Array.from({ length: items.length });
     const shards = Map.groupBy(items.keys(), (i) => this.#shardOf(keyOf(items[i]!)));
@@ -109,8 +101,4 @@ export class RemoteGuard extends Guard {
     if (breaker === undefined) this.#breakers.set(shard, (breaker = this.#makeBreaker()));
     return breaker;
   }
-}
-
-function keyOf(item: Item): string {
-  return typeof item === 'string' ? item : item.key;
 }
