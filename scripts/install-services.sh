@@ -73,9 +73,38 @@ packaged_go_is_new_enough() {
   is_enough "${version#*:}"
 }
 
+# Where the binary of these sources is kept for all clones of a user. What another Go builds differs, so its version counts; it is
+# asked in the module, since go.mod may demand a newer one.
+cached_ferretdb() {
+  local cache=${XDG_CACHE_HOME:-~/.cache} key
+  key=$(cd "$ferretdb" && { go env GOVERSION GOOS GOARCH && cat main.go go.mod go.sum; } | sha256sum) || return
+  say "$cache/ent/ferretdb/${key:0:32}/ferretdb"
+}
+
+# copy FROM TO: TO is there whole or not at all, also when several do it at once.
+copy() {
+  local temporary
+  if mkdir -p "${2%/*}" && temporary=$(mktemp "$2.XXXXXX"); then
+    if cp "$1" "$temporary" && chmod 755 "$temporary" && mv "$temporary" "$2"; then return; fi
+    rm -f "$temporary"
+  fi
+  return 1
+}
+
 build_ferretdb() {
+  local cached built
+  cached=$(cached_ferretdb)
+  if [[ -s $cached ]] && copy "$cached" "$ferretdb/bin/ferretdb"; then
+    say "FerretDB was built from these sources before: $cached"
+    return
+  fi
   say 'Building FerretDB; the first time takes a minute or two.'
-  (cd "$ferretdb" && CGO_ENABLED=0 go build -trimpath -o bin/ferretdb . && touch bin/ferretdb)
+  built=$(mktemp -d)
+  (cd "$ferretdb" && CGO_ENABLED=0 go build -trimpath -o "$built/ferretdb" .) || { rm -rf "$built"; fail "mongodb: FerretDB does not build"; }
+  copy "$built/ferretdb" "$ferretdb/bin/ferretdb"
+  # Without it the next clone builds again, which is no reason to fail.
+  copy "$built/ferretdb" "$cached" || say "FerretDB could not be kept as $cached"
+  rm -rf "$built"
 }
 
 as_root() {
