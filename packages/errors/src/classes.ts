@@ -1,5 +1,5 @@
-import { EntError } from './error.ts';
-import { domainClass, type ErrorClass } from './internal/construct.ts';
+import { EntError, type ErrorClass } from './error.ts';
+import { domainClass } from './internal/construct.ts';
 
 // Titles are the phrases of the HTTP status, as RFC 9457 section 4.2.1 asks for problems of the type about:blank.
 

@@ -1,8 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { BRAND, hasBrand } from './internal/brand.ts';
-import { domainClass, type ErrorClass, fill, nativeArguments, traitProperties } from './internal/construct.ts';
+import { domainClass, fill, nativeArguments, traitProperties } from './internal/construct.ts';
 import { toErrorRecord } from './log.ts';
-import type { EntErrorOptions, ErrorMapper, ErrorRecord, Issue, Problem, Retryable, WireError } from './options.ts';
+import type {
+  EntErrorOptions,
+  ErrorMapper,
+  ErrorRecord,
+  ErrorShape,
+  Issue,
+  Problem,
+  Retryable,
+  WireError,
+} from './options.ts';
 import { problemOf } from './problem.ts';
 import { readWire, wireOf } from './wire.ts';
 
@@ -25,7 +34,7 @@ const ordinaryInstanceOf = Function.prototype[Symbol.hasInstance];
  * console.log(JSON.stringify(error)); // {"type":"about:blank","title":"Not Found","status":404,...}
  * ```
  */
-export class EntError extends Error {
+export class EntError extends Error implements ErrorShape {
   /** Stable and machine-readable: what callers switch on. */
   declare readonly code: string;
   /** HTTP status, 400 to 599. */
@@ -145,6 +154,12 @@ export class EntError extends Error {
     if (typeof brand === 'string') return hasBrand(value, brand);
     return EntError.is(value) && ordinaryInstanceOf.call(this, value);
   }
+}
+
+/** One of the classes of this package. Extend it as any class. */
+export interface ErrorClass<E extends EntError> extends Pick<typeof EntError, 'from' | 'fromWire' | 'is'> {
+  new (message: string, options?: EntErrorOptions): E;
+  readonly prototype: E;
 }
 
 /** A fault of our own that nobody foresaw: 500. A client sees no more than that. */

@@ -15,8 +15,7 @@ export {
   UnsupportedError,
   ValidationError,
 } from './classes.ts';
-export { EntError, InternalError } from './error.ts';
-export type { ErrorClass } from './internal/construct.ts';
+export { EntError, type ErrorClass, InternalError } from './error.ts';
 export { type IssuesFromZodOptions, issuesFromZod } from './issues.ts';
 export { toErrorRecord } from './log.ts';
 export type {

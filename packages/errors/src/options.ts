@@ -103,5 +103,25 @@ export interface ErrorRecord {
   readonly errors?: readonly ErrorRecord[];
 }
 
+/** What each error of this package has: `EntError`, as the files see it that its class is made of. */
+export interface ErrorShape extends Error {
+  readonly code: string;
+  readonly status: number;
+  readonly title: string;
+  readonly retryable: Retryable;
+  readonly expose: boolean;
+  readonly problemType: string;
+  readonly publicDetails: readonly string[];
+  readonly retryAfterMs?: number;
+  readonly issues?: readonly Issue[];
+  readonly details?: Readonly<Record<string, unknown>>;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly id: string;
+  toProblem(options?: { readonly instance?: string | undefined }): Problem;
+  toJSON(): Problem;
+  toWire(): WireError;
+  toLog(): ErrorRecord;
+}
+
 /** Turns an error of some library into one of ours, or answers `undefined` when it does not know it. */
 export type ErrorMapper = (value: unknown) => unknown;

@@ -1,5 +1,5 @@
 import { types } from 'node:util';
-import type { EntError } from '../error.ts';
+import type { ErrorShape } from '../options.ts';
 
 /**
  * Under this key the prototype of each of our classes carries the class's name. The key comes from the registry that all
@@ -32,7 +32,7 @@ export function hasBrand(value: unknown, name: string): value is Error {
 }
 
 /** Whoever asks for the brand is about to call these. */
-function hasForms(value: Partial<EntError>): boolean {
+function hasForms(value: Partial<ErrorShape>): boolean {
   return (
     typeof value.toProblem === 'function' &&
     typeof value.toJSON === 'function' &&

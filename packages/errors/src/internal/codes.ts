@@ -1,7 +1,6 @@
-import type { EntError } from '../error.ts';
-import type { EntErrorOptions } from '../options.ts';
+import type { EntErrorOptions, ErrorShape } from '../options.ts';
 
-export type MakeError = (message: string, options?: EntErrorOptions) => EntError;
+export type MakeError = (message: string, options?: EntErrorOptions) => ErrorShape;
 
 const makers = new Map<string, MakeError>();
 const CODE = /^[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)*$/;

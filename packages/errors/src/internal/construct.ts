@@ -1,5 +1,4 @@
-import type { EntError } from '../error.ts';
-import type { EntErrorOptions, ErrorTraits } from '../options.ts';
+import type { EntErrorOptions, ErrorShape, ErrorTraits } from '../options.ts';
 import { BRAND } from './brand.ts';
 import { claimCode, isCode, isStatus } from './codes.ts';
 import { bounded, MAX_MESSAGE, textOf } from './safe.ts';
@@ -9,21 +8,20 @@ import { bounded, MAX_MESSAGE, textOf } from './safe.ts';
 // there in one step. Hence no chain of `super()` and no helper in between: `Reflect.construct(Error, ..., target)` gives the
 // error the prototype of `target`, and V8 leaves `target` and what it called out of the stack.
 
-/** One of the classes of this package. Extend it as any class. */
-export interface ErrorClass<E extends EntError> extends Pick<typeof EntError, 'from' | 'fromWire' | 'is'> {
-  new (message: string, options?: EntErrorOptions): E;
-  readonly prototype: E;
+interface ErrorConstructor {
+  new (message: string, options?: EntErrorOptions): ErrorShape;
+  readonly prototype: ErrorShape;
 }
 
-/** A class whose traits lie on its prototype. */
-export function domainClass<E extends EntError>(
-  Base: typeof EntError,
+/** A class, with the static methods of `Base`, whose traits lie on its prototype. */
+export function domainClass<Class extends ErrorConstructor>(
+  Base: ErrorConstructor,
   name: string,
   traits: ErrorTraits & { readonly code: string },
-): ErrorClass<E> {
-  function Domain(message: string, options?: EntErrorOptions): E {
+): Class {
+  function Domain(message: string, options?: EntErrorOptions): ErrorShape {
     return fill(
-      Reflect.construct(Error, nativeArguments(message, options), new.target as unknown as Function) as E,
+      Reflect.construct(Error, nativeArguments(message, options), new.target as unknown as Function) as ErrorShape,
       options,
     );
   }
@@ -33,9 +31,9 @@ export function domainClass<E extends EntError>(
   });
   Object.defineProperty(Domain, 'name', { value: name, configurable: true });
   Object.setPrototypeOf(Domain, Base);
-  const Class = Domain as unknown as ErrorClass<E>;
-  claimCode(traits.code, (message, options) => new Class(message, options));
-  return Class;
+  const Made = Domain as unknown as Class;
+  claimCode(traits.code, (message, options) => new Made(message, options));
+  return Made;
 }
 
 /** `Object.create`, which TypeScript has answer `any`. */
@@ -49,8 +47,8 @@ export function nativeArguments(message: unknown, options: EntErrorOptions | und
 }
 
 /** The own members of an error. */
-export function fill<E extends EntError>(error: E, options: EntErrorOptions | undefined): E {
-  const own = error as { -readonly [K in keyof EntError]: EntError[K] };
+export function fill<E extends ErrorShape>(error: E, options: EntErrorOptions | undefined): E {
+  const own = error as { -readonly [K in keyof ErrorShape]: ErrorShape[K] };
   // Own and enumerable, so that console.log and other people's serialisers show it.
   own.code = isCode(options?.code) ? options.code : error.code;
   if (options === undefined) return error;
