@@ -1,9 +1,10 @@
 import { isatty } from 'node:tty';
 import type { LogDriver } from './driver.ts';
 import { type WinstonDriver, winstonDriver } from './drivers/winston.ts';
+import { LOG_FORMATS } from './formats/formats.ts';
 import { oneOf } from './internal/check.ts';
 import { type Logger, loggerOn } from './logger.ts';
-import { type CreateLoggerOptions, LOG_FORMATS } from './options.ts';
+import type { CreateLoggerOptions } from './options.ts';
 import { consoleSink } from './sinks/console.ts';
 
 /**

@@ -1,5 +1,5 @@
+import type { LogFormat } from './formats/formats.ts';
 import type { LogLevel } from './levels.ts';
-import type { LogFormat } from './options.ts';
 
 /** A form of line that a driver wants: one of the public formats, or `plain` (fields under their own names, for tests). */
 export interface LineForm {

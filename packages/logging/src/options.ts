@@ -1,4 +1,5 @@
 import type { LogDriver } from './driver.ts';
+import type { LogFormat } from './formats/formats.ts';
 import type { LogLevel } from './levels.ts';
 import type { LogSink } from './sinks/sink.ts';
 
@@ -12,15 +13,6 @@ export type Duration = number | string;
  * ECS and OpenTelemetry, and names with dots (`'http.response.status_code'`) are taken for names of those schemas.
  */
 export type LogFields = Readonly<Record<string, unknown>>;
-
-/** The formats of lines; see {@link LogFormat}. */
-export const LOG_FORMATS = ['json', 'ecs', 'otel', 'pretty'] as const;
-
-/**
- * How a line looks. `pretty` is for a person at a terminal; `ecs` is JSON in the Elastic Common Schema; `otel` is JSON in
- * the OpenTelemetry log data model; `json` is `ecs` under the name that most settings have for it.
- */
-export type LogFormat = (typeof LOG_FORMATS)[number];
 
 /** Who writes: the same on every line. */
 export interface ServiceInfo {

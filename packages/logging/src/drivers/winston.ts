@@ -2,10 +2,10 @@ import winston from 'winston';
 import TransportStream from 'winston-transport';
 import type { LineForm, LogDriver, LogFeatures, LogHost, SinkStats } from '../driver.ts';
 import { loggingErrors } from '../errors.ts';
+import { LOG_FORMATS, type LogFormat } from '../formats/formats.ts';
 import { oneOf } from '../internal/check.ts';
 import { LEVEL, MESSAGE, WINSTON_LEVELS } from '../internal/winston.ts';
 import type { LogLevel } from '../levels.ts';
-import { LOG_FORMATS, type LogFormat } from '../options.ts';
 import type { LogSink } from '../sinks/sink.ts';
 
 /** A sink has one buffer and one end; two loggers would close each other's. */

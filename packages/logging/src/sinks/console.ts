@@ -2,7 +2,7 @@ import { fstatSync, writeSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import { isMainThread } from 'node:worker_threads';
 import { positiveInteger } from '../internal/check.ts';
-import type { LogFormat } from '../options.ts';
+import type { LogFormat } from '../formats/formats.ts';
 import { DEFAULT_MAX_BUFFER, descriptorSink } from './descriptor-sink.ts';
 import type { Target } from './line-writer.ts';
 import type { LogSink } from './sink.ts';

@@ -1,6 +1,6 @@
 import { writeSync } from 'node:fs';
 import type { LineForm, LogHost } from '../driver.ts';
-import type { LogFormat } from '../options.ts';
+import type { LogFormat } from '../formats/formats.ts';
 import { LineWriter, type Target } from './line-writer.ts';
 import type { LogSink } from './sink.ts';
 

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { loggingErrors } from '../errors.ts';
 import { positiveInteger } from '../internal/check.ts';
-import type { LogFormat } from '../options.ts';
+import type { LogFormat } from '../formats/formats.ts';
 import { DEFAULT_MAX_BUFFER, descriptorSink } from './descriptor-sink.ts';
 import { RotatingFile } from './rotating-file.ts';
 import type { LogSink } from './sink.ts';

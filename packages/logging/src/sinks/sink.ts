@@ -1,6 +1,6 @@
 import type { LineForm, LogHost, SinkStats } from '../driver.ts';
 import type { LogLevel } from '../levels.ts';
-import type { LogFormat } from '../options.ts';
+import type { LogFormat } from '../formats/formats.ts';
 
 /**
  * A place that lines go to. The built-in ones are {@link consoleSink}, {@link fileSink} and {@link transportSink}; the contract is that of

@@ -3,7 +3,7 @@ import type { DropReason, LineForm, LogHost } from '../driver.ts';
 import { positiveInteger } from '../internal/check.ts';
 import { LEVEL, MESSAGE, WINSTON_LEVELS } from '../internal/winston.ts';
 import type { LogLevel } from '../levels.ts';
-import type { LogFormat } from '../options.ts';
+import type { LogFormat } from '../formats/formats.ts';
 import { DEFAULT_MAX_BUFFER } from './descriptor-sink.ts';
 import type { LogSink } from './sink.ts';
 
