@@ -1,6 +1,7 @@
 // Who may import whom: docs/ARCHITECTURE.md, "Layers".
 import { existsSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { circlesOf, type Graph } from './lib/circles.ts';
 import { type Finding, main } from './lib/findings.ts';
 import { type Import, packageOf, readModule } from './lib/imports.ts';
 import { filesUnder, type Package, readPackages, subpathsOf } from './lib/workspace.ts';
@@ -8,41 +9,78 @@ import { filesUnder, type Package, readPackages, subpathsOf } from './lib/worksp
 /** Every package stands on these. */
 const GROUND = ['errors', 'internal'];
 
-/**
- * Edges between concerns, each with its reason. `from` is a package, or the file of a meeting point: a subpath of its own, whose
- * users have the other package anyway.
- */
-const ALLOWED_EDGES: readonly { from: string; to: string; reason: string }[] = [
-  { from: 'http', to: 'middleware', reason: 'routes run behind the hooks of middleware: http is built on it' },
-  { from: 'cache', to: 'serialization', reason: 'values are stored as bytes' },
-  { from: 'messaging', to: 'serialization', reason: 'messages travel as bytes' },
-];
+/** What is allowed against the rules, each with its reason. An exception that nothing uses is reported. */
+interface Exceptions {
+  /** Edges between concerns. `from` is a package, or the file of a meeting point: a subpath of its own, whose users have the other package anyway. */
+  readonly edges: readonly { from: string; to: string; reason: string }[];
+  /** Portable files that may name a driver. */
+  readonly drivers: readonly { file: string; reason: string }[];
+  /** Packages with circles that are being taken apart; a name goes from here when they are gone. */
+  readonly circles: readonly string[];
+}
 
-/** Portable files that may name a driver, each with its reason. */
-const ALLOWED_DRIVERS: readonly { file: string; reason: string }[] = [
-  { file: 'logging/src/create.ts', reason: 'winston is the engine of every logger, and an ordinary dependency' },
-  { file: 'logging/src/index.ts', reason: 'the types of that engine' },
-];
+const ALLOWED: Exceptions = {
+  edges: [{ from: 'http', to: 'middleware', reason: 'routes run behind the hooks of middleware: http is built on it' }],
+  drivers: [
+    { file: 'logging/src/create.ts', reason: 'winston is the engine of every logger, and an ordinary dependency' },
+    { file: 'logging/src/index.ts', reason: 'the types of that engine' },
+  ],
+  circles: ['cache', 'messaging'],
+};
 
 /** Test runners and test helpers do not belong into what is published. */
 const NOT_IN_SOURCE = ['@ent/testkit', 'vitest'];
 
-export function checkLayers(root: string): Finding[] {
+export function checkLayers(root: string, allowed = ALLOWED): Finding[] {
   const packages = readPackages(root);
+  const exceptions = remember(allowed);
   return [
-    ...packages.flatMap((pkg) => checkPackage(root, pkg)),
+    ...packages.flatMap((pkg) => checkPackage(root, pkg, exceptions)),
+    ...checkCircles(root, packages, exceptions),
     ...readPackages(root, 'examples').flatMap((example) => checkExample(root, example)),
+    ...exceptions.unused(),
   ];
 }
 
-function checkPackage(root: string, pkg: Package): Finding[] {
+/** The exceptions, which remember whether they were needed. */
+function remember({ edges, drivers, circles }: Exceptions) {
+  const used = new Set<unknown>();
+  const use = <T>(list: readonly T[], fits: (exception: T) => boolean): boolean => {
+    const found = list.find(fits);
+    if (found !== undefined) used.add(found);
+    return found !== undefined;
+  };
+  return {
+    /** The file is named with its package: `auth/src/stores.ts`. */
+    edge: (file: string, to: string) =>
+      use(edges, (edge) => edge.to === to && [file, file.split('/')[0]].includes(edge.from)),
+    driver: (file: string) => use(drivers, (driver) => driver.file === file),
+    circles: (pkg: string) => use(circles, (each) => each === pkg),
+    unused: (): Finding[] =>
+      [
+        ...edges.map((edge) => [edge, `edges: ${edge.from} to ${edge.to}`] as const),
+        ...drivers.map((driver) => [driver, `drivers: ${driver.file}`] as const),
+        ...circles.map((pkg) => [pkg, `circles: ${pkg}`] as const),
+      ]
+        .filter(([exception]) => !used.has(exception))
+        .map(([, name]) => ({
+          file: 'scripts/check-layers.ts',
+          problem: `nothing needs the exception in ${name}`,
+          fix: 'remove it from ALLOWED',
+        })),
+  };
+}
+
+type Remembered = ReturnType<typeof remember>;
+
+function checkPackage(root: string, pkg: Package, exceptions: Remembered): Finding[] {
   const findings: Finding[] = [];
   const src = join(pkg.dir, 'src');
   const isSource = (path: string) => path.startsWith(`${src}/`);
   for (const path of filesUnder(pkg.dir, isTypeScript)) {
     const file = relative(root, path);
     for (const each of readModule(path).imports) {
-      const found = isSource(path) ? problemInSource(pkg, path, each) : problemBeside(root, path, each);
+      const found = isSource(path) ? problemInSource(pkg, path, each, exceptions) : problemBeside(root, path, each);
       if (found) findings.push({ file, line: each.line, ...found });
     }
   }
@@ -55,7 +93,12 @@ function checkPackage(root: string, pkg: Package): Finding[] {
 type Problem = Pick<Finding, 'problem' | 'fix'>;
 
 /** Rules for one import in `src/`. */
-function problemInSource(pkg: Package, path: string, { specifier, kind }: Import): Problem | undefined {
+function problemInSource(
+  pkg: Package,
+  path: string,
+  { specifier, kind }: Import,
+  exceptions: Remembered,
+): Problem | undefined {
   const file = relative(pkg.dir, path);
   if (specifier.startsWith('.')) {
     const target = join(path, '..', specifier);
@@ -69,7 +112,9 @@ function problemInSource(pkg: Package, path: string, { specifier, kind }: Import
         fix: 'a driver knows driver.ts, options.ts, errors.ts and internal/; what both need belongs into internal/',
       };
     }
-    if (to.startsWith('drivers/') && !file.startsWith('src/drivers/') && !mayNameDriver(pkg, file, kind)) {
+    const opens = file === 'src/open.ts' && kind === 'dynamic';
+    const inDrivers = file.startsWith('src/drivers/');
+    if (to.startsWith('drivers/') && !inDrivers && !opens && !exceptions.driver(`${pkg.name}/${file}`)) {
       return {
         problem: `a portable file imports the driver ${to}`,
         fix: 'only open.ts names drivers, by a dynamic import(); what a driver and the core share belongs into internal/',
@@ -87,19 +132,53 @@ function problemInSource(pkg: Package, path: string, { specifier, kind }: Import
   const to = name.slice('@ent/'.length);
   if (to === pkg.name) return { problem: `imports its own package by name`, fix: 'import the file: ./x.ts' };
   if (GROUND.includes(to) && pkg.name !== 'internal') return undefined;
-  if (ALLOWED_EDGES.some((edge) => edge.to === to && [pkg.name, `${pkg.name}/${file}`].includes(edge.from)))
-    return undefined;
+  if (exceptions.edge(`${pkg.name}/${file}`, to)) return undefined;
   return {
     problem: `${pkg.name} imports ${name}: a concern imports no other concern`,
     fix:
       'describe what it needs by a small interface; or make a meeting point (a subpath with the other package as an optional ' +
-      'peer) and enter it, with its reason, into ALLOWED_EDGES in scripts/check-layers.ts',
+      'peer) and enter it, with its reason, into the edges of ALLOWED in scripts/check-layers.ts',
   };
 }
 
-function mayNameDriver(pkg: Package, file: string, kind: Import['kind']): boolean {
-  if (file === 'src/open.ts' && kind === 'dynamic') return true;
-  return ALLOWED_DRIVERS.some((allowed) => allowed.file === `${pkg.name}/${file}`);
+/**
+ * No circle, between files or between packages. An `import type` counts: it is gone when the program runs, and a reader follows it all the
+ * same, and then no file of the circle can be understood, moved or tested before the others.
+ */
+function checkCircles(root: string, packages: readonly Package[], exceptions: Remembered): Finding[] {
+  const findings: Finding[] = [];
+  const report = (dir: string, graph: Graph): void => {
+    for (const { way, size } of circlesOf(graph)) {
+      const more = size > way.length - 1 ? `, the shortest way round among ${size} that reach each other` : '';
+      findings.push({
+        file: join(dir, way[0]!),
+        problem: `a circle of imports: ${way.join(' > ')}${more}`,
+        fix: 'what both ends need, often a type, belongs into a file below them',
+      });
+    }
+  };
+  const between = new Map<string, Set<string>>();
+  for (const pkg of packages) {
+    const src = join(pkg.dir, 'src');
+    const within = new Map<string, Set<string>>();
+    const others = new Set<string>();
+    for (const path of filesUnder(src, isTypeScript)) {
+      const specifiers = readModule(path).imports.map(({ specifier }) => specifier);
+      const files = specifiers
+        .filter((each) => each.startsWith('.'))
+        .map((each) => relative(src, join(path, '..', each)));
+      within.set(relative(src, path), new Set(files));
+      for (const specifier of specifiers) {
+        const name = packageOf(specifier);
+        if (name?.startsWith('@ent/')) others.add(name.slice('@ent/'.length));
+      }
+    }
+    others.delete(pkg.name);
+    between.set(pkg.name, others);
+    if (circlesOf(within).length > 0 && !exceptions.circles(pkg.name)) report(relative(root, src), within);
+  }
+  report('packages', between);
+  return findings;
 }
 
 /** Rules for tests and benchmarks: other packages by name, and no example. */
@@ -179,4 +258,4 @@ function isTypeScript(path: string): boolean {
   return /\.[cm]?ts$/.test(path) && !/\.d\.[cm]?ts$/.test(path);
 }
 
-if (import.meta.main) await main(checkLayers);
+if (import.meta.main) await main((root) => checkLayers(root));

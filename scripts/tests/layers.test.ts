@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { checkLayers } from '../check-layers.ts';
+import { circlesOf } from '../lib/circles.ts';
 import { makeTree, manifestOf } from './support/tree.ts';
 
 /** Two packages as they should be. */
@@ -26,10 +27,14 @@ const clean = {
   'packages/database/src/x.ts': 'export const x = 1;\n',
 };
 
+type Allowed = NonNullable<Parameters<typeof checkLayers>[1]>;
+
 /** What is found when these files are added or replaced. */
-function findings(files: Record<string, string | object>): string[] {
+function findings(files: Record<string, string | object>, allowed: Partial<Allowed> = {}): string[] {
   const root = makeTree({ ...clean, ...files });
-  return checkLayers(root).map(({ file, line, problem }) => `${file}:${line} ${problem}`);
+  return checkLayers(root, { edges: [], drivers: [], circles: [], ...allowed }).map(
+    ({ file, line, problem }) => `${file}:${line} ${problem}`,
+  );
 }
 
 describe('check-layers', () => {
@@ -62,8 +67,67 @@ describe('check-layers', () => {
       'packages/middleware/src/index.ts': "export { b } from './b.ts';\n",
       'packages/middleware/src/b.ts': "export { route as b } from '@ent/http';\n",
     };
-    expect(findings(files)).toEqual([
+    const edges = [{ from: 'http', to: 'middleware', reason: 'it is built on it' }];
+    expect(findings(files, { edges })).toEqual([
       'packages/middleware/src/b.ts:1 middleware imports @ent/http: a concern imports no other concern',
+      'packages/http:undefined a circle of imports: http > middleware > http',
+    ]);
+  });
+
+  it('allows an edge to one file, and a driver to another, and reports an exception that nothing uses', () => {
+    const files = {
+      'packages/cache/src/meeting.ts': "export { x } from '@ent/database';\n",
+      'packages/cache/src/other.ts': "export { x } from '@ent/database';\n",
+      'packages/cache/src/engine.ts': "export { redis } from './drivers/redis.ts';\n",
+    };
+    const allowed = {
+      edges: [
+        { from: 'cache/src/meeting.ts', to: 'database', reason: 'a meeting point' },
+        { from: 'cache', to: 'serialization', reason: 'not any more' },
+      ],
+      drivers: [
+        { file: 'cache/src/engine.ts', reason: 'the engine' },
+        { file: 'cache/src/cache.ts', reason: 'not any more' },
+      ],
+      circles: ['database'],
+    };
+    expect(findings(files, allowed)).toEqual([
+      'packages/cache/src/other.ts:1 cache imports @ent/database: a concern imports no other concern',
+      'scripts/check-layers.ts:undefined nothing needs the exception in edges: cache to serialization',
+      'scripts/check-layers.ts:undefined nothing needs the exception in drivers: cache/src/cache.ts',
+      'scripts/check-layers.ts:undefined nothing needs the exception in circles: database',
+    ]);
+  });
+
+  it('refuses circles of files, also by types, and names the shortest way round', () => {
+    const files = {
+      'packages/cache/src/driver.ts': "import type { Options } from './options.ts';\nexport type Driver = Options;\n",
+      'packages/cache/src/options.ts': "import type { B } from './internal/b.ts';\nexport type Options = B;\n",
+      'packages/cache/src/internal/b.ts':
+        "import type { Driver } from '../driver.ts';\nimport { c } from './c.ts';\nexport type B = Driver | typeof c;\n",
+      'packages/cache/src/internal/c.ts': "import { d } from './d.ts';\nexport const c = d;\n",
+      'packages/cache/src/internal/d.ts': "export const d = 1;\nexport type C = typeof import('./c.ts').c;\n",
+    };
+    const circles = [
+      'packages/cache/src/driver.ts:undefined a circle of imports: driver.ts > options.ts > internal/b.ts > driver.ts',
+      'packages/cache/src/internal/c.ts:undefined a circle of imports: internal/c.ts > internal/d.ts > internal/c.ts',
+    ];
+    expect(findings(files)).toEqual(circles);
+    expect(findings(files, { circles: ['cache'] })).toEqual([]);
+  });
+
+  it('refuses circles of packages, which the ground could have', () => {
+    const files = {
+      'packages/errors/src/error.ts':
+        "import { unit } from '@ent/internal';\nexport class EntError extends Error { unit = unit; }\n",
+      'packages/internal/package.json': manifestOf('internal'),
+      'packages/internal/src/index.ts': "export { unit } from './unit.ts';\n",
+      'packages/internal/src/unit.ts':
+        "import type { EntError } from '@ent/errors';\nexport const unit = 1 as EntError | 1;\n",
+    };
+    const edges = [{ from: 'internal', to: 'errors', reason: 'to come round' }];
+    expect(findings(files, { edges })).toEqual([
+      'packages/errors:undefined a circle of imports: errors > internal > errors',
     ]);
   });
 
@@ -122,5 +186,25 @@ describe('check-layers', () => {
       'packages/cache/tests/cache.test.ts:1 imports ../../../examples/user-service/src/main.ts, outside of its package',
       'examples/user-service/src/main.ts:1 imports ../../../packages/cache/src/index.ts, outside of the example',
     ]);
+  });
+});
+
+describe('circlesOf', () => {
+  const graph = (edges: Record<string, string[]>) =>
+    new Map(Object.entries(edges).map(([node, next]) => [node, new Set(next)]));
+
+  it('knows one group of nodes from two, and a node that imports itself', () => {
+    expect(circlesOf(graph({ a: ['b', 'x'], b: ['a'], c: ['a', 'd'], d: ['c'], e: ['e'], x: [] }))).toEqual([
+      { way: ['a', 'b', 'a'], size: 2 },
+      { way: ['c', 'd', 'c'], size: 2 },
+      { way: ['e', 'e'], size: 1 },
+    ]);
+  });
+
+  it('finds the shortest way of a group, and none where all edges point down', () => {
+    expect(circlesOf(graph({ a: ['b'], b: ['c'], c: ['a', 'd'], d: ['c'] }))).toEqual([
+      { way: ['c', 'd', 'c'], size: 4 },
+    ]);
+    expect(circlesOf(graph({ a: ['b', 'c'], b: ['c'], c: ['d'] }))).toEqual([]);
   });
 });
