@@ -1,3 +1,5 @@
+import { Call } from './call.ts';
+
 /**
  * Runs `work` and settles by `timeoutMs` at the latest, whatever `work` does with the signal it is given.
  *
@@ -14,24 +16,10 @@ export async function withDeadline<T>(
   signal?: AbortSignal,
 ): Promise<T> {
   signal?.throwIfAborted();
-  const controller = new AbortController();
-  let timer: NodeJS.Timeout | undefined;
-  let onAbort: (() => void) | undefined;
-  const stopped = new Promise<never>((_resolve, reject) => {
-    const stop = (reason: unknown): void => {
-      reject(reason);
-      controller.abort(reason);
-    };
-    timer = setTimeout(() => stop(onTimeout()), timeoutMs);
-    onAbort = () => stop(signal?.reason);
-    signal?.addEventListener('abort', onAbort, { once: true });
-  });
-  const running = work(controller.signal);
-  running.catch(() => {});
+  const call = new Call(timeoutMs, onTimeout, signal);
   try {
-    return await Promise.race([running, stopped]);
+    return await call.guard(work(call.signal));
   } finally {
-    clearTimeout(timer);
-    if (onAbort) signal?.removeEventListener('abort', onAbort);
+    call.dispose();
   }
 }

@@ -14,7 +14,7 @@ export function toMilliseconds(duration: Duration, what = 'duration'): number {
   const ms = typeof duration === 'number' ? duration : parse(duration);
   if (!Number.isFinite(ms) || ms <= 0) {
     throw new RangeError(
-      `${what} must be a positive number of milliseconds or a string such as "250ms", "30s", "5m", "2h" or "7d"; got ${typeof duration === 'string' ? JSON.stringify(duration) : String(duration)}`,
+      `${what} must be a positive number of milliseconds or a string such as "250ms", "30s", "5m", "2h" or "7d"; got ${typeof duration === 'string' ? JSON.stringify(duration) : String(duration)}.`,
     );
   }
   return ms;
@@ -23,4 +23,21 @@ export function toMilliseconds(duration: Duration, what = 'duration'): number {
 function parse(text: unknown): number {
   const match = typeof text === 'string' ? FORM.exec(text.trim()) : null;
   return match ? Number(match[1]) * UNITS[match[2] as string]! : Number.NaN;
+}
+
+/**
+ * A duration option in milliseconds, or the error of a package for one that is none.
+ *
+ * @param fail makes that error, as in `cacheErrors.invalid_options`
+ */
+export function durationOption(
+  value: Duration,
+  name: string,
+  fail: (message: string, options: { cause: unknown }) => Error,
+): number {
+  try {
+    return toMilliseconds(value, name);
+  } catch (cause) {
+    throw fail((cause as Error).message, { cause });
+  }
 }

@@ -1,4 +1,6 @@
 export { addressKey } from './address.ts';
+export { type Backoff, type BackoffPlan, exponentialBackoff } from './backoff.ts';
+export { type Awaitable, Call } from './call.ts';
 export { operationChannel } from './channels.ts';
 export {
   type ContextFields,
@@ -8,7 +10,15 @@ export {
   runWithContext,
 } from './context.ts';
 export { withDeadline } from './deadline.ts';
-export { type Duration, toMilliseconds } from './duration.ts';
+export { Deadlines, type Waiting } from './deadlines.ts';
+export { type Duration, durationOption, toMilliseconds } from './duration.ts';
 export { gcra } from './gcra.ts';
 export { jsonPointer } from './json-pointer.ts';
+export { jsonKeeps, type Keeps, type Loss, lossIn } from './lossless.ts';
 export { missingPackage } from './missing-package.ts';
+export { type ConnectionUrl, openByUrl, type Scheme, type UrlErrors } from './open.ts';
+export { pause } from './pause.ts';
+export { Semaphore } from './semaphore.ts';
+export { type Case, declareCases, rejectionOf, rejectsWith, type TestRunner, until } from './suite.ts';
+export { startTimer, type Timer } from './timer.ts';
+export { traced } from './trace.ts';

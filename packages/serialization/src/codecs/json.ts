@@ -1,18 +1,9 @@
+import { jsonKeeps } from '@ent/internal';
 import type { Codec } from '../codec.ts';
 import { asBuffer } from '../internal/buffer.ts';
-import { assertLossless, type Keeps } from '../internal/lossless.ts';
+import { assertLossless } from '../internal/lossless.ts';
 
-const keeps: Keeps = {
-  codec: 'JSON',
-  advice: 'convert it, or use the v8 codec (or msgpack for dates, binary and 64-bit integers)',
-  undefined: false,
-  nonFinite: false,
-  bigint: () => false,
-  loneSurrogates: true,
-  protoKey: true,
-  cycles: false,
-  object: () => false,
-};
+const ADVICE = 'convert it, or use the v8 codec (or msgpack for dates, binary and 64-bit integers)';
 
 /**
  * JSON as UTF-8: readable by everything, and the fastest to decode. It keeps plain data and refuses what JSON would change:
@@ -24,7 +15,7 @@ export const json: Codec = {
   encode(value) {
     // No JSON text is empty, so no bytes can stand for undefined.
     if (value === undefined) return new Uint8Array(0);
-    assertLossless(value, keeps);
+    assertLossless(value, jsonKeeps, 'JSON', ADVICE);
     return Buffer.from(JSON.stringify(value));
   },
   decode(bytes) {

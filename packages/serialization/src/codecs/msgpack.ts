@@ -1,11 +1,10 @@
 import { types } from 'node:util';
+import type { Keeps } from '@ent/internal';
 import { Packr } from 'msgpackr';
 import type { Codec } from '../codec.ts';
-import { assertLossless, type Keeps } from '../internal/lossless.ts';
+import { assertLossless } from '../internal/lossless.ts';
 
 const keeps: Keeps = {
-  codec: 'msgpack',
-  advice: 'convert it, or use the v8 codec',
   undefined: true,
   nonFinite: true,
   bigint: (value) => value >= -(2n ** 63n) && value < 2n ** 64n,
@@ -13,6 +12,7 @@ const keeps: Keeps = {
   // msgpackr renames it when it decodes.
   protoKey: false,
   cycles: false,
+  toJSON: true,
   object: (value) =>
     (types.isDate(value) && value.constructor === Date && Number.isFinite(value.getTime())) ||
     (types.isUint8Array(value) && (value.constructor === Uint8Array || value.constructor === Buffer)),
@@ -32,7 +32,7 @@ export const msgpack: Codec = {
   id: 2,
   name: 'msgpack',
   encode(value) {
-    assertLossless(value, keeps);
+    assertLossless(value, keeps, 'msgpack', 'convert it, or use the v8 codec');
     return packr.pack(value);
   },
   decode: (bytes) => packr.unpack(bytes) as unknown,

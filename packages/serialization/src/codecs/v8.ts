@@ -1,17 +1,17 @@
 import { types } from 'node:util';
 import { deserialize, serialize } from 'node:v8';
+import type { Keeps } from '@ent/internal';
 import type { Codec } from '../codec.ts';
-import { assertLossless, type Keeps } from '../internal/lossless.ts';
+import { assertLossless } from '../internal/lossless.ts';
 
 const keeps: Keeps = {
-  codec: 'the v8 codec',
-  advice: 'convert it to plain data',
   undefined: true,
   nonFinite: true,
   bigint: () => true,
   loneSurrogates: true,
   protoKey: true,
   cycles: true,
+  toJSON: true,
   object: (value) => {
     if (types.isProxy(value)) return false;
     if (types.isMap(value) || types.isSet(value)) return isOwn(value) && 'walk';
@@ -46,7 +46,7 @@ export const v8: Codec = {
   id: 3,
   name: 'v8',
   encode(value) {
-    assertLossless(value, keeps);
+    assertLossless(value, keeps, 'the v8 codec', 'convert it to plain data');
     return serialize(value);
   },
   decode: (bytes) => deserialize(bytes) as unknown,

@@ -1,0 +1,80 @@
+import { describe, expect, it } from 'vitest';
+import { Call } from '../src/index.ts';
+
+const late = (): Error => new Error('late');
+
+describe('Call', () => {
+  it('makes no timer and no signal before somebody asks', () => {
+    const before = process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+    const call = new Call(60_000, late);
+    call.check();
+    expect(call.guard(7)).toBe(7);
+    expect(process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length).toBe(before);
+    expect(call.signal.aborted).toBe(false);
+    expect(process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length).toBe(before + 1);
+    call.dispose();
+    expect(process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length).toBe(before);
+  });
+
+  it('rejects what is still waiting at the deadline, and aborts its signal with the same error', async () => {
+    const call = new Call(5, () => new Error('late'));
+    const error: unknown = await Promise.resolve(call.guard(new Promise<never>(() => {}))).catch(
+      (reason: unknown) => reason,
+    );
+    expect(error).toMatchObject({ message: 'late' });
+    expect(call.signal.reason).toBe(error);
+    expect(() => call.check()).toThrow('late');
+  });
+
+  it('tells what it waited for', async () => {
+    const call = new Call(5, ({ waitingFor }) => new Error(`late, waiting for ${waitingFor}`));
+    call.waitingFor = 'a connection';
+    await expect(call.guard(new Promise<never>(() => {}))).rejects.toThrow('late, waiting for a connection');
+  });
+
+  it('ends with its caller and with the call around it', () => {
+    const caller = new AbortController();
+    const own = new Call(60_000, late, caller.signal);
+    const outer = new Call(60_000, late);
+    const inner = new Call(Infinity, late, undefined, outer);
+    const [ownSignal, innerSignal] = [own.signal, inner.signal];
+    const [gone, ended] = [new Error('gone'), new Error('ended')];
+    caller.abort(gone);
+    outer.abort(ended);
+    expect([ownSignal.reason, innerSignal.reason]).toEqual([gone, ended]);
+    expect(() => inner.check()).toThrow('ended');
+    for (const call of [own, outer, inner]) call.dispose();
+  });
+
+  it('is over at once for a caller that has given up before', () => {
+    const call = new Call(60_000, late, AbortSignal.abort(new Error('gone')));
+    expect(() => call.check()).toThrow('gone');
+    expect(call.signal.aborted).toBe(true);
+    call.dispose();
+  });
+
+  it('leaves no listener on the signal of its caller', async () => {
+    const { signal } = new AbortController();
+    const listeners = new Set<unknown>();
+    const add = signal.addEventListener.bind(signal);
+    const remove = signal.removeEventListener.bind(signal);
+    signal.addEventListener = (...args: Parameters<typeof add>) => {
+      listeners.add(args[1]);
+      add(...args);
+    };
+    signal.removeEventListener = (...args: Parameters<typeof remove>) => {
+      listeners.delete(args[1]);
+      remove(...args);
+    };
+    const call = new Call(60_000, late, signal);
+    await call.guard(Promise.resolve());
+    expect(listeners.size).toBe(1);
+    call.dispose();
+    expect(listeners.size).toBe(0);
+  });
+
+  it('sleeps, but not past its deadline', async () => {
+    await expect(new Call(60_000, late).sleep(1)).resolves.toBeUndefined();
+    await expect(new Call(5, late).sleep(60_000)).rejects.toThrow('late');
+  });
+});
