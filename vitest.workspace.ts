@@ -9,6 +9,8 @@ export default defineConfig({
   test: {
     // The last one names what was skipped and why, and ends with the line that CI reads.
     reporters: [...(process.env['GITHUB_ACTIONS'] ? ['github-actions'] : []), 'default', './scripts/test-reporter.ts'],
+    // What `npm run soak` runs with all its rounds: the tests of `itInDepth`.
+    tags: [{ name: 'depth' }],
     projects: [
       {
         resolve,

@@ -1,13 +1,15 @@
 // Three processes load, read, set, delete, invalidate and clear the same few keys at once, on a backend that answers when it likes. Whatever
 // happens: nobody is given a value from before a change that was over when the call began.
-import { describe, expect, it } from 'vitest';
+import { randomOf } from '@ent/testkit';
+import { itInDepth } from '@ent/testkit/vitest';
+import { describe, expect } from 'vitest';
 import { type Cache, createCache } from '../src/cache.ts';
 import type { CacheDriver } from '../src/driver.ts';
 import { memory } from '../src/drivers/memory.ts';
 import { Backend, bytesDriver } from './fixtures/bytes-driver.ts';
 
 const KEYS = ['a', 'b'];
-const OPERATIONS = 250;
+const OPERATIONS = { full: 5000, ci: 100, of: 'operations of each of 12 workers' };
 const WORKERS = 12;
 
 /** When a value was made: a number that grows with each load and change. */
@@ -18,7 +20,8 @@ interface Made {
 /** Of several that are set at once, any may stay; only what was loaded must not outlive a change. */
 const SET: Made = { at: Number.MAX_SAFE_INTEGER };
 
-const below = (limit: number): number => Math.floor(Math.random() * limit);
+let random = Math.random;
+const below = (limit: number): number => Math.floor(random() * limit);
 const pause = (limitMs: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, below(limitMs)));
 
 /** Takes its time before and after what it does. */
@@ -39,7 +42,8 @@ describe.each([
   ['three processes with generations', true, 3, () => ({})],
   ['a process with a local tier', false, 1, () => ({ local: memory() })],
 ])('%s', (_name, generations, processes, options) => {
-  it('are given nothing that was made before the last change', { timeout: 120_000 }, async () => {
+  itInDepth('are given nothing that was made before the last change', OPERATIONS, async ({ count, seed }) => {
+    random = randomOf(seed);
     const backend = new Backend();
     const caches = Array.from({ length: processes }, () =>
       createCache({
@@ -86,7 +90,7 @@ describe.each([
 
     await Promise.all(
       Array.from({ length: WORKERS }, async (_, worker) => {
-        for (let i = 0; i < OPERATIONS; i++) await operate(caches[worker % processes]!);
+        for (let i = 0; i < count; i++) await operate(caches[worker % processes]!);
       }),
     );
     await Promise.all(caches.map((cache) => cache.close()));

@@ -3,6 +3,8 @@ import { request } from 'node:http';
 import { connect } from 'node:net';
 import { requestId } from '@ent/middleware';
 import { createNodeListener } from '@ent/middleware/node';
+import { randomOf } from '@ent/testkit';
+import { itInDepth } from '@ent/testkit/vitest';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { z } from 'zod';
 import { eventually, listen, type Served, stop } from '../../middleware/tests/support/serve.ts';
@@ -162,22 +164,22 @@ describe('what is not HTTP', () => {
     await eventually(() => expect(socket.closed).toBe(true));
   });
 
-  it('in any form does not stop the server', async () => {
-    const served = await start();
-    // A fixed generator, so that a failure can be repeated.
-    let seed = 42;
-    const next = (below: number): number => {
-      seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648;
-      return seed % below;
-    };
-    const valid = Buffer.from(post('Content-Length: 9\r\n__proto__: x\r\nExpect: 100-continue', '{"a":"b"}'));
-    for (let round = 0; round < 300; round++) {
-      const bytes = Buffer.from(valid);
-      for (let i = 0; i <= next(6); i++) bytes[next(bytes.length)] = next(256);
-      await served.raw(bytes.subarray(0, next(2) === 0 ? bytes.length : next(bytes.length)), { end: true });
-    }
-    await alive(served);
-  });
+  itInDepth(
+    'in any form does not stop the server',
+    { full: 20_000, ci: 300, of: 'requests' },
+    async ({ count, seed }) => {
+      const served = await start();
+      const random = randomOf(seed);
+      const next = (below: number): number => Math.floor(random() * below);
+      const valid = Buffer.from(post('Content-Length: 9\r\n__proto__: x\r\nExpect: 100-continue', '{"a":"b"}'));
+      for (let round = 0; round < count; round++) {
+        const bytes = Buffer.from(valid);
+        for (let i = 0; i <= next(6); i++) bytes[next(bytes.length)] = next(256);
+        await served.raw(bytes.subarray(0, next(2) === 0 ? bytes.length : next(bytes.length)), { end: true });
+      }
+      await alive(served);
+    },
+  );
 });
 
 describe('clients that do not go on', () => {

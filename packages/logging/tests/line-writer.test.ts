@@ -1,17 +1,13 @@
 // The writer against a descriptor that misbehaves in every way that one can: partial writes, "try again", full disks, files that
 // are full. What comes out must be whole records in order, and the numbers must add up.
+import { randomOf } from '@ent/testkit';
+import { itInDepth } from '@ent/testkit/vitest';
 import { describe, expect, it } from 'vitest';
 import { LineWriter, type Target } from '../src/sinks/line-writer.ts';
 
-/** A repeatable source of chance (mulberry32). */
 function chance(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
-  };
+  const random = randomOf(seed);
+  return (below) => Math.floor(random() * below);
 }
 
 class Flaky implements Target {
@@ -87,52 +83,56 @@ function writerOn(target: Target, maxBuffer: number) {
 
 const dropped = (writer: LineWriter): number => Object.values(writer.stats().dropped).reduce((sum, n) => sum + n, 0);
 
-describe('whatever the descriptor does', () => {
-  it.each(
-    Array.from({ length: 60 }, (_, seed) => [seed, [64, 500, 4096, 65_536][seed % 4], [300, 5000, Infinity][seed % 3]]),
-  )(
-    'records are whole, in order and accounted for (seed %i, slices of %d, files of %d)',
-    async (seed, slice, limit) => {
-      const random = chance(seed);
-      const target = new Flaky(slice as number, limit as number, seed);
-      const { writer, told } = writerOn(target, 3000);
-      const total = 400;
-      for (let n = 0; n < total; n++) {
-        if (n % 20 === 0) target.mood = (['well', 'flaky', 'again', 'full', 'flaky'] as const)[random(5)] as 'well';
-        const text = `record ${n} ${'é€😀'.repeat(random(random(10) === 0 ? 80 : 12))}`;
-        writer.write(random(4) === 0 ? `${text}\n    continued ${n}\n` : `${text}\n`);
-        // To flush is to try again at once, without the wait between two tries.
-        if (random(3) === 0) void writer.flush(1);
-        if (random(10) === 0) await new Promise((resolve) => setImmediate(resolve));
-      }
-      // A few seeds end with lines that nobody takes, some of them half written.
-      const isStuck = seed % 5 === 0;
-      target.mood = isStuck ? 'again' : 'well';
-      await writer.close(20);
-      const texts = target.texts();
-      for (const text of texts) expect(text).toMatch(/^(record|lost|$)/);
-      const all = texts.join('');
-      const numbers = Array.from(all.matchAll(/^record (\d+) (?:é€😀)*\n(?! {4}(?!continued \1\n))/gm), ([, n]) =>
-        Number(n),
-      );
-      expect(numbers).toEqual(numbers.toSorted((a, b) => a - b));
-      expect(new Set(numbers).size).toBe(numbers.length);
-      expect(all.replace(/^(record \d+ (é€😀)*\n( {4}continued \d+\n)?|lost \d+\n)/gm, '').split('\n')).toHaveLength(1);
-      if (!isStuck) expect(all).toMatch(/^$|\n$/);
-      expect(numbers.length + dropped(writer)).toBeGreaterThanOrEqual(total);
-      // Where a record was cut in two at the end, it counts as lost and yet its head may have arrived.
-      expect(numbers.length + dropped(writer)).toBeLessThanOrEqual(total + (isStuck ? 1 : 0));
-      expect(told.reduce((sum, n) => sum + n, 0)).toBe(dropped(writer));
-      expect(writer.stats().pending).toBe(0);
-      if (limit !== Infinity) {
-        // One record alone can be longer than a file should be.
-        for (const text of texts) {
-          const records = text.split(/\n(?! )/).filter((record) => record !== '');
-          if (records.length > 1) expect(Buffer.byteLength(text)).toBeLessThanOrEqual(limit as number);
-        }
-      }
-    },
+async function keepsItsRecords(seed: number): Promise<void> {
+  const random = chance(seed);
+  const limit = [300, 5000, Infinity][seed % 3] as number;
+  const target = new Flaky([64, 500, 4096, 65_536][seed % 4] as number, limit, seed);
+  const { writer, told } = writerOn(target, 3000);
+  const total = 400;
+  for (let n = 0; n < total; n++) {
+    if (n % 20 === 0) target.mood = (['well', 'flaky', 'again', 'full', 'flaky'] as const)[random(5)] as 'well';
+    const text = `record ${n} ${'é€😀'.repeat(random(random(10) === 0 ? 80 : 12))}`;
+    writer.write(random(4) === 0 ? `${text}\n    continued ${n}\n` : `${text}\n`);
+    // To flush is to try again at once, without the wait between two tries.
+    if (random(3) === 0) void writer.flush(1);
+    if (random(10) === 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+  // A few seeds end with lines that nobody takes, some of them half written.
+  const isStuck = seed % 5 === 0;
+  target.mood = isStuck ? 'again' : 'well';
+  await writer.close(20);
+  const texts = target.texts();
+  for (const text of texts) expect(text).toMatch(/^(record|lost|$)/);
+  const all = texts.join('');
+  const numbers = Array.from(all.matchAll(/^record (\d+) (?:é€😀)*\n(?! {4}(?!continued \1\n))/gm), ([, n]) =>
+    Number(n),
   );
+  expect(numbers).toEqual(numbers.toSorted((a, b) => a - b));
+  expect(new Set(numbers).size).toBe(numbers.length);
+  expect(all.replace(/^(record \d+ (é€😀)*\n( {4}continued \d+\n)?|lost \d+\n)/gm, '').split('\n')).toHaveLength(1);
+  if (!isStuck) expect(all).toMatch(/^$|\n$/);
+  expect(numbers.length + dropped(writer)).toBeGreaterThanOrEqual(total);
+  // Where a record was cut in two at the end, it counts as lost and yet its head may have arrived.
+  expect(numbers.length + dropped(writer)).toBeLessThanOrEqual(total + (isStuck ? 1 : 0));
+  expect(told.reduce((sum, n) => sum + n, 0)).toBe(dropped(writer));
+  expect(writer.stats().pending).toBe(0);
+  if (limit !== Infinity) {
+    // One record alone can be longer than a file should be.
+    for (const text of texts) {
+      const records = text.split(/\n(?! )/).filter((record) => record !== '');
+      if (records.length > 1) expect(Buffer.byteLength(text)).toBeLessThanOrEqual(limit);
+    }
+  }
+}
+
+describe('whatever the descriptor does', () => {
+  itInDepth('records are whole, in order and accounted for', { full: 20_000, ci: 60, of: 'seeds' }, async (round) => {
+    for (let seed = round.seed; seed < round.seed + round.count; seed++) {
+      await keepsItsRecords(seed).catch((cause: unknown) => {
+        throw new Error(`It failed with the seed ${seed}.`, { cause });
+      });
+    }
+  });
 });
 
 describe('the buffer', () => {

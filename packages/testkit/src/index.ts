@@ -1,4 +1,5 @@
 export { runInBareApp } from './bare-app.ts';
+export { randomOf } from './depth.ts';
 export { type FaultProxy, startProxy } from './proxy.ts';
 export {
   type RedisCluster,

@@ -3,6 +3,8 @@ import { givenUrls, isRequired } from './environment.ts';
 import type { ServerName, Servers } from './server.ts';
 import { type StartOptions, startServer, whyMissing } from './start.ts';
 
+export { itInDepth, type Rounds } from './it-in-depth.ts';
+
 /** What a block of tests needs of its server. */
 export interface ServerOptions extends StartOptions {
   /** The tests stop, kill or pause it: with a server given by URL the block is skipped, by name. Default: false. */

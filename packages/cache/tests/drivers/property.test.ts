@@ -1,9 +1,9 @@
-// 100,000 random operations on each driver, against one model: whatever the backend, the cache answers the same.
+// Random operations on each driver, against one model: whatever the backend, the cache answers the same.
 import { isDeepStrictEqual } from 'node:util';
 import { createSerializer, v8 } from '@ent/serialization';
-import { type Server, startServer } from '@ent/testkit';
-import { describeWithServer } from '@ent/testkit/vitest';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { randomOf, type Server, startServer } from '@ent/testkit';
+import { describeWithServer, itInDepth } from '@ent/testkit/vitest';
+import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { type Cache, createCache } from '../../src/cache.ts';
 import type { CacheDriver } from '../../src/driver.ts';
 import { memcached } from '../../src/drivers/memcached.ts';
@@ -12,7 +12,7 @@ import { redis } from '../../src/drivers/redis.ts';
 import { hostileKeys } from '../../src/testing/suite.ts';
 import { bytesDriver } from '../fixtures/bytes-driver.ts';
 
-const OPERATIONS = 100_000;
+const OPERATIONS = { full: 100_000, ci: 10_000, of: 'operations' };
 /** Each has a namespace to itself, so that its model needs no locks; together they load the backend. */
 const WORKERS = 50;
 
@@ -50,20 +50,9 @@ interface Expected {
   ends: { readonly earliest: number; readonly latest: number };
 }
 
-/** mulberry32: a seed gives one sequence. */
-function random(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b_79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
-
 /** One worker: makes calls, and compares each answer with what its model says. */
 async function work(cache: Cache, seed: number, operations: number): Promise<void> {
-  const next = random(seed);
+  const next = randomOf(seed);
   const pick = <T>(from: readonly T[]): T => from[Math.floor(next() * from.length)]!;
   const keys = Array.from({ length: 8 }, () => pick(hostileKeys));
   const model = new Map<string, Expected>();
@@ -263,20 +252,23 @@ function show(value: unknown): string {
 }
 
 function agrees(createDriver: () => CacheDriver): void {
-  it(`agrees with the model over ${OPERATIONS.toLocaleString('en')} operations`, { timeout: 600_000 }, async () => {
-    const seed = Math.floor(Math.random() * 2 ** 31);
+  itInDepth('agrees with the model', OPERATIONS, async ({ count, seed }) => {
     const cache = createCache({ driver: createDriver(), prefix: `property-${seed}`, serializer, timeout: '60s' });
     await Promise.all(
-      Array.from({ length: WORKERS }, (_, i) => work(cache.namespace(`worker ${i}`), seed + i, OPERATIONS / WORKERS)),
+      Array.from({ length: WORKERS }, (_, i) => work(cache.namespace(`worker ${i}`), seed + i, count / WORKERS)),
     );
     await cache.close();
   });
 }
 
-agrees(() => memory({ maxEntries: 1_000_000 }));
-agrees(() => memory({ maxEntries: 1_000_000, values: 'cloned' }));
-agrees(() => memory({ maxEntries: 1_000_000, values: 'serialized' }));
-agrees(() => bytesDriver());
+describe.each([
+  ['memory', () => memory({ maxEntries: 1_000_000 })],
+  ['memory, cloned', () => memory({ maxEntries: 1_000_000, values: 'cloned' })],
+  ['memory, serialized', () => memory({ maxEntries: 1_000_000, values: 'serialized' })],
+  ['bytes', () => bytesDriver()],
+])('%s', (_name, createDriver) => {
+  agrees(createDriver);
+});
 
 describeWithServer('redis', (server) => agrees(() => redis({ url: server.url })));
 

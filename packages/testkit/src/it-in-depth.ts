@@ -1,0 +1,58 @@
+import { relative } from 'node:path';
+import { it } from 'vitest';
+import { chooseSeed, depth } from './depth.ts';
+
+/** How many rounds a test in depth makes. */
+export interface Rounds {
+  /** In `npm run soak`. */
+  readonly full: number;
+  /** In every run of the tests: a second or a few. */
+  readonly ci: number;
+  /** What is counted, for its name: `operations`. */
+  readonly of: string;
+}
+
+/** What a run of it is given. */
+export interface Round {
+  readonly count: number;
+  /** Whatever is random in it comes from here. */
+  readonly seed: number;
+}
+
+declare module 'vitest' {
+  interface TaskMeta {
+    /** Of a test in depth, for the table of `npm run soak`. */
+    depth?: Round & { readonly of: string };
+  }
+}
+
+/** The tag by which `npm run soak` finds these tests; `vitest.workspace.ts` declares it. */
+const TAG = 'depth';
+const CI_LIMIT_MS = 120_000;
+const FULL_LIMIT_MS = 3_600_000;
+
+/**
+ * A test that proves more with more rounds. `npm test` makes a few, `npm run soak` all of them. When it fails it prints its seed,
+ * and the command that repeats it.
+ *
+ * @example
+ * itInDepth('agrees with the model', { full: 100_000, ci: 10_000, of: 'operations' }, async ({ count, seed }) => {
+ *   const random = randomOf(seed);
+ *   for (let round = 0; round < count; round++) await check(random);
+ * });
+ */
+export function itInDepth(name: string, { full, ci, of }: Rounds, run: (round: Round) => Promise<void> | void): void {
+  const count = depth(full, ci);
+  const isFull = depth(1, 0) === 1;
+  const options = { tags: TAG, timeout: isFull ? FULL_LIMIT_MS : CI_LIMIT_MS };
+  it(`${name}, ${count.toLocaleString('en')} ${of}`, options, async ({ task, onTestFailed }) => {
+    const seed = chooseSeed();
+    task.meta.depth = { count, of, seed };
+    onTestFailed(() => {
+      const file = relative(process.cwd(), task.file.filepath);
+      const variables = `${isFull ? 'ENT_TEST_DEPTH=full ' : ''}ENT_TEST_SEED=${seed}`;
+      console.error(`The seed was ${seed}. Once more: ${variables} npm test -- ${file} -t '${name}'`);
+    });
+    await run({ count, seed });
+  });
+}
