@@ -8,10 +8,14 @@ export type Awaitable<T> = T | Promise<T>;
  * answered at once would pay more for a timer than for the work.
  */
 export class Call {
-  /** By `performance.now()`, so that a step of the wall clock moves nothing. */
+  /**
+   * When the call ends at the latest, with what is around it. By `performance.now()`, so that a step of the wall clock moves
+   * nothing.
+   */
   readonly deadlineAt: number;
   /** What it waits for just now; the timeout error may repeat it. */
   waitingFor: string | undefined;
+  readonly #endsAt: number;
   readonly #caller: AbortSignal | undefined;
   readonly #parent: Call | undefined;
   readonly #onTimeout: (call: Call) => Error;
@@ -26,7 +30,8 @@ export class Call {
    * @param parent the call around it, which ends this one too: a transaction around its statements
    */
   constructor(timeoutMs: number, onTimeout: (call: Call) => Error, caller?: AbortSignal, parent?: Call) {
-    this.deadlineAt = performance.now() + timeoutMs;
+    this.#endsAt = performance.now() + timeoutMs;
+    this.deadlineAt = Math.min(this.#endsAt, parent?.deadlineAt ?? Infinity);
     this.#onTimeout = onTimeout;
     this.#caller = caller;
     this.#parent = parent;
@@ -42,7 +47,7 @@ export class Call {
     if (this.#controller !== undefined) return this.#controller.signal.throwIfAborted();
     this.#caller?.throwIfAborted();
     this.#parent?.check();
-    if (performance.now() >= this.deadlineAt) throw this.#onTimeout(this);
+    if (performance.now() >= this.#endsAt) throw this.#onTimeout(this);
   }
 
   /** Gives the call up for `reason`. */
@@ -90,7 +95,7 @@ export class Call {
   #arm(): AbortController {
     const controller = new AbortController();
     this.#controller = controller;
-    const left = this.deadlineAt - performance.now();
+    const left = this.#endsAt - performance.now();
     if (left < Infinity) this.#timer = startTimer(left, () => controller.abort(this.#onTimeout(this)));
     const signals = [this.#caller, this.#parent?.signal].filter((signal) => signal !== undefined);
     const listeners = signals.map((signal) => {

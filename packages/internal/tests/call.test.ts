@@ -46,6 +46,13 @@ describe('Call', () => {
     for (const call of [own, outer, inner]) call.dispose();
   });
 
+  it('tells the deadline that comes first, its own or that of the call around it', () => {
+    const outer = new Call(1_000, late);
+    expect(new Call(Infinity, late, undefined, outer).deadlineAt).toBe(outer.deadlineAt);
+    expect(new Call(60_000, late, undefined, outer).deadlineAt).toBe(outer.deadlineAt);
+    expect(new Call(5, late, undefined, outer).deadlineAt).toBeLessThan(outer.deadlineAt);
+  });
+
   it('is over at once for a caller that has given up before', () => {
     const call = new Call(60_000, late, AbortSignal.abort(new Error('gone')));
     expect(() => call.check()).toThrow('gone');
