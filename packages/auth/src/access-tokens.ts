@@ -1,11 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { EntError } from '@ent/errors';
 import { errors as joseErrors, type JWTPayload, jwtVerify, SignJWT } from 'jose';
-import { MAX_TOKEN_LENGTH } from './bearer.ts';
+import { durationOption, MAX_TOKEN_LENGTH } from '@ent/internal';
+import { tracedOutcome } from './internal/outcome.ts';
 import { channels } from './channels.ts';
 import { authErrors, credentialError, storeCall } from './errors.ts';
-import { durationOption } from './internal/time.ts';
-import { traced } from './internal/trace.ts';
 import type { KeyRing, VerificationKeys } from './keys.ts';
 import type { Clock, Duration } from './options.ts';
 import { type Principal, trustedPrincipal } from './principal.ts';
@@ -96,7 +95,9 @@ export function createAccessTokenVerifier(options: AccessTokenVerifierOptions): 
     if (typeof value !== 'string' || value === '') throw authErrors.configuration(`"${name}" must not be empty.`);
   }
   const toleranceMs =
-    options.clockTolerance === 0 ? 0 : durationOption(options.clockTolerance ?? 5000, 'clockTolerance');
+    options.clockTolerance === 0
+      ? 0
+      : durationOption(options.clockTolerance ?? 5000, 'clockTolerance', authErrors.configuration);
   if (toleranceMs > MAX_TOLERANCE_MS) throw authErrors.configuration('"clockTolerance" must be at most 60 s.');
   const clockTolerance = toleranceMs / 1000;
 
@@ -130,7 +131,7 @@ export function createAccessTokenVerifier(options: AccessTokenVerifierOptions): 
 
   return {
     verify: (token, further) =>
-      traced(channels.verify, {}, async (operation) => {
+      tracedOutcome(channels.verify, {}, async (operation) => {
         try {
           const principal = await check(token);
           await further?.(principal);
@@ -167,7 +168,7 @@ export function createAccessTokenVerifier(options: AccessTokenVerifierOptions): 
  */
 export function createAccessTokens(options: AccessTokensOptions): AccessTokens {
   const { issuer, audience, keys, now = Date.now } = options;
-  const ttlSeconds = Math.floor(durationOption(options.ttl ?? '15m', 'ttl') / 1000);
+  const ttlSeconds = Math.floor(durationOption(options.ttl ?? '15m', 'ttl', authErrors.configuration) / 1000);
   if (ttlSeconds < 1) throw authErrors.configuration('"ttl" of access tokens must be at least one second.');
   const verifier = createAccessTokenVerifier(options);
 

@@ -1,10 +1,11 @@
+import { readBearer } from '@ent/internal';
 import { credentialError } from './errors.ts';
 
-/** Longer credentials are refused unread. Headers above about this size do not get through proxies anyway. */
-export const MAX_TOKEN_LENGTH = 8192;
-
-// RFC 6750 section 2.1: "Bearer" 1*SP b64token. The scheme's case does not matter (RFC 9110 section 11.1).
-const FORM = /^bearer +([A-Za-z0-9\-._~+/]+=*)$/i;
+const MALFORMED = {
+  repeated: 'came more than once',
+  too_long: 'is too long',
+  malformed: 'is not "Bearer" and one token',
+};
 
 /**
  * The token of an `Authorization: Bearer` header.
@@ -21,18 +22,23 @@ const FORM = /^bearer +([A-Za-z0-9\-._~+/]+=*)$/i;
  * ```
  */
 export function parseBearer(header: string | readonly string[] | undefined | null): string {
-  const value = Array.isArray(header) && header.length === 1 ? (header[0] as string) : header;
-  if (value === undefined || value === null || value === '') {
-    throw credentialError('token_missing', 'The request has no Authorization header.', 'missing');
+  const reading = readBearer(header);
+  switch (reading.fault) {
+    case undefined:
+      return reading.token;
+    case 'missing':
+      throw credentialError('token_missing', 'The request has no Authorization header.', reading.fault);
+    case 'scheme':
+      throw credentialError(
+        'token_missing',
+        'The Authorization header uses another scheme than Bearer.',
+        reading.fault,
+      );
+    default:
+      throw credentialError(
+        'token_invalid',
+        `The request was refused: the Authorization header ${MALFORMED[reading.fault]}.`,
+        reading.fault,
+      );
   }
-  if (typeof value !== 'string') throw invalid('the Authorization header came more than once', 'repeated');
-  if (value.length > MAX_TOKEN_LENGTH + 16) throw invalid('the Authorization header is too long', 'too_long');
-  const match = FORM.exec(value);
-  if (match) return match[1] as string;
-  if (/^bearer\b/i.test(value)) throw invalid('the Authorization header is not "Bearer" and one token', 'malformed');
-  throw credentialError('token_missing', 'The Authorization header uses another scheme than Bearer.', 'scheme');
-}
-
-function invalid(what: string, reason: string) {
-  return credentialError('token_invalid', `The request was refused: ${what}.`, reason);
 }

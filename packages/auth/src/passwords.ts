@@ -1,9 +1,9 @@
 import { EntError, type Issue } from '@ent/errors';
+import { Semaphore } from '@ent/internal';
 import { channels, type PasswordOperation } from './channels.ts';
 import type { PasswordDriver } from './driver.ts';
 import { authErrors } from './errors.ts';
-import { createGate } from './internal/gate.ts';
-import { traced } from './internal/trace.ts';
+import { tracedOutcome } from './internal/outcome.ts';
 
 /** How passwords are checked and hashed. */
 export interface PasswordsOptions {
@@ -87,11 +87,7 @@ export function createPasswords(options: PasswordsOptions): Passwords {
   demand('concurrency', concurrency, 1, 1024);
   demand('queue', queue, 0, 100_000);
   const byteLimit = Math.min(maxBytes, driver.features.maxPasswordBytes ?? maxBytes);
-  const gate = createGate(concurrency, queue, () =>
-    authErrors.overloaded(`${concurrency} password hashes are running and ${queue} are waiting.`, {
-      retryAfterMs: OVERLOAD_RETRY_MS,
-    }),
-  );
+  const permits = new Semaphore(concurrency);
   // Made once, before the first request: making one on demand would itself be a difference in time.
   const decoy = driver.decoy();
 
@@ -115,19 +111,35 @@ export function createPasswords(options: PasswordsOptions): Passwords {
     return short ? [issue('too_short', `must be at least ${minLength} characters long`)] : [];
   };
 
-  const gated = <T>(operation: PasswordOperation, work: () => Promise<T>, call?: PasswordCall): Promise<T> => {
+  const enter = async (signal: AbortSignal | undefined): Promise<void> => {
+    signal?.throwIfAborted();
+    if (permits.tryTake()) return;
+    if (permits.waiting >= queue) {
+      throw authErrors.overloaded(`${concurrency} password hashes are running and ${queue} are waiting.`, {
+        retryAfterMs: OVERLOAD_RETRY_MS,
+      });
+    }
+    await permits.take(signal);
+  };
+
+  const gated = async <T>(operation: PasswordOperation, work: () => Promise<T>, call?: PasswordCall): Promise<T> => {
     const asked = performance.now();
-    return gate(() => {
-      operation.queuedMs = performance.now() - asked;
-      return work();
-    }, call?.signal).catch((error: unknown) => {
-      if (operation.queuedMs === undefined) operation.outcome = call?.signal?.aborted ? 'aborted' : 'overloaded';
+    try {
+      await enter(call?.signal);
+    } catch (error) {
+      operation.outcome = call?.signal?.aborted ? 'aborted' : 'overloaded';
       throw error;
-    });
+    }
+    operation.queuedMs = performance.now() - asked;
+    try {
+      return await work();
+    } finally {
+      permits.give();
+    }
   };
 
   const trace = <T>(operation: 'hash' | 'verify', work: (payload: PasswordOperation) => Promise<T>): Promise<T> =>
-    traced<PasswordOperation, T>(channels.password, { operation, algorithm: driver.features.algorithm }, work);
+    tracedOutcome<PasswordOperation, T>(channels.password, { operation, algorithm: driver.features.algorithm }, work);
 
   const verify = (password: string, stored: string | null | undefined, call?: PasswordCall): Promise<boolean> =>
     trace('verify', async (operation) => {

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
+import { durationOption } from '@ent/internal';
+import { tracedOutcome } from './internal/outcome.ts';
 import type { AccessTokens, IssuedAccessToken } from './access-tokens.ts';
 import { parseBearer } from './bearer.ts';
 import { channels, type SessionOperation } from './channels.ts';
 import type { AuthStores, RefreshTokenRecord, SessionRecord } from './driver.ts';
 import { authErrors, credentialError, storeCall } from './errors.ts';
-import { durationOption } from './internal/time.ts';
-import { traced } from './internal/trace.ts';
 import type { Duration } from './options.ts';
 import type { Principal } from './principal.ts';
 import {
@@ -134,9 +134,9 @@ export function createSessions(options: SessionsOptions): Sessions {
   const { now } = accessTokens;
   const secrets = (Array.isArray(options.secret) ? options.secret : [options.secret]).map(secretBytes);
   if (secrets.length === 0) throw authErrors.configuration('"secret" must not be an empty list.');
-  const refreshTtlMs = durationOption(options.refreshTtl ?? '30d', 'refreshTtl');
-  const sessionTtlMs = durationOption(options.sessionTtl ?? '90d', 'sessionTtl');
-  const retryWindowMs = durationOption(options.retryWindow ?? '10s', 'retryWindow');
+  const refreshTtlMs = durationOption(options.refreshTtl ?? '30d', 'refreshTtl', authErrors.configuration);
+  const sessionTtlMs = durationOption(options.sessionTtl ?? '90d', 'sessionTtl', authErrors.configuration);
+  const retryWindowMs = durationOption(options.retryWindow ?? '10s', 'retryWindow', authErrors.configuration);
 
   // Field by field: an application may answer with a whole row of its own, which must not reach `subject`.
   const issue = async (session: SessionRecord, { roles, scopes, claims }: SessionClaims) =>
@@ -271,7 +271,7 @@ export function createSessions(options: SessionsOptions): Sessions {
   };
 
   const session = <T>(operation: SessionOperation['operation'], work: (payload: SessionOperation) => Promise<T>) =>
-    traced<SessionOperation, T>(channels.session, { operation }, work);
+    tracedOutcome<SessionOperation, T>(channels.session, { operation }, work);
 
   return {
     start: (input) => session('start', () => start(input)),

@@ -1,10 +1,9 @@
 import { createHash } from 'node:crypto';
-import { addressKey } from '@ent/internal';
+import { addressKey, durationOption } from '@ent/internal';
+import { tracedOutcome } from './internal/outcome.ts';
 import { channels } from './channels.ts';
 import type { ThrottleRule, ThrottleStore } from './driver.ts';
 import { authErrors, storeCall } from './errors.ts';
-import { durationOption } from './internal/time.ts';
-import { traced } from './internal/trace.ts';
 import type { Clock, Duration } from './options.ts';
 
 /** So many attempts at once, and the same number again spread over each `per`. */
@@ -89,7 +88,7 @@ export function createThrottle(options: ThrottleOptions): Throttle {
 
   return {
     attempt: (who) =>
-      traced(channels.throttle, {}, async (operation) => {
+      tracedOutcome(channels.throttle, {}, async (operation) => {
         const keys = keysOf(who);
         const taken: Kind[] = [];
         // The narrowest first: whoever hammers one account uses up that pair, and not the account for everybody.
@@ -123,7 +122,7 @@ function ruleOf(name: Kind, { attempts, per }: ThrottleLimit): ThrottleRule {
   if (!Number.isSafeInteger(attempts) || attempts < 1) {
     throw authErrors.configuration(`"${name}.attempts" must be a whole number of at least 1; got ${String(attempts)}.`);
   }
-  return { burst: attempts, intervalMs: durationOption(per, `${name}.per`) / attempts };
+  return { burst: attempts, intervalMs: durationOption(per, `${name}.per`, authErrors.configuration) / attempts };
 }
 
 /** Hashed: a store then holds no address and no account, and a key has the same length whatever was typed. */

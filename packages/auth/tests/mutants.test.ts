@@ -10,7 +10,7 @@ import type {
   ThrottleStore,
 } from '../src/index.ts';
 import { memoryStores, memoryThrottleStore } from '../src/stores.ts';
-import { authStoresCases, type Case, passwordDriverCases, throttleStoreCases } from '../src/testing.ts';
+import { type TestRunner, testAuthStores, testPasswordDriver, testThrottleStore } from '../src/testing.ts';
 
 // A suite is worth what it finds. Each mutant is a right implementation with one bug, of a kind that one over a real backend
 // can have; the suite has to fail each of them.
@@ -350,7 +350,9 @@ const driverMutants: Record<string, () => PasswordDriver> = {
   })),
 };
 
-async function firstFailure(cases: readonly Case[]): Promise<string | undefined> {
+async function firstFailure(declare: (runner: TestRunner) => void): Promise<string | undefined> {
+  const cases: { readonly name: string; readonly run: () => Promise<void> }[] = [];
+  declare({ it: (name, run) => cases.push({ name, run }) });
   for (const { name, run } of cases) {
     try {
       await run();
@@ -363,26 +365,28 @@ async function firstFailure(cases: readonly Case[]): Promise<string | undefined>
 
 describe('the suite for stores of sessions and tokens', () => {
   it.each(Object.keys(storeMutants))('fails stores of which one %s', async (name) => {
-    expect(await firstFailure(authStoresCases({ make: storeMutants[name] as () => AuthStores }))).toBeDefined();
+    expect(
+      await firstFailure((runner) => testAuthStores(runner, { make: storeMutants[name] as () => AuthStores })),
+    ).toBeDefined();
   });
 });
 
 describe('the suite for stores of attempts', () => {
   it.each(Object.keys(throttleMutants))('fails a store that %s', async (name) => {
     expect(
-      await firstFailure(throttleStoreCases({ make: throttleMutants[name] as () => ThrottleStore })),
+      await firstFailure((runner) => testThrottleStore(runner, { make: throttleMutants[name] as () => ThrottleStore })),
     ).toBeDefined();
   });
 });
 
 describe('the suite for password drivers', () => {
   it('passes a driver without a bug', async () => {
-    expect(await firstFailure(passwordDriverCases({ make: plainDriver }))).toBeUndefined();
+    expect(await firstFailure((runner) => testPasswordDriver(runner, { make: plainDriver }))).toBeUndefined();
   });
 
   it.each(Object.keys(driverMutants))('fails a driver that %s', async (name) => {
     expect(
-      await firstFailure(passwordDriverCases({ make: driverMutants[name] as () => PasswordDriver })),
+      await firstFailure((runner) => testPasswordDriver(runner, { make: driverMutants[name] as () => PasswordDriver })),
     ).toBeDefined();
   });
 });

@@ -1,15 +1,13 @@
+import { type BearerFault, readBearer } from '@ent/internal';
 import type { Exchange } from '@ent/middleware';
 import { httpErrors } from './errors.ts';
 import type { Authenticator } from './route.ts';
-
-// RFC 6750, section 2.1: spaces, then b64token. Nothing else is a bearer token.
-const BEARER = /^Bearer +([A-Za-z0-9._~+/-]+=*)$/i;
 
 /**
  * An {@link Authenticator} for `Authorization: Bearer <token>` (RFC 6750).
  *
  * @param verify gives the principal of a token, or throws an `AuthenticationError`
- * @throws `http.token_missing` (401) when there is no header, another scheme, or a malformed token
+ * @throws `http.token_missing` (401) when there is no header or another scheme; `http.token_invalid` (401) for a malformed one
  * @example
  * ```ts no-run
  * const authenticate = bearer((token) => tokens.verify(token));
@@ -20,15 +18,26 @@ export function bearer<Principal>(
   verify: (token: string, exchange: Exchange) => Principal | Promise<Principal>,
 ): Authenticator<Principal> {
   const authenticate = (exchange: Exchange): Principal | Promise<Principal> => {
-    const token = BEARER.exec(exchange.header('authorization') ?? '')?.[1];
-    if (token === undefined) {
-      throw httpErrors.token_missing('Send an access token: "Authorization: Bearer <token>".', {
-        headers: { 'www-authenticate': 'Bearer' },
-      });
-    }
+    const { token, fault } = { token: '', ...readBearer(exchange.header('authorization')) };
+    if (fault !== undefined) throw refusal(fault);
     return verify(token, exchange);
   };
   return Object.assign(authenticate, {
     securitySchemes: { bearerAuth: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } },
   });
+}
+
+/** RFC 6750, section 3: who sent no token at all is told no error. */
+function refusal(fault: BearerFault): Error {
+  if (fault === 'missing' || fault === 'scheme') {
+    return httpErrors.token_missing('Send an access token: "Authorization: Bearer <token>".', {
+      headers: { 'www-authenticate': 'Bearer' },
+    });
+  }
+  return httpErrors.token_invalid(
+    'The Authorization header is not "Bearer" and one token of at most 8,192 characters.',
+    {
+      headers: { 'www-authenticate': 'Bearer error="invalid_token"' },
+    },
+  );
 }

@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import type { Server } from 'node:http';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { durationOption, pause } from '@ent/internal';
 import { httpErrors } from './errors.ts';
 import { Connections } from './internal/connections.ts';
-import { type DrainOptions, type DrainReport, durationMs } from './options.ts';
+import type { DrainOptions, DrainReport } from './options.ts';
 
 const SWEEP_MS = 50;
 
@@ -44,8 +44,8 @@ interface Plan {
 
 function readOptions(server: Server, options: DrainOptions): Plan {
   const { grace: graceOption = '5s', signal } = options;
-  const grace = graceOption === 0 ? 0 : durationMs(graceOption, 'drain: grace');
-  const deadline = durationMs(options.deadline ?? '30s', 'drain: deadline');
+  const grace = graceOption === 0 ? 0 : durationOption(graceOption, 'drain: grace', httpErrors.invalid_options);
+  const deadline = durationOption(options.deadline ?? '30s', 'drain: deadline', httpErrors.invalid_options);
   if (grace >= deadline) {
     throw httpErrors.invalid_options(`drain: grace (${grace} ms) must be under the deadline (${deadline} ms).`);
   }
@@ -62,7 +62,7 @@ function readOptions(server: Server, options: DrainOptions): Plan {
 async function empty(server: Server, { connections, grace, timeUp }: Plan): Promise<DrainReport> {
   if (!server.listening) return { cut: 0 };
   connections.leave();
-  await pause(grace, timeUp);
+  if (grace > 0) await pause(grace, timeUp);
   const closed = once(server, 'close');
   server.close();
   while (connections.size > 0 && !timeUp.aborted) {
@@ -73,9 +73,4 @@ async function empty(server: Server, { connections, grace, timeUp }: Plan): Prom
   connections.closeAll();
   await closed;
   return { cut };
-}
-
-/** Waits; no longer than the deadline. */
-async function pause(ms: number, timeUp: AbortSignal): Promise<void> {
-  if (ms > 0) await sleep(ms, undefined, { signal: timeUp }).catch(() => {});
 }

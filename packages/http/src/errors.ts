@@ -16,6 +16,7 @@ export const httpErrors = defineErrors('http', {
   invalid_request: { class: ValidationError },
   malformed_request: { class: BadRequestError },
   token_missing: { class: AuthenticationError },
+  token_invalid: { class: AuthenticationError },
   unauthenticated: { class: AuthenticationError },
   response_invalid: { class: InternalError, title: 'Response Does Not Match Its Schema' },
   invalid_route: { class: ConfigurationError, title: 'Invalid Route' },

@@ -1,6 +1,3 @@
-import { toMilliseconds } from '@ent/internal';
-import { httpErrors } from './errors.ts';
-
 /** A length of time: a number of milliseconds, or a number with a unit: `"250ms"`, `"30s"`, `"5m"`, `"2h"`, `"7d"`. */
 export type Duration = number | string;
 
@@ -34,13 +31,4 @@ export interface DrainOptions {
 export interface DrainReport {
   /** Requests that were not answered completely when the deadline came; 0 when nothing was lost. */
   readonly cut: number;
-}
-
-/** @internal */
-export function durationMs(duration: Duration, what: string): number {
-  try {
-    return toMilliseconds(duration, what);
-  } catch (cause) {
-    throw httpErrors.invalid_options((cause as Error).message, { cause });
-  }
 }

@@ -9,9 +9,10 @@ import {
 } from 'node:http';
 import type { Socket } from 'node:net';
 import { Server as TlsServer } from 'node:tls';
+import { durationOption } from '@ent/internal';
 import { httpErrors } from './errors.ts';
 import { Connections } from './internal/connections.ts';
-import { durationMs, type ServerOptions } from './options.ts';
+import type { ServerOptions } from './options.ts';
 
 // A connection that never ends pins its client to one instance, and escapes every new limit.
 const MAX_REQUESTS_PER_SOCKET = 1000;
@@ -38,9 +39,13 @@ const MAX_REQUESTS_PER_SOCKET = 1000;
  * ```
  */
 export function createServer(listener: RequestListener, options: ServerOptions = {}): Server {
-  const headersTimeout = durationMs(options.headersTimeout ?? '10s', 'headersTimeout');
-  const requestTimeout = durationMs(options.requestTimeout ?? '30s', 'requestTimeout');
-  const keepAliveTimeout = durationMs(options.keepAliveTimeout ?? '65s', 'keepAliveTimeout');
+  const headersTimeout = durationOption(options.headersTimeout ?? '10s', 'headersTimeout', httpErrors.invalid_options);
+  const requestTimeout = durationOption(options.requestTimeout ?? '30s', 'requestTimeout', httpErrors.invalid_options);
+  const keepAliveTimeout = durationOption(
+    options.keepAliveTimeout ?? '65s',
+    'keepAliveTimeout',
+    httpErrors.invalid_options,
+  );
   const server = createHttpServer(
     {
       // Looked at here, for the sake of the answer: node's has neither a body nor an id.

@@ -1,11 +1,13 @@
-interface GcraRule {
+/** A limit. */
+export interface GcraRule {
   /** One unit becomes free in each. */
   readonly intervalMs: number;
   /** As many are free at once at the most. */
   readonly burst: number;
 }
 
-interface GcraDecision {
+/** What a limit says about one attempt. */
+export interface GcraDecision {
   readonly allowed: boolean;
   /** Whole units that are left. */
   readonly remaining: number;

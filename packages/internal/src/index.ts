@@ -1,5 +1,6 @@
 export { addressKey } from './address.ts';
 export { type Backoff, type BackoffPlan, exponentialBackoff } from './backoff.ts';
+export { type BearerFault, type BearerReading, MAX_TOKEN_LENGTH, readBearer } from './bearer.ts';
 export { type Awaitable, Call } from './call.ts';
 export { operationChannel } from './channels.ts';
 export {
@@ -13,6 +14,7 @@ export { withDeadline } from './deadline.ts';
 export { Deadlines, type Waiting } from './deadlines.ts';
 export { type Duration, durationOption, toMilliseconds } from './duration.ts';
 export { gcra } from './gcra.ts';
+export { GcraTable } from './gcra-table.ts';
 export { jsonPointer } from './json-pointer.ts';
 export { jsonKeeps, type Keeps, type Loss, lossIn } from './lossless.ts';
 export { missingPackage } from './missing-package.ts';

@@ -16,10 +16,7 @@ describe('lossIn', () => {
     [new Names('a'), ['an instance of Names', '#']],
     [{ n: NaN }, ['NaN', '#/n']],
     [[undefined], ['undefined', '#/0']],
-    [
-      [1, , 2],
-      ['a hole in an array', '#/1'],
-    ],
+    [Object.assign([1], { length: 2 }), ['a hole in an array', '#/1']],
     [{ f: () => 1 }, ['a function', '#/f']],
     [Object.defineProperty({ a: 1 }, 'toJSON', { value: () => 2 }), ['an object with toJSON', '#']],
     [cycle, ['a reference to an enclosing object', '#/self']],

@@ -1,4 +1,4 @@
-import { defineErrors, InternalError, TimeoutError } from '@ent/errors';
+import { ConfigurationError, defineErrors, InternalError, TimeoutError } from '@ent/errors';
 
 /** What can go wrong while a process starts and stops; `details.component` names the part. */
 export const lifecycleErrors = defineErrors('lifecycle', {
@@ -41,6 +41,13 @@ export const lifecycleErrors = defineErrors('lifecycle', {
     class: InternalError,
     status: 500,
     title: 'The lifecycle is past this step',
+    retryable: 'never',
+    expose: false,
+  },
+  invalid_options: {
+    class: ConfigurationError,
+    status: 500,
+    title: 'The lifecycle is set up wrongly',
     retryable: 'never',
     expose: false,
   },

@@ -1,8 +1,8 @@
 import { EntError } from '@ent/errors';
-import { toMilliseconds, withDeadline } from '@ent/internal';
+import { durationOption, traced, withDeadline } from '@ent/internal';
 import { channels } from './channels.ts';
 import { lifecycleErrors } from './errors.ts';
-import type { HealthCheck, HealthOptions } from './options.ts';
+import type { Duration, HealthCheck, HealthOptions } from './options.ts';
 
 /** Outcome words of the health+json draft: `warn` still serves. */
 export type HealthStatus = 'pass' | 'warn' | 'fail';
@@ -122,9 +122,10 @@ interface Probe {
 }
 
 function createProbe(name: string, options: HealthCheck, now: () => number): Probe {
-  const timeoutMs = toMilliseconds(options.timeout ?? '2s', `timeout of the health check "${name}"`);
-  const cacheMs =
-    options.cacheFor === 0 ? 0 : toMilliseconds(options.cacheFor ?? '1s', `cacheFor of the health check "${name}"`);
+  const duration = (value: Duration, option: string): number =>
+    durationOption(value, `${option} of the health check "${name}"`, lifecycleErrors.invalid_options);
+  const timeoutMs = duration(options.timeout ?? '2s', 'timeout');
+  const cacheMs = options.cacheFor === 0 ? 0 : duration(options.cacheFor ?? '1s', 'cacheFor');
   const critical = options.critical ?? true;
   let last: { at: number; result: CheckResult } | undefined;
   let asking: Promise<CheckResult> | undefined;
@@ -149,8 +150,7 @@ function createProbe(name: string, options: HealthCheck, now: () => number): Pro
     let error: unknown;
     try {
       if (hanging) throw timeoutError();
-      const work = (): Promise<unknown> => withDeadline(call, timeoutMs, timeoutError);
-      await (channels.check.hasSubscribers ? channels.check.tracePromise(work, { check: name, critical }) : work());
+      await traced(channels.check, { check: name, critical }, () => withDeadline(call, timeoutMs, timeoutError));
     } catch (thrown) {
       error = thrown ?? new Error('rejected');
     }

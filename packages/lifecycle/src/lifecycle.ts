@@ -1,5 +1,5 @@
 import { EntError } from '@ent/errors';
-import { toMilliseconds, withDeadline } from '@ent/internal';
+import { durationOption, pause, traced, withDeadline } from '@ent/internal';
 import { channels } from './channels.ts';
 import { lifecycleErrors } from './errors.ts';
 import { createHealth, type Health } from './health.ts';
@@ -35,6 +35,8 @@ export interface Lifecycle {
 /**
  * Starts the parts of a process in order, stops them in reverse, and tells probes where it stands.
  *
+ * @throws `lifecycle.invalid_options` for a duration that is none
+ *
  * @example
  * ```ts
  * const app = createLifecycle({ drainDelay: '5s' })
@@ -45,9 +47,11 @@ export interface Lifecycle {
  * ```
  */
 export function createLifecycle(options: LifecycleOptions = {}): Lifecycle {
-  const startTimeoutMs = toMilliseconds(options.startTimeout ?? '30s', 'startTimeout');
-  const stopTimeoutMs = toMilliseconds(options.stopTimeout ?? '20s', 'stopTimeout');
-  const drainMs = options.drainDelay ? toMilliseconds(options.drainDelay, 'drainDelay') : 0;
+  const startTimeoutMs = durationOption(options.startTimeout ?? '30s', 'startTimeout', lifecycleErrors.invalid_options);
+  const stopTimeoutMs = durationOption(options.stopTimeout ?? '20s', 'stopTimeout', lifecycleErrors.invalid_options);
+  const drainMs = options.drainDelay
+    ? durationOption(options.drainDelay, 'drainDelay', lifecycleErrors.invalid_options)
+    : 0;
   const health = createHealth(options.health);
   const components: [name: string, component: Component][] = [];
   const started: [name: string, component: Component][] = [];
@@ -63,7 +67,7 @@ export function createLifecycle(options: LifecycleOptions = {}): Lifecycle {
       });
     let running: Promise<unknown> | undefined;
     try {
-      await traced('start', name, () =>
+      await traced(channels.start, { component: name }, () =>
         withDeadline(
           (signal) => (running = (async () => component.start?.(signal))()),
           startTimeoutMs,
@@ -90,7 +94,9 @@ export function createLifecycle(options: LifecycleOptions = {}): Lifecycle {
     try {
       // A part whose turn comes after the end still gets a moment: closing a file is worth more than an exact deadline.
       const left = Math.max(endsAt - performance.now(), 100);
-      await traced('stop', name, () => withDeadline(async (signal) => component.stop?.(signal), left, timeout));
+      await traced(channels.stop, { component: name }, () =>
+        withDeadline(async (signal) => component.stop?.(signal), left, timeout),
+      );
     } catch (cause) {
       throw EntError.is(cause) && cause.code === lifecycleErrors.stop_timeout.code
         ? cause
@@ -137,7 +143,7 @@ export function createLifecycle(options: LifecycleOptions = {}): Lifecycle {
     }
     if (state === 'ready' && drainMs > 0) {
       state = 'draining';
-      await new Promise((resolve) => setTimeout(resolve, drainMs));
+      await pause(drainMs);
     }
     state = 'stopping';
     const errors = await stopStarted();
@@ -172,11 +178,6 @@ export function createLifecycle(options: LifecycleOptions = {}): Lifecycle {
       return stopping;
     },
   };
-}
-
-async function traced(operation: 'start' | 'stop', component: string, work: () => Promise<unknown>): Promise<void> {
-  const channel = channels[operation];
-  await (channel.hasSubscribers ? channel.tracePromise(work, { component }) : work());
 }
 
 function messageOf(error: unknown): string {

@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { channels, createLifecycle } from '../src/index.ts';
 
 function recorder() {
@@ -155,5 +155,30 @@ describe('createLifecycle', () => {
       channels.start.unsubscribe(handlers as never);
     }
     expect(seen).toEqual(['done a', 'error b', 'done b']);
+  });
+
+  it.each(['startTimeout', 'stopTimeout', 'drainDelay'])('refuses a %s that is no duration, by name', (option) => {
+    expect(() => createLifecycle({ [option]: '5x' })).toThrow(
+      expect.objectContaining({
+        code: 'lifecycle.invalid_options',
+        message: expect.stringMatching(`^${option} must be`),
+      }),
+    );
+  });
+
+  it('takes a drain delay that setTimeout would not', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+    try {
+      const app = createLifecycle({ drainDelay: '30d' });
+      await app.start();
+      const stopped = app.stop();
+      await vi.advanceTimersByTimeAsync(29 * 86_400_000);
+      expect(app.state).toBe('draining');
+      await vi.advanceTimersByTimeAsync(86_400_000);
+      await stopped;
+      expect(app.state).toBe('stopped');
+    } finally {
+      vi.useRealTimers();
+    }
   });
 });

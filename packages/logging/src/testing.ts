@@ -9,10 +9,13 @@ export interface LoggerUnderTest {
   read(): string | Promise<string>;
 }
 
-/** What {@link testLogDriver} needs. No test runner is imported: `it` is yours. */
+/** What a suite needs of a test runner: vitest, node:test, mocha and jest have it. */
+export interface TestRunner {
+  it(name: string, work: () => Promise<void>): unknown;
+}
+
+/** What {@link testLogDriver} needs to know about a driver or sink. */
 export interface LogDriverHarness {
-  /** Declares a test: `it` of vitest, jest, mocha or node:test. */
-  readonly it: (name: string, test: () => Promise<void>) => void;
   /** A logger of its own for each test, at level `info`, with nothing written yet. The test closes it. */
   readonly create: () => LoggerUnderTest | Promise<LoggerUnderTest>;
   /** Whether `finish` writes what waits: `driver.features`, or `false` for a sink that needs the event loop for it. */
@@ -30,8 +33,7 @@ const COUNT = 2000;
  * import { testLogDriver } from '@ent/logging/testing';
  * import { it } from 'vitest';
  *
- * testLogDriver({
- *   it,
+ * testLogDriver({ it }, {
  *   synchronousFinish: true,
  *   create: () => {
  *     const driver = memoryDriver();
@@ -40,9 +42,9 @@ const COUNT = 2000;
  * });
  * ```
  */
-export function testLogDriver(harness: LogDriverHarness): void {
+export function testLogDriver(runner: TestRunner, harness: LogDriverHarness): void {
   const test = (name: string, run: (subject: LoggerUnderTest) => Promise<void>): void => {
-    harness.it(name, async () => {
+    runner.it(name, async () => {
       const subject = await harness.create();
       try {
         await run(subject);

@@ -19,7 +19,10 @@ afterAll(() => {
 });
 
 describe('the memory driver', () => {
-  testLogDriver({ it, synchronousFinish: memoryFeatures.synchronousFinish, create: () => onDriver(memoryDriver()) });
+  testLogDriver(
+    { it },
+    { synchronousFinish: memoryFeatures.synchronousFinish, create: () => onDriver(memoryDriver()) },
+  );
 
   it('forgets the oldest lines beyond its limit, and counts them', () => {
     const logger = createLogger({ driver: memoryDriver({ limit: 10 }) });
@@ -32,47 +35,53 @@ describe('the memory driver', () => {
 });
 
 describe.each(['json', 'otel', 'pretty'] as const)('winston with a file (%s)', (format) => {
-  testLogDriver({
-    it,
-    synchronousFinish: true,
-    create: () => {
-      const folder = newFolder();
-      const logger = createLogger({ sinks: [fileSink({ path: join(folder, 'service.log'), format })] });
-      return { logger, read: () => filesIn(folder).text };
+  testLogDriver(
+    { it },
+    {
+      synchronousFinish: true,
+      create: () => {
+        const folder = newFolder();
+        const logger = createLogger({ sinks: [fileSink({ path: join(folder, 'service.log'), format })] });
+        return { logger, read: () => filesIn(folder).text };
+      },
     },
-  });
+  );
 });
 
 describe('winston with a rotating file', () => {
-  testLogDriver({
-    it,
-    synchronousFinish: true,
-    create: () => {
-      const folder = newFolder();
-      const path = join(folder, 'service.log');
-      const logger = createLogger({ sinks: [fileSink({ path, maxBytes: 10_000, keep: 1000 })] });
-      return { logger, read: () => filesIn(folder).text };
+  testLogDriver(
+    { it },
+    {
+      synchronousFinish: true,
+      create: () => {
+        const folder = newFolder();
+        const path = join(folder, 'service.log');
+        const logger = createLogger({ sinks: [fileSink({ path, maxBytes: 10_000, keep: 1000 })] });
+        return { logger, read: () => filesIn(folder).text };
+      },
     },
-  });
+  );
 });
 
 describe('winston with a transport that answers later', () => {
-  testLogDriver({
-    it,
-    synchronousFinish: false,
-    create: () => {
-      let text = '';
-      const transport = new TransportStream({
-        log(info: Record<symbol, string>, done: () => void) {
-          setImmediate(() => {
-            text += `${info[Symbol.for('message')]}\n`;
-            done();
-          });
-        },
-      });
-      return { logger: createLogger({ sinks: [transportSink(transport)] }), read: () => text };
+  testLogDriver(
+    { it },
+    {
+      synchronousFinish: false,
+      create: () => {
+        let text = '';
+        const transport = new TransportStream({
+          log(info: Record<symbol, string>, done: () => void) {
+            setImmediate(() => {
+              text += `${info[Symbol.for('message')]}\n`;
+              done();
+            });
+          },
+        });
+        return { logger: createLogger({ sinks: [transportSink(transport)] }), read: () => text };
+      },
     },
-  });
+  );
 });
 
 function onDriver(driver: LogDriver & { records: readonly unknown[] }) {
@@ -163,11 +172,10 @@ describe('the suite itself', () => {
 
   async function failures(create: () => LogDriver & { records: readonly unknown[] }): Promise<string[]> {
     const tests: [string, () => Promise<void>][] = [];
-    testLogDriver({
-      it: (...test) => void tests.push(test),
-      synchronousFinish: true,
-      create: () => onDriver(create()),
-    });
+    testLogDriver(
+      { it: (...test) => void tests.push(test) },
+      { synchronousFinish: true, create: () => onDriver(create()) },
+    );
     const failed: string[] = [];
     for (const [name, run] of tests) await run().catch(() => failed.push(name));
     return failed;

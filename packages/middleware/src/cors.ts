@@ -1,7 +1,8 @@
+import { durationOption } from '@ent/internal';
 import { middlewareErrors } from './errors.ts';
 import type { Exchange, Reply } from './exchange.ts';
 import type { Middleware } from './middleware.ts';
-import { type Duration, durationMs } from './options.ts';
+import type { Duration } from './options.ts';
 
 /** Who may call from a browser. */
 export interface CorsOptions {
@@ -52,7 +53,9 @@ export function cors(options: CorsOptions): Middleware {
   const preflight: Readonly<Record<string, string>> = {
     'access-control-allow-methods': (options.methods ?? METHODS).join(', '),
     'access-control-allow-headers': (options.requestHeaders ?? REQUEST_HEADERS).join(', '),
-    'access-control-max-age': String(Math.ceil(durationMs(options.maxAge ?? '10m', 'cors: maxAge') / 1000)),
+    'access-control-max-age': String(
+      Math.ceil(durationOption(options.maxAge ?? '10m', 'cors: maxAge', middlewareErrors.invalid_options) / 1000),
+    ),
   };
   const exposed = (options.responseHeaders ?? RESPONSE_HEADERS).join(', ');
 

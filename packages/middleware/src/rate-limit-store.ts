@@ -1,4 +1,4 @@
-import { gcra } from '@ent/internal';
+import { GcraTable } from '@ent/internal';
 
 /** A limit, in the terms of GCRA: one unit becomes free every `intervalMs`, and at most `burst` are free at once. */
 export interface RateLimitRule {
@@ -26,43 +26,18 @@ export interface RateLimitStore {
 }
 
 export interface MemoryRateLimitStoreOptions {
-  /** Most keys that are remembered; the one that was idle longest is forgotten first. Default: 100,000 (about 15 MB). */
+  /** Most keys that are remembered; those that are nearest to being free again are forgotten first. Default: 100,000 (about 15 MB). */
   maxKeys?: number;
   /** The clock, in milliseconds. Default: a monotonic one. */
   now?: () => number;
 }
 
 /**
- * Limits in the memory of this process, in bounded space: each of several processes counts for itself.
- *
- * GCRA keeps one number for a key, the theoretical arrival time: when everything would be used up and free again. It has no
- * window whose edge lets twice the limit through.
+ * Limits in the memory of this process, in bounded space: each of several processes counts for itself. It has no window whose edge lets
+ * twice the limit through.
  */
 export function memoryRateLimitStore(options: MemoryRateLimitStoreOptions = {}): RateLimitStore {
   const { maxKeys = 100_000, now = () => performance.now() } = options;
-  // A Map keeps the order of insertion; what is used is put at the end again.
-  const arrivals = new Map<string, number>();
-  return {
-    take(key, cost, rule) {
-      const time = now();
-      const decision = gcra(arrivals.get(key) ?? 0, time, cost, rule);
-      // Also when it was refused: who is being limited must not be forgotten first.
-      arrivals.delete(key);
-      arrivals.set(key, time + decision.resetMs);
-      forget(arrivals, time, maxKeys);
-      return decision;
-    },
-  };
-}
-
-/** Drops keys that are full again, from the idlest on, and then as many as it takes. */
-function forget(arrivals: Map<string, number>, now: number, maxKeys: number): void {
-  let looked = 0;
-  for (const [key, arrival] of arrivals) {
-    const free = arrival <= now;
-    // Two a call keep up with one insertion a call; nobody waits for a sweep.
-    if (!free && arrivals.size <= maxKeys) return;
-    if (free && ++looked > 2 && arrivals.size <= maxKeys) return;
-    arrivals.delete(key);
-  }
+  const table = new GcraTable(maxKeys);
+  return { take: (key, cost, rule) => table.take(key, cost, rule, now()) };
 }

@@ -1,9 +1,10 @@
+import { durationOption } from '@ent/internal';
 import { addressKey } from './address.ts';
 import { channels } from './channels.ts';
 import { middlewareErrors } from './errors.ts';
 import type { Exchange } from './exchange.ts';
 import type { Middleware } from './middleware.ts';
-import { type Duration, durationMs } from './options.ts';
+import type { Duration } from './options.ts';
 import { retryAfterSeconds } from './problem.ts';
 import {
   memoryRateLimitStore,
@@ -54,7 +55,7 @@ const NAME = /^[a-z0-9_-]{1,64}$/;
  */
 export function createRateLimiter(options: RateLimiterOptions): RateLimiter {
   const { limit, name = 'default' } = options;
-  const windowMs = durationMs(options.window, 'rateLimit: window');
+  const windowMs = durationOption(options.window, 'rateLimit: window', middlewareErrors.invalid_options);
   if (!Number.isInteger(limit) || limit < 1 || !NAME.test(name)) {
     throw middlewareErrors.invalid_options(
       `rateLimit: limit (${limit}) must be a whole number from 1, and name ("${name}") of a-z, 0-9, "_" and "-".`,

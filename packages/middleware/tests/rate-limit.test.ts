@@ -54,15 +54,18 @@ describe('the memory store', () => {
     expect(take('other').remaining).toBe(4);
   });
 
-  it('forgets the idlest key when there are too many, and not the one that is being refused', () => {
+  it('forgets the key that is nearest to being free when there are too many, and no flood washes away one that is used up', () => {
     const { take } = clocked(3);
     for (let i = 0; i < 5; i++) take('idle');
     for (let i = 0; i < 5; i++) take('hammering');
+    take('light');
+    take('light');
     for (let i = 0; i < 100; i++) {
       take(`flood-${i}`);
       expect(take('hammering').allowed).toBe(false);
     }
-    expect(take('idle').allowed).toBe(true);
+    expect(take('idle').allowed).toBe(false);
+    expect(take('light').remaining).toBe(4);
   });
 
   it('says exactly when a refused call would have passed', () => {

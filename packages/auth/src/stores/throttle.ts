@@ -1,4 +1,4 @@
-import { gcra } from '@ent/internal';
+import { GcraTable } from '@ent/internal';
 import type { ThrottleStore } from '../driver.ts';
 import { authErrors } from '../errors.ts';
 
@@ -10,43 +10,24 @@ export interface MemoryThrottleOptions {
 
 /**
  * Counts attempts in this process. With several processes each counts for itself: a client gets as many times the limit.
- *
- * When there are more keys than it may keep, those that are nearest to being forgotten anyway go first: a flood of new keys
- * can not wash away the count of one that is near its limit.
+ * When there are more keys than it may keep, those that are nearest to being forgotten anyway go first.
  */
 export function memoryThrottleStore(options: MemoryThrottleOptions = {}): ThrottleStore {
   const { maxKeys = 100_000 } = options;
   if (!Number.isSafeInteger(maxKeys) || maxKeys < 1) {
     throw authErrors.configuration(`"maxKeys" must be a whole number of at least 1; got ${String(maxKeys)}.`);
   }
-  /** For each key the time at which its bucket is empty again. */
-  const empty = new Map<string, number>();
-
-  const makeRoom = (now: number): void => {
-    for (const [key, at] of empty) if (at <= now) empty.delete(key);
-    if (empty.size < maxKeys) return;
-    // A tenth at once, so that this is rare.
-    const soonest = [...empty].sort(([, a], [, b]) => a - b).slice(0, Math.ceil(maxKeys / 10));
-    for (const [key] of soonest) empty.delete(key);
-  };
-
+  const table = new GcraTable(maxKeys);
   return {
     async take(key, rule, now) {
-      const { allowed, retryAfterMs, resetMs } = gcra(empty.get(key) ?? 0, now, 1, rule);
-      if (allowed) {
-        if (!empty.has(key) && empty.size >= maxKeys) makeRoom(now);
-        empty.set(key, now + resetMs);
-      }
+      const { allowed, retryAfterMs } = table.take(key, 1, rule, now);
       return { ok: allowed, retryAfterMs };
     },
-    async give(key, { intervalMs }, now) {
-      const at = empty.get(key);
-      if (at === undefined) return;
-      if (at - intervalMs > now) empty.set(key, at - intervalMs);
-      else empty.delete(key);
+    async give(key, rule, now) {
+      table.give(key, rule, now);
     },
     async reset(key) {
-      empty.delete(key);
+      table.reset(key);
     },
   };
 }

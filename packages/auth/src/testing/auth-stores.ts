@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { randomBytes, randomUUID } from 'node:crypto';
+import { type Case, declareCases } from '@ent/internal';
 import type { AuthStores, RefreshTokenRecord, SessionRecord } from '../driver.ts';
-import { type Case, register, type TestRunner } from './runner.ts';
+import type { TestRunner } from './runner.ts';
 
 /** What the suite needs to know about stores of sessions and refresh tokens. */
 export interface AuthStoresHarness {
@@ -50,139 +51,134 @@ function pick<T extends object>(expected: T, actual: object | undefined): T | un
   return Object.fromEntries(Object.keys(expected).map((key) => [key, (actual as Record<string, unknown>)[key]])) as T;
 }
 
-/** The cases, for a runner of your own. */
-export function authStoresCases(harness: AuthStoresHarness): Case[] {
-  const define = (name: string, work: (stores: AuthStores) => Promise<void>): Case => ({
-    name,
-    run: async () => work(await harness.make()),
-  });
-  return [
-    define('a session comes back as it was stored', async ({ sessions }) => {
-      for (const stored of [session(), session({ userAgent: null, address: null, amr: '' }), session({ amr: '' })]) {
-        await sessions.insert(stored);
-        assert.deepEqual(pick(stored, await sessions.get(stored.id)), stored);
-      }
-      assert.equal(await sessions.get(randomUUID()), undefined);
-    }),
+const define = (name: string, run: (stores: AuthStores) => Promise<void>): Case<unknown, AuthStores> => ({ name, run });
 
-    define('a session is revoked once, whoever comes first, and keeps that time and reason', async ({ sessions }) => {
+const cases: readonly Case<unknown, AuthStores>[] = [
+  define('a session comes back as it was stored', async ({ sessions }) => {
+    for (const stored of [session(), session({ userAgent: null, address: null, amr: '' }), session({ amr: '' })]) {
+      await sessions.insert(stored);
+      assert.deepEqual(pick(stored, await sessions.get(stored.id)), stored);
+    }
+    assert.equal(await sessions.get(randomUUID()), undefined);
+  }),
+
+  define('a session is revoked once, whoever comes first, and keeps that time and reason', async ({ sessions }) => {
+    const stored = session();
+    await sessions.insert(stored);
+    const results = await Promise.all(
+      Array.from({ length: 50 }, (_, n) => sessions.revoke(stored.id, at(n), `reason ${n}`)),
+    );
+    assert.equal(results.filter(Boolean).length, 1);
+    const winner = results.indexOf(true);
+    assert.equal(await sessions.revoke(stored.id, at(99), 'late'), false);
+    const revoked = { ...stored, revokedAt: at(winner), revokedReason: `reason ${winner}` };
+    assert.deepEqual(pick(stored, await sessions.get(stored.id)), revoked);
+    assert.equal(await sessions.revoke(randomUUID(), at(0), 'unknown'), false);
+  }),
+
+  define('touching a session changes its last use only, and brings none back', async ({ sessions }) => {
+    for (let round = 0; round < 20; round++) {
       const stored = session();
       await sessions.insert(stored);
-      const results = await Promise.all(
-        Array.from({ length: 50 }, (_, n) => sessions.revoke(stored.id, at(n), `reason ${n}`)),
+      await Promise.all([
+        sessions.touch(stored.id, at(5)),
+        sessions.revoke(stored.id, at(6), 'theft'),
+        sessions.touch(stored.id, at(5)),
+      ]);
+      assert.deepEqual(pick(stored, await sessions.get(stored.id)), {
+        ...stored,
+        lastUsedAt: at(5),
+        revokedAt: at(6),
+        revokedReason: 'theft',
+      });
+    }
+    await sessions.touch(randomUUID(), at(5));
+  }),
+
+  define('the sessions of an account are listed and revoked together, and no others', async ({ sessions }) => {
+    const { subject } = session();
+    const mine = [session({ subject }), session({ subject }), session({ subject })] as const;
+    const others = [session(), session({ subject: `${subject}x` }), session({ subject: subject.toUpperCase() })];
+    for (const one of [...mine, ...others]) await sessions.insert(one);
+    await sessions.revoke(mine[0].id, at(1), 'before');
+    const listed = (await sessions.list(subject)).map(({ id }) => id);
+    assert.deepEqual(listed.sort(), mine.map(({ id }) => id).sort());
+    assert.equal(await sessions.revokeSubject(subject, at(2), 'all', mine[1].id), 1);
+    assert.equal((await sessions.get(mine[0].id))?.revokedReason, 'before');
+    assert.equal((await sessions.get(mine[1].id))?.revokedAt, null);
+    assert.equal((await sessions.get(mine[2].id))?.revokedReason, 'all');
+    assert.equal(await sessions.revokeSubject(subject, at(3), 'all'), 1);
+    assert.equal(await sessions.revokeSubject(subject, at(4), 'all'), 0);
+    for (const { id } of others) assert.equal((await sessions.get(id))?.revokedAt, null);
+  }),
+
+  define('expired sessions and tokens are removed, and no others', async ({ sessions, refreshTokens }) => {
+    // Long ago, so that what other cases have stored is not expired.
+    const limit = new Date(Date.UTC(2001, 0, 1));
+    const expiries = [-1, 0, 1].map((ms) => ({ expiresAt: new Date(limit.getTime() + ms) }));
+    const someSessions = expiries.map((more) => session(more));
+    const someTokens = expiries.map((more) => token(more));
+    for (const one of someSessions) await sessions.insert(one);
+    for (const one of someTokens) await refreshTokens.insert(one);
+    assert.ok((await sessions.deleteExpired(limit)) >= 1);
+    assert.ok((await refreshTokens.deleteExpired(limit)) >= 1);
+    const kept = async (store: { get(id: string): Promise<object | undefined> }, records: { id: string }[]) =>
+      Promise.all(records.map(async ({ id }) => (await store.get(id)) !== undefined));
+    assert.deepEqual(await kept(sessions, someSessions), [false, true, true]);
+    assert.deepEqual(await kept(refreshTokens, someTokens), [false, true, true]);
+    // Leave nothing behind that the next run would count.
+    await sessions.deleteExpired(new Date(limit.getTime() + 1000));
+    await refreshTokens.deleteExpired(new Date(limit.getTime() + 1000));
+  }),
+
+  define('a token comes back as it was stored; ids differ by case', async ({ refreshTokens }) => {
+    const stored = token({ id: `aB${randomBytes(20).toString('hex')}` });
+    const twin = token({ id: stored.id.toUpperCase() });
+    assert.equal(await refreshTokens.insert(stored), true);
+    assert.equal(await refreshTokens.get(twin.id), undefined);
+    assert.equal(await refreshTokens.insert(twin), true);
+    assert.deepEqual(pick(stored, await refreshTokens.get(stored.id)), stored);
+    assert.equal(await refreshTokens.get('unknown'), undefined);
+  }),
+
+  define('of tokens with the same id that are added at once the first stays', async ({ refreshTokens }) => {
+    const { id } = token();
+    const candidates = Array.from({ length: 50 }, () => token({ id }));
+    const added = await Promise.all(candidates.map((one) => refreshTokens.insert(one)));
+    assert.equal(added.filter(Boolean).length, 1);
+    const winner = candidates[added.indexOf(true)] as RefreshTokenRecord;
+    assert.deepEqual(pick(winner, await refreshTokens.get(id)), winner);
+    assert.equal(await refreshTokens.insert(token({ id })), false);
+  }),
+
+  define('a token is spent once, and everybody is told by whom', async ({ refreshTokens }) => {
+    for (let round = 0; round < 5; round++) {
+      const stored = token();
+      await refreshTokens.insert(stored);
+      const answers = await Promise.all(
+        Array.from({ length: 100 }, (_, n) => refreshTokens.spend(stored.id, at(n), `successor ${n}`)),
       );
-      assert.equal(results.filter(Boolean).length, 1);
-      const winner = results.indexOf(true);
-      assert.equal(await sessions.revoke(stored.id, at(99), 'late'), false);
-      const revoked = { ...stored, revokedAt: at(winner), revokedReason: `reason ${winner}` };
-      assert.deepEqual(pick(stored, await sessions.get(stored.id)), revoked);
-      assert.equal(await sessions.revoke(randomUUID(), at(0), 'unknown'), false);
-    }),
+      const winners = answers.flatMap((answer, n) => (answer?.first ? [n] : []));
+      assert.equal(winners.length, 1, `${winners.length} calls were told that they came first`);
+      const [winner] = winners as [number];
+      const spent = { ...stored, spentAt: at(winner), successorId: `successor ${winner}` };
+      for (const answer of answers) assert.deepEqual(pick(stored, answer?.record), spent);
+      const late = await refreshTokens.spend(stored.id, at(999), 'late');
+      assert.deepEqual([late?.first, pick(stored, late?.record)], [false, spent]);
+      assert.deepEqual(pick(stored, await refreshTokens.get(stored.id)), spent);
+    }
+    assert.equal(await refreshTokens.spend('unknown', at(0), 'x'), undefined);
+  }),
 
-    define('touching a session changes its last use only, and brings none back', async ({ sessions }) => {
-      for (let round = 0; round < 20; round++) {
-        const stored = session();
-        await sessions.insert(stored);
-        await Promise.all([
-          sessions.touch(stored.id, at(5)),
-          sessions.revoke(stored.id, at(6), 'theft'),
-          sessions.touch(stored.id, at(5)),
-        ]);
-        assert.deepEqual(pick(stored, await sessions.get(stored.id)), {
-          ...stored,
-          lastUsedAt: at(5),
-          revokedAt: at(6),
-          revokedReason: 'theft',
-        });
-      }
-      await sessions.touch(randomUUID(), at(5));
-    }),
-
-    define('the sessions of an account are listed and revoked together, and no others', async ({ sessions }) => {
-      const { subject } = session();
-      const mine = [session({ subject }), session({ subject }), session({ subject })] as const;
-      const others = [session(), session({ subject: `${subject}x` }), session({ subject: subject.toUpperCase() })];
-      for (const one of [...mine, ...others]) await sessions.insert(one);
-      await sessions.revoke(mine[0].id, at(1), 'before');
-      const listed = (await sessions.list(subject)).map(({ id }) => id);
-      assert.deepEqual(listed.sort(), mine.map(({ id }) => id).sort());
-      assert.equal(await sessions.revokeSubject(subject, at(2), 'all', mine[1].id), 1);
-      assert.equal((await sessions.get(mine[0].id))?.revokedReason, 'before');
-      assert.equal((await sessions.get(mine[1].id))?.revokedAt, null);
-      assert.equal((await sessions.get(mine[2].id))?.revokedReason, 'all');
-      assert.equal(await sessions.revokeSubject(subject, at(3), 'all'), 1);
-      assert.equal(await sessions.revokeSubject(subject, at(4), 'all'), 0);
-      for (const { id } of others) assert.equal((await sessions.get(id))?.revokedAt, null);
-    }),
-
-    define('expired sessions and tokens are removed, and no others', async ({ sessions, refreshTokens }) => {
-      // Long ago, so that what other cases have stored is not expired.
-      const limit = new Date(Date.UTC(2001, 0, 1));
-      const expiries = [-1, 0, 1].map((ms) => ({ expiresAt: new Date(limit.getTime() + ms) }));
-      const someSessions = expiries.map((more) => session(more));
-      const someTokens = expiries.map((more) => token(more));
-      for (const one of someSessions) await sessions.insert(one);
-      for (const one of someTokens) await refreshTokens.insert(one);
-      assert.ok((await sessions.deleteExpired(limit)) >= 1);
-      assert.ok((await refreshTokens.deleteExpired(limit)) >= 1);
-      const kept = async (store: { get(id: string): Promise<object | undefined> }, records: { id: string }[]) =>
-        Promise.all(records.map(async ({ id }) => (await store.get(id)) !== undefined));
-      assert.deepEqual(await kept(sessions, someSessions), [false, true, true]);
-      assert.deepEqual(await kept(refreshTokens, someTokens), [false, true, true]);
-      // Leave nothing behind that the next run would count.
-      await sessions.deleteExpired(new Date(limit.getTime() + 1000));
-      await refreshTokens.deleteExpired(new Date(limit.getTime() + 1000));
-    }),
-
-    define('a token comes back as it was stored; ids differ by case', async ({ refreshTokens }) => {
-      const stored = token({ id: `aB${randomBytes(20).toString('hex')}` });
-      const twin = token({ id: stored.id.toUpperCase() });
-      assert.equal(await refreshTokens.insert(stored), true);
-      assert.equal(await refreshTokens.get(twin.id), undefined);
-      assert.equal(await refreshTokens.insert(twin), true);
-      assert.deepEqual(pick(stored, await refreshTokens.get(stored.id)), stored);
-      assert.equal(await refreshTokens.get('unknown'), undefined);
-    }),
-
-    define('of tokens with the same id that are added at once the first stays', async ({ refreshTokens }) => {
-      const { id } = token();
-      const candidates = Array.from({ length: 50 }, () => token({ id }));
-      const added = await Promise.all(candidates.map((one) => refreshTokens.insert(one)));
-      assert.equal(added.filter(Boolean).length, 1);
-      const winner = candidates[added.indexOf(true)] as RefreshTokenRecord;
-      assert.deepEqual(pick(winner, await refreshTokens.get(id)), winner);
-      assert.equal(await refreshTokens.insert(token({ id })), false);
-    }),
-
-    define('a token is spent once, and everybody is told by whom', async ({ refreshTokens }) => {
-      for (let round = 0; round < 5; round++) {
-        const stored = token();
-        await refreshTokens.insert(stored);
-        const answers = await Promise.all(
-          Array.from({ length: 100 }, (_, n) => refreshTokens.spend(stored.id, at(n), `successor ${n}`)),
-        );
-        const winners = answers.flatMap((answer, n) => (answer?.first ? [n] : []));
-        assert.equal(winners.length, 1, `${winners.length} calls were told that they came first`);
-        const [winner] = winners as [number];
-        const spent = { ...stored, spentAt: at(winner), successorId: `successor ${winner}` };
-        for (const answer of answers) assert.deepEqual(pick(stored, answer?.record), spent);
-        const late = await refreshTokens.spend(stored.id, at(999), 'late');
-        assert.deepEqual([late?.first, pick(stored, late?.record)], [false, spent]);
-        assert.deepEqual(pick(stored, await refreshTokens.get(stored.id)), spent);
-      }
-      assert.equal(await refreshTokens.spend('unknown', at(0), 'x'), undefined);
-    }),
-
-    define('spending one token leaves all others as they are', async ({ refreshTokens }) => {
-      const sessionId = randomUUID();
-      const [one, two] = [token({ sessionId }), token({ sessionId })];
-      await refreshTokens.insert(one);
-      await refreshTokens.insert(two);
-      await refreshTokens.spend(one.id, at(1), two.id);
-      assert.deepEqual(pick(two, await refreshTokens.get(two.id)), two);
-    }),
-  ];
-}
+  define('spending one token leaves all others as they are', async ({ refreshTokens }) => {
+    const sessionId = randomUUID();
+    const [one, two] = [token({ sessionId }), token({ sessionId })];
+    await refreshTokens.insert(one);
+    await refreshTokens.insert(two);
+    await refreshTokens.spend(one.id, at(1), two.id);
+    assert.deepEqual(pick(two, await refreshTokens.get(two.id)), two);
+  }),
+];
 
 /**
  * The conformance suite for stores of sessions and refresh tokens, under any test runner.
@@ -197,5 +193,5 @@ export function authStoresCases(harness: AuthStoresHarness): Case[] {
  * ```
  */
 export function testAuthStores(runner: TestRunner, harness: AuthStoresHarness): void {
-  register(runner, authStoresCases(harness));
+  declareCases(runner, undefined, cases, async (run) => run(await harness.make()));
 }

@@ -351,7 +351,15 @@ export const cases: readonly Case[] = [
     target: '/admin',
     headers: { authorization: 'Bearer admin-token extra' },
     status: 401,
-    code: 'http.token_missing',
+    code: 'http.token_invalid',
+    sees: { 'www-authenticate': 'Bearer error="invalid_token"' },
+  },
+  {
+    name: 'refuses a token of 9,000 characters',
+    target: '/admin',
+    headers: { authorization: `Bearer ${'a'.repeat(9000)}` },
+    status: 401,
+    code: 'http.token_invalid',
   },
   {
     name: 'refuses an invalid token',

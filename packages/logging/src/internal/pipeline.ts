@@ -1,4 +1,4 @@
-import { currentContextRecord, toMilliseconds } from '@ent/internal';
+import { currentContextRecord, durationOption } from '@ent/internal';
 import { droppedChannel, recordChannel } from '../channels.ts';
 import type { DropReason, LineForm, LogDriver, LogHost, SinkStats } from '../driver.ts';
 import { loggingErrors } from '../errors.ts';
@@ -30,7 +30,7 @@ export class Pipeline implements LogHost {
     const redactor = new Redactor(options.redact);
     this.driver = driver;
     this.root = bind(snapshot(options.fields ?? {}), {});
-    this.#flushTimeoutMs = milliseconds(options.flushTimeout ?? '5s', 'flushTimeout');
+    this.#flushTimeoutMs = durationOption(options.flushTimeout ?? '5s', 'flushTimeout', loggingErrors.invalid_option);
     const signals = (options.flushOnSignals ?? []).map(handledSignal);
     this.#encoders = driver.forms.map((form) => makeEncoder(form, redactor, options.service));
     driver.open(this);
@@ -72,7 +72,8 @@ export class Pipeline implements LogHost {
   }
 
   async flush(timeout: number | string | undefined): Promise<boolean> {
-    const ms = timeout === undefined ? this.#flushTimeoutMs : milliseconds(timeout, 'timeout');
+    const ms =
+      timeout === undefined ? this.#flushTimeoutMs : durationOption(timeout, 'timeout', loggingErrors.invalid_option);
     if (this.#closing === undefined) return this.driver.flush(ms);
     await this.#closing;
     return true;
@@ -167,12 +168,4 @@ function recordOf(fields: unknown): LogFields | undefined {
   if (typeof fields !== 'object' || Array.isArray(fields)) return { value: fields };
   // Own fields only: the encoders also see inherited ones.
   return isError(fields) ? { err: fields } : snapshot(fields);
-}
-
-function milliseconds(duration: number | string, what: string): number {
-  try {
-    return toMilliseconds(duration, what);
-  } catch (cause) {
-    throw loggingErrors.invalid_option((cause as Error).message, { cause });
-  }
 }
