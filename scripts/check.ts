@@ -59,6 +59,10 @@ const STEPS = {
     promise: 'the driver tables of the README files are what the feature objects say',
     command: ['node', '--conditions=@ent/source', join('scripts', 'check-drivers.ts')],
   },
+  tour: {
+    promise: 'docs/tour.md tells what six calls go through, and none goes through more than its budget',
+    command: ['node', '--conditions=@ent/source', join('scripts', 'tour.ts')],
+  },
   errors: { promise: 'error codes are unique and documented', command: script('check-errors') },
   changesets: { promise: 'each change of a package has a changeset', command: script('check-changesets') },
   links: { promise: 'links between Markdown files lead somewhere', command: script('check-links') },
@@ -136,7 +140,7 @@ async function runStep(name: Name, options: readonly string[]): Promise<boolean>
   }).catch((error: unknown) => ({ code: -1, output: String(error) }));
   const seconds = `${((Date.now() - began) / 1000).toFixed(1)} s`;
   if (code === 0) {
-    console.log(`✓ ${name}: ${promise} (${seconds})`);
+    console.log([`✓ ${name}: ${promise} (${seconds})`, ...(output.match(/^skipped: .*/gm) ?? [])].join('\n  '));
     return true;
   }
   const hint = HINTS[name] === undefined ? '' : `\n  -> ${HINTS[name]}`;
