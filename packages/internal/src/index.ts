@@ -20,6 +20,7 @@ export { jsonKeeps, type Keeps, type Loss, lossIn } from './lossless.ts';
 export { missingPackage } from './missing-package.ts';
 export { type ConnectionUrl, openByUrl, type Scheme, type UrlErrors } from './open.ts';
 export { pause } from './pause.ts';
+export { refuseUnknown } from './refuse-unknown.ts';
 export { Semaphore } from './semaphore.ts';
 export { type Case, declareCases, rejectionOf, rejectsWith, type TestRunner, until } from './suite.ts';
 export { startTimer, type Timer } from './timer.ts';

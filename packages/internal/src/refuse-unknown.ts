@@ -1,0 +1,65 @@
+/**
+ * Refuses options that nobody reads: a name that was misspelt would change nothing, and nobody would be told. What is no object is
+ * refused too, `undefined` included: where options can be left out, the caller has put `{}` in their place.
+ *
+ * ```ts no-run
+ * refuseUnknown(options, { path: true, keep: true }, 'fileSink', loggingErrors.invalid_option);
+ * ```
+ *
+ * @param known the names, each once: a name of the type that is missing here, or that the type has not, does not compile
+ * @param what whose options they are, for the message: `createLogger`, `createSerializer: compression`
+ * @param fail makes the error of the package, as in `cacheErrors.invalid_options`. The message holds names and no values
+ */
+export function refuseUnknown<Options extends object>(
+  options: Options,
+  known: Readonly<Record<keyof NoInfer<Options>, true>>,
+  what: string,
+  fail: (message: string) => Error,
+): void {
+  // JavaScript gives anything.
+  const given: unknown = options;
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+    throw fail(`${what} takes its options as an object; got ${kindOf(given)}.`);
+  }
+  for (const name of Object.keys(given)) {
+    if (!Object.hasOwn(known, name)) throw fail(refusal(name, Object.keys(known), what));
+  }
+}
+
+function refusal(name: string, known: readonly string[], what: string): string {
+  const meant = nearestName(name, known);
+  const advice = meant === undefined ? `it has ${known.join(', ')}` : `did you mean ${meant}?`;
+  // A name can be anything, such as the text of a file that was spread.
+  return `${what} has no option ${JSON.stringify(name.slice(0, 64))} (${advice}).`;
+}
+
+function kindOf(value: unknown): string {
+  if (Array.isArray(value)) return 'an array';
+  return value === null || value === undefined ? String(value) : `a ${typeof value}`;
+}
+
+/** The name that a misspelt one is nearest to; undefined where none is near. Case does not count. */
+function nearestName(name: string, known: readonly string[]): string | undefined {
+  let best: string | undefined;
+  let least = Math.max(2, Math.floor(name.length / 3)) + 1;
+  for (const each of known) {
+    // No more than the lengths differ can be saved; and what is short is near to everything.
+    if (Math.abs(each.length - name.length) >= least) continue;
+    const distance = distanceOf(name.toLowerCase(), each.toLowerCase());
+    if (distance < least && distance < each.length - 1) [best, least] = [each, distance];
+  }
+  return best;
+}
+
+/** Letters to insert, delete or replace until `a` is `b` (Levenshtein), row by row. */
+function distanceOf(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 0; i < a.length; i++) {
+    const next = [i + 1];
+    for (let j = 0; j < b.length; j++) {
+      next.push(Math.min(row[j + 1]! + 1, next[j]! + 1, row[j]! + (a[i] === b[j] ? 0 : 1)));
+    }
+    row = next;
+  }
+  return row[b.length]!;
+}
