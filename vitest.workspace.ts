@@ -1,12 +1,19 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
+import { TestOrder } from './scripts/test-order.ts';
 
 // vitest 5 ignores a workspace file unless it is named: `vitest run --config vitest.workspace.ts` (the root scripts do).
 // "import" is not listed: Node would apply it to require() as well, and packages that ship both forms (pg) would break.
 const resolve = { conditions: ['@ent/source', 'node'] };
 const ssr = { resolve };
 
+// One more than there are processors: many of these tests wait for a server, a failover or an end of a TTL.
+const maxWorkers = availableParallelism() + 1;
+
 export default defineConfig({
   test: {
+    maxWorkers,
+    sequence: { sequencer: TestOrder },
     // The last one names what was skipped and why, and ends with the line that CI reads.
     reporters: [...(process.env['GITHUB_ACTIONS'] ? ['github-actions'] : []), 'default', './scripts/test-reporter.ts'],
     // What `npm run soak` runs with all its rounds: the tests of `itInDepth`.
@@ -28,8 +35,6 @@ export default defineConfig({
         test: {
           name: 'drivers',
           include: ['packages/*/tests/drivers/**/*.test.ts', 'examples/*/tests/**/*.test.ts'],
-          // Real servers and whole processes: one file at a time on a small machine.
-          fileParallelism: false,
           testTimeout: 60_000,
           hookTimeout: 120_000,
         },

@@ -23,6 +23,7 @@ const COMMANDS = {
   format: { node: ['node_modules/@biomejs/biome/bin/biome', 'format', '--write'], defaults: ['.'] },
   check: { node: ['scripts/check.ts'], needsPnpm: true },
   bench: { node: ['scripts/bench.ts'] },
+  soak: { node: ['scripts/soak.ts'] },
   changeset: { node: ['node_modules/@changesets/cli/bin.js'], needsPnpm: true },
   pnpm: { pnpm: [], needsPnpm: true, skipInstall: true },
 };

@@ -1,7 +1,18 @@
-// The last lines of a test run: what was skipped and why, and `tests: N passed, N failed, N skipped`, which CI reads.
-import { writeSync } from 'node:fs';
+// What a test run says about itself: what it will run, how far it is, and at the end what was skipped and why, and the line
+// `tests: N passed, N failed, N skipped`, which CI reads.
 import { relative } from 'node:path';
-import type { Reporter, SerializedError, TestCase, TestModule, TestRunEndReason, TestSuite, Vitest } from 'vitest/node';
+import type {
+  Reporter,
+  SerializedError,
+  TestCase,
+  TestModule,
+  TestRunEndReason,
+  TestSpecification,
+  TestSuite,
+  Vitest,
+} from 'vitest/node';
+import { print } from './lib/print.ts';
+import { TestProgress } from './lib/test-progress.ts';
 
 /** How a block or a test says in its name why it is skipped: `redis (skipped: redis-server is not installed)`. */
 const REASON = /\(skipped: (.*)\)/;
@@ -14,11 +25,13 @@ interface Counts {
 
 export default class TestReporter implements Reporter {
   #vitest: Vitest | undefined;
+  #progress: TestProgress | undefined;
   #ended = false;
 
   onInit(vitest: Vitest): void {
     this.#vitest = vitest;
     if (vitest.config.watch) return;
+    this.#progress = new TestProgress(vitest);
     // Also when the run is interrupted, or the process ends by something that no test caught.
     process.once('exit', () => {
       if (this.#ended) return;
@@ -28,8 +41,21 @@ export default class TestReporter implements Reporter {
     });
   }
 
+  async onTestRunStart(specifications: readonly TestSpecification[]): Promise<void> {
+    await this.#progress?.start(specifications);
+  }
+
+  onTestModuleStart(module: TestModule): void {
+    this.#progress?.began(module);
+  }
+
+  onTestModuleEnd(module: TestModule): void {
+    this.#progress?.ended(module);
+  }
+
   onTestRunEnd(modules: readonly TestModule[], errors: readonly SerializedError[], reason: TestRunEndReason): void {
     this.#ended = true;
+    this.#progress?.stop();
     if (reason === 'interrupted') print('\nThe run was interrupted; these are the tests that had ended.\n');
     this.#summarize(modules, errors);
   }
@@ -88,18 +114,4 @@ function noteOf(test: TestCase): string | undefined {
 /** The test, and the blocks around it from the inside out. */
 function* ancestors(test: TestCase): Generator<{ name: string }> {
   for (let task: TestCase | TestSuite | TestModule = test; task.type !== 'module'; task = task.parent) yield task;
-}
-
-/** At once, since the process may be about to end. */
-function print(text: string): void {
-  let rest = Buffer.from(text);
-  for (let attempts = 0; rest.length > 0 && attempts < 100; attempts++) {
-    try {
-      rest = rest.subarray(writeSync(1, rest));
-    } catch (error) {
-      // A pipe whose reader is slow; anything else means that nobody reads any more.
-      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return;
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
-    }
-  }
 }

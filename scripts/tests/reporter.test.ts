@@ -52,6 +52,18 @@ describe.skip('redis (skipped: redis-server is not installed)', () => {
     expect(output.text).toContain('1 × a.test.ts > gives up: no network here\n');
   });
 
+  it('begins with what it will run, and with the servers that are there for it', async () => {
+    const server = (name: string): string => `// describeWithServer('${name}', () => {})\n`;
+    const { output, ended } = start({
+      'a.test.ts': `${HEAD}it('works', () => {});\n${server('redis')}${server('memcached')}${server('of-a-later-day')}`,
+      'b.test.ts': `${HEAD}it('works', () => {});\n`,
+    });
+    expect(await ended).toEqual([0, null]);
+    expect(output.text).toMatch(/^Test files: 2; \d+ at a time\.$/m);
+    // Whichever of the two are installed here.
+    expect(output.text).toMatch(/^Servers: (none|redis|memcached|redis, memcached)\.$/m);
+  });
+
   it('exits with 0 when all passed', async () => {
     const { output, ended } = start({ 'a.test.ts': `${HEAD}it('works', () => {});\n` });
     expect(await ended).toEqual([0, null]);

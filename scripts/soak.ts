@@ -1,0 +1,146 @@
+// Runs the tests in depth (`itInDepth` of the testkit) with all their rounds: `npm run soak`, or some: `npm run soak -- packages/cache`.
+// It says how far it is, ends with a table, and keeps the table of a whole run in docs/proof.md.
+import { spawnSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { availableParallelism, totalmem } from 'node:os';
+import { join, relative } from 'node:path';
+import type { Reporter, TestCase, TestModule, TestRunEndReason } from 'vitest/node';
+import { startVitest } from 'vitest/node';
+import { filesUnder } from './lib/workspace.ts';
+
+const root = join(import.meta.dirname, '..');
+const proof = join(root, 'docs/proof.md');
+const EVERY_MS = 15_000;
+
+interface Row {
+  readonly what: string;
+  readonly count: string;
+  readonly seconds: string;
+  readonly result: string;
+  readonly seed: string;
+}
+
+/** Tells what runs while it runs, and keeps what ended. */
+class SoakReporter implements Reporter {
+  readonly rows: Row[] = [];
+  reason: TestRunEndReason = 'interrupted';
+  readonly #running = new Map<string, { readonly what: string; readonly since: number }>();
+  readonly #began = Date.now();
+  #total = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  onTestRunStart(): void {
+    this.#timer = setInterval(() => this.#tell(), EVERY_MS).unref();
+  }
+
+  onTestModuleCollected(module: TestModule): void {
+    this.#total += [...module.children.allTests()].filter((test) => test.options.mode === 'run').length;
+  }
+
+  onTestCaseReady(test: TestCase): void {
+    if (test.options.mode === 'run') this.#running.set(test.id, { what: nameOf(test), since: Date.now() });
+  }
+
+  onTestCaseResult(test: TestCase): void {
+    this.#running.delete(test.id);
+    const { depth } = test.meta();
+    if (depth === undefined) return;
+    const row = {
+      what: nameOf(test),
+      count: `${depth.count.toLocaleString('en')} ${depth.of}`,
+      seconds: ((test.diagnostic()?.duration ?? 0) / 1000).toFixed(1),
+      result: test.result().state,
+      seed: String(depth.seed),
+    };
+    this.rows.push(row);
+    console.log(`${row.result}: ${row.what}, ${row.count}, ${row.seconds} s, seed ${row.seed}`);
+  }
+
+  onTestRunEnd(_modules: readonly TestModule[], _errors: readonly unknown[], reason: TestRunEndReason): void {
+    clearInterval(this.#timer);
+    this.reason = reason;
+  }
+
+  #tell(): void {
+    const now = Date.now();
+    const running = [...this.#running.values()].map(({ what, since }) => `${what} (${seconds(now - since)})`);
+    const done = `${this.rows.length} of ${this.#total} tests`;
+    console.log(`progress: ${done}, ${seconds(now - this.#began)}; running: ${running.join('; ') || 'none'}`);
+  }
+}
+
+/** `cache/property: redis: agrees with the model`; the count at its end has a column of its own. */
+function nameOf(test: TestCase): string {
+  const file = relative(root, test.module.moduleId).replace(/^packages\/|\/tests|\/drivers|\.test\.ts$/g, '');
+  const names = test.fullName.split(' > ');
+  return [file, ...names].join(': ').replace(/, [\d,]+ [^,]*$/, '');
+}
+
+function seconds(ms: number): string {
+  return `${Math.round(ms / 1000)} s`;
+}
+
+function table(rows: readonly Row[]): string {
+  const head: Row = { what: 'what', count: 'count', seconds: 'seconds', result: 'result', seed: 'seed' };
+  const columns = Object.keys(head) as (keyof Row)[];
+  const widths = columns.map((name) => Math.max(...[head, ...rows].map((row) => row[name].length)));
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell, at) => cell.padEnd(widths[at] as number)).join(' | ')} |`;
+  const rule = `|${widths.map((width) => '-'.repeat(width + 2)).join('|')}|`;
+  return [head, ...rows]
+    .map((row) => line(columns.map((name) => row[name])))
+    .toSpliced(1, 0, rule)
+    .join('\n');
+}
+
+/** The figures, and where they were had. */
+function page(rows: readonly Row[], durationMs: number): string {
+  const git = (...args: string[]): string => spawnSync('git', args, { cwd: root, encoding: 'utf8' }).stdout.trim();
+  const changed = git('status', '--porcelain') === '' ? '' : ' with changes';
+  const machine = `${availableParallelism()} cores, ${Math.round(totalmem() / 2 ** 30)} GB, Node ${process.versions.node}`;
+  return `# Proof in depth
+
+What \`npm run soak\` had to say when it last ran as a whole; it writes this page. \`npm test\` runs the same tests with fewer rounds.
+How to repeat a row: \`ENT_TEST_DEPTH=full ENT_TEST_SEED=<seed> npm test -- <file>\`.
+
+${new Date().toISOString().slice(0, 10)}, commit ${git('rev-parse', '--short=10', 'HEAD')}${changed}; ${machine}; ${seconds(durationMs)}.
+
+${table(rows)}
+`;
+}
+
+async function main(filters: readonly string[]): Promise<number> {
+  const tests = ['packages', 'examples'].flatMap((group) =>
+    filesUnder(join(root, group), (path) => path.endsWith('.test.ts')),
+  );
+  const files = tests
+    .filter((path) => readFileSync(path, 'utf8').includes('itInDepth('))
+    .map((path) => relative(root, path))
+    .filter((path) => filters.length === 0 || filters.some((filter) => path.includes(filter)));
+  if (files.length === 0) {
+    console.error('No test file has tests in depth (itInDepth), or none that was named.');
+    return 64;
+  }
+  console.log(`Tests in depth, with all their rounds:\n${files.map((file) => `  ${file}`).join('\n')}`);
+  process.env['ENT_TEST_DEPTH'] = 'full';
+  const reporter = new SoakReporter();
+  const began = Date.now();
+  const vitest = await startVitest(files, {
+    config: 'vitest.workspace.ts',
+    watch: false,
+    tagsFilter: ['depth'],
+    reporters: ['default', reporter],
+  });
+  await vitest.close();
+  const rows = reporter.rows.toSorted((a, b) => (a.what < b.what ? -1 : 1));
+  console.log(`\n${table(rows)}\n`);
+  const passed = reporter.reason === 'passed' && rows.length > 0;
+  if (filters.length === 0 && reporter.reason !== 'interrupted') {
+    writeFileSync(proof, page(rows, Date.now() - began));
+    console.log('Kept in docs/proof.md.');
+  }
+  console.log(`soak: ${rows.filter(({ result }) => result === 'passed').length} of ${rows.length} passed`);
+  return passed ? 0 : 1;
+}
+
+process.exitCode = await main(process.argv.slice(2));
