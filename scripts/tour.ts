@@ -157,7 +157,9 @@ function sectionOf(root: string, { title, about }: Call, way: Trace): string {
     return `${number} ${[`${link}: ${listOf(functions)}`, ...(purpose === undefined ? [] : [purpose])].join(`\\\n${indent} `)}\n`;
   });
   const { files, functions, lines } = counts;
-  return `## ${title}\n\n${about} ${files} files, ${functions} functions, ${lines} lines.\n\n${stops.join('')}`;
+  // To the ten, or the page would have to be written anew for each line that is added.
+  const roughly = Math.round(lines / 10) * 10;
+  return `## ${title}\n\n${about} ${files} files, ${functions} functions, about ${roughly} lines.\n\n${stops.join('')}`;
 }
 
 /** `a`, `b` and 2 without a name. */

@@ -155,7 +155,7 @@ describe('the page', () => {
     const page = pageOf(root);
     expect(page).toContain(
       [
-        '## One\n\nAs it is. 1 files, 2 functions, 7 lines.\n',
+        '## One\n\nAs it is. 1 files, 2 functions, about 10 lines.\n',
         '1. [`a/src/a.ts`](../packages/a/src/a.ts): `read` and 1 without a name\\',
         '   What a is.\n',
         '## Two\n',
