@@ -9,7 +9,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isRequired } from '../packages/testkit/src/environment.ts';
 import { type Finding, main } from './lib/findings.ts';
-import { purposeOf } from './tour/purpose.ts';
+import { purposeOf } from './lib/purpose.ts';
 import type { Trace, Traces } from './tour/record.ts';
 
 interface Call {

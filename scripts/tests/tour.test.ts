@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { judge } from '../tour.ts';
 import { MARK, withMarks } from '../tour/marks.ts';
-import { purposeOf } from '../tour/purpose.ts';
+import { purposeOf } from '../lib/purpose.ts';
 import type { Trace } from '../tour/record.ts';
 import { makeTree, repository } from './support/tree.ts';
 

@@ -105,9 +105,9 @@ export interface ThrottleStore {
 
 /** What a password driver can do, as data. */
 export interface PasswordFeatures {
-  /** As in the hash string: `argon2id`. */
+  /** The algorithm, as in the hash string: `argon2id`. */
   readonly algorithm: string;
-  /** Longer passwords would be cut off silently by the algorithm, and are refused; null for no such limit. */
+  /** The longest password in bytes; null for no limit. Longer ones the algorithm would cut off silently, so they are refused. */
   readonly maxPasswordBytes: number | null;
   /** The work is given to libuv's thread pool, which web crypto and file access share: too many at once delay those. */
   readonly usesThreadPool: boolean;

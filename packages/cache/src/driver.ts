@@ -11,6 +11,7 @@ import type { Remote } from './remote.ts';
 /** What a driver can do, as data. Types, the check before each operation, the conformance suite and the README read this object. */
 export interface CacheFeatures {
   /**
+   * What it keeps.
    * `bytes`: the backend keeps bytes, so every stored value is a `Uint8Array` that the core encoded.
    * `values`: the backend keeps {@link StoredRecord} objects of this process by reference. `serialized`: the same, but each
    * {@link StoredRecord.value} is a `Uint8Array` that the core made.
@@ -20,18 +21,23 @@ export interface CacheFeatures {
   readonly ttlResolutionMs: number;
   /** The longest value in bytes, as encoded, or null for no limit. Longer ones are refused before any I/O. */
   readonly maxValueBytes: number | null;
-  /** Whether {@link DriverWrite.when} is honoured, atomically. Without it: no leases, compare-and-set, touch or counters. */
+  /**
+   * Writes under a condition, atomically: for `when`, `compareAndSet`, `touch`, counters and tags. See {@link DriverWrite.when}; without it
+   * there are no leases either.
+   */
   readonly conditional: boolean;
-  /** Whether the keys with a prefix can be listed ({@link CacheDriver.scan}). */
+  /** Lists the keys with a prefix: for `keys`, and `clear` by scan. See {@link CacheDriver.scan}. */
   readonly enumerate: boolean;
-  /** Whether other processes see the data, so that one load in the whole cluster makes sense. */
+  /** Other processes see the data. So one load in the whole cluster makes sense. */
   readonly shared: boolean;
   /**
    * Whether single reads of the same tick are joined into one `get` for each {@link CacheDriver.shardOf}. Not where one call can
    * span servers that the driver cannot tell apart: a dead one would fail the reads of all.
+   *
+   * @hidden How reads are sent, and not what they answer.
    */
   readonly joinsReads: boolean;
-  /** Whether it tells when keys that it has read are changed by anyone ({@link CacheDriver.track}), as a local tier needs. */
+  /** Tells when keys that it has read are changed by anyone, as a `local` tier needs. See {@link CacheDriver.track}. */
   readonly tracks: boolean;
 }
 

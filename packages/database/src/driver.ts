@@ -18,7 +18,7 @@ export type IsolationLevel = 'read committed' | 'repeatable read' | 'snapshot' |
 
 /** What a driver can do. Types, refusals, the conformance suite and the table in the README all read this object. */
 export interface DatabaseFeatures {
-  /** All or nothing, over several calls. */
+  /** Transactions: all or nothing, over several calls. */
   readonly transactions: boolean;
   /** `propagation: 'nested'`. */
   readonly savepoints: boolean;
@@ -30,6 +30,7 @@ export interface DatabaseFeatures {
   readonly readOnlyTransactions: boolean;
   /** A failed migration leaves nothing behind. */
   readonly transactionalDdl: boolean;
+  /** Foreign keys. */
   readonly foreignKeys: boolean;
   /** Decimals can be compared, sorted and incremented; else only `eq`, `ne`, `in` and `nin`. */
   readonly decimalOrder: boolean;

@@ -19,7 +19,8 @@ export interface Argon2Options {
   parallelism?: number;
 }
 
-const features = {
+/** The features of {@link argon2}. */
+export const argon2Features = {
   algorithm: 'argon2id',
   maxPasswordBytes: null,
   usesThreadPool: true,
@@ -48,7 +49,7 @@ const TYPES: Record<string, 0 | 1 | 2> = { argon2d: 0, argon2i: 1, argon2id: 2 }
  * console.log(await passwords.verify('correct horse battery staple', hash)); // true
  * ```
  */
-export function argon2(options: Argon2Options = {}): PasswordDriver<typeof features> {
+export function argon2(options: Argon2Options = {}): PasswordDriver<typeof argon2Features> {
   const cost = { ...FLOOR, ...options };
   for (const name of Object.keys(FLOOR) as (keyof typeof FLOOR)[]) {
     const value = cost[name];
@@ -67,7 +68,7 @@ export function argon2(options: Argon2Options = {}): PasswordDriver<typeof featu
   };
 
   return {
-    features,
+    features: argon2Features,
     async hash(password) {
       const made = { ...parameters, salt: randomBytes(SALT_BYTES), digest: Buffer.alloc(DIGEST_BYTES) };
       return formatArgon2({ ...made, digest: await digestOf(password, made) });

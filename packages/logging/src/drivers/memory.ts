@@ -1,3 +1,4 @@
+/** Records in memory, as data and as lines: for tests. */
 import type { LogDriver, LogFeatures } from '../driver.ts';
 import type { LogLevel } from '../levels.ts';
 

@@ -214,3 +214,5 @@ class BrokerError extends Error {
     this.kind = kind;
   }
 }
+
+export { features as memoryFeatures };

@@ -1,3 +1,4 @@
+/** SQLite, in this process, by Kysely and better-sqlite3: one connection writes, a few read. The native client is the connection that writes. */
 import { basename, resolve } from 'node:path';
 import type { CompiledQuery } from 'kysely';
 import type { Awaitable, CallContext, DatabaseDriver, NativeRunner } from '../../driver.ts';
@@ -15,6 +16,7 @@ import { features } from './features.ts';
 import { Pool } from './pool.ts';
 
 export type { SqliteClient, SqliteStatement } from './client.ts';
+export { features as sqliteFeatures } from './features.ts';
 
 /** Options of {@link sqlite}: a file, or a connection of your own. */
 export type SqliteOptions =

@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { type Node, parseProgram } from '../lib/imports.ts';
+import { type Node, parseProgram } from './imports.ts';
 
 /**
  * What a file is for, in a sentence: the first of its head comment. Without one, of the comment on what has the file's name; or on that
@@ -27,7 +27,7 @@ export function purposeOf(path: string, source: string, names: readonly string[]
 }
 
 /** Of the comment that a file begins with, and that belongs to nothing below: what follows is an import, or an empty line. */
-function headOf(source: string): string | undefined {
+export function headOf(source: string): string | undefined {
   const [, head] = /^(\/\*\*.*?\*\/|\/\/[^\n]*(?:\n\/\/[^\n]*)*)\n(?:import\b|\s*\n)/s.exec(source) ?? [];
   return head === undefined ? undefined : firstSentence(head.replace(/^\/\/|^\/\*|\*\/$/gm, ''));
 }
@@ -38,7 +38,7 @@ function nameOf(statement: Node): string | undefined {
 }
 
 /** Undefined for a comment that only has tags. Links are plain names, since they lead nowhere from another page. */
-function firstSentence(comment: string): string | undefined {
+export function firstSentence(comment: string): string | undefined {
   const text = comment
     .replace(/^\s*\*? ?/gm, ' ')
     .replace(/\s+/g, ' ')
