@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { BRAND, hasBrand } from './internal/brand.ts';
 import { domainClass, fill, nativeArguments, traitProperties } from './internal/construct.ts';
+import { fromConvention } from './internal/foreign.ts';
+import { read } from './internal/safe.ts';
 import { toErrorRecord } from './log.ts';
 import type {
   EntErrorOptions,
@@ -67,7 +69,7 @@ export class EntError extends Error implements ErrorShape {
   }
 
   constructor(message: string, options?: EntErrorOptions) {
-    super(...nativeArguments(message, options));
+    super(...nativeArguments(message, options, new.target));
     fill(this, options);
   }
 
@@ -86,7 +88,7 @@ export class EntError extends Error implements ErrorShape {
    * issues and the allowlisted details only where `expose` is true. Never throws.
    */
   toProblem(options: { readonly instance?: string | undefined } = {}): Problem {
-    return problemOf(this, options.instance);
+    return problemOf(this, read(options, 'instance'));
   }
 
   /** The same as {@link toProblem}, so that `JSON.stringify(error)` is safe to send. */
@@ -110,21 +112,19 @@ export class EntError extends Error implements ErrorShape {
   }
 
   /**
-   * An {@link EntError} for anything that can be thrown. One of ours is answered as it is; the mappers are asked in order; what nobody
-   * knows becomes an {@link InternalError} with a fixed message and the value as its `cause`. Never throws: a mapper that
-   * does is passed over.
+   * An {@link EntError} for anything that can be thrown. One of ours is answered as it is; the mappers are asked in order; an error that
+   * says by `status` or `statusCode` and `expose` how a server should answer, as those of http-errors, body-parser, Koa and Fastify do, becomes
+   * an error of that status; what nobody knows becomes an {@link InternalError} with a fixed message. The value is the `cause`. Never throws: a
+   * mapper that does is passed over.
    */
   static from(value: unknown, mappers: readonly ErrorMapper[] = []): EntError {
     if (EntError.is(value)) return value;
-    for (const map of mappers) {
-      try {
-        const mapped = map(value);
-        if (EntError.is(mapped)) return mapped;
-      } catch {
-        // The next one may know it.
-      }
+    // In JavaScript, `list.map(EntError.from)` gives the index.
+    for (const map of Array.isArray(mappers) ? (mappers as readonly ErrorMapper[]) : []) {
+      const mapped = tryMapper(map, value);
+      if (mapped !== undefined) return mapped;
     }
-    return new InternalError('An unexpected error occurred.', { cause: value });
+    return tryMapper(fromConvention, value) ?? new InternalError('An unexpected error occurred.', { cause: value });
   }
 
   /**
@@ -134,7 +134,7 @@ export class EntError extends Error implements ErrorShape {
    * @param options.trust whether the peer's words may reach a client, where the local definition of the code exposes them.
    *   Default `false`: the error's `expose` is false. What the peer says about exposure is never read.
    */
-  static fromWire(value: unknown, options: { readonly trust?: boolean } = {}): EntError {
+  static fromWire(value: unknown, options: { readonly trust?: boolean | undefined } = {}): EntError {
     const { make, message, options: rest, id } = readWire(value);
     let error: EntError;
     try {
@@ -143,7 +143,7 @@ export class EntError extends Error implements ErrorShape {
       // The constructor of somebody's class.
       error = new InternalError(message, rest);
     }
-    if (options.trust !== true) Object.defineProperty(error, 'expose', { value: false });
+    if (read(options, 'trust') !== true) Object.defineProperty(error, 'expose', { value: false });
     if (id !== undefined) ids.set(error, id);
     return error;
   }
@@ -153,6 +153,16 @@ export class EntError extends Error implements ErrorShape {
     // A subclass outside of this package has no brand and goes by its prototype, as any class does.
     if (typeof brand === 'string') return hasBrand(value, brand);
     return EntError.is(value) && ordinaryInstanceOf.call(this, value);
+  }
+}
+
+function tryMapper(map: ErrorMapper, value: unknown): EntError | undefined {
+  try {
+    const mapped = map(value);
+    return EntError.is(mapped) ? mapped : undefined;
+  } catch {
+    // The next one may know it.
+    return undefined;
   }
 }
 

@@ -28,7 +28,8 @@ export interface IssuesFromZodOptions {
  */
 export function issuesFromZod(error: unknown, options: IssuesFromZodOptions = {}): Issue[] {
   const list = read(error, 'issues');
-  const prefix = (options.prefix ?? []).map(segment);
+  const prefix = itemsOf(read(options, 'prefix'), MAX_ISSUES).map(segment);
+  const where = read(options, 'in') as IssueLocation | undefined;
   const result: Issue[] = [];
   for (const item of itemsOf(list, MAX_ISSUES)) {
     const path = [...prefix, ...itemsOf(read(item, 'path'), MAX_ISSUES).map(segment)];
@@ -40,7 +41,7 @@ export function issuesFromZod(error: unknown, options: IssuesFromZodOptions = {}
       if (result.length >= MAX_ISSUES) return result;
       result.push({
         pointer: pointerOf(each),
-        ...(options.in === undefined ? {} : { in: options.in }),
+        ...(where === undefined ? {} : { in: where }),
         code,
         detail: keys.length === 0 ? detail : 'Unrecognized key',
       });

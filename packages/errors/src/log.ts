@@ -1,40 +1,57 @@
-import { hasBrand, isRealError } from './internal/brand.ts';
+import { hasBrand } from './internal/brand.ts';
 import { asCode, asIssues, asRetryAfterMs, asRetryable, asStatus, asText, membersOf } from './internal/members.ts';
-import { bounded, itemsOf, MAX_TEXT, plainRecord, read, textOf } from './internal/safe.ts';
+import { causeOf, messageOf, partsOf } from './internal/nested.ts';
+import { bounded, MAX_TEXT, plainRecord, read, textOf } from './internal/safe.ts';
 import type { ErrorRecord } from './options.ts';
 
 const MAX_DEPTH = 8;
-const MAX_PARTS = 8;
 const MAX_RECORDS = 50;
 const MAX_STACK = 16_384;
+/** Characters of all messages and stacks together; what comes after them is cut short. */
+const MAX_ROOM = 131_072;
+const SHORT = 256;
 
 type Draft = { -readonly [K in keyof ErrorRecord]: ErrorRecord[K] };
 
-/**
- * Anything that was thrown, as a log record: errors of this package with all they know, others with name, message, code and
- * stack, both with their causes. Never throws.
- */
-export function toErrorRecord(value: unknown): ErrorRecord {
-  return recordOf(value, 0, new Set());
+interface Walk {
+  readonly seen: Set<unknown>;
+  room: number;
 }
 
-function recordOf(value: unknown, depth: number, seen: Set<unknown>): ErrorRecord {
+/**
+ * Anything that was thrown, as a log record: errors of this package with all they know, others with name, message, code and
+ * stack, both with their causes, the members of an `AggregateError` and both errors of a `SuppressedError`. Never throws.
+ */
+export function toErrorRecord(value: unknown): ErrorRecord {
+  return recordOf(value, 0, { seen: new Set(), room: MAX_ROOM });
+}
+
+function recordOf(value: unknown, depth: number, walk: Walk): ErrorRecord {
   if (typeof value !== 'object' || value === null) return { name: typeof value, message: textOf(value) };
-  const name = asText(read(value, 'name'), 'Object');
+  const name = nameOf(value);
   // A cycle, or one error in two places of a tree.
-  if (seen.has(value)) return { name, message: '[listed above]' };
-  seen.add(value);
-  const message = asText(read(value, 'message'));
+  if (walk.seen.has(value)) return { name, message: '[listed above]' };
+  walk.seen.add(value);
+  const message = bounded(messageOf(value), walk.room > 0 ? MAX_TEXT : SHORT);
   const record: Draft = { name, message };
-  const stack = stackOf(value, message);
+  const stack = walk.room > 0 ? stackOf(value, message) : undefined;
   if (stack !== undefined) record.stack = stack;
+  walk.room -= message.length + (stack?.length ?? 0);
   if (hasBrand(value, 'EntError')) addMembers(record, value);
   else {
     const code = read(value, 'code');
     if (typeof code === 'string' || typeof code === 'number') record.code = bounded(String(code), 100);
   }
-  if (depth < MAX_DEPTH && seen.size < MAX_RECORDS) addNested(record, value, depth, seen);
+  if (depth < MAX_DEPTH && walk.seen.size < MAX_RECORDS) addNested(record, value, depth, walk);
   return record;
+}
+
+/** The name; for a class that did not set one, the name of the class. */
+function nameOf(value: object): string {
+  const name = asText(read(value, 'name'));
+  if (name !== '' && name !== 'Error') return bounded(name, SHORT);
+  const own: unknown = read(read(value, 'constructor'), 'name');
+  return bounded(asText(own) || name || 'Object', SHORT);
 }
 
 function addMembers(record: Draft, error: object): void {
@@ -51,12 +68,13 @@ function addMembers(record: Draft, error: object): void {
   if (details !== undefined) record.details = details;
 }
 
-function addNested(record: Draft, value: object, depth: number, seen: Set<unknown>): void {
-  const cause = read(value, 'cause');
-  if (cause !== undefined) record.cause = recordOf(cause, depth + 1, seen);
-  // An AggregateError, or what somebody made in its likeness.
-  const parts = isRealError(value) ? itemsOf(read(value, 'errors'), MAX_PARTS) : [];
-  if (parts.length > 0) record.errors = parts.map((part) => recordOf(part, depth + 1, seen));
+function addNested(record: Draft, value: object, depth: number, walk: Walk): void {
+  const cause = causeOf(value);
+  if (cause !== undefined) record.cause = recordOf(cause, depth + 1, walk);
+  const { parts, more } = partsOf(value);
+  if (parts.length === 0) return;
+  const errors = parts.map((part) => recordOf(part, depth + 1, walk));
+  record.errors = more > 0 ? [...errors, { name: 'Truncated', message: `${more} more errors.` }] : errors;
 }
 
 function stackOf(error: object, message: string): string | undefined {

@@ -8,7 +8,7 @@ export type IssueLocation = 'body' | 'query' | 'path' | 'header' | 'cookie' | 'c
 export interface Issue {
   /** JSON pointer in its URI fragment form (RFC 6901 section 6): `#/items/0/price`, or `#` for the whole input. */
   readonly pointer: string;
-  readonly in?: IssueLocation;
+  readonly in?: IssueLocation | undefined;
   /** A stable word for the kind of fault, such as zod's `too_small`. */
   readonly code: string;
   /** What was expected, in words. */
@@ -43,9 +43,9 @@ export interface ErrorTraits {
   /** Whether a client may read the message, the issues and the `publicDetails` of such an error. */
   readonly expose: boolean;
   /** Names of the `details` that a client may see when `expose` is true. Default: none. */
-  readonly publicDetails?: readonly string[];
+  readonly publicDetails?: readonly string[] | undefined;
   /** Problem type URI (RFC 9457 section 3.1.1), for example a page of your documentation. Default: `about:blank`. */
-  readonly type?: string;
+  readonly type?: string | undefined;
 }
 
 /** RFC 9457 problem details: what a client may know about an error. Media type `application/problem+json`. */
@@ -68,6 +68,10 @@ export interface WireCause {
   readonly name: string;
   readonly message: string;
   readonly code?: string;
+  /** The members of an `AggregateError`; both errors of a `SuppressedError`. */
+  readonly errors?: readonly WireCause[];
+  /** The chain of causes of a member. */
+  readonly causes?: readonly WireCause[];
 }
 
 /** An error between two services that you run: message and details included, stacks and `expose` left out. */
@@ -99,7 +103,7 @@ export interface ErrorRecord {
   readonly details?: Readonly<Record<string, unknown>>;
   /** The next error of the chain; at most 8 deep, a cycle is cut. */
   readonly cause?: ErrorRecord;
-  /** The parts of an `AggregateError`, at most 8. */
+  /** The members of an `AggregateError`, at most 8 and how many more; of a `SuppressedError` what the disposal threw, then what that hid. */
   readonly errors?: readonly ErrorRecord[];
 }
 

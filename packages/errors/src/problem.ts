@@ -8,14 +8,15 @@ const MAX_PUBLIC = 100;
 type Draft = { -readonly [K in keyof Problem]: Problem[K] };
 
 /** What a client may know about `error`. The order of the members is that of RFC 9457. */
-export function problemOf(error: object, instance?: string): Problem {
+export function problemOf(error: object, instance?: unknown): Problem {
   const members = membersOf(error);
   const type = asText(members.problemType, 'about:blank');
   const title = asText(members.title, 'Internal Server Error');
   const status = asStatus(members.status);
   const code = asCode(members.code);
   const exposed = members.expose === true;
-  const detail = exposed ? asText(members.message) : '';
+  // A message that says no more than the title was made of it.
+  const detail = exposed && members.message !== title ? asText(members.message) : '';
   // Two literals: V8 serialises an object that got a member added later at half the speed.
   const problem: Draft = detail === '' ? { type, title, status, code } : { type, title, status, detail, code };
   if (typeof instance === 'string') problem.instance = instance;

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -35,6 +35,9 @@ describe('two copies of the package', () => {
     const source = join(import.meta.dirname, '../src');
     cpSync(source, join(folder, 'one'), { recursive: true });
     cpSync(source, join(folder, 'two'), { recursive: true });
+    // What the build bundles.
+    mkdirSync(join(folder, 'node_modules/@ent'), { recursive: true });
+    symlinkSync(join(import.meta.dirname, '../../internal'), join(folder, 'node_modules/@ent/internal'));
     writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
     writeFileSync(join(folder, 'script.ts'), script);
     result = JSON.parse(execFileSync(process.execPath, ['script.ts'], { cwd: folder, encoding: 'utf8' }));

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import * as errors from '../src/index.ts';
-import { ConflictError, EntError, InternalError, NotFoundError, ValidationError } from '../src/index.ts';
+import { ConflictError, defineErrors, EntError, InternalError, NotFoundError, ValidationError } from '../src/index.ts';
 
 const table = [
   ['ValidationError', 'validation', 422, 'never', true],
@@ -77,6 +77,42 @@ describe('an error', () => {
 
   it.each([200, 399, 600, 404.5, Number.NaN, '500' as never])('ignores the status %s', (status) => {
     expect(new NotFoundError('x', { status }).status).toBe(404);
+  });
+
+  it.each([
+    [400, 'Bad Request'],
+    [413, 'Content Too Large'],
+    [422, 'Unprocessable Content'],
+    [499, 'Bad Request'],
+    [599, 'Internal Server Error'],
+  ])('has the title of the status %i that it was given', (status, title) => {
+    const error = new ValidationError('x', { status });
+    expect(error).toMatchObject({ status, title, code: 'validation' });
+    expect(error.toProblem()).toMatchObject({ status, title, detail: 'x' });
+    const defined = defineErrors(`title_${status}`, { own: { class: NotFoundError, title: 'Gone away' } });
+    expect(defined.own('x', { status }).title).toBe('Gone away');
+    expect(defineErrors(`titled_${status}`, { of: { class: NotFoundError, status } }).of('x').title).toBe(title);
+  });
+
+  it('that was made without a message says its title, and to a client nothing besides', () => {
+    const make = NotFoundError as unknown as new (...args: unknown[]) => EntError;
+    for (const args of [[], [undefined], [null, null], [{}], [Symbol('s')], [() => {}]]) {
+      const error = new make(...args);
+      expect(error.message).toBe('Not Found');
+      expect(error.toProblem()).toEqual({ type: 'about:blank', title: 'Not Found', status: 404, code: 'not_found' });
+    }
+    expect(new make(undefined, { status: 410 }).message).toBe('Gone');
+    const defined = defineErrors('untold', { sold_out: { class: ConflictError, title: 'Sold out' } });
+    expect((defined.sold_out as unknown as () => EntError)().message).toBe('Sold out');
+    expect(new make(7).message).toBe('7');
+  });
+
+  it('that was given another error for a message keeps it as the cause, and does not show it', () => {
+    const inner = new Error('SELECT secret');
+    const error = new NotFoundError(inner as never);
+    expect(error.cause).toBe(inner);
+    expect(JSON.stringify(error)).not.toContain('secret');
+    expect(new NotFoundError(inner as never, { cause: 'other' }).cause).toBe('other');
   });
 
   it.each(['', 'Not A Code', 'a..b', '<script>', 'x'.repeat(200), 7 as never])('ignores the code %s', (code) => {

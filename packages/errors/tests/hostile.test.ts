@@ -59,6 +59,21 @@ describe.each(names)('given %s', (name) => {
   });
 });
 
+describe('options of the wrong kind', () => {
+  it.each([null, 0, 'x', true, Symbol('s')])('%s does no harm', (options) => {
+    const error = new NotFoundError('x', options as never);
+    expect(error.toProblem(options as never)).toEqual(error.toProblem());
+    expect(EntError.from('x', options as never)).toBeInstanceOf(InternalError);
+    expect(EntError.fromWire(error.toWire(), options as never).expose).toBe(false);
+    expect(issuesFromZod({ issues: [{ path: ['a'] }] }, options as never)).toHaveLength(1);
+  });
+
+  it('from() can be handed to map() in JavaScript', () => {
+    const from = EntError.from as unknown as (value: unknown, index: number) => EntError;
+    expect([new NotFoundError('a'), new Error('b')].map(from).map(({ status }) => status)).toEqual([404, 500]);
+  });
+});
+
 describe('from()', () => {
   it('answers one of ours as it is', () => {
     const error = new NotFoundError('x');

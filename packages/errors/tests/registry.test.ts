@@ -80,6 +80,34 @@ describe('defineErrors()', () => {
     expect(() => defineErrors('registry_status', { x: { class: CacheError, status } })).toThrow('from 400 to 599');
   });
 
+  it.each([
+    [{ clas: NotFoundError }, 'has no option "clas" (did you mean class?)'],
+    [{ class: NotFoundError, exposed: true }, 'has no option "exposed" (did you mean expose?)'],
+    [{}, 'class must be EntError or a class that extends it'],
+    [{ class: Error }, 'class must be EntError'],
+    [{ class: NotFoundError, status: '404' }, 'from 400 to 599'],
+    [{ class: NotFoundError, retryable: true }, 'retryable must be never, idempotent or always'],
+    [{ class: NotFoundError, expose: 'no' }, 'expose must be true or false'],
+    [{ class: NotFoundError, publicDetails: 'name' }, 'publicDetails must be a list'],
+    [{ class: NotFoundError, title: 7 }, 'title must be a text'],
+    [null, 'takes its options as an object; got null'],
+  ])('refuses the definition %j', (spec, message) => {
+    const define = (): unknown => defineErrors('registry_refused', { x: spec as never });
+    expect(define).toThrow(ConfigurationError);
+    expect(define).toThrow(message);
+  });
+
+  it('refuses a call without definitions', () => {
+    expect(() => (defineErrors as unknown as () => void)()).toThrow(ConfigurationError);
+    expect(() => defineErrors('registry_none', null as never)).toThrow(ConfigurationError);
+    expect(() => defineErrors(undefined as never, { x: { class: CacheError } })).not.toThrow(TypeError);
+  });
+
+  it('takes undefined for what is left out', () => {
+    const spec = { class: NotFoundError, status: undefined, title: undefined, publicDetails: undefined };
+    expect(defineErrors('registry_undefined', { x: spec }).x('x')).toMatchObject({ status: 404, title: 'Not Found' });
+  });
+
   it('defines nothing when one definition is wrong', () => {
     expect(() => defineErrors('registry_part', { good: { class: CacheError }, Bad: { class: CacheError } })).toThrow();
     expect(defineErrors('registry_part', { good: { class: CacheError } }).good('x').code).toBe('registry_part.good');

@@ -181,6 +181,120 @@ describe('the wire form', () => {
   });
 });
 
+describe('errors that stand for several', () => {
+  const suppressed = (error: unknown, hidden: unknown): Error =>
+    Object.assign(new Error('An error was suppressed during disposal.'), {
+      name: 'SuppressedError',
+      error,
+      suppressed: hidden,
+    });
+
+  async function disposed(): Promise<unknown> {
+    try {
+      await using resource = { [Symbol.asyncDispose]: () => Promise.reject(new Error('rollback failed')) };
+      void resource;
+      throw new Error('insert failed', { cause: new Error('disk full') });
+    } catch (error) {
+      return error;
+    }
+  }
+
+  it('a SuppressedError shows both, in the log and on the wire', async () => {
+    for (const error of [await disposed(), suppressed(new Error('rollback failed'), chain('insert failed'))]) {
+      const parts = [
+        { message: 'rollback failed' },
+        { message: 'insert failed', cause: { message: 'disk full' } },
+      ] as const;
+      expect(toErrorRecord(error)).toMatchObject({ name: 'SuppressedError', errors: parts });
+      const wire = new DatabaseError('x', { cause: error }).toWire();
+      expect(wire.causes).toMatchObject([
+        {
+          name: 'SuppressedError',
+          errors: [{ message: 'rollback failed' }, { message: 'insert failed', causes: [{ message: 'disk full' }] }],
+        },
+      ]);
+      const read = EntError.fromWire(JSON.parse(JSON.stringify(wire)));
+      expect(read.toLog().cause).toMatchObject({ name: 'SuppressedError', errors: parts });
+    }
+  });
+
+  function chain(message: string): Error {
+    return new Error(message, { cause: new Error('disk full') });
+  }
+
+  it('the members of an AggregateError and their causes reach the log and the wire', () => {
+    const all = new AggregateError([chain('a'), new AggregateError([chain('b')], 'inner')], 'all failed');
+    const expected = {
+      message: 'all failed',
+      errors: [
+        { message: 'a', cause: { message: 'disk full' } },
+        { message: 'inner', errors: [{ message: 'b' }] },
+      ],
+    };
+    expect(toErrorRecord(all)).toMatchObject(expected);
+    const wire = JSON.parse(JSON.stringify(new DatabaseError('x', { cause: all }).toWire())) as object;
+    expect(EntError.fromWire(wire).toLog().cause).toMatchObject(expected);
+    expect(EntError.fromWire(wire).cause).toBeInstanceOf(AggregateError);
+  });
+
+  it('tells how many members it left out', () => {
+    const members = Array.from({ length: 100 }, (_, i) => new Error(String(i)));
+    const told = toErrorRecord(new AggregateError(members, 'all failed')).errors;
+    expect(told).toHaveLength(9);
+    expect(told?.at(-1)).toEqual({ name: 'Truncated', message: '92 more errors.' });
+  });
+
+  it('stays bounded, however many, deep and long they are', () => {
+    const tree = (depth: number): Error => {
+      const message = `node ${'x'.repeat(20_000)}`;
+      if (depth === 0) return new Error(message);
+      return new AggregateError(
+        Array.from({ length: 10 }, () => tree(depth - 1)),
+        message,
+        { cause: tree(depth - 1) },
+      );
+    };
+    const error = tree(3);
+    expect(JSON.stringify(toErrorRecord(error)).length).toBeLessThan(200_000);
+    expect(JSON.stringify(new DatabaseError('x', { cause: error }).toWire()).length).toBeLessThan(600_000);
+  });
+});
+
+describe('a thrown object that is no error', () => {
+  it.each([
+    [
+      { error: 'no such host', code: 7 },
+      { message: 'no such host', code: '7' },
+    ],
+    [{ error: new Error('inner') }, { cause: { name: 'Error', message: 'inner' } }],
+    [{ error: { message: 'inner', error: 'x' } }, { cause: { message: 'inner' } }],
+    [{ reason: 'secret', status: 5 }, { message: 'An object with the members reason, status was thrown.' }],
+    [{}, { message: '' }],
+    [[], { name: 'Array', message: '' }],
+  ])('%j', (value, expected) => {
+    const record = toErrorRecord(value);
+    expect(record).toMatchObject(expected);
+    expect(JSON.stringify(record)).not.toContain('secret');
+    const [cause] = new DatabaseError('x', { cause: value }).toWire().causes ?? [];
+    if ('message' in expected) expect(cause?.message).toBe(expected.message);
+  });
+
+  it('that is in a chain is followed', () => {
+    const error = new DatabaseError('x', { cause: { error: new Error('inner') } });
+    expect(error.toWire().causes?.map(({ message }) => message)).toEqual([
+      'An object with the members error was thrown.',
+      'inner',
+    ]);
+  });
+
+  it('has the name of its class', () => {
+    class Timeout extends Error {}
+    class Reply {}
+    expect(toErrorRecord(new Timeout('x')).name).toBe('Timeout');
+    expect(toErrorRecord(new Reply()).name).toBe('Reply');
+  });
+});
+
 describe('toLog()', () => {
   it('holds everything, down the chain of causes', () => {
     const root = Object.assign(new Error('connection refused'), { code: 'ECONNREFUSED' });

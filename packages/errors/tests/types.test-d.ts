@@ -34,6 +34,17 @@ describe('types', () => {
     new NotFoundError('x', { expose: true });
   });
 
+  it('what is left out may be given as undefined', () => {
+    const missing: { text?: string; number?: number; yes?: boolean } = {};
+    new NotFoundError('x', { code: missing.text, status: missing.number, details: undefined, issues: undefined });
+    new NotFoundError('x', { issues: [{ pointer: '#', in: undefined, code: 'c', detail: 'd' }] });
+    EntError.fromWire({}, { trust: missing.yes });
+    issuesFromZod({}, { in: undefined, prefix: undefined });
+    defineErrors('types_left_out', {
+      x: { class: NotFoundError, status: missing.number, title: missing.text, expose: missing.yes, type: missing.text },
+    });
+  });
+
   it('instanceof narrows in both branches', () => {
     const error: unknown = new NotFoundError('x');
     if (error instanceof NotFoundError) expectTypeOf(error).toEqualTypeOf<NotFoundError>();
