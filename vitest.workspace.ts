@@ -2,8 +2,9 @@ import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 import { TestOrder } from './scripts/test-order.ts';
 
-// vitest 5 ignores a workspace file unless it is named: `vitest run --config vitest.workspace.ts` (the root scripts do).
-// "import" is not listed: Node would apply it to require() as well, and packages that ship both forms (pg) would break.
+// vitest 5 ignores a workspace file unless it is named: `vitest run --config vitest.workspace.ts`
+// (the root scripts do). "import" is not listed: Node would apply it to require() as well, and
+// packages that ship both forms (pg) would break.
 const resolve = { conditions: ['@ent/source', 'node'] };
 const ssr = { resolve };
 

@@ -1,5 +1,5 @@
-// Benchmarks. As a module: `bench()`, for packages/<name>/bench/*.bench.ts. As a program: `pnpm bench <package>`, which runs
-// them, each file in a process of its own.
+// Benchmarks. As a module: `bench()`, for packages/<name>/bench/*.bench.ts. As a program: `pnpm bench <package>`, which
+// runs them, each file in a process of its own.
 import { type ChildProcess, fork, spawnSync } from 'node:child_process';
 import { on, once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -29,13 +29,14 @@ export interface BenchOptions {
   /** Operations between two turns of the event loop. Default 1000. */
   readonly perTurn?: number;
   /**
-   * Whether each subject gets a process of its own, which runs the script up to this call: where subjects share code (a logger on
-   * winston beside plain winston), one would otherwise be measured with what the engine learned from the other. Default `false`.
+   * Whether each subject gets a process of its own, which runs the script up to this call: where subjects
+   * share code (a logger on winston beside plain winston), one would otherwise be measured with what the
+   * engine learned from the other. Default `false`.
    */
   readonly isolate?: boolean;
   /**
-   * What counts: the time that passes (`wall`), or the time of the processor (`cpu`), which other work of the machine hardly
-   * changes; only for work that does not wait. Default `wall`.
+   * What counts: the time that passes (`wall`), or the time of the processor (`cpu`), which other work of the machine
+   * hardly changes; only for work that does not wait. Default `wall`.
    */
   readonly clock?: Clock;
 }

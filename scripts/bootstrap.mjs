@@ -1,6 +1,6 @@
-// What the scripts of package.json run: `npm start`, `npm test`, `npm run check`, on a machine that has Node 18 or later and
-// npm, and nothing else. It finds or fetches the right Node and pnpm, installs what changed, and then runs the real command.
-// Plain JavaScript, no dependency: it runs before there is anything else.
+// What the scripts of package.json run: `npm start`, `npm test`, `npm run check`, on a machine that has Node 18 or
+// later and npm, and nothing else. It finds or fetches the right Node and pnpm, installs what changed, and then runs
+// the real command. Plain JavaScript, no dependency: it runs before there is anything else.
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
@@ -28,7 +28,10 @@ const COMMANDS = {
   pnpm: { pnpm: [], needsPnpm: true, skipInstall: true },
 };
 
-/** Where signals go while the real command runs. Before that, they end what is being installed. (SIGHUP is left to `nohup`.) */
+/**
+ * Where signals go while the real command runs. Before that, they end what is
+ * being installed. (SIGHUP is left to `nohup`.)
+ */
 let forward;
 const cleanups = new Set();
 for (const signal of ['SIGINT', 'SIGTERM']) {
@@ -59,9 +62,12 @@ async function main() {
   await run(command.node ? node.path : pnpm, argv, env, command.node !== undefined);
 }
 
-// --- Node ---------------------------------------------------------------------------------------------------------------
+// --- Node
+// ---------------------------------------------------------------------------------------------------------------
 
-/** The Node that runs this if it is in the range of `engines`; else one that was fetched before; else one fetched now. */
+/**
+ * The Node that runs this if it is in the range of `engines`; else one that was fetched before; else one fetched now.
+ */
 async function findNode() {
   const range = manifest.engines.node;
   if (satisfies(process.versions.node, range)) return { path: process.execPath, version: process.versions.node };
@@ -109,7 +115,8 @@ function satisfies(version, range) {
   });
 }
 
-// --- pnpm ---------------------------------------------------------------------------------------------------------------
+// --- pnpm
+// ---------------------------------------------------------------------------------------------------------------
 
 /** Exactly the pnpm of `packageManager`: the one at hand, one that was fetched before, or one fetched now. */
 async function findPnpm() {
@@ -135,7 +142,10 @@ function pnpmIn(folder) {
     .find((path) => spawnSync(path, ['--version'], { cwd: tmpdir() }).status === 0);
 }
 
-/** A pnpm of exactly this version on the PATH. It is asked elsewhere: in here it would fetch the version that we want itself. */
+/**
+ * A pnpm of exactly this version on the PATH. It is asked elsewhere: in here
+ * it would fetch the version that we want itself.
+ */
 function pnpmOnPath(version) {
   const env = { ...process.env, COREPACK_ENABLE_NETWORK: '0' };
   for (const folder of (process.env.PATH ?? '').split(delimiter)) {
@@ -147,7 +157,9 @@ function pnpmOnPath(version) {
   return undefined;
 }
 
-/** That pnpm in a folder of its own: what else is in its folder, perhaps another Node, must not come first on the PATH. */
+/**
+ * That pnpm in a folder of its own: what else is in its folder, perhaps another Node, must not come first on the PATH.
+ */
 function alone(pnpm) {
   const folder = join(toolchain, 'pnpm-at-hand');
   fs.mkdirSync(folder, { recursive: true });
@@ -157,7 +169,10 @@ function alone(pnpm) {
   return join(folder, 'pnpm');
 }
 
-/** Installs one package from npm into `.toolchain/<name>`, which appears whole or not at all, however many do it at once. */
+/**
+ * Installs one package from npm into `.toolchain/<name>`, which appears
+ * whole or not at all, however many do it at once.
+ */
 async function fetchPackage(spec, name, verify) {
   const target = join(toolchain, name);
   fs.mkdirSync(toolchain, { recursive: true });
@@ -206,7 +221,8 @@ function npmCommand() {
   return cli ? [process.execPath, cli] : ['npm'];
 }
 
-// --- dependencies -------------------------------------------------------------------------------------------------------
+// --- dependencies
+// -------------------------------------------------------------------------------------------------------
 
 /** What decides about the content of node_modules, as one hash. */
 function wantedInstall() {
@@ -293,7 +309,8 @@ function isStale(file, holder) {
   }
 }
 
-// --- running ------------------------------------------------------------------------------------------------------------
+// --- running
+// ------------------------------------------------------------------------------------------------------------
 
 /** Runs a step of the preparation: quiet when it goes well; when it fails, the end of its output and what to do. */
 async function step(program, args, { what, cwd, env = process.env }) {
@@ -369,9 +386,9 @@ function advice(output, error) {
 /**
  * Runs the real command and ends as it ends.
  *
- * It gets a session of its own, and each signal once, from here: a terminal (or `timeout`) signals npm, this process and the
- * command at the same time, and npm passes on what it gets, so it would be told to stop two or three times; and a service
- * takes the second time for "at once".
+ * It gets a session of its own, and each signal once, from here: a terminal (or `timeout`) signals npm, this process
+ * and the command at the same time, and npm passes on what it gets, so it would be told to stop two or three times; and
+ * a service takes the second time for "at once".
  */
 async function run(program, args, env, isNode) {
   const follow = pathToFileURL(join(root, 'scripts', 'follow-parent.mjs')).href;
@@ -405,7 +422,9 @@ function signalGroup(child, signal) {
   }
 }
 
-/** Lets a signal through once in two seconds, so that copies of it are dropped; a later, deliberate Ctrl-C means "now". */
+/**
+ * Lets a signal through once in two seconds, so that copies of it are dropped; a later, deliberate Ctrl-C means "now".
+ */
 function once(send) {
   const last = {};
   return (signal) => {
@@ -416,7 +435,8 @@ function once(send) {
   };
 }
 
-// --- small things -------------------------------------------------------------------------------------------------------
+// --- small things
+// -------------------------------------------------------------------------------------------------------
 
 class Problem extends Error {}
 

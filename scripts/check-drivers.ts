@@ -1,5 +1,6 @@
-// The tables of drivers in the README files are made of what packages export: `npm run check -- drivers --update` writes them. A driver is a subpath
-// whose source is in src/drivers/, and exports `<name>Features`; its rows are named by the contract in src/driver.ts.
+// The tables of drivers in the README files are made of what packages export:
+// `npm run check -- drivers --update` writes them. A driver is a subpath whose source is in src/drivers/, and
+// exports `<name>Features`; its rows are named by the contract in src/driver.ts.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { cellOf, readRows, renderTable } from './lib/driver-table.ts';

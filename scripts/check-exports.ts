@@ -1,5 +1,5 @@
-// What a package promises and what it ships are the same: each subpath of `exports` is built, nothing else is, and the public
-// names are those of exports.snapshot.json, so that none disappears unnoticed. `--update` writes the snapshots.
+// What a package promises and what it ships are the same: each subpath of `exports` is built, nothing else is, and the
+// public names are those of exports.snapshot.json, so that none disappears unnoticed. `--update` writes the snapshots.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { type Finding, main } from './lib/findings.ts';

@@ -11,7 +11,10 @@ const GROUND = ['errors', 'internal'];
 
 /** What is allowed against the rules, each with its reason. An exception that nothing uses is reported. */
 interface Exceptions {
-  /** Edges between concerns. `from` is a package, or the file of a meeting point: a subpath of its own, whose users have the other package anyway. */
+  /**
+   * Edges between concerns. `from` is a package, or the file of a meeting point: a subpath of its
+   * own, whose users have the other package anyway.
+   */
   readonly edges: readonly { from: string; to: string; reason: string }[];
   /** Portable files that may name a driver. */
   readonly drivers: readonly { file: string; reason: string }[];
@@ -142,8 +145,8 @@ function problemInSource(
 }
 
 /**
- * No circle, between files or between packages. An `import type` counts: it is gone when the program runs, and a reader follows it all the
- * same, and then no file of the circle can be understood, moved or tested before the others.
+ * No circle, between files or between packages. An `import type` counts: it is gone when the program runs, and a reader
+ * follows it all the same, and then no file of the circle can be understood, moved or tested before the others.
  */
 function checkCircles(root: string, packages: readonly Package[], exceptions: Remembered): Finding[] {
   const findings: Finding[] = [];
@@ -220,8 +223,8 @@ function checkIndex(root: string, index: string): Finding[] {
 }
 
 /**
- * What an application loads with the portable subpaths must work without any driver library: none is reached from them, not even
- * for a type, or the declarations would not compile without it.
+ * What an application loads with the portable subpaths must work without any driver library: none is reached from them,
+ * not even for a type, or the declarations would not compile without it.
  */
 function checkPortable(root: string, pkg: Package): Finding[] {
   const { peerDependencies = {}, peerDependenciesMeta = {} } = pkg.manifest;

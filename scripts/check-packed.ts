@@ -1,6 +1,7 @@
-// What is published works: the tarballs are packed as `pnpm publish` would, linted (publint, Are The Types Wrong), installed into
-// empty projects, and each subpath is imported and required, and compiled in strict mode without skipLibCheck. One project has no
-// optional peer, so a subpath that promises to do without proves it; the other has them all.
+// What is published works: the tarballs are packed as `pnpm publish` would, linted (publint, Are The
+// Types Wrong), installed into empty projects, and each subpath is imported and required, and compiled
+// in strict mode without skipLibCheck. One project has no optional peer, so a subpath that promises to
+// do without proves it; the other has them all.
 //
 // Third-party packages are links to those of this repository, so that no registry is asked.
 import { existsSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
@@ -102,7 +103,9 @@ async function lintTarball({ name, tarball, manifest }: Packed): Promise<Finding
   return findings;
 }
 
-/** Are The Types Wrong, with the profile `esm-only`: what only CommonJS or the old resolution would meet is left out. */
+/**
+ * Are The Types Wrong, with the profile `esm-only`: what only CommonJS or the old resolution would meet is left out.
+ */
 async function checkTypes({ name, tarball }: Packed): Promise<Finding[]> {
   const result = await checkPackage(createPackageFromTarballData(readFileSync(tarball)));
   if (result.types === false)
@@ -225,7 +228,9 @@ async function load(project: Project, entries: readonly Entry[]): Promise<Findin
   });
 }
 
-/** Each subpath in strict mode, with all declarations checked; the examples of the READMEs are compiled by check-readme. */
+/**
+ * Each subpath in strict mode, with all declarations checked; the examples of the READMEs are compiled by check-readme.
+ */
 async function compile(root: string, project: Project, entries: readonly Entry[]): Promise<Finding[]> {
   const usable = entries.filter(({ peers, typePeers }) => project.withPeers || peers.length + typePeers.length === 0);
   const uses = usable.map(

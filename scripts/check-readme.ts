@@ -1,7 +1,8 @@
 // The TypeScript blocks of the README files and of docs/ compile, and run to their end unless they are marked `no-run`.
 //
-// They are compiled against what was built, by the public exports, and not against the sources: that is what a reader who has
-// installed the packages gets, types included, so a subpath that is not exported or a declaration that is not published shows here.
+// They are compiled against what was built, by the public exports, and not against the sources: that is what a
+// reader who has installed the packages gets, types included, so a subpath that is not exported or a
+// declaration that is not published shows here.
 import { existsSync, mkdirSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type Finding, main } from './lib/findings.ts';

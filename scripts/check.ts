@@ -1,5 +1,5 @@
-// All checks, as many at a time as there are processors: `npm run check`, or some of them: `npm run check -- layers exports`.
-// Options go to the checks that are named: `npm run check -- exports --update`.
+// All checks, as many at a time as there are processors: `npm run check`, or some of them:
+// `npm run check -- layers exports`. Options go to the checks that are named: `npm run check -- exports --update`.
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { type Result, run } from './lib/run.ts';

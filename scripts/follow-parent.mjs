@@ -1,5 +1,6 @@
-// Loaded into the command that scripts/bootstrap.mjs starts (`node --import`). The command is in a session of its own, so nothing
-// would stop it if the bootstrap were killed; the pipe between them closes then, and the command is asked to stop.
+// Loaded into the command that scripts/bootstrap.mjs starts (`node --import`). The command is in a
+// session of its own, so nothing would stop it if the bootstrap were killed; the pipe between them
+// closes then, and the command is asked to stop.
 import { Socket } from 'node:net';
 
 const { ENT_FOLLOW } = process.env;

@@ -1,5 +1,6 @@
-// Runs the tests in depth (`itInDepth` of the testkit) with all their rounds: `npm run soak`, or some: `npm run soak -- packages/cache`.
-// It says how far it is, ends with a table, and keeps the table of a whole run in docs/proof.md.
+// Runs the tests in depth (`itInDepth` of the testkit) with all their rounds: `npm run soak`,
+// or some: `npm run soak -- packages/cache`. It says how far it is, ends with a table, and
+// keeps the table of a whole run in docs/proof.md.
 import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';

@@ -1,6 +1,6 @@
-// The order of the test files: the longest first, so that the last ones are short and no processor idles at the end; and files of
-// different servers side by side. What a file will take is known from the last run (vitest keeps it in node_modules), or guessed
-// from the servers that it starts, so that a new driver's tests need no entry anywhere.
+// The order of the test files: the longest first, so that the last ones are short and no processor idles at the end;
+// and files of different servers side by side. What a file will take is known from the last run (vitest keeps it in
+// node_modules), or guessed from the servers that it starts, so that a new driver's tests need no entry anywhere.
 import { statSync } from 'node:fs';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 import { serversOf } from './lib/test-servers.ts';

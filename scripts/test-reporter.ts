@@ -1,5 +1,5 @@
-// What a test run says about itself: what it will run, how far it is, and at the end what was skipped and why, and the line
-// `tests: N passed, N failed, N skipped`, which CI reads.
+// What a test run says about itself: what it will run, how far it is, and at the end what was skipped and why, and the
+// line `tests: N passed, N failed, N skipped`, which CI reads.
 import { relative } from 'node:path';
 import type {
   Reporter,

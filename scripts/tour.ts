@@ -1,8 +1,9 @@
-// docs/tour.md: the files and functions that six ordinary calls go through, in order, as they are traced; and a budget for each, so that no
-// call gets longer unseen. `npm run check -- tour` compares and counts, `npm run check -- tour --update` writes the page.
+// docs/tour.md: the files and functions that six ordinary calls go through, in order, as they are traced; and a budget
+// for each, so that no call gets longer unseen. `npm run check -- tour` compares and counts,
+// `npm run check -- tour --update` writes the page.
 //
-// A budget is what was counted when it was set, and only falls: the check fails above it, and below it too, until the number in CALLS is lowered.
-// Where a call has to grow, the change that raises its budget says why.
+// A budget is what was counted when it was set, and only falls: the check fails above it, and below it too, until the
+// number in CALLS is lowered. Where a call has to grow, the change that raises its budget says why.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';

@@ -5,8 +5,8 @@ import { defineConfig } from 'tsup';
 type ExportTarget = string | { '@ent/source'?: string };
 
 /**
- * The build of every package. The entries are read from the package's own `exports`, so that a subpath is declared once.
- * Declarations come from `tsc` afterwards (tsup's own `dts` does not work with TypeScript 7).
+ * The build of every package. The entries are read from the package's own `exports`, so that a subpath is declared
+ * once. Declarations come from `tsc` afterwards (tsup's own `dts` does not work with TypeScript 7).
  */
 export function entConfig(packageDir: string) {
   const manifest = JSON.parse(readFileSync(join(packageDir, 'package.json'), 'utf8')) as {

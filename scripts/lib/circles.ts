@@ -2,8 +2,8 @@
 export type Graph = ReadonlyMap<string, ReadonlySet<string>>;
 
 /**
- * The circles of a graph, one for each group of nodes that all reach each other: the shortest way round, from its first node by name back
- * to it, and how many nodes the group has.
+ * The circles of a graph, one for each group of nodes that all reach each other: the shortest way round, from its first
+ * node by name back to it, and how many nodes the group has.
  */
 export function circlesOf(graph: Graph): { readonly way: readonly string[]; readonly size: number }[] {
   const reach = new Map([...graph.keys()].map((node) => [node, reachable(graph, node)]));

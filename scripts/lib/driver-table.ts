@@ -9,8 +9,9 @@ export interface Row {
 }
 
 /**
- * The rows for the features of a contract: the members of the interface `<Something>Features` in its `driver.ts`, in their order. The first
- * sentence of the comment on a member is its label. One that is no reader's business is `@hidden`, and has no row.
+ * The rows for the features of a contract: the members of the interface `<Something>Features` in its
+ * `driver.ts`, in their order. The first sentence of the comment on a member is its label. One that is no
+ * reader's business is `@hidden`, and has no row.
  */
 export function readRows(path: string): Row[] {
   const source = readFileSync(path, 'utf8');
@@ -35,7 +36,10 @@ export function renderTable(head: readonly string[], rows: readonly (readonly st
   return lines.map((cells) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |\n`).join('');
 }
 
-/** How a feature is shown. The end of its name is the unit of a number, as everywhere: `maxValueBytes`, `ttlResolutionMs`. */
+/**
+ * How a feature is shown. The end of its name is the unit of a number, as
+ * everywhere: `maxValueBytes`, `ttlResolutionMs`.
+ */
 export function cellOf(feature: string, value: unknown): string {
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
   if (value === null) return 'no limit';

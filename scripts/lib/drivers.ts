@@ -22,8 +22,8 @@ export interface Driver {
 }
 
 /**
- * The drivers of a package: the subpaths of its `exports` whose sources are in `src/drivers/`. A subpath that is named after a driver, as
- * `redis-extras` is after `redis`, comes with it and is none.
+ * The drivers of a package: the subpaths of its `exports` whose sources are in `src/drivers/`. A subpath that is named
+ * after a driver, as `redis-extras` is after `redis`, comes with it and is none.
  */
 export async function readDrivers(pkg: Package): Promise<Driver[]> {
   const drivers = subpathsOf(pkg)

@@ -114,7 +114,10 @@ export function walk(node: unknown, visit: (node: Node) => void): void {
   for (const value of Object.values(node)) walk(value, visit);
 }
 
-/** The name of the package in a specifier: `@a/b/c` is `@a/b`, `x/y` is `x`; undefined for files and for Node's own modules. */
+/**
+ * The name of the package in a specifier: `@a/b/c` is `@a/b`, `x/y` is `x`;
+ * undefined for files and for Node's own modules.
+ */
 export function packageOf(specifier: string): string | undefined {
   if (specifier.startsWith('.') || specifier.startsWith('/') || specifier.startsWith('node:')) return undefined;
   return specifier

@@ -2,8 +2,8 @@ import { basename } from 'node:path';
 import { type Node, parseProgram } from './imports.ts';
 
 /**
- * What a file is for, in a sentence: the first of its head comment. Without one, of the comment on what has the file's name; or on that
- * of the `names` which is at hand first; or on the first thing that is exported.
+ * What a file is for, in a sentence: the first of its head comment. Without one, of the comment on what has the file's
+ * name; or on that of the `names` which is at hand first; or on the first thing that is exported.
  */
 export function purposeOf(path: string, source: string, names: readonly string[]): string | undefined {
   const { program, comments } = parseProgram(path, source);
@@ -26,7 +26,10 @@ export function purposeOf(path: string, source: string, names: readonly string[]
   return headOf(source) ?? candidates.map(sentence).find((text) => text !== undefined);
 }
 
-/** Of the comment that a file begins with, and that belongs to nothing below: what follows is an import, or an empty line. */
+/**
+ * Of the comment that a file begins with, and that belongs to nothing
+ * below: what follows is an import, or an empty line.
+ */
 export function headOf(source: string): string | undefined {
   const [, head] = /^(\/\*\*.*?\*\/|\/\/[^\n]*(?:\n\/\/[^\n]*)*)\n(?:import\b|\s*\n)/s.exec(source) ?? [];
   return head === undefined ? undefined : firstSentence(head.replace(/^\/\/|^\/\*|\*\/$/gm, ''));

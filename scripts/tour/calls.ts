@@ -1,4 +1,5 @@
-// The program that makes the six calls, each on one page, as an application would: `scripts/tour.ts` starts it and gets the traces over its channel.
+// The program that makes the six calls, each on one page, as an application would: `scripts/tour.ts`
+// starts it and gets the traces over its channel.
 import { once } from 'node:events';
 import { Agent, get, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';

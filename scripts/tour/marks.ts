@@ -4,8 +4,8 @@ import { type Node, parseProgram } from '../lib/imports.ts';
 export const MARK = '__entered';
 
 /**
- * A JavaScript program with a mark at the entry of each function: `__entered(7)` in the one whose name, or undefined where it has none,
- * is the answer's `names[7 - first]`. Each line stays the line that it was.
+ * A JavaScript program with a mark at the entry of each function: `__entered(7)` in the one whose name, or undefined
+ * where it has none, is the answer's `names[7 - first]`. Each line stays the line that it was.
  */
 export function withMarks(
   path: string,

@@ -1,8 +1,9 @@
 // Records what runs of the packages, and in which order.
 //
-// V8's precise coverage knows what ran and not in which order, and a debugger that stops at each entry changes the timing of what it looks at. So
-// the files of the packages get a mark at the entry of each function while they are loaded. Files, functions and their order all come from
-// these marks, so they agree; only the lines are counted by V8, which knows the branches that were taken.
+// V8's precise coverage knows what ran and not in which order, and a debugger that stops at each entry changes the
+// timing of what it looks at. So the files of the packages get a mark at the entry of each function while they are
+// loaded. Files, functions and their order all come from these marks, so they agree; only the lines are counted by
+// V8, which knows the branches that were taken.
 import { readFileSync } from 'node:fs';
 import { Session } from 'node:inspector/promises';
 import { registerHooks, stripTypeScriptTypes } from 'node:module';
@@ -14,7 +15,10 @@ import { MARK, withMarks } from './marks.ts';
 
 /** What a call went through. */
 export interface Trace {
-  /** In the order of their first use: files, relative to the root, and functions; `View.read` in a class, undefined without a name. */
+  /**
+   * In the order of their first use: files, relative to the root, and functions;
+   * `View.read` in a class, undefined without a name.
+   */
   readonly files: readonly { readonly file: string; readonly functions: readonly (string | undefined)[] }[];
   /** Lines of code of which something ran, without comments. */
   readonly lines: number;
@@ -31,8 +35,9 @@ const MOST_CALLS = 12;
 /**
  * A recorder for what is imported after this from `packages/<name>/src/` in `root`, by `import()`.
  *
- * It records the third of several calls: connections are open by then, and what is made once is made. A machine that stops in between can make
- * a call take another way (a timer was due, a turn of the event loop was long), so it goes on until two calls in a row took the same one.
+ * It records the third of several calls: connections are open by then, and what is made once is made. A machine that
+ * stops in between can make a call take another way (a timer was due, a turn of the event loop was long), so it goes
+ * on until two calls in a row took the same one.
  */
 export async function createRecorder(root: string): Promise<Recorder> {
   const functions: { readonly file: string; readonly name: string | undefined }[] = [];

@@ -1,4 +1,5 @@
-// Writes what the schema of the settings says into `.env.example` and the README; a test notices when they are out of date.
+// Writes what the schema of the settings says into `.env.example` and the
+// README; a test notices when they are out of date.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { envExample, markdownTable } from '@ent/config/docs';
 import { config } from '../src/config.ts';

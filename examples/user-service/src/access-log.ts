@@ -2,8 +2,8 @@ import type { Logger } from '@ent/logging';
 import { channels } from '@ent/middleware';
 
 /**
- * A line for each request, and one with the whole error for each that failed on our side. The packages write no log lines; they
- * publish, and this listens. Ids and addresses stay out: a line names the route.
+ * A line for each request, and one with the whole error for each that failed on our side. The packages write no log
+ * lines; they publish, and this listens. Ids and addresses stay out: a line names the route.
  */
 export function logRequests(logger: Logger): void {
   channels.request.subscribe({

@@ -7,8 +7,8 @@ export interface CacheServer {
 }
 
 /**
- * Declares the same tests for each cache that `CACHE_URL` takes. Where a server is not installed its block is skipped by name, and
- * fails with `ENT_TEST_REQUIRE`.
+ * Declares the same tests for each cache that `CACHE_URL` takes. Where a server is not installed its block is
+ * skipped by name, and fails with `ENT_TEST_REQUIRE`.
  */
 export function describeWithEachCache(tests: (cache: CacheServer) => void): void {
   describe('memory', () => {

@@ -1,4 +1,5 @@
-// Two instances, one database, one cache that both use: what one changes the other shows, also around an outage of the cache.
+// Two instances, one database, one cache that both use: what one changes the
+// other shows, also around an outage of the cache.
 import { openCache } from '@ent/cache/open';
 import { describeWithServer } from '@ent/testkit/vitest';
 import { afterAll, beforeAll, expect, it } from 'vitest';

@@ -62,7 +62,7 @@ export interface AccessTokenVerifier {
    * The principal that a token proves.
    *
    * Checks signature, key, algorithm, type, issuer, audience and times. Whether the session behind it still lives, a
-   * signature can not tell: `sessions.verify` asks that too.
+   * signature cannot tell: `sessions.verify` asks that too.
    *
    * @param further one more check, inside the same operation for the channel; what it throws is thrown
    * @throws `auth.token_invalid`, whatever is wrong; `details.reason` tells the log what
@@ -138,7 +138,8 @@ export function createAccessTokenVerifier(options: AccessTokenVerifierOptions): 
           return principal;
         } catch (error) {
           operation.outcome = reasonOf(error);
-          // A further check failed; or what holds the keys is down, which is no fault of the token and must not read as one.
+          // A further check failed; or what holds the keys is down, which is
+          // no fault of the token and must not read as one.
           if (EntError.is(error)) throw error;
           throw credentialError('token_invalid', 'The access token was refused.', operation.outcome, error);
         }
@@ -149,7 +150,7 @@ export function createAccessTokenVerifier(options: AccessTokenVerifierOptions): 
 /**
  * Issues access tokens (RFC 9068: JWTs of type `at+jwt`) and verifies them.
  *
- * @throws `auth.configuration` for options that can not work
+ * @throws `auth.configuration` for options that cannot work
  *
  * @example
  * ```ts
@@ -222,7 +223,7 @@ function claimsOf(input: AccessTokenInput): JWTPayload {
   const { subject, sessionId, roles, scopes, amr, authenticatedAt, claims = {} } = input;
   if (!subject || !sessionId) throw authErrors.configuration('An access token needs a "subject" and a "sessionId".');
   const taken = Object.keys(claims).find((name) => RESERVED.has(name));
-  if (taken) throw authErrors.configuration(`The claim "${taken}" is set by the issuer and can not be in "claims".`);
+  if (taken) throw authErrors.configuration(`The claim "${taken}" is set by the issuer and cannot be in "claims".`);
   const spaced = scopes?.find((scope) => scope === '' || /\s/.test(scope));
   if (spaced !== undefined)
     throw authErrors.configuration(`The scope ${JSON.stringify(spaced)} is empty or holds a space.`);

@@ -37,7 +37,9 @@ export interface SessionStore {
    * time and reason of the first stay. `false` for a session that is unknown or was revoked before.
    */
   revoke(id: string, at: Date, reason: string): Promise<boolean>;
-  /** Revokes all sessions of an account that are not revoked yet, but for the one with the id `except`. Says how many. */
+  /**
+   * Revokes all sessions of an account that are not revoked yet, but for the one with the id `except`. Says how many.
+   */
   revokeSubject(subject: string, at: Date, reason: string, except?: string): Promise<number>;
   /** All sessions of an account that are still kept, revoked and expired ones too, in any order. */
   list(subject: string): Promise<SessionRecord[]>;
@@ -66,9 +68,9 @@ export interface RefreshTokenStore {
   insert(token: RefreshTokenRecord): Promise<boolean>;
   get(id: string): Promise<RefreshTokenRecord | undefined>;
   /**
-   * Spends a token, atomically: sets `spentAt` and `successorId` only where they are null. Of any number of calls at once
-   * exactly one gets `first: true`; all get the record as it is afterwards, with what that one set. Undefined: no such
-   * token.
+   * Spends a token, atomically: sets `spentAt` and `successorId` only where they are null. Of any
+   * number of calls at once exactly one gets `first: true`; all get the record as it is afterwards,
+   * with what that one set. Undefined: no such token.
    */
   spend(id: string, at: Date, successorId: string): Promise<{ record: RefreshTokenRecord; first: boolean } | undefined>;
   /** Removes tokens whose `expiresAt` is before `before`. Says how many. */
@@ -107,7 +109,10 @@ export interface ThrottleStore {
 export interface PasswordFeatures {
   /** The algorithm, as in the hash string: `argon2id`. */
   readonly algorithm: string;
-  /** The longest password in bytes; null for no limit. Longer ones the algorithm would cut off silently, so they are refused. */
+  /**
+   * The longest password in bytes; null for no limit. Longer ones the
+   * algorithm would cut off silently, so they are refused.
+   */
   readonly maxPasswordBytes: number | null;
   /** The work is given to libuv's thread pool, which web crypto and file access share: too many at once delay those. */
   readonly usesThreadPool: boolean;

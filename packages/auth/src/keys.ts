@@ -6,7 +6,7 @@ import { authErrors } from './errors.ts';
 /** The signature algorithms: Ed25519 (RFC 8037) and ECDSA on P-256 (RFC 7518). Both sign with a private key only. */
 export type SigningAlgorithm = 'EdDSA' | 'ES256';
 
-/** A public key that checks signatures. It is bound to one algorithm: a token can not choose another. */
+/** A public key that checks signatures. It is bound to one algorithm: a token cannot choose another. */
 export interface VerificationKey {
   /** The key's name in token headers: its RFC 7638 thumbprint. */
   readonly kid: string;
@@ -16,7 +16,7 @@ export interface VerificationKey {
   readonly jwk: Readonly<PublicJwk>;
 }
 
-/** A private key that signs, with its public half. The private half can not be exported again. */
+/** A private key that signs, with its public half. The private half cannot be exported again. */
 export interface SigningKey extends VerificationKey {
   readonly privateKey: webcrypto.CryptoKey;
 }
@@ -54,7 +54,9 @@ export interface KeyRing extends VerificationKeys {
 export interface KeyRingOptions {
   /** Signs new tokens. */
   active: SigningKey;
-  /** Will sign next. Published and accepted already, so that no verifier meets an unknown key on the day of the change. */
+  /**
+   * Will sign next. Published and accepted already, so that no verifier meets an unknown key on the day of the change.
+   */
   next?: readonly VerificationKey[];
   /** Signed before. Keep one here at least as long as an access token lives, then drop it. */
   retiring?: readonly VerificationKey[];
@@ -82,8 +84,8 @@ export async function importKey(pem: string): Promise<SigningKey> {
 }
 
 /**
- * Reads a public key: SPKI PEM, or one key of a JWKS. For keys whose private half is elsewhere: another service's, or one
- * that is retiring.
+ * Reads a public key: SPKI PEM, or one key of a JWKS. For keys whose private half is
+ * elsewhere: another service's, or one that is retiring.
  *
  * @throws `auth.configuration` when it is not an Ed25519 or P-256 public key
  */
@@ -142,8 +144,8 @@ export function createKeyRing(options: KeyRingOptions): KeyRing {
 }
 
 /**
- * The keys of somebody else's JWKS, for a service that verifies and does not issue. Keys of other kinds are passed over,
- * as RFC 7517 asks; a set without one usable key is refused.
+ * The keys of somebody else's JWKS, for a service that verifies and does not issue. Keys of other kinds are passed
+ * over, as RFC 7517 asks; a set without one usable key is refused.
  */
 export async function createVerificationKeys(jwks: { keys: readonly object[] }): Promise<VerificationKeys> {
   const usable = jwks.keys.filter((jwk) => isUsable(jwk as JWK));
@@ -162,7 +164,7 @@ function algorithmOf(key: KeyObject): SigningAlgorithm {
   if (key.asymmetricKeyType === 'ed25519') return 'EdDSA';
   if (key.asymmetricKeyType === 'ec' && key.asymmetricKeyDetails?.namedCurve === 'prime256v1') return 'ES256';
   throw authErrors.configuration(
-    `A key of type ${key.asymmetricKeyType ?? 'unknown'} can not be used: make an Ed25519 key (openssl genpkey -algorithm ed25519) or an EC key on P-256.`,
+    `A key of type ${key.asymmetricKeyType ?? 'unknown'} cannot be used: make an Ed25519 key (openssl genpkey -algorithm ed25519) or an EC key on P-256.`,
   );
 }
 

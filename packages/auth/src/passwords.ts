@@ -9,15 +9,16 @@ import { tracedOutcome } from './internal/outcome.ts';
 export interface PasswordsOptions {
   driver: PasswordDriver;
   /**
-   * The fewest characters of a new password. Default 15, the minimum of NIST SP 800-63B-4 for a password that is the only
-   * factor. The floor is 8, its minimum beside a second factor. There are no rules about kinds of characters, on purpose.
+   * The fewest characters of a new password. Default 15, the minimum of NIST SP 800-63B-4 for a
+   * password that is the only factor. The floor is 8, its minimum beside a second factor. There are
+   * no rules about kinds of characters, on purpose.
    */
   minLength?: number;
   /** The most bytes (UTF-8) of a password. Default 1024; at least 256, so that long passphrases stay possible. */
   maxBytes?: number;
   /**
-   * How many hashes run at once. Default: two less than libuv's threads (`UV_THREADPOOL_SIZE`, 4 where unset), at least 1.
-   * Web crypto runs on the same threads: a storm of logins that took them all would stall each token check.
+   * How many hashes run at once. Default: two less than libuv's threads (`UV_THREADPOOL_SIZE`, 4 where unset), and at
+   * least 1. Web crypto runs on the same threads: a storm of logins that took them all would stall each token check.
    */
   concurrency?: number;
   /** How many wait for their turn before further ones are refused with `auth.overloaded`. Default 100. */
@@ -47,7 +48,8 @@ export interface Passwords {
    */
   verify(password: string, stored: string | null | undefined, call?: PasswordCall): Promise<boolean>;
   /**
-   * As `verify`; and when the hash was made with older or weaker parameters, `upgraded` is a new one to store in its place.
+   * As `verify`; and when the hash was made with older or weaker parameters,
+   * `upgraded` is a new one to store in its place.
    *
    * @throws `auth.overloaded`
    */
@@ -93,7 +95,7 @@ export function createPasswords(options: PasswordsOptions): Passwords {
 
   const tooLong = issue('too_long', `must be at most ${byteLimit} bytes long`);
 
-  /** The password as it is hashed; or what makes it one that can not belong to any hash. */
+  /** The password as it is hashed; or what makes it one that cannot belong to any hash. */
   const read = (password: unknown): string | Issue => {
     if (typeof password !== 'string') return issue('invalid_type', 'must be a string');
     // UTF-8 is never shorter than the count of UTF-16 units: a huge string is not even looked through.

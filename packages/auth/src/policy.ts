@@ -19,8 +19,9 @@ export interface RoleDefinition<Name extends string = string> {
 }
 
 /**
- * Says who owns a resource, as a principal's `subject`, by the first segment of the permission: `{ users: (user) => user.id }`.
- * An answer that is no string, or a resolver that throws, is "nobody knows": allowing rules do not apply, denying ones do.
+ * Says who owns a resource, as a principal's `subject`, by the first segment of the permission:
+ * `{ users: (user) => user.id }`. An answer that is no string, or a resolver that throws, is "nobody knows":
+ * allowing rules do not apply, denying ones do.
  */
 export type OwnerResolvers = Readonly<Record<string, (resource: never) => string | null | undefined>>;
 
@@ -65,8 +66,8 @@ export interface Policy<Name extends string = string, Owners extends OwnerResolv
   readonly roles: readonly Name[];
   isRole(value: unknown): value is Name;
   /**
-   * Whether the principal may do this, to this resource. Without a resource the answer holds for every one of its kind, so
-   * that `own` rules do not allow.
+   * Whether the principal may do this, to this resource. Without a resource the answer holds for every one
+   * of its kind, so that `own` rules do not allow.
    */
   can<P extends string>(principal: Principal, permission: P, resource?: ResourceFor<Owners, P>): boolean;
   /** Whether the principal may do this to some resource: for showing a button, never for guarding what it does. */
@@ -110,7 +111,9 @@ export function createPolicy<const Name extends string, Owners extends OwnerReso
   const owners = new Map(Object.entries(definition.owners ?? {}));
   const compiled = new Map<string, CompiledRole>(names.map((name) => [name, compileRole(name, definition, owners)]));
 
-  /** Undefined where no rule speaks of it. Decisions are made once for a role and permission: nothing is allocated here. */
+  /**
+   * Undefined where no rule speaks of it. Decisions are made once for a role and permission: nothing is allocated here.
+   */
   const evaluate = (
     principal: Principal,
     permission: string,
@@ -187,7 +190,9 @@ interface CompiledRole {
   match(permission: string): Match;
 }
 
-/** Permissions are written in the code, so they are few. Should somebody build them from input, this bounds the memory. */
+/**
+ * Permissions are written in the code, so they are few. Should somebody build them from input, this bounds the memory.
+ */
 const MAX_CACHED = 4096;
 
 function compileRole(

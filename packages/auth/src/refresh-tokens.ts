@@ -1,7 +1,9 @@
 import { createHash, createHmac, hkdfSync, randomBytes } from 'node:crypto';
 import { authErrors } from './errors.ts';
 
-/** A server secret: at least 32 bytes, as bytes or as text with that much entropy (64 hexadecimal digits, for example). */
+/**
+ * A server secret: at least 32 bytes, as bytes or as text with that much entropy (64 hexadecimal digits, for example).
+ */
 export type Secret = string | Uint8Array;
 
 const TOKEN = /^[A-Za-z0-9_-]{43}$/;
@@ -41,7 +43,7 @@ export function isRefreshToken(value: unknown): value is string {
 }
 
 /**
- * What is stored in place of a token. A plain SHA-256 is right here, unlike for a password: 256 random bits can not be
+ * What is stored in place of a token. A plain SHA-256 is right here, unlike for a password: 256 random bits cannot be
  * guessed, so that there is nothing for a slow hash or a salt to slow down.
  */
 export function tokenId(token: string): string {
@@ -65,8 +67,8 @@ export function secretBytes(secret: Secret): Uint8Array {
  * Why it is derived and not drawn: a client whose answer got lost sends the spent token again and has to be given the
  * *same* successor, yet the store keeps hashes only. Computing it again needs three things that are never in one place:
  * - the spent token, which only the client has (the store has its hash);
- * - the server's secret, so that a thief of a spent token, or of the whole store, can not compute the next token;
- * - the nonce in the store, so that a thief of the secret and of an old token still can not.
+ * - the server's secret, so that a thief of a spent token, or of the whole store, cannot compute the next token;
+ * - the nonce in the store, so that a thief of the secret and of an old token still cannot.
  * HMAC is a pseudo-random function (RFC 2104; the KDF use is NIST SP 800-108): without them the 256 bits are as good as
  * random. And since everybody computes the same value, any number of refreshes at once, and a crash between two writes,
  * end in one successor without a lock or a transaction.

@@ -30,13 +30,14 @@ export interface SessionsOptions {
   accessTokens: AccessTokens;
   stores: AuthStores;
   /**
-   * The server's secret for refresh tokens, the same in all processes: at least 32 bytes; `deriveSecret` makes one from a
-   * signing key. Given several, the first is used and the others still serve a retry that was on its way during a change.
+   * The server's secret for refresh tokens, the same in all processes: at least 32 bytes;
+   * `deriveSecret` makes one from a signing key. Given several, the first is used and the others still
+   * serve a retry that was on its way during a change.
    */
   secret: Secret | readonly Secret[];
   /**
-   * What an account's access tokens say now. Null means that the account is gone or locked: the session is not begun, or
-   * ends. Left out, tokens carry no roles.
+   * What an account's access tokens say now. Null means that the account is gone or locked: the session is not
+   * begun, or ends. Left out, tokens carry no roles.
    */
   claims?: (subject: string) => SessionClaims | null | Promise<SessionClaims | null>;
   /** How long a refresh token can wait to be used: the longest idle time of a session. Default `"30d"`. */
@@ -44,8 +45,8 @@ export interface SessionsOptions {
   /** How long a session can live, however busy it is. Default `"90d"`. */
   sessionTtl?: Duration;
   /**
-   * How long a spent token is taken for a client's retry, and not for a thief's. Default `"10s"`. Longer forgives slower
-   * networks; shorter notices theft sooner. The clocks of your processes have to differ by less.
+   * How long a spent token is taken for a client's retry, and not for a thief's. Default `"10s"`. Longer forgives
+   * slower networks; shorter notices theft sooner. The clocks of your processes have to differ by less.
    */
   retryWindow?: Duration;
 }
@@ -75,8 +76,8 @@ export interface Sessions {
   /** Begins a session and gives out its first tokens. */
   start(input: StartSession): Promise<TokenPair>;
   /**
-   * Exchanges a refresh token for new tokens. The token is spent; presented again within `retryWindow` it gives the same
-   * successor (a client's retry), later the whole session is revoked (somebody has a copy).
+   * Exchanges a refresh token for new tokens. The token is spent; presented again within `retryWindow` it gives the
+   * same successor (a client's retry), later the whole session is revoked (somebody has a copy).
    *
    * @throws `auth.refresh_invalid`, whatever is wrong
    */
@@ -94,13 +95,15 @@ export interface Sessions {
    */
   authenticate(authorization: string | readonly string[] | undefined | null): Promise<Principal>;
   /**
-   * Ends the principal's session: refresh and access tokens stop working. A refresh token of another session of the same
-   * account ends that one too; an unknown one is no error, as in RFC 7009.
+   * Ends the principal's session: refresh and access tokens stop working. A refresh token of another session of the
+   * same account ends that one too; an unknown one is no error, as in RFC 7009.
    */
   logout(principal: Principal, refreshToken?: string): Promise<void>;
   /** Ends a session. False when it is unknown or had ended before. */
   revoke(sessionId: string, reason?: string): Promise<boolean>;
-  /** Ends all sessions of an account, but for `except`. Says how many. After a changed password, a theft, a deletion. */
+  /**
+   * Ends all sessions of an account, but for `except`. Says how many. After a changed password, a theft, a deletion.
+   */
   revokeAll(subject: string, options?: { except?: string; reason?: string }): Promise<number>;
   /** The living sessions of an account, the latest used first. */
   list(subject: string): Promise<SessionRecord[]>;
@@ -111,7 +114,7 @@ export interface Sessions {
 /**
  * Sessions over any stores.
  *
- * @throws `auth.configuration` for a secret under 32 bytes or a duration that can not be
+ * @throws `auth.configuration` for a secret under 32 bytes or a duration that cannot be
  *
  * @example
  * ```ts
@@ -120,7 +123,8 @@ export interface Sessions {
  *
  * const { key, pem } = await generateKey();
  * const accessTokens = createAccessTokens({ issuer: 'me', audience: 'me', keys: createKeyRing({ active: key }) });
- * const sessions = createSessions({ accessTokens, stores: memoryStores(), secret: deriveSecret(pem, 'refresh-tokens') });
+ * const secret = deriveSecret(pem, 'refresh-tokens');
+ * const sessions = createSessions({ accessTokens, stores: memoryStores(), secret });
  *
  * const login = await sessions.start({ subject: 'u1' });
  * const next = await sessions.refresh(login.refreshToken);
@@ -189,9 +193,10 @@ export function createSessions(options: SessionsOptions): Sessions {
     return pairOf(access, refreshToken, record, session);
   };
 
-  // The order matters. What can fail for long (the account's claims, signing, all other writes) comes before the token is
-  // spent: an outage that outlasts the retry window must not turn an honest client's next try into a theft. And the
-  // successor is stored before the token is spent: a crash in between leaves a token that works, not a client with none.
+  // The order matters. What can fail for long (the account's claims, signing, all other writes) comes
+  // before the token is spent: an outage that outlasts the retry window must not turn an honest client's
+  // next try into a theft. And the successor is stored before the token is spent: a crash in between
+  // leaves a token that works, not a client with none.
   const refresh = async (token: string, operation: SessionOperation): Promise<TokenPair> => {
     const time = now();
     if (!isRefreshToken(token)) throw refuse(operation, 'malformed');

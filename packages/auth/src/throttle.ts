@@ -16,11 +16,14 @@ export interface ThrottleLimit {
 export interface ThrottleOptions {
   /** Where attempts are counted: `memoryThrottleStore()` of `@ent/auth/stores`. */
   readonly store: ThrottleStore;
-  /** Of one client address, whatever the account: against trying one password on many accounts. Default 100 per 15 minutes. */
+  /**
+   * Of one client address, whatever the account: against trying one password
+   * on many accounts. Default 100 per 15 minutes.
+   */
   readonly address?: ThrottleLimit;
   /**
-   * Of one account, whatever the address: against guessing from many addresses. Default 50 per 15 minutes. It is the higher
-   * of the two that know the account, since whoever uses it up keeps the owner out for a while.
+   * Of one account, whatever the address: against guessing from many addresses. Default 50 per 15 minutes. It is the
+   * higher of the two that know the account, since whoever uses it up keeps the owner out for a while.
    */
   readonly account?: ThrottleLimit;
   /** Of one account from one address. Default 10 per 15 minutes. */
@@ -48,8 +51,8 @@ export interface CountedAttempt {
 /** Limits login attempts. */
 export interface Throttle {
   /**
-   * Counts an attempt before it is made: of any number at once, no more than the limit get through. A success is taken back
-   * out, so that only failures use the limits up. Nobody is locked out for good: each limit refills steadily.
+   * Counts an attempt before it is made: of any number at once, no more than the limit get through. A success is taken
+   * back out, so that only failures use the limits up. Nobody is locked out for good: each limit refills steadily.
    *
    * @throws `auth.too_many_attempts` with `retryAfterMs`, whether the account exists or not
    */

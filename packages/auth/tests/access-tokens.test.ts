@@ -358,7 +358,7 @@ describe('keys', () => {
     expect(() => createKeyRing({ active: key, retiring: [key] })).toThrow('kid');
   });
 
-  it('that can not be reached are no fault of the token', async () => {
+  it('that cannot be reached are no fault of the token', async () => {
     const keys = {
       find: async () => {
         throw new Error('connect ECONNREFUSED');
@@ -373,7 +373,7 @@ describe('keys', () => {
 });
 
 describe('options of access tokens', () => {
-  it('that can not work are refused at once', () => {
+  it('that cannot work are refused at once', () => {
     const keys = createKeyRing({ active: key });
     for (const bad of [
       { issuer: '' },

@@ -12,8 +12,8 @@ import type {
 import { memoryStores, memoryThrottleStore } from '../src/stores.ts';
 import { type TestRunner, testAuthStores, testPasswordDriver, testThrottleStore } from '../src/testing.ts';
 
-// A suite is worth what it finds. Each mutant is a right implementation with one bug, of a kind that one over a real backend
-// can have; the suite has to fail each of them.
+// A suite is worth what it finds. Each mutant is a right implementation with one bug, of a kind that one over a real
+// backend can have; the suite has to fail each of them.
 
 const onSessions =
   (change: (store: SessionStore, all: Map<string, SessionRecord>) => Partial<SessionStore>) => (): AuthStores => {

@@ -116,7 +116,7 @@ describe('verifying', () => {
     ];
     for (const [password, stored] of cases) expect(await passwords.verify(password, stored)).toBe(false);
     expect(calls).toHaveLength(cases.length);
-    // What the driver can not read it is not even shown: it would be done too soon.
+    // What the driver cannot read it is not even shown: it would be done too soon.
     expect(calls.slice(1, 5).map(({ hash }) => hash)).toEqual(Array(4).fill(driver.decoy()));
   });
 

@@ -82,7 +82,7 @@ describe('a permission', () => {
   });
 
   it.each(['', ':', 'users:', ':read', 'users::read', 'users:*', '**', 'a b', 'users:read\n', 'é'])(
-    'can not be asked for as %j',
+    'cannot be asked for as %j',
     (permission) => {
       expect(() => policy.can(as('u1', 'admin'), permission)).toThrow(TypeError);
     },
@@ -119,7 +119,7 @@ describe('ownership', () => {
     expect(policy.can(as('ann', 'root'), 'users:delete', { id: 'ann' })).toBe(false);
   });
 
-  it('that can not be found out denies', () => {
+  it('that cannot be found out denies', () => {
     const broken = {
       get id(): string {
         throw new Error('lazy loading failed');
@@ -173,7 +173,7 @@ describe('scopes', () => {
 });
 
 describe('a principal', () => {
-  it('can not be made from what a client sent', () => {
+  it('cannot be made from what a client sent', () => {
     const body = JSON.parse('{"subject":"u1","roles":["admin"],"@ent/auth/principal@1":true}') as Principal;
     expect(() => policy.can(body, 'docs:read')).toThrow('Not a principal');
     expect(() => policy.can(undefined as never, 'docs:read')).toThrow('Not a principal');

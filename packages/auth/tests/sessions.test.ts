@@ -358,7 +358,7 @@ describe('refreshing', () => {
     }
   });
 
-  it('does not spend the token while the account can not be looked up', async () => {
+  it('does not spend the token while the account cannot be looked up', async () => {
     let down = false;
     const { sessions, clock } = setUp({
       claims: () => {
@@ -434,7 +434,7 @@ describe('purging', () => {
 });
 
 describe('options of sessions', () => {
-  it('that can not work are refused at once', () => {
+  it('that cannot work are refused at once', () => {
     for (const bad of [
       { secret: 'short' },
       { secret: new Uint8Array(31) },

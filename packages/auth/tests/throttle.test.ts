@@ -97,7 +97,7 @@ describe('login attempts', () => {
     await expect(throttle.attempt({ address: '192.0.2.1', account: 'ann@example.com' })).rejects.toThrow();
   });
 
-  it('can not be shifted from one key to another by what is typed', async () => {
+  it('cannot be shifted from one key to another by what is typed', async () => {
     const { throttle, fails } = setUp({ pair: { attempts: 1, per: '15m' } });
     await throttle.attempt({ address: 'a', account: 'b","c' });
     expect(await fails('a","b', 'c')).toBe(true);

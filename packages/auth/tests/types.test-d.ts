@@ -32,7 +32,7 @@ it('what a client sent is no principal', () => {
   expectTypeOf<Awaited<ReturnType<AccessTokens['verify']>>>().toEqualTypeOf<Principal>();
 });
 
-it('a principal can not be changed', () => {
+it('a principal cannot be changed', () => {
   // @ts-expect-error read-only
   ann.subject = 'bob';
   // @ts-expect-error read-only

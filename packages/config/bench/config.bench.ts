@@ -1,5 +1,5 @@
-// A hundred variables, loaded, beside zod alone parsing the same ones with the coercions of its own. The mark is at most 1.5 times the
-// cost, that is 0.67 times the rate.
+// A hundred variables, loaded, beside zod alone parsing the same ones with the coercions of its own. The mark is at
+// most 1.5 times the cost, that is 0.67 times the rate.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -17,14 +17,15 @@ export interface Config<Schema extends z.ZodObject> {
   /**
    * Reads every source and answers the settings, frozen.
    *
-   * @throws ConfigurationError `config.invalid`: the message lists every fault, `details.faults` holds them as data ({@link ConfigFault}),
-   *   `issues` as JSON pointers
+   * @throws ConfigurationError `config.invalid`: the message lists every fault, `details.faults` holds them as data
+   *   ({@link ConfigFault}), `issues` as JSON pointers
    */
   load(options?: LoadOptions<Schema>): Settings<Schema>;
   /** The settings, loaded at the first call: the same object ever after. @throws ConfigurationError as {@link load} */
   get(): Settings<Schema>;
   /**
-   * Has {@link get} answer other settings until the result is restored or disposed of (`using`). For tests. Several add up, the later winning.
+   * Has {@link get} answer other settings until the result is restored or disposed of (`using`).
+   * For tests. Several add up, the later winning.
    */
   override(values: Overrides<Schema>): ConfigOverride;
 }
@@ -38,10 +39,11 @@ export interface ConfigOverride extends Disposable {
 /**
  * Defines the settings of a program by a zod schema. Nothing is read before {@link Config.load} or {@link Config.get}.
  *
- * A key is read from the variable of the same name in capitals (`databaseUrl` or `DATABASE_URL` from `DATABASE_URL`), a key of a nested object
- * with `__` between (`DATABASE__URL`), and any from a name of its own by `.meta({ env: 'PGHOST' })`. Sources, the later winning: defaults of the
- * schema, `.env`, `.env.<NODE_ENV>`, `.env.local`, the environment, secrets folders, `<VARIABLE>_FILE`, command-line flags, overrides. An empty
- * variable is an absent one.
+ * A key is read from the variable of the same name in capitals (`databaseUrl` or `DATABASE_URL` from
+ * `DATABASE_URL`), a key of a nested object with `__` between (`DATABASE__URL`), and any from a name of its
+ * own by `.meta({ env: 'PGHOST' })`. Sources, the later winning: defaults of the schema, `.env`,
+ * `.env.<NODE_ENV>`, `.env.local`, the environment, secrets folders, `<VARIABLE>_FILE`, command-line flags,
+ * overrides. An empty variable is an absent one.
  *
  * ```ts
  * import { defineConfig, duration, secret } from '@ent/config';

@@ -7,8 +7,9 @@ export interface Documented {
 }
 
 /**
- * A `.env.example`: every variable with what it takes. Those with a default stand in a comment with it; required ones stand with their example
- * (`.meta({ example })`) or empty; secrets are never filled in. Uncommented, it gives the same settings.
+ * A `.env.example`: every variable with what it takes. Those with a default stand in a comment with
+ * it; required ones stand with their example (`.meta({ example })`) or empty; secrets are never
+ * filled in. Uncommented, it gives the same settings.
  */
 export function envExample(config: Documented): string {
   return config.variables.map(exampleOf).join('\n');
@@ -62,7 +63,8 @@ function cell(text: string): string {
 }
 
 /**
- * The variables that a hand-written `.env.example` lacks, commented out or not. Empty when it is complete, so that a test can ask for it.
+ * The variables that a hand-written `.env.example` lacks, commented out or not. Empty when
+ * it is complete, so that a test can ask for it.
  */
 export function missingFromExample(config: Documented, text: string): string[] {
   const present = new Set(

@@ -4,6 +4,6 @@ import { ConfigurationError, defineErrors } from '@ent/errors';
 export const configErrors = defineErrors('config', {
   /** Settings are missing, malformed or unknown; the message lists them all. */
   invalid: { class: ConfigurationError, title: 'The configuration is not valid' },
-  /** The schema itself can not be read from variables. */
+  /** The schema itself cannot be read from variables. */
   schema: { class: ConfigurationError, title: 'The configuration schema is not valid' },
 });

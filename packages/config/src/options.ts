@@ -3,19 +3,28 @@ import type { Secret } from './secret.ts';
 
 /** Where {@link defineConfig} looks. */
 export interface ConfigOptions {
-  /** Put before every variable, such as `APP_`. Variables that begin with it and are no settings are faults. Default: none. */
+  /**
+   * Put before every variable, such as `APP_`. Variables that begin with it
+   * and are no settings are faults. Default: none.
+   */
   readonly prefix?: string | undefined;
   /** The environment. Read, never written. Default: `process.env`. */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
   /** The folder with `.env`, `.env.<NODE_ENV>` and `.env.local`; `false` reads none. Default: the working directory. */
   readonly dir?: string | false | undefined;
-  /** Folders with one file per variable, as Docker and Kubernetes mount secrets; the last one wins, an absent one is empty. Default: none. */
+  /**
+   * Folders with one file per variable, as Docker and Kubernetes mount secrets; the last
+   * one wins, an absent one is empty. Default: none.
+   */
   readonly secretsDir?: string | readonly string[] | undefined;
-  /** Command-line flags: `true` for those of the process, or the arguments. `DATABASE__POOL_SIZE` is `--database.pool-size`. Default: none. */
+  /**
+   * Command-line flags: `true` for those of the process, or the arguments.
+   * `DATABASE__POOL_SIZE` is `--database.pool-size`. Default: none.
+   */
   readonly argv?: boolean | readonly string[] | undefined;
   /**
-   * What a variable means that is no setting but begins with the prefix, or is one slip away from the name of a setting that is not set:
-   * a fault, or nothing. Default: `'error'`.
+   * What a variable means that is no setting but begins with the prefix, or is one slip away from the name of a setting
+   * that is not set: a fault, or nothing. Default: `'error'`.
    */
   readonly unknown?: 'error' | 'ignore' | undefined;
 }

@@ -3,8 +3,9 @@ import { inspect } from 'node:util';
 const HIDDEN = '***';
 
 /**
- * A value that does not print. In `console.log`, `util.inspect`, `JSON.stringify`, templates and string concatenation it is `***`; what it
- * holds comes out of {@link reveal} alone. It protects from accidents, not from code that wants the value.
+ * A value that does not print. In `console.log`, `util.inspect`, `JSON.stringify`, templates and string
+ * concatenation it is `***`; what it holds comes out of {@link reveal} alone. It protects from
+ * accidents, not from code that wants the value.
  *
  * ```ts
  * import { Secret } from '@ent/config';

@@ -2,13 +2,14 @@ import { toMilliseconds } from '@ent/internal';
 import { z } from 'zod';
 import { Secret } from './secret.ts';
 
-// Schemas for what zod has no type for. Plain z.number(), z.boolean(), z.enum() and z.array() need none: defineConfig reads
-// them from text by itself.
+// Schemas for what zod has no type for. Plain z.number(), z.boolean(), z.enum() and z.array() need
+// none: defineConfig reads them from text by itself.
 
 const DURATION = 'a duration such as "250ms", "30s", "5m", "2h" or "7d"';
 
 /**
- * A length of time, in milliseconds: `"250ms"`, `"30s"`, `"5m"`, `"2h"`, `"7d"`. A default in the same notation is `.prefault('5m')`.
+ * A length of time, in milliseconds: `"250ms"`, `"30s"`, `"5m"`, `"2h"`, `"7d"`. A
+ * default in the same notation is `.prefault('5m')`.
  *
  * ```ts
  * import { duration } from '@ent/config';
@@ -46,7 +47,8 @@ const SIZE_UNITS: Readonly<Record<string, number>> = {
 const BYTES = 'a size such as "512kB", "16MiB" or "1GiB", or a number of bytes';
 
 /**
- * A size, in bytes: `"16MiB"` is 16 × 1024², `"16MB"` is 16 × 1000² (IEC 80000-13); a number alone is bytes. Case does not matter.
+ * A size, in bytes: `"16MiB"` is 16 × 1024², `"16MB"` is 16 × 1000² (IEC 80000-13);
+ * a number alone is bytes. Case does not matter.
  *
  * ```ts
  * import { bytes } from '@ent/config';
@@ -76,8 +78,8 @@ function toBytes(value: string | number): number | undefined {
 }
 
 /**
- * A URL, kept as the text it was given. `url({ protocols: ['redis', 'rediss'] })` takes only those schemes. Opaque URLs such as `memory:` and
- * `sqlite:./app.db` are URLs too.
+ * A URL, kept as the text it was given. `url({ protocols: ['redis', 'rediss'] })` takes only those schemes. Opaque URLs
+ * such as `memory:` and `sqlite:./app.db` are URLs too.
  */
 export function url(options: { readonly protocols?: readonly string[] } = {}): z.ZodType<string, string> {
   const protocols = options.protocols?.map((protocol) => `${protocol.replace(/:(\/\/)?$/, '')}:`);
@@ -95,8 +97,8 @@ export function url(options: { readonly protocols?: readonly string[] } = {}): z
 }
 
 /**
- * A text that must not be seen: the setting becomes a {@link Secret}, no report and no generated document shows it, and it can not be given
- * as a command-line flag. Pass a schema for the text inside.
+ * A text that must not be seen: the setting becomes a {@link Secret}, no report and no generated document shows it, and
+ * it cannot be given as a command-line flag. Pass a schema for the text inside.
  *
  * ```ts
  * import { secret } from '@ent/config';

@@ -299,7 +299,7 @@ describe('command-line flags', () => {
       [
         'The configuration has 5 faults:',
         '  --prot (command line): unknown flag: did you mean --port?',
-        '  --password (command line): a secret can not be given on the command line; set APP_PASSWORD_FILE',
+        '  --password (command line): a secret cannot be given on the command line; set APP_PASSWORD_FILE',
         '  --no-port (command line): unknown flag',
         '  --log-level (command line): needs a value',
         '  APP_PORT (command line, --port): expected a number',

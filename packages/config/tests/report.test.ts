@@ -49,8 +49,8 @@ describe('the report', () => {
     expect(failureOf(config, { dir, env }).message.replaceAll(`${dir}/`, '')).toBe(
       `The configuration has 7 faults:
   CACHE_ULR (environment): unknown variable: did you mean CACHE_URL?
-  ADMIN_PASSWORD_FILE (environment): names a file that can not be read (ENOENT)
-  KEY_FILE (environment): names a file that can not be read (EISDIR)
+  ADMIN_PASSWORD_FILE (environment): names a file that cannot be read (ENOENT)
+  KEY_FILE (environment): names a file that cannot be read (EISDIR)
   PORT (.env:3): expected an integer from 0 to 65535
   DATABASE__URL (not set): required, expected a URL that begins with postgres:
   DATABASE__POOL_SIZE (environment): expected a number
@@ -90,17 +90,17 @@ describe('the report', () => {
     expect(lines).toContain('KEY_FILE (environment): names a file that is larger than 1 MiB');
   });
 
-  it('names a .env that is there and can not be read', () => {
+  it('names a .env that is there and cannot be read', () => {
     const dir = folderWith({ '.env/x': '', '.env.local': 'A=1' });
-    expect(linesOf(config, { dir, env: {} })[0]).toBe(`${dir}/.env (file): can not be read (EISDIR)`);
+    expect(linesOf(config, { dir, env: {} })[0]).toBe(`${dir}/.env (file): cannot be read (EISDIR)`);
   });
 
-  it('names a secret that can not be read, and a secrets folder that is none', () => {
+  it('names a secret that cannot be read, and a secrets folder that is none', () => {
     const folder = folderWith({ 'KEY/x': '' });
     const lines = linesOf(config, { ...hermetic, secretsDir: [folder, `${folder}/KEY/x`] });
     expect(lines.slice(0, 2)).toEqual([
-      `KEY (secrets folder, ${folder}/KEY): can not be read (EISDIR)`,
-      `${folder}/KEY/x (secrets folder): can not be read (ENOTDIR)`,
+      `KEY (secrets folder, ${folder}/KEY): cannot be read (EISDIR)`,
+      `${folder}/KEY/x (secrets folder): cannot be read (ENOTDIR)`,
     ]);
   });
 
@@ -273,7 +273,7 @@ describe('the value of a secret', () => {
 
   it('is in no report when it was put where its file should be named', () => {
     const config = defineConfig(z.object({ password: secret() }), { dir: false, env: { PASSWORD_FILE: value } });
-    expect(linesOf(config)).toEqual(['PASSWORD_FILE (environment): names a file that can not be read (ENOENT)']);
+    expect(linesOf(config)).toEqual(['PASSWORD_FILE (environment): names a file that cannot be read (ENOENT)']);
   });
 });
 

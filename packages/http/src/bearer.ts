@@ -7,7 +7,8 @@ import type { Authenticator } from './route.ts';
  * An {@link Authenticator} for `Authorization: Bearer <token>` (RFC 6750).
  *
  * @param verify gives the principal of a token, or throws an `AuthenticationError`
- * @throws `http.token_missing` (401) when there is no header or another scheme; `http.token_invalid` (401) for a malformed one
+ * @throws `http.token_missing` (401) when there is no header or another scheme;
+ *   `http.token_invalid` (401) for a malformed one
  * @example
  * ```ts no-run
  * const authenticate = bearer((token) => tokens.verify(token));

@@ -14,7 +14,8 @@ export interface DocsOptions extends OpenApiOptions {
 }
 
 /**
- * Routes for an OpenAPI document at `/openapi.json`, and for pages that show it: Swagger UI at `/docs`, ReDoc at `/redoc`.
+ * Routes for an OpenAPI document at `/openapi.json`, and for pages that show
+ * it: Swagger UI at `/docs`, ReDoc at `/redoc`.
  *
  * Everything is served from here, out of the packages `swagger-ui-dist` and `redoc`; the pages' Content-Security-Policy
  * lets them talk to no other host. These routes are for everyone, and are not in the document.
@@ -82,7 +83,8 @@ const REDOC: Page = {
   package: 'redoc',
   assets: { 'bundles/redoc.standalone.js': SCRIPT },
   start: "Redoc.init('/openapi.json', { hideLoading: true }, document.getElementById('page'));\n",
-  // It writes its styles as it goes (styled-components), and builds its search index in a worker that it carries within.
+  // It writes its styles as it goes (styled-components), and builds its
+  // search index in a worker that it carries within.
   policy: `${POLICY}; style-src 'self' 'unsafe-inline'; worker-src blob:`,
   // The one thing it fetches from elsewhere; the policy would refuse it and leave an error in the console.
   edit: (content) =>

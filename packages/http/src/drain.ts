@@ -12,12 +12,13 @@ const running = new WeakMap<Server, Promise<DrainReport>>();
 /**
  * Stops a server without losing a request.
  *
- * For `grace` everything is still served, with `Connection: close`. Then the server stops listening, answers what it has
- * begun with, however slowly it is read, and closes connections as they fall idle. At the deadline the rest is cut. Set
- * readiness to 503 before, so that nobody sends new clients here. A second call waits for the first.
+ * For `grace` everything is still served, with `Connection: close`. Then the server stops listening, answers what it
+ * has begun with, however slowly it is read, and closes connections as they fall idle. At the deadline the rest is cut.
+ * Set readiness to 503 before, so that nobody sends new clients here. A second call waits for the first.
  *
  * @param server from {@link createServer}, or made {@link drainable}
- * @throws `http.invalid_options` for another server, a malformed duration, or a `grace` that is not under the `deadline`
+ * @throws `http.invalid_options` for another server, a malformed duration,
+ *   or a `grace` that is not under the `deadline`
  * @example
  * ```ts no-run
  * process.once('SIGTERM', async () => {

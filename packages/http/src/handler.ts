@@ -13,8 +13,8 @@ export interface HandlerOptions {
   /** Most levels of arrays and objects in each other in a request body. Default: 32. */
   maxBodyDepth?: number;
   /**
-   * Refuses, at set-up, a route that does not say who may call it: `auth` is an authenticator or, for everyone, `false`.
-   * Default: `false`.
+   * Refuses, at set-up, a route that does not say who may call it: `auth` is an
+   * authenticator or, for everyone, `false`. Default: `false`.
    */
   denyByDefault?: boolean;
 }
@@ -22,8 +22,8 @@ export interface HandlerOptions {
 /**
  * Makes a handler out of routes that any host of `@ent/middleware` can run.
  *
- * For each request: route, `auth`, `guards`, body, validation, handler, response schema. A path that no route answers is
- * 404, a method that the path does not answer 405 with `Allow`; HEAD is answered by GET, OPTIONS with `Allow`.
+ * For each request: route, `auth`, `guards`, body, validation, handler, response schema. A path that no route answers
+ * is 404, a method that the path does not answer 405 with `Allow`; HEAD is answered by GET, OPTIONS with `Allow`.
  *
  * @throws `http.invalid_route`, `http.duplicate_route`, `http.undeclared_auth`: a mistake in a route stops the start
  */

@@ -30,8 +30,8 @@ export interface OpenApiDocument {
 }
 
 /**
- * Describes routes as an OpenAPI 3.1 document. It comes from the same table that answers the requests, so it cannot be out
- * of date.
+ * Describes routes as an OpenAPI 3.1 document. It comes from the same table that
+ * answers the requests, so it cannot be out of date.
  *
  * Schemas with an id (`.meta({ id: 'User' })`) become components. Each operation lists the problems that its parts can
  * cause (validation, authentication) and those of the route's `problems`.
@@ -44,7 +44,8 @@ export interface OpenApiDocument {
  * import { z } from 'zod';
  *
  * const User = z.object({ id: z.string() }).meta({ id: 'User' });
- * const getUser = route({ method: 'GET', path: '/users/:id', responses: { 200: User }, handler: ({ params }) => params });
+ * const path = '/users/:id';
+ * const getUser = route({ method: 'GET', path, responses: { 200: User }, handler: ({ params }) => params });
  * const document = openapi([getUser], { title: 'Users', version: '1.0.0' });
  * console.log(Object.keys(document.paths)); // [ '/users/{id}' ]
  * ```

@@ -17,8 +17,9 @@ export interface ServerOptions {
 /** How {@link drain} empties a server. */
 export interface DrainOptions {
   /**
-   * How long requests are still served, on new connections too, while load balancers notice that readiness is gone. Each
-   * answer says `Connection: close`, so that clients leave by themselves. Default: `"5s"`; `0` stops listening at once.
+   * How long requests are still served, on new connections too, while load balancers notice that
+   * readiness is gone. Each answer says `Connection: close`, so that clients leave by themselves.
+   * Default: `"5s"`; `0` stops listening at once.
    */
   grace?: Duration | 0;
   /** How long everything may take, `grace` included; what is open then is cut. Default: `"30s"`. */

@@ -7,7 +7,10 @@ export interface ResponseSpec {
   readonly description?: string;
   /** Schema of a JSON body. Without it, and without `contentType`, the response has no body. */
   readonly schema?: $ZodType;
-  /** Default: `application/json` where there is a schema. Another type without a schema sends text, bytes or a stream as they are. */
+  /**
+   * Default: `application/json` where there is a schema. Another type without a
+   * schema sends text, bytes or a stream as they are.
+   */
   readonly contentType?: string;
   /** Headers that clients can rely on, each with its description. */
   readonly headers?: Readonly<Record<string, string>>;
@@ -28,7 +31,10 @@ type Statuses<Answers> = Extract<keyof Answers, number>;
 type Successes<Answers> = { [S in Statuses<Answers>]: `${S}` extends `2${string}` ? S : never }[Statuses<Answers>];
 type IsUnion<T, Whole = T> = T extends unknown ? ([Whole] extends [T] ? false : true) : never;
 
-/** What a handler may give: plain data when there is exactly one 2xx answer, or a {@link RouteReply} of a declared status. */
+/**
+ * What a handler may give: plain data when there is exactly one 2xx answer,
+ * or a {@link RouteReply} of a declared status.
+ */
 export type HandlerResult<Answers> =
   | (IsUnion<Successes<Answers>> extends false ? BodyOf<Answers[Successes<Answers>]> : never)
   | { [S in Statuses<Answers>]: RouteReply<S, BodyOf<Answers[S]>> }[Statuses<Answers>];

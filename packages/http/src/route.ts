@@ -6,12 +6,14 @@ import type { HandlerResult, Responses } from './responses.ts';
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 /**
- * Says who is calling, or throws (an `AuthenticationError` for a 401). `undefined` and `null` are nobody: 401. The principal
- * must come from a verified credential, never from the request's body or query.
+ * Says who is calling, or throws (an `AuthenticationError` for a 401). `undefined` and `null` are nobody: 401. The
+ * principal must come from a verified credential, never from the request's body or query.
  */
 export interface Authenticator<Principal> {
   (exchange: Exchange): Principal | Promise<Principal>;
-  /** How clients authenticate, by name, for the OpenAPI document: `{ bearerAuth: { type: 'http', scheme: 'bearer' } }`. */
+  /**
+   * How clients authenticate, by name, for the OpenAPI document: `{ bearerAuth: { type: 'http', scheme: 'bearer' } }`.
+   */
   readonly securitySchemes?: Readonly<Record<string, object>>;
 }
 
@@ -61,7 +63,9 @@ export interface RouteSpec<
   readonly path: Path;
   /** Schema of the path parameters; has each of them. Default: strings. */
   readonly params?: Params;
-  /** Schema of the query. Unknown parameters are refused; a repeated one is an array. Without it, the query is not read. */
+  /**
+   * Schema of the query. Unknown parameters are refused; a repeated one is an array. Without it, the query is not read.
+   */
   readonly query?: Query;
   /** Schema of the request headers that the handler reads, by lower-case name. */
   readonly headers?: Headers;
@@ -69,13 +73,19 @@ export interface RouteSpec<
   readonly body?: Body;
   /** What the route answers, by status. Fields that a response schema does not know are left out of the response. */
   readonly responses: Answers;
-  /** Who may call: an authenticator, or `false` for everyone. Runs before the body is read. Default: everyone, see `denyByDefault`. */
+  /**
+   * Who may call: an authenticator, or `false` for everyone. Runs before the body is
+   * read. Default: everyone, see `denyByDefault`.
+   */
   readonly auth?: Authenticator<Principal> | false;
   /** Run in this order after `auth`, before the body is read. */
   readonly guards?: readonly Guard<NoInfer<Principal>>[];
   /** Most bytes of the body. Default: the handler's `maxBodyBytes`. */
   readonly maxBodyBytes?: number;
-  /** Gives the data of the one 2xx response, or a `reply(status, body, headers)`. What it throws becomes a problem reply. */
+  /**
+   * Gives the data of the one 2xx response, or a
+   * `reply(status, body, headers)`. What it throws becomes a problem reply.
+   */
   handler(
     input: HandlerInput<
       Parsed<Params, PathParams<Path>>,

@@ -18,13 +18,13 @@ import type { ServerOptions } from './options.ts';
 const MAX_REQUESTS_PER_SOCKET = 1000;
 
 /**
- * `http.createServer` with limits that suit a service, a server that {@link drain} can empty, and an answer for what is not
- * HTTP.
+ * `http.createServer` with limits that suit a service, a server that {@link drain}
+ * can empty, and an answer for what is not HTTP.
  *
  * Node's own limits let a client take a minute for a head and five for a request, and look every 30 s only. Bytes that
- * cannot be parsed get 400 (431 for too large a head, 408 for one that came too slowly) as a problem, and the connection
- * is closed; the same goes for a request without exactly one `Host`. `server.close()` does not cut answers that a slow
- * client has not read yet, as node's does.
+ * cannot be parsed get 400 (431 for too large a head, 408 for one that came too slowly) as a problem, and the
+ * connection is closed; the same goes for a request without exactly one `Host`. `server.close()` does not cut answers
+ * that a slow client has not read yet, as node's does.
  *
  * @throws `http.invalid_options` for a malformed duration
  * @example
@@ -116,7 +116,9 @@ function refuse(socket: Socket, error: NodeJS.ErrnoException, open: readonly Ser
   } else socket.destroy();
 }
 
-/** Closing on bytes that were not read makes the client lose the answer: what it still sends is thrown away for a while. */
+/**
+ * Closing on bytes that were not read makes the client lose the answer: what it still sends is thrown away for a while.
+ */
 function lingerAndClose(socket: Socket): void {
   const timer = setTimeout(() => socket.destroy(), LINGER_MS);
   socket.once('close', () => clearTimeout(timer));

@@ -5,8 +5,8 @@ export const MAX_TOKEN_LENGTH = 8192;
 const FORM = /^bearer +([A-Za-z0-9\-._~+/]+=*)$/i;
 
 /**
- * Why an `Authorization` header gives no token. `missing`: there is none; `scheme`: it uses another one. The rest is malformed and never
- * repaired: it came twice, is too long, or is not "Bearer" and one token.
+ * Why an `Authorization` header gives no token. `missing`: there is none; `scheme`: it uses another one. The rest is
+ * malformed and never repaired: it came twice, is too long, or is not "Bearer" and one token.
  */
 export type BearerFault = 'missing' | 'scheme' | 'repeated' | 'too_long' | 'malformed';
 

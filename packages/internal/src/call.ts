@@ -4,13 +4,13 @@ import { startTimer, type Timer } from './timer.ts';
 export type Awaitable<T> = T | Promise<T>;
 
 /**
- * The time that one call may take, as drivers get it. Its signal and timer exist only once somebody asks for them: what is
- * answered at once would pay more for a timer than for the work.
+ * The time that one call may take, as drivers get it. Its signal and timer exist only once somebody asks for them: what
+ * is answered at once would pay more for a timer than for the work.
  */
 export class Call {
   /**
-   * When the call ends at the latest, with what is around it. By `performance.now()`, so that a step of the wall clock moves
-   * nothing.
+   * When the call ends at the latest, with what is around it. By `performance.now()`,
+   * so that a step of the wall clock moves nothing.
    */
   readonly deadlineAt: number;
   /** What it waits for just now; the timeout error may repeat it. */

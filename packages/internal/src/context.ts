@@ -1,9 +1,14 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 
-/** What is known about the work in hand (a request, a message, a job), such as `requestId`. Frozen: a snapshot is a reference. */
+/**
+ * What is known about the work in hand (a request, a message, a job), such as
+ * `requestId`. Frozen: a snapshot is a reference.
+ */
 export type ContextFields = Readonly<Record<string, unknown>>;
 
-/** A context as it is stored: its fields, and one place where a reader (the logger) may keep what it derived from them. */
+/**
+ * A context as it is stored: its fields, and one place where a reader (the logger) may keep what it derived from them.
+ */
 export interface ContextRecord {
   readonly fields: ContextFields;
   memo: unknown;
@@ -22,8 +27,9 @@ function contextStorage(): AsyncLocalStorage<ContextRecord> {
 }
 
 /**
- * Runs `work` with `fields` as its context, and everything it starts: callbacks, timers, promises. The fields of an outer
- * context stay visible, the inner ones win. A context never changes; to add a field, run the rest inside another call.
+ * Runs `work` with `fields` as its context, and everything it starts: callbacks, timers,
+ * promises. The fields of an outer context stay visible, the inner ones win. A context never
+ * changes; to add a field, run the rest inside another call.
  */
 export function runWithContext<T>(fields: ContextFields, work: () => T): T {
   const als = storage ?? contextStorage();

@@ -6,8 +6,8 @@ export interface Waiting {
 }
 
 /**
- * The deadlines of calls that all get the same time, so that the oldest is overdue first. They share a timer, which is set once in that time:
- * one for each call would cost more than all else that a call goes through.
+ * The deadlines of calls that all get the same time, so that the oldest is overdue first. They share a timer, which is
+ * set once in that time: one for each call would cost more than all else that a call goes through.
  */
 export class Deadlines {
   readonly ms: number;

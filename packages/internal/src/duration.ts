@@ -7,8 +7,9 @@ const FORM = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)$/;
 /**
  * Turns a {@link Duration} into milliseconds.
  *
- * Zero, negative, `NaN`, infinite and unparsable durations give a `RangeError`: in most stores a TTL of 0 means "forever"
- * in one place and "already gone" in another, so nobody here gets to write it. Callers wrap the error in their own code.
+ * Zero, negative, `NaN`, infinite and unparsable durations give a `RangeError`: in most stores a
+ * TTL of 0 means "forever" in one place and "already gone" in another, so nobody here gets to write
+ * it. Callers wrap the error in their own code.
  */
 export function toMilliseconds(duration: Duration, what = 'duration'): number {
   const ms = typeof duration === 'number' ? duration : parse(duration);

@@ -4,11 +4,11 @@ import { gcra, type GcraDecision, type GcraRule } from './gcra.ts';
 const ROOM = 0.1;
 
 /**
- * The state of limits in the memory of this process, in bounded space. GCRA keeps one number for a key, the theoretical arrival time:
- * when everything is free again.
+ * The state of limits in the memory of this process, in bounded space. GCRA keeps one number for a key, the
+ * theoretical arrival time: when everything is free again.
  *
- * When there are more keys than it may keep, those that are nearest to being free anyway go first: a flood of new keys cannot wash away
- * the count of one that is near its limit.
+ * When there are more keys than it may keep, those that are nearest to being free anyway go first: a flood of new keys
+ * cannot wash away the count of one that is near its limit.
  */
 export class GcraTable {
   readonly #maxKeys: number;

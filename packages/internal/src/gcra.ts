@@ -27,8 +27,8 @@ export function gcra(arrival: number, now: number, cost: number, { intervalMs, b
   const start = Math.max(arrival, now);
   const next = start + cost * intervalMs;
   const over = next - now - capacity;
-  // An interval is seldom a whole number, and each sum of it with a time is rounded, the coarser the later the time: that
-  // must not cost the last unit of a burst, and never give one more.
+  // An interval is seldom a whole number, and each sum of it with a time is rounded, the coarser the later the time:
+  // that must not cost the last unit of a burst, and never give one more.
   const rounding = Math.min(intervalMs / 2, Number.EPSILON * next * (burst + 1));
   const allowed = over <= rounding;
   const resetMs = (allowed ? next : start) - now;

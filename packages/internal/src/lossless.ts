@@ -16,14 +16,19 @@ export interface Keeps {
   cycles: boolean;
   /** Objects with a method `toJSON`, which JSON would call. */
   toJSON: boolean;
-  /** Objects that are neither plain nor arrays: `true` keeps the object as it is, `'walk'` looks into a Map or a Set. */
+  /**
+   * Objects that are neither plain nor arrays: `true` keeps the object as it is, `'walk'` looks into a Map or a Set.
+   */
   object: (value: object) => boolean | 'walk';
 }
 
 // Deeper values exhaust the stack of the codecs themselves.
 const MAX_DEPTH = 1000;
 
-/** What JSON keeps: plain data. `undefined` at the top is for the codec to say: no JSON text is empty, so no bytes can stand for it. */
+/**
+ * What JSON keeps: plain data. `undefined` at the top is for the codec to say: no
+ * JSON text is empty, so no bytes can stand for it.
+ */
 export const jsonKeeps: Keeps = {
   undefined: false,
   nonFinite: false,

@@ -34,7 +34,8 @@ export interface UrlErrors {
 }
 
 /**
- * Opens what a URL names. No message holds any part of the URL but its scheme and the names of parameters: the rest can be a password.
+ * Opens what a URL names. No message holds any part of the URL but its scheme and the
+ * names of parameters: the rest can be a password.
  *
  * @param caller as in `openCache`, for messages
  */

@@ -1,14 +1,17 @@
 /**
- * Refuses options that nobody reads: a name that was misspelt would change nothing, and nobody would be told. What is no object is
- * refused too, `undefined` included: where options can be left out, the caller has put `{}` in their place.
+ * Refuses options that nobody reads: a name that was misspelt would change nothing, and nobody
+ * would be told. What is no object is refused too, `undefined` included: where options can be
+ * left out, the caller has put `{}` in their place.
  *
  * ```ts no-run
  * refuseUnknown(options, { path: true, keep: true }, 'fileSink', loggingErrors.invalid_option);
  * ```
  *
- * @param known the names, each once: a name of the type that is missing here, or that the type has not, does not compile
+ * @param known the names, each once: a name of the type that is missing
+ *   here, or that the type has not, does not compile
  * @param what whose options they are, for the message: `createLogger`, `createSerializer: compression`
- * @param fail makes the error of the package, as in `cacheErrors.invalid_options`. The message holds names and no values
+ * @param fail makes the error of the package, as in
+ *   `cacheErrors.invalid_options`. The message holds names and no values
  */
 export function refuseUnknown<Options extends object>(
   options: Options,

@@ -1,11 +1,11 @@
 import type { TracingChannel } from 'node:diagnostics_channel';
 
 /**
- * Runs `work` inside a tracing channel when somebody listens, and directly when nobody does. `work` may add to the event what
- * is known afterwards.
+ * Runs `work` inside a tracing channel when somebody listens, and directly when nobody does. `work`
+ * may add to the event what is known afterwards.
  *
- * The result travels around the channel and not through it: `tracePromise` would hand it to every subscriber as `event.result`,
- * and results are rows, cached values, tokens and password hashes.
+ * The result travels around the channel and not through it: `tracePromise` would hand it to every subscriber as
+ * `event.result`, and results are rows, cached values, tokens and password hashes.
  */
 export async function traced<Event extends object, T>(
   channel: TracingChannel<Event, Event>,

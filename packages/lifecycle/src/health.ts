@@ -133,7 +133,7 @@ function createProbe(name: string, options: HealthCheck, now: () => number): Pro
   let hanging: Promise<unknown> | undefined;
 
   const timeoutError = (): Error =>
-    lifecycleErrors.check_timeout(`the health check "${name}" took longer than ${timeoutMs} ms`);
+    lifecycleErrors.check_timeout(`The health check "${name}" took longer than ${timeoutMs} ms.`);
 
   const call = async (signal: AbortSignal): Promise<unknown> => {
     const running = (async () => options.check(signal))();

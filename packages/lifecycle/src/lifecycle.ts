@@ -18,15 +18,15 @@ export interface Lifecycle {
    */
   add(name: string, component: Component): Lifecycle;
   /**
-   * Starts the parts one after the other. If one fails, those that had started are stopped in reverse and the error of the
-   * failed part is thrown.
-   * @throws `lifecycle.start_failed`, `lifecycle.start_timeout` with `details.component`, the error of the part being the
-   *   `cause`; `lifecycle.start_aborted` when `stop()` was called meanwhile
+   * Starts the parts one after the other. If one fails, those that had started are stopped in
+   * reverse and the error of the failed part is thrown.
+   * @throws `lifecycle.start_failed`, `lifecycle.start_timeout` with `details.component`, the error of the part being
+   *   the `cause`; `lifecycle.start_aborted` when `stop()` was called meanwhile
    */
   start(): Promise<void>;
   /**
-   * Readiness goes to "fail", the drain delay passes, then the parts stop in reverse order, each of them even if another
-   * fails. Called during a start it aborts that start. A second call waits for the first.
+   * Readiness goes to "fail", the drain delay passes, then the parts stop in reverse order, each of them even if
+   * another fails. Called during a start it aborts that start. A second call waits for the first.
    * @throws AggregateError of `lifecycle.stop_failed` and `lifecycle.stop_timeout`
    */
   stop(): Promise<void>;
@@ -62,7 +62,7 @@ export function createLifecycle(options: LifecycleOptions = {}): Lifecycle {
 
   const startOne = async (name: string, component: Component): Promise<void> => {
     const timeout = (): Error =>
-      lifecycleErrors.start_timeout(`"${name}" did not start within ${startTimeoutMs} ms`, {
+      lifecycleErrors.start_timeout(`"${name}" did not start within ${startTimeoutMs} ms.`, {
         details: { component: name },
       });
     let running: Promise<unknown> | undefined;
@@ -90,7 +90,7 @@ export function createLifecycle(options: LifecycleOptions = {}): Lifecycle {
 
   const stopOne = async (name: string, component: Component, endsAt: number): Promise<void> => {
     const timeout = (): Error =>
-      lifecycleErrors.stop_timeout(`"${name}" did not stop in time`, { details: { component: name } });
+      lifecycleErrors.stop_timeout(`"${name}" did not stop in time.`, { details: { component: name } });
     try {
       // A part whose turn comes after the end still gets a moment: closing a file is worth more than an exact deadline.
       const left = Math.max(endsAt - performance.now(), 100);
@@ -138,7 +138,7 @@ export function createLifecycle(options: LifecycleOptions = {}): Lifecycle {
   const stopAll = async (): Promise<void> => {
     health.phase = 'stopping';
     if (state === 'starting') {
-      abortStart.abort(lifecycleErrors.start_aborted('the start was given up because stop() was called'));
+      abortStart.abort(lifecycleErrors.start_aborted('The start was given up because stop() was called.'));
       await starting?.catch(() => {});
     }
     if (state === 'ready' && drainMs > 0) {
@@ -158,7 +158,7 @@ export function createLifecycle(options: LifecycleOptions = {}): Lifecycle {
     health,
     add(name, component) {
       if (state !== 'idle')
-        throw lifecycleErrors.wrong_state(`"${name}" was added after the start began; add it before start()`);
+        throw lifecycleErrors.wrong_state(`"${name}" was added after the start began; add it before start().`);
       components.push([name, component]);
       const { check } = component;
       if (check) health.register(name, { ...component.health, check: (signal) => check.call(component, signal) });
@@ -167,7 +167,7 @@ export function createLifecycle(options: LifecycleOptions = {}): Lifecycle {
     start() {
       if (state !== 'idle') {
         return Promise.reject(
-          lifecycleErrors.wrong_state(`start() was called in the state "${state}"; make a new lifecycle`),
+          lifecycleErrors.wrong_state(`start() was called in the state "${state}"; make a new lifecycle.`),
         );
       }
       starting = startAll();

@@ -24,8 +24,8 @@ export interface LifecycleOptions {
   /** How long one component may take to start. Default `"30s"`. */
   startTimeout?: Duration;
   /**
-   * How long `stop()` keeps serving after readiness went to "fail", so that load balancers notice before anything closes.
-   * Default `0`: behind Kubernetes or a load balancer set it to a little more than its probe interval.
+   * How long `stop()` keeps serving after readiness went to "fail", so that load balancers notice before anything
+   * closes. Default `0`: behind Kubernetes or a load balancer set it to a little more than its probe interval.
    */
   drainDelay?: Duration | 0;
   /** How long all components together may take to stop, after the drain delay. Default `"20s"`. */
@@ -37,13 +37,15 @@ export interface LifecycleOptions {
 /** One thing to check. */
 export interface HealthCheck {
   /**
-   * Resolves when the thing works and throws when it does not. It may return an observed value for the report. The signal
-   * aborts after `timeout`.
+   * Resolves when the thing works and throws when it does not. It may return an observed value for
+   * the report. The signal aborts after `timeout`.
    */
   check(signal: AbortSignal): unknown;
   /** How long a check may take before it counts as failed. Default `"2s"`. */
   timeout?: Duration;
-  /** How long an outcome is reused, so that frequent probes do not become load. Default `"1s"`; `0` checks each time. */
+  /**
+   * How long an outcome is reused, so that frequent probes do not become load. Default `"1s"`; `0` checks each time.
+   */
   cacheFor?: Duration | 0;
   /** Whether readiness fails with it. A check that is not critical turns the report to "warn". Default `true`. */
   critical?: boolean;

@@ -12,8 +12,9 @@ export interface SignalOptions {
 const SAME_SIGNAL_MS = 1000;
 
 /**
- * Stops the lifecycle on SIGTERM and SIGINT, then exits: 0 when everything stopped, 1 when something did not. A second
- * signal, more than a second after the first, exits at once with 128 + its number, for an operator who does not want to wait.
+ * Stops the lifecycle on SIGTERM and SIGINT, then exits: 0 when everything stopped, 1 when
+ * something did not. A second signal, more than a second after the first, exits at once with 128 +
+ * its number, for an operator who does not want to wait.
  *
  * The process exits by `process.exit()`: a handle that a library forgot must not keep a stopped service alive.
  *

@@ -1,5 +1,6 @@
-// One JSON line of a child logger with two fields of its own and two of the call, to one and the same file with the same
-// buffering: what a logger costs is then all that differs. A logger does not wait, so the time of the processor is measured.
+// One JSON line of a child logger with two fields of its own and two of the call, to one and the
+// same file with the same buffering: what a logger costs is then all that differs. A logger does not
+// wait, so the time of the processor is measured.
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { closeSync, openSync, writeSync } from 'node:fs';
 import pino from 'pino';

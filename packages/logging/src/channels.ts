@@ -21,8 +21,8 @@ export interface RotatedEvent {
   readonly rotatedTo: string;
 }
 
-// Plain channels, not tracing channels: these are events without a duration. A count of lines by level, of lost lines by
-// sink and reason, and of rotations is made by subscribing.
+// Plain channels, not tracing channels: these are events without a duration. A count of lines by level, of lost lines
+// by sink and reason, and of rotations is made by subscribing.
 
 /** `ent:logging:record`: a line was made. Payload {@link RecordEvent}. */
 export const recordChannel = channel('ent:logging:record');

@@ -2,8 +2,9 @@ import { currentContext, runWithContext } from '@ent/internal';
 import type { LogFields } from './options.ts';
 
 /**
- * Runs `work` and everything it starts (promises, timers, callbacks) with `fields` on every line that any logger writes
- * meanwhile. Calls nest: the fields of the outer context stay, the inner ones win. A context never changes once it is made.
+ * Runs `work` and everything it starts (promises, timers, callbacks) with `fields` on every line
+ * that any logger writes meanwhile. Calls nest: the fields of the outer context stay, the inner ones
+ * win. A context never changes once it is made.
  *
  * The context is shared by all `@ent` packages of the process: the HTTP middleware sets `requestId` in the same one.
  *

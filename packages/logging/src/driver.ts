@@ -1,7 +1,9 @@
 import type { LogFormat } from './formats/formats.ts';
 import type { LogLevel } from './levels.ts';
 
-/** A form of line that a driver wants: one of the public formats, or `plain` (fields under their own names, for tests). */
+/**
+ * A form of line that a driver wants: one of the public formats, or `plain` (fields under their own names, for tests).
+ */
 export interface LineForm {
   readonly format: LogFormat | 'plain';
   /** Colours, for `pretty`. */
@@ -62,8 +64,8 @@ export interface LogDriver {
   /** Settles when no line waits any more (`true`), or after `timeoutMs` (`false`). Never rejects. */
   flush(timeoutMs: number): Promise<boolean>;
   /**
-   * The end of the process, where the event loop no longer turns: writes what it can within `timeoutMs`, counts the rest
-   * as dropped, and from then on writes each line that still comes at once.
+   * The end of the process, where the event loop no longer turns: writes what it can within `timeoutMs`, counts the
+   * rest as dropped, and from then on writes each line that still comes at once.
    */
   finish(timeoutMs: number): void;
   /** Flushes, counts what is left as dropped, and gives back what it opened. The logger calls it once. */

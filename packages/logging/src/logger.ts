@@ -41,8 +41,8 @@ export interface Logger<Driver extends LogDriver = LogDriver> {
   /** What somebody should be woken up for. */
   critical(message: string | Error, fields?: LogFields | Error): void;
   /**
-   * A logger that adds `fields` to each of its lines. It shares everything else with this one, including the level, unless it is
-   * given a level of its own.
+   * A logger that adds `fields` to each of its lines. It shares everything else with this one, including the
+   * level, unless it is given a level of its own.
    */
   child(fields: LogFields, options?: { readonly level?: LogLevel }): Logger<Driver>;
   /** The least severe level that is written. */
@@ -62,8 +62,8 @@ export interface Logger<Driver extends LogDriver = LogDriver> {
    */
   flush(timeout?: Duration): Promise<boolean>;
   /**
-   * Writes what waits, for at most `flushTimeout`, and closes the sinks; what could not be written is counted as dropped.
-   * A call to a child closes all. Lines that come later are counted as dropped.
+   * Writes what waits, for at most `flushTimeout`, and closes the sinks; what could not be written is counted as
+   * dropped. A call to a child closes all. Lines that come later are counted as dropped.
    */
   close(): Promise<void>;
   /** How many lines were written and lost. */

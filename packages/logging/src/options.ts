@@ -9,8 +9,8 @@ export type Duration = number | string;
 /**
  * What a line says besides its message. Any value can be logged: errors, dates, maps, cycles, BigInt.
  *
- * `err` (or `error`) is the error that the line is about. `requestId`, `userId` and `logger` have a place of their own in
- * ECS and OpenTelemetry, and names with dots (`'http.response.status_code'`) are taken for names of those schemas.
+ * `err` (or `error`) is the error that the line is about. `requestId`, `userId` and `logger` have a place of their own
+ * in ECS and OpenTelemetry, and names with dots (`'http.response.status_code'`) are taken for names of those schemas.
  */
 export type LogFields = Readonly<Record<string, unknown>>;
 
@@ -35,13 +35,14 @@ export interface LoggerOptions {
   /** Fields of every line. Default: none. */
   readonly fields?: LogFields;
   /**
-   * Paths whose values are written as `[redacted]`: `"user.email"`, `"users[*].email"`, `"*.email"` (one level below the
-   * top), `"**.email"` (a name at any depth). Passwords, tokens, cookies and keys ({@link REDACTED_NAMES}) always are. Default: none besides.
+   * Paths whose values are written as `[redacted]`: `"user.email"`, `"users[*].email"`, `"*.email"` (one level
+   * below the top), `"**.email"` (a name at any depth). Passwords, tokens, cookies and keys
+   * ({@link REDACTED_NAMES}) always are. Default: none besides.
    */
   readonly redact?: readonly string[];
   /**
-   * How long `flush`, `close` and the end of the process wait for a sink that does not take its lines. What is left then
-   * is counted as dropped. Default `"5s"`.
+   * How long `flush`, `close` and the end of the process wait for a sink that does not take its lines. What is
+   * left then is counted as dropped. Default `"5s"`.
    */
   readonly flushTimeout?: Duration;
   /**
@@ -54,9 +55,9 @@ export interface LoggerOptions {
    */
   readonly flushOnSignals?: readonly NodeJS.Signals[];
   /**
-   * Whether an uncaught exception or unhandled rejection is logged as `critical`. It only watches (Node's
-   * `uncaughtExceptionMonitor`): what happens then is up to the process, and buffered lines are written at its end in any case.
-   * Default `false`.
+   * Whether an uncaught exception or unhandled rejection is logged as `critical`. It only watches
+   * (Node's `uncaughtExceptionMonitor`): what happens then is up to the process, and buffered lines are
+   * written at its end in any case. Default `false`.
    */
   readonly logUncaught?: boolean;
 }
@@ -70,6 +71,8 @@ export interface CreateLoggerOptions extends LoggerOptions {
   readonly format?: LogFormat;
   /** Where lines go. Default: `[consoleSink()]`. */
   readonly sinks?: readonly LogSink[];
-  /** Another driver than winston, such as `memoryDriver()` of `@ent/logging/memory`; `format` and `sinks` do not apply. */
+  /**
+   * Another driver than winston, such as `memoryDriver()` of `@ent/logging/memory`; `format` and `sinks` do not apply.
+   */
   readonly driver?: LogDriver;
 }

@@ -1,5 +1,5 @@
-// The writer against a descriptor that misbehaves in every way that one can: partial writes, "try again", full disks, files that
-// are full. What comes out must be whole records in order, and the numbers must add up.
+// The writer against a descriptor that misbehaves in every way that one can: partial writes, "try again", full disks,
+// files that are full. What comes out must be whole records in order, and the numbers must add up.
 import { randomOf } from '@ent/testkit';
 import { itInDepth } from '@ent/testkit/vitest';
 import { describe, expect, it } from 'vitest';

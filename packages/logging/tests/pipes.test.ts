@@ -10,7 +10,10 @@ vi.setConfig({ testTimeout: 120_000 });
 
 const writer = fileURLToPath(new URL('fixtures/writer.ts', import.meta.url));
 
-/** Runs a line of shell in which `"$@"` is the program; reads its output when that many programs have logged all their lines. */
+/**
+ * Runs a line of shell in which `"$@"` is the program; reads its output when
+ * that many programs have logged all their lines.
+ */
 async function shell(line: string, options: object, programs = 1): Promise<string> {
   const program = [process.execPath, '--conditions=@ent/source', writer, JSON.stringify({ to: 'stdout', ...options })];
   const child = spawn('sh', ['-c', line, 'sh', ...program], { stdio: ['ignore', 'pipe', 'pipe'] });

@@ -17,7 +17,10 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-/** Starts the program and lets it end; `stdout` is read only from the moment when all lines are logged: the pipe is full. */
+/**
+ * Starts the program and lets it end; `stdout` is read only from the
+ * moment when all lines are logged: the pipe is full.
+ */
 async function runToPipe(
   options: object,
   act: (program: Program) => void,

@@ -3,10 +3,11 @@ import { operationChannel } from '@ent/internal';
 import type { Exchange } from './exchange.ts';
 
 /**
- * One HTTP request that was served (`ent:http:request`): the access log, the server's metrics and its span come from it.
+ * One HTTP request that was served (`ent:http:request`): the access log,
+ * the server's metrics and its span come from it.
  *
- * `start` and `end` bracket the synchronous part. Everything else is known when the exchange is over: then come `error`, where
- * something failed on our side, and `asyncEnd`, once, in the async context of the exchange.
+ * `start` and `end` bracket the synchronous part. Everything else is known when the exchange is over: then come
+ * `error`, where something failed on our side, and `asyncEnd`, once, in the async context of the exchange.
  */
 export interface RequestOperation {
   readonly exchange: Exchange;
@@ -32,7 +33,10 @@ export interface HookOperation {
   error?: unknown;
 }
 
-/** A limit that was asked (`ent:middleware:rate-limit`); `error` is published when the store failed and the local one took over. */
+/**
+ * A limit that was asked (`ent:middleware:rate-limit`); `error` is published when
+ * the store failed and the local one took over.
+ */
 export interface RateLimitOperation {
   readonly policy: string;
   allowed?: boolean;

@@ -3,8 +3,8 @@ import { middlewareErrors } from './errors.ts';
 import type { Exchange } from './exchange.ts';
 
 /**
- * A strong entity tag for a version: a version number, an update time, or the bytes themselves. Hashed, so that any text
- * fits and nothing of it shows.
+ * A strong entity tag for a version: a version number, an update time, or the bytes themselves. Hashed,
+ * so that any text fits and nothing of it shows.
  *
  * @example
  * ```ts

@@ -6,15 +6,24 @@ import type { Duration } from './options.ts';
 
 /** Who may call from a browser. */
 export interface CorsOptions {
-  /** Exact origins, such as `https://app.example.com`, or `*` for any. No patterns: an unanchored one lets a stranger in. */
+  /**
+   * Exact origins, such as `https://app.example.com`, or `*` for any. No
+   * patterns: an unanchored one lets a stranger in.
+   */
   origins: readonly string[] | '*';
   /** Whether the browser may send cookies and HTTP authentication. Not possible with `*`. Default: `false`. */
   credentials?: boolean;
   /** Methods that a preflight allows. Default: GET, HEAD, POST, PUT, PATCH, DELETE. */
   methods?: readonly string[];
-  /** Request headers that a preflight allows. Default: Authorization, Content-Type, If-Match, If-None-Match, X-Request-Id. */
+  /**
+   * Request headers that a preflight allows. Default: Authorization,
+   * Content-Type, If-Match, If-None-Match, X-Request-Id.
+   */
   requestHeaders?: readonly string[];
-  /** Response headers that scripts may read. Default: ETag, Location, Retry-After, RateLimit, RateLimit-Policy, X-Request-Id. */
+  /**
+   * Response headers that scripts may read. Default: ETag, Location,
+   * Retry-After, RateLimit, RateLimit-Policy, X-Request-Id.
+   */
   responseHeaders?: readonly string[];
   /** How long a browser may remember a preflight, in whole seconds. Default: `"10m"`. */
   maxAge?: Duration;
@@ -25,8 +34,8 @@ const REQUEST_HEADERS = ['authorization', 'content-type', 'if-match', 'if-none-m
 const RESPONSE_HEADERS = ['etag', 'location', 'retry-after', 'ratelimit', 'ratelimit-policy', 'x-request-id'];
 
 /**
- * Cross-origin resource sharing, as the Fetch standard has it. Preflights are answered here with 204; every other answer,
- * errors included, gets its headers just before it leaves, so that a script can read why a call failed.
+ * Cross-origin resource sharing, as the Fetch standard has it. Preflights are answered here with 204; every other
+ * answer, errors included, gets its headers just before it leaves, so that a script can read why a call failed.
  *
  * An origin that is not listed gets no header, and its browser keeps the answer from the script. That is all CORS does:
  * it protects no route from other clients.

@@ -29,8 +29,8 @@ export interface Exchange {
   /** A request header by its lower-case name. Repeated headers are joined as RFC 9110, section 5.3 says. */
   header(name: string): string | undefined;
   /**
-   * The whole request body. Bytes are counted while they arrive, whatever `Content-Length` says. A second call gives the
-   * same bytes.
+   * The whole request body. Bytes are counted while they arrive, whatever
+   * `Content-Length` says. A second call gives the same bytes.
    *
    * @param max most bytes to accept
    * @throws `middleware.body_too_large` (413); `middleware.request_aborted` when the client went away

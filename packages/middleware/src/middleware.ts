@@ -6,8 +6,8 @@ import { problemReply } from './problem.ts';
 /**
  * Something that happens around every exchange. All hooks are optional.
  *
- * - `before` runs in the order of the list. A {@link Reply} answers the request; the rest of the list and the handler do
- *   not run. What it throws becomes a problem reply. A hook that is not async keeps the exchange synchronous.
+ * - `before` runs in the order of the list. A {@link Reply} answers the request; the rest of the list and the handler
+ *   do not run. What it throws becomes a problem reply. A hook that is not async keeps the exchange synchronous.
  * - `context` wraps everything after it (async storage, a span). It calls `run` exactly once, synchronously.
  * - `head` runs just before the status and headers leave, for every answer: errors, 404s and replies of `before` too.
  * - `done` runs once an exchange, when the last byte was handed over or the client went away.
@@ -135,8 +135,8 @@ class PipelineRun<X extends Exchange> implements Run<X> {
   }
 
   /**
-   * The socket's events come without the async context that the `context` hooks made; `done` is to have it. What a promise
-   * calls runs in the context in which it was asked to, and that costs far less than an `AsyncResource`.
+   * The socket's events come without the async context that the `context` hooks made; `done` is to have it. What a
+   * promise calls runs in the context in which it was asked to, and that costs far less than an `AsyncResource`.
    */
   #keepContext(): void {
     const { promise, resolve } = Promise.withResolvers<Outcome>();

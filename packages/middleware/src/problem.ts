@@ -2,11 +2,12 @@ import { EntError } from '@ent/errors';
 import type { Reply } from './exchange.ts';
 
 /**
- * The reply for anything that was thrown: `application/problem+json` (RFC 9457) with the status and headers of the error.
+ * The reply for anything that was thrown: `application/problem+json` (RFC
+ * 9457) with the status and headers of the error.
  *
- * What is not an `EntError` becomes a 500 with a fixed text: no message, stack or query leaves the process. `instance` is
- * the error's id, by which the log knows it. `Retry-After` comes from `retryAfterMs`; a 401 carries `WWW-Authenticate`,
- * since RFC 9110, section 15.5.2 demands one.
+ * What is not an `EntError` becomes a 500 with a fixed text: no message, stack or query leaves the process. `instance`
+ * is the error's id, by which the log knows it. `Retry-After` comes from `retryAfterMs`; a 401 carries
+ * `WWW-Authenticate`, since RFC 9110, section 15.5.2 demands one.
  *
  * @example
  * ```ts

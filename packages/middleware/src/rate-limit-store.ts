@@ -18,23 +18,26 @@ export interface RateLimitDecision {
 }
 
 /**
- * Where the state of limits is kept. A store decides and records in one atomic step: two attempts at once never both take
- * the last unit.
+ * Where the state of limits is kept. A store decides and records in one atomic step: two
+ * attempts at once never both take the last unit.
  */
 export interface RateLimitStore {
   take(key: string, cost: number, rule: RateLimitRule): RateLimitDecision | Promise<RateLimitDecision>;
 }
 
 export interface MemoryRateLimitStoreOptions {
-  /** Most keys that are remembered; those that are nearest to being free again are forgotten first. Default: 100,000 (about 15 MB). */
+  /**
+   * Most keys that are remembered; those that are nearest to being free again are
+   * forgotten first. Default: 100,000 (about 15 MB).
+   */
   maxKeys?: number;
   /** The clock, in milliseconds. Default: a monotonic one. */
   now?: () => number;
 }
 
 /**
- * Limits in the memory of this process, in bounded space: each of several processes counts for itself. It has no window whose edge lets
- * twice the limit through.
+ * Limits in the memory of this process, in bounded space: each of several processes counts for itself. It has no
+ * window whose edge lets twice the limit through.
  */
 export function memoryRateLimitStore(options: MemoryRateLimitStoreOptions = {}): RateLimitStore {
   const { maxKeys = 100_000, now = () => performance.now() } = options;

@@ -21,7 +21,10 @@ export interface RateLimiterOptions {
   window: Duration;
   /** Where the counts are. Default: in memory, for this process, up to 100,000 keys. */
   store?: RateLimitStore;
-  /** Names the limit in `RateLimit` headers, store keys and telemetry. Default: `default`. Two limits on one store need two names. */
+  /**
+   * Names the limit in `RateLimit` headers, store keys and telemetry. Default:
+   * `default`. Two limits on one store need two names.
+   */
   name?: string;
 }
 
@@ -93,15 +96,15 @@ export function createRateLimiter(options: RateLimiterOptions): RateLimiter {
 /** How requests are limited. */
 export interface RateLimitOptions extends RateLimiterOptions {
   /**
-   * Whom a request counts for; `undefined` for one that is not counted, such as a probe. Default: the client's address, an
-   * IPv6 one by its /64: `addressKey(exchange.peer)`.
+   * Whom a request counts for; `undefined` for one that is not counted, such as a probe. Default: the client's address,
+   * an IPv6 one by its /64: `addressKey(exchange.peer)`.
    */
   key?: (exchange: Exchange) => string | undefined;
 }
 
 /**
- * Limits how often a client may call. What is over the limit gets 429 with `Retry-After`; every counted answer says what is
- * left in `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers).
+ * Limits how often a client may call. What is over the limit gets 429 with `Retry-After`; every counted answer says
+ * what is left in `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers).
  *
  * Behind a proxy all clients have its address: name the proxy in the host's `trustProxies`, or they share one limit.
  *

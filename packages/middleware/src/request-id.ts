@@ -6,7 +6,8 @@ export interface RequestIdOptions {
   header?: string;
 }
 
-// Long enough for a UUID, a trace id or an id of the usual proxies; no character that could break a log line or a header.
+// Long enough for a UUID, a trace id or an id of the usual proxies; no
+// character that could break a log line or a header.
 const SANE = /^[A-Za-z0-9_.:+/=@-]{1,128}$/;
 const TOKEN = /^[a-z0-9-]+$/;
 

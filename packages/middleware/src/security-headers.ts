@@ -10,8 +10,8 @@ export interface SecurityHeadersOptions {
 }
 
 /**
- * Security headers for an API, on every answer: those of helmet, with a Content-Security-Policy that allows nothing, and
- * `Cache-Control: no-store`. A header that the answer already has is kept, so that a page can bring its own policy.
+ * Security headers for an API, on every answer: those of helmet, with a Content-Security-Policy that allows nothing,
+ * and `Cache-Control: no-store`. A header that the answer already has is kept, so that a page can bring its own policy.
  *
  * helmet runs once, here; a request costs only the copying of its headers.
  *

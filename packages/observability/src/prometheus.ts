@@ -55,8 +55,9 @@ interface PasswordCheck {
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS', 'QUERY', 'TRACE', 'CONNECT']);
 
 /**
- * Turns what the packages publish on their channels into Prometheus metrics, named by the OpenTelemetry semantic conventions, and adds
- * those of the process. No label carries a key, an id, an address or an unmatched path, so the number of series is bounded.
+ * Turns what the packages publish on their channels into Prometheus metrics, named by the OpenTelemetry
+ * semantic conventions, and adds those of the process. No label carries a key, an id, an address or an
+ * unmatched path, so the number of series is bounded.
  *
  * @example
  * ```ts

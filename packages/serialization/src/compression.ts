@@ -5,8 +5,8 @@ import { serializationErrors } from './errors.ts';
 export const COMPRESSION = { none: 0, gzip: 1, zstd: 2 } as const;
 
 /**
- * The bytes compressed, or `undefined` when that does not make them smaller. Synchronous: for the sizes of cache entries and
- * messages a trip to the thread pool costs more than the work, and it would queue behind password hashing.
+ * The bytes compressed, or `undefined` when that does not make them smaller. Synchronous: for the sizes of cache
+ * entries and messages a trip to the thread pool costs more than the work, and it would queue behind password hashing.
  */
 export function compress(bytes: Uint8Array, algorithm: 'gzip' | 'zstd'): Uint8Array | undefined {
   const compressed =
@@ -25,7 +25,7 @@ export function inflate(bytes: Uint8Array, compression: number, maxOutputLength:
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') {
       throw serializationErrors.too_large(
-        `the stored value inflates to more than ${maxOutputLength} bytes; raise maxInflatedBytes if that is expected`,
+        `The stored value inflates to more than ${maxOutputLength} bytes; raise maxInflatedBytes if that is expected.`,
       );
     }
     throw cause;

@@ -13,15 +13,15 @@ export interface Cipher {
 }
 
 /**
- * AES-256-GCM (NIST SP 800-38D) by node:crypto. Sealed bytes are key id, nonce, tag, ciphertext. The key id is derived from
- * the key, so that nobody has to name keys and two deployments agree on the name of a shared one.
+ * AES-256-GCM (NIST SP 800-38D) by node:crypto. Sealed bytes are key id, nonce, tag, ciphertext. The key id is derived
+ * from the key, so that nobody has to name keys and two deployments agree on the name of a shared one.
  */
 export function createCipher(keys: readonly (Uint8Array | string)[]): Cipher {
   const known = keys.map((key, i) => {
     const bytes = typeof key === 'string' ? Buffer.from(key, 'base64') : Buffer.from(key);
     if (bytes.length !== 32) {
       throw serializationErrors.invalid_options(
-        `encryption.keys[${i}] has ${bytes.length} bytes; AES-256 needs 32: make one with \`openssl rand -base64 32\``,
+        `encryption.keys[${i}] has ${bytes.length} bytes; AES-256 needs 32: make one with \`openssl rand -base64 32\`.`,
       );
     }
     return {
@@ -31,7 +31,7 @@ export function createCipher(keys: readonly (Uint8Array | string)[]): Cipher {
   });
   const [current] = known;
   if (!current)
-    throw serializationErrors.invalid_options('encryption.keys is empty; give at least one key of 32 bytes');
+    throw serializationErrors.invalid_options('encryption.keys is empty; give at least one key of 32 bytes.');
 
   return {
     encrypt(plain, authenticated) {
@@ -46,7 +46,7 @@ export function createCipher(keys: readonly (Uint8Array | string)[]): Cipher {
       const id = bytes.subarray(0, KEY_ID_BYTES);
       const key = known.find((one) => one.id.equals(id));
       if (!key) {
-        throw serializationErrors.unknown_key('the value is encrypted with a key that is not among encryption.keys');
+        throw serializationErrors.unknown_key('The value is encrypted with a key that is not among encryption.keys.');
       }
       const nonce = bytes.subarray(KEY_ID_BYTES, KEY_ID_BYTES + NONCE_BYTES);
       const tag = bytes.subarray(KEY_ID_BYTES + NONCE_BYTES, KEY_ID_BYTES + NONCE_BYTES + TAG_BYTES);

@@ -16,8 +16,8 @@ export interface SerializerOptions {
   /** Off unless given. Once on, bytes that are not encrypted are refused. */
   encryption?: EncryptionOptions;
   /**
-   * The most bytes that stored bytes may inflate to. It holds for reading, also where compression is off now: what is stored
-   * may have been compressed before. Default 67108864 (64 MiB).
+   * The most bytes that stored bytes may inflate to. It holds for reading, also where compression is off now: what is
+   * stored may have been compressed before. Default 67108864 (64 MiB).
    */
   maxInflatedBytes?: number;
 }
@@ -31,9 +31,9 @@ export interface CompressionOptions {
 
 export interface EncryptionOptions {
   /**
-   * AES-256-GCM keys of 32 bytes each, as bytes or as base64 text. The first one encrypts, all of them decrypt: to rotate, put
-   * a new key first and drop the old one when nothing encrypted with it is left. With random nonces one key is good for 2^32
-   * values (NIST SP 800-38D, 8.3).
+   * AES-256-GCM keys of 32 bytes each, as bytes or as base64 text. The first one encrypts, all of them decrypt: to
+   * rotate, put a new key first and drop the old one when nothing encrypted with it is left. With random nonces one key
+   * is good for 2^32 values (NIST SP 800-38D, 8.3).
    */
   keys: readonly (Uint8Array | string)[];
 }

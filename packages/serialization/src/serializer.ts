@@ -9,14 +9,14 @@ import type { SerializerOptions } from './options.ts';
 /** Turns values into bytes that say how to read them. */
 export interface Serializer {
   /**
-   * @param context what the bytes belong to, e.g. a cache key. With encryption it is authenticated: bytes that were moved to
-   *   another key do not decrypt. It is not stored.
+   * @param context what the bytes belong to, e.g. a cache key. With encryption it is authenticated: bytes that were
+   *   moved to another key do not decrypt. It is not stored.
    * @throws `serialization.not_lossless`
    */
   serialize(value: unknown, context?: string): Buffer;
   /**
-   * @throws `serialization.other_version`, `corrupt`, `unknown_key` or `too_large`; all of them mean that this reader cannot
-   *   use the bytes, so a cache treats them as a miss
+   * @throws `serialization.other_version`, `corrupt`, `unknown_key` or `too_large`; all of them mean that this reader
+   *   cannot use the bytes, so a cache treats them as a miss
    */
   deserialize(bytes: Uint8Array, context?: string): unknown;
 }
@@ -44,7 +44,7 @@ export function createSerializer(options: SerializerOptions = {}): Serializer {
   const codecs = new Map<number, Codec>([...(options.alsoRead ?? []), codec].map((one) => [one.id, one]));
   const version = options.version ?? 0;
   if (!Number.isInteger(version) || version < 0 || version > 0xffff_ffff) {
-    throw serializationErrors.invalid_options(`version must be an integer from 0 to 4294967295; got ${version}`);
+    throw serializationErrors.invalid_options(`version must be an integer from 0 to 4294967295; got ${version}.`);
   }
   const { compression } = options;
   const minBytes = compression?.minBytes ?? 1024;
@@ -56,29 +56,32 @@ export function createSerializer(options: SerializerOptions = {}): Serializer {
 
   const checkHeader = (bytes: Buffer): Codec => {
     if (bytes.length < HEADER_BYTES || bytes[0] !== MAGIC) {
-      throw serializationErrors.corrupt('the bytes do not start with an envelope; they were written by something else');
+      throw serializationErrors.corrupt(
+        'The bytes do not start with an envelope; they were written by something else.',
+      );
     }
     if (bytes[1] !== FORMAT) {
-      throw serializationErrors.other_version(`the envelope has format ${bytes[1]}; this version reads ${FORMAT}`);
+      throw serializationErrors.other_version(`The envelope has format ${bytes[1]}; this version reads ${FORMAT}.`);
     }
     if (bytes.readUInt32BE(4) !== version) {
-      throw serializationErrors.other_version(`the value has version ${bytes.readUInt32BE(4)}; expected ${version}`);
+      throw serializationErrors.other_version(`The value has version ${bytes.readUInt32BE(4)}; expected ${version}.`);
     }
     const reader = codecs.get(bytes[2]!);
     if (!reader) {
       throw serializationErrors.other_version(
-        `the value was written by the codec number ${bytes[2]}; known: ${[...codecs.values()].map((c) => `${c.id} (${c.name})`).join(', ')}`,
+        `The value was written by the codec number ${bytes[2]}; known: ${[...codecs.values()].map((c) => `${c.id} (${c.name})`).join(', ')}.`,
       );
     }
     if ((bytes[3]! & ~(COMPRESSION_BITS | ENCRYPTED)) !== 0) {
-      throw serializationErrors.other_version('the envelope has flags that this version does not know');
+      throw serializationErrors.other_version('The envelope has flags that this version does not know.');
     }
     const encrypted = (bytes[3]! & ENCRYPTED) !== 0;
     if (encrypted && !cipher) {
-      throw serializationErrors.unknown_key('the value is encrypted and no encryption.keys are set');
+      throw serializationErrors.unknown_key('The value is encrypted and no encryption.keys are set.');
     }
     // Accepting plain bytes here would let anyone who can write to the store bypass the authentication.
-    if (!encrypted && cipher) throw serializationErrors.unknown_key('the value is not encrypted, and encryption is on');
+    if (!encrypted && cipher)
+      throw serializationErrors.unknown_key('The value is not encrypted, and encryption is on.');
     return reader;
   };
 
@@ -116,7 +119,7 @@ export function createSerializer(options: SerializerOptions = {}): Serializer {
       } catch (cause) {
         if (cause instanceof SerializationError) throw cause;
         // Without the cause: the message of JSON.parse quotes the value, and causes are logged.
-        throw serializationErrors.corrupt(`the ${reader.name} value cannot be read; its bytes were changed or cut`);
+        throw serializationErrors.corrupt(`The ${reader.name} value cannot be read; its bytes were changed or cut.`);
       }
     },
   };

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 /**
- * Runs a module in an application that has the sources of one of our packages in `./src`, and `@ent/errors`, but no library of any
- * driver. Answers what it prints.
+ * Runs a module in an application that has the sources of one of our packages in `./src`, and `@ent/errors`, but no
+ * library of any driver. Answers what it prints.
  */
 export function runInBareApp(packageFolder: string, code: string): string {
   const app = mkdtempSync(join(tmpdir(), 'ent-bare-app-'));
@@ -21,7 +21,7 @@ export function runInBareApp(packageFolder: string, code: string): string {
       cwd: app,
       encoding: 'utf8',
     });
-    if (status !== 0) throw new Error(`the application ended with ${status}: ${stderr}`);
+    if (status !== 0) throw new Error(`The application ended with ${status}: ${stderr}`);
     return stdout;
   } finally {
     rmSync(app, { recursive: true });

@@ -1,7 +1,9 @@
-// How deep a test goes that proves more with more rounds: a property, a simulation, a soak. Few rounds in each run of the tests,
-// all of them by `npm run soak`. The only place that reads ENT_TEST_DEPTH and ENT_TEST_SEED.
+// How deep a test goes that proves more with more rounds: a property, a simulation, a soak. Few rounds in each run of
+// the tests, all of them by `npm run soak`. The only place that reads ENT_TEST_DEPTH and ENT_TEST_SEED.
 
-/** Which of two counts this run takes: `ci`, or `full` with `ENT_TEST_DEPTH=full`, which is what `npm run soak` sets. */
+/**
+ * Which of two counts this run takes: `ci`, or `full` with `ENT_TEST_DEPTH=full`, which is what `npm run soak` sets.
+ */
 export function depth(full: number, ci: number, env: NodeJS.ProcessEnv = process.env): number {
   const wanted = env['ENT_TEST_DEPTH'] || 'ci';
   if (wanted !== 'full' && wanted !== 'ci') throw new Error('ENT_TEST_DEPTH takes "full" or "ci".');
@@ -19,7 +21,8 @@ export function chooseSeed(env: NodeJS.ProcessEnv = process.env): number {
 }
 
 /**
- * A source of numbers from 0 to below 1 like `Math.random`, of which a seed gives one sequence (Tommy Ettinger's mulberry32).
+ * A source of numbers from 0 to below 1 like `Math.random`, of which a seed
+ * gives one sequence (Tommy Ettinger's mulberry32).
  *
  * @example
  * const random = randomOf(7);

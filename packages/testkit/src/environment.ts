@@ -16,8 +16,8 @@ export function givenUrls(name: ServerName, env: NodeJS.ProcessEnv = process.env
   // Clusters and sentinels have several addresses, separated by commas.
   const urls = (env[variable] as string).split(',').map((url) => url.trim());
   for (const url of urls) {
-    if (!URL.canParse(url)) throw new Error(`${variable} must be a URL, or several with commas between them`);
-    if (!new URL(url).port) throw new Error(`${variable} must name the port of the server`);
+    if (!URL.canParse(url)) throw new Error(`${variable} must be a URL, or several with commas between them.`);
+    if (!new URL(url).port) throw new Error(`${variable} must name the port of the server.`);
   }
   return urls;
 }
@@ -29,8 +29,8 @@ export function variablesOf(name: ServerName): readonly string[] {
 }
 
 /**
- * Whether `ENT_TEST_REQUIRE` demands this server: `all`, or names separated by commas. Where it does, an absent server is a
- * failure and not a skip.
+ * Whether `ENT_TEST_REQUIRE` demands this server: `all`, or names separated by commas. Where it does,
+ * an absent server is a failure and not a skip.
  */
 export function isRequired(name: ServerName, env: NodeJS.ProcessEnv = process.env): boolean {
   const wanted = (env['ENT_TEST_REQUIRE'] ?? '')
@@ -41,7 +41,7 @@ export function isRequired(name: ServerName, env: NodeJS.ProcessEnv = process.en
   const names = wanted.map((word) => ALIASES[word] ?? word);
   const unknown = names.find((word) => !(SERVER_NAMES as readonly string[]).includes(word));
   if (unknown !== undefined) {
-    throw new Error(`ENT_TEST_REQUIRE names "${unknown}"; it takes "all" or some of ${SERVER_NAMES.join(', ')}`);
+    throw new Error(`ENT_TEST_REQUIRE names "${unknown}"; it takes "all" or some of ${SERVER_NAMES.join(', ')}.`);
   }
   return names.includes(name);
 }

@@ -32,8 +32,8 @@ const CI_LIMIT_MS = 120_000;
 const FULL_LIMIT_MS = 3_600_000;
 
 /**
- * A test that proves more with more rounds. `npm test` makes a few, `npm run soak` all of them. When it fails it prints its seed,
- * and the command that repeats it.
+ * A test that proves more with more rounds. `npm test` makes a few, `npm run soak` all of them. When it fails it
+ * prints its seed, and the command that repeats it.
  *
  * @example
  * itInDepth('agrees with the model', { full: 100_000, ci: 10_000, of: 'operations' }, async ({ count, seed }) => {

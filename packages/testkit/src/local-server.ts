@@ -91,7 +91,7 @@ export class LocalServer implements Server {
   }
 
   async start(): Promise<void> {
-    if (this.#closed) throw new Error(`${this.#recipe.title} at ${this.host}:${this.port} is closed for good`);
+    if (this.#closed) throw new Error(`${this.#recipe.title} at ${this.host}:${this.port} is closed for good.`);
     if (this.#running) return;
     const { file, args, env = {} } = this.#recipe.command(this.#site);
     this.#exit = undefined;
@@ -131,7 +131,7 @@ export class LocalServer implements Server {
     if (outcome !== 'late') return;
     const tail = this.logTail();
     await this.kill();
-    throw new Error(`${this.#recipe.title} had not stopped after ${STOP_TIMEOUT_MS} ms and was killed\n${tail}`);
+    throw new Error(`${this.#recipe.title} had not stopped after ${STOP_TIMEOUT_MS} ms and was killed.\n${tail}`);
   }
 
   async kill(): Promise<void> {
@@ -147,7 +147,7 @@ export class LocalServer implements Server {
   }
 
   async pause(): Promise<void> {
-    if (!this.#running) throw new Error(`${this.#recipe.title} at ${this.host}:${this.port} does not run`);
+    if (!this.#running) throw new Error(`${this.#recipe.title} at ${this.host}:${this.port} does not run.`);
     await this.#supervisor.signalTree(this.#running.pid, 'SIGSTOP');
   }
 
@@ -182,7 +182,7 @@ export class LocalServer implements Server {
   async run(command: Command): Promise<void> {
     const code = await this.#supervisor.run(this.#program(command));
     if (code === 0) return;
-    throw new Error(`${this.#recipe.title} did not start: ${command.file} ended with code ${code}\n${this.logTail()}`);
+    throw new Error(`${this.#recipe.title} did not start: ${command.file} ended with code ${code}.\n${this.logTail()}`);
   }
 
   #program(command: Command): ReturnType<typeof programFor> {

@@ -3,9 +3,11 @@ import { connect } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 
 /**
- * Sends bytes to a server and collects what it answers until `enough` says so; `enough` throws when it is the wrong answer.
+ * Sends bytes to a server and collects what it answers until `enough` says
+ * so; `enough` throws when it is the wrong answer.
  *
- * @throws when the server refuses, closes early, answers wrongly, or has not answered enough within `timeoutMs` (default 2000)
+ * @throws when the server refuses, closes early, answers wrongly, or has not
+ *   answered enough within `timeoutMs` (default 2000)
  */
 export function ask(
   address: { readonly host: string; readonly port: number },

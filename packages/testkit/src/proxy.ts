@@ -3,7 +3,8 @@ import { connect, createServer, type Server as NetServer, type Socket } from 'no
 import { supervisor } from './supervisor/client.ts';
 
 /**
- * A TCP proxy that misbehaves on demand. It forwards faithfully until told otherwise; {@link heal} makes it faithful again.
+ * A TCP proxy that misbehaves on demand. It forwards faithfully until told
+ * otherwise; {@link heal} makes it faithful again.
  *
  * @example
  * const proxy = await server.proxy();
@@ -27,8 +28,9 @@ export interface FaultProxy {
   /** Cuts the open connections and refuses new ones (ECONNREFUSED), as a port does that nobody listens on. */
   refuse(): Promise<void>;
   /**
-   * Stops forwarding in both directions while connections stay open, as when a firewall drops every packet. As on a real
-   * network nothing is lost: what was sent meanwhile arrives after `heal`. New clients can still connect, and then wait.
+   * Stops forwarding in both directions while connections stay open, as when a firewall drops
+   * every packet. As on a real network nothing is lost: what was sent meanwhile arrives after
+   * `heal`. New clients can still connect, and then wait.
    */
   blackhole(): void;
   /** Ends latency, refusal and blackhole. */
@@ -40,7 +42,7 @@ export interface FaultProxy {
 /** Starts a proxy on a free loopback port in front of `target`, the URL of any TCP server; it must name the port. */
 export async function startProxy(target: string): Promise<FaultProxy> {
   const url = new URL(target);
-  if (!url.port) throw new TypeError('startProxy needs a URL that names the port of the server');
+  if (!url.port) throw new TypeError('startProxy needs a URL that names the port of the server.');
   // The reserved port stays ours while `refuse` does not listen on it.
   const own = supervisor();
   const { port, dir } = await own.reserve(undefined);
@@ -79,7 +81,7 @@ class TcpProxy implements FaultProxy {
   }
 
   latency(ms: number): void {
-    if (!Number.isFinite(ms) || ms < 0) throw new RangeError(`latency is a number of milliseconds, not ${ms}`);
+    if (!Number.isFinite(ms) || ms < 0) throw new RangeError(`The latency is a number of milliseconds, not ${ms}.`);
     this.#weather.latencyMs = ms;
   }
 

@@ -24,12 +24,17 @@ export interface Command {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** How to run one kind of server from the machine's own binaries. What is the same for all of them is in `local-server.ts`. */
+/**
+ * How to run one kind of server from the machine's own binaries. What is the
+ * same for all of them is in `local-server.ts`.
+ */
 export interface Recipe {
   readonly name: ServerName;
   /** The product's name, for people. */
   readonly title: string;
-  /** The programs it needs; the first is the server. Each is an absolute path, or undefined when it is not installed. */
+  /**
+   * The programs it needs; the first is the server. Each is an absolute path, or undefined when it is not installed.
+   */
   programs(): readonly (string | undefined)[];
   /** What `scripts/install-services.sh` calls it. */
   readonly installName: string;
@@ -48,7 +53,10 @@ export interface Recipe {
   ping(site: Site): Promise<unknown>;
 }
 
-/** The environment that programs get: the caller's would bring its NODE_OPTIONS, PG*, MYSQL_* and RABBITMQ_* settings along. */
+/**
+ * The environment that programs get: the caller's would bring its
+ * NODE_OPTIONS, PG*, MYSQL_* and RABBITMQ_* settings along.
+ */
 export function programFor(command: Command, site: Pick<Site, 'dir'>, user: Program['user'], logFile: string): Program {
   return {
     file: command.file,

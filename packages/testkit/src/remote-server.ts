@@ -3,7 +3,10 @@ import { canConnect, until } from './probe.ts';
 import { type FaultProxy, startProxy } from './proxy.ts';
 import type { RedisCluster, RedisSentinel, Server, ServerName } from './server.ts';
 
-/** A server that `ENT_TEST_<NAME>_URL` names. It is somebody else's: it can be used, and reached through a proxy, no more. */
+/**
+ * A server that `ENT_TEST_<NAME>_URL` names. It is somebody else's: it can
+ * be used, and reached through a proxy, no more.
+ */
 export class RemoteServer implements Server, Omit<RedisCluster, keyof Server>, Omit<RedisSentinel, keyof Server> {
   readonly name: ServerName;
   readonly url: string;
@@ -80,7 +83,7 @@ export class RemoteServer implements Server, Omit<RedisCluster, keyof Server>, O
 
   async #refuse(what: string): Promise<never> {
     throw new Error(
-      `The ${this.name} server at ${this.host}:${this.port} was given by URL and cannot be ${what}; ask server.killable first`,
+      `The ${this.name} server at ${this.host}:${this.port} was given by URL and cannot be ${what}; ask server.killable first.`,
     );
   }
 }

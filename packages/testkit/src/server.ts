@@ -12,14 +12,17 @@ export const SERVER_NAMES = [
   'mongodb',
 ] as const;
 
-/** The name of a server, as used by `startServer`, `ENT_TEST_REQUIRE` and (in capitals, `_` for `-`) `ENT_TEST_<NAME>_URL`. */
+/**
+ * The name of a server, as used by `startServer`, `ENT_TEST_REQUIRE` and (in
+ * capitals, `_` for `-`) `ENT_TEST_<NAME>_URL`.
+ */
 export type ServerName = (typeof SERVER_NAMES)[number];
 
 /**
  * A running server.
  *
- * One that was started here can be stopped, killed, paused and started again, always on the same port and with its data.
- * One that was given by URL belongs to someone else: it is not {@link killable}, and those calls throw.
+ * One that was started here can be stopped, killed, paused and started again, always on the same port and with its
+ * data. One that was given by URL belongs to someone else: it is not {@link killable}, and those calls throw.
  */
 export interface Server {
   readonly name: ServerName;

@@ -14,11 +14,16 @@ import { redisSentinelNode, startRedisSentinel } from './servers/redis-sentinel.
 
 /** How to start a server. */
 export interface StartOptions {
-  /** More arguments for the server's command line, such as `['--maxmemory', '2mb']`. With them it is never taken by URL. */
+  /**
+   * More arguments for the server's command line, such as `['--maxmemory', '2mb']`. With them it is never taken by URL.
+   */
   readonly args?: readonly string[];
 }
 
-/** A server cannot be started because its program is not on this machine. The message tells the command that installs it. */
+/**
+ * A server cannot be started because its program is not on this machine.
+ * The message tells the command that installs it.
+ */
 export class NotInstalledError extends Error {
   override readonly name = 'NotInstalledError';
 }
@@ -42,8 +47,9 @@ const KINDS: { readonly [Name in ServerName]: Kind<Name> } = {
 };
 
 /**
- * Starts a server from this machine's binaries, in a folder and on a port of its own, and returns when it answers; or takes the
- * one that `ENT_TEST_<NAME>_URL` names. Close it when done; if the process dies before, the server and its folder go with it.
+ * Starts a server from this machine's binaries, in a folder and on a port of its own, and returns when it
+ * answers; or takes the one that `ENT_TEST_<NAME>_URL` names. Close it when done; if the process dies
+ * before, the server and its folder go with it.
  *
  * @throws {NotInstalledError} when the program is not installed
  *
@@ -75,6 +81,6 @@ export function whyMissing(name: ServerName, options: StartOptions = {}): string
 
 function kindOf<Name extends ServerName>(name: Name): Kind<Name> {
   if (!Object.hasOwn(KINDS, name))
-    throw new Error(`"${name}" is no server of the testkit; it has ${SERVER_NAMES.join(', ')}`);
+    throw new Error(`"${name}" is no server of the testkit; it has ${SERVER_NAMES.join(', ')}.`);
   return KINDS[name];
 }

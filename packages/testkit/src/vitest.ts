@@ -17,8 +17,9 @@ const START_TIMEOUT_MS = 600_000;
 /**
  * A `describe` block with a real server, started before its tests and gone after them.
  *
- * Where the server is not installed the block is skipped, under a name that says how to install it; with `ENT_TEST_REQUIRE`
- * (`all`, or names with commas between them) it fails. Outside of tests and hooks only `server.killable` can be read.
+ * Where the server is not installed the block is skipped, under a name that says how to install
+ * it; with `ENT_TEST_REQUIRE` (`all`, or names with commas between them) it fails. Outside of
+ * tests and hooks only `server.killable` can be read.
  *
  * @example
  * describeWithServer('redis', (server) => {
@@ -72,7 +73,9 @@ function standIn<S extends object>(name: ServerName, killable: boolean): { serve
     get(_target, key) {
       if (key === 'killable') return killable;
       if (!stand.for) {
-        throw new Error(`server.${String(key)} of "${name}" is known in tests and hooks, not while they are collected`);
+        throw new Error(
+          `server.${String(key)} of "${name}" is known in tests and hooks, not while they are collected.`,
+        );
       }
       const value: unknown = Reflect.get(stand.for, key, stand.for);
       return typeof value === 'function' ? (value.bind(stand.for) as unknown) : value;

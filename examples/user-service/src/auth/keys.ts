@@ -22,7 +22,10 @@ export async function loadServiceKey(configured: string | undefined, folder: str
   return { pem: (await readIfPresent(file)) ?? (await makeOnce(file)), madeIn: file };
 }
 
-/** Of several instances that start at the same time one makes the key, and all use it: `link` is atomic and never replaces. */
+/**
+ * Of several instances that start at the same time one makes the key, and
+ * all use it: `link` is atomic and never replaces.
+ */
 async function makeOnce(file: string): Promise<string> {
   await mkdir(dirname(file), { recursive: true });
   const { pem } = await generateKey();

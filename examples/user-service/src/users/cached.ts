@@ -1,7 +1,8 @@
 import type { Cache } from '@ent/cache';
 import type { User } from './user.ts';
 
-// Long enough to take the load off the database, short enough that an invalidation that is lost after all heals by itself.
+// Long enough to take the load off the database, short enough that an
+// invalidation that is lost after all heals by itself.
 const TTL_MS = 60_000;
 
 /** A change that the cache has perhaps not been told of. */
@@ -13,8 +14,9 @@ interface Doubt {
 /**
  * Reads users through the cache.
  *
- * A change does not fail with a cache that is away. But what the cache kept is old when it comes back: until it has taken the
- * invalidation, this instance asks the database for that user, and `settle` goes on telling the cache, for the others.
+ * A change does not fail with a cache that is away. But what the cache kept is old when it comes
+ * back: until it has taken the invalidation, this instance asks the database for that user, and
+ * `settle` goes on telling the cache, for the others.
  */
 export function createCachedUsers(cache: Cache, load: (id: string) => Promise<User>) {
   const doubts = new Map<string, Doubt>();

@@ -1,4 +1,7 @@
-/** What others learn about users: `user.created`, `user.updated`, `user.deleted`. No address and no name: events are copied far. */
+/**
+ * What others learn about users: `user.created`, `user.updated`, `user.deleted`.
+ * No address and no name: events are copied far.
+ */
 export interface UserEvent {
   userId: string;
   version: number;

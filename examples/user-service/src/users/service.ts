@@ -64,8 +64,8 @@ export function createUserService({ db, cache, passwords, sessions, publish }: U
   /**
    * Changes the fields that are given.
    *
-   * @param check is shown the user as stored and may refuse; the change then happens only to that version. Without it the last
-   *   change of a field wins.
+   * @param check is shown the user as stored and may refuse; the change then happens only to that version.
+   *   Without it the last change of a field wins.
    * @throws `users.not_found`, `users.email_taken`
    */
   const update = async (id: string, change: UserChange, check?: (current: User) => void): Promise<User> => {

@@ -1,7 +1,8 @@
 /**
  * Argon2id (RFC 9106) through the npm package `argon2`, which does the hashing on libuv's thread pool.
  *
- * Hash strings are written and read here, in the canonical PHC form: they verify in Python's argon2-cffi and passlib too.
+ * Hash strings are written and read here, in the canonical PHC form: they
+ * verify in Python's argon2-cffi and passlib too.
  */
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import * as argon2Library from 'argon2';
@@ -76,7 +77,8 @@ export function argon2(options: Argon2Options = {}): PasswordDriver<typeof argon
     inspect(text) {
       const hash = parseArgon2(text);
       if (!hash || !isReadable(hash)) return 'unreadable';
-      // The library's needsRehash knows neither type nor lengths, and would ask to replace stronger hashes by weaker ones.
+      // The library's needsRehash knows neither type nor lengths, and would
+      // ask to replace stronger hashes by weaker ones.
       const current =
         hash.canonical &&
         hash.type === 'argon2id' &&

@@ -1,6 +1,6 @@
 /**
- * Permission patterns: segments joined by `:`. `*` stands for exactly one segment; `**`, as the last segment only, for one
- * or more. No regular expressions: a pattern means what it looks like, and costs one step a segment.
+ * Permission patterns: segments joined by `:`. `*` stands for exactly one segment; `**`, as the last segment only, for
+ * one or more. No regular expressions: a pattern means what it looks like, and costs one step a segment.
  */
 
 const SEGMENT = /^[\w.-]+$/;

@@ -19,15 +19,18 @@ export interface StoreRepository<T extends { id: string }> {
   deleteMany(where: StoreFilter<T>): Promise<{ matched: number }>;
 }
 
-/** The repositories of {@link repositoryStores}. Their rows may have further fields that fill themselves in, such as a version. */
+/**
+ * The repositories of {@link repositoryStores}. Their rows may have further
+ * fields that fill themselves in, such as a version.
+ */
 export interface StoreRepositories {
   readonly sessions: StoreRepository<Mutable<SessionRecord>>;
   readonly refreshTokens: StoreRepository<Mutable<RefreshTokenRecord>>;
 }
 
 /**
- * Sessions and refresh tokens in a database, through its repositories. No transactions are needed or used: each change is
- * one conditional statement, so that it works on databases without them.
+ * Sessions and refresh tokens in a database, through its repositories. No transactions are needed or used: each change
+ * is one conditional statement, so that it works on databases without them.
  *
  * @example
  * ```ts no-run

@@ -9,8 +9,8 @@ export interface MemoryThrottleOptions {
 }
 
 /**
- * Counts attempts in this process. With several processes each counts for itself: a client gets as many times the limit.
- * When there are more keys than it may keep, those that are nearest to being forgotten anyway go first.
+ * Counts attempts in this process. With several processes each counts for itself: a client gets as many times the
+ * limit. When there are more keys than it may keep, those that are nearest to being forgotten anyway go first.
  */
 export function memoryThrottleStore(options: MemoryThrottleOptions = {}): ThrottleStore {
   const { maxKeys = 100_000 } = options;

@@ -77,7 +77,8 @@ export function addIssues(
     if (explained.has(leaf)) continue;
     const origin = collected.origins[leaf.index];
     const place = placeOf(rest);
-    // The whole of what is expected, rather than the one check that failed; unless the author of the schema has something to say.
+    // The whole of what is expected, rather than the one check that failed; unless
+    // the author of the schema has something to say.
     const expected = `expected ${expectationOf(leaf.schema)}`;
     faults.add({
       variable: leaf.name,

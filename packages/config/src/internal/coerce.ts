@@ -1,7 +1,7 @@
 import type { Kind, Leaf } from './schema.ts';
 
-// Text that does not read as what the schema wants is passed on as it is: the schema refuses it, and the report says what
-// was expected.
+// Text that does not read as what the schema wants is passed on as it is: the schema
+// refuses it, and the report says what was expected.
 
 // The words of z.stringbool().
 const WORDS = new Map([

@@ -43,7 +43,7 @@ export function readFlags(
       });
     } else if (leaf.secret) {
       // Every user of the machine can read the arguments of a process.
-      const expected = `a secret can not be given on the command line; set ${leaf.fileName ?? leaf.name}`;
+      const expected = `a secret cannot be given on the command line; set ${leaf.fileName ?? leaf.name}`;
       faults.add({ variable: `--${name}`, source, expected, path: leaf.path });
     } else if (leaf.kind === 'boolean') {
       set(leaf, token.value ?? String(!negative), `--${name}`);

@@ -16,11 +16,11 @@ export function isAmbient(name: string): boolean {
 }
 
 /**
- * Finds the known name that a name is one slip away from: a letter too many, too few or wrong, two neighbours swapped, or another
- * case. Strict, because without a prefix it makes a fault of a variable that may be somebody else's.
+ * Finds the known name that a name is one slip away from: a letter too many, too few or wrong, two neighbours swapped,
+ * or another case. Strict, because without a prefix it makes a fault of a variable that may be somebody else's.
  *
- * One slip leaves the first or the last letter in place, and that is how the names are indexed: an environment has many variables that
- * are none of ours, and a start has better things to do than to measure them all.
+ * One slip leaves the first or the last letter in place, and that is how the names are indexed: an environment has many
+ * variables that are none of ours, and a start has better things to do than to measure them all.
  */
 export class Slips {
   readonly #index = new Map<number, Known[]>();

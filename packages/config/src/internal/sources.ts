@@ -83,7 +83,7 @@ function dotenvLayers(dir: string, env: Layer['values'], faults: Faults): Layer[
     try {
       text = readDotenv(file);
     } catch (error) {
-      faults.add({ variable: file, source: 'file', expected: `can not be read (${codeOf(error)})` });
+      faults.add({ variable: file, source: 'file', expected: `cannot be read (${codeOf(error)})` });
     }
     if (text === undefined) return;
     const content = text;
@@ -143,7 +143,7 @@ function readSecrets(folder: string, plan: Plan, faults: Faults, set: SetValue):
     names = readdirSync(folder);
   } catch (error) {
     if (codeOf(error) !== 'ENOENT') {
-      faults.add({ variable: folder, source: 'secrets folder', expected: `can not be read (${codeOf(error)})` });
+      faults.add({ variable: folder, source: 'secrets folder', expected: `cannot be read (${codeOf(error)})` });
     }
     return;
   }
@@ -179,7 +179,10 @@ function readNamedFile(leaf: Leaf, path: string, origin: Origin, faults: Faults,
   }
 }
 
-/** The text of a file, without the line end that editors add. Reads at most 1 MiB, whatever the file is: a device has no end. */
+/**
+ * The text of a file, without the line end that editors add. Reads at most 1
+ * MiB, whatever the file is: a device has no end.
+ */
 function readValue(path: string): string {
   const file = openSync(path, 'r');
   try {
@@ -202,5 +205,5 @@ function codeOf(error: unknown): string {
 }
 
 function reasonOf(error: unknown): string {
-  return error instanceof RangeError ? 'is larger than 1 MiB' : `can not be read (${codeOf(error)})`;
+  return error instanceof RangeError ? 'is larger than 1 MiB' : `cannot be read (${codeOf(error)})`;
 }

@@ -39,8 +39,8 @@ export class Connections {
   private constructor(server: Server) {
     server.prependListener('connection', (socket: Socket) => this.#add(socket));
     server.prependListener('request', (req, res) => this.#begin(req, res));
-    // What server.close() calls first. Node's own takes a connection for idle as soon as `res.end()` was called, although
-    // megabytes of the answer may still wait for a slow reader, and destroys it.
+    // What server.close() calls first. Node's own takes a connection for idle as soon as `res.end()` was called,
+    // although megabytes of the answer may still wait for a slow reader, and destroys it.
     server.closeIdleConnections = () => this.closeIdle(this.#leaving ? IDLE_MS : 0);
   }
 
@@ -108,8 +108,8 @@ export class Connections {
 }
 
 /**
- * Makes node say `Connection: close` and close after this answer. Not after an earlier one of a pipeline: that would cut
- * off those behind it.
+ * Makes node say `Connection: close` and close after this answer. Not after an earlier one of a
+ * pipeline: that would cut off those behind it.
  */
 function makeLast(connection: Connection, res: ServerResponse): void {
   const before = connection.last;

@@ -8,8 +8,8 @@ export type JsonSchema = { [keyword: string]: unknown };
 type Side = 'input' | 'output';
 
 /**
- * Collects the schemas of a document. One with an id (`.meta({ id: 'User' })`) stands once in `components` and is referred
- * to from everywhere. Where its input differs from its output, the input is called `UserInput`.
+ * Collects the schemas of a document. One with an id (`.meta({ id: 'User' })`) stands once in `components` and is
+ * referred to from everywhere. Where its input differs from its output, the input is called `UserInput`.
  */
 export class Schemas {
   readonly components: Record<string, JsonSchema> = {};

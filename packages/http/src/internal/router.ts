@@ -73,8 +73,8 @@ export function paramNames(path: string): string[] {
   return path.split('/').flatMap((segment) => (segment.startsWith(':') ? [segment.slice(1)] : []));
 }
 
-// find-my-way knows wildcards, regular expressions and optional parts. Here a pattern must mean exactly what the OpenAPI
-// document says of it.
+// find-my-way knows wildcards, regular expressions and optional parts. Here a pattern must mean
+// exactly what the OpenAPI document says of it.
 function checkPath(method: string, path: string): void {
   const segments = path.split('/').slice(1);
   const wrong = !path.startsWith('/') || segments.some((segment) => !PARAM.test(segment) && !LITERAL.test(segment));

@@ -1,8 +1,8 @@
 import { $ZodNever, type $ZodObjectDef, type $ZodType, type $ZodTypeDef, type $ZodTypes, clone } from 'zod/v4/core';
 
 /**
- * The same schema, but its objects refuse unknown fields instead of dropping them, also inside of arrays, unions and the
- * like. An object that says itself what to do with unknown fields (`z.looseObject`, `.catchall`) is left alone.
+ * The same schema, but its objects refuse unknown fields instead of dropping them, also inside of arrays, unions and
+ * the like. An object that says itself what to do with unknown fields (`z.looseObject`, `.catchall`) is left alone.
  *
  * Behind what cannot be looked through without changing its meaning (intersections, lazy schemas, transforms' outputs)
  * unknown fields are dropped as zod does: the handler never sees them either way.

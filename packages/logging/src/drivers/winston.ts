@@ -25,7 +25,9 @@ const winstonFeatures = { synchronousFinish: true } as const satisfies LogFeatur
 
 /** The driver of `createLogger`. */
 export interface WinstonDriver extends LogDriver {
-  /** winston's logger. Add further transports as a `transportSink`, not here: one that is stuck would stop all others. */
+  /**
+   * winston's logger. Add further transports as a `transportSink`, not here: one that is stuck would stop all others.
+   */
   readonly client: winston.Logger;
 }
 
@@ -39,9 +41,9 @@ export interface WinstonDriverOptions {
 /**
  * Lines through winston: one logger with an identity format and one transport that hands each line to the sinks.
  *
- * The line is complete before winston sees it, and the transport acknowledges at once; winston thus never holds a line back.
- * That avoids its traps: formats that run later, under backpressure, and read the context of another request; a stuck
- * transport that stops the others; lines in stream buffers that `process.exit()` loses.
+ * The line is complete before winston sees it, and the transport acknowledges at once; winston thus never holds a line
+ * back. That avoids its traps: formats that run later, under backpressure, and read the context of another request; a
+ * stuck transport that stops the others; lines in stream buffers that `process.exit()` loses.
  */
 export function winstonDriver(options: WinstonDriverOptions): WinstonDriver {
   const { sinks } = options;
@@ -106,8 +108,8 @@ class AckTransport extends TransportStream {
   override log(info: Info, done: () => void): void {
     const line = info[MESSAGE];
     for (const sink of this.#sinksOf[info[FORM]] ?? []) sink.write(line, info[LEVEL]);
-    // What winston's own transport does for a line that it filters: this write is over, so the stream need not put off its
-    // bookkeeping to the next tick. Without it each line costs a process.nextTick.
+    // What winston's own transport does for a line that it filters: this write is over, so the stream need not put off
+    // its bookkeeping to the next tick. Without it each line costs a process.nextTick.
     (this as unknown as { _writableState: { sync: boolean } })._writableState.sync = false;
     done();
   }

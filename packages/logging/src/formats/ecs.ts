@@ -15,9 +15,9 @@ const DOTTED = /^[^.\s]+(?:\.[^.\s]+)+$/;
 
 /**
  * One JSON document a line in the Elastic Common Schema (https://www.elastic.co/guide/en/ecs-logging), ready for
- * Elasticsearch without a pipeline. A name with dots is taken for a field of the schema (`http.response.status_code`); any
- * other goes below `labels`, where it cannot clash with one: a `host` that is a text makes Elasticsearch refuse the
- * whole document.
+ * Elasticsearch without a pipeline. A name with dots is taken for a field of the schema
+ * (`http.response.status_code`); any other goes below `labels`, where it cannot clash with one: a `host` that is a
+ * text makes Elasticsearch refuse the whole document.
  */
 export class EcsEncoder extends JsonEncoder {
   constructor(redactor: Redactor, service: ServiceInfo | undefined) {

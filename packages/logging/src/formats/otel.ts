@@ -14,8 +14,8 @@ const MIDDLE = LOG_LEVELS.map(
 );
 
 /**
- * One JSON document a line in the OpenTelemetry log data model (https://opentelemetry.io/docs/specs/otel/logs/data-model),
- * with the attribute names of the semantic conventions.
+ * One JSON document a line in the OpenTelemetry log data model
+ * (https://opentelemetry.io/docs/specs/otel/logs/data-model), with the attribute names of the semantic conventions.
  */
 export class OtelEncoder extends JsonEncoder {
   readonly #resource: string;
@@ -39,7 +39,10 @@ export class OtelEncoder extends JsonEncoder {
     return key.startsWith('exception.') ? `field.${key}` : (knownName(key) ?? key);
   }
 
-  /** The `exception.*` attributes; the stacks of the whole chain of causes stand in the one text, as the conventions ask. */
+  /**
+   * The `exception.*` attributes; the stacks of the whole chain of causes
+   * stand in the one text, as the conventions ask.
+   */
   protected override errorMembers(value: unknown): string {
     const record: ErrorRecord = recordError(value);
     const encode = (more: unknown): string => toJson(more, this.redactor);

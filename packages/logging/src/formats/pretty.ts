@@ -9,8 +9,8 @@ import { isErrorKey } from './json-encoder.ts';
 const COLORS = ['36', '32', '33', '31', '1;37;41'] as const;
 const LABELS = LOG_LEVELS.map((level) => level.toUpperCase().padEnd(8));
 const BARE = /^[\w./:@+-]+$/;
-// Control characters, C1 ones included, and those that change the direction of text: what somebody typed into a form must
-// not move the cursor of whoever reads the log.
+// Control characters, C1 ones included, and those that change the direction of text: what somebody typed into a form
+// must not move the cursor of whoever reads the log.
 const UNSAFE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
 const INDENT = '    ';
 

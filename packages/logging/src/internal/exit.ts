@@ -10,8 +10,8 @@ const finishers = new Set<Finisher>();
 const signalListeners = new Map<NodeJS.Signals, () => void>();
 
 /**
- * Calls `finish` at the end of the process: after `process.exit()`, an uncaught exception, or the last turn of the event
- * loop (Node's `exit` event), and at the signals that the finisher names.
+ * Calls `finish` at the end of the process: after `process.exit()`, an uncaught exception, or the last turn of the
+ * event loop (Node's `exit` event), and at the signals that the finisher names.
  */
 export function atExit(finisher: Finisher): () => void {
   if (finishers.size === 0) process.on('exit', finishAll);
@@ -44,8 +44,8 @@ function finishAll(): void {
 }
 
 /**
- * Node's default at a signal is to die at once. With a listener of ours it would live on, so we do what the default does,
- * after the lines are written; but where the application listens too, what happens is its decision.
+ * Node's default at a signal is to die at once. With a listener of ours it would live on, so we do what the default
+ * does, after the lines are written; but where the application listens too, what happens is its decision.
  */
 function onSignal(signal: NodeJS.Signals, listener: () => void): void {
   if (process.listenerCount(signal) > 1) return;

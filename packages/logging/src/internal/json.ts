@@ -2,7 +2,8 @@ import { type ErrorRecord, recordError } from './error-record.ts';
 import { CENSOR, type RedactNode, type Redactor, step } from './redact.ts';
 import { cut, isError, UNREADABLE } from './safe.ts';
 
-// JSON for values of any kind: cycles, getters that throw, BigInt, deep trees and megabytes give a text, never an error.
+// JSON for values of any kind: cycles, getters that throw, BigInt, deep
+// trees and megabytes give a text, never an error.
 
 /** Characters of one nested value; a line has at most a few of them. */
 const MAX_VALUE = 65_536;
@@ -27,8 +28,8 @@ export function escaped(text: string): string {
 }
 
 /**
- * The same text in one piece. Engines keep `a + b` as a tree until somebody needs the characters; a piece that goes into
- * every line would have its tree walked in every line.
+ * The same text in one piece. Engines keep `a + b` as a tree until somebody needs the characters; a piece that goes
+ * into every line would have its tree walked in every line.
  */
 export function flat(text: string): string {
   return Buffer.from(text).toString();

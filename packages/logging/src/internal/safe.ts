@@ -1,4 +1,5 @@
-// Reading values that callers hand us. They can be proxies, have getters that throw, or be megabytes; nothing here throws.
+// Reading values that callers hand us. They can be proxies, have getters
+// that throw, or be megabytes; nothing here throws.
 
 /** What stands in the line for a value that could not be read. */
 export const UNREADABLE = '[unreadable]';

@@ -9,9 +9,10 @@ interface OtelRegistry {
   context?: { active(): { getValue(key: symbol): { spanContext?(): SpanIds } | undefined } };
 }
 
-// All 1.x copies of the API find the registered SDK under the first symbol and the active span under the second: it is how
-// they work together across versions. Reading them needs no import of an optional peer, and also works when the
-// application is bundled with a copy of its own. (opentelemetry-js: api/src/internal/global-utils.ts, trace/context-utils.ts)
+// All 1.x copies of the API find the registered SDK under the first symbol and the active span under the
+// second: it is how they work together across versions. Reading them needs no import of an optional peer, and
+// also works when the application is bundled with a copy of its own. (opentelemetry-js:
+// api/src/internal/global-utils.ts, trace/context-utils.ts)
 const REGISTRY = Symbol.for('opentelemetry.js.api.1');
 const SPAN = Symbol.for('OpenTelemetry Context Key SPAN');
 const TRACE_ID = /^(?!0+$)[0-9a-f]{32}$/;
@@ -25,7 +26,8 @@ let last: SpanIds | undefined;
 /**
  * The ids of the active span, or `undefined` where there is no SDK, no span, or an invalid one.
  *
- * @param now the time in milliseconds: a missing SDK is looked for once in each, because to look costs a tenth of a line
+ * @param now the time in milliseconds: a missing SDK is looked for once in
+ *   each, because to look costs a tenth of a line
  */
 export function activeSpan(now: number): SpanIds | undefined {
   if (registry === undefined) {

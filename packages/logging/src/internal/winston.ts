@@ -1,6 +1,8 @@
 import type { LogLevel } from '../levels.ts';
 
-/** The keys under which winston's parts hand each other the level and the finished line (documented in `triple-beam`). */
+/**
+ * The keys under which winston's parts hand each other the level and the finished line (documented in `triple-beam`).
+ */
 export const LEVEL = Symbol.for('level');
 export const MESSAGE = Symbol.for('message');
 

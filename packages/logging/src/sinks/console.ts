@@ -14,8 +14,8 @@ export interface ConsoleSinkOptions {
   /** Default: the format of the logger. */
   readonly format?: LogFormat;
   /**
-   * Whether `pretty` uses colours. Default: on a terminal, unless `NO_COLOR` is set (https://no-color.org); elsewhere only with
-   * `FORCE_COLOR`.
+   * Whether `pretty` uses colours. Default: on a terminal, unless `NO_COLOR` is set
+   * (https://no-color.org); elsewhere only with `FORCE_COLOR`.
    */
   readonly colors?: boolean;
   /** Bytes that wait for a slow reader before lines are dropped. Default 8 MiB. */
@@ -28,8 +28,8 @@ const PIPE_BUF = 4096;
 /**
  * Standard output or standard error.
  *
- * Lines go to the file descriptor itself with synchronous writes, and not through `process.stdout`, which keeps what a pipe
- * does not take in the memory of the process and loses it at `process.exit()`. A pipe whose reader is slow does
+ * Lines go to the file descriptor itself with synchronous writes, and not through `process.stdout`, which keeps what a
+ * pipe does not take in the memory of the process and loses it at `process.exit()`. A pipe whose reader is slow does
  * not hold up the process: up to `maxBuffer` bytes wait, further lines are dropped, counted and told of.
  */
 export function consoleSink(options: ConsoleSinkOptions = {}): LogSink {

@@ -27,9 +27,9 @@ export interface FileSinkOptions {
 /**
  * A file, rotated by size, by day, or by both: `service.log` is moved to `service.2026-11-25.1.log` and so on.
  *
- * Lines of one turn of the event loop are written at its end, so a process that is killed loses at most those. It does not wait for
- * the disk (`fsync`): lines survive the process, not a power cut. A file that somebody else moves away (logrotate, a second process
- * on the same path) is noticed within a second and opened anew.
+ * Lines of one turn of the event loop are written at its end, so a process that is killed loses at most those. It does
+ * not wait for the disk (`fsync`): lines survive the process, not a power cut. A file that somebody else moves away
+ * (logrotate, a second process on the same path) is noticed within a second and opened anew.
  *
  * @throws logging.sink_unavailable when the logger is made and the file cannot be opened
  */

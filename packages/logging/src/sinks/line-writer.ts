@@ -35,9 +35,10 @@ const sleeper = new Int32Array(new SharedArrayBuffer(4));
 /**
  * Takes lines to a file descriptor: bounded, in order, whole, without ever waiting for the reader.
  *
- * Lines of one turn of the event loop are written together at its end, with one synchronous write: after it they are safe
- * from anything that happens to the process. A full pipe says EAGAIN; the lines then wait in the buffer and the write is tried
- * again. When the buffer is full, further lines are counted instead, and a notice with the number follows.
+ * Lines of one turn of the event loop are written together at its end, with one synchronous write: after
+ * it they are safe from anything that happens to the process. A full pipe says EAGAIN; the lines then
+ * wait in the buffer and the write is tried again. When the buffer is full, further lines are counted
+ * instead, and a notice with the number follows.
  */
 export class LineWriter {
   readonly #target: Target;
@@ -191,7 +192,10 @@ export class LineWriter {
     return this.#sliceEnd(block);
   }
 
-  /** Encodes the lines so far. The scratch buffer is used while nothing waits: its block is then written before the next one. */
+  /**
+   * Encodes the lines so far. The scratch buffer is used while nothing waits:
+   * its block is then written before the next one.
+   */
   #seal(): void {
     const text = this.#text;
     if (text === '') return;
@@ -218,7 +222,10 @@ export class LineWriter {
     return blocked ? 'blocked' : 'failed';
   }
 
-  /** Like pending writes of Node's own stdout, lines that wait for a reader keep the process alive; a full disk does not. */
+  /**
+   * Like pending writes of Node's own stdout, lines that wait for a reader
+   * keep the process alive; a full disk does not.
+   */
   #retryIn(ms: number, keepAlive: boolean): void {
     clearImmediate(this.#immediate);
     this.#immediate = undefined;

@@ -127,7 +127,10 @@ export class RotatingFile implements Target {
     return name;
   }
 
-  /** A free name for the full file, taken by creating it: of two processes that want the same one, one goes on to the next. */
+  /**
+   * A free name for the full file, taken by creating it: of two processes
+   * that want the same one, one goes on to the next.
+   */
   #claimName(): string {
     const { path, mode } = this.#options;
     const last = this.#rotated().findLast((file) => file.day === this.#day);

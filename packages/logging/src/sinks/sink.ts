@@ -3,8 +3,9 @@ import type { LogLevel } from '../levels.ts';
 import type { LogFormat } from '../formats/formats.ts';
 
 /**
- * A place that lines go to. The built-in ones are {@link consoleSink}, {@link fileSink} and {@link transportSink}; the contract is that of
- * a driver, for one form: never throw from `write`, never block it on a reader, stay bounded, count what is lost.
+ * A place that lines go to. The built-in ones are {@link consoleSink}, {@link fileSink} and
+ * {@link transportSink}; the contract is that of a driver, for one form: never throw from `write`, never block it
+ * on a reader, stay bounded, count what is lost.
  */
 export interface LogSink {
   readonly name: string;

@@ -20,8 +20,9 @@ export interface TransportSinkOptions {
 /**
  * Any transport of winston's, such as `winston-loki`, as a sink: bounded, and without a way to hold up the others.
  *
- * The transport gets an object with `level`, `message` and the members of the JSON line, and the line itself under winston's
- * `MESSAGE` symbol. What it has not acknowledged when the process ends cannot be saved, and is counted as dropped.
+ * The transport gets an object with `level`, `message` and the members of the JSON line, and the
+ * line itself under winston's `MESSAGE` symbol. What it has not acknowledged when the process
+ * ends cannot be saved, and is counted as dropped.
  */
 export function transportSink(transport: TransportStream, options: TransportSinkOptions = {}): LogSink {
   return new TransportSink(transport, options);
@@ -57,7 +58,8 @@ class TransportSink implements LogSink {
     this.#form = form;
     // What winston sets when it pipes into a transport: a transport with a level of its own needs it to compare.
     Object.assign(this.#transport, { levels: WINSTON_LEVELS });
-    // Without a listener the first network error would end the process. The lines it costs are counted by their callbacks.
+    // Without a listener the first network error would end the process. The
+    // lines it costs are counted by their callbacks.
     this.#transport.on('error', () => {});
   }
 
@@ -86,8 +88,9 @@ class TransportSink implements LogSink {
   }
 
   /**
-   * Gives the transport one line at a time. Lines that wait in the transport's own stream are acknowledged as soon as they
-   * leave that, whatever became of them (winston-transport calls back from `_writev` before the transport is done).
+   * Gives the transport one line at a time. Lines that wait in the transport's own stream are
+   * acknowledged as soon as they leave that, whatever became of them (winston-transport calls back
+   * from `_writev` before the transport is done).
    */
   #next(): void {
     const first = this.#queue[0];

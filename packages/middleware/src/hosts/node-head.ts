@@ -21,8 +21,8 @@ const WRITE_HEAD = Symbol('writeHead before us');
 type Patched = ServerResponse & { [WRITER]: HeadWriter; [WRITE_HEAD]: ServerResponse['writeHead'] };
 
 /**
- * Runs the head hooks once, just before the head of `res` is written, however it is written: by a framework's error path
- * that removed every header set before, or implicitly by `res.end`. Node comes through `writeHead` in all of them.
+ * Runs the head hooks once, just before the head of `res` is written, however it is written: by a framework's error
+ * path that removed every header set before, or implicitly by `res.end`. Node comes through `writeHead` in all of them.
  */
 export function patchWriteHead(res: ServerResponse, writer: HeadWriter): void {
   const patched = res as Patched;
@@ -91,7 +91,10 @@ class NodeHeaders implements HeaderBag {
   }
 }
 
-/** The headers of a reply that we write: collected here and given to node in one go, which it does faster than one by one. */
+/**
+ * The headers of a reply that we write: collected here and given to node in
+ * one go, which it does faster than one by one.
+ */
 export class CollectedHeaders implements HeaderBag {
   readonly #values = new Map<string, string | readonly string[]>();
 

@@ -6,8 +6,8 @@ import { assertLossless } from '../internal/lossless.ts';
 const ADVICE = 'convert it, or use the v8 codec (or msgpack for dates, binary and 64-bit integers)';
 
 /**
- * JSON as UTF-8: readable by everything, and the fastest to decode. It keeps plain data and refuses what JSON would change:
- * dates, maps, sets, binary, bigint, NaN, class instances.
+ * JSON as UTF-8: readable by everything, and the fastest to decode. It keeps plain data and refuses what JSON would
+ * change: dates, maps, sets, binary, bigint, NaN, class instances.
  */
 export const json: Codec = {
   id: 1,

@@ -18,13 +18,13 @@ const keeps: Keeps = {
     (types.isUint8Array(value) && (value.constructor === Uint8Array || value.constructor === Buffer)),
 };
 
-// Plain MessagePack that other languages read: no record extension, maps are objects. A number above 2^32 is written as a
-// float, so a 64-bit integer can only have been a bigint.
+// Plain MessagePack that other languages read: no record extension, maps are objects. A number above 2^32 is written as
+// a float, so a 64-bit integer can only have been a bigint.
 const packr = new Packr({ useRecords: false, mapsAsObjects: true, int64AsType: 'bigint' });
 
 /**
- * MessagePack by msgpackr: compact, read by other languages; keeps dates, binary (it comes back as a `Buffer`), `undefined`
- * in arrays, and bigints of 64 bits.
+ * MessagePack by msgpackr: compact, read by other languages; keeps dates, binary (it comes back as a `Buffer`),
+ * `undefined` in arrays, and bigints of 64 bits.
  *
  * Source: https://github.com/msgpack/msgpack/blob/master/spec.md
  */

@@ -36,9 +36,9 @@ function isOwn(value: object): boolean {
 }
 
 /**
- * V8's structured clone: keeps maps, sets, dates, bigint, binary, regular expressions and cycles. Only Node reads it, and an
- * older Node may not read what a newer one wrote. Decode only bytes that you trust or that are authenticated (encryption
- * does that).
+ * V8's structured clone: keeps maps, sets, dates, bigint, binary, regular expressions and cycles. Only
+ * Node reads it, and an older Node may not read what a newer one wrote. Decode only bytes that you trust
+ * or that are authenticated (encryption does that).
  *
  * Source: https://nodejs.org/api/v8.html#serialization-api
  */

@@ -10,7 +10,7 @@ export function assertLossless(value: unknown, keeps: Keeps, codec: string, advi
   const loss = lossIn(value, keeps);
   if (loss === undefined) return;
   const { what, pointer } = loss;
-  throw serializationErrors.not_lossless(`${codec} does not keep ${what} at ${pointer}; ${advice}`, {
+  throw serializationErrors.not_lossless(`${codec} does not keep ${what} at ${pointer}; ${advice}.`, {
     details: { pointer },
   });
 }

@@ -8,8 +8,8 @@ const SOURCE = fileURLToPath(new URL('../../ferretdb', import.meta.url));
 const BINARY = join(SOURCE, 'bin', 'ferretdb');
 
 /**
- * A stand-in for MongoDB: FerretDB on SQLite files, no password. It has no transactions, no change streams and only simple
- * unique indexes; for those give a real server in `ENT_TEST_MONGODB_URL`.
+ * A stand-in for MongoDB: FerretDB on SQLite files, no password. It has no transactions, no change streams and only
+ * simple unique indexes; for those give a real server in `ENT_TEST_MONGODB_URL`.
  */
 export const mongodb: Recipe = {
   name: 'mongodb',

@@ -28,8 +28,8 @@ export const postgres: Recipe = {
       `--port=${site.port}`,
       '--unix_socket_directories=',
       '--max_connections=200',
-      // A killed process loses nothing that it has written to the page cache, so only the flush to the disk is left out.
-      // synchronous_commit stays on: without it a SIGKILL would lose transactions.
+      // A killed process loses nothing that it has written to the page cache, so only the flush to the disk is left
+      // out. synchronous_commit stays on: without it a SIGKILL would lose transactions.
       '--fsync=off',
       '--full_page_writes=off',
     ],

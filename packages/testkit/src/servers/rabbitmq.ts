@@ -45,7 +45,10 @@ export const rabbitmq: Recipe = {
   ping: (site) => ask(site, 'AMQP\0\0\x09\x01', isConnectionStart),
 };
 
-/** Debian's /usr/sbin/rabbitmq-server is a wrapper for root and the user rabbitmq alone: the script behind it comes first. */
+/**
+ * Debian's /usr/sbin/rabbitmq-server is a wrapper for root and the user
+ * rabbitmq alone: the script behind it comes first.
+ */
 function serverProgram(): string | undefined {
   return findProgram('rabbitmq-server', ['/usr/lib/rabbitmq/bin']);
 }

@@ -1,6 +1,9 @@
 import { createClient } from 'redis';
 
-/** Sends one command to one Redis server or sentinel. Its nested replies are more than the plain pings elsewhere can read. */
+/**
+ * Sends one command to one Redis server or sentinel. Its nested replies are
+ * more than the plain pings elsewhere can read.
+ */
 export async function redisCommand<Reply>(url: string, ...command: [string, ...string[]]): Promise<Reply> {
   const client = createClient({ url, RESP: 2, socket: { reconnectStrategy: false, connectTimeout: 2000 } });
   client.on('error', () => {}); // the rejected command tells

@@ -21,7 +21,10 @@ function dataNode(primary?: Server): Recipe {
 /** Exported for the question whether it is installed. */
 export const redisSentinelNode = dataNode();
 
-/** A sentinel. A silent primary counts as down after 2 s; two sentinels must agree. It keeps what it learns in its own file. */
+/**
+ * A sentinel. A silent primary counts as down after 2 s; two sentinels must
+ * agree. It keeps what it learns in its own file.
+ */
 function sentinelOf(primary: Server): Recipe {
   return {
     ...redisSentinelNode,
@@ -106,5 +109,5 @@ async function primaryAmong(nodes: readonly Server[], sentinels: readonly Server
       failures.push(error);
     }
   }
-  throw new AggregateError(failures, 'no sentinel could tell the primary');
+  throw new AggregateError(failures, 'No sentinel could tell the primary.');
 }

@@ -17,7 +17,8 @@ export function redisNode(name: Recipe['name'], title: string, settings: readonl
     startTimeoutMs: 60_000,
     url: ({ host, port }) => `redis://${host}:${port}`,
     async prepare(site) {
-      // In a file and not on the command line, so that a sentinel can make a change of roles permanent (CONFIG REWRITE).
+      // In a file and not on the command line, so that a sentinel can make
+      // a change of roles permanent (CONFIG REWRITE).
       site.write(
         'redis.conf',
         [

@@ -21,7 +21,9 @@ interface Waiting {
   readonly timer: NodeJS.Timeout;
 }
 
-/** Far more than any request takes (`run` makes a database): a hung supervisor must not hang the tests without a word. */
+/**
+ * Far more than any request takes (`run` makes a database): a hung supervisor must not hang the tests without a word.
+ */
 const ANSWER_TIMEOUT_MS = 120_000;
 
 /** This process's end of the channel to its supervisor (see `process.ts`); one is started when the first server is. */
@@ -90,7 +92,7 @@ export class Supervisor {
       // Registered before the program starts: the notice of its end may come right behind the answer.
       if (onExit) this.#exits.set(id, onExit);
       const timer = setTimeout(
-        () => this.#settle(id)?.reject(new Error(`The testkit supervisor did not answer "${command.op}" in time`)),
+        () => this.#settle(id)?.reject(new Error(`The testkit supervisor did not answer "${command.op}" in time.`)),
         ANSWER_TIMEOUT_MS,
       );
       this.#waiting.set(id, { resolve, reject, timer });

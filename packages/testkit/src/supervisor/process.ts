@@ -1,6 +1,7 @@
-// The supervisor: a process of its own that starts the servers of one test process, and ends them and removes their folders
-// when that process is gone. The IPC channel between the two breaks however the test process ends, by SIGKILL as well; a
-// handler inside the test process could not promise that. It runs in a session of its own, so Ctrl-C does not reach it first.
+// The supervisor: a process of its own that starts the servers of one test process, and ends them and
+// removes their folders when that process is gone. The IPC channel between the two breaks however the test
+// process ends, by SIGKILL as well; a handler inside the test process could not promise that. It runs in a
+// session of its own, so Ctrl-C does not reach it first.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chownSync, closeSync, mkdirSync, openSync, rmSync } from 'node:fs';
@@ -11,8 +12,9 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Notice, Place, ProcessUser, Program, Request } from './protocol.ts';
 import { isRunning, signal, signalTrees } from './tree.ts';
 
-// Below the ports that the kernel gives to outgoing connections (Linux: from 32768, macOS: from 49152): a server that is down
-// for a while must find its port free again. A server gets three: RabbitMQ needs them, and Redis wants its bus 10000 above.
+// Below the ports that the kernel gives to outgoing connections (Linux: from 32768, macOS: from
+// 49152): a server that is down for a while must find its port free again. A server gets three:
+// RabbitMQ needs them, and Redis wants its bus 10000 above.
 const FIRST_PORT = 11_000;
 const PORTS = 5000;
 const OFFSETS = [0, PORTS, 2 * PORTS];
@@ -41,7 +43,7 @@ function tell(notice: Notice): void {
 }
 
 async function carryOut(command: Request): Promise<unknown> {
-  if (ending) throw new Error('the testkit is closing');
+  if (ending) throw new Error('The testkit is closing.');
   switch (command.op) {
     case 'reserve':
       return reserve(command.user);
@@ -77,11 +79,11 @@ async function reserve(user: ProcessUser | undefined): Promise<Place> {
     folders.add(dir);
     if (user) chownSync(dir, user.uid, user.gid);
     const free = await Promise.all(OFFSETS.map((offset) => canListen(port + offset)));
-    if (ending) throw new Error('the testkit is closing');
+    if (ending) throw new Error('The testkit is closing.');
     if (!free.includes(false)) return { port, dir };
     remove(dir);
   }
-  throw new Error(`no free port found between ${FIRST_PORT} and ${FIRST_PORT + PORTS}`);
+  throw new Error(`No free port found between ${FIRST_PORT} and ${FIRST_PORT + PORTS}.`);
 }
 
 function canListen(port: number): Promise<boolean> {
@@ -126,13 +128,13 @@ function signalGroup(leader: number): void {
 async function gone(pids: readonly number[]): Promise<void> {
   const deadline = Date.now() + 10_000;
   while (pids.some((pid) => isRunning(pid) || running.has(pid))) {
-    if (Date.now() > deadline) throw new Error(`processes ${pids.filter(isRunning).join(', ')} survive SIGKILL`);
+    if (Date.now() > deadline) throw new Error(`The processes ${pids.filter(isRunning).join(', ')} survive SIGKILL.`);
     await wait(2);
   }
 }
 
 function remove(dir: string): void {
-  if (!folders.has(dir)) throw new Error(`${dir} is no folder of this testkit`);
+  if (!folders.has(dir)) throw new Error(`${dir} is no folder of this testkit.`);
   rmSync(dir, { recursive: true, force: true, maxRetries: 5 });
   folders.delete(dir);
 }

@@ -18,7 +18,9 @@ export interface Program {
   readonly user: ProcessUser | undefined;
 }
 
-/** A port nobody else of this testkit gets, and the folder that stands for it. `port` + 5000 and + 10000 belong to it. */
+/**
+ * A port nobody else of this testkit gets, and the folder that stands for it. `port` + 5000 and + 10000 belong to it.
+ */
 export interface Place {
   readonly port: number;
   readonly dir: string;

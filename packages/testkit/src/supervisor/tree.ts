@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 
-// A server is more than one process: PostgreSQL gives each backend a session of its own, so that a signal to the process
-// group misses it, and RabbitMQ starts helpers. These functions work on parent links instead.
+// A server is more than one process: PostgreSQL gives each backend a session of its own, so that a signal to the
+// process group misses it, and RabbitMQ starts helpers. These functions work on parent links instead.
 
 /** Sends a signal; a process that is gone already is fine. */
 export function signal(pid: number, name: NodeJS.Signals): void {
