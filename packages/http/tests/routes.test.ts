@@ -1,7 +1,8 @@
 import { AuthorizationError } from '@ent/errors';
+import { type ReplyHeaders, securityHeaders } from '@ent/middleware';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { serve } from '../../middleware/tests/support/serve.ts';
+import { type Served, serve } from '../../middleware/tests/support/serve.ts';
 import { bearer, createHandler, createListener, type HandlerOptions, type Route, reply, route } from '../src/index.ts';
 
 const nothing = { method: 'GET', path: '/', responses: { 204: {} }, handler: () => undefined } as const;
@@ -206,6 +207,40 @@ describe('responses', () => {
     expect([answer.status, await answer.text()]).toEqual([200, '']);
   });
 
+  it.each<[string, unknown]>([
+    ['null', null],
+    ['reply(200, null)', reply(200, null)],
+    ['a number', 7],
+    ['a list', []],
+  ])('of text give 500 for %s, and the process lives', async (_name, given) => {
+    const { url } = await serve(
+      createListener([
+        route({ ...nothing, responses: { 200: { contentType: 'text/plain' } }, handler: () => given as string }),
+      ]),
+    );
+    for (let i = 0; i < 2; i++) expect((await fetch(url)).status).toBe(500);
+  });
+
+  it.each<[string, z.ZodType, unknown]>([
+    ['undefined', z.unknown(), undefined],
+    ['a function', z.unknown(), () => 1],
+    ['a bigint', z.unknown(), 1n],
+    [
+      'a circle',
+      z.unknown(),
+      (() => {
+        const list: unknown[] = [];
+        list.push(list);
+        return list;
+      })(),
+    ],
+  ])('of JSON give 500 for %s', async (_name, schema, given) => {
+    const { url } = await serve(
+      createListener([route({ ...nothing, responses: { 200: schema }, handler: () => given })]),
+    );
+    expect((await fetch(url)).status).toBe(500);
+  });
+
   it('with another JSON content type are serialised through their schema', async () => {
     const health = {
       200: { contentType: 'application/health+json', schema: z.object({ status: z.string() }) },
@@ -218,6 +253,45 @@ describe('responses', () => {
       'application/health+json',
       '{"status":"pass"}',
     ]);
+  });
+});
+
+describe('a 304', () => {
+  const start = (headers: ReplyHeaders): Promise<Served> =>
+    serve(
+      createListener(
+        [
+          route({
+            ...nothing,
+            responses: { 200: { contentType: 'text/html' } },
+            handler: () => reply(200, '<p>', { etag: '"1"', ...headers }),
+          }),
+        ],
+        { middleware: [securityHeaders()] },
+      ),
+    );
+
+  // A browser keeps those of the 304 in the place of those of the 200.
+  it('has each header that its 200 has, but those of the body', async () => {
+    const { url } = await start({
+      'Content-Security-Policy': "default-src 'self'",
+      'X-Frame-Options': 'SAMEORIGIN',
+      'Cross-Origin-Resource-Policy': 'cross-origin',
+      'Cache-Control': 'public, max-age=60',
+      'Last-Modified': 'Thu, 01 Jan 1970 00:00:00 GMT',
+      'Content-Language': 'en',
+      'x-own': 'a',
+      vary: 'Accept',
+    });
+    const whole = await fetch(url);
+    const kept = await fetch(url, { headers: { 'if-none-match': '"1"' } });
+    expect([whole.status, kept.status]).toEqual([200, 304]);
+    const moving = ['date', 'content-length', 'content-type', 'content-language'];
+    const headersOf = (answer: Response): object =>
+      Object.fromEntries([...answer.headers].filter(([name]) => !moving.includes(name)));
+    expect(headersOf(kept)).toEqual(headersOf(whole));
+    expect(kept.headers.get('content-security-policy')).toBe("default-src 'self'");
+    expect(kept.headers.get('content-type')).toBeNull();
   });
 });
 

@@ -1,4 +1,4 @@
-export { addressKey } from './address.ts';
+export { addressKey, bareAddress } from './address.ts';
 export { type Backoff, type BackoffPlan, exponentialBackoff } from './backoff.ts';
 export { type BearerFault, type BearerReading, MAX_TOKEN_LENGTH, readBearer } from './bearer.ts';
 export { type Awaitable, Call } from './call.ts';

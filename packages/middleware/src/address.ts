@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { addressKey as keyOf } from '@ent/internal';
+import { addressKey as keyOf, bareAddress } from '@ent/internal';
 import proxyAddr from 'proxy-addr';
 import { middlewareErrors } from './errors.ts';
 
@@ -23,7 +23,7 @@ export function compileTrust(proxies: readonly string[]): TrustProxy | undefined
  * Address of the client: the last hop of `X-Forwarded-For`, read from the right, that is not a trusted proxy.
  *
  * Anything a client writes to the left of that is ignored. When a trusted proxy wrote something that is no address
- * ("unknown"), the answer is the peer of the connection.
+ * ("unknown"), the answer is the peer of the connection. A port and brackets around an address are no part of it.
  */
 export function clientAddress(
   remote: string | undefined,
@@ -32,7 +32,8 @@ export function clientAddress(
 ): string {
   const peer = plainAddress(remote ?? '');
   if (trust === undefined || forwardedFor === undefined || peer === '') return peer;
-  const request = { socket: { remoteAddress: peer }, headers: { 'x-forwarded-for': forwardedFor } };
+  const hops = forwardedFor.split(',').map((hop) => bareAddress(hop.trim()));
+  const request = { socket: { remoteAddress: peer }, headers: { 'x-forwarded-for': hops.join(', ') } };
   const client = plainAddress(proxyAddr(request as unknown as Parameters<typeof proxyAddr>[0], trust));
   return isIP(client) === 0 ? peer : client;
 }

@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { parse as parseContentType } from 'content-type';
+import { jsonPointer } from '@ent/internal';
 import { parse as parseSecureJson } from 'secure-json-parse';
 import { middlewareErrors } from './errors.ts';
 import type { Exchange } from './exchange.ts';
@@ -28,7 +29,8 @@ export function hasBody(exchange: Pick<Exchange, 'header'>): boolean {
  *
  * The content type is parsed once, here, by a library, and decides alone. Refused: another content type, charset or
  * encoding (415); too many bytes, counted as they arrive (413); what is not UTF-8 or not JSON, nesting over `maxDepth`,
- * and the keys `__proto__` and `constructor.prototype`, which poison objects that are built from the result (400).
+ * and the keys `__proto__` and `constructor.prototype`, which poison objects that are built from the result (400; the error's
+ * `issues` say where).
  *
  * @throws `middleware.unsupported_media_type`, `middleware.body_too_large`, `middleware.body_unparsable`
  * @example
@@ -79,8 +81,38 @@ function parseJson(bytes: Uint8Array, maxDepth: number): unknown {
     return parseSecureJson(text, { protoAction: 'error', constructorAction: 'error' }) as unknown;
   } catch {
     // No cause: the parser's message quotes the body.
-    throw middlewareErrors.body_unparsable('The body is not valid JSON.');
+    throw forbiddenKey(text) ?? middlewareErrors.body_unparsable('The body is not valid JSON.');
   }
+}
+
+/** The error for a body that is JSON and was refused for one of its keys; `undefined` when it is no JSON. */
+function forbiddenKey(text: string): Error | undefined {
+  let path: string[] | undefined;
+  try {
+    path = pathToPoison(JSON.parse(text) as unknown);
+  } catch {
+    return undefined;
+  }
+  if (path === undefined) return undefined;
+  const key = path.at(-1) === '__proto__' ? '__proto__' : 'constructor.prototype';
+  return middlewareErrors.body_unparsable(`The body has the key "${key}", which is not accepted.`, {
+    issues: [{ pointer: jsonPointer(path), in: 'body', code: 'forbidden_key', detail: 'This key is not accepted' }],
+  });
+}
+
+/** Where the first key stands that poisons. The depth was looked at before. */
+function pathToPoison(value: unknown): string[] | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  for (const key of Object.keys(value)) {
+    // The descriptor, since to read "__proto__" is to read the prototype.
+    const inner = Object.getOwnPropertyDescriptor(value, key)?.value as unknown;
+    if (key === '__proto__') return [key];
+    if (key === 'constructor' && typeof inner === 'object' && inner !== null && Object.hasOwn(inner, 'prototype'))
+      return [key, 'prototype'];
+    const path = pathToPoison(inner);
+    if (path !== undefined) return [key, ...path];
+  }
+  return undefined;
 }
 
 const QUOTE = 0x22;

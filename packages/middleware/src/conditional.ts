@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { middlewareErrors } from './errors.ts';
-import type { Exchange } from './exchange.ts';
+import type { Exchange, Reply } from './exchange.ts';
 
 /**
  * A strong entity tag for a version: a version number, an update time, or the bytes themselves. Hashed,
@@ -19,13 +19,45 @@ export function entityTag(version: string | Uint8Array): string {
 
 /**
  * Whether the client already has `tag`: then a GET or HEAD answers 304 (RFC 9110, section 13.1.2, weak comparison).
- * Always `false` for other methods.
+ * Always `false` for other methods. {@link notModified} makes the 304.
  */
 export function ifNoneMatch(exchange: Exchange, tag: string): boolean {
   if (exchange.method !== 'GET' && exchange.method !== 'HEAD') return false;
   const header = exchange.header('if-none-match');
   if (header === undefined) return false;
   return header.trim() === '*' || tagsOf(header).some((sent) => opaque(sent) === opaque(tag));
+}
+
+// What is said of the body goes with the body.
+const OF_THE_BODY = new Set([
+  'content-type',
+  'content-length',
+  'content-encoding',
+  'content-language',
+  'content-range',
+  'transfer-encoding',
+]);
+
+/**
+ * The 304 in the place of a reply that the client already has: its headers, but those of the body.
+ *
+ * A browser puts the headers of a 304 in the place of those that it keeps (RFC 9111, section 3.2). One that comes with another
+ * Content-Security-Policy than its 200 changes the page, and `securityHeaders()` gives its own to an answer without one.
+ *
+ * @example
+ * ```ts
+ * import { entityTag, notModified } from '@ent/middleware';
+ *
+ * const page = { status: 200, headers: { etag: entityTag('1'), 'content-type': 'text/html' }, body: '<!doctype html>' };
+ * console.log(notModified(page)); // { status: 304, headers: { etag: '"..."' } }
+ * ```
+ */
+export function notModified(reply: Reply): Reply {
+  const headers: Record<string, string | readonly string[]> = {};
+  for (const [name, value] of Object.entries(reply.headers ?? {})) {
+    if (!OF_THE_BODY.has(name.toLowerCase())) headers[name] = value;
+  }
+  return { status: 304, headers };
 }
 
 /**

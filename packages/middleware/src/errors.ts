@@ -13,6 +13,7 @@ export const middlewareErrors = defineErrors('middleware', {
   body_unparsable: { class: BadRequestError, title: 'Unparsable Body' },
   body_consumed: { class: InternalError, title: 'Request Body Already Read' },
   unsupported_media_type: { class: BadRequestError, status: 415, title: 'Unsupported Media Type' },
+  malformed_target: { class: BadRequestError, title: 'Malformed Request Target' },
   request_aborted: { class: BadRequestError, title: 'Request Aborted' },
   precondition_failed: { class: PreconditionFailedError, title: 'Precondition Failed' },
   rate_limited: { class: RateLimitedError, title: 'Too Many Requests' },

@@ -1,7 +1,7 @@
 export { addressKey } from './address.ts';
 export { DEFAULT_MAX_BODY_BYTES, hasBody, type JsonBodyOptions, readJson } from './body.ts';
 export { channels, type HookOperation, type RateLimitOperation, type RequestOperation } from './channels.ts';
-export { entityTag, ifNoneMatch, requireMatch } from './conditional.ts';
+export { entityTag, ifNoneMatch, notModified, requireMatch } from './conditional.ts';
 export { type CorsOptions, cors } from './cors.ts';
 export { middlewareErrors } from './errors.ts';
 export type { Exchange, HeaderBag, Outcome, Reply, ReplyBody, ReplyHeaders } from './exchange.ts';

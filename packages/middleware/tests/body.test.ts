@@ -44,15 +44,33 @@ describe('readJson', () => {
     ['two values', '{}{}'],
     ['a comment', '{} // x'],
     ['NaN', 'NaN'],
-    ['__proto__', '{"__proto__":{}}'],
-    ['a nested, escaped __proto__', '[{"a":{"\\u005f\\u005fproto\\u005f\\u005f":1}}]'],
-    ['constructor.prototype', '{"constructor":{"prototype":{"x":1}}}'],
+    ['__proto__ in what is no JSON', '{"__proto__":{}'],
   ])('refuses %s with 400 and does not quote it', async (_name, body) => {
     const send = await start();
     const [status, text] = await send(body);
     expect(status).toBe(400);
     expect(text).toContain('middleware.body_unparsable');
     expect(text).not.toContain('proto');
+  });
+
+  it.each([
+    ['__proto__', '{"__proto__":{}}', '#/__proto__'],
+    ['__proto__', '[{"a/b":{"\\u005f\\u005fproto\\u005f\\u005f":1}}]', '#/0/a~1b/__proto__'],
+    ['constructor.prototype', '{"a":[1,{"constructor":{"prototype":{"x":1}}}]}', '#/a/1/constructor/prototype'],
+  ])('names the key %s in %s and says where it stands', async (key, body, pointer) => {
+    const send = await start();
+    const [status, text] = await send(body);
+    expect(status).toBe(400);
+    expect(JSON.parse(text)).toMatchObject({
+      code: 'middleware.body_unparsable',
+      detail: expect.stringContaining(`"${key}"`) as string,
+      errors: [{ pointer, in: 'body', code: 'forbidden_key' }],
+    });
+  });
+
+  it('takes the same words where they do not poison', async () => {
+    const send = await start();
+    expect(await send('{"constructor":"x","prototype":{}}')).toEqual([200, '{"constructor":"x","prototype":{}}']);
   });
 
   it.each([

@@ -4,6 +4,7 @@ import {
   entityTag,
   type Exchange,
   ifNoneMatch,
+  notModified,
   problemReply,
   requireMatch,
   securityHeaders,
@@ -70,6 +71,15 @@ describe('entity tags', () => {
     if (passes) expect(check).not.toThrow();
     else expect(check).toThrow(expect.objectContaining({ status: 412 }) as Error);
   });
+});
+
+it('notModified gives the headers of the reply but those of its body', () => {
+  const headers = { ETag: '"1"', 'Content-Type': 'text/html', 'Content-Security-Policy': 'x', 'content-length': '3' };
+  expect(notModified({ status: 200, headers, body: 'abc' })).toEqual({
+    status: 304,
+    headers: { ETag: '"1"', 'Content-Security-Policy': 'x' },
+  });
+  expect(notModified({ status: 200 })).toEqual({ status: 304, headers: {} });
 });
 
 describe('problemReply', () => {

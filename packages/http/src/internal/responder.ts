@@ -1,4 +1,11 @@
-import { type Exchange, ifNoneMatch, type Reply, type ReplyBody, type ReplyHeaders } from '@ent/middleware';
+import {
+  type Exchange,
+  ifNoneMatch,
+  notModified,
+  type Reply,
+  type ReplyBody,
+  type ReplyHeaders,
+} from '@ent/middleware';
 import { httpErrors } from '../errors.ts';
 import { isReply, isSchema } from '../responses.ts';
 import type { Route } from '../route.ts';
@@ -50,7 +57,9 @@ export function compileResponder(route: Route): Responder {
     }
     const { status, headers } = given;
     const tag = headers?.['etag'];
-    if (status === 200 && typeof tag === 'string' && ifNoneMatch(exchange, tag)) return notModified(headers);
+    if (status === 200 && typeof tag === 'string' && ifNoneMatch(exchange, tag)) {
+      return notModified({ status, headers: headersOf(answer, headers as ReplyHeaders) });
+    }
     const make = (body: ReplyBody | undefined): Reply => ({
       status,
       headers: headers === undefined ? answer.headers : headersOf(answer, headers),
@@ -68,7 +77,11 @@ export function compileResponder(route: Route): Responder {
 
 /** Only what the schema knows goes out, so a password hash that a handler hands over by mistake stays here. */
 function serialise(name: string, parsed: Parsed): string {
-  if (parsed.success) return JSON.stringify(parsed.data);
+  if (parsed.success) {
+    const text = JSON.stringify(parsed.data) as string | undefined;
+    if (text !== undefined) return text;
+    throw httpErrors.response_invalid(`${name} gave undefined, which JSON cannot say.`);
+  }
   // Where it is wrong, not what it is: the values are rows.
   const at = parsed.error.issues.slice(0, 5).map((issue) => `/${issue.path.map(String).join('/')} (${issue.code})`);
   throw httpErrors.response_invalid(`${name} gave data that its response schema refuses: ${at.join(', ')}.`);
@@ -81,16 +94,4 @@ function headersOf(answer: Answer, given: ReplyHeaders): ReplyHeaders {
     ...(given['etag'] === undefined ? undefined : { 'cache-control': 'private, no-cache' }),
     ...given,
   };
-}
-
-// RFC 9110, section 15.4.5: the headers that a 200 would have had, as far as they are about caching.
-const KEPT = ['etag', 'cache-control', 'content-location', 'expires', 'vary'];
-
-function notModified(given: ReplyHeaders | undefined): Reply {
-  const headers: Record<string, string | readonly string[]> = { 'cache-control': 'private, no-cache' };
-  for (const name of KEPT) {
-    const value = given?.[name];
-    if (value !== undefined) headers[name] = value;
-  }
-  return { status: 304, headers };
 }

@@ -25,10 +25,14 @@ describe.skipIf(missing)(
     afterAll(() => browser?.close());
 
     /** Opens a page and notes whatever went wrong in it, and whatever it asked another host for. */
-    async function open(path: string): Promise<{ page: Page; faults: string[] }> {
+    async function open(path: string): Promise<{ page: Page; faults: string[]; url: string; statuses: unknown[] }> {
+      const statuses: (number | undefined)[] = [];
       const { url } = await serve(
         createListener([...routes, ...docs(routes, { title: 'Items', version: '1' })], {
-          middleware: [securityHeaders()],
+          middleware: [
+            securityHeaders(),
+            { name: 'statuses', done: (_exchange, { status }) => void statuses.push(status) },
+          ],
         }),
       );
       const page = await browser.newPage();
@@ -48,8 +52,21 @@ describe.skipIf(missing)(
           faults.push(`asked for ${request.url()}`);
       });
       await page.goto(url + path);
-      return { page, faults };
+      return { page, faults, url, statuses };
     }
+
+    it.each([
+      ['/docs', '.swagger-ui .opblock-summary-path'],
+      ['/redoc', 'h1'],
+    ])('%s is whole when it is opened for the second time, out of the cache', async (path, content) => {
+      const { page, faults, url, statuses } = await open(path);
+      await page.locator(content).first().waitFor();
+      await page.goto('about:blank');
+      await page.goto(url + path);
+      await page.locator(content).first().waitFor();
+      expect(statuses).toContain(304);
+      expect(faults).toEqual([]);
+    });
 
     it('Swagger UI shows the routes and calls one', async () => {
       const { page, faults } = await open('/docs');

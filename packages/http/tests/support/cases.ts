@@ -260,18 +260,21 @@ export const cases: readonly Case[] = [
     ...post('{"name":"a","__proto__":{"admin":true}}'),
     status: 400,
     code: 'middleware.body_unparsable',
+    issues: ['body #/__proto__ forbidden_key'],
   },
   {
     name: 'refuses an escaped __proto__ in a body',
     ...post('{"name":"a","\\u005f_proto__":{"admin":true}}'),
     status: 400,
     code: 'middleware.body_unparsable',
+    issues: ['body #/__proto__ forbidden_key'],
   },
   {
     name: 'refuses constructor.prototype in a body',
     ...post('{"name":"a","constructor":{"prototype":{}}}'),
     status: 400,
     code: 'middleware.body_unparsable',
+    issues: ['body #/constructor/prototype forbidden_key'],
   },
   {
     name: 'refuses __proto__ in a query',

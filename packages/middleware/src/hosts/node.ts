@@ -1,15 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { Readable } from 'node:stream';
-import { pipeline as pipeStreams } from 'node:stream/promises';
 import { clientAddress, compileTrust, type TrustProxy } from '../address.ts';
 import { middlewareErrors } from '../errors.ts';
-import type { Exchange, HeaderBag, Reply } from '../exchange.ts';
+import type { Exchange, HeaderBag } from '../exchange.ts';
 import { createPipeline, type Handler, type Middleware, type Run } from '../middleware.ts';
 import { collect, tooLarge } from './node-body.ts';
-import { CheckedHeaders, CollectedHeaders, type HeadWriter, patchWriteHead } from './node-head.ts';
-import { bodyLeft, linger } from './node-linger.ts';
+import { type HeadWriter, patchWriteHead } from './node-head.ts';
+import { write, type Written } from './node-write.ts';
 
 /** An exchange on `node:http`; `req` and `res` are there for handlers that write the response themselves. */
 export interface NodeExchange extends Exchange {
@@ -52,13 +50,13 @@ export function createNodeListener(handler: Handler<NodeExchange>, options: Node
     const exchange = new NodeHttpExchange(req, res, trust);
     const run = middlewares.open(exchange);
     exchange.attach(run);
-    const answer = run.handle(handler);
+    const answer = run.handle(exchange.path === '' ? refuseTarget : handler);
     if (answer instanceof Promise) void answer.then((reply) => write(run, exchange, reply));
     else write(run, exchange, answer);
   };
 }
 
-class NodeHttpExchange implements NodeExchange, HeadWriter {
+class NodeHttpExchange implements NodeExchange, HeadWriter, Written {
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
   readonly method: string;
@@ -87,7 +85,7 @@ class NodeHttpExchange implements NodeExchange, HeadWriter {
     this.rawUrl = req.url ?? '/';
     this.#trust = trust;
     this.#remoteAddress = req.socket.remoteAddress;
-    const target = originForm(this.rawUrl);
+    const target = this.rawUrl.startsWith('/') ? this.rawUrl : originForm(this.method, this.rawUrl);
     const mark = target.indexOf('?');
     this.path = mark === -1 ? target : target.slice(0, mark);
     this.query = mark === -1 ? '' : target.slice(mark + 1);
@@ -183,137 +181,26 @@ function aborted(): Error {
   return middlewareErrors.request_aborted('The connection closed before the answer was complete.');
 }
 
-/** Servers must take the absolute form too (RFC 9112, section 3.2.2): `GET http://host/path`. */
-function originForm(target: string): string {
-  if (target.startsWith('/')) return target;
-  const authority = target.indexOf('://');
-  if (authority === -1) return target;
-  const slash = target.slice(authority + 3).search(/[/?]/);
-  if (slash === -1) return '/';
-  const rest = target.slice(authority + 3 + slash);
+// The scheme in any case (RFC 3986, section 3.1); a host, and no user before it (RFC 9110, section 4.2.4).
+const ABSOLUTE = /^https?:\/\/[^/?#@]+(?=[/?]|$)/i;
+
+/**
+ * A target that does not begin with a slash. Servers must take the absolute form too (RFC 9112, section 3.2.2):
+ * `GET http://host/path`; and `OPTIONS *`. Empty for what no server of http can have: `ftp://host/path`.
+ */
+function originForm(method: string, target: string): string {
+  if (target === '*' && method === 'OPTIONS') return target;
+  const authority = ABSOLUTE.exec(target)?.[0];
+  if (authority === undefined) return '';
+  const rest = target.slice(authority.length);
   return rest.startsWith('/') ? rest : `/${rest}`;
+}
+
+function refuseTarget(): never {
+  throw middlewareErrors.malformed_target('The request target is neither a path nor an http URL.');
 }
 
 function declaredLength(res: ServerResponse): number | undefined {
   const length = res.getHeader('content-length');
   return length === undefined ? undefined : Number(length);
-}
-
-/** Writes a reply. A reply that cannot be written becomes a 500; once the head is out, only the connection can say so. */
-function write(run: Run<NodeHttpExchange>, exchange: NodeHttpExchange, reply: Reply | undefined): void {
-  if (reply === undefined) return;
-  const { res } = exchange;
-  if (res.destroyed || res.headersSent) {
-    letGo(reply.body);
-    // The handler wrote a part and failed then: a cut connection is the only honest signal left.
-    if (!res.writableEnded) res.destroy();
-    return;
-  }
-  try {
-    writeReply(exchange, reply, run, new CollectedHeaders());
-  } catch {
-    // Some header cannot be sent. Each is looked at now: a hook's bad one is the hook's failure, the reply goes out.
-    if (reset(res)) writeChecked(run, exchange, reply);
-  }
-}
-
-function writeChecked(run: Run<NodeHttpExchange>, exchange: NodeHttpExchange, reply: Reply): void {
-  try {
-    writeReply(exchange, reply, run, new CheckedHeaders());
-  } catch (error) {
-    letGo(reply.body);
-    // It is the reply's own. The problem that says so has no header of anybody's choice.
-    if (reset(exchange.res)) writeReply(exchange, run.fail(error), run, new CheckedHeaders());
-  }
-}
-
-/** Forgets an attempt to write a head; `false` when it is out already, and the connection the only way to say so. */
-function reset(res: ServerResponse): boolean {
-  if (res.headersSent) {
-    res.destroy();
-    return false;
-  }
-  for (const name of res.getHeaderNames()) res.removeHeader(name);
-  // Left behind by the attempt, it would make a "500 OK".
-  res.statusMessage = '';
-  return true;
-}
-
-function writeReply(
-  exchange: NodeHttpExchange,
-  reply: Reply,
-  run: Run<NodeHttpExchange>,
-  headers: CollectedHeaders,
-): void {
-  const { req, res } = exchange;
-  const { status, body } = reply;
-  const whole = isWhole(body);
-  headers.take(reply.headers);
-  const bodiless = status === 204 || status === 304;
-  const bytes = whole && body !== undefined ? Buffer.byteLength(body) : 0;
-  if (whole && !bodiless) headers.set('content-length', String(bytes));
-  exchange.sent = bodiless || req.method === 'HEAD' ? 0 : bytes;
-  const unread = bodyLeft(req);
-  if (unread) res.shouldKeepAlive = false;
-  run.head(status, headers);
-  exchange.headDone = true;
-  res.writeHead(status, headers.flat());
-
-  if (!whole) {
-    if (!bodiless && req.method !== 'HEAD') stream(body, exchange, run);
-    else {
-      letGo(body);
-      res.end();
-    }
-  } else if (unread) linger(req, res, bodiless ? undefined : body);
-  else res.end(bodiless ? undefined : body);
-}
-
-/** Whether a body is sent at once; otherwise it is streamed. */
-function isWhole(body: Reply['body']): body is string | Uint8Array | undefined {
-  if (body === undefined || typeof body === 'string' || body instanceof Uint8Array) return true;
-  if (Symbol.asyncIterator in Object(body)) return false;
-  throw middlewareErrors.invalid_reply('The body of a reply is text, bytes, or an async iterable of them.');
-}
-
-function stream(
-  body: AsyncIterable<string | Uint8Array>,
-  exchange: NodeHttpExchange,
-  run: Run<NodeHttpExchange>,
-): void {
-  pipeStreams(Readable.from(counted(body, exchange, run), { objectMode: false }), exchange.res).catch(() => {
-    // The cut tells the client: the length or the last chunk is missing.
-    exchange.res.destroy();
-  });
-}
-
-async function* counted(
-  source: AsyncIterable<string | Uint8Array>,
-  exchange: NodeHttpExchange,
-  run: Run<NodeHttpExchange>,
-): AsyncGenerator<string | Uint8Array> {
-  try {
-    for await (const chunk of source) {
-      exchange.sent = (exchange.sent ?? 0) + Buffer.byteLength(chunk);
-      yield chunk;
-    }
-  } catch (error) {
-    // Noted here: the response is destroyed, and the exchange over, before anybody else hears of it.
-    run.fail(error);
-    throw error;
-  }
-}
-
-/** Closes a stream that is not sent. */
-function letGo(body: Reply['body']): void {
-  if (body instanceof Readable) body.destroy();
-  else if (typeof body === 'object' && Symbol.asyncIterator in body) void closeQuietly(body);
-}
-
-async function closeQuietly(source: AsyncIterable<unknown>): Promise<void> {
-  try {
-    await source[Symbol.asyncIterator]().return?.();
-  } catch {
-    // Nobody reads it any more: how it ends is of no interest.
-  }
 }

@@ -16,6 +16,7 @@ import {
 } from '@ent/middleware';
 import { createNodeListener, type NodeExchange, type NodeHostOptions } from '@ent/middleware/node';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { heldBytes } from '../support/heap.ts';
 import { eventually, type Served, serve } from '../support/serve.ts';
 
 type NodeHandler = (exchange: NodeExchange) => Reply | undefined | Promise<Reply | undefined>;
@@ -273,6 +274,46 @@ describe('bodies', () => {
     expect(answer).toContain('middleware.body_too_large');
   });
 
+  it.each(['Transfer-Encoding: chunked', 'Content-Length: 3000'])('arrive whole in any pieces: %s', async (framing) => {
+    const { port } = await start(async (exchange) => ({ status: 200, body: Buffer.from(await exchange.bytes(3000)) }));
+    const text = Array.from({ length: 3000 }, (_, i) => String.fromCharCode(97 + (i % 26))).join('');
+    const socket = connect(port, '127.0.0.1');
+    let received = '';
+    socket.setEncoding('latin1').on('data', (chunk: string) => {
+      received += chunk;
+    });
+    socket.write(`POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n${framing}\r\n\r\n`);
+    const chunked = framing.endsWith('chunked');
+    for (let at = 0, size = 1; at < text.length; at += size, size = (size * 3) % 101) {
+      const part = text.slice(at, at + size);
+      await new Promise((written) =>
+        socket.write(chunked ? `${part.length.toString(16)}\r\n${part}\r\n` : part, written),
+      );
+    }
+    if (chunked) socket.write('0\r\n\r\n');
+    await once(socket, 'close');
+    expect(received.split('\r\n\r\n')[1]).toBe(text);
+  });
+
+  it('that come byte by byte take no more memory than their bytes', async () => {
+    let open = 0;
+    const { port } = await start(async (exchange) => {
+      exchange.req.on('data', () => open++);
+      await exchange.bytes(1_000_000);
+      return { status: 200 };
+    });
+    const [sockets, bytes] = [10, 20_000];
+    const before = heldBytes();
+    for (let i = 0; i < sockets; i++) {
+      const socket = connect(port, '127.0.0.1');
+      onTestFinished(() => void socket.destroy());
+      socket.write(`POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n${'1\r\na\r\n'.repeat(bytes)}`);
+    }
+    await eventually(() => expect(open).toBe(sockets * bytes));
+    // It was 212 bytes for each.
+    expect((heldBytes() - before) / (sockets * bytes)).toBeLessThan(20);
+  });
+
   it('of exactly the limit pass', async () => {
     const { url } = await start(echo);
     expect(await (await fetch(url, { method: 'POST', body: '0123456789' })).text()).toBe('0123456789');
@@ -372,8 +413,30 @@ describe('what an exchange says', () => {
     ['http://host/a?b', '/a', 'b'],
     ['http://host', '/', ''],
     ['http://host?b', '/', 'b'],
+    ['HTTPS://host:8443/a', '/a', ''],
+    ['http://[::1]:80/a', '/a', ''],
   ])('target %s', async (target, path, query) => {
     expect(await ask(target)).toMatchObject({ path, query, rawUrl: target });
+  });
+
+  it.each(['ftp://h/a', 'ws://h/a', 'http:///a', 'http://user:pass@h/a'])(
+    'the target %s is refused, through all hooks',
+    async (target) => {
+      const { raw } = await start(() => ({ status: 200 }), requestId(), marks);
+      const answer = await raw(`GET ${target} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n`);
+      expect(answer).toMatch(/^HTTP\/1\.1 400 /);
+      expect(answer).toMatch(/x-request-id: .+\r\n/);
+      expect(answer).toContain('x-mark: 400');
+      expect(answer).toContain('application/problem+json');
+    },
+  );
+
+  it('OPTIONS * is for the handler, GET * is refused', async () => {
+    const { raw } = await start(({ path }) => ({ status: 200, body: path }));
+    const send = (method: string): Promise<string> =>
+      raw(`${method} * HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n`);
+    expect(await send('OPTIONS')).toMatch(/^HTTP\/1\.1 200 [^]*\*$/);
+    expect(await send('GET')).toMatch(/^HTTP\/1\.1 400 /);
   });
 
   it.each([
@@ -386,6 +449,17 @@ describe('what an exchange says', () => {
       '203.0.113.9',
     ],
     ['reads an IPv4 address in IPv6 form', ['127.0.0.1'], '::ffff:203.0.113.9', '203.0.113.9'],
+    ['takes the port off an address', ['loopback'], '203.0.113.7:4711', '203.0.113.7'],
+    ['takes brackets and port off an address', ['loopback'], '[2001:db8::1]:80', '2001:db8::1'],
+    ['takes the brackets off an address', ['loopback'], '[2001:db8::1]', '2001:db8::1'],
+    [
+      'takes them off the addresses of proxies too',
+      ['loopback', '10.0.0.0/8', '2001:db8:1::/48'],
+      '6.6.6.6, 203.0.113.9:1, 10.1.2.3:8080 ,[2001:db8:1::5]:443',
+      '203.0.113.9',
+    ],
+    ['reads an IPv4 address in IPv6 form with a port', ['127.0.0.1'], '[::ffff:203.0.113.9]:80', '203.0.113.9'],
+    ['falls back to the connection when what has a port is no address', ['loopback'], 'client:80', '127.0.0.1'],
     ['falls back to the connection when a proxy wrote no address', ['loopback'], 'unknown', '127.0.0.1'],
   ])('%s', async (_name, trustProxies, sent, peer) => {
     expect(await ask('/', { trustProxies }, `X-Forwarded-For: ${sent}\r\n`)).toMatchObject({ peer });
