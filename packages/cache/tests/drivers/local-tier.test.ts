@@ -62,9 +62,9 @@ function tiers(driverFor: (url?: string) => CacheDriver): {
     /** A cache with a local tier, and one of another process on the same keys. */
     pair(options = {}, url) {
       const prefix = uniqueName('tier');
-      const here = createCache({ prefix, local: memory(), ...options, driver: driverFor(url) });
+      const here = createCache({ prefix, timeout: '10s', local: memory(), ...options, driver: driverFor(url) });
       const { local: _, ...others } = options;
-      const there = createCache({ prefix, ...others, driver: driverFor() });
+      const there = createCache({ prefix, timeout: '10s', ...others, driver: driverFor() });
       open.push(here, there);
       return { here, there };
     },
@@ -162,7 +162,7 @@ function coherent(driverFor: () => CacheDriver): void {
 
   it('loads once in two processes with tiers, and keeps no value of a load that was overtaken', async () => {
     const prefix = uniqueName('tier');
-    const [one, two] = [0, 1].map(() => createCache({ prefix, local: memory(), driver: driverFor() }));
+    const [one, two] = [0, 1].map(() => createCache({ prefix, timeout: '10s', local: memory(), driver: driverFor() }));
     try {
       let loads = 0;
       const load = async (): Promise<number> => {

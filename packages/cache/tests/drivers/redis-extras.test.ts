@@ -33,7 +33,7 @@ function extrasFor(driverFor: (url?: string) => CacheDriver): {
   });
   return {
     open(options = {}, url) {
-      const cache = createCache({ prefix: 'extras', ...options, driver: driverFor(url) });
+      const cache = createCache({ prefix: 'extras', timeout: '10s', ...options, driver: driverFor(url) });
       caches.push(cache);
       return redisExtras(cache);
     },

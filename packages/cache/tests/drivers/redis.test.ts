@@ -48,7 +48,7 @@ describeWithServer('redis', (server) => {
     const connections = async (): Promise<number> => (await admin.clientList()).length;
     const before = await connections();
     for (const waitMs of [0, 1, 2, 4]) {
-      const cache = createCache({ driver: redis({ url: server.url }) });
+      const cache = createCache({ driver: redis({ url: server.url }), timeout: '10s' });
       const reading = cache.get('k').catch(() => {});
       await new Promise((resolve) => setTimeout(resolve, waitMs));
       await cache.close();
