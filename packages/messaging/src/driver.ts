@@ -2,23 +2,28 @@
  * The contract between the portable core and a broker. Types only.
  *
  * The core has done, or does afterwards: serialisation, validation, ids and times, deadlines, all retries (of sending, of handling, of
- * opening again), backoff, dead letters, concurrency, renewing of leases, draining, telemetry, wrapping of errors. A driver translates, and
+ * subscribing again), backoff, dead letters, concurrency, renewing of leases, draining, telemetry, wrapping of errors. A driver translates, and
  * never retries by itself. It throws native errors as they come and classifies them when asked.
  */
 
 /** What a driver can do, as data. Types, the checks at setup, the conformance suite and the README read this object. */
 export interface MessagingFeatures {
-  /** What a stored message survives: nothing, the end of the broker's process, or the loss of one of its machines. */
+  /** What a stored message survives. Nothing, the end of the broker's process, or the loss of one of its machines. */
   readonly durability: 'memory' | 'disk' | 'quorum';
   /** Other processes see the same topics. */
   readonly shared: boolean;
-  /** A group with one subscriber that handles one message at a time gets them in the order in which they were sent. */
+  /** Keeps the order for one subscriber that handles one message at a time. */
   readonly ordered: boolean;
-  /** A message can come back after a delay of its own choosing: {@link Settlement} `retry` with `delayMs`. */
+  /** Brings a message back after a delay: `delayedRetry`. See {@link Settlement}; where it is missing, the core supplies retries. */
   readonly delayedRetry: boolean;
-  /** {@link Delivery.attempt} counts across processes and restarts. */
+  /**
+   * Counts the attempts of a message over processes and restarts: `countsAttempts`. See {@link Delivery.attempt}; where it is missing, the
+   * core supplies retries.
+   */
   readonly countsAttempts: boolean;
-  /** The longest body in bytes, or null for no limit. Longer ones are refused before any I/O. */
+  /** Delivers for a time only, unless it is renewed. See {@link Source.leaseMs}. */
+  readonly leases: boolean;
+  /** The longest body in bytes. Null for no limit; longer ones are refused before any I/O. */
   readonly maxMessageBytes: number | null;
 }
 
@@ -38,8 +43,11 @@ export interface WireMessage {
   readonly body: Uint8Array;
 }
 
-/** Passed with each call. Aborts at the deadline: a dead broker never holds a caller. */
+/** Passed with each call: the time that it may take. A dead broker never holds a caller. */
 export interface DriverCall {
+  /** When the caller stops waiting, by `performance.now()`. */
+  readonly deadlineAt: number;
+  /** Aborts then, or earlier when the caller gives up. It is made when it is asked for, so who needs no signal pays for none. */
   readonly signal: AbortSignal;
 }
 
@@ -57,6 +65,15 @@ export interface SubscriptionSpec {
   readonly group: string;
 }
 
+/** What a subscriber of a group asks for. */
+export interface SourceSpec extends SubscriptionSpec {
+  /**
+   * How many deliveries are unsettled at once at the most. {@link Source.receive} never asks for more; a broker that pushes takes
+   * it for the window of what it sends ahead.
+   */
+  readonly prefetch: number;
+}
+
 /** A message for one subscriber, for a time. */
 export interface Delivery {
   /** Names this delivery, and no other one of the same message; settles it. */
@@ -64,14 +81,20 @@ export interface Delivery {
   readonly message: WireMessage;
   /**
    * 1 for the first delivery; one more after each that failed, or was never settled (its subscriber died), but not after a
-   * `release`. Undefined where the broker does not count.
+   * `release`. Undefined without {@link MessagingFeatures.countsAttempts}.
    */
   readonly attempt: number | undefined;
+  /**
+   * For a broker that counts how often it took a message back and not why (RabbitMQ's `x-delivery-count`). The core then buries a
+   * message that came back so often that it must be what kills its subscribers. Default: undefined, not known.
+   */
+  readonly returns?: number | undefined;
 }
 
 /**
- * What to do with a delivery. `ack`: it is done. `retry`: it failed; deliver it again, after `delayMs` at the earliest.
- * `release`: it was not tried; deliver it again at once, to anybody.
+ * What to do with a delivery. `ack`: it is done. `release`: it was not tried; deliver it again at once, to anybody. `retry`: it
+ * failed; deliver it again, after `delayMs` at the earliest. Never comes to a driver that lacks `delayedRetry` or
+ * `countsAttempts`: there the core stores the message in a topic for retries, and acknowledges it.
  */
 export type Settlement =
   | { readonly token: unknown; readonly action: 'ack' | 'release' }
@@ -82,11 +105,11 @@ export type SettleResult = 'ok' | 'stale';
 
 /** Where one subscriber receives. Dies with its connection: the core opens another. */
 export interface Source {
-  /** How long a delivery stays with its subscriber unless it is renewed, in milliseconds; null for as long as the source lives. */
+  /** How long a delivery stays with its subscriber unless it is renewed, in milliseconds; null, for as long as the source lives. */
   readonly leaseMs: number | null;
   /**
    * At most `max` deliveries, as soon as there is one. May wait, about a second at most where waiting costs the broker, and
-   * may answer with none. When the signal aborts it answers soon, and what it does not hand out is not lost.
+   * may answer with none. When the signal aborts it answers soon, and what it does not hand out goes back at once, to anybody.
    */
   receive(max: number, signal: AbortSignal): Promise<Delivery[]>;
   /** In the order of the batch. Settling what was settled before is `stale` and changes nothing. */
@@ -107,13 +130,16 @@ export interface MessagingDriver<Client = unknown> {
   readonly features: MessagingFeatures;
   /** The native client, for what the portable API does not have. */
   readonly client: Client;
-  /** Makes topic and group where they are missing. Idempotent; called again for each new connection. */
-  ensure(spec: SubscriptionSpec, call: DriverCall): Promise<void>;
-  send(batch: readonly WireMessage[], call: DriverCall): Promise<SendResult[]>;
-  open(spec: SubscriptionSpec, call: DriverCall): Promise<Source>;
+  /** Idempotent. The calls below work without it, by connecting on their own, and again after a connection was lost. */
+  connect(call: DriverCall): Promise<void>;
   /** Fails when the broker does not answer. */
   ping(call: DriverCall): Promise<void>;
   /** Idempotent. Closes only what the driver itself has opened. */
   close(): Promise<void>;
   classify(error: unknown): DriverFailure;
+
+  /** Makes topic and group where they are missing. Idempotent; called again for each new source. */
+  ensure(spec: SubscriptionSpec, call: DriverCall): Promise<void>;
+  send(batch: readonly WireMessage[], call: DriverCall): Promise<SendResult[]>;
+  subscribe(spec: SourceSpec, call: DriverCall): Promise<Source>;
 }

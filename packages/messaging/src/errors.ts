@@ -1,4 +1,4 @@
-import { ConfigurationError, defineErrors, MessageQueueError, UnsupportedError, ValidationError } from '@ent/errors';
+import { ConfigurationError, defineErrors, MessageQueueError, ValidationError } from '@ent/errors';
 
 const failure = { class: MessageQueueError, status: 503, expose: false } as const;
 const misuse = { class: ConfigurationError, status: 500, retryable: 'never', expose: false } as const;
@@ -7,7 +7,7 @@ const misuse = { class: ConfigurationError, status: 500, retryable: 'never', exp
 export const messagingErrors = defineErrors('messaging', {
   /** The time was up before the broker confirmed. The message may have been stored. */
   timeout: { ...failure, title: 'Messaging timed out', retryable: 'idempotent' },
-  /** The broker can not be reached. */
+  /** The broker cannot be reached. */
   unavailable: { ...failure, title: 'Messaging unavailable', retryable: 'idempotent' },
   /** The broker refused the message, for certain: a full queue, for example. */
   rejected: { ...failure, title: 'Message refused', retryable: 'always' },
@@ -17,26 +17,18 @@ export const messagingErrors = defineErrors('messaging', {
   closed: { ...failure, title: 'Messaging closed', retryable: 'never' },
   /** The driver failed in a way that it does not know; `cause` is what it threw. */
   driver_failed: { ...failure, status: 500, title: 'Messaging failed', retryable: 'never' },
-  /** The data can not be written as JSON. */
+  /** The data cannot be written as JSON. */
   not_serializable: { ...misuse, class: ValidationError, title: 'Message not serialisable' },
   /** The data does not fit the topic's schema; `issues` says where. */
   invalid_payload: { ...misuse, class: ValidationError, title: 'Invalid message' },
   /** The message is longer than the broker takes. */
   too_large: { ...misuse, class: ValidationError, title: 'Message too large' },
   /** Thrown by a handler: trying again would not help, the message goes to the dead letters at once. */
-  unprocessable: { ...misuse, class: ValidationError, status: 422, title: 'Message can not be processed' },
+  unprocessable: { ...misuse, class: ValidationError, status: 422, title: 'Message cannot be processed' },
   /** Aborts the signal of a handler whose message now belongs to another subscriber. */
   lease_lost: { ...failure, title: 'Message delivered elsewhere', retryable: 'never' },
   /** An option or a name is wrong. */
   invalid_options: { ...misuse, title: 'Invalid messaging options' },
   /** `openMessaging` does not know the scheme of the URL. */
   unknown_scheme: { ...misuse, title: 'Unknown messaging URL' },
-  /** The driver can not do what an option asks for. */
-  unsupported: {
-    class: UnsupportedError,
-    status: 501,
-    title: 'Not supported by this broker',
-    retryable: 'never',
-    expose: false,
-  },
 });

@@ -9,6 +9,7 @@ export type {
   Settlement,
   SettleResult,
   Source,
+  SourceSpec,
   SubscriptionSpec,
   WireMessage,
 } from './driver.ts';

@@ -1,13 +1,16 @@
-import { withDeadline } from '@ent/internal';
+import type { Call } from '@ent/internal';
 import type { MessagingDriver } from './driver.ts';
 import { messagingErrors } from './errors.ts';
-import { countOption, createBackoff, durationOption } from './internal/backoff.ts';
-import { createTiming, systemClock, type Timing } from './internal/clock.ts';
+import { withCall } from './internal/call.ts';
+import { durationOption } from './internal/checks.ts';
+import { createTiming, systemClock } from './internal/clock.ts';
+import { RunningSubscription } from './internal/running.ts';
 import { wrap } from './internal/send.ts';
-import { checkName, type Handler, type Topic } from './message.ts';
+import { setupOf } from './internal/setup.ts';
+import type { Handler, Topic } from './message.ts';
 import type { CloseOptions, MessagingOptions, SubscribeOptions } from './options.ts';
 import { checkAttribute, createPublisher, type Publisher } from './publisher.ts';
-import { startSubscription, type Subscription, type SubscriptionSetup } from './subscription.ts';
+import type { Subscription } from './subscription.ts';
 
 /** Receives messages. */
 export interface Subscriber {
@@ -15,7 +18,7 @@ export interface Subscriber {
    * Has `handler` called for each message of the topic, on behalf of a group. Resolves when the group exists and receives;
    * from then on no message is missed. A handler gets a message at least once, so it must bear to get one twice.
    *
-   * @throws `messaging.invalid_options`, `messaging.unsupported`, `messaging.unavailable`, `messaging.timeout`, `messaging.closed`
+   * @throws `messaging.invalid_options`, `messaging.unavailable`, `messaging.timeout`, `messaging.closed`
    */
   subscribe<Output>(
     topic: Topic<unknown, Output>,
@@ -28,11 +31,15 @@ export interface Subscriber {
 /** Messages over one driver. */
 export interface Messaging<D extends MessagingDriver = MessagingDriver> extends Publisher, Subscriber {
   readonly driver: D;
+  /** Connects now rather than with the first call: a service whose broker is away learns it at its start. */
+  connect(): Promise<void>;
   /** Fails when the broker does not answer in time: for a health check. */
   ping(): Promise<void>;
   /** Closes all subscriptions, lets what is being published end, then closes the driver. Further calls wait for the first. */
   close(options?: CloseOptions): Promise<void>;
 }
+
+const CLOSE_TIMEOUT_MS = 30_000;
 
 /**
  * Publishes and subscribes over a driver.
@@ -58,7 +65,7 @@ export function createMessaging<D extends MessagingDriver>(options: MessagingOpt
   const timeoutMs = durationOption(options.timeout ?? '10s', 'timeout');
   checkAttribute('source', source);
   const publisher = createPublisher(driver, source, timeoutMs, time);
-  const subscriptions = new Set<Subscription>();
+  const subscriptions = new Set<RunningSubscription>();
   const publishing = new Set<Promise<unknown>>();
   /** From `closing` on nobody subscribes; handlers that are still running may publish until `closed`. */
   let closing: Promise<void> | undefined;
@@ -80,14 +87,15 @@ export function createMessaging<D extends MessagingDriver>(options: MessagingOpt
     return work;
   };
 
-  const within = <T>(what: string, work: (signal: AbortSignal) => Promise<T>): Promise<T> =>
-    withDeadline(
-      (signal) =>
-        work(signal).catch((error: unknown) => {
-          throw wrap(driver, error, what);
-        }),
+  const within = <T>(what: string, work: (call: Call) => Promise<T>): Promise<T> =>
+    withCall(
       timeoutMs,
       () => messagingErrors.timeout(`${what}: ${driver.name} did not answer within ${timeoutMs} ms.`),
+      undefined,
+      (call) =>
+        work(call).catch((error: unknown) => {
+          throw wrap(driver, error, what);
+        }),
     );
 
   return {
@@ -96,62 +104,36 @@ export function createMessaging<D extends MessagingDriver>(options: MessagingOpt
     publishMany: (topic, items, call) => track(() => publisher.publishMany(topic, items, call)),
     async subscribe(topic: string | Topic, subscribe: SubscribeOptions, handler: Handler<never>) {
       demandOpen(closing !== undefined);
-      const setup: SubscriptionSetup = { ...setupOf(driver, topic, subscribe, time), handler: handler as Handler };
+      const setup = setupOf(driver, topic, subscribe, handler as Handler, timeoutMs, time);
+      const running = new RunningSubscription(setup);
       const what = `The group "${setup.group}" could not subscribe to "${setup.topic}"`;
-      const subscription = await within(what, (signal) => startSubscription(driver, setup, signal));
+      await within(what, (call) => running.start(call));
       if (closing !== undefined) {
-        await subscription.close();
+        await running.close(CLOSE_TIMEOUT_MS);
         demandOpen(true);
       }
-      subscriptions.add(subscription);
+      subscriptions.add(running);
       return {
-        ...subscription,
-        async close(call?: CloseOptions) {
-          await subscription.close(call);
-          subscriptions.delete(subscription);
+        topic: setup.topic,
+        group: setup.group,
+        deadLetter: setup.deadLetter.topic,
+        async close(call: CloseOptions = {}) {
+          await running.close(durationOption(call.timeout ?? CLOSE_TIMEOUT_MS, 'timeout'));
+          subscriptions.delete(running);
         },
       };
     },
-    ping: () => within('The broker was asked for a sign of life', (signal) => driver.ping({ signal })),
+    connect: () => within('The broker was to be connected', (call) => driver.connect(call)),
+    ping: () => within('The broker was asked for a sign of life', (call) => driver.ping(call)),
     async close(call = {}) {
-      const timeout = durationOption(call.timeout ?? '30s', 'timeout');
+      const closeTimeoutMs = durationOption(call.timeout ?? CLOSE_TIMEOUT_MS, 'timeout');
       closing ??= (async () => {
-        await Promise.all([...subscriptions].map((subscription) => subscription.close({ timeout })));
+        await Promise.all([...subscriptions].map((running) => running.close(closeTimeoutMs)));
         closed = true;
         await Promise.all(publishing);
         await within('The driver could not be closed', () => driver.close());
       })();
       return closing;
     },
-  };
-}
-
-function setupOf(
-  driver: MessagingDriver,
-  topic: string | Topic,
-  options: SubscribeOptions,
-  time: Timing,
-): Omit<SubscriptionSetup, 'handler'> {
-  const name = checkName('topic', typeof topic === 'string' ? topic : topic.name);
-  const group = checkName('group', options.group);
-  const concurrency = countOption(options.concurrency ?? 1, 'concurrency', 1);
-  for (const feature of ['countsAttempts', 'delayedRetry'] as const) {
-    if (driver.features[feature]) continue;
-    throw messagingErrors.unsupported(
-      `${driver.name} lacks "${feature}", without which failed messages can not be tried again.`,
-    );
-  }
-  return {
-    driver: driver.name,
-    topic: name,
-    group,
-    schema: typeof topic === 'string' ? undefined : topic.schema,
-    concurrency,
-    prefetch: countOption(options.prefetch ?? concurrency, 'prefetch', concurrency),
-    maxAttempts: countOption(options.maxAttempts ?? 5, 'maxAttempts', 1),
-    backoff: createBackoff(options.backoff ?? {}, time.random),
-    time,
-    timeoutMs: durationOption(options.timeout ?? '60s', 'timeout'),
-    deadLetter: checkName('dead letter topic', options.deadLetter ?? `${name}.${group}.dead`),
   };
 }

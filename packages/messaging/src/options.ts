@@ -96,7 +96,7 @@ export interface SubscribeOptions {
   readonly backoff?: Backoff;
   /** How long one try may take; then its signal aborts and it has failed. Default `"60s"`. */
   readonly timeout?: Duration;
-  /** The topic for messages that can not be handled. Default `"<topic>.<group>.dead"`; its group is `"dead"`. */
+  /** The topic for messages that cannot be handled. Default `"<topic>.<group>.dead"`; its group is `"dead"`. */
   readonly deadLetter?: string;
 }
 

@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { currentContext, withDeadline } from '@ent/internal';
+import { currentContext, traced } from '@ent/internal';
 import { channels, type PublishOperation } from './channels.ts';
 import type { MessagingDriver, SendResult, WireMessage } from './driver.ts';
 import { messagingErrors } from './errors.ts';
+import { withCall } from './internal/call.ts';
 import type { Timing } from './internal/clock.ts';
 import { decode, encode, JSON_TYPE, validate } from './internal/payload.ts';
+import { RETRY_PREFIX } from './internal/retry.ts';
 import { sendAll, wrap } from './internal/send.ts';
 import { checkName, HEADERS, type Topic } from './message.ts';
 import type { PublishOptions } from './options.ts';
@@ -89,21 +91,17 @@ export function createPublisher(driver: MessagingDriver, source: string, timeout
     mandatory: boolean,
     signal?: AbortSignal,
   ): Promise<Published[]> => {
-    const results = await withDeadline(
-      (abort) => sendAll(driver, messages, time, abort),
-      timeoutMs,
-      () =>
-        messagingErrors.timeout(
-          `${driver.name} did not confirm within ${timeoutMs} ms; the message may have been stored.`,
-        ),
-      signal,
-    );
+    const timeout = (): Error =>
+      messagingErrors.timeout(
+        `${driver.name} did not confirm within ${timeoutMs} ms; the message may have been stored.`,
+      );
+    const results = await withCall(timeoutMs, timeout, signal, (call) => sendAll(driver, messages, time, call));
     const failed = messages.filter((_, at) => isFailure(results[at], mandatory));
     if (failed.length > 0) throw failureOf(driver, messages, results, failed, mandatory);
     return messages.map(({ id }, at) => ({ id, status: (results[at] as SendResult).status as Published['status'] }));
   };
 
-  const traced = async (
+  const sendTraced = async (
     messages: readonly WireMessage[],
     mandatory: boolean,
     signal?: AbortSignal,
@@ -116,23 +114,23 @@ export function createPublisher(driver: MessagingDriver, source: string, timeout
       messages: messages.map(({ id, headers }) => ({ id, headers: headers as Record<string, string> })),
       outcome: 'failed',
     };
-    return channels.publish.tracePromise(async () => {
+    return traced(channels.publish, operation, async () => {
       const published = await send(messages, mandatory, signal);
       operation.outcome = published.every(({ status }) => status === 'stored') ? 'stored' : 'unroutable';
       return published;
-    }, operation);
+    });
   };
 
   return {
     async publish(topic, data, options = {}) {
       const { signal, mandatory = false, ...rest } = options;
       const message = await prepare(topic, { ...rest, data });
-      return (await traced([message], mandatory, signal))[0] as Published;
+      return (await sendTraced([message], mandatory, signal))[0] as Published;
     },
     async publishMany(topic, items, options = {}) {
       if (items.length === 0) return [];
       const messages = await Promise.all(items.map((item) => prepare(topic, item)));
-      return traced(messages, options.mandatory ?? false, options.signal);
+      return sendTraced(messages, options.mandatory ?? false, options.signal);
     },
   };
 }
@@ -177,6 +175,9 @@ function headersOf(item: BatchItem, id: string): Record<string, string> {
       throw messagingErrors.invalid_options(
         `The header ${JSON.stringify(name)} is not one: names in lower case with "-", values of printable ASCII, at most 4096.`,
       );
+    }
+    if (name.startsWith(RETRY_PREFIX)) {
+      throw messagingErrors.invalid_options(`Headers that begin with "${RETRY_PREFIX}" are set by retries alone.`);
     }
     headers[name] = value;
   }

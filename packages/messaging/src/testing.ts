@@ -1,2 +1,3 @@
 export { type ManualClock, manualClock } from './testing/clock.ts';
-export { type MessagingHarness, messagingCases, testMessagingDriver } from './testing/suite.ts';
+export type { MessagingHarness } from './testing/harness.ts';
+export { testMessagingDriver } from './testing/suite.ts';

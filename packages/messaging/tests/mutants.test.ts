@@ -2,7 +2,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { memory } from '../src/drivers/memory.ts';
 import type { Delivery, MessagingDriver, Source, WireMessage } from '../src/index.ts';
-import { type ManualClock, manualClock, type MessagingHarness, messagingCases } from '../src/testing.ts';
+import { type ManualClock, manualClock, type MessagingHarness, testMessagingDriver } from '../src/testing.ts';
+import { connectTo, sourceWith } from './support.ts';
 
 // A suite is worth what it finds. Each mutant is the memory driver with one bug, of a kind that a driver for a real broker can
 // have; the suite has to fail each of them.
@@ -27,9 +28,9 @@ const onSource =
   (change: (source: Source, clock: ManualClock) => Partial<Source>): Mutant =>
   (driver, clock) => ({
     ...driver,
-    async open(spec, call) {
-      const source = await driver.open(spec, call);
-      return { ...source, ...change(source, clock) };
+    async subscribe(spec, call) {
+      const source = await driver.subscribe(spec, call);
+      return sourceWith(source, change(source, clock));
     },
   });
 
@@ -41,7 +42,7 @@ const renamed =
   (driver) => ({
     ...driver,
     ensure: (spec, call) => driver.ensure({ topic: topic(spec.topic), group: group(spec.group) }, call),
-    open: (spec, call) => driver.open({ topic: topic(spec.topic), group: group(spec.group) }, call),
+    subscribe: (spec, call) => driver.subscribe({ ...spec, topic: topic(spec.topic), group: group(spec.group) }, call),
     send: (batch, call) =>
       driver.send(
         batch.map((message) => ({ ...message, topic: topic(message.topic) })),
@@ -109,10 +110,10 @@ const mutants: Record<string, Mutant> = {
     let count = 0;
     return {
       ...driver,
-      async open(spec, call) {
+      async subscribe(spec, call) {
         const own = { ...spec, group: `${spec.group}-${count++}` };
         await driver.ensure(own, call);
-        return driver.open(own, call);
+        return driver.subscribe(own, call);
       },
     };
   },
@@ -140,7 +141,7 @@ const mutants: Record<string, Mutant> = {
         generations.set(spec.topic, (generations.get(spec.topic) ?? 0) + 1);
         return driver.ensure(current(spec), call);
       },
-      open: (spec, call) => driver.open(current(spec), call),
+      subscribe: (spec, call) => driver.subscribe(current(spec), call),
       send: (batch, call) => driver.send(batch.map(current), call),
     };
   },
@@ -275,7 +276,7 @@ const mutants: Record<string, Mutant> = {
   'goes on after it was closed': (driver) => ({ ...driver, close: async () => {} }),
   'sends although the call was given up': (driver) => ({
     ...driver,
-    send: (batch) => driver.send(batch, { signal: new AbortController().signal }),
+    send: (batch, { deadlineAt }) => driver.send(batch, { deadlineAt, signal: new AbortController().signal }),
   }),
   'is well although it is closed': (driver) => ({ ...driver, ping: async () => {} }),
   'hangs when its connection breaks': onSource((source) => ({
@@ -290,28 +291,8 @@ function harnessFor(mutant: Mutant): MessagingHarness {
   const clock = manualClock();
   const broker = memory({ clock });
   return {
-    make: () => {
-      let closed = false;
-      const alive = (): void => {
-        if (closed) throw new Error('closed');
-      };
-      const connection: MessagingDriver = {
-        ...broker,
-        ping: async () => alive(),
-        send: async (batch, call) => {
-          alive();
-          return broker.send(batch, call);
-        },
-        open: async (spec, call) => {
-          alive();
-          return broker.open(spec, call);
-        },
-        close: async () => {
-          closed = true;
-        },
-      };
-      return mutant(connection, clock);
-    },
+    features: broker.features,
+    createDriver: () => mutant(connectTo(broker), clock),
     clock,
     pass: (ms) => clock.advance(ms),
     disconnect: () => broker.client.disconnect(),
@@ -320,11 +301,12 @@ function harnessFor(mutant: Mutant): MessagingHarness {
 }
 
 /** The name of the first case that fails, if any does. */
-async function firstFailure(mutant: Mutant): Promise<string | undefined> {
-  const harness = harnessFor(mutant);
-  for (const { name, run } of messagingCases(harness)) {
+async function firstFailure(harness: MessagingHarness): Promise<string | undefined> {
+  const cases: [name: string, run: () => Promise<void>][] = [];
+  testMessagingDriver({ it: (name, run) => cases.push([name, run]) }, harness);
+  for (const [name, run] of cases) {
     try {
-      await run(harness);
+      await run();
     } catch {
       return name;
     }
@@ -334,11 +316,10 @@ async function firstFailure(mutant: Mutant): Promise<string | undefined> {
 
 describe('the conformance suite', () => {
   it('passes the driver without a bug', async () => {
-    const harness = { ...harnessFor((driver) => driver), patienceMs: 20_000 };
-    for (const { run } of messagingCases(harness)) await run(harness);
+    expect(await firstFailure({ ...harnessFor((driver) => driver), patienceMs: 20_000 })).toBeUndefined();
   });
 
   it.each(Object.keys(mutants))('fails a driver that %s', async (name) => {
-    expect(await firstFailure(mutants[name] as Mutant)).toBeDefined();
+    expect(await firstFailure(harnessFor(mutants[name] as Mutant))).toBeDefined();
   });
 });

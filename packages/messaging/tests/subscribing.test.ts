@@ -14,6 +14,7 @@ import {
   type SubscribeOptions,
 } from '../src/index.ts';
 import { manualClock } from '../src/testing.ts';
+import { onSource, patientCall } from './support.ts';
 
 function setUp(options: MemoryOptions = {}) {
   const clock = manualClock();
@@ -87,10 +88,10 @@ describe('retries', () => {
     const { messaging, driver, subscribe, dead, until, clock } = setUp({ lease: '10s' });
     let calls = 0;
     // As a process that dies: it takes the message and answers nothing.
-    await driver.ensure({ topic: 't', group: 'g' }, { signal: new AbortController().signal });
+    await driver.ensure({ topic: 't', group: 'g' }, patientCall());
     await messaging.publish('t', 'poison');
     for (let death = 0; death < 3; death++) {
-      const source = await driver.open({ topic: 't', group: 'g' }, { signal: new AbortController().signal });
+      const source = await driver.subscribe({ topic: 't', group: 'g', prefetch: 1 }, patientCall());
       const [delivery] = await source.receive(1, new AbortController().signal);
       expect(delivery?.attempt).toBe(death + 1);
       await clock.advance(10_000);
@@ -128,7 +129,7 @@ describe('retries', () => {
 });
 
 describe('dead letters', () => {
-  it('that can not be stored keep their message alive', async () => {
+  it('that cannot be stored keep their message alive', async () => {
     const clock = manualClock();
     const inner = memory({ clock });
     let full = true;
@@ -162,10 +163,12 @@ describe('dead letters', () => {
     let calls = 0;
     await subscribe(() => calls++, { concurrency: 5 });
     const message = { topic: 't', type: 't', source: 's', subject: undefined, time: 0, headers: {} };
-    const call = { signal: new AbortController().signal };
     const bodies = ['{"a":', '', 'undefined', '"\xff"'].map((text) => Buffer.from(text, 'latin1'));
     const batch = bodies.map((body, n) => ({ ...message, id: `m${n}`, contentType: 'application/json', body }));
-    await driver.send([...batch, { ...message, id: 'm4', contentType: 'text/plain', body: Buffer.from('1') }], call);
+    await driver.send(
+      [...batch, { ...message, id: 'm4', contentType: 'text/plain', body: Buffer.from('1') }],
+      patientCall(),
+    );
     // The dead letters themselves can not be read either, and are where they end.
     await until(() => driver.client.count('t.g.dead.dead.dead', 'dead')?.ready === 5);
     expect([calls, dead.length]).toEqual([0, 0]);
@@ -223,16 +226,12 @@ describe('a handler', () => {
     const clock = manualClock();
     const inner = memory({ clock, lease: '10s' });
     let deaf = true;
-    const driver: MessagingDriver = {
-      ...inner,
-      async open(spec, call) {
-        const source = await inner.open(spec, call);
-        // The first subscriber's renewals do not get through.
-        const renew = deaf ? () => Promise.reject(new Error('blackhole')) : source.renew;
-        deaf = false;
-        return { ...source, renew };
-      },
-    };
+    // The first subscriber's renewals do not get through.
+    const driver = onSource(inner, () => {
+      const change = deaf ? { renew: () => Promise.reject(new Error('blackhole')) } : {};
+      deaf = false;
+      return change;
+    });
     const messaging = createMessaging({ driver, clock });
     const first: AbortSignal[] = [];
     await messaging.subscribe('t', { group: 'g' }, async (_message, { signal }) => {
@@ -252,20 +251,13 @@ describe('a handler', () => {
     const clock = manualClock();
     const inner = memory({ clock, lease: '9s' });
     let settled = 0;
-    const driver: MessagingDriver = {
-      ...inner,
-      async open(spec, call) {
-        const source = await inner.open(spec, call);
-        return {
-          ...source,
-          renew: async (tokens) => tokens.map(() => 'stale'),
-          settle: (batch) => {
-            settled += batch.length;
-            return source.settle(batch);
-          },
-        };
+    const driver = onSource(inner, (source) => ({
+      renew: async (tokens) => tokens.map(() => 'stale'),
+      settle: (batch) => {
+        settled += batch.length;
+        return source.settle(batch);
       },
-    };
+    }));
     const messaging = createMessaging({ driver, clock });
     let signal: AbortSignal | undefined;
     await messaging.subscribe('t', { group: 'g' }, async (_message, context) => {
@@ -294,14 +286,10 @@ describe('a handler', () => {
   it('does not begin with what a driver hands out while closing', async () => {
     const clock = manualClock();
     const inner = memory({ clock });
-    const driver: MessagingDriver = {
-      ...inner,
-      async open(spec, call) {
-        const source = await inner.open(spec, call);
-        // Deaf to being given up, as a client library may be.
-        return { ...source, receive: (max) => source.receive(max, new AbortController().signal) };
-      },
-    };
+    // Deaf to being given up, as a client library may be.
+    const driver = onSource(inner, (source) => ({
+      receive: (max) => source.receive(max, new AbortController().signal),
+    }));
     const messaging = createMessaging({ driver, clock });
     let calls = 0;
     const subscription = await messaging.subscribe('t', { group: 'g' }, () => calls++);
@@ -331,7 +319,7 @@ describe('a handler', () => {
     const held = new Promise<void>((resolve) => {
       go = resolve;
     });
-    await driver.ensure({ topic: 'follow-up', group: 'g' }, { signal: new AbortController().signal });
+    await driver.ensure({ topic: 'follow-up', group: 'g' }, patientCall());
     await subscribe(async () => {
       begun = true;
       await held;
@@ -381,7 +369,7 @@ describe('a broker that is away', () => {
     const unreachable = Object.assign(new Error('ECONNREFUSED'), { kind: 'x' });
     const driver: MessagingDriver = {
       ...inner,
-      open: () => Promise.reject(unreachable),
+      subscribe: () => Promise.reject(unreachable),
       classify: () => 'unavailable',
     };
     const messaging = createMessaging({ driver });
@@ -389,7 +377,7 @@ describe('a broker that is away', () => {
       code: 'messaging.unavailable',
       cause: unreachable,
     });
-    const hanging = createMessaging({ driver: { ...inner, open: () => new Promise(() => {}) }, timeout: 50 });
+    const hanging = createMessaging({ driver: { ...inner, subscribe: () => new Promise(() => {}) }, timeout: 50 });
     await expect(hanging.subscribe('t', { group: 'g' }, () => {})).rejects.toMatchObject({ code: 'messaging.timeout' });
     await expect(
       createMessaging({ driver: { ...inner, ping: () => new Promise(() => {}) }, timeout: 50 }).ping(),
@@ -405,9 +393,9 @@ describe('a broker that is away', () => {
     let opened: Source | undefined;
     const driver: MessagingDriver = {
       ...inner,
-      async open(spec, call) {
+      async subscribe(spec, call) {
         await late;
-        opened = await inner.open(spec, call);
+        opened = await inner.subscribe(spec, call);
         return opened;
       },
     };
@@ -468,9 +456,9 @@ describe('a broker that is away', () => {
     let away = false;
     const driver: MessagingDriver = {
       ...inner,
-      open: async (spec, call) => {
+      subscribe: async (spec, call) => {
         if (away) throw new Error('ECONNREFUSED');
-        return inner.open(spec, call);
+        return inner.subscribe(spec, call);
       },
     };
     const messaging = createMessaging({ driver, clock });
@@ -518,7 +506,7 @@ describe('the channel of processing', () => {
 });
 
 describe('options of subscriptions', () => {
-  it('that can not work are refused at once', async () => {
+  it('that cannot work are refused at once', async () => {
     const { messaging } = setUp();
     for (const bad of [
       { group: '' },
@@ -545,20 +533,5 @@ describe('options of subscriptions', () => {
       );
     }
     for (const bad of [{ lease: 0 }, { maxQueued: 0 }]) expect(() => memory(bad)).toThrow('must be');
-  });
-
-  it('that the driver can not do are refused before it is asked', async () => {
-    const inner = memory();
-    for (const feature of ['delayedRetry', 'countsAttempts'] as const) {
-      const driver: MessagingDriver = {
-        ...inner,
-        features: { ...inner.features, [feature]: false },
-        ensure: () => Promise.reject(new Error('asked')),
-      };
-      await expect(createMessaging({ driver }).subscribe('t', { group: 'g' }, () => {})).rejects.toMatchObject({
-        code: 'messaging.unsupported',
-        status: 501,
-      });
-    }
   });
 });

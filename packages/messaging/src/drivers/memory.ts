@@ -2,11 +2,12 @@
  * A broker in this process: for tests, and for a service of one process that may lose its messages when it stops.
  *
  * It behaves as the others do where that matters: messages are copied when they are sent, nothing is delivered inside the
- * call that published, each delivery has a lease, and what is not settled comes back.
+ * call that published, each delivery has a lease, and what is not settled comes back. The native client shows what is inside.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type {
   Delivery,
+  DriverFailure,
   MessagingDriver,
   MessagingFeatures,
   SendResult,
@@ -16,13 +17,24 @@ import type {
   SubscriptionSpec,
   WireMessage,
 } from '../driver.ts';
-import { countOption, durationOption } from '../internal/backoff.ts';
+import { countOption, durationOption } from '../internal/checks.ts';
 import { systemClock } from '../internal/clock.ts';
-import { createFaults, type Faults } from '../internal/faults.ts';
-import { createQueue, type Queue, type Taken } from '../internal/queue.ts';
+import { createFaults, type FaultDice, type Faults } from '../internal/faults.ts';
+import { Queue, type Taken } from '../internal/queue.ts';
 import type { Clock, Duration } from '../options.ts';
 
 export type { Faults } from '../internal/faults.ts';
+
+/** The features of {@link memory}. */
+export const memoryFeatures = {
+  durability: 'memory',
+  shared: false,
+  ordered: true,
+  delayedRetry: true,
+  countsAttempts: true,
+  leases: true,
+  maxMessageBytes: null,
+} as const satisfies MessagingFeatures;
 
 /** Options of {@link memory}. */
 export interface MemoryOptions {
@@ -44,30 +56,29 @@ export interface MemoryBroker {
   disconnect(): void;
 }
 
-const features = {
-  durability: 'memory',
-  shared: false,
-  ordered: true,
-  delayedRetry: true,
-  countsAttempts: true,
-  maxMessageBytes: null,
-} as const satisfies MessagingFeatures;
-
 /**
  * The in-process driver.
  *
  * @throws `messaging.invalid_options`
+ *
+ * @example
+ * ```ts
+ * import { createMessaging } from '@ent/messaging';
+ * import { memory } from '@ent/messaging/memory';
+ *
+ * const messaging = createMessaging({ driver: memory({ lease: '10s' }) });
+ * await messaging.close();
+ * ```
  */
 export function memory(
   options: MemoryOptions = {},
-): MessagingDriver<MemoryBroker> & { readonly features: typeof features } {
+): MessagingDriver<MemoryBroker> & { readonly features: typeof memoryFeatures } {
   const { clock = systemClock } = options;
   const leaseMs = durationOption(options.lease ?? '30s', 'lease');
   const maxQueued = countOption(options.maxQueued ?? 100_000, 'maxQueued', 1);
   const faults = createFaults(options.faults);
   const topics = new Map<string, Map<string, Queue>>();
-  /** For each open source, what breaks its connection. */
-  const connections = new Set<() => void>();
+  const sources = new Set<MemorySource>();
   let closed = false;
 
   const demandOpen = (): void => {
@@ -77,7 +88,7 @@ export function memory(
   const queueOf = ({ topic, group }: SubscriptionSpec): Queue => {
     const groups = topics.get(topic) ?? new Map<string, Queue>();
     topics.set(topic, groups);
-    const queue = groups.get(group) ?? createQueue(clock, leaseMs);
+    const queue = groups.get(group) ?? new Queue(clock, leaseMs);
     groups.set(group, queue);
     return queue;
   };
@@ -101,27 +112,30 @@ export function memory(
     return { status: 'stored' };
   };
 
-  const send = (message: WireMessage): SendResult => {
-    if (faults.loseSend())
-      return { status: 'indeterminate', error: new BrokerError('lost', 'The connection was lost.') };
-    const result = store(message);
-    if (faults.loseConfirm())
-      return { status: 'indeterminate', error: new BrokerError('lost', 'The connection was lost.') };
-    return result;
-  };
-
   return {
     name: 'memory',
-    features,
+    features: memoryFeatures,
     client: {
       count(topic, group) {
         const queue = topics.get(topic)?.get(group);
         return queue && { ready: queue.ready, delayed: queue.delayed, leased: queue.leased };
       },
       disconnect() {
-        for (const cut of connections) cut();
+        for (const source of sources) source.cut();
       },
     },
+    async connect() {
+      demandOpen();
+    },
+    async ping() {
+      demandOpen();
+    },
+    async close() {
+      closed = true;
+      for (const source of sources) source.cut();
+    },
+    classify: (error) => (error instanceof BrokerError ? FAILURES[error.kind] : 'other'),
+
     async ensure(spec) {
       demandOpen();
       queueOf(spec);
@@ -129,90 +143,110 @@ export function memory(
     async send(batch, { signal }) {
       signal.throwIfAborted();
       demandOpen();
-      return batch.map(send);
+      return batch.map((message) => {
+        if (faults.loseSend()) return lost();
+        const result = store(message);
+        return faults.loseConfirm() ? lost() : result;
+      });
     },
-    async open(spec) {
+    async subscribe(spec) {
       demandOpen();
-      return openSource(queueOf(spec));
-    },
-    async ping() {
-      demandOpen();
-    },
-    async close() {
-      closed = true;
-      for (const cut of connections) cut();
-    },
-    classify(error) {
-      if (!(error instanceof BrokerError)) return 'other';
-      return error.kind === 'lost' ? 'lost' : error.kind === 'closed' ? 'unavailable' : 'refused';
+      const source = new MemorySource(queueOf(spec), leaseMs, faults, () => sources.delete(source));
+      sources.add(source);
+      return source;
     },
   };
+}
 
-  function openSource(queue: Queue): Source {
-    const taken = new Set<Taken>();
-    const gone = new AbortController();
+class MemorySource implements Source {
+  readonly leaseMs: number;
+  readonly #queue: Queue;
+  readonly #faults: FaultDice;
+  readonly #onEnd: () => void;
+  readonly #taken = new Set<Taken>();
+  readonly #gone = new AbortController();
 
-    const end = (giveBack: (one: Taken) => unknown): void => {
-      connections.delete(cut);
-      gone.abort();
-      for (const one of taken) giveBack(one);
-      taken.clear();
-    };
-    // Whoever lost its connection may have died of a message: that counts as an attempt.
-    const cut = (): void => end((one) => queue.retry(one, 0));
-    connections.add(cut);
+  constructor(queue: Queue, leaseMs: number, faults: FaultDice, onEnd: () => void) {
+    this.#queue = queue;
+    this.leaseMs = leaseMs;
+    this.#faults = faults;
+    this.#onEnd = onEnd;
+  }
 
-    const settleOne = (settlement: Settlement): SettleResult => {
-      const one = settlement.token as Taken;
-      if (!taken.delete(one)) return 'stale';
-      // Lost on the way: the subscriber believes it, the broker does not know.
-      if (faults.loseSettle()) return 'ok';
-      if (settlement.action === 'retry') return queue.retry(one, settlement.delayMs);
-      return settlement.action === 'ack' ? queue.remove(one) : queue.release(one);
-    };
+  async receive(max: number, signal: AbortSignal): Promise<Delivery[]> {
+    this.#demandAlive();
+    if (this.#faults.disconnect()) this.cut();
+    await this.#queue.arrival(signal, this.#gone.signal);
+    // Never inside the call that published, nor in its turn of the event loop.
+    await nextTurn();
+    if (signal.aborted || this.#gone.signal.aborted) {
+      this.#queue.wakeNext();
+      this.#demandAlive();
+      return [];
+    }
+    return this.#queue.take(max).map((one): Delivery => {
+      this.#taken.add(one);
+      return { token: one, message: one.message, attempt: one.attempt };
+    });
+  }
 
-    const alive = (): void => {
-      if (gone.signal.aborted) throw new BrokerError('lost', 'The connection was lost.');
-    };
+  async settle(batch: readonly Settlement[]): Promise<SettleResult[]> {
+    return batch.map((settlement) => this.#settleOne(settlement));
+  }
 
-    return {
-      leaseMs,
-      async receive(max, signal) {
-        alive();
-        if (faults.disconnect()) cut();
-        await queue.arrival(signal, gone.signal);
-        // Never inside the call that published, nor in its turn of the event loop.
-        await nextTurn();
-        if (signal.aborted || gone.signal.aborted) {
-          queue.wakeNext();
-          alive();
-          return [];
-        }
-        return queue.take(max).map((one): Delivery => {
-          taken.add(one);
-          return { token: one, message: one.message, attempt: one.attempt };
-        });
-      },
-      async settle(batch) {
-        return batch.map(settleOne);
-      },
-      async renew(tokens) {
-        return tokens.map((token) => (taken.has(token as Taken) ? queue.renew(token as Taken) : 'stale'));
-      },
-      async close() {
-        end((one) => queue.release(one));
-      },
-    };
+  async renew(tokens: readonly unknown[]): Promise<SettleResult[]> {
+    return (tokens as readonly Taken[]).map((one) => {
+      if (this.#taken.has(one) && this.#queue.renew(one) === 'ok') return 'ok';
+      this.#taken.delete(one);
+      return 'stale';
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#end((one) => this.#queue.release(one));
+  }
+
+  /** The connection breaks. Whoever lost it may have died of a message: that counts as an attempt. */
+  cut(): void {
+    this.#end((one) => this.#queue.retry(one, 0));
+  }
+
+  #end(giveBack: (one: Taken) => unknown): void {
+    this.#onEnd();
+    this.#gone.abort();
+    for (const one of this.#taken) giveBack(one);
+    this.#taken.clear();
+  }
+
+  #settleOne(settlement: Settlement): SettleResult {
+    const one = settlement.token as Taken;
+    if (!this.#taken.delete(one)) return 'stale';
+    // Lost on the way: the subscriber believes it, the broker does not know.
+    if (this.#faults.loseSettle()) return 'ok';
+    if (settlement.action === 'retry') return this.#queue.retry(one, settlement.delayMs);
+    return settlement.action === 'ack' ? this.#queue.remove(one) : this.#queue.release(one);
+  }
+
+  #demandAlive(): void {
+    if (this.#gone.signal.aborted) throw new BrokerError('lost', 'The connection was lost.');
   }
 }
 
 /** What a broker's client library would throw. */
 class BrokerError extends Error {
   readonly kind: 'closed' | 'lost' | 'full';
+
   constructor(kind: BrokerError['kind'], message: string) {
     super(message);
     this.kind = kind;
   }
 }
 
-export { features as memoryFeatures };
+const FAILURES = { closed: 'unavailable', lost: 'lost', full: 'refused' } as const satisfies Record<
+  BrokerError['kind'],
+  DriverFailure
+>;
+
+function lost(): SendResult {
+  return { status: 'indeterminate', error: new BrokerError('lost', 'The connection was lost.') };
+}

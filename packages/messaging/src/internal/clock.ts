@@ -1,22 +1,22 @@
+import { exponentialBackoff, pause as pauseAfter, startTimer } from '@ent/internal';
 import type { Clock } from '../options.ts';
-import { createBackoff, type Delay } from './backoff.ts';
 
 /** The time, and how long is waited before something is tried again. */
 export interface Timing {
   readonly clock: Clock;
   readonly random: () => number;
-  /** Before a message is sent again. */
-  readonly resend: Delay;
-  /** Before a source is opened again. */
-  readonly reopen: Delay;
+  /** Before a message is sent again: how long after the try with this number. */
+  readonly resend: (attempt: number) => number;
+  /** Before a source that died is replaced. */
+  readonly resubscribe: (attempt: number) => number;
 }
 
 export function createTiming(clock: Clock, random: () => number): Timing {
   return {
     clock,
     random,
-    resend: createBackoff({ base: 50, max: 2000 }, random),
-    reopen: createBackoff({ base: 100, max: 5000 }, random),
+    resend: exponentialBackoff({ baseMs: 50, maxMs: 2000, random }),
+    resubscribe: exponentialBackoff({ baseMs: 100, maxMs: 5000, random }),
   };
 }
 
@@ -24,21 +24,12 @@ export function createTiming(clock: Clock, random: () => number): Timing {
 export const systemClock: Clock = {
   now: Date.now,
   after(ms, work) {
-    const timer = setTimeout(work, ms).unref();
-    return () => clearTimeout(timer);
+    const timer = startTimer(ms, work).unref();
+    return () => timer.cancel();
   },
 };
 
-/** Waits; returns early, without an error, when the signal aborts. */
+/** Waits on this clock; returns early, without an error, when the signal aborts. */
 export function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const end = (): void => {
-      cancel();
-      signal.removeEventListener('abort', end);
-      resolve();
-    };
-    const cancel = clock.after(ms, end);
-    signal.addEventListener('abort', end, { once: true });
-  });
+  return pauseAfter(ms, signal, (after, work) => clock.after(after, work));
 }

@@ -1,6 +1,7 @@
 import { EntError } from '@ent/errors';
-import type { Delivery, WireMessage } from '../driver.ts';
-import type { JobSpec } from './job.ts';
+import type { WireMessage } from '../driver.ts';
+import type { Arrival } from './retry.ts';
+import type { SubscriptionSetup } from './setup.ts';
 
 /** What a dead letter's headers add: where it was meant for, and why it is dead. */
 export const DEAD_LETTER_HEADERS = {
@@ -14,15 +15,14 @@ export const DEAD_LETTER_HEADERS = {
  * The message as it is kept for people to look at: the same id, the same bytes. The reason is the error's code or its class,
  * never its text, which can hold anything.
  */
-export function deadLetterOf(delivery: Delivery, spec: JobSpec & { deadLetter: string }, error: unknown): WireMessage {
-  const { message, attempt = 1 } = delivery;
+export function deadLetterOf({ message, attempt }: Arrival, setup: SubscriptionSetup, error: unknown): WireMessage {
   return {
     ...message,
-    topic: spec.deadLetter,
+    topic: setup.deadLetter.topic,
     headers: {
       ...message.headers,
-      [DEAD_LETTER_HEADERS.topic]: spec.topic,
-      [DEAD_LETTER_HEADERS.group]: spec.group,
+      [DEAD_LETTER_HEADERS.topic]: setup.topic,
+      [DEAD_LETTER_HEADERS.group]: setup.group,
       [DEAD_LETTER_HEADERS.attempts]: String(attempt),
       [DEAD_LETTER_HEADERS.reason]: reasonOf(error),
     },

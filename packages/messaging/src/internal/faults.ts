@@ -4,9 +4,9 @@
  */
 export interface Faults {
   readonly seed: number;
-  /** The message is lost on the way to the broker, and the sender is told that it can not know. */
+  /** The message is lost on the way to the broker, and the sender is told that it cannot know. */
   readonly loseSend?: number;
-  /** The message is stored, and the sender is told that it can not know. */
+  /** The message is stored, and the sender is told that it cannot know. */
   readonly loseConfirm?: number;
   /** A group gets the message twice. */
   readonly duplicate?: number;

@@ -1,148 +1,102 @@
 import { EntError } from '@ent/errors';
-import { runWithContext } from '@ent/internal';
+import { runWithContext, traced } from '@ent/internal';
 import { channels, type ProcessOperation } from '../channels.ts';
-import type { Delivery } from '../driver.ts';
 import { messagingErrors } from '../errors.ts';
-import { type Handler, type HandlerContext, type Message, toMessage, type Topic } from '../message.ts';
-import type { Timing } from './clock.ts';
+import { type HandlerContext, type Message, toMessage } from '../message.ts';
+import { Interruption } from './interruption.ts';
 import { decode, validate } from './payload.ts';
-
-/** What every try of a subscription has in common. */
-export interface JobSpec {
-  readonly driver: string;
-  readonly topic: string;
-  readonly group: string;
-  readonly schema: Topic['schema'] | undefined;
-  readonly handler: Handler;
-  readonly maxAttempts: number;
-  readonly timeoutMs: number;
-  readonly time: Timing;
-}
+import type { Arrival } from './retry.ts';
+import type { SubscriptionSetup } from './setup.ts';
 
 /** How a try ended. */
 export type Outcome =
   | { readonly action: 'done' | 'released' | 'lost' }
   | { readonly action: 'retry' | 'dead_letter'; readonly error: unknown };
 
-/** Why {@link Job.stop} was called. */
-type Stop = 'released' | 'lost';
+/** One try of a message. */
+export class Job {
+  readonly #arrival: Arrival;
+  readonly #setup: SubscriptionSetup;
+  readonly #interruption = new Interruption();
+  #stopped: 'released' | 'lost' | undefined;
 
-/** One delivery that is held here. */
-export interface Job {
-  readonly delivery: Delivery;
-  readonly attempt: number;
+  constructor(arrival: Arrival, setup: SubscriptionSetup) {
+    this.#arrival = arrival;
+    this.#setup = setup;
+  }
+
   /** Handles the message; never rejects. */
-  run(): Promise<Outcome>;
+  run(): Promise<Outcome> {
+    return channels.process.hasSubscribers ? this.#traced() : this.#try();
+  }
+
   /** Aborts the handler, and does not wait for it: its message goes back (`released`), or is somebody else's (`lost`). */
-  stop(why: Stop): void;
-  readonly stopped: Stop | undefined;
-}
+  stop(why: 'released' | 'lost'): void {
+    this.#stopped ??= why;
+    const { topic, group } = this.#setup;
+    this.#interruption.cause(
+      why === 'lost'
+        ? messagingErrors.lease_lost(`A message of "${topic}" was given to another subscriber.`)
+        : messagingErrors.closed(`The subscription of "${group}" to "${topic}" is closing.`),
+    );
+  }
 
-export function createJob(delivery: Delivery, spec: JobSpec): Job {
-  const interruption = createInterruption();
-  const attempt = delivery.attempt ?? 1;
-  const { message: wire } = delivery;
-  let stopped: Stop | undefined;
+  async #traced(): Promise<Outcome> {
+    const { message, attempt } = this.#arrival;
+    const { driver, topic, group } = this.#setup;
+    const { id: messageId, headers } = message;
+    const operation: ProcessOperation = { driver: driver.name, topic, group, messageId, headers, attempt };
+    let outcome: Outcome = { action: 'done' };
+    await traced(channels.process, operation, async () => {
+      outcome = await this.#try();
+      operation.outcome = outcome.action;
+      // So that the channel's `error` is published, and a span is marked as failed.
+      if ('error' in outcome) throw outcome.error;
+    }).catch(() => {});
+    return outcome;
+  }
 
-  const handle = async (message: Message): Promise<void> => {
-    const fields = { messageId: message.id, correlationId: message.correlationId };
+  async #try(): Promise<Outcome> {
+    const { message: wire, attempt, deadly } = this.#arrival;
+    const { schema, topic, maxAttempts } = this.#setup;
+    if (deadly && !this.#stopped) {
+      // Delivered and never settled, again and again: a message that kills its process. The handler does not get it once more.
+      const error = messagingErrors.unprocessable('The message was delivered too often without an answer.');
+      return { action: 'dead_letter', error };
+    }
+    try {
+      const data = decode(wire.body, wire.contentType);
+      const message = toMessage(wire, schema ? await validate(schema, data, topic) : data);
+      if (this.#stopped) return { action: this.#stopped };
+      await this.#handle(message);
+      return { action: 'done' };
+    } catch (error) {
+      if (this.#stopped) return { action: this.#stopped };
+      return { action: attempt >= maxAttempts || isHopeless(error) ? 'dead_letter' : 'retry', error };
+    }
+  }
+
+  async #handle(message: Message): Promise<void> {
+    const { topic, group, handler, timeoutMs, time } = this.#setup;
+    const interruption = this.#interruption;
     const context: HandlerContext = {
       get signal() {
         return interruption.signal();
       },
-      attempt,
-      group: spec.group,
+      attempt: this.#arrival.attempt,
+      group,
     };
-    // A handler that does not look at its signal is not waited for: it would hold its place, and a closing process.
-    const interrupted = interruption.wait();
-    const cancel = spec.time.clock.after(spec.timeoutMs, () =>
-      interruption.cause(
-        messagingErrors.timeout(`The handler of "${spec.topic}" took longer than ${spec.timeoutMs} ms.`),
-      ),
+    const cancel = time.clock.after(timeoutMs, () =>
+      interruption.cause(messagingErrors.timeout(`The handler of "${topic}" took longer than ${timeoutMs} ms.`)),
     );
     try {
-      await Promise.race([runWithContext(fields, async () => spec.handler(message, context)), interrupted]);
+      const fields = { messageId: message.id, correlationId: message.correlationId };
+      // A handler that does not look at its signal is not waited for: it would hold its place, and a closing process.
+      await interruption.guard(runWithContext(fields, async () => handler(message, context)));
     } finally {
       cancel();
     }
-  };
-
-  const attemptOnce = async (): Promise<Outcome> => {
-    // Delivered and never settled, again and again: a message that kills its process. The handler does not get it once more.
-    if (attempt > spec.maxAttempts && !stopped) {
-      return {
-        action: 'dead_letter',
-        error: messagingErrors.unprocessable('The message was delivered too often without an answer.'),
-      };
-    }
-    try {
-      const data = decode(wire.body, wire.contentType);
-      const message = toMessage(wire, spec.schema ? await validate(spec.schema, data, spec.topic) : data);
-      if (stopped) return { action: stopped };
-      await handle(message);
-      return { action: 'done' };
-    } catch (error) {
-      if (stopped) return { action: stopped };
-      return { action: attempt >= spec.maxAttempts || isHopeless(error) ? 'dead_letter' : 'retry', error };
-    }
-  };
-
-  const traced = async (): Promise<Outcome> => {
-    const { driver, topic, group } = spec;
-    const operation: ProcessOperation = { driver, topic, group, messageId: wire.id, headers: wire.headers, attempt };
-    let outcome: Outcome = { action: 'done' };
-    await channels.process
-      .tracePromise(async () => {
-        outcome = await attemptOnce();
-        operation.outcome = outcome.action;
-        // So that the channel's `error` is published, and a span is marked as failed.
-        if ('error' in outcome) throw outcome.error;
-      }, operation)
-      .catch(() => {});
-    return outcome;
-  };
-
-  return {
-    delivery,
-    attempt,
-    run: () => (channels.process.hasSubscribers ? traced() : attemptOnce()),
-    stop(why) {
-      stopped ??= why;
-      interruption.cause(
-        why === 'lost'
-          ? messagingErrors.lease_lost(`A message of "${spec.topic}" was given to another subscriber.`)
-          : messagingErrors.closed(`The subscription of "${spec.group}" to "${spec.topic}" is closing.`),
-      );
-    },
-    get stopped() {
-      return stopped;
-    },
-  };
-}
-
-/** What an AbortController does, which is made only for a handler that asks for its signal: it is dear, and most do not. */
-function createInterruption() {
-  let controller: AbortController | undefined;
-  let cause: { readonly reason: unknown } | undefined;
-  let reject = (_reason: unknown): void => {};
-  return {
-    cause(reason: unknown): void {
-      if (cause) return;
-      cause = { reason };
-      reject(reason);
-      controller?.abort(reason);
-    },
-    signal(): AbortSignal {
-      controller ??= new AbortController();
-      if (cause) controller.abort(cause.reason);
-      return controller.signal;
-    },
-    /** Rejects when it is caused. */
-    wait: (): Promise<never> =>
-      new Promise((_resolve, fail) => {
-        reject = fail;
-      }),
-  };
+  }
 }
 
 /** Failures that the next try would only repeat: what the handler says is one, and data that does not fit. */

@@ -13,7 +13,7 @@ export function encode(data: unknown, topic: string): Uint8Array {
   try {
     text = JSON.stringify(data);
   } catch (cause) {
-    throw messagingErrors.not_serializable(`The data for "${topic}" can not be written as JSON.`, { cause });
+    throw messagingErrors.not_serializable(`The data for "${topic}" cannot be written as JSON.`, { cause });
   }
   if (text === undefined) {
     throw messagingErrors.not_serializable(`The data for "${topic}" is ${typeof data}, which JSON does not have.`);

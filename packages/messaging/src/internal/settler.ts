@@ -1,33 +1,40 @@
 import type { SettleResult, Settlement, Source } from '../driver.ts';
 
-/** Collects the settlements of one turn of the event loop into one batch. */
-export interface Settler {
-  /** `lost`: the broker could not be told; the message will come back. */
-  settle(settlement: Settlement): Promise<SettleResult | 'lost'>;
+interface Asked {
+  readonly settlement: Settlement;
+  readonly done: (result: SettleResult | 'lost') => void;
 }
 
-export function createSettler(source: Source): Settler {
-  let batch: { settlement: Settlement; done: (result: SettleResult | 'lost') => void }[] = [];
-  let flushing: Promise<void> | undefined;
+/** Collects the settlements of one turn of the event loop into one batch. */
+export class Settler {
+  readonly #source: Source;
+  #batch: Asked[] = [];
+  #flushing = false;
 
-  const flush = async (): Promise<void> => {
-    // One batch at a time, in the order of asking.
-    while (batch.length > 0) {
-      const now = batch;
-      batch = [];
-      const results = await source
+  constructor(source: Source) {
+    this.#source = source;
+  }
+
+  /** `lost`: the broker could not be told; the message will come back. */
+  settle(settlement: Settlement): Promise<SettleResult | 'lost'> {
+    return new Promise((done) => {
+      this.#batch.push({ settlement, done });
+      if (this.#flushing) return;
+      this.#flushing = true;
+      setImmediate(() => void this.#flush());
+    });
+  }
+
+  /** One batch at a time, in the order of asking. */
+  async #flush(): Promise<void> {
+    while (this.#batch.length > 0) {
+      const now = this.#batch;
+      this.#batch = [];
+      const results = await this.#source
         .settle(now.map(({ settlement }) => settlement))
         .catch(() => now.map(() => 'lost' as const));
       for (const [at, { done }] of now.entries()) done(results[at] ?? 'lost');
     }
-    flushing = undefined;
-  };
-
-  return {
-    settle: (settlement) =>
-      new Promise((done) => {
-        batch.push({ settlement, done });
-        flushing ??= new Promise<void>((resolve) => setImmediate(resolve)).then(flush);
-      }),
-  };
+    this.#flushing = false;
+  }
 }

@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
-import type { Delivery, MessagingDriver, Source, SubscriptionSpec, WireMessage } from '../driver.ts';
+import type { Case } from '@ent/internal';
+import type { Delivery, DriverCall, MessagingDriver, Source, SubscriptionSpec, WireMessage } from '../driver.ts';
 import { createMessaging, type Messaging } from '../messaging.ts';
-import type { MessagingHarness } from './suite.ts';
+import type { MessagingHarness } from './harness.ts';
+
+/** A case of this suite; `when` looks at the features, and at what else the harness can do. */
+export type MessagingCase = Case<MessagingHarness, Kit>;
 
 /** What a case works with. */
 export interface Kit {
@@ -11,13 +15,16 @@ export interface Kit {
   readonly driver: MessagingDriver;
   /** A topic that no other case uses. */
   readonly topic: string;
+  /** For calls of a driver that nobody gives up. */
+  readonly call: DriverCall;
+  /** For receives that nobody gives up. */
   readonly signal: AbortSignal;
   /** A second driver on the same broker. */
   another(): Promise<MessagingDriver>;
   /** The portable API on a driver of its own. */
   messaging(): Promise<Messaging>;
   /** Makes the group and opens a source. */
-  open(group: string, topic?: string): Promise<Source>;
+  subscribe(group: string, more?: { topic?: string; prefetch?: number }): Promise<Source>;
   /** Sends messages with these texts as bodies, and demands that they are stored. */
   send(...bodies: string[]): Promise<void>;
   /** Receives until there are so many; fails when they do not come. */
@@ -26,120 +33,115 @@ export interface Kit {
   soon<T>(work: Promise<T>): Promise<T>;
   /** Gives a source the chance to deliver something, and demands that it does not. */
   receiveNothing(source: Source): Promise<void>;
+  /** Demands these attempts, where the broker counts them; elsewhere, that it does not say that it does. */
+  assertAttempts(deliveries: readonly Delivery[], attempt: number): void;
   pass(ms: number): Promise<void>;
   /** Lets time pass in small steps until the condition holds. */
   until(what: string, condition: () => boolean): Promise<void>;
-}
-
-/** A case: with the kit set up before, and everything closed after it. */
-export interface CaseDefinition {
-  readonly name: string;
-  readonly needs?: 'disconnect';
-  run(harness: MessagingHarness): Promise<void>;
 }
 
 const PATIENCE_MS = 20_000;
 /** How long nothing has to come for "nothing came". Leases in a suite that really waits have to be some times longer. */
 const QUIET_MS = 100;
 
-export function defineCase(name: string, work: (kit: Kit) => Promise<void>, needs?: 'disconnect'): CaseDefinition {
-  return {
-    name,
-    ...(needs && { needs }),
-    async run(harness) {
-      const ends: (() => Promise<void>)[] = [];
-      const driver = await harness.make();
-      ends.push(() => driver.close());
-      try {
-        await work(await createKit(harness, driver, ends));
-      } finally {
-        for (const end of ends.reverse()) await end().catch(() => {});
-      }
-    },
+/** Sets up what a case works with, and closes everything after it. */
+export async function withKit(harness: MessagingHarness, run: (kit: Kit) => Promise<void>): Promise<void> {
+  const ends: (() => Promise<void>)[] = [];
+  const make = async (): Promise<MessagingDriver> => {
+    const driver = await harness.createDriver();
+    ends.push(() => driver.close());
+    assert.deepEqual(driver.features, harness.features, 'the driver has the features that the harness names');
+    return driver;
   };
+  try {
+    await run(createKit(harness, await make(), make, ends));
+  } finally {
+    for (const end of ends.reverse()) await end().catch(() => {});
+  }
 }
 
-async function createKit(
+function createKit(
   harness: MessagingHarness,
   driver: MessagingDriver,
+  another: () => Promise<MessagingDriver>,
   ends: (() => Promise<void>)[],
-): Promise<Kit> {
+): Kit {
   const topic = `suite-${randomUUID()}`;
   const pass = harness.pass?.bind(harness) ?? ((ms: number) => wait(ms));
-  const signal = new AbortController().signal;
+  const { signal } = new AbortController();
   const patienceMs = harness.patienceMs ?? PATIENCE_MS;
+  const call: DriverCall = { deadlineAt: performance.now() + PATIENCE_MS, signal };
   const deadline = (): number => performance.now() + patienceMs;
+
   /** A driver that does not answer fails its case, and does not hold up the rest. */
-  const soon = async <T>(work: Promise<T>): Promise<T> => {
+  const soon = <T>(work: Promise<T>): Promise<T> =>
+    new Promise((resolve, reject) => {
+      const late = setTimeout(
+        () => reject(new assert.AssertionError({ message: 'the driver does not answer' })),
+        patienceMs,
+      );
+      work.then(resolve, reject).finally(() => clearTimeout(late));
+    });
+
+  /** Receives once; gives up when the time has passed without an answer. */
+  const receiveWithin = async (ms: number, source: Source, max: number): Promise<Delivery[]> => {
     const given = new AbortController();
-    const late = wait(patienceMs, undefined, { signal: given.signal, ref: false }).then(() =>
-      assert.fail('the driver does not answer'),
-    );
-    late.catch(() => {});
-    return Promise.race([work, late]).finally(() => given.abort());
-  };
-
-  const receive = async (source: Source, count: number): Promise<Delivery[]> => {
-    const all: Delivery[] = [];
-    for (const end = deadline(); all.length < count; ) {
-      assert.ok(performance.now() < end, `only ${all.length} of ${count} messages arrived`);
-      const abort = new AbortController();
-      const receiving = source.receive(count - all.length, abort.signal);
-      // Time passes beside it, so that what is delayed or leased can come back.
-      await Promise.race([receiving, pass(20)]);
-      abort.abort();
-      all.push(...(await soon(receiving)));
-    }
-    return all;
-  };
-
-  const another = async (): Promise<MessagingDriver> => {
-    const made = await harness.make();
-    ends.push(() => made.close());
-    return made;
+    const receiving = source.receive(max, given.signal).finally(() => given.abort());
+    // Time passes beside it, so that what is delayed or leased can come back.
+    await Promise.race([receiving, pass(ms)]);
+    given.abort();
+    return soon(receiving);
   };
 
   return {
     harness,
     driver,
     topic,
+    call,
     signal,
-    pass,
-    receive,
-    soon,
     another,
+    pass,
+    soon,
     async messaging() {
       const made = createMessaging({
-        driver: await harness.make(),
+        driver: await another(),
         source: 'suite',
         ...(harness.clock && { clock: harness.clock }),
       });
       ends.push(() => made.close({ timeout: 1 }));
       return made;
     },
-    async open(group, at = topic) {
+    async subscribe(group, { topic: at = topic, prefetch = 1000 } = {}) {
       const spec: SubscriptionSpec = { topic: at, group };
-      await driver.ensure(spec, { signal });
-      const source = await driver.open(spec, { signal });
+      await driver.ensure(spec, call);
+      const source = await driver.subscribe({ ...spec, prefetch }, call);
       ends.push(() => source.close());
       return source;
     },
     async send(...bodies) {
       const results = await driver.send(
         bodies.map((body) => wireMessage(topic, body)),
-        { signal },
+        call,
       );
       assert.deepEqual(
         results.map(({ status }) => status),
         bodies.map(() => 'stored'),
       );
     },
+    async receive(source, count) {
+      const all: Delivery[] = [];
+      for (const end = deadline(); all.length < count; ) {
+        assert.ok(performance.now() < end, `only ${all.length} of ${count} messages arrived`);
+        all.push(...(await receiveWithin(20, source, count - all.length)));
+      }
+      return all;
+    },
     async receiveNothing(source) {
-      const abort = new AbortController();
-      const receiving = source.receive(10, abort.signal);
-      await Promise.race([receiving, pass(QUIET_MS)]);
-      abort.abort();
-      assert.deepEqual(textsOf(await soon(receiving)), [], 'nothing more was to be delivered');
+      assert.deepEqual(textsOf(await receiveWithin(QUIET_MS, source, 10)), [], 'nothing more was to be delivered');
+    },
+    assertAttempts(deliveries, attempt) {
+      const expected = harness.features.countsAttempts ? attempt : undefined;
+      assert.deepEqual(new Set(deliveries.map((delivery) => delivery.attempt)), new Set([expected]));
     },
     async until(what, condition) {
       for (const end = deadline(); !condition(); await pass(20)) {
@@ -164,12 +166,8 @@ export function wireMessage(topic: string, body: string | Uint8Array, more: Part
   };
 }
 
-export function textOf(delivery: Delivery): string {
-  return new TextDecoder().decode(delivery.message.body);
-}
-
 export function textsOf(deliveries: readonly Delivery[]): string[] {
-  return deliveries.map(textOf);
+  return deliveries.map(({ message }) => new TextDecoder().decode(message.body));
 }
 
 /** The texts of deliveries that are the first of their messages: none had been given to somebody else before. */

@@ -1,30 +1,7 @@
 import { describe, it } from 'vitest';
-import { type MemoryBroker, memory } from '../../src/drivers/memory.ts';
-import type { MessagingDriver } from '../../src/index.ts';
+import { memory } from '../../src/drivers/memory.ts';
 import { manualClock, testMessagingDriver } from '../../src/testing.ts';
-
-/** Several drivers on one broker: each may be closed, the broker stays. */
-function connectTo(broker: MessagingDriver<MemoryBroker>): MessagingDriver<MemoryBroker> {
-  let closed = false;
-  const alive = (): void => {
-    if (closed) throw new Error('closed');
-  };
-  return {
-    ...broker,
-    ping: async () => alive(),
-    send: async (batch, call) => {
-      alive();
-      return broker.send(batch, call);
-    },
-    open: async (spec, call) => {
-      alive();
-      return broker.open(spec, call);
-    },
-    close: async () => {
-      closed = true;
-    },
-  };
-}
+import { connectTo, ordinary } from '../support.ts';
 
 describe('memory, on a clock that is moved by hand', () => {
   const clock = manualClock();
@@ -32,7 +9,8 @@ describe('memory, on a clock that is moved by hand', () => {
   testMessagingDriver(
     { it },
     {
-      make: () => connectTo(broker),
+      features: broker.features,
+      createDriver: () => connectTo(broker),
       clock,
       pass: (ms) => clock.advance(ms),
       disconnect: () => broker.client.disconnect(),
@@ -42,5 +20,33 @@ describe('memory, on a clock that is moved by hand', () => {
 
 describe('memory, in real time', () => {
   const broker = memory({ lease: 1000 });
-  testMessagingDriver({ it }, { make: () => connectTo(broker), disconnect: () => broker.client.disconnect() });
+  testMessagingDriver(
+    { it },
+    {
+      features: broker.features,
+      createDriver: () => connectTo(broker),
+      disconnect: () => broker.client.disconnect(),
+    },
+  );
 });
+
+for (const missing of [['delayedRetry'], ['countsAttempts'], ['delayedRetry', 'countsAttempts']] as const) {
+  describe(`memory without ${missing.join(' and ')}`, () => {
+    const clock = manualClock();
+    const lacks: readonly string[] = missing;
+    const broker = ordinary(memory({ clock }), {
+      delayedRetry: !lacks.includes('delayedRetry'),
+      countsAttempts: !lacks.includes('countsAttempts'),
+    });
+    testMessagingDriver(
+      { it },
+      {
+        features: broker.features,
+        createDriver: () => connectTo(broker),
+        clock,
+        pass: (ms) => clock.advance(ms),
+        disconnect: () => broker.client.disconnect(),
+      },
+    );
+  });
+}

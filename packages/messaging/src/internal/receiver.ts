@@ -1,0 +1,251 @@
+import type { Delivery, Source, SubscriptionSpec, WireMessage } from '../driver.ts';
+import { pause } from './clock.ts';
+import { deadLetterOf } from './dead-letter.ts';
+import type { Hands } from './hands.ts';
+import { Job, type Outcome } from './job.ts';
+import { type Arrival, arrivalOf, retriedArrivalOf, retryOf } from './retry.ts';
+import { store } from './send.ts';
+import { Settler } from './settler.ts';
+import type { SubscriptionSetup } from './setup.ts';
+
+/** How many messages that wait for their next try are held beside those being handled. */
+const WAITING_HERE = 100;
+/** How long one of them is held. Then it goes to the end of the retry topic: nobody else has to wait for it, nor for this process. */
+const HELD_FOR_MS = 10_000;
+
+/** A delivery that is held here. */
+interface Held {
+  readonly arrival: Arrival;
+  readonly job: Job;
+  /** Waits for a free hand. */
+  readonly begin: () => void;
+  /** False from when its handler begins, or its storing. */
+  waits: boolean;
+  cancel: (() => void) | undefined;
+}
+
+/** How many deliveries a receiver holds at the most. */
+export function windowOf(setup: SubscriptionSetup, from: 'topic' | 'retries'): number {
+  return from === 'topic' ? setup.prefetch : setup.prefetch + WAITING_HERE;
+}
+
+/** One open source, and the messages that are held from it. */
+export class Receiver {
+  readonly #source: Source;
+  readonly #from: 'topic' | 'retries';
+  readonly #setup: SubscriptionSetup;
+  readonly #hands: Hands;
+  readonly #settler: Settler;
+  readonly #held = new Set<Held>();
+  /** Waits are cut from here on: it drains, or is lost. */
+  readonly #ending = new AbortController();
+  /** Nothing is stored any more: the time for draining is up, or the source is lost. */
+  readonly #over = new AbortController();
+  #changed = (): void => {};
+  #cancelRenewal = (): void => {};
+  #closed = false;
+  #received = 0;
+
+  constructor(source: Source, from: 'topic' | 'retries', setup: SubscriptionSetup, hands: Hands) {
+    this.#source = source;
+    this.#from = from;
+    this.#setup = setup;
+    this.#hands = hands;
+    this.#settler = new Settler(source);
+    if (source.leaseMs !== null) this.#renewEvery(source.leaseMs / 3);
+  }
+
+  /** Whether it has ever received something. */
+  get isProven(): boolean {
+    return this.#received > 0;
+  }
+
+  /** Receives and handles until the signal aborts. Rejects when the source dies. */
+  async receive(stop: AbortSignal): Promise<void> {
+    const wake = (): void => this.#changed();
+    stop.addEventListener('abort', wake, { once: true });
+    try {
+      while (!stop.aborted) {
+        const room = windowOf(this.#setup, this.#from) - this.#held.size;
+        if (room <= 0) {
+          await this.#change();
+          continue;
+        }
+        const deliveries = await this.#source.receive(room, stop);
+        this.#received += deliveries.length;
+        const held = deliveries.map((delivery) => this.#hold(delivery));
+        if (stop.aborted) return;
+        for (const one of held) this.#wait(one, one.arrival.waitMs);
+      }
+    } finally {
+      stop.removeEventListener('abort', wake);
+    }
+  }
+
+  /** Gives back what was not begun, waits for the handlers that run, and closes the source. */
+  async drain(): Promise<void> {
+    this.#ending.abort();
+    const unbegun = [...this.#held].filter((one) => this.#takeBack(one));
+    await Promise.all(unbegun.map((one) => this.#release(one)));
+    while (this.#held.size > 0) await this.#change();
+    await this.#close();
+  }
+
+  /** Aborts the handlers that run. Their messages go back (`released`), or are gone with the source (`lost`). */
+  stop(why: 'released' | 'lost'): void {
+    this.#ending.abort();
+    this.#over.abort();
+    if (why === 'lost') {
+      for (const one of this.#held) if (this.#takeBack(one)) this.#drop(one);
+      void this.#close().catch(() => {});
+    }
+    for (const { job } of this.#held) job.stop(why);
+  }
+
+  #hold(delivery: Delivery): Held {
+    const read = this.#from === 'topic' ? arrivalOf : retriedArrivalOf;
+    const arrival = read(delivery, this.#setup);
+    const held: Held = {
+      arrival,
+      job: new Job(arrival, this.#setup),
+      begin: () => void this.#handle(held),
+      waits: true,
+      cancel: undefined,
+    };
+    this.#held.add(held);
+    return held;
+  }
+
+  /** For its time, then for a free hand; but not for ever where others could have it. */
+  #wait(held: Held, waitMs: number): void {
+    if (this.#from === 'topic') return this.#hands.take(held.begin);
+    const { clock } = this.#setup.time;
+    const putBack = (leftMs: number) => (): void => {
+      if (this.#takeBack(held)) void this.#putBack(held, leftMs);
+    };
+    if (waitMs > HELD_FOR_MS) {
+      held.cancel = clock.after(HELD_FOR_MS, putBack(waitMs - HELD_FOR_MS));
+      return;
+    }
+    const handOver = (): void => {
+      held.cancel = clock.after(HELD_FOR_MS, putBack(0));
+      this.#hands.take(held.begin);
+    };
+    if (waitMs > 0) held.cancel = clock.after(waitMs, handOver);
+    else handOver();
+  }
+
+  /** False when it has begun. */
+  #takeBack(held: Held): boolean {
+    if (!held.waits) return false;
+    held.waits = false;
+    held.cancel?.();
+    this.#hands.withdraw(held.begin);
+    return true;
+  }
+
+  async #handle(held: Held): Promise<void> {
+    held.waits = false;
+    held.cancel?.();
+    const outcome = await held.job.run();
+    // The next one begins while this one is settled; it is held until then.
+    this.#hands.give();
+    await this.#settle(held, outcome);
+    this.#drop(held);
+  }
+
+  async #settle(held: Held, outcome: Outcome): Promise<unknown> {
+    const { arrival } = held;
+    const { token } = arrival;
+    switch (outcome.action) {
+      case 'lost':
+        return;
+      case 'done':
+        return this.#settler.settle({ token, action: 'ack' });
+      case 'released':
+        return this.#settler.settle({ token, action: 'release' });
+      case 'dead_letter': {
+        const letter = deadLetterOf(arrival, this.#setup, outcome.error);
+        return (await this.#move(arrival, letter, this.#setup.deadLetter)) || this.#retry(arrival);
+      }
+      case 'retry':
+        return this.#retry(arrival);
+    }
+  }
+
+  async #retry(arrival: Arrival): Promise<unknown> {
+    const { token, message, attempt } = arrival;
+    const { backoff, retries, time } = this.#setup;
+    const delayMs = backoff(attempt);
+    if (!retries) return this.#settler.settle({ token, action: 'retry', delayMs });
+    if (await this.#move(arrival, retryOf(message, attempt, delayMs, this.#setup), retries)) return;
+    // It can be stored nowhere. It waits here, lest its handler be called again and again, and goes back as it came.
+    await pause(time.clock, delayMs, this.#ending.signal);
+    return this.#settler.settle({ token, action: 'release' });
+  }
+
+  /** Stores it there before it is done here: a crash in between makes a duplicate, never a loss. False when it is not stored. */
+  async #move({ token }: Arrival, letter: WireMessage, to: SubscriptionSpec): Promise<boolean> {
+    const { driver, time } = this.#setup;
+    if (!(await store(driver, letter, to.group, time, this.#over.signal))) return false;
+    await this.#settler.settle({ token, action: 'ack' });
+    return true;
+  }
+
+  /** To the end of the retry topic. */
+  async #putBack(held: Held, waitMs: number): Promise<void> {
+    const { message, attempt } = held.arrival;
+    const letter = retryOf(message, attempt - 1, waitMs, this.#setup);
+    if (await this.#move(held.arrival, letter, this.#setup.retries as SubscriptionSpec)) return this.#drop(held);
+    if (this.#ending.signal.aborted) return this.#release(held);
+    held.waits = true;
+    this.#wait(held, waitMs);
+  }
+
+  async #release(held: Held): Promise<void> {
+    await this.#settler.settle({ token: held.arrival.token, action: 'release' });
+    this.#drop(held);
+  }
+
+  #drop(held: Held): void {
+    this.#held.delete(held);
+    this.#changed();
+  }
+
+  /** Resolves when a message is dropped, or receiving is to stop. One waits at a time. */
+  #change(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#changed = resolve;
+    });
+  }
+
+  /** Renews all that is held. */
+  #renewEvery(ms: number): void {
+    const renew = async (): Promise<void> => {
+      const all = [...this.#held];
+      // A renewal that fails is tried again at the next turn; should the lease end before, settling will find out.
+      const renewing = all.length === 0 ? [] : this.#source.renew(all.map(({ arrival }) => arrival.token));
+      const results = await Promise.resolve(renewing).catch(() => []);
+      for (const [at, one] of all.entries()) {
+        if (results[at] === 'stale' && this.#held.has(one)) this.#lose(one);
+      }
+      if (!this.#closed) schedule();
+    };
+    const schedule = (): void => {
+      this.#cancelRenewal = this.#setup.time.clock.after(ms, () => void renew());
+    };
+    schedule();
+  }
+
+  #close(): Promise<void> {
+    this.#closed = true;
+    this.#cancelRenewal();
+    return this.#source.close();
+  }
+
+  /** Somebody else has it. */
+  #lose(held: Held): void {
+    if (this.#takeBack(held)) this.#drop(held);
+    else held.job.stop('lost');
+  }
+}

@@ -1,0 +1,52 @@
+import type { Call } from '@ent/internal';
+import { messagingErrors } from '../errors.ts';
+import { Feed } from './feed.ts';
+import { Hands } from './hands.ts';
+import type { SubscriptionSetup } from './setup.ts';
+
+/** A subscription at work: it receives from the topic, and from that of its retries where there is one, until it is closed. */
+export class RunningSubscription {
+  readonly #setup: SubscriptionSetup;
+  readonly #feeds: readonly Feed[];
+  readonly #stopping = new AbortController();
+  #ended: Promise<unknown> = Promise.resolve();
+  #closing: Promise<void> | undefined;
+
+  constructor(setup: SubscriptionSetup) {
+    this.#setup = setup;
+    const hands = new Hands(setup.concurrency);
+    this.#feeds = [new Feed('topic', setup, hands)];
+    if (setup.retries) this.#feeds = [...this.#feeds, new Feed('retries', setup, hands)];
+  }
+
+  /** Begins, or leaves nothing behind. */
+  async start(call: Call): Promise<void> {
+    try {
+      for (const feed of this.#feeds) await call.guard(feed.open(call));
+      call.check();
+    } catch (error) {
+      await Promise.allSettled(this.#feeds.map((feed) => feed.abandon()));
+      throw error;
+    }
+    this.#ended = Promise.all(this.#feeds.map((feed) => feed.run(this.#stopping.signal)));
+  }
+
+  close(timeoutMs: number): Promise<void> {
+    this.#closing ??= this.#close(timeoutMs);
+    return this.#closing;
+  }
+
+  async #close(timeoutMs: number): Promise<void> {
+    const { topic, group, time, brokerTimeoutMs } = this.#setup;
+    this.#stopping.abort(messagingErrors.closed(`The subscription of "${group}" to "${topic}" is closing.`));
+    const cancelStop = time.clock.after(timeoutMs, () => {
+      for (const feed of this.#feeds) feed.stop();
+    });
+    await new Promise<void>((resolve, reject) => {
+      // A broker that does not answer is not waited for: what it was not told comes back when the connection ends.
+      const cancel = time.clock.after(timeoutMs + brokerTimeoutMs, resolve);
+      this.#ended.then(() => resolve(), reject).finally(cancel);
+    });
+    cancelStop();
+  }
+}

@@ -1,0 +1,77 @@
+import { exponentialBackoff } from '@ent/internal';
+import type { MessagingDriver, SubscriptionSpec } from '../driver.ts';
+import { messagingErrors } from '../errors.ts';
+import { checkName, type Handler, type Topic } from '../message.ts';
+import type { SubscribeOptions } from '../options.ts';
+import { countOption, durationOption } from './checks.ts';
+import type { Timing } from './clock.ts';
+
+/** What a subscription is made of, checked. */
+export interface SubscriptionSetup {
+  readonly driver: MessagingDriver;
+  readonly topic: string;
+  readonly group: string;
+  readonly schema: Topic['schema'] | undefined;
+  readonly handler: Handler;
+  readonly concurrency: number;
+  readonly prefetch: number;
+  readonly maxAttempts: number;
+  /** For one try of the handler. */
+  readonly timeoutMs: number;
+  /** How long the broker may take to answer. */
+  readonly brokerTimeoutMs: number;
+  readonly time: Timing;
+  /** How long to wait after the attempt with this number, in whole milliseconds. */
+  readonly backoff: (attempt: number) => number;
+  readonly deadLetter: SubscriptionSpec;
+  /** Where messages wait for their next try; undefined where the broker keeps them itself. */
+  readonly retries: SubscriptionSpec | undefined;
+}
+
+/** @throws `messaging.invalid_options` */
+export function setupOf(
+  driver: MessagingDriver,
+  topic: string | Topic,
+  options: SubscribeOptions,
+  handler: Handler,
+  brokerTimeoutMs: number,
+  time: Timing,
+): SubscriptionSetup {
+  const name = checkName('topic', typeof topic === 'string' ? topic : topic.name);
+  const group = checkName('group', options.group);
+  const concurrency = countOption(options.concurrency ?? 1, 'concurrency', 1);
+  const { base = 500, max = 60_000, jitter = 1 } = options.backoff ?? {};
+  if (!(jitter >= 0 && jitter <= 1)) throw messagingErrors.invalid_options('"backoff.jitter" must be from 0 to 1.');
+  const plan = { baseMs: durationOption(base, 'backoff.base'), maxMs: durationOption(max, 'backoff.max') };
+  const backoff = exponentialBackoff({ ...plan, jitter, random: time.random });
+  const { delayedRetry, countsAttempts } = driver.features;
+  return {
+    driver,
+    topic: name,
+    group,
+    schema: typeof topic === 'string' ? undefined : topic.schema,
+    handler,
+    concurrency,
+    prefetch: countOption(options.prefetch ?? concurrency, 'prefetch', concurrency),
+    maxAttempts: countOption(options.maxAttempts ?? 5, 'maxAttempts', 1),
+    timeoutMs: durationOption(options.timeout ?? '60s', 'timeout'),
+    brokerTimeoutMs,
+    time,
+    backoff: (attempt) => Math.round(backoff(attempt)),
+    deadLetter: {
+      topic: checkName('dead letter topic', options.deadLetter ?? `${name}.${group}.dead`),
+      group: 'dead',
+    },
+    retries: delayedRetry && countsAttempts ? undefined : retryTopicOf(name, group),
+  };
+}
+
+/**
+ * Both names may have dots in them. A group that has some is followed by their number, or "a.b" with "c" would share a topic with "a" and
+ * "b.c", and each would get the retries of the other.
+ */
+function retryTopicOf(topic: string, group: string): SubscriptionSpec {
+  const dots = group.split('.').length - 1;
+  const name = `${topic}.${group}.retry${dots === 0 ? '' : `-${dots}`}`;
+  return { topic: checkName('retry topic', name), group: 'retry' };
+}

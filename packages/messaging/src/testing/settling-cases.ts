@@ -1,0 +1,172 @@
+import assert from 'node:assert/strict';
+import type { Source } from '../driver.ts';
+import type { MessagingHarness } from './harness.ts';
+import { type MessagingCase, numbers, textsOf } from './kit.ts';
+
+/** Whether the broker itself brings back what failed. */
+const keepsRetries = ({ features }: MessagingHarness): boolean => features.delayedRetry && features.countsAttempts;
+const leases = ({ features }: MessagingHarness): boolean => features.leases;
+const disconnects = ({ disconnect }: MessagingHarness): boolean => disconnect !== undefined;
+
+/** What a driver must do by itself: what becomes of deliveries. */
+export const settlingCases: readonly MessagingCase[] = [
+  {
+    name: 'a source has a lease where the features say so',
+    async run(kit) {
+      const { leaseMs } = await kit.subscribe('g');
+      assert.equal(leaseMs !== null && leaseMs > 0, kit.harness.features.leases);
+    },
+  },
+  {
+    name: 'nothing is delivered twice while it is leased',
+    async run(kit) {
+      const [a, b] = [await kit.subscribe('g'), await kit.subscribe('g')];
+      await kit.send('x');
+      await kit.receive(a, 1);
+      await kit.receiveNothing(a);
+      await kit.receiveNothing(b);
+    },
+  },
+  {
+    name: 'what is acknowledged never comes back',
+    async run(kit) {
+      const source = await kit.subscribe('g');
+      await kit.send('x', 'y');
+      const deliveries = await kit.receive(source, 2);
+      assert.deepEqual(await source.settle(deliveries.map(({ token }) => ({ token, action: 'ack' }))), ['ok', 'ok']);
+      if (source.leaseMs !== null) await kit.pass(source.leaseMs + 1);
+      await source.close();
+      await kit.receiveNothing(await kit.subscribe('g'));
+    },
+  },
+  {
+    name: 'what is released comes back at once, with the same attempt',
+    async run(kit) {
+      const source = await kit.subscribe('g');
+      await kit.send('x');
+      for (let turn = 0; turn < 3; turn++) {
+        const deliveries = await kit.receive(source, 1);
+        kit.assertAttempts(deliveries, 1);
+        assert.deepEqual(await source.settle([{ token: deliveries[0]!.token, action: 'release' }]), ['ok']);
+      }
+    },
+  },
+  {
+    name: 'what is retried comes back after its delay, with the next attempt',
+    when: keepsRetries,
+    async run(kit) {
+      const source = await kit.subscribe('g');
+      await kit.send('x');
+      for (let attempt = 1; attempt <= 3; attempt++) {
+        const deliveries = await kit.receive(source, 1);
+        kit.assertAttempts(deliveries, attempt);
+        const result = await source.settle([{ token: deliveries[0]!.token, action: 'retry', delayMs: 500 }]);
+        assert.deepEqual(result, ['ok']);
+        await kit.receiveNothing(source);
+      }
+      kit.assertAttempts(await kit.receive(source, 1), 4);
+    },
+  },
+  {
+    name: 'a message that waits for its retry holds up no other',
+    when: keepsRetries,
+    async run(kit) {
+      const source = await kit.subscribe('g');
+      await kit.send('slow', 'next');
+      const [slow] = await kit.receive(source, 1);
+      await source.settle([{ token: slow!.token, action: 'retry', delayMs: 60_000 }]);
+      assert.deepEqual(textsOf(await kit.receive(source, 1)), ['next']);
+    },
+  },
+  {
+    name: 'settling twice is stale and changes nothing',
+    async run(kit) {
+      const source = await kit.subscribe('g');
+      await kit.send('x');
+      const [delivery] = await kit.receive(source, 1);
+      const token = delivery!.token;
+      const results = await source.settle([
+        { token, action: 'ack' },
+        { token, action: 'ack' },
+        { token, action: 'release' },
+      ]);
+      assert.deepEqual(results, ['ok', 'stale', 'stale']);
+      const late = keepsRetries(kit.harness)
+        ? ({ token, action: 'retry', delayMs: 0 } as const)
+        : ({ token, action: 'release' } as const);
+      assert.deepEqual(await source.settle([late]), ['stale']);
+      await kit.receiveNothing(source);
+    },
+  },
+  {
+    name: 'a lease that ends gives the message to another, as the next attempt',
+    when: leases,
+    async run(kit) {
+      const [a, b] = [await kit.subscribe('g'), await kit.subscribe('g')];
+      await kit.send('x');
+      const [first] = await kit.receive(a, 1);
+      await kit.pass(leaseOf(a) + 1);
+      const again = await kit.receive(b, 1);
+      kit.assertAttempts(again, 2);
+      // The late answers of the first one must not settle what the second one works on.
+      for (const action of ['ack', 'release'] as const) {
+        assert.deepEqual(await a.settle([{ token: first!.token, action }]), ['stale']);
+      }
+      assert.deepEqual(await a.renew([first!.token]), ['stale']);
+      await kit.receiveNothing(a);
+      assert.deepEqual(await b.settle([{ token: again[0]!.token, action: 'ack' }]), ['ok']);
+    },
+  },
+  {
+    name: 'a renewed lease lasts',
+    when: leases,
+    async run(kit) {
+      const [a, b] = [await kit.subscribe('g'), await kit.subscribe('g')];
+      await kit.send('x');
+      const [delivery] = await kit.receive(a, 1);
+      for (let turn = 0; turn < 4; turn++) {
+        await kit.pass(leaseOf(a) * 0.6);
+        assert.deepEqual(await a.renew([delivery!.token]), ['ok']);
+        await kit.receiveNothing(b);
+      }
+      assert.deepEqual(await a.settle([{ token: delivery!.token, action: 'ack' }]), ['ok']);
+    },
+  },
+  {
+    name: 'a source that closes gives back what is unsettled, at once and in order',
+    async run(kit) {
+      const source = await kit.subscribe('g');
+      await kit.send(...numbers(10));
+      const deliveries = await kit.receive(source, 10);
+      await source.settle(deliveries.slice(0, 3).map(({ token }) => ({ token, action: 'ack' })));
+      await source.close();
+      await source.close();
+      const late = await source.settle(deliveries.slice(3).map(({ token }) => ({ token, action: 'ack' })));
+      assert.deepEqual(new Set(late), new Set(['stale']));
+      const again = await kit.receive(await kit.subscribe('g'), 7);
+      const texts = textsOf(again);
+      assert.deepEqual(kit.harness.features.ordered ? texts : texts.sort(), numbers(10).slice(3));
+      kit.assertAttempts(again, 1);
+    },
+  },
+  {
+    name: 'a broken connection kills the source, and what it had given out comes back as the next attempt',
+    when: disconnects,
+    async run(kit) {
+      const source = await kit.subscribe('g');
+      await kit.send('x');
+      const [delivery] = await kit.receive(source, 1);
+      await kit.harness.disconnect?.(kit.driver);
+      assert.deepEqual(await source.settle([{ token: delivery!.token, action: 'ack' }]), ['stale']);
+      await assert.rejects(kit.soon(source.receive(1, kit.signal)), (error: Error) => error.name !== 'AssertionError');
+      const again = await kit.receive(await kit.subscribe('g'), 1);
+      assert.deepEqual(textsOf(again), ['x']);
+      kit.assertAttempts(again, 2);
+    },
+  },
+];
+
+function leaseOf({ leaseMs }: Source): number {
+  assert.ok(leaseMs !== null, 'the source has a lease');
+  return leaseMs;
+}

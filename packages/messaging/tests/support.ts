@@ -1,0 +1,80 @@
+import type { MemoryBroker } from '../src/drivers/memory.ts';
+import type { DriverCall, MessagingDriver, Source } from '../src/index.ts';
+
+/** A call that nobody gives up. */
+export function patientCall(): DriverCall {
+  return { deadlineAt: Infinity, signal: new AbortController().signal };
+}
+
+/** A source of which some methods do something else. */
+export function sourceWith(source: Source, change: Partial<Source>): Source {
+  return {
+    leaseMs: source.leaseMs,
+    receive: (max, signal) => source.receive(max, signal),
+    settle: (batch) => source.settle(batch),
+    renew: (tokens) => source.renew(tokens),
+    close: () => source.close(),
+    ...change,
+  };
+}
+
+/** A driver whose sources are others. */
+export function onSource(driver: MessagingDriver, change: (source: Source) => Partial<Source>): MessagingDriver {
+  return {
+    ...driver,
+    async subscribe(spec, call) {
+      const source = await driver.subscribe(spec, call);
+      return sourceWith(source, change(source));
+    },
+  };
+}
+
+/** Several drivers on one broker: each may be closed, the broker stays. */
+export function connectTo(broker: MessagingDriver): MessagingDriver {
+  let closed = false;
+  const alive = (): void => {
+    if (closed) throw new Error('closed');
+  };
+  return {
+    ...broker,
+    async connect() {
+      alive();
+    },
+    async ping() {
+      alive();
+    },
+    async close() {
+      closed = true;
+    },
+    async ensure(spec, call) {
+      alive();
+      return broker.ensure(spec, call);
+    },
+    async send(batch, call) {
+      alive();
+      return broker.send(batch, call);
+    },
+    async subscribe(spec, call) {
+      alive();
+      return broker.subscribe(spec, call);
+    },
+  };
+}
+
+/** A broker like most: it brings nothing back later, and counts nothing. */
+export function ordinary(
+  driver: MessagingDriver<MemoryBroker>,
+  { delayedRetry = false, countsAttempts = false } = {},
+): MessagingDriver<MemoryBroker> {
+  const plain = onSource(driver, (source) => ({
+    receive: async (max, signal) =>
+      (await source.receive(max, signal)).map((delivery) =>
+        countsAttempts ? delivery : { ...delivery, attempt: undefined },
+      ),
+    settle: async (batch) => {
+      if (batch.some(({ action }) => action === 'retry')) throw new Error('This broker keeps no retries.');
+      return source.settle(batch);
+    },
+  }));
+  return { ...plain, client: driver.client, features: { ...driver.features, delayedRetry, countsAttempts } };
+}
