@@ -66,6 +66,7 @@ const STEPS = {
   errors: { promise: 'error codes are unique and documented', command: script('check-errors') },
   changesets: { promise: 'each change of a package has a changeset', command: script('check-changesets') },
   links: { promise: 'links between Markdown files lead somewhere', command: script('check-links') },
+  style: { promise: 'texts read as if one hand had written them', command: script('check-style') },
   strings: { promise: 'nothing speaks of one machine', command: script('check-strings') },
 } satisfies Record<string, Step>;
 

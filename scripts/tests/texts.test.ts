@@ -7,6 +7,7 @@ import { checkErrors } from '../check-errors.ts';
 import { checkLinks } from '../check-links.ts';
 import { checkReadme } from '../check-readme.ts';
 import { checkStrings } from '../check-strings.ts';
+import { checkStyle } from '../check-style.ts';
 import { snippetsOf } from '../lib/snippets.ts';
 import { addFiles, linkTools, makeTree, manifestOf } from './support/tree.ts';
 
@@ -178,6 +179,53 @@ describe('check-links', () => {
       'README.md:2 the link to docs/b.md leads nowhere',
       'README.md:2 there is no heading for #other',
       'README.md:7 there is no heading for docs/a.md#less',
+    ]);
+  });
+});
+
+describe('check-style', () => {
+  async function problems(files: Record<string, string>): Promise<string[]> {
+    const root = makeTree(files);
+    git(root, 'init', '-q');
+    return (await checkStyle(root)).map(({ file, line, problem }) => `${file}:${line} ${problem}`);
+  }
+
+  it('writes cannot as one word, in programs and in pages', async () => {
+    const twoWords = ['can', 'not'].join(' ');
+    expect(
+      await problems({
+        'a.md': `It cannot.\n\nIt ${twoWords}.\n`,
+        'b.ts': `// It ${twoWords.replace(' ', '\n// ')}.\n`,
+      }),
+    ).toEqual([`a.md:3 "${twoWords}"`]);
+  });
+
+  it('finds lines with a comment that are too long, and leaves code alone', async () => {
+    const long = 'x'.repeat(120);
+    const text = [`const a = '${long}';`, `// ${long}`, '/**', ` * ${long}`, ' */', `let b; // ${'y'.repeat(111)}`, ''];
+    expect(await problems({ 'a.ts': text.join('\n'), 'b.md': `${long}${long}\n` })).toEqual([
+      'a.ts:2 a comment of 123 columns',
+      'a.ts:4 a comment of 123 columns',
+      'a.ts:6 a comment of 121 columns',
+    ]);
+  });
+
+  it('wants a full stop at the end of the messages of errors, as far as it can see', async () => {
+    const source = `
+      throw queueErrors.full('It is full');
+      throw queueErrors.full(\`It is full: \${count} wait\`, { cause });
+      throw queueErrors.full(late ? 'It is late' : 'It is full.');
+      throw queueErrors.full(\`It holds \${count}\`);
+      throw queueErrors.full('It is full; ' + \`there are \${count}.\`);
+      throw queueErrors.full(\`It failed: \${cause.message}\`);
+      throw queueErrors.full(message);
+      throw new Error('of somebody else');
+      `;
+    expect(await problems({ 'packages/queue/src/a.ts': source, 'packages/queue/tests/a.ts': source })).toEqual([
+      'packages/queue/src/a.ts:2 a message without a full stop at its end: "...It is full"',
+      'packages/queue/src/a.ts:3 a message without a full stop at its end: "...${} wait"',
+      'packages/queue/src/a.ts:4 a message without a full stop at its end: "...It is late"',
+      'packages/queue/src/a.ts:5 a message without a full stop at its end: "...${}"',
     ]);
   });
 });

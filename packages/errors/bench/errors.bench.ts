@@ -1,5 +1,5 @@
-// An error, made and serialised, beside a plain Error that is serialised by hand to the same text. The mark is at most 1.5 times the
-// cost, that is 0.67 times the rate.
+// An error, made and serialised, beside a plain Error that is serialised by hand to the same text. The mark is at most
+// 1.5 times the cost, that is 0.67 times the rate.
 import { bench } from '../../../scripts/bench.ts';
 import {
   AuthenticationError,
@@ -47,7 +47,8 @@ function messageAlone(): string {
   return JSON.stringify({ name: error.name, message: error.message });
 }
 
-// The members of errors of many classes are read in the same places, which the engine does more slowly than for one class.
+// The members of errors of many classes are read in the same places, which
+// the engine does more slowly than for one class.
 const classes = [
   NotFoundError,
   ConflictError,

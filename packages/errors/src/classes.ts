@@ -13,7 +13,7 @@ export const ValidationError: ErrorClass<ValidationError> = domainClass(EntError
 });
 export interface ValidationError extends EntError {}
 
-/** A request that can not be read at all: 400. */
+/** A request that cannot be read at all: 400. */
 export const BadRequestError: ErrorClass<BadRequestError> = domainClass(EntError, 'BadRequestError', {
   code: 'bad_request',
   status: 400,

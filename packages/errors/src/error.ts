@@ -84,8 +84,8 @@ export class EntError extends Error implements ErrorShape {
   }
 
   /**
-   * What a client may know, as RFC 9457 problem details. Code, title and status are constants and always present; message,
-   * issues and the allowlisted details only where `expose` is true. Never throws.
+   * What a client may know, as RFC 9457 problem details. Code, title and status are constants and always present;
+   * message, issues and the allowlisted details only where `expose` is true. Never throws.
    */
   toProblem(options: { readonly instance?: string | undefined } = {}): Problem {
     return problemOf(this, read(options, 'instance'));
@@ -96,7 +96,10 @@ export class EntError extends Error implements ErrorShape {
     return problemOf(this);
   }
 
-  /** For services that you run: with message, details and causes, without stacks. Read it with {@link EntError.fromWire}. Never throws. */
+  /**
+   * For services that you run: with message, details and causes, without stacks. Read it
+   * with {@link EntError.fromWire}. Never throws.
+   */
   toWire(): WireError {
     return wireOf(this);
   }
@@ -112,10 +115,11 @@ export class EntError extends Error implements ErrorShape {
   }
 
   /**
-   * An {@link EntError} for anything that can be thrown. One of ours is answered as it is; the mappers are asked in order; an error that
-   * says by `status` or `statusCode` and `expose` how a server should answer, as those of http-errors, body-parser, Koa and Fastify do, becomes
-   * an error of that status; what nobody knows becomes an {@link InternalError} with a fixed message. The value is the `cause`. Never throws: a
-   * mapper that does is passed over.
+   * An {@link EntError} for anything that can be thrown. One of ours is answered as it is; the mappers are
+   * asked in order; an error that says by `status` or `statusCode` and `expose` how a server should
+   * answer, as those of http-errors, body-parser, Koa and Fastify do, becomes an error of that status;
+   * what nobody knows becomes an {@link InternalError} with a fixed message. The value is the `cause`.
+   * Never throws: a mapper that does is passed over.
    */
   static from(value: unknown, mappers: readonly ErrorMapper[] = []): EntError {
     if (EntError.is(value)) return value;
@@ -128,11 +132,11 @@ export class EntError extends Error implements ErrorShape {
   }
 
   /**
-   * Reads what {@link toWire} of another service wrote. Class, status, title and exposure come from the definition of the code in *this*
-   * process; a code that is not defined here becomes an {@link InternalError}. Never throws.
+   * Reads what {@link toWire} of another service wrote. Class, status, title and exposure come from the definition of
+   * the code in *this* process; a code that is not defined here becomes an {@link InternalError}. Never throws.
    *
-   * @param options.trust whether the peer's words may reach a client, where the local definition of the code exposes them.
-   *   Default `false`: the error's `expose` is false. What the peer says about exposure is never read.
+   * @param options.trust whether the peer's words may reach a client, where the local definition of the code exposes
+   *   them. Default `false`: the error's `expose` is false. What the peer says about exposure is never read.
    */
   static fromWire(value: unknown, options: { readonly trust?: boolean | undefined } = {}): EntError {
     const { make, message, options: rest, id } = readWire(value);

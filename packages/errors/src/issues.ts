@@ -12,8 +12,8 @@ export interface IssuesFromZodOptions {
 }
 
 /**
- * The issues of a zod error (or of anything with Standard Schema's `issues`: `message` and `path`) as JSON pointers. Unknown
- * keys give one issue each, at the key. Reads the structure only, so zod is no dependency. Never throws.
+ * The issues of a zod error (or of anything with Standard Schema's `issues`: `message` and `path`) as JSON pointers.
+ * Unknown keys give one issue each, at the key. Reads the structure only, so zod is no dependency. Never throws.
  *
  * ```ts
  * import { issuesFromZod, ValidationError } from '@ent/errors';
@@ -21,7 +21,8 @@ export interface IssuesFromZodOptions {
  *
  * const parsed = z.object({ tags: z.array(z.string()) }).safeParse({ tags: ['a', 1] });
  * if (!parsed.success) {
- *   const error = new ValidationError('The body is not valid.', { issues: issuesFromZod(parsed.error, { in: 'body' }) });
+ *   const issues = issuesFromZod(parsed.error, { in: 'body' });
+ *   const error = new ValidationError('The body is not valid.', { issues });
  *   console.log(error.issues?.[0]?.pointer); // #/tags/1
  * }
  * ```

@@ -19,8 +19,9 @@ interface Walk {
 }
 
 /**
- * Anything that was thrown, as a log record: errors of this package with all they know, others with name, message, code and
- * stack, both with their causes, the members of an `AggregateError` and both errors of a `SuppressedError`. Never throws.
+ * Anything that was thrown, as a log record: errors of this package with all they know, others with
+ * name, message, code and stack, both with their causes, the members of an `AggregateError` and
+ * both errors of a `SuppressedError`. Never throws.
  */
 export function toErrorRecord(value: unknown): ErrorRecord {
   return recordOf(value, 0, { seen: new Set(), room: MAX_ROOM });

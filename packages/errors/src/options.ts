@@ -1,4 +1,6 @@
-/** Whether the caller may simply try again: never; only when the operation is idempotent; or always (nothing was done). */
+/**
+ * Whether the caller may simply try again: never; only when the operation is idempotent; or always (nothing was done).
+ */
 export type Retryable = 'never' | 'idempotent' | 'always';
 
 /** Where a rejected value came from. */
@@ -17,7 +19,10 @@ export interface Issue {
 
 /** Options of every error class. */
 export interface EntErrorOptions {
-  /** Another code for this one error. Lower-case words joined by `_` and `.`; anything else is ignored. Default: the code of the class. */
+  /**
+   * Another code for this one error. Lower-case words joined by `_` and `.`; anything
+   * else is ignored. Default: the code of the class.
+   */
   readonly code?: string | undefined;
   /** What went wrong underneath. Logged, never shown to a client. */
   readonly cause?: unknown;
@@ -27,7 +32,10 @@ export interface EntErrorOptions {
   readonly details?: Readonly<Record<string, unknown>> | undefined;
   /** How long the caller should wait before the next try, in milliseconds. */
   readonly retryAfterMs?: number | undefined;
-  /** Another HTTP status for this one error: an integer from 400 to 599; anything else is ignored. Default: that of the class. */
+  /**
+   * Another HTTP status for this one error: an integer from 400 to 599;
+   * anything else is ignored. Default: that of the class.
+   */
   readonly status?: number | undefined;
   /** Response headers that belong to this error, such as `{ allow: 'GET, HEAD' }` on a 405. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
@@ -103,7 +111,10 @@ export interface ErrorRecord {
   readonly details?: Readonly<Record<string, unknown>>;
   /** The next error of the chain; at most 8 deep, a cycle is cut. */
   readonly cause?: ErrorRecord;
-  /** The members of an `AggregateError`, at most 8 and how many more; of a `SuppressedError` what the disposal threw, then what that hid. */
+  /**
+   * The members of an `AggregateError`, at most 8 and how many more; of a
+   * `SuppressedError` what the disposal threw, then what that hid.
+   */
   readonly errors?: readonly ErrorRecord[];
 }
 

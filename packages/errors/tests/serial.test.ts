@@ -68,7 +68,7 @@ describe('toProblem()', () => {
     expect(JSON.stringify(error)).not.toMatch(/secret|stack/);
   });
 
-  it('can not be opened by assigning to the error', () => {
+  it('cannot be opened by assigning to the error', () => {
     const error = new DatabaseError('secret');
     expect(() => Object.assign(error, JSON.parse('{"expose":true}'))).toThrow(TypeError);
     expect(JSON.stringify(error)).not.toContain('secret');

@@ -26,7 +26,7 @@ describe('types', () => {
     expectTypeOf(error.toLog()).toEqualTypeOf<ErrorRecord>();
     expectTypeOf(EntError.from(1)).toEqualTypeOf<EntError>();
     expectTypeOf(issuesFromZod(1)).toEqualTypeOf<Issue[]>();
-    // @ts-expect-error what an error is can not be changed
+    // @ts-expect-error what an error is cannot be changed
     error.expose = true;
     // @ts-expect-error an error says what went wrong
     new NotFoundError();

@@ -44,8 +44,8 @@ function plainAddress(address: string): string {
 }
 
 /**
- * The key under which an address is counted: IPv4 as it is; IPv6 by its first 64 bits, since a single client has them all
- * and would otherwise never meet its limit. Different spellings of one address give one key.
+ * The key under which an address is counted: IPv4 as it is; IPv6 by its first 64 bits, since a single client has them
+ * all and would otherwise never meet its limit. Different spellings of one address give one key.
  */
 export function addressKey(address: string): string {
   return keyOf(address);

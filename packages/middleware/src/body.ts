@@ -28,9 +28,9 @@ export function hasBody(exchange: Pick<Exchange, 'header'>): boolean {
  * Reads and parses a JSON body; `undefined` when the request has none.
  *
  * The content type is parsed once, here, by a library, and decides alone. Refused: another content type, charset or
- * encoding (415); too many bytes, counted as they arrive (413); what is not UTF-8 or not JSON, nesting over `maxDepth`,
- * and the keys `__proto__` and `constructor.prototype`, which poison objects that are built from the result (400; the error's
- * `issues` say where).
+ * encoding (415); too many bytes, counted as they arrive (413); what is not UTF-8 or not JSON, nesting over
+ * `maxDepth`, and the keys `__proto__` and `constructor.prototype`, which poison objects that are built from the
+ * result (400; the error's `issues` say where).
  *
  * @throws `middleware.unsupported_media_type`, `middleware.body_too_large`, `middleware.body_unparsable`
  * @example

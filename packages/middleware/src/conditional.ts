@@ -41,14 +41,16 @@ const OF_THE_BODY = new Set([
 /**
  * The 304 in the place of a reply that the client already has: its headers, but those of the body.
  *
- * A browser puts the headers of a 304 in the place of those that it keeps (RFC 9111, section 3.2). One that comes with another
- * Content-Security-Policy than its 200 changes the page, and `securityHeaders()` gives its own to an answer without one.
+ * A browser puts the headers of a 304 in the place of those that it keeps (RFC 9111, section 3.2). One
+ * that comes with another Content-Security-Policy than its 200 changes the page, and
+ * `securityHeaders()` gives its own to an answer without one.
  *
  * @example
  * ```ts
  * import { entityTag, notModified } from '@ent/middleware';
  *
- * const page = { status: 200, headers: { etag: entityTag('1'), 'content-type': 'text/html' }, body: '<!doctype html>' };
+ * const headers = { etag: entityTag('1'), 'content-type': 'text/html' };
+ * const page = { status: 200, headers, body: '<!doctype html>' };
  * console.log(notModified(page)); // { status: 304, headers: { etag: '"..."' } }
  * ```
  */

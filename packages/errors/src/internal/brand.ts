@@ -2,8 +2,8 @@ import { types } from 'node:util';
 import type { ErrorShape } from '../options.ts';
 
 /**
- * Under this key the prototype of each of our classes carries the class's name. The key comes from the registry that all
- * copies of this package in a process share, so a class recognises the instances of its twin.
+ * Under this key the prototype of each of our classes carries the class's name. The key comes from the registry that
+ * all copies of this package in a process share, so a class recognises the instances of its twin.
  */
 export const BRAND: unique symbol = Symbol.for('@ent/error@1') as never;
 

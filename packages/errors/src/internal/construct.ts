@@ -4,10 +4,11 @@ import { claimCode, isCode, isStatus } from './codes.ts';
 import { bounded, MAX_MESSAGE, textOf } from './safe.ts';
 import { titleFor } from './titles.ts';
 
-// How errors are put together. Capturing the stack is nine tenths of what an error costs, and V8 walks every frame between
-// the caller and `Error` for it: a class that reaches `Error` through two constructors costs a fifth more than one that gets
-// there in one step. Hence no chain of `super()` and no helper in between: `Reflect.construct(Error, ..., target)` gives the
-// error the prototype of `target`, and V8 leaves `target` and what it called out of the stack.
+// How errors are put together. Capturing the stack is nine tenths of what an error costs, and V8 walks
+// every frame between the caller and `Error` for it: a class that reaches `Error` through two constructors
+// costs a fifth more than one that gets there in one step. Hence no chain of `super()` and no helper in
+// between: `Reflect.construct(Error, ..., target)` gives the error the prototype of `target`, and V8 leaves
+// `target` and what it called out of the stack.
 
 interface ErrorConstructor {
   new (message: string, options?: EntErrorOptions): ErrorShape;
@@ -51,8 +52,8 @@ export function nativeArguments(
 }
 
 /**
- * JavaScript leaves the message out, or gives something else for it: then the message is the title. An object, such as the error of a
- * database, becomes the cause: a client reads messages.
+ * JavaScript leaves the message out, or gives something else for it: then the message is the title. An object, such as
+ * the error of a database, becomes the cause: a client reads messages.
  */
 function messageFor(
   message: unknown,

@@ -3,8 +3,9 @@ import { isStatus, makerOf } from './codes.ts';
 import { read } from './safe.ts';
 import type { ErrorShape } from '../options.ts';
 
-// How the libraries around Express, Koa and Fastify say what a server should answer: `status` or `statusCode`, and `expose`, which says
-// whether a client may read the message (http-errors, and with it body-parser, raw-body, send and `ctx.throw`). Fastify has the status alone.
+// How the libraries around Express, Koa and Fastify say what a server should answer: `status` or `statusCode`, and
+// `expose`, which says whether a client may read the message (http-errors, and with it body-parser, raw-body, send
+// and `ctx.throw`). Fastify has the status alone.
 
 const CODES: Readonly<Record<number, string>> = {
   401: 'unauthenticated',
@@ -16,7 +17,10 @@ const CODES: Readonly<Record<number, string>> = {
   429: 'rate_limited',
 };
 
-/** What an error that follows the convention has. The errors of HTTP clients also have a status, that of an answer which was not ours. */
+/**
+ * What an error that follows the convention has. The errors of HTTP clients also have a
+ * status, that of an answer which was not ours.
+ */
 const OWN = new Set(
   ['status', 'statusCode', 'expose', 'code', 'name', 'message', 'stack', 'cause'].concat(
     ['validation', 'validationContext', 'serialization'], // of Fastify
@@ -57,7 +61,9 @@ function statusOf(error: Error): number | undefined {
   return isStatus(status) && status === same ? status : undefined;
 }
 
-/** Whether there is nothing but the convention about it, and it says what a client did wrong: a bare 500 is any error. */
+/**
+ * Whether there is nothing but the convention about it, and it says what a client did wrong: a bare 500 is any error.
+ */
 function isBare(error: Error, status: number): boolean {
   return status < 500 && Object.keys(error).every((name) => OWN.has(name));
 }

@@ -34,8 +34,8 @@ export interface Parts {
 }
 
 /**
- * The members of an AggregateError, or of what somebody made in its likeness. Of a SuppressedError: what the disposal threw, then the error
- * that it hid.
+ * The members of an AggregateError, or of what somebody made in its likeness. Of a SuppressedError: what
+ * the disposal threw, then the error that it hid.
  */
 export function partsOf(value: unknown): Parts {
   if (!isRealError(value)) return { parts: [], more: 0 };

@@ -1,9 +1,11 @@
-// Reading what somebody threw. Anything can be thrown: proxies, getters that throw, cycles, megabytes. Nothing here throws,
-// and everything that comes out is bounded.
+// Reading what somebody threw. Anything can be thrown: proxies, getters that throw, cycles, megabytes. Nothing here
+// throws, and everything that comes out is bounded.
 
 /** Characters of one text in a serial form. */
 export const MAX_TEXT = 8192;
-/** Characters of a message that an error keeps: the report of a whole configuration fits, somebody's payload does not. */
+/**
+ * Characters of a message that an error keeps: the report of a whole configuration fits, somebody's payload does not.
+ */
 export const MAX_MESSAGE = 65_536;
 const MAX_DEPTH = 6;
 const MAX_NODES = 1000;
@@ -17,7 +19,7 @@ export function read(target: unknown, key: PropertyKey): unknown {
   }
 }
 
-/** The elements of an array, at most `max`; none for anything that is no array or can not be read. */
+/** The elements of an array, at most `max`; none for anything that is no array or cannot be read. */
 export function itemsOf(value: unknown, max: number): unknown[] {
   try {
     if (!Array.isArray(value)) return []; // throws for a revoked proxy

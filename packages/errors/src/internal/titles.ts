@@ -1,4 +1,5 @@
-// The phrases of RFC 9110 and of RFC 6585, 7725 and 8470. Not those of node:http, which has the old names of 413 and 422.
+// The phrases of RFC 9110 and of RFC 6585, 7725 and 8470. Not those of
+// node:http, which has the old names of 413 and 422.
 
 const TITLES: Readonly<Record<number, string>> = {
   400: 'Bad Request',
@@ -46,8 +47,8 @@ function titleOf(status: number): string {
 }
 
 /**
- * The title of an error whose status is not that of its definition. Problems of the type about:blank are told apart by the status alone, and
- * their title is its phrase (RFC 9457, section 4.2.1); a title of somebody's own stays.
+ * The title of an error whose status is not that of its definition. Problems of the type about:blank are told apart by
+ * the status alone, and their title is its phrase (RFC 9457, section 4.2.1); a title of somebody's own stays.
  */
 export function titleFor(status: number, definition: { readonly status: number; readonly title: string }): string {
   return definition.title === titleOf(definition.status) ? titleOf(status) : definition.title;

@@ -8,8 +8,8 @@ const LEAST_BYTES = 512;
  * Reads a request body and counts what really arrives: `Content-Length` may be missing, and is believed only to refuse
  * early. The bytes over the limit are never kept.
  *
- * What arrives is copied into one buffer that grows with it. A chunk is an object of some two hundred bytes, however little
- * is in it: kept as they are, those of a body that comes byte by byte would take two hundred times its size.
+ * What arrives is copied into one buffer that grows with it. A chunk is an object of some two hundred bytes, however
+ * little is in it: kept as they are, those of a body that comes byte by byte would take two hundred times its size.
  */
 export function collect(req: IncomingMessage, max: number): Promise<Uint8Array> {
   if (Number(req.headers['content-length'] ?? 0) > max) return Promise.reject(tooLarge(max));
@@ -50,7 +50,9 @@ export function collect(req: IncomingMessage, max: number): Promise<Uint8Array> 
   });
 }
 
-/** A buffer for at least `needed` bytes, with the `kept` ones in it. Twice as large each time, so that little is copied. */
+/**
+ * A buffer for at least `needed` bytes, with the `kept` ones in it. Twice as large each time, so that little is copied.
+ */
 function grown(body: Buffer, kept: number, needed: number): Buffer {
   // Not out of node's pool, which would be kept by each small body.
   const larger = Buffer.allocUnsafeSlow(Math.max(needed, 2 * body.byteLength, LEAST_BYTES));

@@ -17,8 +17,8 @@ export interface Written extends Exchange {
 }
 
 /**
- * Writes a reply. What cannot be written, whatever a handler gave, becomes a 500; once the head is out, only the connection can
- * say so.
+ * Writes a reply. What cannot be written, whatever a handler gave, becomes a 500; once
+ * the head is out, only the connection can say so.
  */
 export function write(run: Run<Written>, exchange: Written, reply: Reply | undefined): void {
   if (reply === undefined) return;
@@ -111,8 +111,8 @@ function notSendable(what: string): Error {
 }
 
 /**
- * Streams a body. The head leaves with the first bytes: a source that fails before it has any gives a 500 like all that fails
- * before the answer began.
+ * Streams a body. The head leaves with the first bytes: a source that fails before it has any gives a
+ * 500 like all that fails before the answer began.
  */
 function writeStream(
   exchange: Written,

@@ -29,8 +29,8 @@ export interface NodeHostOptions {
 /**
  * Makes a plain request listener for `http.createServer`.
  *
- * The handler gives a {@link Reply}, or `undefined` when it writes to `exchange.res` itself. Either way every answer gets
- * the `head` hooks, since `res.writeHead` is patched, and `done` runs once, also when the client goes away.
+ * The handler gives a {@link Reply}, or `undefined` when it writes to `exchange.res` itself. Either way every answer
+ * gets the `head` hooks, since `res.writeHead` is patched, and `done` runs once, also when the client goes away.
  *
  * @throws `middleware.invalid_options` when an address in `trustProxies` is not one
  * @example
@@ -164,7 +164,10 @@ class NodeHttpExchange implements NodeExchange, HeadWriter, Written {
 
 const queues = new WeakMap<Socket, Set<() => void>>();
 
-/** What waits on a connection; called when it closes. One listener for all: a pipeline is long, and listeners are counted. */
+/**
+ * What waits on a connection; called when it closes. One listener for all:
+ * a pipeline is long, and listeners are counted.
+ */
 function queueOf(socket: Socket): Set<() => void> {
   let queue = queues.get(socket);
   if (queue === undefined) {
