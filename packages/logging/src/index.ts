@@ -1,9 +1,9 @@
 export {
-  type DroppedEvent,
+  type DropOperation,
   droppedChannel,
-  type RecordEvent,
+  type RecordOperation,
   recordChannel,
-  type RotatedEvent,
+  type RotateOperation,
   rotatedChannel,
 } from './channels.ts';
 export { getContext, withContext } from './context.ts';

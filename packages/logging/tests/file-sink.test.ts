@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createLogger, type DroppedEvent, type FileSinkOptions, fileSink, type RotatedEvent } from '@ent/logging';
+import { createLogger, type DropOperation, type FileSinkOptions, fileSink, type RotateOperation } from '@ent/logging';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { filesIn, outcomeOf, Program, upTo } from './fixtures/run.ts';
 
@@ -138,11 +138,11 @@ describe('rotation', () => {
   });
 
   it('is published, and whoever listens may log', async () => {
-    const events: RotatedEvent[] = [];
+    const events: RotateOperation[] = [];
     const logger = fileLogger({ maxBytes: 1000, keep: 100 });
     const listener = (event: unknown): void => {
-      events.push(event as RotatedEvent);
-      logger.info('rotated', { to: (event as RotatedEvent).rotatedTo });
+      events.push(event as RotateOperation);
+      logger.info('rotated', { to: (event as RotateOperation).rotatedTo });
     };
     subscribe('ent:logging:rotated', listener);
     try {
@@ -190,8 +190,8 @@ describe('rotation', () => {
 
 describe.runIf(process.platform === 'linux')('a disk that is full', () => {
   it('costs what does not fit in the buffer; the rest waits, and all is counted', async () => {
-    const dropped: DroppedEvent[] = [];
-    const listener = (event: unknown): void => void dropped.push(event as DroppedEvent);
+    const dropped: DropOperation[] = [];
+    const listener = (event: unknown): void => void dropped.push(event as DropOperation);
     subscribe('ent:logging:dropped', listener);
     try {
       const logger = createLogger({ sinks: [fileSink({ path: '/dev/full', maxBuffer: 10_000 })], flushTimeout: 50 });

@@ -3,9 +3,9 @@ import {
   consoleSink,
   createLogger,
   type CreateLoggerOptions,
-  type DroppedEvent,
+  type DropOperation,
   type LogFormat,
-  type RecordEvent,
+  type RecordOperation,
 } from '@ent/logging';
 import { memoryDriver } from '@ent/logging/memory';
 import { describe, expect, it } from 'vitest';
@@ -113,9 +113,9 @@ describe('the channels', () => {
       unsubscribe('ent:logging:dropped', listener);
     }
     expect(events).toEqual([
-      { level: 'info' } satisfies RecordEvent,
-      { level: 'error' } satisfies RecordEvent,
-      { sink: 'logger', count: 1, reason: 'closed' } satisfies DroppedEvent,
+      { level: 'info' } satisfies RecordOperation,
+      { level: 'error' } satisfies RecordOperation,
+      { sink: 'logger', count: 1, reason: 'closed' } satisfies DropOperation,
     ]);
   });
 });

@@ -1,5 +1,5 @@
-// What a message costs on its way from publish to the end of its handler, in this process. Raw is the least that any broker
-// with bytes inside must do: JSON both ways, and a turn of the event loop.
+// What a message costs on its way from publish to the end of its handler, in this process. Raw is the least that any
+// broker with bytes inside must do: JSON both ways, and a turn of the event loop.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { bench } from '../../../scripts/bench.ts';
 import { memory } from '../src/drivers/memory.ts';

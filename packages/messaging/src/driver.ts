@@ -1,9 +1,10 @@
 /**
  * The contract between the portable core and a broker. Types only.
  *
- * The core has done, or does afterwards: serialisation, validation, ids and times, deadlines, all retries (of sending, of handling, of
- * subscribing again), backoff, dead letters, concurrency, renewing of leases, draining, telemetry, wrapping of errors. A driver translates, and
- * never retries by itself. It throws native errors as they come and classifies them when asked.
+ * The core has done, or does afterwards: serialisation, validation, ids and times, deadlines, all retries (of
+ * sending, of handling, of subscribing again), backoff, dead letters, concurrency, renewing of leases,
+ * draining, telemetry, wrapping of errors. A driver translates, and never retries by itself. It throws native
+ * errors as they come and classifies them when asked.
  */
 
 /** What a driver can do, as data. Types, the checks at setup, the conformance suite and the README read this object. */
@@ -14,11 +15,14 @@ export interface MessagingFeatures {
   readonly shared: boolean;
   /** Keeps the order for one subscriber that handles one message at a time. */
   readonly ordered: boolean;
-  /** Brings a message back after a delay: `delayedRetry`. See {@link Settlement}; where it is missing, the core supplies retries. */
+  /**
+   * Brings a message back after a delay: `delayedRetry`. See {@link Settlement};
+   * where it is missing, the core supplies retries.
+   */
   readonly delayedRetry: boolean;
   /**
-   * Counts the attempts of a message over processes and restarts: `countsAttempts`. See {@link Delivery.attempt}; where it is missing, the
-   * core supplies retries.
+   * Counts the attempts of a message over processes and restarts: `countsAttempts`. See {@link Delivery.attempt};
+   * where it is missing, the core supplies retries.
    */
   readonly countsAttempts: boolean;
   /** Delivers for a time only, unless it is renewed. See {@link Source.leaseMs}. */
@@ -47,13 +51,17 @@ export interface WireMessage {
 export interface DriverCall {
   /** When the caller stops waiting, by `performance.now()`. */
   readonly deadlineAt: number;
-  /** Aborts then, or earlier when the caller gives up. It is made when it is asked for, so who needs no signal pays for none. */
+  /**
+   * Aborts then, or earlier when the caller gives up. It is made when it is
+   * asked for, so who needs no signal pays for none.
+   */
   readonly signal: AbortSignal;
 }
 
 /**
- * What became of one message of a batch. `stored`: each group has it. `unroutable`: the broker knows no group that wants it.
- * `rejected`: it was not stored, for certain. `indeterminate`: it may have been; the core sends it again under the same id.
+ * What became of one message of a batch. `stored`: each group has it. `unroutable`: the broker knows
+ * no group that wants it. `rejected`: it was not stored, for certain. `indeterminate`: it may have
+ * been; the core sends it again under the same id.
  */
 export type SendResult =
   | { readonly status: 'stored' | 'unroutable' }
@@ -68,8 +76,8 @@ export interface SubscriptionSpec {
 /** What a subscriber of a group asks for. */
 export interface SourceSpec extends SubscriptionSpec {
   /**
-   * How many deliveries are unsettled at once at the most. {@link Source.receive} never asks for more; a broker that pushes takes
-   * it for the window of what it sends ahead.
+   * How many deliveries are unsettled at once at the most. {@link Source.receive} never asks for more; a broker that
+   * pushes takes it for the window of what it sends ahead.
    */
   readonly prefetch: number;
 }
@@ -80,36 +88,44 @@ export interface Delivery {
   readonly token: unknown;
   readonly message: WireMessage;
   /**
-   * 1 for the first delivery; one more after each that failed, or was never settled (its subscriber died), but not after a
-   * `release`. Undefined without {@link MessagingFeatures.countsAttempts}.
+   * 1 for the first delivery; one more after each that failed, or was never settled (its subscriber died), but not
+   * after a `release`. Undefined without {@link MessagingFeatures.countsAttempts}.
    */
   readonly attempt: number | undefined;
   /**
-   * For a broker that counts how often it took a message back and not why (RabbitMQ's `x-delivery-count`). The core then buries a
-   * message that came back so often that it must be what kills its subscribers. Default: undefined, not known.
+   * For a broker that counts how often it took a message back and not why (RabbitMQ's
+   * `x-delivery-count`). The core then buries a message that came back so often that it must be what
+   * kills its subscribers. Default: undefined, not known.
    */
   readonly returns?: number | undefined;
 }
 
 /**
- * What to do with a delivery. `ack`: it is done. `release`: it was not tried; deliver it again at once, to anybody. `retry`: it
- * failed; deliver it again, after `delayMs` at the earliest. Never comes to a driver that lacks `delayedRetry` or
- * `countsAttempts`: there the core stores the message in a topic for retries, and acknowledges it.
+ * What to do with a delivery. `ack`: it is done. `release`: it was not tried; deliver it again at once, to anybody.
+ * `retry`: it failed; deliver it again, after `delayMs` at the earliest. Never comes to a driver that lacks
+ * `delayedRetry` or `countsAttempts`: there the core stores the message in a topic for retries, and acknowledges it.
  */
 export type Settlement =
   | { readonly token: unknown; readonly action: 'ack' | 'release' }
   | { readonly token: unknown; readonly action: 'retry'; readonly delayMs: number };
 
-/** Whether a settlement counted. `stale`: the delivery had expired or its connection is gone; somebody else has the message. */
+/**
+ * Whether a settlement counted. `stale`: the delivery had expired or its
+ * connection is gone; somebody else has the message.
+ */
 export type SettleResult = 'ok' | 'stale';
 
 /** Where one subscriber receives. Dies with its connection: the core opens another. */
 export interface Source {
-  /** How long a delivery stays with its subscriber unless it is renewed, in milliseconds; null, for as long as the source lives. */
+  /**
+   * How long a delivery stays with its subscriber unless it is renewed, in
+   * milliseconds; null, for as long as the source lives.
+   */
   readonly leaseMs: number | null;
   /**
-   * At most `max` deliveries, as soon as there is one. May wait, about a second at most where waiting costs the broker, and
-   * may answer with none. When the signal aborts it answers soon, and what it does not hand out goes back at once, to anybody.
+   * At most `max` deliveries, as soon as there is one. May wait, about a second at most where waiting
+   * costs the broker, and may answer with none. When the signal aborts it answers soon, and what it
+   * does not hand out goes back at once, to anybody.
    */
   receive(max: number, signal: AbortSignal): Promise<Delivery[]>;
   /** In the order of the batch. Settling what was settled before is `stale` and changes nothing. */

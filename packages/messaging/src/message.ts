@@ -21,7 +21,10 @@ export interface Message<T = unknown> {
 
 /** What a handler is told beside the message. */
 export interface HandlerContext {
-  /** Aborts when the time for this try is up, when the message was given to somebody else, or when closing can wait no longer. */
+  /**
+   * Aborts when the time for this try is up, when the message was given to
+   * somebody else, or when closing can wait no longer.
+   */
   readonly signal: AbortSignal;
   /** 1 for the first try. */
   readonly attempt: number;
@@ -29,8 +32,8 @@ export interface HandlerContext {
 }
 
 /**
- * Handles a message. When it returns, or what it returns resolves, the message is done; when it throws or rejects, the message
- * is tried again, and with `messagingErrors.unprocessable` it goes to the dead letters at once.
+ * Handles a message. When it returns, or what it returns resolves, the message is done; when it throws or rejects, the
+ * message is tried again, and with `messagingErrors.unprocessable` it goes to the dead letters at once.
  */
 export type Handler<T = unknown> = (message: Message<T>, context: HandlerContext) => unknown;
 

@@ -15,8 +15,9 @@ import type { Subscription } from './subscription.ts';
 /** Receives messages. */
 export interface Subscriber {
   /**
-   * Has `handler` called for each message of the topic, on behalf of a group. Resolves when the group exists and receives;
-   * from then on no message is missed. A handler gets a message at least once, so it must bear to get one twice.
+   * Has `handler` called for each message of the topic, on behalf of a group. Resolves when the
+   * group exists and receives; from then on no message is missed. A handler gets a message at
+   * least once, so it must bear to get one twice.
    *
    * @throws `messaging.invalid_options`, `messaging.unavailable`, `messaging.timeout`, `messaging.closed`
    */
@@ -35,7 +36,10 @@ export interface Messaging<D extends MessagingDriver = MessagingDriver> extends 
   connect(): Promise<void>;
   /** Fails when the broker does not answer in time: for a health check. */
   ping(): Promise<void>;
-  /** Closes all subscriptions, lets what is being published end, then closes the driver. Further calls wait for the first. */
+  /**
+   * Closes all subscriptions, lets what is being published end, then closes
+   * the driver. Further calls wait for the first.
+   */
   close(options?: CloseOptions): Promise<void>;
 }
 

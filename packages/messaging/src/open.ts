@@ -23,7 +23,8 @@ const SCHEMES: Readonly<Record<string, Scheme<MessagingDriver, OpenMessagingOpti
 };
 
 /**
- * Opens messaging by a URL, for settings that come from the environment. Each call of a `memory:` URL makes a broker of its own.
+ * Opens messaging by a URL, for settings that come from the environment. Each call
+ * of a `memory:` URL makes a broker of its own.
  *
  * | URL | driver |
  * |---|---|

@@ -11,7 +11,9 @@ export interface Clock {
   after(ms: number, work: () => void): () => void;
 }
 
-/** The part of the Standard Schema interface (standardschema.dev) that is used here: zod, valibot and arktype have it. */
+/**
+ * The part of the Standard Schema interface (standardschema.dev) that is used here: zod, valibot and arktype have it.
+ */
 export interface StandardSchema<Input = unknown, Output = Input> {
   readonly '~standard': {
     readonly version: 1;
@@ -39,8 +41,8 @@ export interface Backoff {
   /** Default `"1m"`. */
   readonly max?: Duration;
   /**
-   * Which part of the wait is left to chance, 0 to 1. Default 1 ("full jitter"): consumers that failed together do not come
-   * back together.
+   * Which part of the wait is left to chance, 0 to 1. Default 1 ("full jitter"): consumers
+   * that failed together do not come back together.
    */
   readonly jitter?: number;
 }
@@ -50,7 +52,10 @@ export interface MessagingOptions<D extends MessagingDriver = MessagingDriver> {
   readonly driver: D;
   /** Who publishes: the CloudEvents `source` of each message, such as the service's name. Default `"unknown"`. */
   readonly source?: string;
-  /** How long the broker may take: `publish`, with all its tries, `subscribe` and `ping`. Then `messaging.timeout`. Default `"10s"`. */
+  /**
+   * How long the broker may take: `publish`, with all its tries, `subscribe` and
+   * `ping`. Then `messaging.timeout`. Default `"10s"`.
+   */
   readonly timeout?: Duration;
   /** For tests. Default: the system's. */
   readonly clock?: Clock;
@@ -69,11 +74,14 @@ export interface PublishOptions {
   /** Further headers: names in lower case, values printable. They travel beside the data, unencrypted. */
   readonly headers?: Readonly<Record<string, string>>;
   /**
-   * Names the chain of work that the message belongs to. Default: that of the message being handled, or the `requestId` of the
-   * context, or the message's own id.
+   * Names the chain of work that the message belongs to. Default: that of the message being handled, or the
+   * `requestId` of the context, or the message's own id.
    */
   readonly correlationId?: string;
-  /** Refuses with `messaging.unroutable` when no group would get the message. Default `false`: an event nobody listens for is none. */
+  /**
+   * Refuses with `messaging.unroutable` when no group would get the message. Default
+   * `false`: an event nobody listens for is none.
+   */
   readonly mandatory?: boolean;
   /** Gives up early; whether the message was stored is then unknown. */
   readonly signal?: AbortSignal;
@@ -82,8 +90,8 @@ export interface PublishOptions {
 /** How a group handles the messages of a topic. */
 export interface SubscribeOptions {
   /**
-   * The consumer group: each group gets every message, and shares them among its subscribers, in all processes. It is kept
-   * where the driver keeps messages: they wait for a group whose subscribers are away.
+   * The consumer group: each group gets every message, and shares them among its subscribers, in all processes. It is
+   * kept where the driver keeps messages: they wait for a group whose subscribers are away.
    */
   readonly group: string;
   /** How many messages are handled at once. Default 1, which keeps the order where nothing fails. */
@@ -102,6 +110,8 @@ export interface SubscribeOptions {
 
 /** How a subscription, or all of them, ends. */
 export interface CloseOptions {
-  /** How long handlers that are running may take; then their signals abort and their messages go back. Default `"30s"`. */
+  /**
+   * How long handlers that are running may take; then their signals abort and their messages go back. Default `"30s"`.
+   */
   readonly timeout?: Duration;
 }

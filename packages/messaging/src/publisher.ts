@@ -25,8 +25,8 @@ export interface Published {
 /** Sends messages. */
 export interface Publisher {
   /**
-   * Sends one message, and returns when the broker has it. Delivered at least once to each group: a failure that leaves open
-   * whether it was stored is followed by another try under the same id.
+   * Sends one message, and returns when the broker has it. Delivered at least once to each group: a failure that leaves
+   * open whether it was stored is followed by another try under the same id.
    *
    * @throws `messaging.not_serializable`, `messaging.invalid_payload`, `messaging.too_large` before anything is sent;
    *   `messaging.timeout`, `messaging.unavailable`, `messaging.rejected`, `messaging.unroutable`, `messaging.closed`

@@ -5,8 +5,8 @@ import type { Delivery, MessagingDriver, Source, WireMessage } from '../src/inde
 import { type ManualClock, manualClock, type MessagingHarness, testMessagingDriver } from '../src/testing.ts';
 import { connectTo, sourceWith } from './support.ts';
 
-// A suite is worth what it finds. Each mutant is the memory driver with one bug, of a kind that a driver for a real broker can
-// have; the suite has to fail each of them.
+// A suite is worth what it finds. Each mutant is the memory driver with one bug, of a kind that a driver for a real
+// broker can have; the suite has to fail each of them.
 
 type Mutant = (driver: MessagingDriver, clock: ManualClock) => MessagingDriver;
 

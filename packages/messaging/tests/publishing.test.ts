@@ -99,7 +99,7 @@ describe('a published message', () => {
     },
   );
 
-  it('is refused before anything is sent when it can not be written', async () => {
+  it('is refused before anything is sent when it cannot be written', async () => {
     const { messaging, driver } = await setUp();
     const cycle: Record<string, unknown> = {};
     cycle.self = cycle;

@@ -169,7 +169,7 @@ describe('dead letters', () => {
       [...batch, { ...message, id: 'm4', contentType: 'text/plain', body: Buffer.from('1') }],
       patientCall(),
     );
-    // The dead letters themselves can not be read either, and are where they end.
+    // The dead letters themselves cannot be read either, and are where they end.
     await until(() => driver.client.count('t.g.dead.dead.dead', 'dead')?.ready === 5);
     expect([calls, dead.length]).toEqual([0, 0]);
   });

@@ -32,8 +32,8 @@ function defaultOf(leaf: Leaf): string | undefined {
 
 function textOf(value: unknown, leaf: Leaf): string {
   if (Array.isArray(value)) {
-    const isPlain = leaf.element !== 'json' && value.every((item) => !String(item).includes(','));
-    return isPlain ? value.map(String).join(',') : JSON.stringify(value);
+    const fitsBetweenCommas = leaf.element !== 'json' && value.every((item) => !String(item).includes(','));
+    return fitsBetweenCommas ? value.map(String).join(',') : JSON.stringify(value);
   }
   if (typeof value === 'object' && value !== null) return JSON.stringify(value);
   // A default of duration() is a number of milliseconds; as text it needs its unit.

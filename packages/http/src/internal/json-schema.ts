@@ -76,7 +76,7 @@ function convert(schema: $ZodType, side: Side): JsonSchema {
       // JSON.stringify writes it so.
       zodSchema._zod.def.type === 'date' && side === 'output' ? { type: 'string', format: 'date-time' } : 'any',
     override: ({ zodSchema, jsonSchema, path }) => {
-      if (!isPlainObject(zodSchema)) return;
+      if (!hasNoCatchall(zodSchema)) return;
       // Requests are refused for a field too many. Responses may get fields later, and clients must not break then.
       if (side === 'input' && !path.includes('allOf')) jsonSchema.additionalProperties = false;
       else delete jsonSchema.additionalProperties;
@@ -85,7 +85,7 @@ function convert(schema: $ZodType, side: Side): JsonSchema {
 }
 
 /** An object that says nothing of unknown fields; see `strict`. */
-function isPlainObject(schema: $ZodTypes): boolean {
+function hasNoCatchall(schema: $ZodTypes): boolean {
   const { def } = schema._zod;
   return def.type === 'object' && def.catchall === undefined;
 }

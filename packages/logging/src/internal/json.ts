@@ -19,12 +19,12 @@ interface Walk {
 
 /** A text as JSON. */
 export function quote(text: string): string {
-  return isPlain(text) ? `"${text}"` : JSON.stringify(cut(text).toWellFormed());
+  return needsNoEscape(text) ? `"${text}"` : JSON.stringify(cut(text).toWellFormed());
 }
 
 /** A text as it stands between the quotes. */
 export function escaped(text: string): string {
-  return isPlain(text) ? text : JSON.stringify(cut(text).toWellFormed()).slice(1, -1);
+  return needsNoEscape(text) ? text : JSON.stringify(cut(text).toWellFormed()).slice(1, -1);
 }
 
 /**
@@ -36,7 +36,7 @@ export function flat(text: string): string {
 }
 
 /** Whether a text needs no escapes. Most are short and do not, and to look is quicker than `JSON.stringify`. */
-function isPlain(text: string): boolean {
+function needsNoEscape(text: string): boolean {
   const length = text.length;
   if (length > 64) return false;
   for (let i = 0; i < length; i++) {

@@ -1,8 +1,9 @@
 /**
  * A broker in this process: for tests, and for a service of one process that may lose its messages when it stops.
  *
- * It behaves as the others do where that matters: messages are copied when they are sent, nothing is delivered inside the
- * call that published, each delivery has a lease, and what is not settled comes back. The native client shows what is inside.
+ * It behaves as the others do where that matters: messages are copied when they are sent, nothing is
+ * delivered inside the call that published, each delivery has a lease, and what is not settled comes
+ * back. The native client shows what is inside.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type {

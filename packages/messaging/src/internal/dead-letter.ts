@@ -12,8 +12,8 @@ export const DEAD_LETTER_HEADERS = {
 } as const;
 
 /**
- * The message as it is kept for people to look at: the same id, the same bytes. The reason is the error's code or its class,
- * never its text, which can hold anything.
+ * The message as it is kept for people to look at: the same id, the same bytes. The reason is the error's code or its
+ * class, never its text, which can hold anything.
  */
 export function deadLetterOf({ message, attempt }: Arrival, setup: SubscriptionSetup, error: unknown): WireMessage {
   return {

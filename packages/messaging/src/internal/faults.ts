@@ -1,6 +1,6 @@
 /**
- * What goes wrong in a test, each as a chance from 0 to 1. The same seed goes wrong in the same way, as far as the calls come
- * in the same order.
+ * What goes wrong in a test, each as a chance from 0 to 1. The same seed goes wrong in the same
+ * way, as far as the calls come in the same order.
  */
 export interface Faults {
   readonly seed: number;

@@ -6,7 +6,10 @@ import type { Hands } from './hands.ts';
 import { Receiver, windowOf } from './receiver.ts';
 import type { SubscriptionSetup } from './setup.ts';
 
-/** What a subscription receives from one topic, through one source after the other: each that dies is replaced, without end. */
+/**
+ * What a subscription receives from one topic, through one source after the
+ * other: each that dies is replaced, without end.
+ */
 export class Feed {
   readonly #from: 'topic' | 'retries';
   readonly #setup: SubscriptionSetup;

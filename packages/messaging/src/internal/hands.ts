@@ -1,4 +1,7 @@
-/** Bounds how many handlers run at once, over all sources of a subscription, and begins them in the order in which they came. */
+/**
+ * Bounds how many handlers run at once, over all sources of a subscription,
+ * and begins them in the order in which they came.
+ */
 export class Hands {
   #free: number;
   readonly #waiting = new Set<() => void>();

@@ -1,4 +1,6 @@
-/** What an AbortController does, which is made only for a handler that asks for its signal: it is dear, and most do not. */
+/**
+ * What an AbortController does, which is made only for a handler that asks for its signal: it is dear, and most do not.
+ */
 export class Interruption {
   #controller: AbortController | undefined;
   #cause: { readonly reason: unknown } | undefined;

@@ -30,7 +30,9 @@ export class Job {
     return channels.process.hasSubscribers ? this.#traced() : this.#try();
   }
 
-  /** Aborts the handler, and does not wait for it: its message goes back (`released`), or is somebody else's (`lost`). */
+  /**
+   * Aborts the handler, and does not wait for it: its message goes back (`released`), or is somebody else's (`lost`).
+   */
   stop(why: 'released' | 'lost'): void {
     this.#stopped ??= why;
     const { topic, group } = this.#setup;
@@ -60,7 +62,8 @@ export class Job {
     const { message: wire, attempt, deadly } = this.#arrival;
     const { schema, topic, maxAttempts } = this.#setup;
     if (deadly && !this.#stopped) {
-      // Delivered and never settled, again and again: a message that kills its process. The handler does not get it once more.
+      // Delivered and never settled, again and again: a message that kills its
+      // process. The handler does not get it once more.
       const error = messagingErrors.unprocessable('The message was delivered too often without an answer.');
       return { action: 'dead_letter', error };
     }

@@ -10,7 +10,10 @@ import type { SubscriptionSetup } from './setup.ts';
 
 /** How many messages that wait for their next try are held beside those being handled. */
 const WAITING_HERE = 100;
-/** How long one of them is held. Then it goes to the end of the retry topic: nobody else has to wait for it, nor for this process. */
+/**
+ * How long one of them is held. Then it goes to the end of the retry topic: nobody
+ * else has to wait for it, nor for this process.
+ */
 const HELD_FOR_MS = 10_000;
 
 /** A delivery that is held here. */
@@ -184,7 +187,10 @@ export class Receiver {
     return this.#settler.settle({ token, action: 'release' });
   }
 
-  /** Stores it there before it is done here: a crash in between makes a duplicate, never a loss. False when it is not stored. */
+  /**
+   * Stores it there before it is done here: a crash in between makes a
+   * duplicate, never a loss. False when it is not stored.
+   */
   async #move({ token }: Arrival, letter: WireMessage, to: SubscriptionSpec): Promise<boolean> {
     const { driver, time } = this.#setup;
     if (!(await store(driver, letter, to.group, time, this.#over.signal))) return false;

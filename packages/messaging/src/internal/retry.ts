@@ -1,6 +1,7 @@
 /**
- * Retries for brokers that keep none themselves. A message that failed is stored in a topic that only its group has, with headers that only
- * this file knows: how often it was tried, when it may be tried again, and how long that was to wait.
+ * Retries for brokers that keep none themselves. A message that failed is stored in a topic that
+ * only its group has, with headers that only this file knows: how often it was tried, when it may
+ * be tried again, and how long that was to wait.
  */
 import type { Delivery, SubscriptionSpec, WireMessage } from '../driver.ts';
 import type { SubscriptionSetup } from './setup.ts';
@@ -11,7 +12,10 @@ const ATTEMPTS = `${RETRY_PREFIX}attempts`;
 const NOT_BEFORE = `${RETRY_PREFIX}not-before`;
 const WAIT = `${RETRY_PREFIX}wait`;
 
-/** So often may a broker have taken a message back, for whatever reason: more than by the orderly stops of its subscribers. */
+/**
+ * So often may a broker have taken a message back, for whatever reason: more
+ * than by the orderly stops of its subscribers.
+ */
 const MOST_RETURNS = 20;
 
 /** A delivery as it is worked on: a retry is the message that was published, but for its attempt. */

@@ -4,7 +4,10 @@ import { Feed } from './feed.ts';
 import { Hands } from './hands.ts';
 import type { SubscriptionSetup } from './setup.ts';
 
-/** A subscription at work: it receives from the topic, and from that of its retries where there is one, until it is closed. */
+/**
+ * A subscription at work: it receives from the topic, and from that of its
+ * retries where there is one, until it is closed.
+ */
 export class RunningSubscription {
   readonly #setup: SubscriptionSetup;
   readonly #feeds: readonly Feed[];

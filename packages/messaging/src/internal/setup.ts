@@ -67,8 +67,8 @@ export function setupOf(
 }
 
 /**
- * Both names may have dots in them. A group that has some is followed by their number, or "a.b" with "c" would share a topic with "a" and
- * "b.c", and each would get the retries of the other.
+ * Both names may have dots in them. A group that has some is followed by their number, or "a.b" with "c" would share a
+ * topic with "a" and "b.c", and each would get the retries of the other.
  */
 function retryTopicOf(topic: string, group: string): SubscriptionSpec {
   const dots = group.split('.').length - 1;

@@ -3,7 +3,9 @@ import type { Clock } from '../options.ts';
 
 /** A clock that stands still until it is moved. */
 export interface ManualClock extends Clock {
-  /** Moves the time on, and runs what falls due on the way, each at its time, with a turn of the event loop after it. */
+  /**
+   * Moves the time on, and runs what falls due on the way, each at its time, with a turn of the event loop after it.
+   */
   advance(ms: number): Promise<void>;
   /** How many timers are waiting. */
   readonly pending: number;

@@ -8,8 +8,8 @@ export interface MessagingHarness {
   /** A new driver, connected to the same broker as all others that this harness makes. The suite closes it. */
   createDriver(): MessagingDriver | Promise<MessagingDriver>;
   /**
-   * Lets time pass, for leases and delays. Default: waits; leases should then be about a second, longer ones only take longer.
-   * A driver on a `manualClock` moves that instead.
+   * Lets time pass, for leases and delays. Default: waits; leases should then be about a second, longer ones only take
+   * longer. A driver on a `manualClock` moves that instead.
    */
   pass?(ms: number): Promise<void>;
   /** How long a case waits, in real milliseconds, for what has to happen. Default 20,000. */

@@ -41,7 +41,9 @@ export interface Kit {
 }
 
 const PATIENCE_MS = 20_000;
-/** How long nothing has to come for "nothing came". Leases in a suite that really waits have to be some times longer. */
+/**
+ * How long nothing has to come for "nothing came". Leases in a suite that really waits have to be some times longer.
+ */
 const QUIET_MS = 100;
 
 /** Sets up what a case works with, and closes everything after it. */

@@ -6,8 +6,8 @@ import { withKit } from './kit.ts';
 import { settlingCases } from './settling-cases.ts';
 
 /**
- * The conformance suite for messaging drivers, under any test runner that has an `it(name, work)`. It uses topics of its own,
- * and leaves them behind.
+ * The conformance suite for messaging drivers, under any test runner that has an `it(name, work)`. It
+ * uses topics of its own, and leaves them behind.
  *
  * @example
  * ```ts no-run
