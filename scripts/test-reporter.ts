@@ -45,7 +45,7 @@ export default class TestReporter implements Reporter {
     await this.#progress?.start(specifications);
   }
 
-  onTestModuleStart(module: TestModule): void {
+  onTestModuleQueued(module: TestModule): void {
     this.#progress?.began(module);
   }
 
