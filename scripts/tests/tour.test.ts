@@ -11,12 +11,12 @@ import { makeTree, repository } from './support/tree.ts';
 describe('withMarks', () => {
   /** Runs a program, and answers the names of the functions in the order of their first use. */
   function order(source: string): (string | undefined)[] {
-    const { code, names } = withMarks('program.js', source, 100);
+    const { code, functions } = withMarks('program.js', source, 100);
     expect(code.split('\n')).toHaveLength(source.split('\n').length);
     const entered = new Set<number>();
     // oxlint-disable-next-line typescript/no-implied-eval -- a program that this test has written
     new Function(MARK, code)((id: number) => entered.add(id));
-    return [...entered].map((id) => names[id - 100]);
+    return [...entered].map((id) => functions[id - 100]?.name);
   }
 
   it('names functions by their declaration, variable, property or class', () => {
@@ -93,20 +93,20 @@ describe('createRecorder', () => {
     return JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8', cwd: repository, stdio: 'pipe' }));
   }
 
-  it('tells files and functions in the order of their first use, and the lines of the branch that was taken', () => {
+  it('tells files and functions in the order of their first use, and the lines of these functions', () => {
     expect(record('other(); await run(true);')).toEqual({
       files: [
         { file: 'packages/one/src/index.ts', functions: ['run', 'helper', null] },
         { file: 'packages/one/src/two.ts', functions: ['Two.value'] },
       ],
-      // Six of run, without the return inside; three of helper, and three of the getter.
-      lines: 12,
+      // Eight of run, three of helper, and three of the getter.
+      lines: 14,
     });
-    expect(record('await run(false);')).toMatchObject({ lines: 9 });
+    expect(record('await run(false);')).toMatchObject({ lines: 11 });
   });
 
   it('goes on until two calls in a row took the same way', () => {
-    expect(record('await run(time === 3);')).toMatchObject({ lines: 9 });
+    expect(record('await run(time === 3);')).toMatchObject({ lines: 11 });
     expect(() => record('await run(time % 2 === 0);')).toThrow('No two calls in a row took the same way');
   });
 });

@@ -3,24 +3,29 @@ import { type Node, parseProgram } from '../lib/imports.ts';
 /** The function that marks call; whoever loads a marked program puts it on `globalThis`. */
 export const MARK = '__entered';
 
+/** A function of a program. */
+export interface Marked {
+  /** `View.read` in a class; undefined where it has none. */
+  readonly name: string | undefined;
+  /** Where it stands in the program without marks. */
+  readonly start: number;
+  readonly end: number;
+}
+
 /**
- * A JavaScript program with a mark at the entry of each function: `__entered(7)` in the one whose name, or undefined
- * where it has none, is the answer's `names[7 - first]`. Each line stays the line that it was.
+ * A JavaScript program with a mark at the entry of each function: `__entered(7)` in the one that is the answer's
+ * `functions[7 - first]`.
  */
-export function withMarks(
-  path: string,
-  source: string,
-  first: number,
-): { code: string; names: (string | undefined)[] } {
-  const names: (string | undefined)[] = [];
+export function withMarks(path: string, source: string, first: number): { code: string; functions: Marked[] } {
+  const functions: Marked[] = [];
   const insertions: (readonly [at: number, text: string])[] = [];
   const visit = (node: unknown, name?: string, owner?: string): void => {
     if (Array.isArray(node)) for (const each of node) visit(each, undefined, owner);
     if (typeof node !== 'object' || node === null || Array.isArray(node)) return;
-    const current = node as Node;
+    const current = node as Node & { readonly end: number };
     if (FUNCTIONS.has(current.type)) {
-      const mark = `${MARK}(${first + names.length})`;
-      names.push(nameIn(current['id']) ?? name);
+      const mark = `${MARK}(${first + functions.length})`;
+      functions.push({ name: nameIn(current['id']) ?? name, start: current.start, end: current.end });
       const body = current['body'] as Node & { readonly end: number };
       if (body.type === 'BlockStatement') insertions.push([body.start + 1, `${mark};`]);
       else insertions.push([body.start, `(${mark},`], [body.end, ')']);
@@ -30,7 +35,7 @@ export function withMarks(
     for (const [key, value] of Object.entries(current)) visit(value, nameFor(current, key, around), around);
   };
   visit(parseProgram(path, source).program);
-  return { code: inserted(source, insertions), names };
+  return { code: inserted(source, insertions), functions };
 }
 
 const FUNCTIONS = new Set(['FunctionDeclaration', 'FunctionExpression', 'ArrowFunctionExpression']);

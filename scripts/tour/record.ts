@@ -1,17 +1,15 @@
 // Records what runs of the packages, and in which order.
 //
-// V8's precise coverage knows what ran and not in which order, and a debugger that stops at each entry changes the
-// timing of what it looks at. So the files of the packages get a mark at the entry of each function while they are
-// loaded. Files, functions and their order all come from these marks, so they agree; only the lines are counted by
-// V8, which knows the branches that were taken.
+// V8's precise coverage does not know the order, and its versions differ about branches; a debugger that stops at each
+// entry changes the timing of what it looks at. So the files of the packages get a mark at the entry of each function
+// while they are loaded, and everything is told by these marks: the same on each version of Node.
 import { readFileSync } from 'node:fs';
-import { Session } from 'node:inspector/promises';
 import { registerHooks, stripTypeScriptTypes } from 'node:module';
 import { join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
 import { parseProgram } from '../lib/imports.ts';
-import { MARK, withMarks } from './marks.ts';
+import { MARK, type Marked, withMarks } from './marks.ts';
 
 /** What a call went through. */
 export interface Trace {
@@ -20,7 +18,7 @@ export interface Trace {
    * `View.read` in a class, undefined without a name.
    */
   readonly files: readonly { readonly file: string; readonly functions: readonly (string | undefined)[] }[];
-  /** Lines of code of which something ran, without comments. */
+  /** Of these functions: what there is to read, without comments. */
   readonly lines: number;
 }
 
@@ -40,8 +38,8 @@ const MOST_CALLS = 12;
  * on until two calls in a row took the same one.
  */
 export async function createRecorder(root: string): Promise<Recorder> {
-  const functions: { readonly file: string; readonly name: string | undefined }[] = [];
-  /** By URL: the program as V8 has it, comments blanked out. */
+  const functions: (Marked & { readonly file: string })[] = [];
+  /** By file: the program without marks and comments. */
   const programs = new Map<string, string>();
   let entered = new Set<number>();
   (globalThis as unknown as { [MARK]: unknown })[MARK] = (id: number) => entered.add(id);
@@ -49,30 +47,19 @@ export async function createRecorder(root: string): Promise<Recorder> {
   const packages = pathToFileURL(join(root, 'packages/')).href;
   registerHooks({
     load(url, context, nextLoad) {
-      if (!url.startsWith(packages) || !/^[^/]+\/src\/.*\.ts$/.test(url.slice(packages.length)))
-        return nextLoad(url, context);
+      const isOurs = url.startsWith(packages) && /^[^/]+\/src\/.*\.ts$/.test(url.slice(packages.length));
+      if (!isOurs) return nextLoad(url, context);
       const path = fileURLToPath(url);
       const file = relative(root, path);
-      const { code, names } = withMarks(
-        'program.js',
-        stripTypeScriptTypes(readFileSync(path, 'utf8')),
-        functions.length,
-      );
-      functions.push(...names.map((name) => ({ file, name })));
-      programs.set(url, withoutComments(code));
-      return { format: 'module', source: code, shortCircuit: true };
+      const program = stripTypeScriptTypes(readFileSync(path, 'utf8'));
+      const marked = withMarks('program.js', program, functions.length);
+      functions.push(...marked.functions.map((each) => ({ ...each, file })));
+      programs.set(file, withoutComments(program));
+      return { format: 'module', source: marked.code, shortCircuit: true };
     },
   });
 
-  const session = new Session();
-  session.connect();
-  await session.post('Profiler.enable');
-  await session.post('Profiler.startPreciseCoverage', { callCount: true, detailed: true });
-  /** What ran since it was asked last. */
-  const counts = async () => (await session.post('Profiler.takePreciseCoverage')).result;
-
   const trace = async (call: () => Promise<unknown>): Promise<Trace> => {
-    await counts();
     entered = new Set();
     await call();
     const order = entered;
@@ -80,16 +67,12 @@ export async function createRecorder(root: string): Promise<Recorder> {
     for (const { file, name } of [...order].map((id) => functions[id]!)) {
       files.set(file, [...(files.get(file) ?? []), name]);
     }
-    const lines = (await counts()).map(({ url, functions: ran }) =>
-      linesThatRan(
-        programs.get(url) ?? '',
-        ran.flatMap(({ ranges }) => ranges),
-      ),
-    );
-    return {
-      files: [...files].map(([file, names]) => ({ file, functions: names })),
-      lines: lines.reduce((sum, each) => sum + each, 0),
-    };
+    let lines = 0;
+    for (const [file, program] of programs) {
+      const parts = functions.map((each, id) => ({ ...each, ran: order.has(id) })).filter((each) => each.file === file);
+      lines += linesThatRan(program, parts);
+    }
+    return { files: [...files].map(([file, names]) => ({ file, functions: names })), lines };
   };
 
   return async (call) => {
@@ -105,17 +88,11 @@ export async function createRecorder(root: string): Promise<Recorder> {
   };
 }
 
-interface Range {
-  readonly startOffset: number;
-  readonly endOffset: number;
-  readonly count: number;
-}
-
-/** The lines of a program with something that ran. Of the ranges around a place, the innermost tells. */
-function linesThatRan(program: string, ranges: readonly Range[]): number {
+/** The lines of the functions that ran, without those of functions in them that did not. */
+function linesThatRan(program: string, functions: readonly (Marked & { readonly ran: boolean })[]): number {
   const ran = new Uint8Array(program.length);
-  const outerFirst = ranges.toSorted((a, b) => a.startOffset - b.startOffset || b.endOffset - a.endOffset);
-  for (const { startOffset, endOffset, count } of outerFirst) ran.fill(Number(count > 0), startOffset, endOffset);
+  // As they were found: an inner one after the one around it.
+  for (const { start, end, ran: value } of functions) ran.fill(Number(value), start, end);
   const lines = new Set<number>();
   let line = 0;
   for (let at = 0; at < program.length; at++) {
