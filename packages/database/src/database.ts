@@ -1,9 +1,11 @@
+import { durationOption } from '@ent/internal';
 import type { DatabaseDriver, DatabaseFeatures, NativeRunner, PoolStats } from './driver.ts';
 import type { Entity } from './entity.ts';
 import { databaseErrors } from './errors.ts';
-import { Engine } from './internal/engine.ts';
-import type { Scope } from './internal/scope.ts';
-import { runTransaction } from './internal/transactions.ts';
+import { Calls } from './internal/calls.ts';
+import { hostOf } from './internal/core.ts';
+import type { Host } from './internal/host.ts';
+import { expectOptions } from './internal/problems.ts';
 import type { CallOptions, DatabaseOptions, TransactionOptions } from './options.ts';
 import { Repository } from './repository.ts';
 
@@ -16,18 +18,15 @@ export class Database<Native = unknown> {
   readonly driver: DatabaseDriver<Native>;
   /** What the driver can do. */
   readonly features: DatabaseFeatures;
-  readonly #engine: Engine;
-  readonly #scope: Scope | undefined;
-  readonly #cursorSecret: string;
+  /** @internal For the migrator and for `createTables`. */
+  readonly host: Host;
   #native: Native | undefined;
 
   /** @internal Use {@link createDatabase}. */
-  constructor(driver: DatabaseDriver<Native>, engine: Engine, cursorSecret: string, scope?: Scope) {
-    this.driver = driver;
-    this.features = driver.features;
-    this.#engine = engine;
-    this.#cursorSecret = cursorSecret;
-    this.#scope = scope;
+  constructor(host: Host) {
+    this.driver = host.driver as DatabaseDriver<Native>;
+    this.features = host.driver.features;
+    this.host = host;
   }
 
   /**
@@ -36,19 +35,14 @@ export class Database<Native = unknown> {
    */
   get native(): Native {
     const run: NativeRunner<unknown> = (use, work, signal) =>
-      this.#engine.run(this.#scope, { operation: 'native', use }, signal && { signal }, work);
+      this.host.run({ operation: 'native', use }, signal && { signal }, work);
     this.#native ??= this.driver.native(run);
     return this.#native;
   }
 
   /** The repository of an entity. Cheap; keep it or ask again. */
   repo<T extends { id: string }, New>(entity: Entity<T, New>): Repository<T, New> {
-    return new Repository<T, New>(entity, {
-      driver: this.#engine.driver,
-      cursorSecret: this.#cursorSecret,
-      run: (operation, options, work) => this.#engine.run(this.#scope, operation, options, work),
-      transaction: (body, options) => runTransaction(this.#engine, this.#scope, options ?? {}, body),
-    });
+    return new Repository<T, New>(entity, this.host);
   }
 
   /**
@@ -75,12 +69,10 @@ export class Database<Native = unknown> {
    * await db.close();
    * ```
    *
-   * @throws what `fn` throws; a DatabaseError; `database.unsupported` when the driver can not do what `options` ask for
+   * @throws what `fn` throws; a DatabaseError; `database.unsupported` when the driver cannot do what `options` ask for
    */
   transaction<R>(fn: (tx: Database<Native>) => Promise<R>, options: TransactionOptions = {}): Promise<R> {
-    return runTransaction(this.#engine, this.#scope, options, async (scope) =>
-      fn(new Database(this.driver, this.#engine, this.#cursorSecret, scope)),
-    );
+    return this.host.transaction(options, async (inner) => fn(new Database<Native>(inner)));
   }
 
   /**
@@ -89,21 +81,13 @@ export class Database<Native = unknown> {
    * hooks; when one throws it rejects with `database.after_commit_failed`, though the data is stored.
    */
   afterCommit(hook: () => unknown): void {
-    const scope = this.#engine.scopeOf(this.#scope);
-    if (scope === undefined) {
-      hook();
-      return;
-    }
-    if (scope.unit.state === 'ended') {
-      throw databaseErrors.transaction_ended('afterCommit was called in a transaction that has ended.');
-    }
-    scope.unit.hooks.push(hook);
+    this.host.afterCommit(hook);
   }
 
   /** Resolves if the database answers. */
   async ping(options?: CallOptions): Promise<void> {
-    await this.#engine.run(this.#scope, { operation: 'ping', use: 'read' }, options, (session, context) =>
-      this.driver.ping(session, context),
+    await this.host.run({ operation: 'ping', use: 'read' }, options, (session, call) =>
+      this.driver.ping(session, call),
     );
   }
 
@@ -120,12 +104,7 @@ export class Database<Native = unknown> {
    *   transactions rolled back
    */
   close(options?: CallOptions): Promise<void> {
-    return this.#engine.close(options);
-  }
-
-  /** @internal For the migrator. */
-  get engine(): Engine {
-    return this.#engine;
+    return this.host.close(options);
   }
 }
 
@@ -142,15 +121,14 @@ export class Database<Native = unknown> {
  * ```
  */
 export function createDatabase<Native>(options: DatabaseOptions<Native>): Database<Native> {
-  const { driver, timeoutMs = 10_000, transactionTimeoutMs = 30_000, retries = 10, cursorSecret = '' } = options;
-  for (const [name, value] of Object.entries({ timeoutMs, transactionTimeoutMs })) {
-    if (!(Number.isFinite(value) && value > 0)) {
-      throw databaseErrors.invalid_definition(`createDatabase: ${name} must be a positive number of milliseconds.`);
-    }
-  }
+  expectOptions('createDatabase', options, ['driver', 'timeout', 'transactionTimeout', 'retries', 'cursorSecret']);
+  const { driver, timeout = '10s', transactionTimeout = '30s', retries = 10, cursorSecret = '' } = options;
+  const invalid = databaseErrors.invalid_definition;
+  const timeoutMs = durationOption(timeout, 'createDatabase: timeout', invalid);
+  const transactionTimeoutMs = durationOption(transactionTimeout, 'createDatabase: transactionTimeout', invalid);
   if (!Number.isInteger(retries) || retries < 0) {
-    throw databaseErrors.invalid_definition('createDatabase: retries must be a whole number, 0 or more.');
+    throw invalid('createDatabase: retries must be a whole number, 0 or more.');
   }
-  const engine = new Engine(driver, { timeoutMs, transactionTimeoutMs, retries });
-  return new Database(driver, engine, cursorSecret);
+  const calls = new Calls(driver, { timeoutMs, transactionTimeoutMs, retries });
+  return new Database<Native>(hostOf(calls, cursorSecret));
 }

@@ -6,6 +6,8 @@ import type { EntityModel } from './entity.ts';
  * into filters; decided which session to use, and made sure that a session runs one call at a time. What it does
  * afterwards: wraps errors, retries, publishes telemetry. A driver translates.
  *
+ * A driver of a SQL database is made by `sqlDriver` of `@ent/database/sql`, which has most of this already.
+ *
  * Every method may answer with a value or a promise; an embedded database that answers at once saves its callers the
  * wait.
  */
@@ -53,10 +55,13 @@ export interface PoolStats {
   readonly waiting: number;
 }
 
-/** What a call brings along. */
-export interface CallContext {
+/** One call, as a driver sees it. */
+export interface DriverCall {
+  /** When it ends at the latest, by `performance.now()`; `Infinity` for never. */
+  readonly deadlineAt: number;
   /**
-   * Aborts at the deadline of the call or when its caller gives it up. A driver that waits for anything must stop then.
+   * Aborts at the deadline, or when the caller gives up. A driver that waits for anything must stop then. It is made when it is
+   * asked for, which costs more than a fast call: ask when you wait.
    */
   readonly signal: AbortSignal;
   /** A driver tells each statement that it is about to send: text with placeholders, without values. */
@@ -116,7 +121,7 @@ export interface BeginOptions {
 }
 
 /** What an error of the database means. */
-export interface Classification {
+export interface DriverFailure {
   readonly code:
     | 'unique_violation'
     | 'foreign_key_violation'
@@ -136,7 +141,7 @@ export interface Classification {
   readonly constraint?: string | undefined;
   /** The fields (or columns) of the constraint, where the database tells. */
   readonly fields?: readonly string[] | undefined;
-  /** The session can not be used any more. */
+  /** The session cannot be used any more. */
   readonly broken?: boolean | undefined;
 }
 
@@ -152,60 +157,52 @@ export type NativeRunner<Session> = <R>(
  * core.
  */
 interface NativeWork<Session, R> {
-  run(session: Session, context: CallContext): Awaitable<R>;
+  run(session: Session, call: DriverCall): Awaitable<R>;
 }
 
-/** A driver. `Native` is what applications get as `db.native`; `Session` is the driver's own idea of a connection. */
-export interface DatabaseDriver<Native = unknown, Session = unknown> {
-  /** As in the URL scheme and `db.system.name` of OpenTelemetry. */
-  readonly name: string;
-  /** Which database this is, for telemetry: a name, never a path with user names or a URL with credentials. */
-  readonly namespace: string;
-  readonly features: DatabaseFeatures;
-
-  /** Connects. Called once before anything else, and again only after it failed. */
-  open(context: CallContext): Awaitable<void>;
+/** Connections, or what stands for them. A session runs one call at a time. */
+export interface DriverSessions<Session> {
   /**
-   * Frees everything that this driver made; called when no session is in use, or when the wait for that took too long.
-   */
-  close(): Awaitable<void>;
-  stats(): PoolStats;
-  ping(session: Session, context: CallContext): Awaitable<void>;
-
-  /**
-   * A session for one call, or for a transaction. In first-come order; rejects when `context.signal` aborts while it
+   * A session for one call, or for a transaction. In first-come order; rejects when `call.signal` aborts while it
    * waits. Calls outside of transactions see what was committed before they began.
    */
-  acquire(use: 'read' | 'write', forTransaction: boolean, context: CallContext): Awaitable<Session>;
+  acquire(use: 'read' | 'write', forTransaction: boolean, call: DriverCall): Awaitable<Session>;
   /**
    * Takes a session back. A broken one is in an unknown state, perhaps still in the middle of a call: it is not used
-   * again as it is. Never throws.
+   * again as it is, and with `features.cancelsRunning` what it runs is stopped. Never throws.
    */
   release(session: Session, broken: boolean): void;
+  stats(): PoolStats;
+}
 
-  /** Begins a transaction. Waits for locks until `context.signal` aborts. */
-  begin(session: Session, options: BeginOptions, context: CallContext): Awaitable<void>;
-  commit(session: Session, context: CallContext): Awaitable<void>;
-  /** Also after the database has ended the transaction by itself. */
-  rollback(session: Session): Awaitable<void>;
-  savepoint(session: Session, name: string, context: CallContext): Awaitable<void>;
-  releaseSavepoint(session: Session, name: string, context: CallContext): Awaitable<void>;
+/** What is all or nothing. */
+export interface DriverTransactions<Session> {
+  /** Begins a transaction. Waits for locks until `call.signal` aborts. */
+  begin(session: Session, options: BeginOptions, call: DriverCall): Awaitable<void>;
+  commit(session: Session, call: DriverCall): Awaitable<void>;
+  /** Also after the database has ended the transaction by itself. A session that does not get there in time is broken. */
+  rollback(session: Session, call: DriverCall): Awaitable<void>;
+  savepoint(session: Session, name: string, call: DriverCall): Awaitable<void>;
+  releaseSavepoint(session: Session, name: string, call: DriverCall): Awaitable<void>;
   /** Undoes what was done since, and forgets the savepoint. */
-  rollbackTo(session: Session, name: string): Awaitable<void>;
+  rollbackTo(session: Session, name: string, call: DriverCall): Awaitable<void>;
+}
 
-  find(session: Session, entity: EntityModel, query: DriverQuery, context: CallContext): Awaitable<Row[]>;
-  count(session: Session, entity: EntityModel, where: Condition, context: CallContext): Awaitable<number>;
+/** What repositories do. */
+export interface DriverRows<Session> {
+  find(session: Session, entity: EntityModel, query: DriverQuery, call: DriverCall): Awaitable<Row[]>;
+  count(session: Session, entity: EntityModel, where: Condition, call: DriverCall): Awaitable<number>;
   /**
    * Inserts complete rows (every field is present). Several rows come only inside a transaction, where there are any.
    */
-  insert(session: Session, entity: EntityModel, rows: readonly Row[], context: CallContext): Awaitable<void>;
+  insert(session: Session, entity: EntityModel, rows: readonly Row[], call: DriverCall): Awaitable<void>;
   /** Changes all rows that match, and answers how many matched (not: how many have other values now). */
   update(
     session: Session,
     entity: EntityModel,
     where: Condition,
     change: Change,
-    context: CallContext,
+    call: DriverCall,
   ): Awaitable<{ readonly matched: number }>;
   /**
    * Changes at most one row, atomically, and answers what it is now; undefined when none matched. `where` fixes the id.
@@ -215,7 +212,7 @@ export interface DatabaseDriver<Native = unknown, Session = unknown> {
     entity: EntityModel,
     where: Condition,
     change: Change,
-    context: CallContext,
+    call: DriverCall,
   ): Awaitable<Row | undefined>;
   /**
    * Inserts `row`, or changes the one row with the same `key`; atomically. Answers what is stored now. Other unique
@@ -227,15 +224,18 @@ export interface DatabaseDriver<Native = unknown, Session = unknown> {
     key: readonly string[],
     row: Row,
     change: Change,
-    context: CallContext,
+    call: DriverCall,
   ): Awaitable<Row>;
   delete(
     session: Session,
     entity: EntityModel,
     where: Condition,
-    context: CallContext,
+    call: DriverCall,
   ): Awaitable<{ readonly matched: number }>;
+}
 
+/** What is not about rows: the native client, and what migrations need. */
+export interface DriverSchema<Native, Session> {
   /** What applications use beside the repositories; everything it does goes through `run`. */
   native(run: NativeRunner<Session>): Native;
   /**
@@ -247,8 +247,46 @@ export interface DatabaseDriver<Native = unknown, Session = unknown> {
    * Creates the table or collection of an entity with its unique keys, unless it is there. For the migrations' ledger
    * and for tests; what applications store is created by their migrations.
    */
-  createTable(session: Session, entity: EntityModel, context: CallContext): Awaitable<void>;
+  createTable(session: Session, entity: EntityModel, call: DriverCall): Awaitable<void>;
+  /**
+   * Waits until the session has the lock of this name, alone among all that use the database; migrations do. It is lost with the
+   * session: when this process dies or its connection breaks, the next one gets it. With `features.transactionalDdl` it comes
+   * inside a transaction.
+   *
+   * Answers what gives it back, to be called when the transaction has ended.
+   */
+  lock(session: Session, name: string, call: DriverCall): Awaitable<Unlock>;
+}
 
+/** Gives a lock back. */
+export type Unlock = (call: DriverCall) => Awaitable<void>;
+
+/**
+ * A driver. `Native` is what applications get as `db.native`; `Session` is the driver's own idea of a connection; `Client` is
+ * the library's client or pool.
+ */
+export interface DatabaseDriver<Native = unknown, Session = unknown, Client = unknown>
+  extends DriverSessions<Session>,
+    DriverTransactions<Session>,
+    DriverRows<Session>,
+    DriverSchema<Native, Session> {
+  /** As in the URL scheme and `db.system.name` of OpenTelemetry. */
+  readonly name: string;
+  /** Which database this is, for telemetry: a name, never a path with user names or a URL with credentials. */
+  readonly namespace: string;
+  readonly features: DatabaseFeatures;
+  /** The library's own client or pool, for what nothing here does. */
+  readonly client: Client;
+
+  /** Connects. Called once before anything else, and again only after it failed. */
+  connect(call: DriverCall): Awaitable<void>;
+  /** Resolves when the database answers, asked on a session, which in a transaction is the one that it has. */
+  ping(session: Session, call: DriverCall): Awaitable<void>;
+  /**
+   * Frees everything that this driver made, and never the client that it was given; called when no session is in use, or when
+   * the wait for that took too long. When it resolves nothing that this driver began runs any more.
+   */
+  close(): Awaitable<void>;
   /** What an error means, or undefined when it does not come from the database. */
-  classify(error: unknown): Classification | undefined;
+  classify(error: unknown): DriverFailure | undefined;
 }

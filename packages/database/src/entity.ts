@@ -4,7 +4,7 @@ import { databaseErrors } from './errors.ts';
 export type FieldType = 'string' | 'int' | 'bigint' | 'decimal' | 'double' | 'boolean' | 'date' | 'json' | 'bytes';
 
 interface FieldValues {
-  /** Well-formed Unicode without U+0000, which PostgreSQL can not store. Compared by code point. */
+  /** Well-formed Unicode without U+0000, which PostgreSQL cannot store. Compared by code point. */
   string: string;
   /** An integer that a JavaScript number holds exactly. */
   int: number;

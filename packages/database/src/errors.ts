@@ -48,7 +48,7 @@ export const databaseErrors = defineErrors('database', {
   lock_timeout: { class: DatabaseError, status: 503, title: 'Locked', retryable: 'always', expose: false },
   /** The deadline of the call or the transaction passed. */
   timeout: { class: TimeoutError, status: 503, title: 'Database timed out', retryable: 'idempotent', expose: false },
-  /** The database can not be reached, or its files can not be opened or read. */
+  /** The database cannot be reached, or its files cannot be opened or read. */
   unavailable: {
     class: DatabaseError,
     status: 503,
@@ -83,7 +83,7 @@ export const databaseErrors = defineErrors('database', {
     retryable: 'never',
     expose: false,
   },
-  /** This driver can not do that; thrown before anything was done. */
+  /** This driver cannot do that; thrown before anything was done. */
   unsupported: { class: UnsupportedError, title: 'Not supported by this database', retryable: 'never', expose: false },
 
   /** A call ran in a transaction that has already ended, usually for want of an `await`. */
@@ -110,7 +110,7 @@ export const databaseErrors = defineErrors('database', {
   /** A migration that is to be reverted has no `down`, or is not in the list. */
   migration_irreversible: {
     class: DatabaseError,
-    title: 'A migration can not be reverted',
+    title: 'A migration cannot be reverted',
     retryable: 'never',
     expose: false,
   },

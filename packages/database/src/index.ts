@@ -3,18 +3,23 @@ export { createDatabase, type Database } from './database.ts';
 export type {
   Awaitable,
   BeginOptions,
-  CallContext,
   Change,
-  Classification,
   Condition,
   DatabaseDriver,
   DatabaseFeatures,
+  DriverCall,
+  DriverFailure,
   DriverQuery,
+  DriverRows,
+  DriverSchema,
+  DriverSessions,
+  DriverTransactions,
   IsolationLevel,
   NativeRunner,
   Order,
   PoolStats,
   Row,
+  Unlock,
 } from './driver.ts';
 export {
   defineEntity,
@@ -34,7 +39,6 @@ export {
 export { databaseErrors, isUniqueViolation } from './errors.ts';
 export { uuidv7 } from './internal/uuid.ts';
 export {
-  createMigrator,
   defineMigrations,
   type MigrateOptions,
   type Migration,
@@ -43,7 +47,8 @@ export {
   type MigratorOptions,
   type PlannedMigration,
 } from './migrations.ts';
-export type { CallOptions, DatabaseOptions, TransactionOptions } from './options.ts';
+export { createMigrator } from './migrator.ts';
+export type { CallOptions, DatabaseOptions, Duration, TransactionOptions } from './options.ts';
 export type {
   DeleteOptions,
   Filter,

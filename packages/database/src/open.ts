@@ -1,4 +1,4 @@
-import { missingPackage } from '@ent/internal';
+import { openByUrl, type Scheme } from '@ent/internal';
 import { createDatabase, type Database } from './database.ts';
 import { databaseErrors } from './errors.ts';
 import type { DatabaseOptions } from './options.ts';
@@ -32,55 +32,30 @@ export async function openDatabase<Native = unknown>(
   url: string,
   options: OpenOptions = {},
 ): Promise<Database<Native>> {
-  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase();
-  if (scheme !== 'sqlite') {
-    // Never the URL itself: it may hold a password.
-    const given = scheme === undefined ? 'has no scheme' : `has the scheme "${scheme}:"`;
-    throw databaseErrors.invalid_definition(
-      `The database URL ${given}; supported: sqlite: (such as sqlite:./data/app.db or sqlite::memory:).`,
-    );
-  }
-  const { sqlite } = await import('./drivers/sqlite/index.ts').catch((cause: unknown) => {
-    const library = missingPackage(cause);
-    if (library === undefined) throw cause;
-    throw databaseErrors.invalid_definition(
-      `sqlite: URLs need the package ${library}, which is not installed; run npm install ${library}`,
-      { cause },
-    );
+  const db = await openByUrl('openDatabase', url, schemes, options, {
+    unknown: databaseErrors.invalid_definition,
+    invalid: databaseErrors.invalid_definition,
   });
-  const db = createDatabase({ ...options, driver: sqlite(parseSqliteUrl(url)) });
   try {
     await db.ping();
   } catch (error) {
     await db.close();
     throw error;
   }
-  return db as Database<unknown> as Database<Native>;
+  return db as Database<Native>;
 }
 
-/**
- * `sqlite:path`, `sqlite://path`, `sqlite:///absolute/path`; percent-encoded, with `?synchronous=` as the only
- * parameter.
- */
-function parseSqliteUrl(url: string): { file: string; synchronous?: 'normal' | 'full' } {
-  const [path = '', query] = url.slice('sqlite:'.length).split('?', 2);
-  const parameters = new URLSearchParams(query);
-  const synchronous = parameters.get('synchronous');
-  for (const name of parameters.keys()) {
-    if (name !== 'synchronous') {
-      throw databaseErrors.invalid_definition(
-        `The database URL has a parameter "${name}"; sqlite: knows only "synchronous".`,
-      );
-    }
-  }
-  let file: string;
-  try {
-    file = decodeURIComponent(path.startsWith('//') ? path.slice(2) : path);
-  } catch {
-    throw databaseErrors.invalid_definition(
-      'The path of the database URL is not percent-encoded correctly; write "%" as "%25".',
-    );
-  }
-  // The driver checks the value.
-  return synchronous === null ? { file } : { file, synchronous: synchronous as 'full' };
-}
+const schemes: Readonly<Record<string, Scheme<Database, OpenOptions>>> = {
+  sqlite: {
+    hosts: 'none',
+    parameters: ['synchronous'],
+    async open({ path, parameters: { synchronous } }, options) {
+      const { sqlite } = await import('./drivers/sqlite/index.ts');
+      // `sqlite:path`, `sqlite://path` and `sqlite:///absolute/path`.
+      const file = path.startsWith('//') ? path.slice(2) : path;
+      // The driver checks the value.
+      const driver = sqlite({ file, ...(synchronous !== undefined && { synchronous: synchronous as 'full' }) });
+      return createDatabase<unknown>({ ...options, driver });
+    },
+  },
+};

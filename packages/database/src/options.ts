@@ -1,31 +1,34 @@
 import type { DatabaseDriver, IsolationLevel } from './driver.ts';
 
+/** A length of time: a number of milliseconds, or a number with a unit: `"250ms"`, `"30s"`, `"5m"`. */
+export type Duration = number | string;
+
 /** Options of every call. */
 export interface CallOptions {
   /** Gives the call up: it rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
   /**
-   * Milliseconds until the call rejects with `database.timeout`. Default: that of the database, or of the transaction
-   * it is in.
+   * How long until the call rejects with `database.timeout`. Default: that of the database, or of the transaction it is
+   * in.
    */
-  readonly timeoutMs?: number | undefined;
+  readonly timeout?: Duration | undefined;
 }
 
 /** Options of {@link createDatabase}. */
 export interface DatabaseOptions<Native> {
   /** Which database: `sqlite({ file })`, ... */
   readonly driver: DatabaseDriver<Native>;
-  /** Milliseconds that one call may take, waiting for a connection included. Default 10,000. */
-  readonly timeoutMs?: number | undefined;
-  /** Milliseconds that a transaction may take, retries included. Default 30,000. */
-  readonly transactionTimeoutMs?: number | undefined;
+  /** How long one call may take, waiting for a connection included. Default `"10s"`. */
+  readonly timeout?: Duration | undefined;
+  /** How long a transaction may take, retries included. Default `"30s"`. */
+  readonly transactionTimeout?: Duration | undefined;
   /**
    * How often a transaction, or a call outside of one, is run again after a conflict with another one (serialization
    * failure, deadlock, lock). Default 10.
    */
   readonly retries?: number | undefined;
   /**
-   * Signs the cursors of `window`, so that a client can not make up its own. Give it when clients see cursors of rows
+   * Signs the cursors of `window`, so that a client cannot make up its own. Give it when clients see cursors of rows
    * they may not see; all instances need the same. Default: cursors are only protected against damage.
    */
   readonly cursorSecret?: string | undefined;
@@ -35,7 +38,7 @@ export interface DatabaseOptions<Native> {
 export interface TransactionOptions extends CallOptions {
   /**
    * How much of other transactions it may see, at least: the driver runs it at the weakest level it has that is as
-   * strong. Default: that of the database. A level that the driver can not give is refused with `database.unsupported`.
+   * strong. Default: that of the database. A level that the driver cannot give is refused with `database.unsupported`.
    */
   readonly isolation?: IsolationLevel | undefined;
   /** Refuses writes, and waits for no writer. Default `false`. */

@@ -1,10 +1,12 @@
-import type { Awaitable, Condition, DatabaseDriver, Order, Row } from './driver.ts';
+import type { Awaitable, Condition, DatabaseDriver, DatabaseFeatures, DriverQuery, Row } from './driver.ts';
 import type { Entity, EntityModel } from './entity.ts';
 import { databaseErrors } from './errors.ts';
 import { and, equals, parseFilter, parseSort } from './internal/conditions.ts';
-import { decodeCursor, encodeCursor, reversed, rowsAfter } from './internal/cursor.ts';
-import type { Operation, Work } from './internal/engine.ts';
-import { invalidQuery, invalidValue, pointer } from './internal/problems.ts';
+import { alive, expectId, expectKey, expectWhole, ofVersion, some } from './internal/criteria.ts';
+import type { Host } from './internal/host.ts';
+import type { Work } from './internal/operation.ts';
+import { type Paging, pageOf, streamOf } from './internal/pages.ts';
+import { invalidValue, pointer } from './internal/problems.ts';
 import { isStorableText } from './internal/values.ts';
 import { changeOf, completeRow, isEmptyChange, replacement, touched } from './internal/writes.ts';
 import type { CallOptions } from './options.ts';
@@ -23,14 +25,6 @@ import type {
 /** Rows that go to the driver at once: between batches others get their turn, where the driver works on this thread. */
 const INSERT_BATCH = 500;
 
-/** What a repository stands on. @internal */
-export interface RepositoryHost {
-  readonly driver: DatabaseDriver;
-  readonly cursorSecret: string;
-  run<R>(operation: Operation, options: CallOptions | undefined, work: Work<R>): Promise<R>;
-  transaction<R>(body: () => Promise<R>, options: CallOptions | undefined): Promise<R>;
-}
-
 /**
  * The rows of one entity; made by `db.repo(entity)`. Every call joins the transaction around it.
  *
@@ -40,19 +34,20 @@ export interface RepositoryHost {
  */
 export class Repository<T extends { id: string }, New = unknown> {
   readonly entity: Entity<T, New>;
-  readonly #host: RepositoryHost;
+  readonly #host: Host;
 
   /** @internal Use `db.repo(entity)`. */
-  constructor(entity: Entity<T, New>, host: RepositoryHost) {
+  constructor(entity: Entity<T, New>, host: Host) {
     this.entity = entity;
     this.#host = host;
   }
 
   /** The row with this id, or null. */
   async get(id: string, options?: ReadOptions): Promise<T | null> {
-    // No row can have an id that can not be stored; a lookup with one is a miss, not a fault.
-    if (!isStorableText(this.#text(id))) return null;
-    const where = and([equals('id', id), this.#alive(options)]);
+    expectId(this.entity, id);
+    // No row can have an id that cannot be stored; a lookup with one is a miss, not a fault.
+    if (!isStorableText(id)) return null;
+    const where = and([equals('id', id), alive(this.entity, options?.withDeleted)]);
     const [row] = await this.#read('get', { where, order: [], limit: 1 }, options);
     return row ?? null;
   }
@@ -66,14 +61,11 @@ export class Repository<T extends { id: string }, New = unknown> {
    */
   async find(options: FindOptions<T> = {}): Promise<T[]> {
     const { limit, offset } = options;
-    this.#whole('limit', limit, 0);
-    this.#whole('offset', offset, 0);
+    expectWhole(this.entity, 'limit', limit, 0);
+    expectWhole(this.entity, 'offset', offset, 0);
     if (limit === 0) return [];
-    return this.#read(
-      'find',
-      { where: this.#where(options), order: this.#order(options.sort), limit, offset },
-      options,
-    );
+    const order = parseSort(this.entity, options.sort, this.#rules);
+    return this.#read('find', { where: this.#where(options), order, limit, offset }, options);
   }
 
   /**
@@ -84,32 +76,7 @@ export class Repository<T extends { id: string }, New = unknown> {
    * @throws `database.invalid_cursor` for a cursor that was changed, or that belongs to another entity or sort
    */
   async window(options: WindowOptions<T>): Promise<Window<T>> {
-    const { size, after = null, before = null } = options;
-    const { entity } = this;
-    this.#whole('size', size ?? Number.NaN, 1);
-    if (after !== null && before !== null) {
-      throw invalidQuery(entity.name, ['before'], 'conflict', 'can not be combined with after');
-    }
-    const order = this.#order(options.sort);
-    const backward = before !== null;
-    const direction = backward ? reversed(order) : order;
-    const parts = [this.#where(options)];
-    const cursor = after ?? before;
-    if (cursor !== null) {
-      const values = decodeCursor(entity, order, cursor, this.#host.cursorSecret);
-      parts.push(rowsAfter(entity, direction, values));
-    }
-    // One more than asked for tells whether there is a next one.
-    const found = await this.#read('window', { where: and(parts), order: direction, limit: size + 1 }, options);
-    const more = found.length > size;
-    const items = found.slice(0, size);
-    if (backward) items.reverse();
-    const [first, last] = [items[0], items.at(-1)];
-    return {
-      items,
-      next: (backward || more) && last !== undefined ? this.#cursor(order, last) : null,
-      prev: (backward ? more : cursor !== null) && first !== undefined ? this.#cursor(order, first) : null,
-    };
+    return pageOf(this.#paging('window', options), options, this.#host.cursorSecret);
   }
 
   /**
@@ -122,29 +89,14 @@ export class Repository<T extends { id: string }, New = unknown> {
    * ```
    */
   async *stream(options: StreamOptions<T> = {}): AsyncGenerator<T, void, undefined> {
-    const { batchSize = 500 } = options;
-    this.#whole('batchSize', batchSize, 1);
-    const where = this.#where(options);
-    const order = this.#order(options.sort);
-    let after: Condition = { op: 'all' };
-    for (;;) {
-      const rows = await this.#read('stream', { where: and([where, after]), order, limit: batchSize }, options);
-      yield* rows;
-      const last = rows.at(-1) as Row | undefined;
-      if (last === undefined || rows.length < batchSize) return;
-      after = rowsAfter(
-        this.entity,
-        order,
-        order.map(({ field }) => last[field]),
-      );
-    }
+    yield* streamOf(this.#paging('stream', options), options.batchSize ?? 500);
   }
 
   /** How many rows match. */
   async count(where?: Filter<T>, options?: ReadOptions): Promise<number> {
     const condition = this.#where({ ...options, where });
-    return this.#run('count', 'read', options, (driver, entity, session, context) =>
-      driver.count(session, entity, condition, context),
+    return this.#run('count', 'read', options, (driver, entity, session, call) =>
+      driver.count(session, entity, condition, call),
     );
   }
 
@@ -169,7 +121,7 @@ export class Repository<T extends { id: string }, New = unknown> {
         await this.#insert('insertMany', complete.slice(start, start + INSERT_BATCH), options);
       }
     };
-    if (complete.length > 1 && this.#host.driver.features.transactions) await this.#host.transaction(insert, options);
+    if (complete.length > 1 && this.#rules.transactions) await this.#host.transaction(options ?? {}, insert);
     else await insert();
     return complete.map(({ id }) => id as string);
   }
@@ -184,17 +136,18 @@ export class Repository<T extends { id: string }, New = unknown> {
    * @throws `database.not_found`; `database.version_conflict` when it has another version than `options.version`
    */
   async update(id: string, patch: Patch<T>, options?: UpdateOptions): Promise<T> {
-    const change = changeOf(this.entity, patch, new Date(), this.#host.driver.features.decimalOrder);
-    if (!isStorableText(this.#text(id))) throw this.#notFound();
-    const where = and([equals('id', id), this.#alive(options)]);
-    const guarded = and([where, this.#version(options?.version)]);
+    const change = changeOf(this.entity, patch, new Date(), this.#rules.decimalOrder);
+    expectId(this.entity, id);
+    if (!isStorableText(id)) throw this.#notFound();
+    const where = and([equals('id', id), alive(this.entity, options?.withDeleted)]);
+    const guarded = and([where, ofVersion(this.entity, options?.version)]);
     if (isEmptyChange(change)) {
       const [row] = await this.#read('update', { where: guarded, order: [], limit: 1 }, options);
       if (row !== undefined) return row;
       throw this.#notFound();
     }
-    const row = await this.#run('update', 'write', options, (driver, entity, session, context) =>
-      driver.updateOne(session, entity, guarded, change, context),
+    const row = await this.#run('update', 'write', options, (driver, entity, session, call) =>
+      driver.updateOne(session, entity, guarded, change, call),
     );
     if (row !== undefined) return row as unknown as T;
     throw (await this.#isThere(where, options)) ? this.#conflict() : this.#notFound();
@@ -207,11 +160,11 @@ export class Repository<T extends { id: string }, New = unknown> {
    * @throws `database.invalid_query` for a filter that matches everything; say `{ id: { ne: null } }` if you mean it
    */
   async updateMany(where: Filter<T>, patch: Patch<T>, options?: ReadOptions): Promise<{ matched: number }> {
-    const change = changeOf(this.entity, patch, new Date(), this.#host.driver.features.decimalOrder);
-    const condition = and([this.#some(where), this.#alive(options)]);
+    const change = changeOf(this.entity, patch, new Date(), this.#rules.decimalOrder);
+    const condition = and([some(this.entity, where, this.#rules), alive(this.entity, options?.withDeleted)]);
     if (isEmptyChange(change)) return { matched: await this.count(where, options) };
-    return this.#run('updateMany', 'write', options, (driver, entity, session, context) =>
-      driver.update(session, entity, condition, change, context),
+    return this.#run('updateMany', 'write', options, (driver, entity, session, call) =>
+      driver.update(session, entity, condition, change, call),
     );
   }
 
@@ -229,9 +182,8 @@ export class Repository<T extends { id: string }, New = unknown> {
     options?: CallOptions,
   ): Promise<T> {
     const { entity } = this;
-    const { features } = this.#host.driver;
     const now = new Date();
-    this.#expectKey(key);
+    expectKey(entity, key, this.#host.driver);
     const row = completeRow(entity, create, now);
     const absent = key.filter((name) => row[name] === null || (create as Row)[name] === undefined);
     if (absent.length > 0) {
@@ -241,15 +193,15 @@ export class Repository<T extends { id: string }, New = unknown> {
         absent.map((name) => ({ pointer: pointer(name), code: 'required', detail })),
       );
     }
-    const changed = patch ? changeOf(entity, patch, now, features.decimalOrder) : replacement(entity, key, row, now);
+    const changed = patch ? changeOf(entity, patch, now, this.#rules.decimalOrder) : replacement(entity, key, row, now);
     const revived = entity.deletedAt === undefined ? {} : { [entity.deletedAt]: null };
     const set = { ...revived, ...changed.set };
     const [keyField] = key as readonly [K];
     const change = isEmptyChange({ set, add: changed.add })
       ? { set: { [keyField]: row[keyField] }, add: {} }
       : { set, add: changed.add };
-    const stored = await this.#run('upsert', 'write', options, (driver, erased, session, context) =>
-      driver.upsert(session, erased, key, row, change, context),
+    const stored = await this.#run('upsert', 'write', options, (driver, erased, session, call) =>
+      driver.upsert(session, erased, key, row, change, call),
     );
     return stored as unknown as T;
   }
@@ -260,9 +212,11 @@ export class Repository<T extends { id: string }, New = unknown> {
    * @throws `database.version_conflict` when it has another version than `options.version`
    */
   async delete(id: string, options?: DeleteOptions): Promise<boolean> {
-    if (!isStorableText(this.#text(id))) return false;
-    const where = and([equals('id', id), this.#alive({ withDeleted: options?.hard })]);
-    const { matched } = await this.#remove('delete', and([where, this.#version(options?.version)]), options);
+    expectId(this.entity, id);
+    if (!isStorableText(id)) return false;
+    const where = and([equals('id', id), alive(this.entity, options?.hard)]);
+    const guarded = and([where, ofVersion(this.entity, options?.version)]);
+    const { matched } = await this.#remove('delete', guarded, options);
     if (matched > 0) return true;
     if (options?.version !== undefined && (await this.#isThere(where, options))) throw this.#conflict();
     return false;
@@ -274,35 +228,31 @@ export class Repository<T extends { id: string }, New = unknown> {
    * @throws `database.invalid_query` for a filter that matches everything; say `{ id: { ne: null } }` if you mean it
    */
   async deleteMany(where: Filter<T>, options?: Omit<DeleteOptions, 'version'>): Promise<{ matched: number }> {
-    const alive = this.#alive({ withDeleted: options?.hard });
-    return this.#remove('deleteMany', and([this.#some(where), alive]), options);
+    const condition = and([some(this.entity, where, this.#rules), alive(this.entity, options?.hard)]);
+    return this.#remove('deleteMany', condition, options);
   }
 
   #remove(operation: string, where: Condition, options: DeleteOptions | undefined): Promise<{ matched: number }> {
     const { deletedAt } = this.entity;
     if (deletedAt === undefined || options?.hard === true) {
-      return this.#run(operation, 'write', options, (driver, entity, session, context) =>
-        driver.delete(session, entity, where, context),
+      return this.#run(operation, 'write', options, (driver, entity, session, call) =>
+        driver.delete(session, entity, where, call),
       );
     }
     const now = new Date();
     const change = touched(this.entity, { set: { [deletedAt]: now }, add: {} }, now);
-    return this.#run(operation, 'write', options, (driver, entity, session, context) =>
-      driver.update(session, entity, where, change, context),
+    return this.#run(operation, 'write', options, (driver, entity, session, call) =>
+      driver.update(session, entity, where, change, call),
     );
   }
 
   #insert(operation: string, rows: readonly Row[], options: CallOptions | undefined): Promise<void> {
-    return this.#run(operation, 'write', options, (driver, entity, session, context) =>
-      driver.insert(session, entity, rows, context),
+    return this.#run(operation, 'write', options, (driver, entity, session, call) =>
+      driver.insert(session, entity, rows, call),
     );
   }
 
-  #read(
-    operation: string,
-    query: { where: Condition; order: Order; limit?: number | undefined; offset?: number | undefined },
-    options: CallOptions | undefined,
-  ): Promise<T[]> {
+  #read(operation: string, query: DriverQuery, options: CallOptions | undefined): Promise<T[]> {
     // Known to be empty: no reason to ask. What a caller would otherwise learn (that the database is down) it learns
     // from the next call.
     if (query.where.op === 'none') return Promise.resolve([]);
@@ -310,8 +260,8 @@ export class Repository<T extends { id: string }, New = unknown> {
       operation,
       'read',
       options,
-      (driver, entity, session, context) =>
-        driver.find(session, entity, query, context) as Awaitable<unknown[]> as Awaitable<T[]>,
+      (driver, entity, session, call) =>
+        driver.find(session, entity, query, call) as Awaitable<unknown[]> as Awaitable<T[]>,
     );
   }
 
@@ -323,80 +273,34 @@ export class Repository<T extends { id: string }, New = unknown> {
   ): Promise<R> {
     const { driver } = this.#host;
     const entity: EntityModel = this.entity;
-    return this.#host.run({ operation, entity: entity.name, use }, options, (session, context) =>
-      work(driver, entity, session, context),
+    return this.#host.run({ operation, entity: entity.name, use }, options, (session, call) =>
+      work(driver, entity, session, call),
     );
+  }
+
+  get #rules(): DatabaseFeatures {
+    return this.#host.driver.features;
   }
 
   #where(options: ReadOptions & { readonly where?: Filter<T> | undefined }): Condition {
-    const filter = parseFilter(this.entity, options.where, this.#host.driver.features);
-    return and([filter, this.#alive(options)]);
+    const filter = parseFilter(this.entity, options.where, this.#rules);
+    return and([filter, alive(this.entity, options.withDeleted)]);
   }
 
-  /** A filter for many rows, which must not be all of them by accident. */
-  #some(where: Filter<T>): Condition {
-    const condition = parseFilter(this.entity, where ?? null, this.#host.driver.features);
-    if (condition.op !== 'all') return condition;
-    throw invalidQuery(
-      this.entity.name,
-      ['where'],
-      'matches_everything',
-      'matches every row; say { id: { ne: null } } if that is what you mean',
-    );
-  }
-
-  #alive(options: ReadOptions | undefined): Condition {
-    const { deletedAt } = this.entity;
-    return deletedAt === undefined || options?.withDeleted === true ? { op: 'all' } : { op: 'null', field: deletedAt };
-  }
-
-  #version(version: number | undefined): Condition {
-    if (version === undefined) return { op: 'all' };
-    if (this.entity.version === undefined) {
-      throw invalidQuery(this.entity.name, ['version'], 'no_version', 'needs an entity with a version field');
-    }
-    this.#whole('version', version, 0);
-    return equals(this.entity.version, version);
-  }
-
-  #order(sort: WindowOptions<T>['sort']): Order {
-    return parseSort(this.entity, sort, this.#host.driver.features);
-  }
-
-  #cursor(order: Order, row: T): string {
-    return encodeCursor(this.entity, order, row, this.#host.cursorSecret);
+  #paging(operation: string, options: FindOptions<T>): Paging<T> {
+    return {
+      entity: this.entity,
+      where: this.#where(options),
+      order: parseSort(this.entity, options.sort, this.#rules),
+      read: (query) => this.#read(operation, query, options),
+    };
   }
 
   #isThere(where: Condition, options: CallOptions | undefined): Promise<boolean> {
-    return this.#run('exists', 'read', options, async (driver, entity, session, context) => {
-      const rows = await driver.find(session, entity, { where, order: [], limit: 1 }, context);
+    return this.#run('exists', 'read', options, async (driver, entity, session, call) => {
+      const rows = await driver.find(session, entity, { where, order: [], limit: 1 }, call);
       return rows.length > 0;
     });
-  }
-
-  #expectKey(key: readonly string[]): void {
-    const { entity } = this;
-    const isSame = (other: readonly string[]): boolean =>
-      other.length === key.length && other.every((name) => key.includes(name));
-    const isId = isSame(['id']);
-    if (!isId && !entity.unique.some(isSame)) {
-      throw invalidQuery(entity.name, ['key'], 'no_key', "must be ['id'] or one of the unique keys of the entity");
-    }
-    if (!this.#host.driver.features.exactUpsert && entity.unique.length > (isId ? 0 : 1)) {
-      throw databaseErrors.unsupported(
-        `${entity.name}.upsert: ${this.#host.driver.name} may take another unique key for the one that is meant, so it can not upsert an entity with several.`,
-      );
-    }
-  }
-
-  #text(id: unknown): string {
-    if (typeof id !== 'string') throw invalidQuery(this.entity.name, ['id'], 'invalid_type', 'must be a string');
-    return id;
-  }
-
-  #whole(name: string, value: number | undefined, least: number): void {
-    if (value === undefined || (Number.isSafeInteger(value) && value >= least)) return;
-    throw invalidQuery(this.entity.name, [name], 'invalid_type', `must be a whole number, ${least} or more`);
   }
 
   #notFound(): Error {

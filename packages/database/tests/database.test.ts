@@ -19,12 +19,7 @@ const deadlock = (): Error =>
 describe('createDatabase', () => {
   it('refuses options that make no sense, and opens nothing before the first call', async () => {
     const driver = sqlite({ file: ':memory:' });
-    for (const options of [
-      { timeoutMs: 0 },
-      { timeoutMs: Number.NaN },
-      { transactionTimeoutMs: -1 },
-      { retries: 0.5 },
-    ]) {
+    for (const options of [{ timeout: 0 }, { timeout: Number.NaN }, { transactionTimeoutMs: -1 }, { retries: 0.5 }]) {
       expect(() => createDatabase({ driver, ...options })).toThrow(
         expect.objectContaining({ code: 'database.invalid_definition' }),
       );
@@ -54,7 +49,7 @@ describe('openDatabase', () => {
     for (const url of ['postgres://ann:hunter2@db/x', 'mongodb+srv://ann:hunter2@db/x', 'hunter2', '', '://hunter2']) {
       const error = await rejection(openDatabase(url));
       expect(error.code).toBe('database.invalid_definition');
-      expect(error.message).toContain('supported: sqlite:');
+      expect(error.message).toContain('openDatabase supports sqlite: URLs');
       expect(error.message).not.toContain('hunter2');
     }
   });
@@ -76,7 +71,7 @@ describe('openDatabase', () => {
        await openDatabase('sqlite::memory:').catch((error) => console.log(error.code, error.message));`,
     );
     expect(printed).toMatch(
-      /^database\.invalid_definition sqlite: URLs need the package ([a-z0-9-]+), .* npm install \1\n$/,
+      /^database\.invalid_definition sqlite: URLs need the package ([a-z0-9-]+), .* npm install \1\.\n$/,
     );
   });
 });
@@ -167,18 +162,18 @@ describe('a driver that does not answer', () => {
         released.push(broken);
         driver.release(session, broken);
       },
-      rollback(session) {
+      rollback(...call) {
         if (stuck) throw new Error('A session in an unknown state was asked to roll back.');
-        return driver.rollback(session);
+        return driver.rollback(...call);
       },
     }));
     const repo = db.repo(people);
     stuck = true;
     released.length = 0;
-    const error = await rejection(repo.count({}, { timeoutMs: 200 }));
+    const error = await rejection(repo.count({}, { timeout: 200 }));
     expect([error.code, error.message]).toEqual(['database.timeout', 'people.count took longer than 200 ms.']);
     expect(released).toEqual([true]);
-    expect((await rejection(db.transaction(() => repo.count({}, { timeoutMs: 200 })))).code).toBe('database.timeout');
+    expect((await rejection(db.transaction(() => repo.count({}, { timeout: 200 })))).code).toBe('database.timeout');
     expect(released).toEqual([true, true]);
     stuck = false;
     expect(await repo.count()).toBe(0);
@@ -200,7 +195,7 @@ describe('a driver that does not answer', () => {
       },
     }));
     slow = true;
-    expect((await rejection(db.repo(people).count({}, { timeoutMs: 200 }))).code).toBe('database.timeout');
+    expect((await rejection(db.repo(people).count({}, { timeout: 200 }))).code).toBe('database.timeout');
     expect(db.stats().inUse).toBe(1);
     slow = false;
     give();
@@ -215,9 +210,9 @@ describe('a driver that does not answer', () => {
     const db = createDatabase({
       driver: {
         ...driver,
-        open(context) {
+        connect(call) {
           if (fail) throw Object.assign(new Error('unable to open'), { name: 'SqliteError', code: 'SQLITE_CANTOPEN' });
-          return driver.open(context);
+          return driver.connect(call);
         },
       },
     });
@@ -267,7 +262,7 @@ describe('calls that are answered at once', () => {
       async () => {
         for (;;) await db.repo(people).get('nobody');
       },
-      { timeoutMs: 30 },
+      { timeout: 30 },
     );
     expect((await rejection(endless)).code).toBe('database.timeout');
     await db.close();

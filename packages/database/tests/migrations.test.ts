@@ -237,7 +237,7 @@ describe('a migrator', () => {
     });
     await isLocked;
     const reason = new Error('gone');
-    const migrator = createMigrator(db, steps, { timeoutMs: 50 });
+    const migrator = createMigrator(db, steps, { timeout: 50 });
     expect(await codeOf(migrator.up())).toBe('database.timeout');
     await expect(createMigrator(db, steps).up({ signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
     unlock();

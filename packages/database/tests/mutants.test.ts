@@ -1,5 +1,5 @@
 import { type Condition, createDatabase, type DatabaseDriver, type DriverQuery, type Row } from '@ent/database';
-import { sqlite } from '@ent/database/sqlite';
+import { sqlite, sqliteFeatures } from '@ent/database/sqlite';
 import { type DatabaseHarness, testDatabaseDriver } from '@ent/database/testing';
 import { describe, expect, it } from 'vitest';
 
@@ -17,16 +17,15 @@ function rewriting(rewrite: (node: Condition) => Condition): Mutate {
     return rewrite(node);
   };
   return (driver) => ({
-    find: (session, entity, query, context) =>
-      driver.find(session, entity, { ...query, where: deep(query.where) }, context),
-    count: (session, entity, where, context) => driver.count(session, entity, deep(where), context),
+    find: (session, entity, query, call) => driver.find(session, entity, { ...query, where: deep(query.where) }, call),
+    count: (session, entity, where, call) => driver.count(session, entity, deep(where), call),
   });
 }
 
 /** The same driver with every query rewritten. */
 function querying(rewrite: (query: DriverQuery) => DriverQuery): Mutate {
   return (driver) => ({
-    find: (session, entity, query, context) => driver.find(session, entity, rewrite(query), context),
+    find: (session, entity, query, call) => driver.find(session, entity, rewrite(query), call),
   });
 }
 
@@ -50,16 +49,16 @@ const mutants: Record<string, Mutate> = {
     order: query.order.map(({ field }) => ({ field, descending: false })),
   })),
   'null is greater than every value': (driver) => ({
-    async find(session, entity, query, context) {
-      const rows = await driver.find(session, entity, query, context);
+    async find(session, entity, query, call) {
+      const rows = await driver.find(session, entity, query, call);
       const field = query.order[0]?.field ?? 'id';
       const last = query.order[0]?.descending === true ? -1 : 1;
       return rows.sort((a, b) => last * (Number(a[field] === null) - Number(b[field] === null)));
     },
   }),
   'strings go by UTF-16': (driver) => ({
-    async find(session, entity, query, context) {
-      const rows = await driver.find(session, entity, query, context);
+    async find(session, entity, query, call) {
+      const rows = await driver.find(session, entity, query, call);
       if (query.order[0]?.field !== 'text' || query.limit !== undefined || query.order[0].descending) return rows;
       return rows.sort((a, b) => (((a['text'] ?? '') as string) < ((b['text'] ?? '') as string) ? -1 : 1));
     },
@@ -96,7 +95,7 @@ const mutants: Record<string, Mutate> = {
   ),
   'or is and': rewriting((node) => (node.op === 'or' ? { ...node, op: 'and' } : node)),
   'count counts everything': (driver) => ({
-    count: (session, entity, _where, context) => driver.count(session, entity, { op: 'all' }, context),
+    count: (session, entity, _where, call) => driver.count(session, entity, { op: 'all' }, call),
   }),
   'big integers go through a double': reading((row) =>
     mapValues(row, (value) => (typeof value === 'bigint' ? BigInt(Number(value)) : value)),
@@ -110,8 +109,8 @@ const mutants: Record<string, Mutate> = {
     mapValues(row, (value) => (value instanceof Uint8Array ? Buffer.from(value) : value)),
   ),
   'of many rows the last is lost': (driver) => ({
-    insert: (session, entity, rows, context) =>
-      driver.insert(session, entity, rows.length > 1 ? rows.slice(0, -1) : rows, context),
+    insert: (session, entity, rows, call) =>
+      driver.insert(session, entity, rows.length > 1 ? rows.slice(0, -1) : rows, call),
   }),
   'a taken key is passed over': (driver) => ({
     async insert(...call) {
@@ -123,52 +122,44 @@ const mutants: Record<string, Mutate> = {
     },
   }),
   'only changed rows count as matched': (driver) => ({
-    async update(session, entity, where, change, context) {
-      const outcome = await driver.update(session, entity, where, change, context);
+    async update(session, entity, where, change, call) {
+      const outcome = await driver.update(session, entity, where, change, call);
       return 'cents' in change.set ? { matched: 0 } : outcome;
     },
   }),
   'an update touches everything': (driver) => ({
-    update: (session, entity, _where, change, context) =>
-      driver.update(session, entity, { op: 'all' }, change, context),
+    update: (session, entity, _where, change, call) => driver.update(session, entity, { op: 'all' }, change, call),
   }),
   'the version is not looked at': (driver) => ({
-    updateOne: (session, entity, where, change, context) =>
-      driver.updateOne(session, entity, withoutVersion(where), change, context),
+    updateOne: (session, entity, where, change, call) =>
+      driver.updateOne(session, entity, withoutVersion(where), change, call),
   }),
   'the version is not looked at by deletes': (driver) => ({
-    delete: (session, entity, where, context) => driver.delete(session, entity, withoutVersion(where), context),
+    delete: (session, entity, where, call) => driver.delete(session, entity, withoutVersion(where), call),
   }),
   'increments are lost': (driver) => ({
-    async updateOne(session, entity, where, change, context) {
-      const [row] = await driver.find(session, entity, { where, order: [], limit: 1 }, context);
+    async updateOne(session, entity, where, change, call) {
+      const [row] = await driver.find(session, entity, { where, order: [], limit: 1 }, call);
       await new Promise(setImmediate);
       const sums = Object.entries(change.add).map(([name, by]) => [name, (row?.[name] as number) + (by as number)]);
       const set = { ...change.set, ...Object.fromEntries(sums) };
-      return driver.updateOne(session, entity, where, { set, add: {} }, context);
+      return driver.updateOne(session, entity, where, { set, add: {} }, call);
     },
   }),
   'an update answers the row from before': (driver) => ({
-    async updateOne(session, entity, where, change, context) {
-      const [row] = await driver.find(session, entity, { where, order: [], limit: 1 }, context);
-      await driver.updateOne(session, entity, where, change, context);
+    async updateOne(session, entity, where, change, call) {
+      const [row] = await driver.find(session, entity, { where, order: [], limit: 1 }, call);
+      await driver.updateOne(session, entity, where, change, call);
       return row;
     },
   }),
   'an upsert changes nothing that exists': (driver) => ({
-    upsert: (session, entity, key, row, _change, context) =>
-      driver.upsert(
-        session,
-        entity,
-        key,
-        row,
-        { set: { [key[0] as string]: row[key[0] as string] }, add: {} },
-        context,
-      ),
+    upsert: (session, entity, key, row, _change, call) =>
+      driver.upsert(session, entity, key, row, { set: { [key[0] as string]: row[key[0] as string] }, add: {} }, call),
   }),
   'an upsert takes the id of the new row': (driver) => ({
-    upsert: (session, entity, key, row, change, context) =>
-      driver.upsert(session, entity, key, row, { ...change, set: { ...change.set, id: row['id'] } }, context),
+    upsert: (session, entity, key, row, change, call) =>
+      driver.upsert(session, entity, key, row, { ...change, set: { ...change.set, id: row['id'] } }, call),
   }),
   'a delete answers 0': (driver) => ({
     async delete(...call) {
@@ -177,13 +168,12 @@ const mutants: Record<string, Mutate> = {
     },
   }),
   'a delete removes everything': (driver) => ({
-    delete: (session, entity, _where, context) => driver.delete(session, entity, { op: 'all' }, context),
+    delete: (session, entity, _where, call) => driver.delete(session, entity, { op: 'all' }, call),
   }),
-  'a commit rolls back': (driver) => ({ commit: (session) => driver.rollback(session) }),
+  'a commit rolls back': (driver) => ({ commit: (...call) => driver.rollback(...call) }),
   'a rollback commits': (driver) => ({
-    async rollback(session) {
-      const context = { signal: new AbortController().signal };
-      await Promise.resolve(driver.commit(session, context)).catch(() => {});
+    async rollback(...call) {
+      await Promise.resolve(driver.commit(...call)).catch(() => {});
     },
   }),
   'a transaction is none': (driver) => ({
@@ -196,7 +186,7 @@ const mutants: Record<string, Mutate> = {
   }),
   'a savepoint is none': () => ({ savepoint() {}, releaseSavepoint() {}, rollbackTo() {} }),
   'rolling back to a savepoint forgets nothing': (driver) => ({
-    rollbackTo: (session, name) => driver.releaseSavepoint(session, name, { signal: new AbortController().signal }),
+    rollbackTo: (...call) => driver.releaseSavepoint(...call),
   }),
   'a taken key is just a failed query': (driver) => ({
     classify(error) {
@@ -205,9 +195,9 @@ const mutants: Record<string, Mutate> = {
     },
   }),
   'messages repeat what the statement bound': (driver) => ({
-    insert(session, entity, rows, context) {
+    insert(session, entity, rows, call) {
       try {
-        return driver.insert(session, entity, rows, context);
+        return driver.insert(session, entity, rows, call);
       } catch (error) {
         throw Object.assign(error as Error, { message: `${String(error)}: ${Object.values(rows[0] ?? {}).join()}` });
       }
@@ -217,14 +207,15 @@ const mutants: Record<string, Mutate> = {
     classify: (error) => (driver.classify(error) === undefined ? undefined : { code: 'deadlock' }),
   }),
   'who gives up stays in the queue': (driver) => ({
-    acquire: (use, forTransaction) => driver.acquire(use, forTransaction, { signal: new AbortController().signal }),
+    acquire: (use, forTransaction) =>
+      driver.acquire(use, forTransaction, { deadlineAt: Infinity, signal: new AbortController().signal }),
   }),
   'sessions are not given back after an error': (driver) => {
     let failed = false;
     return {
-      rollback(session) {
+      rollback(...call) {
         failed = true;
-        return driver.rollback(session);
+        return driver.rollback(...call);
       },
       release(session, broken) {
         if (!failed) driver.release(session, broken);
@@ -246,12 +237,11 @@ function withoutVersion(where: Condition): Condition {
 
 function harnessOf(mutate: Mutate): DatabaseHarness {
   return {
-    name: 'mutant',
-    features: sqlite({ file: ':memory:' }).features,
+    features: { ...sqliteFeatures, shared: false },
     create: async () => ({
       connect(options) {
         const driver = sqlite({ file: ':memory:' });
-        return createDatabase({ ...options, timeoutMs: 1000, driver: { ...driver, ...mutate(driver) } });
+        return createDatabase({ ...options, timeout: 1000, driver: { ...driver, ...mutate(driver) } });
       },
       remove: async () => {},
     }),
@@ -262,9 +252,7 @@ function harnessOf(mutate: Mutate): DatabaseHarness {
 async function firstFailure(mutate: Mutate): Promise<string | undefined> {
   const cases: [string, () => Promise<void>][] = [];
   const runner = {
-    describe: (_name: string, body: () => void) => body(),
     it: (name: string, body: () => Promise<void>) => cases.push([name, body]),
-    expect,
   };
   testDatabaseDriver(runner, harnessOf(mutate));
   for (const [name, body] of cases) {

@@ -138,7 +138,7 @@ describe('a repository', () => {
     void repo.find({ sort: [['email', 'up']] });
     // @ts-expect-error the id stays
     void repo.update('x', { set: { id: 'y' } });
-    // @ts-expect-error text can not be added to
+    // @ts-expect-error text cannot be added to
     void repo.update('x', { inc: { email: 1 } });
     // @ts-expect-error new values go into set
     void repo.update('x', { email: 'y' });

@@ -120,7 +120,7 @@ function parseOperator(
     return operator === 'in' ? or(parts) : not(or(parts));
   }
   if (COMPARISONS.has(operator)) {
-    if (ignoreCase) throw invalidQuery(entity.name, path, 'invalid_type', 'can not be combined with ignoreCase');
+    if (ignoreCase) throw invalidQuery(entity.name, path, 'invalid_type', 'cannot be combined with ignoreCase');
     expectOrder(entity, field, rules, path);
     if (operand === null) throw invalidQuery(entity.name, path, 'invalid_type', 'must not be null');
     const value = checked(entity, field, operand, path);
@@ -166,7 +166,7 @@ function expectOrder(entity: EntityModel, field: EntityField, rules: FilterRules
   if (!unordered && (field.type !== 'decimal' || rules.decimalOrder)) return;
   const why = unordered
     ? `${field.type} fields have no order`
-    : 'this database can not order decimals; use a bigint of the smallest unit';
+    : 'this database cannot order decimals; use a bigint of the smallest unit';
   throw invalidQuery(entity.name, path, 'unordered', `is not possible: ${why}`);
 }
 

@@ -1,8 +1,10 @@
 import { EntError } from '@ent/errors';
-import type { Classification, DatabaseDriver } from '../driver.ts';
+import { exponentialBackoff } from '@ent/internal';
+import type { DriverFailure, DatabaseDriver } from '../driver.ts';
 import { databaseErrors } from '../errors.ts';
+import { type Attempted, nameOf } from './operation.ts';
 
-const TITLES: Readonly<Record<Classification['code'], string>> = {
+const TITLES: Readonly<Record<DriverFailure['code'], string>> = {
   unique_violation: 'a row with this key exists already',
   foreign_key_violation: 'a row that this refers to is missing, or a row that is to go is still referred to',
   not_null_violation: 'the table refuses null here',
@@ -11,29 +13,23 @@ const TITLES: Readonly<Record<Classification['code'], string>> = {
   serialization_failure: 'another transaction changed the same rows',
   deadlock: 'the database ended a deadlock',
   lock_timeout: 'somebody else holds a lock',
-  unavailable: 'the database can not be reached',
+  unavailable: 'the database cannot be reached',
   read_only: 'the database is read-only here',
   full: 'the database is full',
   query_failed: 'the database refused',
 };
 
-/** What was being done, for the message of an error. */
-export interface Attempted {
-  readonly operation: string;
-  readonly entity?: string | undefined;
-}
-
 /**
  * Wraps an error of the database, once. An error that is not the database's own (an abort, a fault of ours) stays what
  * it is.
  */
-export function wrapped(driver: DatabaseDriver, error: unknown, { operation, entity }: Attempted): unknown {
+export function wrapped(driver: DatabaseDriver, error: unknown, attempted: Attempted): unknown {
   if (EntError.is(error)) return error;
   const found = driver.classify(error);
   if (found === undefined) return error;
   const { code, message = TITLES[code], constraint, fields } = found;
-  const where = entity === undefined ? operation : `${entity}.${operation}`;
-  return databaseErrors[code](`${where}: ${message}.`, {
+  const { operation, entity } = attempted;
+  return databaseErrors[code](`${nameOf(attempted)}: ${message}.`, {
     cause: error,
     details: {
       system: driver.name,
@@ -63,10 +59,5 @@ export function isConflict(driver: DatabaseDriver, error: unknown): boolean {
   return false;
 }
 
-/**
- * Milliseconds to wait before attempt `attempt + 1`: doubling, capped, with full jitter so that rivals do not meet
- * again.
- */
-export function backoffMs(attempt: number): number {
-  return Math.random() * Math.min(1000, 5 * 2 ** attempt);
-}
+/** Between the attempts of a transaction or call that met a conflict. */
+export const backoff = exponentialBackoff({ baseMs: 10, maxMs: 1000 });

@@ -1,6 +1,9 @@
-import type { IsolationLevel } from '../driver.ts';
-import type { Deadline } from './deadline.ts';
-import { Semaphore } from './semaphore.ts';
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { Semaphore } from '@ent/internal';
+import type { IsolationLevel, Unlock } from '../driver.ts';
+import { databaseErrors } from '../errors.ts';
+import type { DatabaseCall } from './call.ts';
+import { type Attempted, nameOf } from './operation.ts';
 
 /** A transaction or a savepoint: what commits and rolls back as one. */
 export class Unit {
@@ -18,6 +21,8 @@ export class Unit {
   hooks: (() => unknown)[] = [];
   /** Set by who wants to know the statements that are sent. */
   statements: string[] | undefined;
+  /** Gives back the lock that the session holds. */
+  unlock: Unlock | undefined;
   /** The session was left in the middle of something. */
   broken = false;
   #pending = 0;
@@ -45,18 +50,62 @@ export class Unit {
       this.#idle = resolve;
     });
   }
+
+  /** Whether a call may still begin; one that was made before the end and had to wait says `waited`. */
+  assertUsable(attempted: Attempted, waited = false): void {
+    if (this.state === 'ended' || (this.state === 'closing' && !waited)) {
+      throw databaseErrors.transaction_ended(
+        `${nameOf(attempted)} was called in a transaction that has ended. Await every call inside the callback; start work that outlives it in afterCommit.`,
+      );
+    }
+    if (this.failure !== undefined) {
+      throw databaseErrors.transaction_failed(
+        `${nameOf(attempted)}: an earlier call of this transaction failed, so it can only roll back. Use propagation "nested" for a part that may fail.`,
+        { cause: this.failure },
+      );
+    }
+  }
 }
 
-/**
- * In place of a scope while afterCommit hooks run: outside of any transaction, and let in while `close` waits for them.
- */
-export const AFTER_COMMIT = Symbol('after commit');
-
-/** The surroundings of a call inside a transaction: what AsyncLocalStorage carries. */
+/** The surroundings of a call inside a transaction: what the asynchronous context carries. */
 export interface Scope {
   readonly unit: Unit;
   readonly parent: Scope | undefined;
-  readonly deadline: Deadline;
+  /** The transaction as a call: those in it end with it. */
+  readonly call: DatabaseCall;
   readonly isolation: IsolationLevel | undefined;
   readonly readOnly: boolean;
+}
+
+/** In place of a scope while afterCommit hooks run: outside of any transaction, and let in while `close` waits for them. */
+const AFTER_COMMIT = Symbol('after commit');
+
+/** Which transaction a call belongs to. */
+export class Scopes {
+  readonly #storage = new AsyncLocalStorage<Scope | typeof AFTER_COMMIT | undefined>();
+
+  /**
+   * The innermost scope that a call belongs to. A handle of an outer transaction that is used inside an inner one means
+   * the inner one; a handle that is used where the async context was lost (an event, a queue) means its own.
+   */
+  of(bound: Scope | undefined): Scope | undefined {
+    const stored = this.#storage.getStore();
+    const current = stored === AFTER_COMMIT ? undefined : stored;
+    if (bound === undefined) return current;
+    for (let scope = current; scope !== undefined; scope = scope.parent) if (scope === bound) return current;
+    return bound;
+  }
+
+  /** Whether this is an afterCommit hook. */
+  get inHook(): boolean {
+    return this.#storage.getStore() === AFTER_COMMIT;
+  }
+
+  run<R>(scope: Scope, work: () => R): R {
+    return this.#storage.run(scope, work);
+  }
+
+  runHook<R>(work: () => R): R {
+    return this.#storage.run(AFTER_COMMIT, work);
+  }
 }

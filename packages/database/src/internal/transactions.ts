@@ -1,285 +1,108 @@
+import { traced } from '@ent/internal';
 import { channels, type TransactionOperation } from '../channels.ts';
-import type { DatabaseFeatures, IsolationLevel } from '../driver.ts';
 import { databaseErrors } from '../errors.ts';
 import type { TransactionOptions } from '../options.ts';
-import type { Deadline } from './deadline.ts';
-import { assertUsable, type Engine } from './engine.ts';
-import { backoffMs, isConflict, wrapped } from './faults.ts';
-import { AFTER_COMMIT, type Scope, Unit } from './scope.ts';
-
-type Body<R> = (scope: Scope) => Promise<R>;
-
-const BEGIN = { operation: 'transaction' };
-const LEVELS: readonly IsolationLevel[] = ['read committed', 'repeatable read', 'snapshot', 'serializable'];
+import { attempt, type Body, type How, TRANSACTION } from './attempt.ts';
+import { beginCall } from './call.ts';
+import type { Calls } from './calls.ts';
+import { backoff, isConflict } from './faults.ts';
+import { joined, nested } from './inner.ts';
+import { assertFits, levelFor } from './isolation.ts';
+import type { Scope } from './scope.ts';
 
 /**
  * Runs `body` in a transaction of its own, in a savepoint, or in the transaction around it: as `options.propagation`
  * says.
  */
 export async function runTransaction<R>(
-  engine: Engine,
+  calls: Calls,
   bound: Scope | undefined,
   options: TransactionOptions,
   body: Body<R>,
 ): Promise<R> {
-  const { features } = engine.driver;
-  const outer = engine.scopeOf(bound);
-  const isolation = levelFor(features, engine.driver.name, options.isolation);
-  if (outer === undefined) return topLevel(engine, options, isolation, body);
-  assertUsable(outer.unit, BEGIN);
+  const { features, name } = calls.driver;
+  const outer = calls.scopes.of(bound);
+  const isolation = levelFor(features, name, options.isolation);
+  const how: How = { isolation, readOnly: options.readOnly ?? false, bare: false };
+  if (outer === undefined) return topLevel(calls, options, how, body);
+  outer.unit.assertUsable(TRANSACTION);
   if (options.propagation === 'new') {
-    if (!features.independentTransactions) throw unsupported(engine, 'a new transaction inside another one');
-    return topLevel(engine, options, isolation, body);
+    if (!features.independentTransactions) throw unsupported(calls, 'a new transaction inside another one');
+    return topLevel(calls, options, how, body);
   }
   assertFits(outer, options, isolation);
-  if (options.propagation === 'nested') {
-    if (!features.savepoints) throw unsupported(engine, 'a nested transaction');
-    return traced(engine, 'savepoint', outer.readOnly, outer.isolation, () => nested(engine, outer, options, body));
-  }
-  return joined(engine, outer, options, body);
+  if (options.propagation !== 'nested') return joined(calls, outer, options, body);
+  if (!features.savepoints) throw unsupported(calls, 'a nested transaction');
+  return told(calls, 'savepoint', outer, () => nested(calls, outer, options, body));
 }
 
-/** The weakest level of the driver that is at least as strong as the one asked for; undefined for the database's own. */
-function levelFor(
-  { isolation, transactions }: DatabaseFeatures,
-  driver: string,
-  asked: IsolationLevel | undefined,
-): IsolationLevel | undefined {
-  if (!transactions) throw databaseErrors.unsupported(`${driver} has no transactions.`);
-  if (asked === undefined) return isolation.length === 1 ? isolation[0] : undefined;
-  const strength = LEVELS.indexOf(asked);
-  const level = isolation.find((offered) => strength >= 0 && LEVELS.indexOf(offered) >= strength);
-  if (level === undefined) {
-    throw databaseErrors.unsupported(
-      `${driver} can not isolate transactions as "${asked}"; it offers: ${isolation.join(', ')}.`,
-    );
-  }
-  return level;
-}
-
-/** A transaction that joins another can ask for nothing that the other one is not. */
-function assertFits(outer: Scope, options: TransactionOptions, isolation: IsolationLevel | undefined): void {
-  if (outer.readOnly && options.readOnly === false) {
-    throw databaseErrors.unsupported('A transaction that writes can not join one that is read-only.');
-  }
-  const has = outer.isolation === undefined ? -1 : LEVELS.indexOf(outer.isolation);
-  if (isolation !== undefined && LEVELS.indexOf(isolation) > has) {
-    throw databaseErrors.unsupported(
-      `A transaction that asks for "${isolation}" can not join one that was begun ${outer.isolation === undefined ? 'without a level' : `as "${outer.isolation}"`}; ask for it in the outer one.`,
-    );
-  }
-}
-
-async function topLevel<R>(
-  engine: Engine,
-  options: TransactionOptions,
-  isolation: IsolationLevel | undefined,
-  body: Body<R>,
-): Promise<R> {
-  const readOnly = options.readOnly ?? false;
-  const deadline = engine.deadline(options, engine.options.transactionTimeoutMs, BEGIN);
-  engine.enter();
+/** A transaction of its own: run again after a conflict, and its hooks after the commit. */
+export async function topLevel<R>(calls: Calls, options: TransactionOptions, how: How, body: Body<R>): Promise<R> {
+  const call = beginCall(options, calls.defaults.transactionTimeoutMs, TRANSACTION);
+  calls.sessions.enter(calls.scopes);
   let hooks: readonly (() => unknown)[] = [];
   try {
     options.signal?.throwIfAborted();
-    const result = await traced(engine, 'transaction', readOnly, isolation, async (payload) => {
-      const retries = options.retries ?? engine.options.retries;
-      for (let attempt = 1; ; attempt += 1) {
-        payload.attempts = attempt;
+    const result = await told(calls, 'transaction', how, async (event) => {
+      const retries = options.retries ?? calls.defaults.retries;
+      for (let tries = 1; ; tries += 1) {
+        event.attempts = tries;
         try {
-          const done = await attemptOnce(engine, deadline, isolation, readOnly, body);
+          const done = await attempt(calls, call, how, body);
           hooks = done.hooks;
           return done.result;
         } catch (error) {
-          if (attempt > retries || !isConflict(engine.driver, error)) throw error;
-          await deadline.sleep(backoffMs(attempt));
+          if (tries > retries || !isConflict(calls.driver, error)) throw error;
+          await call.sleep(backoff(tries));
         }
       }
     });
-    return await afterCommit(engine, hooks, result);
-  } finally {
-    deadline.dispose();
-    engine.leave();
-  }
-}
-
-async function attemptOnce<R>(
-  engine: Engine,
-  deadline: Deadline,
-  isolation: IsolationLevel | undefined,
-  readOnly: boolean,
-  body: Body<R>,
-): Promise<{ result: R; hooks: Unit['hooks'] }> {
-  const { driver } = engine;
-  let session: unknown;
-  try {
-    session = await engine.acquire(readOnly ? 'read' : 'write', true, deadline);
-  } catch (error) {
-    throw wrapped(driver, error, BEGIN);
-  }
-  const unit = new Unit(session);
-  try {
-    await engine.step(unit, deadline, () => driver.begin(session, { isolation, readOnly }, deadline));
-    const scope: Scope = { unit, parent: undefined, deadline, isolation, readOnly };
-    const result = await runBody(engine, scope, body);
-    await engine.step(unit, deadline, () => driver.commit(session, deadline));
-    return { result, hooks: unit.hooks };
-  } catch (error) {
-    unit.state = 'ended';
-    await unit.idle();
-    try {
-      if (!unit.broken) await driver.rollback(session);
-    } catch {
-      // The session is of no use any more; what the caller needs to know is why we rolled back.
-      unit.broken = true;
-    }
-    throw wrapped(driver, error, BEGIN);
-  } finally {
-    unit.state = 'ended';
-    driver.release(session, unit.broken);
-  }
-}
-
-/** Runs the application's part, and waits for what it began and did not await. */
-async function runBody<R>(engine: Engine, scope: Scope, body: Body<R>): Promise<R> {
-  const { unit, deadline } = scope;
-  const result = await deadline.guard(engine.scopes.run(scope, () => body(scope)));
-  unit.state = 'closing';
-  await unit.idle();
-  if (unit.failure !== undefined) {
-    throw databaseErrors.transaction_failed(
-      'The transaction was rolled back: one of its calls failed, and the failure was not passed on. Use propagation "nested" for a part that may fail.',
-      { cause: unit.failure },
-    );
-  }
-  return result;
-}
-
-async function nested<R>(engine: Engine, outer: Scope, options: TransactionOptions, body: Body<R>): Promise<R> {
-  const { driver } = engine;
-  const parent = outer.unit;
-  const deadline = engine.deadline(options, engine.options.transactionTimeoutMs, { operation: 'savepoint' }, outer);
-  const unit = new Unit(parent.session, parent);
-  const name = `ent_${depthOf(unit)}`;
-  parent.begin();
-  try {
-    options.signal?.throwIfAborted();
-    deadline.waitingFor = 'an earlier call or a savepoint of the same transaction';
-    await parent.gate.take(deadline.signal);
-    deadline.waitingFor = undefined;
-    try {
-      assertUsable(parent, BEGIN, true);
-      await engine.step(parent, deadline, () => driver.savepoint(unit.session, name, deadline));
-      return await insideSavepoint(engine, outer, options, unit, name, deadline, body);
-    } finally {
-      parent.gate.give();
-    }
-  } finally {
-    parent.end();
-    deadline.dispose();
-  }
-}
-
-async function insideSavepoint<R>(
-  engine: Engine,
-  outer: Scope,
-  options: TransactionOptions,
-  unit: Unit,
-  name: string,
-  deadline: Deadline,
-  body: Body<R>,
-): Promise<R> {
-  const { driver } = engine;
-  const parent = outer.unit;
-  try {
-    const readOnly = outer.readOnly || options.readOnly === true;
-    const scope: Scope = { unit, parent: outer, deadline, isolation: outer.isolation, readOnly };
-    const result = await runBody(engine, scope, body);
-    await engine.step(unit, deadline, () => driver.releaseSavepoint(unit.session, name, deadline));
-    parent.hooks.push(...unit.hooks);
+    await runHooks(calls, hooks);
     return result;
-  } catch (error) {
-    unit.state = 'ended';
-    await unit.idle();
-    parent.broken ||= unit.broken;
-    // Only the whole transaction can be run again, and a session that was cut off can not go on.
-    if (unit.broken || isConflict(driver, error)) parent.failure ??= error;
-    try {
-      if (!unit.broken) await driver.rollbackTo(unit.session, name);
-    } catch {
-      parent.failure ??= error;
-    }
-    throw wrapped(driver, error, { operation: 'savepoint' });
   } finally {
-    unit.state = 'ended';
-  }
-}
-
-function depthOf(unit: Unit): number {
-  let depth = 0;
-  for (let parent = unit.parent; parent !== undefined; parent = parent.parent) depth += 1;
-  return depth;
-}
-
-async function joined<R>(engine: Engine, outer: Scope, options: TransactionOptions, body: Body<R>): Promise<R> {
-  const deadline = engine.deadline(options, engine.options.transactionTimeoutMs, BEGIN, outer);
-  const readOnly = outer.readOnly || options.readOnly === true;
-  const scope: Scope = { unit: outer.unit, parent: outer, deadline, isolation: outer.isolation, readOnly };
-  outer.unit.begin();
-  try {
-    options.signal?.throwIfAborted();
-    return await deadline.guard(engine.scopes.run(scope, () => body(scope)));
-  } catch (error) {
-    // Half of an inner transaction must not be committed because somebody further out caught its error.
-    outer.unit.failure ??= error;
-    throw error;
-  } finally {
-    outer.unit.end();
-    deadline.dispose();
+    call.dispose();
+    calls.sessions.leave();
   }
 }
 
 /** The hooks run outside of the transaction, one after the other; all of them, also when one throws. */
-async function afterCommit<R>(engine: Engine, hooks: readonly (() => unknown)[], result: R): Promise<R> {
+async function runHooks(calls: Calls, hooks: readonly (() => unknown)[]): Promise<void> {
   const failures: unknown[] = [];
   for (const hook of hooks) {
     try {
-      await engine.scopes.run(AFTER_COMMIT, hook);
+      await calls.scopes.runHook(hook);
     } catch (error) {
       failures.push(error);
     }
   }
-  if (failures.length === 0) return result;
+  if (failures.length === 0) return;
   throw databaseErrors.after_commit_failed(
     `The transaction is committed, but ${failures.length} of ${hooks.length} afterCommit hooks failed.`,
     { cause: failures.length === 1 ? failures[0] : new AggregateError(failures, 'several hooks failed') },
   );
 }
 
-async function traced<R>(
-  engine: Engine,
+/** Publishes what comes of a transaction or a savepoint. */
+function told<R>(
+  { driver: { name: system, namespace } }: Calls,
   kind: TransactionOperation['kind'],
-  readOnly: boolean,
-  isolation: IsolationLevel | undefined,
-  work: (payload: TransactionOperation) => Promise<R>,
+  { readOnly, isolation }: Pick<How, 'readOnly' | 'isolation'>,
+  work: (event: TransactionOperation) => Promise<R>,
 ): Promise<R> {
-  const { name: system, namespace } = engine.driver;
-  const payload: TransactionOperation = { system, namespace, kind, readOnly, isolation, attempts: 1 };
-  if (!channels.transaction.hasSubscribers) return work(payload);
-  let result: R | undefined;
-  // The channel adds what its promise resolves with to the payload; that may be rows.
-  await channels.transaction.tracePromise(async () => {
+  const event: TransactionOperation = { system, namespace, kind, readOnly, isolation, attempts: 1 };
+  if (!channels.transaction.hasSubscribers) return work(event);
+  return traced(channels.transaction, event, async () => {
     try {
-      result = await work(payload);
-      payload.outcome = 'committed';
+      const result = await work(event);
+      event.outcome = 'committed';
+      return result;
     } catch (error) {
-      payload.outcome = 'rolled_back';
+      event.outcome = 'rolled_back';
       throw error;
     }
-  }, payload);
-  return result as R;
+  });
 }
 
-function unsupported(engine: Engine, what: string): Error {
-  return databaseErrors.unsupported(`${engine.driver.name} can not begin ${what}.`);
+function unsupported(calls: Calls, what: string): Error {
+  return databaseErrors.unsupported(`${calls.driver.name} cannot begin ${what}.`);
 }

@@ -17,7 +17,7 @@ const DATES = { min: Date.parse('0001-01-01T00:00:00.000Z'), max: Date.parse('99
 
 /**
  * The value as it will be read back: checked against the type of its field, in its canonical form, and sharing nothing
- * with the caller's object. Every database stores what passes here; what one of them can not store is refused for all.
+ * with the caller's object. Every database stores what passes here; what one of them cannot store is refused for all.
  *
  * @throws Mismatch
  */

@@ -124,7 +124,7 @@ function unknownField(entity: EntityModel, path: Path): Issue {
 }
 
 function managed(path: Path): Issue {
-  return { pointer: pointer(...path), code: 'managed', detail: 'is managed by the database and can not be set' };
+  return { pointer: pointer(...path), code: 'managed', detail: 'is managed by the database and cannot be set' };
 }
 
 function collect(issues: Issue[], path: Path, check: () => void): void {

@@ -71,12 +71,8 @@ export const accounts = defineEntity({
  */
 export async function createTables(db: Database, ...entities: readonly EntityModel[]): Promise<void> {
   for (const entity of entities) {
-    await db.engine.run(
-      undefined,
-      { operation: 'createTable', entity: entity.name, use: 'write' },
-      undefined,
-      (session, context) => db.driver.createTable(session, entity, context),
-    );
+    const operation = { operation: 'createTable', entity: entity.name, use: 'write' } as const;
+    await db.host.run(operation, undefined, (session, call) => db.driver.createTable(session, entity, call));
   }
 }
 

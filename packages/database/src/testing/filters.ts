@@ -1,27 +1,31 @@
+import assert from 'node:assert/strict';
 import type { Filter } from '../query.ts';
 import { corpusRows, everyCondition, everySort, randomFilter, randomOf } from './corpus.ts';
 import { type Thing, things } from './entities.ts';
 import { matches, sorted } from './model.ts';
-import { codeOf } from './runner.ts';
-import type { Suite } from './suite.ts';
+import { codeOf, type DatabaseCase } from './suite.ts';
 
 const ids = (rows: readonly Thing[]): string[] => rows.map(({ id }) => id);
 
-export function filterCases({ describe, test, expect, features }: Suite): void {
-  describe('filters and sorts', () => {
-    test('every operator with every value finds the rows that the model finds', async (db) => {
+export const filterCases: readonly DatabaseCase[] = [
+  {
+    name: 'filters and sorts: every operator with every value finds the rows that the model finds',
+    run: async ({ db, features }) => {
       const repo = db.repo(things);
       const rows = corpusRows();
       await repo.insertMany(rows);
       for (const where of everyCondition(features)) {
         const expected = rows.filter((row) => matches(row, where));
         const found = await repo.find({ where, sort: [['id', 'asc']] });
-        expect({ where, ids: ids(found) }).toEqual({ where, ids: ids(expected) });
-        expect({ where, count: await repo.count(where) }).toEqual({ where, count: expected.length });
+        assert.deepEqual({ where, ids: ids(found) }, { where, ids: ids(expected) });
+        assert.deepEqual({ where, count: await repo.count(where) }, { where, count: expected.length });
       }
-    });
+    },
+  },
 
-    test('400 random filters, nested three deep, find the rows that the model finds', async (db) => {
+  {
+    name: 'filters and sorts: 400 random filters, nested three deep, find the rows that the model finds',
+    run: async ({ db, features }) => {
       const repo = db.repo(things);
       const rows = corpusRows();
       await repo.insertMany(rows);
@@ -29,21 +33,27 @@ export function filterCases({ describe, test, expect, features }: Suite): void {
       for (let round = 0; round < 400; round += 1) {
         const where = randomFilter(random, features, 3);
         const found = await repo.find({ where, sort: [['id', 'asc']] });
-        expect({ where, ids: ids(found) }).toEqual({ where, ids: ids(rows.filter((row) => matches(row, where))) });
+        assert.deepEqual({ where, ids: ids(found) }, { where, ids: ids(rows.filter((row) => matches(row, where))) });
       }
-    });
+    },
+  },
 
-    test('every sort gives the order of the model: nulls smallest, strings by code point, ids last', async (db) => {
+  {
+    name: 'filters and sorts: every sort gives the order of the model: nulls smallest, strings by code point, ids last',
+    run: async ({ db, features }) => {
       const repo = db.repo(things);
       const rows = corpusRows();
       await repo.insertMany(rows);
       for (const sort of everySort(features)) {
         const found = await repo.find({ sort });
-        expect({ sort, ids: ids(found) }).toEqual({ sort, ids: ids(sorted(rows, sort)) });
+        assert.deepEqual({ sort, ids: ids(found) }, { sort, ids: ids(sorted(rows, sort)) });
       }
-    });
+    },
+  },
 
-    test('limit and offset cut the order', async (db) => {
+  {
+    name: 'filters and sorts: limit and offset cut the order',
+    run: async ({ db }) => {
       const repo = db.repo(things);
       const rows = corpusRows();
       await repo.insertMany(rows);
@@ -56,20 +66,27 @@ export function filterCases({ describe, test, expect, features }: Suite): void {
         [1000, undefined],
       ] as const) {
         const found = await repo.find({ sort: [['text', 'desc']], limit, offset });
-        expect(ids(found)).toEqual(
+        assert.deepEqual(
+          ids(found),
           ids(order).slice(offset ?? 0, limit === undefined ? undefined : (offset ?? 0) + limit),
         );
       }
-    });
+    },
+  },
 
-    test('a long list of values is taken, or refused before it is sent', async (db) => {
+  {
+    name: 'filters and sorts: a long list of values is taken, or refused before it is sent',
+    run: async ({ db }) => {
       const repo = db.repo(things);
       await repo.insert({ id: 'a', int: 5 });
       const list = Array.from({ length: 2000 }, (_, index) => index);
-      expect(await repo.count({ int: { in: list } })).toBe(1);
-    });
+      assert.equal(await repo.count({ int: { in: list } }), 1);
+    },
+  },
 
-    test('a faulty filter is refused, and says where the fault is', async (db) => {
+  {
+    name: 'filters and sorts: a faulty filter is refused, and says where the fault is',
+    run: async ({ db, features }) => {
       const repo = db.repo(things);
       const hostile = JSON.parse('{"__proto__":{"x":1}}') as Filter<Thing>;
       const deep = Array.from({ length: 50 }).reduce<unknown>((node) => ({ $not: node }), { int: 1 });
@@ -110,10 +127,13 @@ export function filterCases({ describe, test, expect, features }: Suite): void {
         deep,
       ];
       for (const where of faulty) {
-        expect({ where, code: await codeOf(repo.find({ where: where as Filter<Thing> })) }).toEqual({
-          where,
-          code: 'database.invalid_query',
-        });
+        assert.deepEqual(
+          { where, code: await codeOf(repo.find({ where: where as Filter<Thing> })) },
+          {
+            where,
+            code: 'database.invalid_query',
+          },
+        );
       }
       const sorts: unknown[] = [
         'text',
@@ -127,16 +147,20 @@ export function filterCases({ describe, test, expect, features }: Suite): void {
         ],
         [5],
       ];
-      for (const sort of sorts) expect(await codeOf(repo.find({ sort: sort as never }))).toBe('database.invalid_query');
+      for (const sort of sorts)
+        assert.equal(await codeOf(repo.find({ sort: sort as never })), 'database.invalid_query');
       for (const limit of [-1, 1.5, Number.NaN, '5'])
-        expect(await codeOf(repo.find({ limit: limit as number }))).toBe('database.invalid_query');
+        assert.equal(await codeOf(repo.find({ limit: limit as number })), 'database.invalid_query');
       if (!features.decimalOrder) {
-        expect(await codeOf(repo.find({ sort: [['price', 'asc']] }))).toBe('database.invalid_query');
-        expect(await codeOf(repo.find({ where: { price: { gt: '1' } } }))).toBe('database.invalid_query');
+        assert.equal(await codeOf(repo.find({ sort: [['price', 'asc']] })), 'database.invalid_query');
+        assert.equal(await codeOf(repo.find({ where: { price: { gt: '1' } } })), 'database.invalid_query');
       }
-    });
+    },
+  },
 
-    test('a value that a database could change or lose is refused, all faults at once', async (db) => {
+  {
+    name: 'filters and sorts: a value that a database could change or lose is refused, all faults at once',
+    run: async ({ db }) => {
       const repo = db.repo(things);
       const cycle: Record<string, unknown> = {};
       cycle['self'] = cycle;
@@ -169,15 +193,21 @@ export function filterCases({ describe, test, expect, features }: Suite): void {
         JSON.parse('{"__proto__":1}') as Record<string, unknown>,
       ];
       for (const row of faulty) {
-        expect({ row: Object.keys(row), code: await codeOf(repo.insert(row)) }).toEqual({
-          row: Object.keys(row),
-          code: 'database.invalid_value',
-        });
+        assert.deepEqual(
+          { row: Object.keys(row), code: await codeOf(repo.insert(row)) },
+          {
+            row: Object.keys(row),
+            code: 'database.invalid_value',
+          },
+        );
       }
       const error = await repo.insert({ text: 5, int: 'secret' } as never).catch((thrown: unknown) => thrown);
       const { issues } = error as { issues: readonly { pointer: string }[] };
-      expect(issues.map(({ pointer }) => pointer)).toEqual(['#/text', '#/int']);
-      expect(await repo.count()).toBe(0);
+      assert.deepEqual(
+        issues.map(({ pointer }) => pointer),
+        ['#/text', '#/int'],
+      );
+      assert.equal(await repo.count(), 0);
       await repo.insert({ id: 'a', int: 1 });
       const patches: unknown[] = [
         { set: { id: 'b' } },
@@ -189,7 +219,7 @@ export function filterCases({ describe, test, expect, features }: Suite): void {
         { set: 5 },
       ];
       for (const patch of patches)
-        expect(await codeOf(repo.update('a', patch as never))).toBe('database.invalid_value');
-    });
-  });
-}
+        assert.equal(await codeOf(repo.update('a', patch as never)), 'database.invalid_value');
+    },
+  },
+];

@@ -3,10 +3,13 @@ import type { Database } from '../database.ts';
 import type { DatabaseFeatures } from '../driver.ts';
 import type { DatabaseOptions } from '../options.ts';
 
+/** What the suite needs of a test runner: vitest, node:test, mocha and jest have it. */
+export interface TestRunner {
+  it(name: string, body: () => Promise<void>): unknown;
+}
+
 /** What the suite needs to know of a driver. */
 export interface DatabaseHarness {
-  /** For the titles, such as `sqlite (file)`. */
-  readonly name: string;
   /** The driver's features; they decide which cases are run. */
   readonly features: DatabaseFeatures;
   /** A new, empty place to store things, which nobody else uses. */

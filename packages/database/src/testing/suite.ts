@@ -1,45 +1,52 @@
+import { EntError } from '@ent/errors';
+import { type Case, declareCases, rejectionOf } from '@ent/internal';
 import type { Database } from '../database.ts';
+import type { DatabaseFeatures } from '../driver.ts';
 import { createAll } from './entities.ts';
-import type { DatabaseHarness, DatabaseStorage } from './harness.ts';
-import type { TestRunner } from './runner.ts';
+import type { DatabaseHarness, DatabaseStorage, TestRunner } from './harness.ts';
 
-/** What the groups of cases are written with. */
-export interface Suite extends TestRunner {
-  readonly features: DatabaseHarness['features'];
-  /** A case with a database of its own, tables made. Everything is closed and removed afterwards, whatever happened. */
-  test(name: string, body: (db: Database, more: More) => Promise<void>): void;
-}
+export { rejectionOf as rejection } from '@ent/internal';
 
-interface More {
-  /** Another database on the same place, closed by the suite. */
-  connect: DatabaseStorage['connect'];
+/** What a case works with. */
+export interface Tools {
+  readonly features: DatabaseFeatures;
+  /** A database of its own, tables made. */
+  readonly db: Database;
+  /** Another database on the same place. */
+  readonly connect: DatabaseStorage['connect'];
+  /** `db` and others on the same place: four in all, or the one where nobody else can get at it. */
+  many(): readonly Database[];
   readonly storage: DatabaseStorage;
 }
 
-export function suiteOf(runner: TestRunner, harness: DatabaseHarness): Suite {
-  return {
-    features: harness.features,
-    describe: (name, body) => runner.describe(name, body),
-    it: (name, body) => runner.it(name, body),
-    expect: (value) => runner.expect(value),
-    test(name, body) {
-      runner.it(name, async () => {
-        const storage = await harness.create();
-        const opened: Database[] = [];
-        const connect: DatabaseStorage['connect'] = (options) => {
-          const db = storage.connect(options);
-          opened.push(db);
-          return db;
-        };
-        try {
-          const db = connect();
-          await createAll(db);
-          await body(db, { connect, storage });
-        } finally {
-          for (const db of opened) await db.close();
-          await storage.remove();
-        }
-      });
-    },
-  };
+export type DatabaseCase = Case<DatabaseFeatures, Tools>;
+
+/** Declares the cases. Whatever one opens is closed and removed afterwards, whatever happened. */
+export function declare(runner: TestRunner, harness: DatabaseHarness, cases: readonly DatabaseCase[]): void {
+  const { features } = harness;
+  declareCases(runner, features, cases, async (run) => {
+    const storage = await harness.create();
+    const opened: Database[] = [];
+    const connect: DatabaseStorage['connect'] = (options) => {
+      const db = storage.connect(options);
+      opened.push(db);
+      return db;
+    };
+    try {
+      const db = connect();
+      await createAll(db);
+      const many = (): Database[] => [db, ...Array.from({ length: features.shared ? 3 : 0 }, () => connect())];
+      await run({ features, db, connect, many, storage });
+    } finally {
+      for (const db of opened) await db.close();
+      await storage.remove();
+    }
+  });
+}
+
+/** The code of what a promise rejects with; what is none of our errors is thrown on, so that the test shows it. */
+export async function codeOf(promise: Promise<unknown>): Promise<string> {
+  const error = await rejectionOf(promise);
+  if (!EntError.is(error)) throw error;
+  return error.code;
 }

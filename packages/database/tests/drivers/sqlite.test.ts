@@ -11,8 +11,12 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { people, rejection, signal } from '../fixtures/people.ts';
 import { fileHarness, memoryHarness, runFixture, temporaryFolder } from '../fixtures/storage.ts';
 
-testDatabaseDriver({ describe, it, expect }, fileHarness);
-testDatabaseDriver({ describe, it, expect }, memoryHarness);
+describe('a SQLite file, by the conformance suite', () => {
+  testDatabaseDriver({ it }, fileHarness);
+});
+describe('SQLite in memory, by the conformance suite', () => {
+  testDatabaseDriver({ it }, memoryHarness);
+});
 
 let folder: string;
 let file: string;
@@ -51,7 +55,7 @@ describe('a SQLite file', () => {
     expect(db.driver.namespace).toBe('yet.db');
   });
 
-  it('that can not be opened, or is none, is unavailable', async () => {
+  it('that cannot be opened, or is none, is unavailable', async () => {
     const text = join(folder, 'text.db');
     await writeFile(text, 'this is no database, however long it may be '.repeat(100));
     await mkdir(join(folder, 'folder.db'));
@@ -147,7 +151,7 @@ describe('a SQLite file', () => {
       await new Promise(setImmediate);
       turns += 1;
     }
-    const error = await rejection(db.repo(people).insert({ email: 'gives up' }, { timeoutMs: 200 }));
+    const error = await rejection(db.repo(people).insert({ email: 'gives up' }, { timeout: 200 }));
     expect(error.message).toBe('people.insert took longer than 200 ms, waiting for a transaction that is writing.');
     expect(await db.repo(people).count()).toBe(0);
     holder.exec('commit');
@@ -183,7 +187,7 @@ describe('a SQLite file', () => {
     const db = await open();
     const holder = new BetterSqlite3(file);
     holder.exec('begin immediate');
-    const error = await rejection(db.transaction(async () => {}, { timeoutMs: 200 }));
+    const error = await rejection(db.transaction(async () => {}, { timeout: 200 }));
     expect(error.message).toBe('transaction took longer than 200 ms, waiting for a lock that another process holds.');
     holder.exec('rollback');
     holder.close();

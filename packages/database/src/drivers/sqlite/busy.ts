@@ -1,6 +1,7 @@
-import type { Awaitable, CallContext } from '../../driver.ts';
+import { exponentialBackoff, pause } from '@ent/internal';
+import type { Awaitable, DriverCall } from '../../driver.ts';
 
-const LONGEST_WAIT_MS = 25;
+const backoff = exponentialBackoff({ baseMs: 1, maxMs: 25 });
 
 /**
  * Runs `attempt`, and again until no other process holds the lock it needs, or the call is given up.
@@ -8,42 +9,28 @@ const LONGEST_WAIT_MS = 25;
  * SQLite's own waiting (`busy_timeout`) blocks the JavaScript thread, so it is off and the wait is here.
  * SQLITE_BUSY_SNAPSHOT is let through: it does not go away by waiting.
  */
-export function whenFree<T>(context: CallContext, attempt: () => T): Awaitable<T> {
+export function whenFree<T>(call: DriverCall, attempt: () => T): Awaitable<T> {
   try {
     return attempt();
   } catch (error) {
     if (!isBusy(error)) throw error;
-    return waitFor(context, attempt);
+    return waitFor(call, attempt);
   }
 }
 
-async function waitFor<T>(context: CallContext, attempt: () => T): Promise<T> {
-  context.waitingFor = 'a lock that another process holds';
-  for (let round = 0; ; round += 1) {
-    await pause(context.signal, Math.random() * Math.min(LONGEST_WAIT_MS, 2 ** round));
+async function waitFor<T>(call: DriverCall, attempt: () => T): Promise<T> {
+  call.waitingFor = 'a lock that another process holds';
+  for (let round = 1; ; round += 1) {
+    await pause(backoff(round), call.signal);
+    call.signal.throwIfAborted();
     try {
       const result = attempt();
-      context.waitingFor = undefined;
+      call.waitingFor = undefined;
       return result;
     } catch (error) {
       if (!isBusy(error)) throw error;
     }
   }
-}
-
-function pause(signal: AbortSignal, ms: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const stop = (): void => {
-      clearTimeout(timer);
-      reject(signal.reason as Error);
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener('abort', stop);
-      resolve();
-    }, ms);
-    if (signal.aborted) return stop();
-    signal.addEventListener('abort', stop, { once: true });
-  });
 }
 
 function isBusy(error: unknown): boolean {

@@ -1,5 +1,7 @@
-import type { Awaitable, CallContext, Row } from '../../driver.ts';
-import type { Outcome } from '../../internal/sql/store.ts';
+import type { Awaitable, DriverCall, Row } from '../../driver.ts';
+import type { EntityModel } from '../../entity.ts';
+import { databaseErrors } from '../../errors.ts';
+import type { SqlOutcome, SqlStatement } from '../../internal/sql/types.ts';
 import { whenFree } from './busy.ts';
 import type { SqliteClient, SqliteStatement } from './client.ts';
 import { LostTransactionError } from './errors.ts';
@@ -15,57 +17,21 @@ export class Connection {
   /** A transaction of ours is open. */
   inTransaction = false;
   #refusesWrites = false;
-  readonly #statements = new Map<string, SqliteStatement>();
-  // The same text for another entity may want its integers in the other form.
-  readonly #bigintStatements = new Map<string, SqliteStatement>();
+  readonly #prepared = new Map<SqlStatement, SqliteStatement>();
 
   constructor(client: SqliteClient, isReader: boolean) {
     this.client = client;
     this.isReader = isReader;
   }
 
-  /** Runs a statement of the store. */
-  execute(
-    context: CallContext,
-    text: string,
-    parameters: readonly unknown[],
-    { returnsRows, bigints }: { readonly returnsRows: boolean; readonly bigints: boolean },
-  ): Awaitable<Outcome> {
-    return whenFree(context, () => {
+  execute(call: DriverCall, statement: SqlStatement, parameters: readonly unknown[]): Awaitable<SqlOutcome> {
+    return whenFree(call, () => {
+      if (statement.kind === 'control') return this.#control(statement);
       this.#expectTransaction();
-      const statement = this.#prepare(text, bigints);
-      if (returnsRows) return { rows: statement.all(parameters) as Row[], matched: 0 };
-      return { rows: [], matched: statement.run(parameters).changes };
-    });
-  }
-
-  /** Runs something whose answer does not matter, such as BEGIN. */
-  command(context: CallContext, text: string): Awaitable<void> {
-    return whenFree(context, () => {
-      const statement = this.#prepare(text, false);
-      if (statement.reader) statement.get();
-      else statement.run();
-    });
-  }
-
-  /**
-   * Runs a statement of the application's own: prepared anew, since its columns may depend on a schema that has
-   * changed.
-   */
-  native(
-    context: CallContext,
-    text: string,
-    parameters: readonly unknown[],
-  ): Awaitable<{ rows: Record<string, unknown>[]; changes: bigint | undefined; lastId: bigint | undefined }> {
-    return whenFree(context, () => {
-      this.#expectTransaction();
-      const statement = this.client.prepare(text);
-      if (statement.reader) {
-        const rows = statement.safeIntegers(true).all(parameters) as Record<string, unknown>[];
-        return { rows: rows.map(narrowed), changes: undefined, lastId: undefined };
-      }
-      const { changes, lastInsertRowid } = statement.run(parameters);
-      return { rows: [], changes: BigInt(changes), lastId: BigInt(lastInsertRowid) };
+      if (statement.kind === 'native') return this.#native(statement.sql, parameters);
+      const prepared = this.#prepare(statement);
+      if (statement.returnsRows) return { rows: prepared.all(parameters) as Row[] };
+      return { rows: [], matched: prepared.run(parameters).changes };
     });
   }
 
@@ -82,6 +48,25 @@ export class Connection {
     if (this.client.open && this.client.inTransaction) this.client.exec('rollback');
   }
 
+  #control(statement: SqlStatement): SqlOutcome {
+    const prepared = this.#prepare(statement);
+    if (prepared.reader) prepared.get();
+    else prepared.run();
+    return NOTHING;
+  }
+
+  /** Prepared anew, since the columns may depend on a schema that has changed. */
+  #native(text: string, parameters: readonly unknown[]): SqlOutcome {
+    const bound = parameters.map(exact);
+    const prepared = this.client.prepare(text);
+    if (prepared.reader) {
+      const rows = prepared.safeIntegers(true).all(bound) as Row[];
+      return { rows: rows.map(narrowed) };
+    }
+    const { changes, lastInsertRowid } = prepared.run(bound);
+    return { rows: [], matched: changes, insertId: BigInt(lastInsertRowid) };
+  }
+
   /** SQLite ends a transaction by itself after some errors; the next statement must not run outside of it unnoticed. */
   #expectTransaction(): void {
     if (this.inTransaction && this.client.open && !this.client.inTransaction) {
@@ -91,22 +76,34 @@ export class Connection {
     }
   }
 
-  #prepare(text: string, bigints: boolean): SqliteStatement {
-    const statements = bigints ? this.#bigintStatements : this.#statements;
-    const known = statements.get(text);
+  #prepare(statement: SqlStatement): SqliteStatement {
+    const known = this.#prepared.get(statement);
     if (known !== undefined) return known;
-    const statement = this.client.prepare(text);
-    if (bigints) statement.safeIntegers(true);
-    if (text.length > MAX_LENGTH) return statement;
-    const [oldest] = statements.keys();
-    if (statements.size >= MAX_STATEMENTS && oldest !== undefined) statements.delete(oldest);
-    statements.set(text, statement);
-    return statement;
+    const prepared = this.client.prepare(statement.sql);
+    // Better-sqlite3 rounds integers beyond 2^53 unless all integers of the answer are to be bigint.
+    if (statement.entity !== undefined && hasBigint(statement.entity)) prepared.safeIntegers(true);
+    if (!statement.recurs || statement.sql.length > MAX_LENGTH) return prepared;
+    const [oldest] = this.#prepared.keys();
+    if (this.#prepared.size >= MAX_STATEMENTS && oldest !== undefined) this.#prepared.delete(oldest);
+    this.#prepared.set(statement, prepared);
+    return prepared;
   }
 }
 
+const NOTHING: SqlOutcome = { rows: [] };
+
+function hasBigint({ fields }: EntityModel): boolean {
+  return [...fields.values()].some(({ type }) => type === 'bigint');
+}
+
+/** A bound JavaScript number is a float to SQLite (`7 / ?` with 2 would be 3.5, and text would get a `.0`), and NaN is NULL. */
+function exact(value: unknown): unknown {
+  if (Number.isNaN(value)) throw databaseErrors.bad_data('native: SQLite has no NaN; it would store NULL.');
+  return Number.isSafeInteger(value) ? BigInt(value as number) : value;
+}
+
 /** Integers as numbers where a number holds them exactly, else as bigint: nothing is rounded. */
-function narrowed(row: Record<string, unknown>): Record<string, unknown> {
+function narrowed(row: Row): Row {
   for (const name of Object.keys(row)) {
     const value = row[name];
     if (typeof value === 'bigint' && Number.isSafeInteger(Number(value))) row[name] = Number(value);

@@ -1,6 +1,6 @@
 import { SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler, type SqlBool, sql } from 'kysely';
 import type { FieldType } from '../../entity.ts';
-import type { Codec, SqlDialect, Term } from '../../internal/sql/dialect.ts';
+import { type Codec, onConflict, type SqlDialect, type Term } from '../../internal/sql/dialect.ts';
 
 const unchanged = (value: unknown): unknown => value;
 const text: Codec = { encode: unchanged, decode: only('string') };
@@ -36,7 +36,7 @@ const ADD: Partial<Record<FieldType, Term>> = {
 
 export const dialect: SqlDialect = {
   kysely: {
-    createAdapter: () => new SqliteAdapterOfPool(),
+    createAdapter: () => new SqliteAdapter(),
     createIntrospector: (db) => new SqliteIntrospector(db),
     createQueryCompiler: () => new SqliteQueryCompiler(),
   },
@@ -60,6 +60,8 @@ export const dialect: SqlDialect = {
   // Built with STAT4, SQLite looks at the value of a bound LIMIT and prepares the statement again: 8 us instead of 1.5.
   limits: 'inline',
   nulls: 'first',
+  writes: 'returning',
+  upsert: onConflict,
   fold: (term) => sql`ent_fold(${term})`,
   // A range, so that an index serves it; LIKE would ignore ASCII case and could use none.
   startsWith: (term, bind, folded) =>
@@ -72,13 +74,6 @@ export const dialect: SqlDialect = {
   add: (column, bind, type) =>
     sql`${ADD[type]}(${column}, ${bind((value) => (type === 'double' ? value : BigInt(value as number)))})`,
 };
-
-/** Our pool decides who waits; Kysely's mutex for one connection would hang a query inside a transaction. */
-class SqliteAdapterOfPool extends SqliteAdapter {
-  override get supportsMultipleConnections(): boolean {
-    return true;
-  }
-}
 
 /** The part of a connection that {@link registerFunctions} needs. */
 interface FunctionHost {

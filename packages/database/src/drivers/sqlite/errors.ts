@@ -1,11 +1,11 @@
-import type { Classification } from '../../driver.ts';
+import type { DriverFailure } from '../../driver.ts';
 import { OverflowError } from './dialect.ts';
 
 /** A statement came to a transaction that SQLite had already ended. */
 export class LostTransactionError extends Error {}
 
 // https://www.sqlite.org/rescode.html; the longest name that fits is found first.
-const CODES: readonly (readonly [prefix: string, code: Classification['code']])[] = [
+const CODES: readonly (readonly [prefix: string, code: DriverFailure['code']])[] = [
   ['SQLITE_CONSTRAINT_UNIQUE', 'unique_violation'],
   ['SQLITE_CONSTRAINT_PRIMARYKEY', 'unique_violation'],
   ['SQLITE_CONSTRAINT_ROWID', 'unique_violation'],
@@ -29,7 +29,7 @@ const CODES: readonly (readonly [prefix: string, code: Classification['code']])[
 ];
 
 const UNAVAILABLE: Readonly<Record<string, string>> = {
-  SQLITE_CANTOPEN: 'the database file can not be opened; look at its path and permissions',
+  SQLITE_CANTOPEN: 'the database file cannot be opened; look at its path and permissions',
   SQLITE_CORRUPT: 'the database file is damaged',
   SQLITE_NOTADB: 'the file is no SQLite database',
 };
@@ -42,14 +42,14 @@ const SCHEMA =
   /^(?:no such (?:table|column|index|view|function|savepoint|module): [\w.]+|table \w+ has no column named \w+|(?:table|index|view) "?\w+"? already exists|duplicate column name: \w+)$/;
 
 /** What an error of better-sqlite3 means. */
-export function classify(error: unknown): Classification | undefined {
+export function classify(error: unknown): DriverFailure | undefined {
   if (error instanceof OverflowError) return { code: 'bad_data', message: 'the sum does not fit the field' };
   if (error instanceof LostTransactionError) return { code: 'query_failed', message: error.message };
   if (!(error instanceof Error)) return undefined;
   const code = (error as { code?: unknown }).code;
   if (error.name === 'SqliteError' && typeof code === 'string') return ofSqlite(code, error.message);
   if ((error as { syscall?: unknown }).syscall === 'mkdir') {
-    return { code: 'unavailable', message: 'the folder of the database file can not be made' };
+    return { code: 'unavailable', message: 'the folder of the database file cannot be made' };
   }
   // better-sqlite3 reports its own refusals as TypeError and RangeError without a code.
   if (error.message === 'The database connection is not open') {
@@ -58,10 +58,13 @@ export function classify(error: unknown): Classification | undefined {
   if (error.message.startsWith('SQLite3 can only bind ')) {
     return { code: 'bad_data', message: 'SQLite can bind numbers, strings, bigints, bytes, booleans, dates and null' };
   }
+  if (error.message === 'The bound string, buffer, or bigint is too big') {
+    return { code: 'bad_data', message: 'a value is too big for SQLite' };
+  }
   return undefined;
 }
 
-function ofSqlite(sqliteCode: string, text: string): Classification {
+function ofSqlite(sqliteCode: string, text: string): DriverFailure {
   const [prefix, code] = CODES.find(([start]) => sqliteCode.startsWith(start)) ?? [sqliteCode, 'query_failed' as const];
   const columns = FAILED.exec(text)?.[1];
   if (columns !== undefined) {

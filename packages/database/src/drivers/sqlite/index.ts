@@ -1,22 +1,43 @@
-/** SQLite, in this process, by Kysely and better-sqlite3: one connection writes, a few read. The native client is the connection that writes. */
+/**
+ * SQLite, in this process, by Kysely and better-sqlite3: one connection writes, a few read. The native client is the connection that writes.
+ *
+ * A statement is answered at once, on the JavaScript thread; only waiting for the locks of other processes takes turns of the event
+ * loop (busy.ts). SQLite knows fewer types than fields have: dialect.ts says how each is stored, and brings functions for what
+ * SQLite's own do otherwise.
+ */
 import { basename, resolve } from 'node:path';
-import type { CompiledQuery } from 'kysely';
-import type { Awaitable, CallContext, DatabaseDriver, NativeRunner } from '../../driver.ts';
+import type { Awaitable, DatabaseDriver, DatabaseFeatures, DriverCall } from '../../driver.ts';
 import { databaseErrors } from '../../errors.ts';
 import { chain } from '../../internal/awaitable.ts';
-import { nativeKysely } from '../../internal/sql/native.ts';
-import { SqlStore } from '../../internal/sql/store.ts';
-import { tableOf } from '../../internal/sql/table.ts';
-import type { SqlNative } from '../../sql.ts';
+import { expectOptions } from '../../internal/problems.ts';
+import { controlOf, sqlDriver } from '../../internal/sql/driver.ts';
+import type { SqlNative } from '../../internal/sql/types.ts';
 import type { SqliteClient } from './client.ts';
 import type { Connection } from './connection.ts';
 import { dialect } from './dialect.ts';
 import { classify } from './errors.ts';
-import { features } from './features.ts';
 import { Pool } from './pool.ts';
 
 export type { SqliteClient, SqliteStatement } from './client.ts';
-export { features as sqliteFeatures } from './features.ts';
+
+/** What SQLite can do. */
+export const sqliteFeatures = {
+  transactions: true,
+  savepoints: true,
+  // There is one writer: a second transaction inside the first would wait for it forever.
+  independentTransactions: false,
+  isolation: ['serializable'],
+  readOnlyTransactions: true,
+  transactionalDdl: true,
+  foreignKeys: true,
+  // SQLite has no decimal type; as text "10" sorts before "9".
+  decimalOrder: false,
+  exactUpsert: true,
+  // Except in memory.
+  shared: true,
+  // The library runs a statement on the JavaScript thread and cannot interrupt it.
+  cancelsRunning: false,
+} as const satisfies DatabaseFeatures;
 
 /** Options of {@link sqlite}: a file, or a connection of your own. */
 export type SqliteOptions =
@@ -40,17 +61,11 @@ export type SqliteOptions =
       readonly client: SqliteClient;
     };
 
-const MAX_RECORDED = 10_000;
-
-/** The driver that {@link sqlite} makes. */
-export interface SqliteDriver<Tables> extends DatabaseDriver<SqlNative<Tables>, Connection> {
-  readonly name: 'sqlite';
-  /**
-   * The better-sqlite3 connection that writes; undefined before the first call. Outside of our control: mind open
-   * transactions.
-   */
-  readonly client: SqliteClient | undefined;
-}
+/**
+ * The driver that {@link sqlite} makes. Its `client` is the better-sqlite3 connection that writes, undefined before the first call.
+ * Outside of our control: mind open transactions.
+ */
+export type SqliteDriver<Tables> = DatabaseDriver<SqlNative<Tables>, Connection, SqliteClient | undefined>;
 
 /**
  * SQLite by better-sqlite3, with Kysely. Strictly serializable: one transaction writes at a time, in this process and
@@ -67,108 +82,54 @@ export interface SqliteDriver<Tables> extends DatabaseDriver<SqlNative<Tables>, 
  */
 // oxlint-disable-next-line typescript/no-explicit-any -- Kysely's own word for tables that are not typed
 export function sqlite<Tables = any>(options: SqliteOptions): SqliteDriver<Tables> {
+  expectOptions('sqlite', options, 'client' in options ? ['client'] : ['file', 'synchronous']);
   const source =
     'client' in options
       ? { file: options.client.name, synchronous: 'normal' as const, client: options.client }
       : { file: pathOf(options.file), synchronous: expectSynchronous(options.synchronous) };
   const pool = new Pool(source);
-  const store = new SqlStore<Connection>(dialect, (connection, { sql: text, parameters }, context, shape) =>
-    connection.execute(context, text, parameters, shape),
-  );
-  return {
+  return sqlDriver<Connection, SqliteClient | undefined, Tables>({
     name: 'sqlite',
     namespace: basename(source.file),
-    features: pool.isPrivate ? { ...features, shared: false } : features,
+    features: pool.isPrivate ? { ...sqliteFeatures, shared: false } : sqliteFeatures,
+    dialect,
     get client() {
       return pool.client;
     },
-
-    open: (context) => pool.open(context),
-    close: () => pool.close(),
-    stats: () => pool.stats(),
+    connect: (call) => pool.connect(call),
     // Reads the file, where `select 1` would not.
-    ping: (connection, context) => connection.command(context, 'select 1 from sqlite_schema limit 1'),
-
-    acquire: (use, forTransaction, context) => pool.acquire(use, forTransaction, context),
-    // Nothing runs while nobody looks: a broken connection is one with a transaction open, and that is rolled back.
-    release: (connection) => pool.release(connection),
-
-    begin: (connection, { readOnly }, context) => begin(connection, readOnly, context),
-    commit: (connection, context) => connection.command(context, 'commit'),
-    rollback: (connection) => connection.rollback(),
-    savepoint: (connection, name, context) => connection.command(context, `savepoint ${name}`),
-    releaseSavepoint: (connection, name, context) => connection.command(context, `release ${name}`),
-    rollbackTo(connection, name) {
-      connection.client.exec(`rollback to ${name}; release ${name}`);
-    },
-
-    find: (...call) => store.find(...call),
-    count: (...call) => store.count(...call),
-    insert: (...call) => store.insert(...call),
-    update: (...call) => store.update(...call),
-    updateOne: (...call) => store.updateOne(...call),
-    upsert: (...call) => store.upsert(...call),
-    delete: (...call) => store.delete(...call),
-
-    native: (run) => native<Tables>(run),
-    async record(work) {
-      const statements: string[] = [];
-      const kysely = nativeKysely<Tables>(dialect, async (_use, query) => {
-        // A loop that waits for an answer would never end here.
-        if (statements.length === MAX_RECORDED) throw new Error('Too many statements.');
-        statements.push(query.sql);
-        return { rows: [] };
-      });
-      await work({ kysely, columns: dialect.columns });
-      return statements;
-    },
-    createTable: (connection, entity, context) => connection.command(context, tableOf(dialect, entity)),
+    ping: (connection, call) => control(connection, TOUCH, call),
+    close: () => pool.close(),
     classify,
-  };
+    sessions: pool,
+    execute: (connection, statement, parameters, call) => connection.execute(call, statement, parameters),
+    begin,
+    rollback: (connection) => connection.rollback(),
+    // BEGIN IMMEDIATE has locked out everybody else.
+    lock: () => () => {},
+  });
+}
+
+const TOUCH = 'select 1 from sqlite_schema limit 1';
+
+function control(connection: Connection, text: string, call: DriverCall): Awaitable<void> {
+  return chain(connection.execute(call, controlOf(text), []), () => {});
 }
 
 /** Writers take the lock at once: a transaction that reads first and then fails to write could only start again. */
-function begin(connection: Connection, readOnly: boolean, context: CallContext): Awaitable<void> {
+function begin(
+  connection: Connection,
+  { readOnly }: { readonly readOnly: boolean },
+  call: DriverCall,
+): Awaitable<void> {
   const begun = (): void => {
     connection.inTransaction = true;
   };
-  if (!readOnly) return chain(connection.command(context, 'begin immediate'), begun);
+  if (!readOnly) return chain(control(connection, 'begin immediate', call), begun);
   connection.refuseWrites(true);
   // SQLite takes its snapshot with the first read; this is it.
-  const began = chain(connection.command(context, 'begin'), () =>
-    connection.command(context, 'select 1 from sqlite_schema limit 1'),
-  );
+  const began = chain(control(connection, 'begin', call), () => control(connection, TOUCH, call));
   return chain(began, begun);
-}
-
-function native<Tables>(run: NativeRunner<Connection>): SqlNative<Tables> {
-  const kysely = nativeKysely<Tables>(dialect, (use, query, signal) =>
-    run(
-      use,
-      async (connection, context) => {
-        context.onStatement?.(query.sql);
-        const { rows, changes, lastId } = await connection.native(context, query.sql, bindable(query));
-        return {
-          rows,
-          ...(changes !== undefined && { numAffectedRows: changes }),
-          ...(lastId !== undefined && { insertId: lastId }),
-        };
-      },
-      signal,
-    ),
-  );
-  return { kysely, columns: dialect.columns };
-}
-
-/** What SQLite can bind of what applications pass to Kysely. */
-function bindable({ parameters }: CompiledQuery): unknown[] {
-  return parameters.map((value, index) => {
-    if (value === undefined) {
-      throw databaseErrors.invalid_query(`native: parameter ${index + 1} is undefined; SQLite would take it for null.`);
-    }
-    if (typeof value === 'boolean') return value ? 1 : 0;
-    return value instanceof Date ? value.getTime() : value;
-  });
 }
 
 function pathOf(file: string): string {

@@ -1,10 +1,10 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { Semaphore } from '@ent/internal';
 import BetterSqlite3 from 'better-sqlite3';
-import type { Awaitable, CallContext, PoolStats } from '../../driver.ts';
+import type { Awaitable, DriverCall, DriverSessions, PoolStats } from '../../driver.ts';
 import { databaseErrors } from '../../errors.ts';
 import { chain, orElse } from '../../internal/awaitable.ts';
-import { Semaphore } from '../../internal/semaphore.ts';
 import { whenFree } from './busy.ts';
 import type { SqliteClient } from './client.ts';
 import { Connection } from './connection.ts';
@@ -24,7 +24,7 @@ export interface PoolSource {
  * One connection that writes, and on demand a few that read: in WAL mode they see what was committed and wait for no
  * writer. A database in memory, or a client that was handed in, has just the one.
  */
-export class Pool {
+export class Pool implements DriverSessions<Connection> {
   readonly #source: PoolSource;
   readonly #writerGate = new Semaphore(1);
   readonly #readerGate = new Semaphore(MAX_READERS);
@@ -51,8 +51,8 @@ export class Pool {
     return this.#writer?.client;
   }
 
-  open(context: CallContext): Awaitable<void> {
-    return whenFree(context, () => {
+  connect(call: DriverCall): Awaitable<void> {
+    return whenFree(call, () => {
       // Two databases on one driver share it.
       if (this.#writer?.client.open === true) return;
       this.#writer = new Connection(this.#openWriter(), false);
@@ -65,20 +65,21 @@ export class Pool {
     return { total, inUse: this.#inUse, idle: total - this.#inUse, waiting };
   }
 
-  acquire(use: 'read' | 'write', forTransaction: boolean, context: CallContext): Awaitable<Connection> {
+  acquire(use: 'read' | 'write', forTransaction: boolean, call: DriverCall): Awaitable<Connection> {
     const mustRead = use === 'read' && !this.#isSingle;
     // A single read goes over the writer's connection while nobody writes: its cache is warm.
-    if (!(mustRead && forTransaction) && this.#writerGate.tryTake()) return this.#takeWriter(context);
-    return mustRead ? this.#reader(context) : this.#waitForWriter(context);
+    if (!(mustRead && forTransaction) && this.#writerGate.tryTake()) return this.#takeWriter(call);
+    return mustRead ? this.#reader(call) : this.#waitForWriter(call);
   }
 
+  /** Nothing runs while nobody looks: a broken connection is one with a transaction open, and that is rolled back. */
   release(connection: Connection): void {
     this.#inUse -= 1;
     try {
       connection.rollback();
       connection.refuseWrites(false);
     } catch {
-      // It can not even roll back. A file is opened again; what is in memory would be lost, so that stays as it is.
+      // It cannot even roll back. A file is opened again; what is in memory would be lost, so that stays as it is.
       if (!this.#isSingle) connection.client.close();
     }
     if (connection.isReader) {
@@ -100,31 +101,31 @@ export class Pool {
     else writer.rollback();
   }
 
-  async #waitForWriter(context: CallContext): Promise<Connection> {
-    context.waitingFor = 'a transaction that is writing';
-    await this.#writerGate.take(context.signal);
-    context.waitingFor = undefined;
-    return this.#takeWriter(context);
+  async #waitForWriter(call: DriverCall): Promise<Connection> {
+    call.waitingFor = 'a transaction that is writing';
+    await this.#writerGate.take(call.signal);
+    call.waitingFor = undefined;
+    return this.#takeWriter(call);
   }
 
   /** With the gate taken: the connection that writes, opened again if something closed it. */
-  #takeWriter(context: CallContext): Awaitable<Connection> {
+  #takeWriter(call: DriverCall): Awaitable<Connection> {
     const writer = this.#writer as Connection;
     if (writer.client.open || this.#isSingle) return this.#taken(writer);
     const fail = (error: unknown): never => {
       this.#writerGate.give();
       throw error;
     };
-    return orElse(() => chain(this.open(context), () => this.#taken(this.#writer as Connection)), fail);
+    return orElse(() => chain(this.connect(call), () => this.#taken(this.#writer as Connection)), fail);
   }
 
-  #reader(context: CallContext): Awaitable<Connection> {
-    if (this.#readerGate.tryTake()) return this.#openReader(context);
-    context.waitingFor = 'one of the connections that read';
-    return this.#readerGate.take(context.signal).then(() => this.#openReader(context));
+  #reader(call: DriverCall): Awaitable<Connection> {
+    if (this.#readerGate.tryTake()) return this.#openReader(call);
+    call.waitingFor = 'one of the connections that read';
+    return this.#readerGate.take(call.signal).then(() => this.#openReader(call));
   }
 
-  #openReader(context: CallContext): Awaitable<Connection> {
+  #openReader(call: DriverCall): Awaitable<Connection> {
     const idle = this.#idleReaders.pop();
     if (idle !== undefined) return this.#taken(idle);
     const fail = (error: unknown): never => {
@@ -138,7 +139,7 @@ export class Pool {
       this.#readers.add(reader);
       return this.#taken(reader);
     };
-    return orElse(() => whenFree(context, open), fail);
+    return orElse(() => whenFree(call, open), fail);
   }
 
   #taken(connection: Connection): Connection {

@@ -1,6 +1,15 @@
-import { type Dialect, DummyDriver, type Expression, Kysely, type RawBuilder, type SqlBool } from 'kysely';
+import {
+  type Dialect,
+  DummyDriver,
+  type Expression,
+  type InsertQueryBuilder,
+  type InsertResult,
+  Kysely,
+  type RawBuilder,
+  type SqlBool,
+} from 'kysely';
 import type { FieldType } from '../../entity.ts';
-import type { ColumnTypes } from '../../sql.ts';
+import type { ColumnTypes } from './types.ts';
 
 /** Between a field and its column. Neither is called with null. */
 export interface Codec {
@@ -14,6 +23,11 @@ export interface Codec {
 export type Term = RawBuilder<unknown>;
 /** A bound value; with `derive`, something made from it. Each call binds it once more. */
 export type Bind = (derive?: (value: unknown) => unknown) => Term;
+
+/** Tables and columns come from entities while the program runs. */
+type AnyTables = Record<string, Record<string, unknown>>;
+/** An INSERT of one row. */
+export type Insert = InsertQueryBuilder<AnyTables, string, InsertResult>;
 
 /** Where SQL databases differ, as data: what the shared SQL is built from. */
 export interface SqlDialect {
@@ -32,6 +46,16 @@ export interface SqlDialect {
   readonly limits: 'bind' | 'inline';
   /** Where NULL stands in an ascending ORDER BY that does not say. */
   readonly nulls: 'first' | 'last';
+  /**
+   * How an update and an upsert of one row learn what is stored then. `returning`: by that clause. `read-back`, for databases
+   * without it: by reading the row in the same transaction, under its lock.
+   */
+  readonly writes: 'returning' | 'read-back';
+  /**
+   * Makes an INSERT change the row that has the same `key`, if there is one: by `set`, whose columns are named with their
+   * table. {@link onConflict}, or what the database has instead.
+   */
+  upsert(insert: Insert, key: readonly string[], set: Readonly<Record<string, Term>>): Insert;
   /** The text in lower case; what `ignoreCase` compares. */
   fold(text: Term): Term;
   /** Text search by code points, as the filter operators of the same names. `folded`: both sides are in lower case. */
@@ -42,8 +66,13 @@ export interface SqlDialect {
   add(column: Term, bind: Bind, type: FieldType): Term;
 }
 
-/** Kysely as a compiler: tables and columns come from entities while the program runs. */
-export type Compiler = Kysely<Record<string, Record<string, unknown>>>;
+/** `ON CONFLICT (key) DO UPDATE`: for `upsert` of a dialect that has it, such as those of SQLite and PostgreSQL. */
+export function onConflict(insert: Insert, key: readonly string[], set: Readonly<Record<string, Term>>): Insert {
+  return insert.onConflict((conflict) => conflict.columns(key).doUpdateSet(set));
+}
+
+/** Kysely as a compiler. */
+export type Compiler = Kysely<AnyTables>;
 
 /** A Kysely that can compile for this dialect and not execute. */
 export function compilerOf(dialect: SqlDialect): Compiler {

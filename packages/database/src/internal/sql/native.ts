@@ -1,6 +1,7 @@
 import {
   type CompiledQuery,
   type DatabaseConnection,
+  type DialectAdapter,
   type Driver,
   Kysely,
   type QueryResult,
@@ -48,10 +49,30 @@ export function nativeKysely<Tables>(dialect: SqlDialect, run: RunNative): Kysel
   };
   return new Kysely({
     dialect: {
-      createAdapter: () => dialect.kysely.createAdapter(),
+      createAdapter: () => concurrent(dialect.kysely.createAdapter()),
       createDriver: () => driver,
       createIntrospector: (db) => dialect.kysely.createIntrospector(db),
       createQueryCompiler: () => dialect.kysely.createQueryCompiler(),
     },
+  });
+}
+
+/** Our sessions decide who waits; Kysely's mutex for databases with one connection would hang a query inside a transaction. */
+function concurrent(adapter: DialectAdapter): DialectAdapter {
+  return Object.defineProperty(adapter, 'supportsMultipleConnections', { value: true });
+}
+
+/** What applications pass to Kysely as repositories would bind it. What databases take for different things is refused. */
+export function bindable({ codecs }: SqlDialect, parameters: readonly unknown[]): unknown[] {
+  return parameters.map((value, index) => {
+    const which = `native: parameter ${index + 1}`;
+    if (value === undefined) throw databaseErrors.invalid_query(`${which} is undefined; say null if you mean it.`);
+    if (typeof value === 'boolean') return codecs.boolean.encode(value);
+    if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return value;
+    if (!(value instanceof Date)) {
+      throw databaseErrors.bad_data(`${which} is an object or a list; bind text, such as that of JSON.stringify.`);
+    }
+    if (Number.isNaN(value.getTime())) throw databaseErrors.bad_data(`${which} is an invalid Date.`);
+    return codecs.date.encode(value);
   });
 }

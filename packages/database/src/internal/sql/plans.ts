@@ -2,18 +2,22 @@ import { type CompiledQuery, type RawBuilder, sql } from 'kysely';
 import type { Change, Condition, DriverQuery, Order, Row } from '../../driver.ts';
 import type { EntityField, EntityModel } from '../../entity.ts';
 import { type Compiler, compilerOf, type SqlDialect, type Term } from './dialect.ts';
+import type { SqlStatement } from './types.ts';
 import { shapeOf, type Slot, Slots, whereOf } from './where.ts';
 
 /** A statement ready to run. */
-export interface Statement {
-  readonly sql: string;
+export interface Ready {
+  readonly statement: SqlStatement;
   readonly parameters: readonly unknown[];
 }
 
 interface Plan {
-  readonly sql: string;
+  readonly statement: SqlStatement;
   readonly slots: readonly Slot[];
 }
+
+/** What a statement answers: rows of its entity, other rows, or how many it matched. */
+type Answer = 'entity' | 'rows' | 'matched';
 
 // Shapes are few in any program; a filter built from hostile input must not fill the memory.
 const MAX_PLANS = 500;
@@ -34,10 +38,11 @@ export class Plans {
     this.#compiler = compilerOf(dialect);
   }
 
-  select(entity: EntityModel, { where, order, limit, offset }: DriverQuery): Statement {
+  /** @param locked nobody else may change the rows before this transaction ends */
+  select(entity: EntityModel, { where, order, limit, offset }: DriverQuery, locked = false): Ready {
     const values: unknown[] = [];
     const condition = shapeOf(where, values);
-    let shape = `select ${condition} by ${orderShape(order)}`;
+    let shape = `select${locked ? ' locked' : ''} ${condition} by ${orderShape(order)}`;
     // An OFFSET without a LIMIT is PostgreSQL's alone.
     const most = limit ?? (offset === undefined ? undefined : Number.MAX_SAFE_INTEGER);
     const bound = this.#dialect.limits === 'bind';
@@ -46,7 +51,7 @@ export class Plans {
       if (bound && number !== undefined) values.push(number);
     }
     const numberOf = (slots: Slots, number: number): Term => (bound ? slots.next(whole)() : sql.lit(number));
-    return this.#statement(entity, shape, values, (slots) => {
+    return this.#ready(entity, shape, 'entity', values, (slots) => {
       let query = this.#compiler.selectFrom(entity.name).select([...entity.fields.keys()]);
       if (where.op !== 'all') query = query.where(whereOf(this.#dialect, entity, where, slots));
       for (const { field, descending } of order) {
@@ -59,24 +64,24 @@ export class Plans {
       }
       if (most !== undefined) query = query.limit(numberOf(slots, most) as RawBuilder<number>);
       if (offset !== undefined) query = query.offset(numberOf(slots, offset) as RawBuilder<number>);
-      return query.compile();
+      return (locked ? query.forUpdate() : query).compile();
     });
   }
 
-  count(entity: EntityModel, where: Condition): Statement {
+  count(entity: EntityModel, where: Condition): Ready {
     const values: unknown[] = [];
     const shape = `count ${shapeOf(where, values)}`;
-    return this.#statement(entity, shape, values, (slots) => {
+    return this.#ready(entity, shape, 'rows', values, (slots) => {
       let query = this.#compiler.selectFrom(entity.name).select(sql`count(*)`.as('n'));
       if (where.op !== 'all') query = query.where(whereOf(this.#dialect, entity, where, slots));
       return query.compile();
     });
   }
 
-  insert(entity: EntityModel, rows: readonly Row[]): Statement {
+  insert(entity: EntityModel, rows: readonly Row[]): Ready {
     const values: unknown[] = [];
     for (const row of rows) for (const name of entity.fields.keys()) values.push(row[name]);
-    return this.#statement(entity, `insert ${rows.length}`, values, (slots) =>
+    return this.#ready(entity, `insert ${rows.length}`, 'matched', values, (slots) =>
       this.#compiler
         .insertInto(entity.name)
         .values(rows.map(() => this.#row(entity, slots)))
@@ -84,37 +89,32 @@ export class Plans {
     );
   }
 
-  update(entity: EntityModel, where: Condition, change: Change, returning: boolean): Statement {
+  update(entity: EntityModel, where: Condition, change: Change, returning: boolean): Ready {
     const values: unknown[] = [];
     const changes = changeShape(change, values);
     const shape = `update ${changes} where ${shapeOf(where, values)}${returning ? ' returning' : ''}`;
-    return this.#statement(entity, shape, values, (slots) => {
+    return this.#ready(entity, shape, returning ? 'entity' : 'matched', values, (slots) => {
       let query = this.#compiler.updateTable(entity.name).set(this.#change(entity, change, slots));
       if (where.op !== 'all') query = query.where(whereOf(this.#dialect, entity, where, slots));
       return returning ? query.returning([...entity.fields.keys()]).compile() : query.compile();
     });
   }
 
-  upsert(entity: EntityModel, key: readonly string[], row: Row, change: Change): Statement {
+  upsert(entity: EntityModel, key: readonly string[], row: Row, change: Change, returning: boolean): Ready {
     const values: unknown[] = [...entity.fields.keys()].map((name) => row[name]);
-    const shape = `upsert ${key.join()} ${changeShape(change, values)}`;
-    return this.#statement(entity, shape, values, (slots) =>
-      this.#compiler
-        .insertInto(entity.name)
-        .values(this.#row(entity, slots))
-        // `add` means the stored value; PostgreSQL wants to be told so.
-        .onConflict((conflict) =>
-          conflict.columns(key).doUpdateSet(this.#change(entity, change, slots, `${entity.name}.`)),
-        )
-        .returning([...entity.fields.keys()])
-        .compile(),
-    );
+    const shape = `upsert ${key.join()} ${changeShape(change, values)}${returning ? ' returning' : ''}`;
+    return this.#ready(entity, shape, returning ? 'entity' : 'matched', values, (slots) => {
+      const insert = this.#compiler.insertInto(entity.name).values(this.#row(entity, slots));
+      // `add` means the stored value; PostgreSQL wants to be told so.
+      const query = this.#dialect.upsert(insert, key, this.#change(entity, change, slots, `${entity.name}.`));
+      return returning ? query.returning([...entity.fields.keys()]).compile() : query.compile();
+    });
   }
 
-  delete(entity: EntityModel, where: Condition): Statement {
+  delete(entity: EntityModel, where: Condition): Ready {
     const values: unknown[] = [];
     const shape = `delete ${shapeOf(where, values)}`;
-    return this.#statement(entity, shape, values, (slots) => {
+    return this.#ready(entity, shape, 'matched', values, (slots) => {
       let query = this.#compiler.deleteFrom(entity.name);
       if (where.op !== 'all') query = query.where(whereOf(this.#dialect, entity, where, slots));
       return query.compile();
@@ -144,17 +144,18 @@ export class Plans {
     return (value) => (value === null ? null : encode(value));
   }
 
-  #statement(
+  #ready(
     entity: EntityModel,
     shape: string,
+    answer: Answer,
     values: readonly unknown[],
     compile: (slots: Slots) => CompiledQuery,
-  ): Statement {
-    const plan = this.#plan(entity, shape, compile);
-    return { sql: plan.sql, parameters: plan.slots.map(({ index, encode }) => encode(values[index])) };
+  ): Ready {
+    const { statement, slots } = this.#plan(entity, shape, answer, compile);
+    return { statement, parameters: slots.map(({ index, encode }) => encode(values[index])) };
   }
 
-  #plan(entity: EntityModel, shape: string, compile: (slots: Slots) => CompiledQuery): Plan {
+  #plan(entity: EntityModel, shape: string, answer: Answer, compile: (slots: Slots) => CompiledQuery): Plan {
     let plans = this.#plans.get(entity);
     if (plans === undefined) {
       plans = new Map();
@@ -164,8 +165,16 @@ export class Plans {
     if (known !== undefined) return known;
     const compiled = compile(new Slots());
     // Every parameter is a slot: no value ever gets into a compiled statement.
-    const plan: Plan = { sql: compiled.sql, slots: compiled.parameters as readonly Slot[] };
-    if (plan.slots.length > MAX_SLOTS) return plan;
+    const slots = compiled.parameters as readonly Slot[];
+    const statement: SqlStatement = {
+      sql: compiled.sql,
+      kind: 'rows',
+      entity: answer === 'entity' ? entity : undefined,
+      returnsRows: answer !== 'matched',
+      recurs: slots.length <= MAX_SLOTS,
+    };
+    const plan: Plan = { statement, slots };
+    if (!statement.recurs) return plan;
     const [oldest] = plans.keys();
     if (plans.size >= MAX_PLANS && oldest !== undefined) plans.delete(oldest);
     plans.set(shape, plan);

@@ -1,0 +1,89 @@
+import type { Awaitable, BeginOptions } from '../driver.ts';
+import { databaseErrors } from '../errors.ts';
+import { beginCall, type DatabaseCall } from './call.ts';
+import type { Calls } from './calls.ts';
+import { wrapped } from './faults.ts';
+import { type Scope, Unit } from './scope.ts';
+
+/** What is run in a transaction or a savepoint. */
+export type Body<R> = (scope: Scope) => Promise<R>;
+
+/** How a transaction is run. */
+export interface How extends BeginOptions {
+  /** On one session, but without a transaction: for migrations of a database whose DDL cannot be rolled back. */
+  readonly bare: boolean;
+}
+
+export const TRANSACTION = { operation: 'transaction' };
+
+/** What takes longer is on a connection that is dead: the session is given up, and the database rolls back by itself. */
+const UNDO_MS = 5_000;
+
+/** Runs `body` once in a transaction of its own. */
+export async function attempt<R>(
+  calls: Calls,
+  call: DatabaseCall,
+  { bare, ...how }: How,
+  body: Body<R>,
+): Promise<{ result: R; hooks: Unit['hooks'] }> {
+  const { driver, sessions } = calls;
+  let session: unknown;
+  try {
+    session = await sessions.acquire(how.readOnly ? 'read' : 'write', true, call);
+  } catch (error) {
+    throw wrapped(driver, error, TRANSACTION);
+  }
+  const unit = new Unit(session);
+  try {
+    if (!bare) await calls.step(unit, call, () => driver.begin(session, how, call));
+    const scope: Scope = { unit, parent: undefined, call, isolation: how.isolation, readOnly: how.readOnly };
+    const result = await runBody(calls, scope, body);
+    if (!bare) await calls.step(unit, call, () => driver.commit(session, call));
+    return { result, hooks: unit.hooks };
+  } catch (error) {
+    unit.state = 'ended';
+    await unit.idle();
+    if (!bare) await undo(unit, 'rollback', (own) => driver.rollback(session, own));
+    throw wrapped(driver, error, TRANSACTION);
+  } finally {
+    unit.state = 'ended';
+    const { unlock } = unit;
+    if (unlock !== undefined) await undo(unit, 'unlock', unlock);
+    sessions.release(session, unit.broken);
+  }
+}
+
+/** Runs the application's part, and waits for what it began and did not await. */
+export async function runBody<R>(calls: Calls, scope: Scope, body: Body<R>): Promise<R> {
+  const { unit, call } = scope;
+  const result = await call.guard(calls.scopes.run(scope, () => body(scope)));
+  unit.state = 'closing';
+  await unit.idle();
+  if (unit.failure !== undefined) {
+    throw databaseErrors.transaction_failed(
+      'The transaction was rolled back: one of its calls failed, and the failure was not passed on. Use propagation "nested" for a part that may fail.',
+      { cause: unit.failure },
+    );
+  }
+  return result;
+}
+
+/**
+ * Undoes something, in a time of its own, since that of the transaction may be over. A session that cannot is of no use any
+ * more; what the caller needs to know is why it had to.
+ */
+export async function undo(
+  unit: Unit,
+  operation: string,
+  work: (call: DatabaseCall) => Awaitable<void>,
+): Promise<void> {
+  if (unit.broken) return;
+  const call = beginCall(undefined, UNDO_MS, { operation });
+  try {
+    await call.guard(work(call));
+  } catch {
+    unit.broken = true;
+  } finally {
+    call.dispose();
+  }
+}

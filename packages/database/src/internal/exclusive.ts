@@ -1,0 +1,69 @@
+import type { EntityModel } from '../entity.ts';
+import { databaseErrors } from '../errors.ts';
+import { beginCall } from './call.ts';
+import type { Calls } from './calls.ts';
+import type { MigrationHost } from './host.ts';
+import { type Scope, Unit } from './scope.ts';
+import { topLevel } from './transactions.ts';
+
+/** What a migrator needs, on the calls of its database. */
+export function migrationHost(calls: Calls): MigrationHost {
+  const { driver, scopes } = calls;
+  return {
+    async exclusive(ledger, options, work) {
+      if (scopes.of(undefined) !== undefined) {
+        throw databaseErrors.invalid_query(
+          'Migrations begin transactions of their own; call the migrator outside of one.',
+        );
+      }
+      const { features } = driver;
+      const bare = !(features.transactions && features.transactionalDdl);
+      // The weakest level, so that what is read after the wait for the lock is what its last holder has left.
+      const isolation = bare ? undefined : features.isolation[0];
+      // What cannot be rolled back is not done twice.
+      const again = bare ? { ...options, retries: 0 } : options;
+      return topLevel(calls, again, { isolation, readOnly: false, bare }, async (scope) => {
+        await lock(calls, scope, ledger);
+        return work();
+      });
+    },
+
+    async sent(work) {
+      const { unit } = scopes.of(undefined) as Scope;
+      const statements: string[] = [];
+      unit.statements = statements;
+      try {
+        await work();
+      } finally {
+        unit.statements = undefined;
+      }
+      return statements;
+    },
+
+    recorded: (work) => driver.record((native) => scopes.run(nowhere(), () => work(native))),
+  };
+}
+
+async function lock(calls: Calls, scope: Scope, ledger: EntityModel): Promise<void> {
+  const { driver } = calls;
+  const operation = { operation: 'migrate', entity: ledger.name, use: 'write' } as const;
+  await calls.run(scope, operation, undefined, async (session, call) => {
+    call.waitingFor = 'another process that migrates';
+    scope.unit.unlock = await driver.lock(session, ledger.name, call);
+    call.waitingFor = undefined;
+    await driver.createTable(session, ledger, call);
+  });
+}
+
+/** A scope in which every call is refused. */
+function nowhere(): Scope {
+  const unit = new Unit(undefined);
+  unit.state = 'ended';
+  return {
+    unit,
+    parent: undefined,
+    call: beginCall(undefined, Infinity, { operation: 'record' }),
+    isolation: undefined,
+    readOnly: true,
+  };
+}

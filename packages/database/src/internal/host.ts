@@ -1,0 +1,31 @@
+import type { DatabaseDriver } from '../driver.ts';
+import type { EntityModel } from '../entity.ts';
+import type { CallOptions, TransactionOptions } from '../options.ts';
+import type { Operation, Work } from './operation.ts';
+
+/** What a handle stands on: that of a database, or of a transaction in it. */
+export interface Host {
+  readonly driver: DatabaseDriver;
+  /** Signs cursors. */
+  readonly cursorSecret: string;
+  /** Runs a call: in the transaction around it, or on a session of its own. */
+  run<R>(operation: Operation, options: CallOptions | undefined, work: Work<R>): Promise<R>;
+  /** Runs `body` in a transaction, with the host of its handle. */
+  transaction<R>(options: TransactionOptions, body: (inner: Host) => Promise<R>): Promise<R>;
+  afterCommit(hook: () => unknown): void;
+  close(options: CallOptions | undefined): Promise<void>;
+  readonly migrations: MigrationHost;
+}
+
+/** What a migrator needs beside repositories. */
+export interface MigrationHost {
+  /**
+   * Runs `work` while no other process does the same with this ledger, whose table is there then. In a transaction where the
+   * database's DDL can be rolled back; else on the session that has the lock, so that who loses one loses both.
+   */
+  exclusive<R>(ledger: EntityModel, options: CallOptions, work: () => Promise<R>): Promise<R>;
+  /** The statements that `work` sends, inside of {@link MigrationHost.exclusive}. */
+  sent(work: () => Promise<unknown>): Promise<readonly string[]>;
+  /** The statements that `work` would send by the native client. Nothing is sent, and all other calls are refused. */
+  recorded(work: (native: unknown) => Promise<unknown>): Promise<readonly string[]>;
+}

@@ -1,0 +1,20 @@
+import type { Awaitable, DriverCall } from '../driver.ts';
+
+/** What is being done, for messages and telemetry. */
+export interface Attempted {
+  readonly operation: string;
+  readonly entity?: string | undefined;
+}
+
+/** What a call does, and what it needs. */
+export interface Operation extends Attempted {
+  readonly use: 'read' | 'write';
+}
+
+/** The part of a call that the driver does. */
+export type Work<R> = (session: unknown, call: DriverCall) => Awaitable<R>;
+
+/** `users.find`, or `ping`. */
+export function nameOf({ operation, entity }: Attempted): string {
+  return entity === undefined ? operation : `${entity}.${operation}`;
+}

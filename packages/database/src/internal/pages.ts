@@ -1,0 +1,68 @@
+import type { Condition, DriverQuery, Order, Row } from '../driver.ts';
+import type { EntityModel } from '../entity.ts';
+import { ALL, and } from './conditions.ts';
+import { decodeCursor, encodeCursor, reversed, rowsAfter } from './cursor.ts';
+import { expectWhole } from './criteria.ts';
+import { invalidQuery } from './problems.ts';
+
+/** Which rows are paged through, and how they are read. */
+export interface Paging<T> {
+  readonly entity: EntityModel;
+  readonly where: Condition;
+  /** Total, so that a row is a place in it. */
+  readonly order: Order;
+  readonly read: (query: DriverQuery) => Promise<T[]>;
+}
+
+/** Which page. */
+export interface Page {
+  readonly size: number;
+  readonly after?: string | null | undefined;
+  readonly before?: string | null | undefined;
+}
+
+/** One page, by the keys of its neighbours, and cursors for them. */
+export async function pageOf<T extends object>(
+  { entity, where, order, read }: Paging<T>,
+  { size, after = null, before = null }: Page,
+  cursorSecret: string,
+): Promise<{ items: T[]; next: string | null; prev: string | null }> {
+  expectWhole(entity, 'size', size ?? Number.NaN, 1);
+  if (after !== null && before !== null) {
+    throw invalidQuery(entity.name, ['before'], 'conflict', 'cannot be combined with after');
+  }
+  const backward = before !== null;
+  const direction = backward ? reversed(order) : order;
+  const parts = [where];
+  const cursor = after ?? before;
+  if (cursor !== null) parts.push(rowsAfter(entity, direction, decodeCursor(entity, order, cursor, cursorSecret)));
+  // One more than asked for tells whether there is a next one.
+  const found = await read({ where: and(parts), order: direction, limit: size + 1 });
+  const more = found.length > size;
+  const items = found.slice(0, size);
+  if (backward) items.reverse();
+  const cursorOf = (row: T | undefined): string | null =>
+    row === undefined ? null : encodeCursor(entity, order, row as Row, cursorSecret);
+  return {
+    items,
+    next: backward || more ? cursorOf(items.at(-1)) : null,
+    prev: (backward ? more : cursor !== null) ? cursorOf(items[0]) : null,
+  };
+}
+
+/** All rows, a batch at a time: each batch is a query of its own, after the last row of the one before. */
+export async function* streamOf<T extends object>(
+  { entity, where, order, read }: Paging<T>,
+  batchSize: number,
+): AsyncGenerator<T, void, undefined> {
+  expectWhole(entity, 'batchSize', batchSize, 1);
+  let after: Condition = ALL;
+  for (;;) {
+    const rows = await read({ where: and([where, after]), order, limit: batchSize });
+    yield* rows;
+    const last = rows.at(-1) as Row | undefined;
+    if (last === undefined || rows.length < batchSize) return;
+    const place = order.map(({ field }) => last[field]);
+    after = rowsAfter(entity, order, place);
+  }
+}

@@ -1,0 +1,188 @@
+import type {
+  Awaitable,
+  DatabaseDriver,
+  DriverCall,
+  DriverSessions,
+  DriverTransactions,
+  NativeRunner,
+} from '../../driver.ts';
+import { chain } from '../awaitable.ts';
+import type { SqlDialect } from './dialect.ts';
+import { bindable, nativeKysely } from './native.ts';
+import { rowsOf } from './rows.ts';
+import { tableOf } from './table.ts';
+import type { SqlExecute, SqlNative, SqlOutcome, SqlStatement } from './types.ts';
+
+type Own = 'name' | 'namespace' | 'features' | 'client' | 'connect' | 'close' | 'classify' | 'begin' | 'lock';
+type Replaceable = 'ping' | Exclude<keyof DriverTransactions<never>, 'begin'>;
+
+/** What is different in each SQL database. */
+export interface SqlDriverParts<Session extends object, Client>
+  extends Pick<DatabaseDriver<never, Session, Client>, Own>,
+    Partial<Pick<DatabaseDriver<never, Session, Client>, Replaceable>> {
+  readonly dialect: SqlDialect;
+  /** {@link pooledSessions} over the library's pool, or something of your own. */
+  readonly sessions: DriverSessions<Session>;
+  readonly execute: SqlExecute<Session>;
+}
+
+/** A loop that waits for an answer would never end in a recording. */
+const MAX_RECORDED = 10_000;
+
+/**
+ * A driver for a SQL database from what is different in each: how it connects and runs a statement, its {@link SqlDialect}, how it
+ * begins a transaction and takes a lock, and what its errors mean. The rest of the contract is SQL that all of them share; a part
+ * where a database differs can be given as well (`commit`, `rollbackTo`, ...).
+ *
+ * ```ts no-run
+ * import type { DatabaseFeatures } from '@ent/database';
+ * import { pooledSessions, type SqlDialect, sqlDriver } from '@ent/database/sql';
+ * import { Pool, type PoolClient } from 'pg';
+ *
+ * declare const features: DatabaseFeatures;
+ * declare const dialect: SqlDialect;
+ *
+ * export function cockroach(connectionString: string) {
+ *   const pool = new Pool({ connectionString, max: 10 });
+ *   return sqlDriver<PoolClient, Pool>({
+ *     name: 'cockroachdb',
+ *     namespace: 'app',
+ *     features,
+ *     dialect,
+ *     client: pool,
+ *     connect: () => {},
+ *     close: () => pool.end(),
+ *     sessions: pooledSessions({
+ *       max: 10,
+ *       take: () => pool.connect(),
+ *       give: (client, broken) => client.release(broken),
+ *       total: () => pool.totalCount,
+ *     }),
+ *     async execute(client, { sql, kind }, parameters) {
+ *       const { rows, rowCount } = await client.query(sql, [...parameters]);
+ *       return kind === 'control' ? { rows: [] } : { rows, matched: rowCount ?? 0 };
+ *     },
+ *     begin: async (client) => {
+ *       await client.query('begin');
+ *     },
+ *     lock: async (client, name) => {
+ *       await client.query('select pg_advisory_xact_lock(hashtext($1))', [name]);
+ *       return () => {};
+ *     },
+ *     classify: (error) => ((error as { code?: unknown }).code === '23505' ? { code: 'unique_violation' } : undefined),
+ *   });
+ * }
+ * ```
+ */
+// oxlint-disable-next-line typescript/no-explicit-any -- Kysely's own word for tables that are not typed
+export function sqlDriver<Session extends object, Client = unknown, Tables = any>(
+  parts: SqlDriverParts<Session, Client>,
+): DatabaseDriver<SqlNative<Tables>, Session, Client> {
+  const { dialect, sessions, execute } = parts;
+  // For writes that begin a transaction where there is none; else nobody asks.
+  const open = dialect.writes === 'read-back' ? new WeakSet<Session>() : undefined;
+
+  const control = (session: Session, text: string, call: DriverCall): Awaitable<void> =>
+    chain(execute(session, controlOf(text), [], call), () => {});
+  const transactions: DriverTransactions<Session> = {
+    begin: (session, options, call) => chain(parts.begin(session, options, call), () => void open?.add(session)),
+    commit: (session, call) => {
+      open?.delete(session);
+      return parts.commit ? parts.commit(session, call) : control(session, 'commit', call);
+    },
+    rollback: (session, call) => {
+      open?.delete(session);
+      return parts.rollback ? parts.rollback(session, call) : control(session, 'rollback', call);
+    },
+    savepoint: parts.savepoint ?? ((session, name, call) => control(session, `savepoint ${name}`, call)),
+    releaseSavepoint:
+      parts.releaseSavepoint ?? ((session, name, call) => control(session, `release savepoint ${name}`, call)),
+    rollbackTo:
+      parts.rollbackTo ??
+      ((session, name, call) =>
+        chain(control(session, `rollback to savepoint ${name}`, call), () =>
+          control(session, `release savepoint ${name}`, call),
+        )),
+  };
+  const rows = rowsOf<Session>(dialect, execute, { ...transactions, isOpen: (session) => open?.has(session) === true });
+
+  return {
+    name: parts.name,
+    namespace: parts.namespace,
+    features: parts.features,
+    get client() {
+      return parts.client;
+    },
+    connect: (call) => parts.connect(call),
+    ping: parts.ping ?? ((session, call) => control(session, 'select 1', call)),
+    close: () => parts.close(),
+    classify: (error) => parts.classify(error),
+
+    acquire: (use, forTransaction, call) => sessions.acquire(use, forTransaction, call),
+    release(session, broken) {
+      open?.delete(session);
+      sessions.release(session, broken);
+    },
+    stats: () => sessions.stats(),
+
+    ...transactions,
+    ...rows,
+
+    native: (run) => nativeOf<Session, Tables>(dialect, execute, run),
+    async record(work) {
+      const statements: string[] = [];
+      const kysely = nativeKysely<Tables>(dialect, async (_use, query) => {
+        if (statements.length === MAX_RECORDED) throw new Error('Too many statements.');
+        statements.push(query.sql);
+        return { rows: [] };
+      });
+      await work({ kysely, columns: dialect.columns });
+      return statements;
+    },
+    createTable: (session, entity, call) => control(session, tableOf(dialect, entity), call),
+    lock: (session, name, call) => parts.lock(session, name, call),
+  };
+}
+
+function nativeOf<Session, Tables>(
+  dialect: SqlDialect,
+  execute: SqlExecute<Session>,
+  run: NativeRunner<Session>,
+): SqlNative<Tables> {
+  const kysely = nativeKysely<Tables>(dialect, (use, { sql, parameters }, signal) =>
+    run(
+      use,
+      async (session, call) => {
+        const bound = bindable(dialect, parameters);
+        call.onStatement?.(sql);
+        const statement: SqlStatement = { sql, kind: 'native', returnsRows: true, recurs: false };
+        return resultOf(await execute(session, statement, bound, call));
+      },
+      signal,
+    ),
+  );
+  return { kysely, columns: dialect.columns };
+}
+
+/** As Kysely wants it. */
+function resultOf({ rows, matched, insertId }: SqlOutcome) {
+  return {
+    rows,
+    ...(matched !== undefined && { numAffectedRows: BigInt(matched) }),
+    ...(insertId !== undefined && { insertId }),
+  };
+}
+
+const SHORT = 40;
+const MOST = 64;
+const controls = new Map<string, SqlStatement>();
+
+/** The statement of a text that binds nothing. Those that come all the time, such as BEGIN, are the same object each time. */
+export function controlOf(sql: string): SqlStatement {
+  const known = controls.get(sql);
+  if (known !== undefined) return known;
+  const recurs = sql.length <= SHORT && controls.size < MOST;
+  const statement: SqlStatement = { sql, kind: 'control', returnsRows: false, recurs };
+  if (recurs) controls.set(sql, statement);
+  return statement;
+}

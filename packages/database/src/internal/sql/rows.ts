@@ -1,0 +1,127 @@
+import type { Awaitable, Condition, DriverCall, DriverRows, DriverTransactions, Row } from '../../driver.ts';
+import type { EntityModel } from '../../entity.ts';
+import { databaseErrors } from '../../errors.ts';
+import { chain } from '../awaitable.ts';
+import { and, equals } from '../conditions.ts';
+import { decodersOf } from './decoders.ts';
+import type { SqlDialect } from './dialect.ts';
+import { Plans, type Ready } from './plans.ts';
+import type { SqlExecute, SqlOutcome } from './types.ts';
+
+/** The part of a transaction that a write needs which reads back what it wrote. */
+export interface OwnTransaction<Session> extends Pick<DriverTransactions<Session>, 'begin' | 'commit' | 'rollback'> {
+  /** Whether the session is in a transaction already. */
+  isOpen(session: Session): boolean;
+}
+
+/** What repositories do, for any SQL database: statements from {@link Plans}, values through the codecs. */
+export function rowsOf<Session>(
+  dialect: SqlDialect,
+  execute: SqlExecute<Session>,
+  transaction: OwnTransaction<Session>,
+): DriverRows<Session> {
+  const plans = new Plans(dialect);
+  const decoderFor = decodersOf(dialect);
+  const returning = dialect.writes === 'returning';
+
+  function run(session: Session, { statement, parameters }: Ready, call: DriverCall): Awaitable<SqlOutcome> {
+    if (parameters.length > dialect.maxParameters) throw tooMany(parameters.length, dialect);
+    call.onStatement?.(statement.sql);
+    return execute(session, statement, parameters, call);
+  }
+
+  function read(session: Session, entity: EntityModel, ready: Ready, call: DriverCall): Awaitable<Row[]> {
+    const decode = decoderFor(entity);
+    return chain(run(session, ready, call), ({ rows }) => rows.map(decode));
+  }
+
+  function match(session: Session, ready: Ready, call: DriverCall): Awaitable<{ matched: number }> {
+    return chain(run(session, ready, call), ({ matched = 0 }) => ({ matched }));
+  }
+
+  /** What is stored now. With a lock, since another read might see what was there when the transaction began. */
+  async function readBack(
+    session: Session,
+    entity: EntityModel,
+    where: Condition,
+    call: DriverCall,
+  ): Promise<Row | undefined> {
+    const [row] = await read(session, entity, plans.select(entity, { where, order: [], limit: 1 }, true), call);
+    return row;
+  }
+
+  /** Several statements as one: in the transaction around the call, or in one of their own. */
+  async function together<R>(session: Session, call: DriverCall, work: () => Promise<R>): Promise<R> {
+    if (transaction.isOpen(session)) return work();
+    await transaction.begin(session, { isolation: undefined, readOnly: false }, call);
+    try {
+      const result = await work();
+      await transaction.commit(session, call);
+      return result;
+    } catch (error) {
+      // When this fails too, it is what tells that the session is of no use any more.
+      await transaction.rollback(session, call);
+      throw error;
+    }
+  }
+
+  return {
+    find: (session, entity, query, call) => read(session, entity, plans.select(entity, query), call),
+
+    count: (session, entity, where, call) =>
+      chain(run(session, plans.count(entity, where), call), ({ rows }) => Number(rows[0]?.['n'])),
+
+    insert(session, entity, rows, call) {
+      const { maxParameters, rowsPerInsert } = dialect;
+      const size = Math.max(1, Math.min(rowsPerInsert, Math.floor(maxParameters / entity.fields.size)));
+      const from = (start: number): Awaitable<void> => {
+        let next = start;
+        while (next < rows.length) {
+          const chunk = rows.slice(next, next + size);
+          next += size;
+          const outcome = run(session, plans.insert(entity, chunk), call);
+          if (outcome instanceof Promise) return outcome.then(() => from(next));
+        }
+      };
+      return from(0);
+    },
+
+    update: (session, entity, where, change, call) => match(session, plans.update(entity, where, change, false), call),
+
+    updateOne(session, entity, where, change, call) {
+      const ready = plans.update(entity, where, change, returning);
+      if (returning) return chain(read(session, entity, ready, call), ([row]) => row);
+      return together(session, call, async () => {
+        const { matched } = await match(session, ready, call);
+        return matched === 0 ? undefined : readBack(session, entity, equals('id', idIn(where)), call);
+      });
+    },
+
+    upsert(session, entity, key, row, change, call) {
+      const ready = plans.upsert(entity, key, row, change, returning);
+      if (returning) return chain(read(session, entity, ready, call), ([stored]) => stored as Row);
+      const keyOf = (values: Row): Condition => and(key.map((name) => equals(name, values[name])));
+      return together(session, call, async () => {
+        await run(session, ready, call);
+        const stored = await readBack(session, entity, keyOf(row), call);
+        // A patch may have changed the key itself.
+        return (stored ?? (await readBack(session, entity, keyOf({ ...row, ...change.set }), call))) as Row;
+      });
+    },
+
+    delete: (session, entity, where, call) => match(session, plans.delete(entity, where), call),
+  };
+}
+
+function tooMany(count: number, { maxParameters }: SqlDialect): Error {
+  return databaseErrors.invalid_query(
+    `The query has ${count} values; this database takes ${maxParameters} at most. Split long "in" lists.`,
+  );
+}
+
+/** The id that a condition fixes. */
+function idIn(where: Condition): unknown {
+  const nodes = where.op === 'and' ? where.nodes : [where];
+  for (const node of nodes) if (node.op === 'eq' && node.field === 'id') return node.value;
+  throw new Error('The condition fixes no id.');
+}

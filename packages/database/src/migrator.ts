@@ -1,0 +1,236 @@
+import { createHash } from 'node:crypto';
+import { durationOption } from '@ent/internal';
+import type { Database } from './database.ts';
+import { defineEntity, type EntityOf } from './entity.ts';
+import { databaseErrors } from './errors.ts';
+import type { MigrationHost } from './internal/host.ts';
+import { expectOptions } from './internal/problems.ts';
+import {
+  defineMigrations,
+  type Migration,
+  type MigrationStatus,
+  type Migrator,
+  type MigratorOptions,
+  type PlannedMigration,
+} from './migrations.ts';
+
+function ledgerEntity(table: string) {
+  return defineEntity({
+    name: table,
+    // The id is the migration's name; the position says in which order they were applied.
+    fields: { id: 'string', checksum: 'string', position: 'int', appliedAt: 'date' },
+  });
+}
+
+type LedgerEntry = EntityOf<ReturnType<typeof ledgerEntity>>;
+
+/** Carries the outcome of work out of a transaction that is to leave nothing. */
+class RolledBack<R> extends Error {
+  readonly outcome: R;
+
+  constructor(outcome: R) {
+    super('rolled back');
+    this.outcome = outcome;
+  }
+}
+
+/**
+ * Makes a {@link Migrator} for a database and a list of {@link defineMigrations}.
+ *
+ * ```ts
+ * import { createDatabase, createMigrator, defineMigrations } from '@ent/database';
+ * import { type SqlNative } from '@ent/database/sql';
+ * import { sqlite } from '@ent/database/sqlite';
+ *
+ * const db = createDatabase({ driver: sqlite({ file: ':memory:' }) });
+ * const migrations = defineMigrations<SqlNative>([
+ *   { name: '0001_tags', up: ({ kysely }) => kysely.schema.createTable('tags').addColumn('id', 'text').execute() },
+ * ]);
+ * const migrator = createMigrator(db, migrations, { timeout: '1m' });
+ * console.log(await migrator.up(), await migrator.up()); // [ '0001_tags' ] []
+ * await db.close();
+ * ```
+ */
+export function createMigrator<Native>(
+  db: Database<Native>,
+  migrations: readonly Migration<Native>[],
+  options: MigratorOptions = {},
+): Migrator {
+  expectOptions('createMigrator', options, ['table', 'timeout']);
+  const { table = 'ent_migrations', timeout = '10m' } = options;
+  durationOption(timeout, 'createMigrator: timeout', databaseErrors.invalid_definition);
+  const { migrations: host } = db.host;
+  const list = defineMigrations(migrations);
+  const entity = ledgerEntity(table);
+  const ledger = db.repo(entity);
+
+  /** One step at a time among all processes. */
+  const locked = <R>(signal: AbortSignal | undefined, work: () => Promise<R>): Promise<R> =>
+    host.exclusive(entity, { timeout, signal }, work);
+
+  /** Does its work in a transaction that leaves nothing. */
+  async function peek<R>(signal: AbortSignal | undefined, work: () => Promise<R>): Promise<R> {
+    try {
+      return await locked(signal, async () => {
+        throw new RolledBack(await work());
+      });
+    } catch (error) {
+      if (error instanceof RolledBack) return error.outcome as R;
+      throw error;
+    }
+  }
+
+  const applied = (): Promise<LedgerEntry[]> => ledger.find({ sort: [['position', 'asc']] });
+
+  /** The names of applied migrations whose statements are others now. */
+  async function changed(entries: readonly LedgerEntry[]): Promise<string[]> {
+    const names: string[] = [];
+    for (const migration of list) {
+      const entry = entries.find(({ id }) => id === migration.name);
+      if (entry !== undefined && entry.checksum !== (await checksumOf(host, migration))) names.push(migration.name);
+    }
+    return names;
+  }
+
+  async function expectNoDrift(entries: readonly LedgerEntry[]): Promise<void> {
+    const names = await changed(entries);
+    if (names.length === 0) return;
+    throw databaseErrors.migration_drift(
+      `Applied migrations have changed: ${names.join(', ')}. Undo the change and write a new migration; or, if the schema is right, call repair().`,
+      { details: { migrations: names } },
+    );
+  }
+
+  async function apply(migration: Migration<Native>, signal: AbortSignal | undefined): Promise<boolean> {
+    const checksum = await checksumOf(host, migration);
+    return locked(signal, async () => {
+      // Another process may have been first.
+      if ((await ledger.get(migration.name)) !== null) return false;
+      await step(migration, 'up', () => migration.up(db.native));
+      const [last] = await ledger.find({ sort: [['position', 'desc']], limit: 1 });
+      await ledger.insert({ id: migration.name, checksum, position: (last?.position ?? 0) + 1, appliedAt: new Date() });
+      return true;
+    });
+  }
+
+  /** The statements of a migration that is pending. */
+  async function plan(migration: Migration<Native>): Promise<PlannedMigration> {
+    const statements = db.features.transactionalDdl
+      ? await host.sent(() => step(migration, 'up', () => migration.up(db.native)))
+      : await recordedOf(host, migration);
+    return { name: migration.name, statements };
+  }
+
+  return {
+    async up({ signal } = {}) {
+      await expectNoDrift(await peek(signal, applied));
+      const done: string[] = [];
+      for (const migration of list) if (await apply(migration, signal)) done.push(migration.name);
+      return done;
+    },
+
+    async down({ steps = 1, signal } = {}) {
+      if (!Number.isSafeInteger(steps) || steps < 1) {
+        throw databaseErrors.invalid_query('steps must be a whole number, 1 or more.');
+      }
+      const entries = await peek(signal, applied);
+      await expectNoDrift(entries);
+      const reverts = entries
+        .reverse()
+        .slice(0, steps)
+        .map(({ id }) => ({ name: id, down: reversible(list, id) }));
+      const done: string[] = [];
+      for (const { name, down } of reverts) {
+        const reverted = await locked(signal, async () => {
+          if ((await ledger.get(name)) === null) return false;
+          await step({ name }, 'down', () => down(db.native));
+          return ledger.delete(name);
+        });
+        if (reverted) done.push(name);
+      }
+      return done;
+    },
+
+    status: ({ signal } = {}) =>
+      peek(signal, async () => {
+        const entries = await applied();
+        const drifted = await changed(entries);
+        const known = list.map(({ name }): MigrationStatus => {
+          const appliedAt = entries.find(({ id }) => id === name)?.appliedAt ?? null;
+          return {
+            name,
+            appliedAt,
+            state: appliedAt === null ? 'pending' : drifted.includes(name) ? 'changed' : 'applied',
+          };
+        });
+        const missing = entries
+          .filter(({ id }) => !list.some(({ name }) => name === id))
+          .map(({ id, appliedAt }): MigrationStatus => ({ name: id, appliedAt, state: 'missing' }));
+        return [...missing, ...known];
+      }),
+
+    dryRun: ({ signal } = {}) =>
+      peek(signal, async () => {
+        const entries = await applied();
+        const planned: PlannedMigration[] = [];
+        for (const migration of list) {
+          if (!entries.some(({ id }) => id === migration.name)) planned.push(await plan(migration));
+        }
+        return planned;
+      }),
+
+    repair: ({ signal } = {}) =>
+      locked(signal, async () => {
+        const names = await changed(await applied());
+        for (const migration of list) {
+          if (!names.includes(migration.name)) continue;
+          await ledger.update(migration.name, { set: { checksum: await checksumOf(host, migration) } });
+        }
+        return names;
+      }),
+  };
+}
+
+function reversible<Native>(list: readonly Migration<Native>[], name: string): (native: Native) => Promise<unknown> {
+  const migration = list.find((other) => other.name === name);
+  if (migration?.down !== undefined) return (native) => migration.down?.(native) as Promise<unknown>;
+  const why = migration === undefined ? 'it is not in the list' : 'it has no down';
+  throw databaseErrors.migration_irreversible(`Migration "${name}" cannot be reverted: ${why}. Nothing was reverted.`, {
+    details: { migration: name },
+  });
+}
+
+async function step(
+  { name }: { readonly name: string },
+  direction: 'up' | 'down',
+  work: () => Promise<unknown>,
+): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    throw databaseErrors.migration_failed(`Migration "${name}" failed in ${direction}.`, {
+      cause: error,
+      details: { migration: name, direction },
+    });
+  }
+}
+
+/**
+ * SHA-256 of the statements that `up` sends, with placeholders for values. Not of its source text: that changes with
+ * every compiler, minifier and formatter. What it sends depending on answers is not part of it, since the recorder
+ * answers everything with no rows; a failure over that ends the recording.
+ */
+async function checksumOf<Native>(host: MigrationHost, migration: Migration<Native>): Promise<string> {
+  const statements = await recordedOf(host, migration);
+  return createHash('sha256').update(JSON.stringify(statements)).digest('hex');
+}
+
+function recordedOf<Native>(host: MigrationHost, migration: Migration<Native>): Promise<readonly string[]> {
+  return host.recorded(async (native) => {
+    try {
+      await migration.up(native as Native);
+    } catch {
+      // Recorded as far as it goes.
+    }
+  });
+}
