@@ -21,7 +21,7 @@ async function settled(): Promise<void> {
 async function onRedis(): Promise<{ get: Trace; getOrSet: Trace } | string> {
   const { startServer, whyMissing } = await import('../../packages/testkit/src/index.ts');
   const { createCache } = await import('../../packages/cache/src/index.ts');
-  const { redis } = await import('../../packages/cache/src/drivers/redis.ts');
+  const { redis } = await import('../../packages/cache/src/drivers/redis/index.ts');
   const missing = whyMissing('redis');
   if (missing !== undefined) return missing;
   const server = await startServer('redis');

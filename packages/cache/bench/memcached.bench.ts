@@ -2,7 +2,7 @@
 import { startServer } from '@ent/testkit';
 import { MemcacheClient } from 'memcache-client';
 import { bench } from '../../../scripts/bench.ts';
-import { memcached } from '../src/drivers/memcached.ts';
+import { memcached } from '../src/drivers/memcached/index.ts';
 import { createCache } from '../src/index.ts';
 
 const object = {

@@ -6,7 +6,7 @@ import { Keyv } from 'keyv';
 import { LRUCache } from 'lru-cache';
 import { createStorage } from 'unstorage';
 import { bench } from '../../../scripts/bench.ts';
-import { memory } from '../src/drivers/memory.ts';
+import { memory } from '../src/drivers/memory/index.ts';
 import { channels, createCache } from '../src/index.ts';
 
 const user = { id: 42, name: 'Ada Lovelace', email: 'ada@example.com', roles: ['admin', 'author'], active: true };

@@ -13,8 +13,8 @@ import { createClient } from 'redis';
 import { createStorage, type Driver } from 'unstorage';
 import unstorageRedis from 'unstorage/drivers/redis';
 import { bench } from '../../../scripts/bench.ts';
-import { memory } from '../src/drivers/memory.ts';
-import { redis } from '../src/drivers/redis.ts';
+import { memory } from '../src/drivers/memory/index.ts';
+import { redis } from '../src/drivers/redis/index.ts';
 import { createCache } from '../src/index.ts';
 
 const CALLERS = 100;

@@ -1,18 +1,19 @@
 import { channels } from './channels.ts';
 import type { CacheDriver, StoredRecord, TagVersion } from './driver.ts';
 import { cacheErrors } from './errors.ts';
-import { expiryOfRecord, increment } from './internal/atomic.ts';
 import { assertOneOf } from './internal/checks.ts';
 import { clear, listKeys } from './internal/clear.ts';
 import { Core } from './internal/core.ts';
-import { getOrSet, getOrSetMany, isPlain } from './internal/get-or-set.ts';
-import { type KeySpace, several } from './internal/keys.ts';
+import { expiryOfRecord, increment } from './internal/counters.ts';
+import { type BackendKey, type KeySpace, several } from './internal/keys.ts';
+import { getOrSetMany } from './internal/loads/get-or-set-many.ts';
+import { getOrSet, takesAnyHit } from './internal/loads/get-or-set.ts';
+import { planTtl } from './internal/loads/plan.ts';
 import { type CacheWithParts, PARTS } from './internal/parts.ts';
-import { planTtl } from './internal/plan.ts';
-import { draft, type RecordDraft } from './internal/record.ts';
+import { draft, type RecordDraft } from './internal/records/record.ts';
+import { isHit, View } from './internal/records/view.ts';
 import { fits } from './internal/schema.ts';
 import { expiryOf, ttlMs } from './internal/ttl.ts';
-import { isHit, View } from './internal/view.ts';
 import type {
   CacheEntry,
   CacheOptions,
@@ -104,7 +105,8 @@ export class Cache<D extends CacheDriver = CacheDriver> implements CacheWithPart
 
   /** The value, or undefined for a miss. Where undefined may be stored, {@link entry} and {@link getMany} tell the two apart. */
   async get<T = unknown>(key: string, options?: ReadOptions<T>): Promise<T | undefined> {
-    const record = this.#view.atHand(key) ?? (await this.#view.read(this.#keys.encode(key)));
+    const found = this.#view.read(key);
+    const record = found instanceof Promise ? await found : found;
     if (record === undefined) return undefined;
     if (options?.schema === undefined) return record.value as T;
     return (await fits(options.schema, record.value))?.value;
@@ -112,24 +114,23 @@ export class Cache<D extends CacheDriver = CacheDriver> implements CacheWithPart
 
   /** The value with its version and expiry, or undefined for a miss. */
   async entry<T = unknown>(key: string, options?: ReadOptions<T>): Promise<CacheEntry<T> | undefined> {
-    const physical = this.#keys.encode(key);
-    const found = await this.#view.findVersioned(physical);
+    const found = await this.#view.findVersioned(key);
     if (!isHit(found)) return undefined;
     const { record, version } = found;
     const fit = await fits(options?.schema, record.value);
     if (fit === undefined) return undefined;
-    return { value: fit.value, version, expiresAt: await expiryOfRecord(this.#core.store, physical, record) };
+    return { value: fit.value, version, expiresAt: await expiryOfRecord(this.#core, this.#keys.encode(key), record) };
   }
 
   /** Whether the key has a value. It may be gone by the time you act on it. */
   async has(key: string): Promise<boolean> {
-    return (this.#view.atHand(key) ?? (await this.#view.read(this.#keys.encode(key)))) !== undefined;
+    return (await this.#view.read(key)) !== undefined;
   }
 
   /** The values that are there, by key, in one round trip. A miss has no key in the map. */
   async getMany<T = unknown>(keys: Iterable<string>, options?: ReadOptions<T>): Promise<Map<string, T>> {
     const asked = several(keys);
-    const records = await this.#view.readMany(asked.map((key) => this.#keys.encode(key)));
+    const records = await this.#view.readMany(asked);
     const values = new Map<string, T>();
     for (let i = 0; i < asked.length; i++) {
       const record = records[i];
@@ -233,11 +234,9 @@ export class Cache<D extends CacheDriver = CacheDriver> implements CacheWithPart
     if (!Number.isSafeInteger(by) || !Number.isSafeInteger(initial)) {
       throw cacheErrors.invalid_argument('increment takes safe integers');
     }
-    const start = { initial, ttlMs: planTtl(options, this.#core.ttlMs) };
+    const count = { key: physical, by, initial, ttlMs: planTtl(options, this.#core.ttlMs) };
     return this.#core.traced(channels.set, 1, async () => {
-      return this.#core.loader.change([physical], () =>
-        increment(this.#core.store, this.#core.atomic, this.#view, physical, by, start),
-      );
+      return this.#core.loader.change([physical], () => increment(this.#core, this.#view, count));
     });
   }
 
@@ -322,11 +321,9 @@ export class Cache<D extends CacheDriver = CacheDriver> implements CacheWithPart
    * @throws what the factory throws; `cache.load_timeout`; the `reason` of the signal; errors as {@link set}
    */
   async getOrSet<T>(key: string, factory: Factory<T>, options: LoadOptions<T> = {}): Promise<T> {
-    if (isPlain(options)) {
-      const record = this.#view.atHand(key);
-      if (record !== undefined) return record.value as T;
-    }
-    return getOrSet(this.#core, this.#view, this.#keys.encode(key), key, factory, options);
+    const record = takesAnyHit(options) ? this.#view.atHand(key) : undefined;
+    if (record !== undefined) return record.value as T;
+    return getOrSet({ core: this.#core, view: this.#view, options }, key, factory);
   }
 
   /**
@@ -338,25 +335,24 @@ export class Cache<D extends CacheDriver = CacheDriver> implements CacheWithPart
     factory: FactoryMany<T>,
     options: LoadManyOptions<T> = {},
   ): Promise<Map<string, T>> {
-    const asked = new Map(several(keys).map((key) => [key, this.#keys.encode(key)]));
-    return getOrSetMany(this.#core, this.#view, asked, factory, options);
+    return getOrSetMany({ core: this.#core, view: this.#view, options }, [...new Set(several(keys))], factory);
   }
 
-  async #setWhen(physical: string, record: RecordDraft, when: 'absent' | 'present'): Promise<boolean> {
-    const { store, atomic, loader } = this.#core;
+  async #setWhen(physical: BackendKey, record: RecordDraft, when: 'absent' | 'present'): Promise<boolean> {
+    const { calls, store, atomic, loader } = this.#core;
     const change = loader.change([physical], async () => {
-      if (when === 'absent' && (await store.write([{ key: physical, record, when }]))[0]) return true;
+      if (when === 'absent' && (await store.writeIf(physical, record, when))) return true;
       // What the driver found may be nothing to readers: stale, invalidated, or a lease alone.
       return atomic.update<boolean>(physical, this.#view.visible, (current) =>
         (current === undefined) === (when === 'absent') ? { record, answer: true } : { answer: false },
       );
     });
-    return store.orElse(change, false);
+    return calls.orElse(change, false);
   }
 
   /** The record to write; undefined when the backend is out and that is to be passed over. */
   #draft(value: unknown, ttl: number, tags: readonly string[] | undefined): Promise<RecordDraft | undefined> {
-    return this.#core.store.orElse<RecordDraft | undefined>(this.#strictDraft(value, ttl, tags), undefined);
+    return this.#core.calls.orElse<RecordDraft | undefined>(this.#strictDraft(value, ttl, tags), undefined);
   }
 
   async #strictDraft(value: unknown, ttl: number, tags: readonly string[] | undefined): Promise<RecordDraft> {

@@ -1,4 +1,3 @@
-import type { TracingChannel } from 'node:diagnostics_channel';
 import { operationChannel } from '@ent/internal';
 
 /** Common to all payloads. Keys never stand here: they would become labels of metrics. */
@@ -54,16 +53,3 @@ export const channels = {
   load: operationChannel<CacheLoadEvent>('cache', 'load'),
   command: operationChannel<CacheCommandEvent>('cache', 'command'),
 };
-
-/** Traces work on a channel that somebody listens to. What the work gives is cached data, and stays out of the payload. */
-export async function traceQuietly<E extends CacheEvent, T>(
-  channel: TracingChannel<E, E>,
-  event: E,
-  work: () => Promise<T>,
-): Promise<T> {
-  let result: { readonly value: T } | undefined;
-  await channel.tracePromise(async () => {
-    result = { value: await work() };
-  }, event);
-  return result!.value;
-}

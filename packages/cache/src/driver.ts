@@ -6,8 +6,6 @@
  * they come and classifies them when asked.
  */
 
-import type { Remote } from './remote.ts';
-
 /** What a driver can do, as data. Types, the check before each operation, the conformance suite and the README read this object. */
 export interface CacheFeatures {
   /**
@@ -61,10 +59,12 @@ export interface StoredRecord {
 /** A tag and its version. */
 export type TagVersion = readonly [tag: string, version: string];
 
-/** Passed with each call. */
+/** Passed with each call: until when the caller waits. Work in several steps stops there too. */
 export interface DriverCall {
-  /** Epoch milliseconds at which the caller stops waiting. Work in several steps stops here too. */
+  /** By `performance.now()`, so that a step of the wall clock moves nothing. `Infinity` for a backend in this process. */
   readonly deadlineAt: number;
+  /** Aborts at the deadline. It is made when it is asked for; a driver that gets by with `deadlineAt` does not pay for it. */
+  readonly signal: AbortSignal;
 }
 
 /** One key's answer. */
@@ -105,15 +105,14 @@ export interface CacheDriver<Client = unknown> {
   /** The native client, for what the portable API does not have. */
   readonly client: Client;
 
-  /** The `remote` of `@ent/cache/remote`, for a backend outside this process: with `shared`, `joinsReads`, `tracks`, or `stores: 'bytes'`. */
-  readonly remote?: Remote;
-
   /** Idempotent. Operations work without it, by connecting on their own. */
   connect(call: DriverCall): Promise<void>;
-  /** Idempotent. Closes only what the driver itself has opened. */
-  close(): Promise<void>;
   /** Fails when the backend does not answer. */
   ping(call: DriverCall): Promise<void>;
+  /** Idempotent. Closes only what the driver itself has opened. */
+  close(): Promise<void>;
+  /** What an error means that a call has thrown. */
+  classify(error: unknown): DriverFailure;
 
   /** A key may come twice in a batch. Never answers an entry that is expired by more than the driver's resolution. */
   get(keys: readonly string[], call: DriverCall, options?: DriverReadOptions): Promise<(DriverEntry | undefined)[]>;
@@ -127,13 +126,8 @@ export interface CacheDriver<Client = unknown> {
    * server at a time. Without it all keys are on one.
    */
   shardOf?(key: string): number;
-  /**
-   * {@link get} for one key at once, for drivers whose data lives in this process and who keep values. Their `set` and `delete` have
-   * happened by the time they return their promise.
-   */
-  peek?(key: string): StoredRecord | undefined;
-  /** Drops all keys at once. Where there is {@link peek}. */
-  drop?(): void;
+  /** Keys that start with the prefix, in pages. A key may come twice, and one written meanwhile may be missing. */
+  scan?(prefix: string, call: DriverCall): AsyncIterable<readonly string[]>;
   /**
    * Begins to tell of changes; called before anything else, and once. From then on, whatever `get` without versions has answered for a
    * key is followed by a call of the listener when the key is changed, by anyone, or expires; when it can no longer be told whether
@@ -144,8 +138,6 @@ export interface CacheDriver<Client = unknown> {
    * changed before it was called.
    */
   track?(listener: ChangeListener): (call: DriverCall) => Promise<void>;
-  /** A copy of a value such as two callers of this driver's `get` would receive. Only for `stores: 'values'`. */
-  copy?(value: unknown): unknown;
   /**
    * Adds to a counter, atomically, keeping its expiry; an absent key starts as `initial + by` with the given expiry. A counter
    * is stored as bare decimal digits. Answers undefined for a value that is not one: the core then finds out what it is.
@@ -159,8 +151,13 @@ export interface CacheDriver<Client = unknown> {
   ): Promise<number | undefined | 'overflow'>;
   /** When a counter expires, as the core cannot see it inside the bytes. Null for never, undefined for no such key. */
   expiry?(key: string, call: DriverCall): Promise<number | null | undefined>;
-  /** Keys that start with the prefix, in pages. A key may come twice, and one written meanwhile may be missing. */
-  scan?(prefix: string, call: DriverCall): AsyncIterable<readonly string[]>;
-
-  classify(error: unknown): DriverFailure;
+  /**
+   * {@link get} for one key at once, for drivers whose data lives in this process and who keep values. Their `set` and `delete` have
+   * happened by the time they return their promise.
+   */
+  peek?(key: string): StoredRecord | undefined;
+  /** Drops all keys at once. Where there is {@link peek}. */
+  drop?(): void;
+  /** A copy of a value such as two callers of this driver's `get` would receive. Only for `stores: 'values'`. */
+  copy?(value: unknown): unknown;
 }

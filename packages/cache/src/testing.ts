@@ -7,23 +7,24 @@
  * import { memory, memoryFeatures } from '@ent/cache/memory';
  * import { testCacheDriver } from '@ent/cache/testing';
  *
- * testCacheDriver({ it, features: memoryFeatures, createDriver: () => memory() });
+ * testCacheDriver({ it }, { features: memoryFeatures, createDriver: () => memory() });
  * ```
  */
 import { atomics } from './testing/atomics.ts';
 import { basics } from './testing/basics.ts';
 import { contract } from './testing/contract.ts';
+import type { CacheDriverHarness, TestRunner } from './testing/harness.ts';
 import { invalidation } from './testing/invalidation.ts';
 import { loads } from './testing/loads.ts';
 import { processes } from './testing/processes.ts';
-import { type CacheDriverHarness, declare } from './testing/suite.ts';
+import { declare } from './testing/suite.ts';
 
-export type { CacheDriverHarness } from './testing/suite.ts';
+export type { CacheDriverHarness, TestRunner } from './testing/harness.ts';
 
 /**
  * Declares the conformance tests of a driver; the features decide which. They run against a real backend, use keys of their own,
  * and leave little behind. The whole takes about half a minute for a backend that expires by the second.
  */
-export function testCacheDriver(harness: CacheDriverHarness): void {
-  declare(harness, [...contract, ...basics, ...loads, ...atomics, ...invalidation, ...processes]);
+export function testCacheDriver(runner: TestRunner, harness: CacheDriverHarness): void {
+  declare(runner, harness, [...contract, ...basics, ...loads, ...atomics, ...invalidation, ...processes]);
 }

@@ -5,7 +5,7 @@ import { itInDepth } from '@ent/testkit/vitest';
 import { describe, expect } from 'vitest';
 import { type Cache, createCache } from '../src/cache.ts';
 import type { CacheDriver } from '../src/driver.ts';
-import { memory } from '../src/drivers/memory.ts';
+import { memory } from '../src/drivers/memory/index.ts';
 import { Backend, bytesDriver } from './fixtures/bytes-driver.ts';
 
 const KEYS = ['a', 'b'];

@@ -78,7 +78,7 @@ it('names the package to install when the library of a driver is missing', () =>
   const libraries = { memory: 'lru-cache', redis: 'redis', memcached: 'memcache-client' };
   const expected = Object.entries(libraries).map(
     ([scheme, library]) =>
-      `cache.invalid_options ${scheme}: URLs need the package ${library}, which is not installed; run npm install ${library}\n`,
+      `cache.invalid_options ${scheme}: URLs need the package ${library}, which is not installed; run npm install ${library}.\n`,
   );
   expect(printed).toBe(expected.join(''));
 });

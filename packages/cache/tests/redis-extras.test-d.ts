@@ -1,7 +1,7 @@
 import { describe, expectTypeOf, it } from 'vitest';
-import { redis } from '../src/drivers/redis.ts';
+import { redis } from '../src/drivers/redis/index.ts';
 import { createCache } from '../src/index.ts';
-import { redisExtras, type ScoredMember } from '../src/drivers/redis-extras.ts';
+import { redisExtras, type ScoredMember } from '../src/drivers/redis-extras/index.ts';
 
 interface User {
   name: string;

@@ -2,7 +2,7 @@ import type { LRUCache } from 'lru-cache';
 import { describe, expectTypeOf, it } from 'vitest';
 import { z } from 'zod';
 import { type Cache, type CacheDriver, createCache } from '../src/index.ts';
-import { type MemoryItem, memory } from '../src/drivers/memory.ts';
+import { type MemoryItem, memory } from '../src/drivers/memory/index.ts';
 import { openCache } from '../src/open.ts';
 
 interface User {

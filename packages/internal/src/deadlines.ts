@@ -1,8 +1,34 @@
-/** A call on its way. */
-export interface Waiting {
-  /** By `performance.now()`. */
-  readonly overdueAt: number;
-  expire(): void;
+/**
+ * A call among many that all get the same time, as its driver gets it: when it ends, and a signal that exists only once somebody asks for it.
+ * For a call with a time of its own, that waits or has a caller's signal, there is `Call`.
+ */
+export class TimedCall {
+  /** By `performance.now()`, so that a step of the wall clock moves nothing. */
+  readonly deadlineAt: number;
+  readonly #onOverdue: () => Error;
+  #controller: AbortController | undefined;
+  #reason: Error | undefined;
+
+  /** @param onOverdue told when the time is up; makes the reason of the signal */
+  constructor(deadlineAt: number, onOverdue: () => Error) {
+    this.deadlineAt = deadlineAt;
+    this.#onOverdue = onOverdue;
+  }
+
+  /** Aborts when the time is up. Not any more once the call has ended. */
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#reason !== undefined) this.#controller.abort(this.#reason);
+    }
+    return this.#controller.signal;
+  }
+
+  /** For {@link Deadlines}. */
+  expire(): void {
+    this.#reason = this.#onOverdue();
+    this.#controller?.abort(this.#reason);
+  }
 }
 
 /**
@@ -11,21 +37,24 @@ export interface Waiting {
  */
 export class Deadlines {
   readonly ms: number;
-  readonly #waiting = new Set<Waiting>();
+  readonly #waiting = new Set<TimedCall>();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(ms: number) {
     this.ms = ms;
   }
 
-  add(call: Waiting): void {
+  /** @param onOverdue as for {@link TimedCall}; not called once the call has ended */
+  begin(onOverdue: () => Error): TimedCall {
+    const call = new TimedCall(performance.now() + this.ms, onOverdue);
     this.#waiting.add(call);
     if (this.#timer === undefined) this.#timer = setTimeout(this.#ring, this.ms);
     else if (this.#waiting.size === 1) this.#timer.ref();
+    return call;
   }
 
   /** Takes a call out that has ended. False when it was overdue before. */
-  end(call: Waiting): boolean {
+  end(call: TimedCall): boolean {
     if (!this.#waiting.delete(call)) return false;
     // The timer alone must not keep the process.
     if (this.#waiting.size === 0) this.#timer?.unref();
@@ -38,8 +67,8 @@ export class Deadlines {
     setImmediate(() => {
       this.#timer = undefined;
       for (const call of this.#waiting) {
-        if (call.overdueAt > now) {
-          this.#timer = setTimeout(this.#ring, call.overdueAt - now);
+        if (call.deadlineAt > now) {
+          this.#timer = setTimeout(this.#ring, call.deadlineAt - now);
           return;
         }
         this.#waiting.delete(call);

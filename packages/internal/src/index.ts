@@ -11,7 +11,7 @@ export {
   runWithContext,
 } from './context.ts';
 export { withDeadline } from './deadline.ts';
-export { Deadlines, type Waiting } from './deadlines.ts';
+export { Deadlines, TimedCall } from './deadlines.ts';
 export { type Duration, durationOption, toMilliseconds } from './duration.ts';
 export { gcra } from './gcra.ts';
 export { GcraTable } from './gcra-table.ts';

@@ -1,7 +1,8 @@
 import { cacheErrors } from '../errors.ts';
+import { UNLIMITED } from './backend/calls.ts';
 import type { Core } from './core.ts';
-import type { KeySpace } from './keys.ts';
-import type { View } from './view.ts';
+import type { BackendKey, KeySpace } from './keys.ts';
+import type { View } from './records/view.ts';
 
 /** Empties a namespace and those below it. */
 export async function clear(core: Core, keys: KeySpace, view: View): Promise<void> {
@@ -37,11 +38,11 @@ export async function* listKeys(core: Core, keys: KeySpace, prefix: string): Asy
 }
 
 /** The pages of a scan, each within the deadline of a call. */
-async function* pages({ store, driver }: Core, prefix: string): AsyncIterable<readonly string[]> {
-  const scan = driver.scan!(prefix, { deadlineAt: Number.POSITIVE_INFINITY })[Symbol.asyncIterator]();
+async function* pages({ calls, driver }: Core, prefix: string): AsyncIterable<readonly BackendKey[]> {
+  const scan = driver.scan!(prefix, UNLIMITED)[Symbol.asyncIterator]();
   for (;;) {
-    const next = await store.run('scan', () => scan.next());
+    const next = await calls.run('scan', () => scan.next());
     if (next.done) return;
-    yield next.value;
+    yield next.value as readonly BackendKey[];
   }
 }

@@ -1,20 +1,26 @@
 import type { TracingChannel } from 'node:diagnostics_channel';
-import { type CacheEvent, traceQuietly } from '../channels.ts';
+import { traced } from '@ent/internal';
+import type { CacheEvent } from '../channels.ts';
 import type { CacheDriver, CacheFeatures } from '../driver.ts';
 import { cacheErrors } from '../errors.ts';
 import type { BreakerOptions, CacheOptions, CacheSerializer } from '../options.ts';
 import { Atomic } from './atomic.ts';
+import type { BreakerPlan } from './backend/breaker.ts';
+import { Calls } from './backend/calls.ts';
 import { assertCount, assertOneOf } from './checks.ts';
-import { Guard } from './guard.ts';
-import { strictJson } from './json.ts';
 import { KeySpace } from './keys.ts';
-import { Loader } from './loader.ts';
-import { Store } from './store.ts';
+import { Leases } from './loads/leases.ts';
+import { Loader } from './loads/loader.ts';
+import { Codec } from './records/codec.ts';
+import { Store } from './records/store.ts';
+import { openTier } from './records/tier.ts';
+import { strictJson } from './records/values.ts';
 import { durationMs, ttlMs } from './ttl.ts';
 
 /** What a cache and its namespaces share: the driver and everything between it and them. */
 export class Core<D extends CacheDriver = CacheDriver> {
   readonly driver: D;
+  readonly calls: Calls;
   readonly store: Store;
   readonly loader: Loader;
   readonly atomic: Atomic;
@@ -24,7 +30,6 @@ export class Core<D extends CacheDriver = CacheDriver> {
   /** The default TTL. */
   readonly ttlMs: number;
   readonly serializer: CacheSerializer;
-  readonly #guard: Guard;
   readonly #local: CacheDriver | undefined;
   #closing: Promise<void> | undefined;
 
@@ -43,28 +48,25 @@ export class Core<D extends CacheDriver = CacheDriver> {
     const timeoutMs = durationMs(timeout, 'timeout');
     const leaseMs = durationMs(lease, 'lease');
     const breaking = breaker === false ? undefined : breakerPlan(breaker);
-    const { remote } = driver;
-    const { shared, stores, conditional, joinsReads, tracks } = driver.features;
-    if (remote === undefined && (shared || stores === 'bytes' || joinsReads || tracks)) {
-      throw cacheErrors.invalid_options(`the driver ${driver.name} lacks "remote", which @ent/cache/remote exports`);
-    }
+    const { shared, conditional } = driver.features;
     // What lives in this process neither hangs nor goes away: no timer for each call.
-    this.#guard = shared ? new remote!.RemoteGuard(driver, timeoutMs, breaking) : new Guard(driver);
+    this.calls = new Calls(driver, onError === 'miss', shared ? { timeoutMs, breaker: breaking } : undefined);
     this.serializer = options.serializer ?? strictJson;
     this.#local = options.local;
     if (options.local !== undefined) this.requires('tracks', 'a local tier');
-    const tier = options.local && remote!.openTier(options.local, this.#guard);
-    this.store = new Store(this.#guard, this.serializer, onError === 'miss', tier);
+    const tier = options.local && openTier(options.local, this.calls);
+    this.store = new Store(this.calls, new Codec(driver, this.serializer), tier);
     this.atomic = new Atomic(this.store);
-    this.loader = new Loader(this.store, shared && conditional ? new remote!.Leases(this.store, leaseMs) : undefined);
+    const leases = shared && conditional ? new Leases(this.store, leaseMs) : undefined;
+    this.loader = new Loader({ calls: this.calls, store: this.store, leases });
   }
 
   async connect(): Promise<void> {
-    await this.#guard.run('connect', (call) => this.driver.connect(call));
+    await this.calls.run('connect', (call) => this.driver.connect(call));
   }
 
   async ping(): Promise<void> {
-    await this.#guard.run('ping', (call) => this.driver.ping(call));
+    await this.calls.run('ping', (call) => this.driver.ping(call));
   }
 
   close(): Promise<void> {
@@ -73,14 +75,9 @@ export class Core<D extends CacheDriver = CacheDriver> {
   }
 
   async #close(): Promise<void> {
-    this.#guard.close();
+    this.calls.close();
     await this.driver.close();
     await this.#local?.close();
-  }
-
-  /** @throws `cache.closed` */
-  assertOpen(operation: string): void {
-    this.#guard.assertOpen(operation);
   }
 
   /** @throws `cache.unsupported`, before any I/O */
@@ -91,7 +88,7 @@ export class Core<D extends CacheDriver = CacheDriver> {
   }
 
   /** Whether a tier in this process stands in front of the driver. */
-  get tiered(): boolean {
+  get isTiered(): boolean {
     return this.#local !== undefined;
   }
 
@@ -102,11 +99,11 @@ export class Core<D extends CacheDriver = CacheDriver> {
     work: () => Promise<T>,
   ): Promise<T> {
     if (!channel.hasSubscribers) return work();
-    return traceQuietly(channel, { driver: this.driver.name, keys } as E, work);
+    return traced(channel, { driver: this.driver.name, keys } as E, work);
   }
 }
 
-function breakerPlan({ failures = 3, cooldown = '2s' }: BreakerOptions): { failures: number; cooldownMs: number } {
+function breakerPlan({ failures = 3, cooldown = '2s' }: BreakerOptions): BreakerPlan {
   assertCount('breaker.failures', failures);
   return { failures, cooldownMs: durationMs(cooldown, 'breaker.cooldown') };
 }

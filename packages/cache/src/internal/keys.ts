@@ -1,5 +1,10 @@
 import { cacheErrors } from '../errors.ts';
 
+/** A key as the backend has it. The caller's is a plain string, so the compiler tells the two apart. */
+export type BackendKey = string & { readonly [BACKEND]: true };
+
+declare const BACKEND: unique symbol;
+
 /**
  * How keys become the backend's keys. Injective: two different (namespace path, key) pairs never meet, whatever they contain.
  *
@@ -29,16 +34,16 @@ export class KeySpace {
   }
 
   /** The backend's key. */
-  encode(key: string): string {
+  encode(key: string): BackendKey {
     if (typeof key !== 'string' || key === '' || !key.isWellFormed()) throw invalidKey(key);
     return this.lookup(key);
   }
 
   /** {@link encode} for a first look at what is stored. Under a key that is not allowed, nothing is. */
-  lookup(key: string): string {
+  lookup(key: string): BackendKey {
     if (typeof key !== 'string') throw invalidKey(key);
-    if (this.head !== undefined) return this.head + key;
-    return key.charCodeAt(0) === SLASH ? `/:${key}` : key;
+    if (this.head !== undefined) return (this.head + key) as BackendKey;
+    return (key.charCodeAt(0) === SLASH ? `/:${key}` : key) as BackendKey;
   }
 
   /** The key as the application wrote it, or undefined for a key of somewhere else. */
@@ -62,8 +67,8 @@ export class KeySpace {
   }
 
   /** A key that the cache keeps for itself. */
-  reserved(kind: string, name: string): string {
-    return `${this.#path}//${kind}:${name}`;
+  reserved(kind: string, name: string): BackendKey {
+    return `${this.#path}//${kind}:${name}` as BackendKey;
   }
 }
 

@@ -1,4 +1,4 @@
-import { toMilliseconds } from '@ent/internal';
+import { durationOption } from '@ent/internal';
 import { cacheErrors } from '../errors.ts';
 import type { Duration, Ttl } from '../options.ts';
 
@@ -17,11 +17,7 @@ export function durationMs(duration: Duration, what: string): number {
 
 /** At least one: backends refuse fractions. */
 function wholeMs(duration: Duration, what: string): number {
-  try {
-    return Math.max(1, Math.round(toMilliseconds(duration, what)));
-  } catch (cause) {
-    throw cacheErrors.invalid_ttl((cause as Error).message, { cause });
-  }
+  return Math.max(1, Math.round(durationOption(duration, what, cacheErrors.invalid_ttl)));
 }
 
 /** The moment a TTL that starts now ends, `Infinity` for never. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import type { CacheFeatures, DriverWrite } from '../driver.ts';
-import { draft, newStamp } from '../internal/record.ts';
+import { draft, newStamp } from '../internal/records/record.ts';
 import { type Case, patient, until } from './suite.ts';
 
 function stored(features: CacheFeatures, content: string, expiresAt: number | null = null): DriverWrite['value'] {

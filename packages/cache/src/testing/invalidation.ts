@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Cache } from '../cache.ts';
-import { type Case, type CaseTools, gate, hostileKeys, rejectsWith, until } from './suite.ts';
+import { type Case, type CaseTools, gate, hostileKeys, patient, rejectsWith, until } from './suite.ts';
 
 const canCompare: Case['when'] = (features) => features.conditional;
 
@@ -219,8 +219,8 @@ export const invalidation: readonly Case[] = [
       const c = await cache();
       await c.set('k', 1, { tags: ['t'] });
       if (!features.enumerate) return;
-      for await (const page of c.driver.scan!(`${prefix}//tag:`, { deadlineAt: Number.MAX_SAFE_INTEGER })) {
-        await c.driver.delete(page, { deadlineAt: Number.MAX_SAFE_INTEGER });
+      for await (const page of c.driver.scan!(`${prefix}//tag:`, patient)) {
+        await c.driver.delete(page, patient);
       }
       assert.equal(await c.get('k'), undefined);
     },

@@ -1,23 +1,12 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
+import { type Case as CaseOf, declareCases } from '@ent/internal';
 import { type Cache, createCache } from '../cache.ts';
 import type { CacheDriver, CacheFeatures, DriverCall } from '../driver.ts';
 import type { CacheOptions } from '../options.ts';
+import type { CacheDriverHarness, TestRunner } from './harness.ts';
 
-/** What {@link testCacheDriver} needs. No test runner is imported: `it` is yours. */
-export interface CacheDriverHarness {
-  /** Declares a test: `it` of vitest, jest, mocha or node:test. */
-  readonly it: (name: string, test: () => Promise<void>) => void;
-  /** Decides which cases run, before any driver is made. */
-  readonly features: CacheFeatures;
-  /**
-   * A new driver; with `shared`, all of them on one backend. Each test makes its own and closes it. A driver that was closed must
-   * leave the data of a shared backend alone.
-   */
-  readonly createDriver: () => CacheDriver | Promise<CacheDriver>;
-  /** More options for each cache, such as another serializer. Default: none. */
-  readonly cacheOptions?: () => Partial<Omit<CacheOptions, 'driver'>>;
-}
+export { rejectsWith, until } from '@ent/internal';
 
 /** What a case is given. */
 export interface CaseTools {
@@ -31,60 +20,32 @@ export interface CaseTools {
 }
 
 /** A conformance case. */
-export interface Case {
-  readonly name: string;
-  /** Runs where this is true. Default: everywhere. */
-  readonly when?: (features: CacheFeatures) => boolean;
-  readonly run: (tools: CaseTools) => Promise<void>;
-}
+export type Case = CaseOf<CacheFeatures, CaseTools>;
 
 /** Declares one test for each case that fits the features. */
-export function declare(harness: CacheDriverHarness, cases: readonly Case[]): void {
-  for (const { name, when, run } of cases) {
-    if (when && !when(harness.features)) continue;
-    harness.it(name, async () => {
-      const open: { close(): Promise<void> }[] = [];
-      const prefix = `conformance-${randomUUID()}`;
-      const driver = async (): Promise<CacheDriver> => {
-        const made = await harness.createDriver();
-        open.push(made);
-        assert.deepEqual(made.features, harness.features, 'the driver has the features that the harness names');
-        return made;
-      };
-      try {
-        await run({
-          features: harness.features,
-          prefix,
-          driver,
-          cache: async (options) =>
-            createCache({ prefix, timeout: '10s', ...harness.cacheOptions?.(), ...options, driver: await driver() }),
-        });
-      } finally {
-        await Promise.all(open.map((one) => one.close()));
-      }
-    });
-  }
+export function declare(runner: TestRunner, harness: CacheDriverHarness, cases: readonly Case[]): void {
+  const { features } = harness;
+  declareCases(runner, features, cases, async (run) => {
+    const open: { close(): Promise<void> }[] = [];
+    const prefix = `conformance-${randomUUID()}`;
+    const driver = async (): Promise<CacheDriver> => {
+      const made = await harness.createDriver();
+      open.push(made);
+      assert.deepEqual(made.features, features, 'the driver has the features that the harness names');
+      return made;
+    };
+    const cache: CaseTools['cache'] = async (options) =>
+      createCache({ prefix, timeout: '10s', ...harness.cacheOptions?.(), ...options, driver: await driver() });
+    try {
+      await run({ features, prefix, driver, cache });
+    } finally {
+      await Promise.all(open.map((one) => one.close()));
+    }
+  });
 }
 
 /** For calls of a driver itself. */
-export const patient: DriverCall = { deadlineAt: Number.MAX_SAFE_INTEGER };
-
-/** Waits until the condition holds; fails after 15 seconds. */
-export async function until(condition: () => Promise<boolean>, what: string): Promise<void> {
-  const end = performance.now() + 15_000;
-  while (!(await condition())) {
-    assert.ok(performance.now() < end, `${what} within 15 s`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
-
-/** Asserts that the promise rejects with this code. */
-export async function rejectsWith(code: string, promise: Promise<unknown>): Promise<void> {
-  await assert.rejects(promise, (error: unknown) => {
-    assert.equal((error as { code?: unknown }).code, code);
-    return true;
-  });
-}
+export const patient: DriverCall = { deadlineAt: Number.POSITIVE_INFINITY, signal: new AbortController().signal };
 
 /** A promise that is settled from outside. */
 export function gate<T = void>(): { readonly promise: Promise<T>; readonly open: (value: T) => void } {

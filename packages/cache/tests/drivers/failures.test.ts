@@ -3,8 +3,8 @@ import { describeWithServer } from '@ent/testkit/vitest';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Cache, createCache } from '../../src/cache.ts';
 import type { CacheDriver } from '../../src/driver.ts';
-import { memcached } from '../../src/drivers/memcached.ts';
-import { redis } from '../../src/drivers/redis.ts';
+import { memcached } from '../../src/drivers/memcached/index.ts';
+import { redis } from '../../src/drivers/redis/index.ts';
 import type { CacheOptions } from '../../src/options.ts';
 
 const OUTAGE = /^cache\.(unavailable|timeout|circuit_open)$/;

@@ -5,12 +5,13 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { type Cache, createCache } from '../../src/cache.ts';
 import { type CacheGetEvent, channels } from '../../src/channels.ts';
 import type { CacheDriver } from '../../src/driver.ts';
-import { memcached } from '../../src/drivers/memcached.ts';
-import { memory } from '../../src/drivers/memory.ts';
-import { redis, redisFeatures } from '../../src/drivers/redis.ts';
-import { redisExtras } from '../../src/drivers/redis-extras.ts';
+import { memcached } from '../../src/drivers/memcached/index.ts';
+import { memory } from '../../src/drivers/memory/index.ts';
+import { redis, redisFeatures } from '../../src/drivers/redis/index.ts';
+import { redisExtras } from '../../src/drivers/redis-extras/index.ts';
 import type { CacheOptions } from '../../src/options.ts';
 import { testCacheDriver } from '../../src/testing.ts';
+import { patient } from '../../src/testing/suite.ts';
 
 const OUTAGE = /^cache\.(unavailable|timeout|circuit_open)$/;
 
@@ -203,12 +204,14 @@ describeWithServer('redis', (server) => {
   const { pair } = tiers(driverFor);
 
   describe('the conformance suite', () => {
-    testCacheDriver({
-      it,
-      features: redisFeatures,
-      createDriver: () => redis({ url: server.url }),
-      cacheOptions: () => ({ local: memory() }),
-    });
+    testCacheDriver(
+      { it },
+      {
+        features: redisFeatures,
+        createDriver: () => redis({ url: server.url }),
+        cacheOptions: () => ({ local: memory() }),
+      },
+    );
   });
 
   it('sees what others than a cache change: writes, expiry, a flush', async () => {
@@ -280,7 +283,7 @@ describeWithServer('redis', (server) => {
       expect.objectContaining({ code: 'cache.unsupported' }),
     );
     const connected = driver();
-    await connected.connect({ deadlineAt: Date.now() + 10_000 });
+    await connected.connect(patient);
     expect(() => createCache({ driver: connected, local: memory() })).toThrow(/before the client is connected/);
     await connected.close();
   });

@@ -2,7 +2,7 @@ import { type Server, startServer } from '@ent/testkit';
 import { describeWithServer } from '@ent/testkit/vitest';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createCache } from '../../src/cache.ts';
-import { type MemcachedOptions, memcached, memcachedFeatures } from '../../src/drivers/memcached.ts';
+import { type MemcachedOptions, memcached, memcachedFeatures } from '../../src/drivers/memcached/index.ts';
 import { Rendezvous, wireKey } from '../../src/drivers/memcached/keys.ts';
 import { testCacheDriver } from '../../src/testing.ts';
 
@@ -10,7 +10,7 @@ describeWithServer('memcached', (server) => {
   const address = () => `${server.host}:${server.port}`;
 
   describe('one server', () => {
-    testCacheDriver({ it, features: memcachedFeatures, createDriver: () => memcached({ servers: address() }) });
+    testCacheDriver({ it }, { features: memcachedFeatures, createDriver: () => memcached({ servers: address() }) });
   });
 
   describe('three servers', () => {
@@ -20,11 +20,13 @@ describeWithServer('memcached', (server) => {
     });
     afterAll(() => Promise.all(more.map((one) => one.close())));
 
-    testCacheDriver({
-      it,
-      features: memcachedFeatures,
-      createDriver: () => memcached({ servers: [address(), ...more.map(({ host, port }) => `${host}:${port}`)] }),
-    });
+    testCacheDriver(
+      { it },
+      {
+        features: memcachedFeatures,
+        createDriver: () => memcached({ servers: [address(), ...more.map(({ host, port }) => `${host}:${port}`)] }),
+      },
+    );
   });
 
   it('never lets a key become a command', async () => {

@@ -1,26 +1,28 @@
 import { describe, expect, it } from 'vitest';
 import { createCache } from '../../src/cache.ts';
-import { type MemoryOptions, memory, memoryFeatures } from '../../src/drivers/memory.ts';
+import { type MemoryOptions, memory, memoryFeatures } from '../../src/drivers/memory/index.ts';
 import { testCacheDriver } from '../../src/testing.ts';
 
 describe('memory, frozen', () => {
-  testCacheDriver({ it, features: memoryFeatures, createDriver: () => memory() });
+  testCacheDriver({ it }, { features: memoryFeatures, createDriver: () => memory() });
 });
 
 describe('memory, cloned', () => {
-  testCacheDriver({ it, features: memoryFeatures, createDriver: () => memory({ values: 'cloned' }) });
+  testCacheDriver({ it }, { features: memoryFeatures, createDriver: () => memory({ values: 'cloned' }) });
 });
 
 describe('memory, serialized', () => {
-  testCacheDriver({
-    it,
-    features: { ...memoryFeatures, stores: 'serialized' },
-    createDriver: () => memory({ values: 'serialized' }),
-  });
+  testCacheDriver(
+    { it },
+    {
+      features: { ...memoryFeatures, stores: 'serialized' },
+      createDriver: () => memory({ values: 'serialized' }),
+    },
+  );
 });
 
 describe('memory, with a limit in bytes', () => {
-  testCacheDriver({ it, features: memoryFeatures, createDriver: () => memory({ maxBytes: 50_000_000 }) });
+  testCacheDriver({ it }, { features: memoryFeatures, createDriver: () => memory({ maxBytes: 50_000_000 }) });
 });
 
 describe('what only memory does', () => {

@@ -6,9 +6,9 @@ import { describeWithServer, itInDepth } from '@ent/testkit/vitest';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { type Cache, createCache } from '../../src/cache.ts';
 import type { CacheDriver } from '../../src/driver.ts';
-import { memcached } from '../../src/drivers/memcached.ts';
-import { memory } from '../../src/drivers/memory.ts';
-import { redis } from '../../src/drivers/redis.ts';
+import { memcached } from '../../src/drivers/memcached/index.ts';
+import { memory } from '../../src/drivers/memory/index.ts';
+import { redis } from '../../src/drivers/redis/index.ts';
 import { hostileKeys } from '../../src/testing/suite.ts';
 import { bytesDriver } from '../fixtures/bytes-driver.ts';
 

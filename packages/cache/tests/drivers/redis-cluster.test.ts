@@ -3,8 +3,8 @@ import { describeWithServer } from '@ent/testkit/vitest';
 import { createClient, createCluster } from 'redis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createCache } from '../../src/cache.ts';
-import { memory } from '../../src/drivers/memory.ts';
-import { redis } from '../../src/drivers/redis.ts';
+import { memory } from '../../src/drivers/memory/index.ts';
+import { redis } from '../../src/drivers/redis/index.ts';
 import { slotOf } from '../../src/drivers/redis/slot.ts';
 import { hostileKeys } from '../../src/testing/suite.ts';
 

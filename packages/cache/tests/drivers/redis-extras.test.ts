@@ -8,10 +8,10 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { type Cache, createCache } from '../../src/cache.ts';
 import { type CacheCommandEvent, channels } from '../../src/channels.ts';
 import type { CacheDriver } from '../../src/driver.ts';
-import { memory } from '../../src/drivers/memory.ts';
-import { redis } from '../../src/drivers/redis.ts';
+import { memory } from '../../src/drivers/memory/index.ts';
+import { redis } from '../../src/drivers/redis/index.ts';
 import type { CacheOptions } from '../../src/options.ts';
-import { type RedisExtras, redisExtras } from '../../src/drivers/redis-extras.ts';
+import { type RedisExtras, redisExtras } from '../../src/drivers/redis-extras/index.ts';
 import { hostileKeys, plainValues } from '../../src/testing/suite.ts';
 
 const OUTAGE = /^cache\.(unavailable|timeout|circuit_open)$/;

@@ -6,7 +6,7 @@ import { describeWithServer } from '@ent/testkit/vitest';
 import { createClient, RESP_TYPES } from 'redis';
 import { expect, it } from 'vitest';
 import { createCache } from '../../src/cache.ts';
-import { redis, redisFeatures } from '../../src/drivers/redis.ts';
+import { redis, redisFeatures } from '../../src/drivers/redis/index.ts';
 import { testCacheDriver } from '../../src/testing.ts';
 
 async function until(condition: () => Promise<boolean>): Promise<void> {
@@ -24,7 +24,7 @@ it('refuses clients that put a prefix of their own in front of keys', () => {
 });
 
 describeWithServer('redis', (server) => {
-  testCacheDriver({ it, features: redisFeatures, createDriver: () => redis({ url: server.url }) });
+  testCacheDriver({ it }, { features: redisFeatures, createDriver: () => redis({ url: server.url }) });
 
   it('works with a client of the application that gets bytes for strings', async () => {
     const commandOptions = { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } };
@@ -153,26 +153,30 @@ describeWithServer('redis', (server) => {
 });
 
 describeWithServer('redis-cluster', (server) => {
-  testCacheDriver({
-    it,
-    features: redisFeatures,
-    createDriver: () => redis({ cluster: { rootNodes: server.urls.map((url) => ({ url })) } }),
-  });
+  testCacheDriver(
+    { it },
+    {
+      features: redisFeatures,
+      createDriver: () => redis({ cluster: { rootNodes: server.urls.map((url) => ({ url })) } }),
+    },
+  );
 });
 
 describeWithServer('redis-sentinel', (server) => {
-  testCacheDriver({
-    it,
-    features: redisFeatures,
-    createDriver: () =>
-      redis({
-        sentinel: {
-          name: server.primaryName,
-          sentinelRootNodes: server.urls.map((url) => ({
-            host: new URL(url).hostname,
-            port: Number(new URL(url).port),
-          })),
-        },
-      }),
-  });
+  testCacheDriver(
+    { it },
+    {
+      features: redisFeatures,
+      createDriver: () =>
+        redis({
+          sentinel: {
+            name: server.primaryName,
+            sentinelRootNodes: server.urls.map((url) => ({
+              host: new URL(url).hostname,
+              port: Number(new URL(url).port),
+            })),
+          },
+        }),
+    },
+  );
 });

@@ -7,13 +7,14 @@ import {
   RESP_TYPES,
   type RespVersions,
 } from 'redis';
-import { channels, traceQuietly } from '../../channels.ts';
-import { NATIVE, type Native } from '../redis/native.ts';
+import { traced } from '@ent/internal';
+import { channels } from '../../channels.ts';
 import { cacheErrors } from '../../errors.ts';
 import type { Core } from '../../internal/core.ts';
 import type { KeySpace } from '../../internal/keys.ts';
 import { type CacheWithParts, PARTS } from '../../internal/parts.ts';
-import { serialize } from '../../internal/serialize.ts';
+import { serialize } from '../../internal/records/values.ts';
+import { NATIVE, type Native } from '../redis/native.ts';
 
 /** The commands that all three kinds of node-redis clients have in common, by the types of the plainest. */
 export type Commands = RedisClientType;
@@ -63,12 +64,12 @@ export class Access {
   run<T>(operation: string, work: (client: Commands, bytes: ByteCommands) => Promise<T>, key?: string): Promise<T> {
     if (!channels.command.hasSubscribers) return this.#send(operation, work, key);
     const event = { driver: this.#core.driver.name, operation };
-    return traceQuietly(channels.command, event, () => this.#send(operation, work, key));
+    return traced(channels.command, event, () => this.#send(operation, work, key));
   }
 
   #send<T>(operation: string, work: (client: Commands, bytes: ByteCommands) => Promise<T>, key?: string): Promise<T> {
     const driver = this.#core.driver as unknown as Native<Commands>;
-    return this.#core.store.run(
+    return this.#core.calls.run(
       operation,
       (call) => {
         return driver[NATIVE](call, key, (client) => work(client, asBytes(client))).catch((cause: unknown) => {

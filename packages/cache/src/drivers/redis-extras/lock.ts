@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
+import { pause } from '@ent/internal';
 import { Script } from '../redis/scripts.ts';
 import { cacheErrors } from '../../errors.ts';
 import { durationMs } from '../../internal/ttl.ts';
-import { pollDelayMs } from '../../internal/waiting.ts';
+import { pollDelayMs } from '../../internal/loads/waiting.ts';
 import type { Duration } from '../../options.ts';
 import type { Access } from './access.ts';
 import { HeldLock } from './held-lock.ts';
@@ -106,9 +106,7 @@ export class RedisLock {
       if (performance.now() >= end) {
         throw cacheErrors.lock_timeout(`another holder kept the lock for ${this.#waitMs} ms`);
       }
-      await delay(pollDelayMs(round), undefined, signal && { signal }).catch(
-        () => {}, // the signal's own reason is thrown above
-      );
+      await pause(pollDelayMs(round + 1), signal);
     }
   }
 

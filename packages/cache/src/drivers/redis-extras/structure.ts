@@ -1,5 +1,5 @@
 import { cacheErrors } from '../../errors.ts';
-import { MAX_BATCH } from '../../internal/batch.ts';
+import { MAX_BATCH } from '../../internal/backend/calls.ts';
 import { expiryOf, ttlMs } from '../../internal/ttl.ts';
 import type { Ttl } from '../../options.ts';
 import type { Access, ByteCommands } from './access.ts';

@@ -1,3 +1,4 @@
+import { pause } from '@ent/internal';
 import type { DriverCall } from '../../driver.ts';
 
 /** What all three kinds of node-redis clients have. */
@@ -11,6 +12,16 @@ export interface Connectable {
   destroy(): unknown;
 }
 
+/** What there is to know about a client. */
+interface ConnectionOptions {
+  /** Whether the driver has made it. */
+  readonly owned: boolean;
+  /** Whether it has one connection, so that an error of it concerns all calls. */
+  readonly single: boolean;
+  /** Replaces the connection to the node of a key alone, where there are several. */
+  readonly replaceNode: ((key: string, began: number) => void) | undefined;
+}
+
 /** A call without an answer. */
 interface Pending {
   /** By the monotonic clock. */
@@ -20,6 +31,9 @@ interface Pending {
 
 /** No connection, and none for the asking: the client is connecting again on its own. The cause is what it met last. */
 export class Offline extends Error {}
+
+// How long a client may take to say goodbye.
+const GOODBYE_MS = 1_000;
 
 // How many deadlines a call may be overdue before its connection counts as dead.
 const OVERDUE = 2;
@@ -42,16 +56,7 @@ export class Connection {
   readonly #pending = new Set<Pending>();
   readonly #replaceNode: ((key: string, began: number) => void) | undefined;
 
-  /**
-   * @param single whether the client has one connection, so that an error of it concerns all calls
-   * @param replaceNode replaces the connection to the node of a key alone, where there are several
-   */
-  constructor(
-    client: Connectable,
-    owned: boolean,
-    single: boolean,
-    replaceNode?: (key: string, began: number) => void,
-  ) {
+  constructor(client: Connectable, { owned, single, replaceNode }: ConnectionOptions) {
     this.#client = client;
     this.#owned = owned;
     this.#replaceNode = replaceNode;
@@ -72,7 +77,7 @@ export class Connection {
    */
   async run<T>(call: DriverCall, key: string | undefined, work: () => Promise<T>): Promise<T> {
     const began = performance.now();
-    if (this.#owned && this.#pending.size > 0) this.#replaceDead(began, call.deadlineAt - Date.now());
+    if (this.#owned && this.#pending.size > 0) this.#replaceDead(began, call.deadlineAt - began);
     const pending = { began, key };
     this.#pending.add(pending);
     try {
@@ -107,19 +112,17 @@ export class Connection {
     return new Offline(message, { cause: this.#trouble });
   }
 
-  /** Says goodbye, but not for longer than a second. */
+  /** Says goodbye, but not for long. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
     if (!this.#owned || !this.#client.isOpen) return;
-    let timer: NodeJS.Timeout | undefined;
-    const patience = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, 1_000);
-    });
     if (this.#client.isReady && this.#pending.size === 0) {
-      await Promise.race([Promise.resolve(this.#client.close()).catch(() => {}), patience]);
+      const patience = new AbortController();
+      const closing = Promise.resolve(this.#client.close()).catch(() => {});
+      await Promise.race([closing, pause(GOODBYE_MS, patience.signal)]);
+      patience.abort();
     }
-    clearTimeout(timer);
     if (this.#client.isOpen) await this.#leave();
   }
 

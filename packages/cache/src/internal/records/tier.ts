@@ -1,29 +1,29 @@
-import type { CacheDriver, DriverCall, StoredRecord } from '../driver.ts';
-import { cacheErrors } from '../errors.ts';
-import type { Guard } from './guard.ts';
+import type { CacheDriver, StoredRecord } from '../../driver.ts';
+import { cacheErrors } from '../../errors.ts';
+import { type Calls, UNLIMITED } from '../backend/calls.ts';
+import type { BackendKey } from '../keys.ts';
+import { toContract } from '../ttl.ts';
 import { isCounter } from './record.ts';
 
 // For how long what is here is served on the word of the last proof that changes still arrive, and when to ask for the next.
 const TRUSTED_MS = 2_000;
 const PROBE_AFTER_MS = 1_000;
 
-const AT_ONCE: DriverCall = { deadlineAt: Number.POSITIVE_INFINITY };
-
 /** @throws `cache.invalid_options` for a driver that cannot be the near one */
-export function openTier(local: CacheDriver, guard: Guard): Tier {
+export function openTier(local: CacheDriver, calls: Calls): Tier {
   if (local.peek === undefined || local.drop === undefined || local.features.shared) {
     throw cacheErrors.invalid_options(
       "local must be a driver that keeps values in this process, such as memory(); not with values: 'serialized'",
     );
   }
-  const verify = guard.driver.track!((keys) => tier.changed(keys));
-  const tier = new Tier(local, () => guard.run('ping', verify));
+  const verify = calls.driver.track!((keys) => tier.changed(keys));
+  const tier = new Tier(local, () => calls.run('ping', verify));
   return tier;
 }
 
 /** Reads of one key that are under way. */
 interface Reading {
-  readonly key: string;
+  readonly key: BackendKey;
   count: number;
   /** Set when the key was changed meanwhile: what they answer may be from before. */
   spoiled: boolean;
@@ -40,6 +40,7 @@ export class Tier {
   readonly #near: CacheDriver;
   readonly #peek: (key: string) => StoredRecord | undefined;
   readonly #verify: () => Promise<void>;
+  /** By the backend's key. */
   readonly #readings = new Map<string, Reading>();
   #provenAt = Number.NEGATIVE_INFINITY;
   #probing = false;
@@ -51,15 +52,32 @@ export class Tier {
     this.#verify = verify;
   }
 
-  get(key: string): StoredRecord | undefined {
+  get(key: BackendKey): StoredRecord | undefined {
     const record = this.#peek(key);
     return record !== undefined && this.#isTrusted() ? record : undefined;
   }
 
-  /** What is here, and what the backend answers for the rest. */
-  async read(
-    keys: readonly string[],
-    readFar: (keys: readonly string[]) => Promise<(StoredRecord | undefined)[]>,
+  /** What is here, or else what the backend answers. */
+  async one(
+    key: BackendKey,
+    readFar: (key: BackendKey) => Promise<StoredRecord | undefined>,
+  ): Promise<StoredRecord | undefined> {
+    const here = this.get(key);
+    if (here !== undefined) return here;
+    const reading = this.#begin(key);
+    let found: StoredRecord | undefined;
+    try {
+      found = await readFar(key);
+    } finally {
+      this.#end(reading, found);
+    }
+    return found;
+  }
+
+  /** {@link one} for several keys. */
+  async many(
+    keys: readonly BackendKey[],
+    readFar: (keys: readonly BackendKey[]) => Promise<(StoredRecord | undefined)[]>,
   ): Promise<(StoredRecord | undefined)[]> {
     const records = keys.map((key) => this.get(key));
     const far = keys.filter((_, i) => records[i] === undefined);
@@ -76,7 +94,7 @@ export class Tier {
   }
 
   /** Before the backend is asked for a key. Each is followed by {@link #end}. */
-  #begin(key: string): Reading {
+  #begin(key: BackendKey): Reading {
     let reading = this.#readings.get(key);
     if (reading === undefined) {
       reading = { key, count: 0, spoiled: false };
@@ -103,8 +121,7 @@ export class Tier {
       hasValue: true,
       stamp: record.stamp,
     };
-    const expiresAt = freshUntil === Number.POSITIVE_INFINITY ? null : freshUntil;
-    this.#near.set([{ key, value: kept, expiresAt }], AT_ONCE).catch(() => {
+    this.#near.set([{ key, value: kept, expiresAt: toContract(freshUntil) }], UNLIMITED).catch(() => {
       // Too large for here. The backend has it.
     });
   }
@@ -123,7 +140,7 @@ export class Tier {
       reading.spoiled = true;
       this.#readings.delete(key);
     }
-    this.#near.delete(keys, AT_ONCE).catch(() => {});
+    this.#near.delete(keys, UNLIMITED).catch(() => {});
   };
 
   #isTrusted(): boolean {

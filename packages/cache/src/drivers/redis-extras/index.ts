@@ -3,21 +3,21 @@
  * client, the serializer, the deadline and the circuit breaker of that cache, and keys of their own in its namespace: they never meet
  * its entries, and its `clear` leaves them alone.
  */
-import type { CacheWithParts } from '../internal/parts.ts';
-import { Access } from './redis-extras/access.ts';
-import { RedisHash } from './redis-extras/hash.ts';
-import { RedisList } from './redis-extras/list.ts';
-import { type LockOptions, RedisLock } from './redis-extras/lock.ts';
-import { RedisSet } from './redis-extras/set.ts';
-import { RedisSortedSet } from './redis-extras/sorted-set.ts';
-import { Subscriber } from './redis-extras/subscriber.ts';
-import { RedisTopic } from './redis-extras/topic.ts';
+import type { CacheWithParts } from '../../internal/parts.ts';
+import { Access } from './access.ts';
+import { RedisHash } from './hash.ts';
+import { RedisList } from './list.ts';
+import { type LockOptions, RedisLock } from './lock.ts';
+import { RedisSet } from './set.ts';
+import { RedisSortedSet } from './sorted-set.ts';
+import { Subscriber } from './subscriber.ts';
+import { RedisTopic } from './topic.ts';
 
-export type { HeldLock } from './redis-extras/held-lock.ts';
-export type { RedisHash } from './redis-extras/hash.ts';
-export type { RedisList } from './redis-extras/list.ts';
-export type { LockOptions, RedisLock } from './redis-extras/lock.ts';
-export type { RedisSet } from './redis-extras/set.ts';
+export type { HeldLock } from './held-lock.ts';
+export type { RedisHash } from './hash.ts';
+export type { RedisList } from './list.ts';
+export type { LockOptions, RedisLock } from './lock.ts';
+export type { RedisSet } from './set.ts';
 export type {
   AddOptions,
   OrderOptions,
@@ -25,9 +25,9 @@ export type {
   ScoredMember,
   ScoreRange,
   ScoreRangeOptions,
-} from './redis-extras/sorted-set.ts';
-export type { Structure } from './redis-extras/structure.ts';
-export type { RedisTopic, SubscribeOptions, Subscription } from './redis-extras/topic.ts';
+} from './sorted-set.ts';
+export type { Structure } from './structure.ts';
+export type { RedisTopic, SubscribeOptions, Subscription } from './topic.ts';
 
 /** The structures of Redis in the namespace of a cache. Made by {@link redisExtras}. Names are non-empty strings of any content. */
 export class RedisExtras {

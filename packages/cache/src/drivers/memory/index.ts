@@ -3,11 +3,30 @@
  * a restart. The native client is the `LRUCache` instance.
  */
 import { LRUCache } from 'lru-cache';
-import type { CacheDriver, CacheFeatures, DriverEntry, DriverFailure, DriverWrite, StoredRecord } from '../driver.ts';
-import { cacheErrors } from '../errors.ts';
-import { assertCount, assertOneOf } from '../internal/checks.ts';
-import { deepFreeze } from '../internal/freeze.ts';
-import { sizeOf } from '../internal/size.ts';
+import type {
+  CacheDriver,
+  CacheFeatures,
+  DriverEntry,
+  DriverFailure,
+  DriverWrite,
+  StoredRecord,
+} from '../../driver.ts';
+import { cacheErrors } from '../../errors.ts';
+import { assertCount, assertOneOf } from '../../internal/checks.ts';
+import { deepFreeze } from './freeze.ts';
+import { sizeOf } from './size.ts';
+
+/** The features of {@link memory} with `values: 'frozen'` or `'cloned'`. */
+export const memoryFeatures = {
+  stores: 'values',
+  ttlResolutionMs: 1,
+  maxValueBytes: null,
+  conditional: true,
+  enumerate: true,
+  shared: false,
+  joinsReads: false,
+  tracks: false,
+} as const satisfies CacheFeatures;
 
 /** Options of {@link memory}. */
 export interface MemoryOptions {
@@ -35,18 +54,6 @@ export interface MemoryItem {
   readonly version: string;
 }
 
-/** The features of {@link memory} with `values: 'frozen'` or `'cloned'`. */
-export const memoryFeatures = {
-  stores: 'values',
-  ttlResolutionMs: 1,
-  maxValueBytes: null,
-  conditional: true,
-  enumerate: true,
-  shared: false,
-  joinsReads: false,
-  tracks: false,
-} as const satisfies CacheFeatures;
-
 /**
  * Keeps entries in this process.
  *
@@ -71,9 +78,6 @@ class MemoryDriver implements CacheDriver<LRUCache<string, MemoryItem>> {
   readonly name = 'memory';
   readonly features: CacheFeatures;
   readonly client: LRUCache<string, MemoryItem>;
-  readonly peek?: (key: string) => StoredRecord | undefined;
-  readonly drop = (): void => this.client.clear();
-  readonly copy?: (value: unknown) => unknown;
   readonly #values: 'frozen' | 'cloned' | 'serialized';
   readonly #maxBytes: number | undefined;
   #writes = 0;
@@ -83,25 +87,29 @@ class MemoryDriver implements CacheDriver<LRUCache<string, MemoryItem>> {
     this.#maxBytes = maxBytes;
     this.features = values === 'serialized' ? { ...memoryFeatures, stores: 'serialized' } : memoryFeatures;
     this.client = new LRUCache(maxBytes === undefined ? { max: maxEntries } : { max: maxEntries, maxSize: maxBytes });
-    if (values !== 'serialized') {
+    if (values === 'frozen') {
       this.peek = (key) => this.#live(key)?.value as StoredRecord | undefined;
-      this.copy = values === 'cloned' ? clone : (value) => value;
-    }
-    if (values === 'cloned') {
+      this.copy = (value) => value;
+    } else if (values === 'cloned') {
       this.peek = (key) => {
         const record = this.#live(key)?.value as StoredRecord | undefined;
         return record && { ...record, value: clone(record.value) };
       };
+      this.copy = clone;
     }
   }
 
   async connect(): Promise<void> {}
 
+  async ping(): Promise<void> {}
+
   async close(): Promise<void> {
     this.client.clear();
   }
 
-  async ping(): Promise<void> {}
+  classify(error: unknown): DriverFailure {
+    return error instanceof RangeError ? 'too_large' : 'other';
+  }
 
   async get(keys: readonly string[]): Promise<(DriverEntry | undefined)[]> {
     return keys.map((key) => {
@@ -142,9 +150,14 @@ class MemoryDriver implements CacheDriver<LRUCache<string, MemoryItem>> {
     if (found.length > 0) yield found;
   }
 
-  classify(error: unknown): DriverFailure {
-    return error instanceof RangeError ? 'too_large' : 'other';
+  // Not with `values: 'serialized'`, whose values the core has to read first.
+  readonly peek?: (key: string) => StoredRecord | undefined;
+
+  drop(): void {
+    this.client.clear();
   }
+
+  readonly copy?: (value: unknown) => unknown;
 
   /** The item, unless it is expired. A look that is not a use does not count for the LRU. */
   #live(key: string, passive = false): MemoryItem | undefined {

@@ -1,30 +1,36 @@
-import { cacheErrors } from '../errors.ts';
+import { exponentialBackoff } from '@ent/internal';
+import { cacheErrors } from '../../errors.ts';
 
-/** Milliseconds before the next look at what another process holds: soon at first, then up to 100 ms, each waiter at its own time. */
-export function pollDelayMs(round: number): number {
-  return Math.min(100, 5 * 1.4 ** round) * (0.5 + Math.random());
+/** Milliseconds before the next look at what another process holds, by the number of looks so far: soon at first, each waiter at its own time. */
+export const pollDelayMs = exponentialBackoff({ baseMs: 8, maxMs: 150, jitter: 2 / 3 });
+
+/** When a caller does not wait for the end, but takes a stale value. */
+export interface Early {
+  readonly stale: { readonly value: unknown };
+  readonly softTimeoutMs: number;
+  /** Told when that happens: the load goes on, and fills the cache. */
+  readonly onEarly: () => void;
 }
 
-/** The load's outcome; or the caller's abort; or, after the soft timeout, the stale value, when there is one. */
+/** How a caller waits for a load. */
+interface Patience {
+  readonly signal: AbortSignal | undefined;
+  readonly early: Early | undefined;
+}
+
+/** The load's outcome; or the caller's abort; or the stale value after the soft timeout. */
 export function settleEarly<L extends { readonly value: unknown } | undefined>(
   loading: Promise<L>,
-  stale: { readonly value: unknown } | undefined,
-  softTimeoutMs: number | undefined,
-  signal: AbortSignal | undefined,
-  leave: () => void,
+  { signal, early }: Patience,
 ): Promise<L | { readonly value: unknown }> {
-  const early = stale === undefined ? undefined : softTimeoutMs;
-  if (early === undefined && signal === undefined) return loading;
   return new Promise((resolve, reject) => {
     const onAbort = (): void => reject(signal?.reason);
     signal?.addEventListener('abort', onAbort, { once: true });
-    const timer =
-      early === undefined
-        ? undefined
-        : setTimeout(() => {
-            leave(); // it goes on, and fills the cache
-            resolve({ value: stale?.value });
-          }, early);
+    const settle = ({ stale, onEarly }: Early): void => {
+      onEarly();
+      resolve(stale);
+    };
+    const timer = early && setTimeout(settle, early.softTimeoutMs, early);
     const over = (): void => {
       clearTimeout(timer);
       signal?.removeEventListener('abort', onAbort);
@@ -35,11 +41,10 @@ export function settleEarly<L extends { readonly value: unknown } | undefined>(
 
 /** Rejects with `cache.load_timeout` when the work takes longer, and aborts it. */
 export async function withHardTimeout<T>(
-  timeoutMs: number | undefined,
+  timeoutMs: number,
   controller: AbortController,
-  work: () => Promise<T>,
+  working: Promise<T>,
 ): Promise<T> {
-  if (timeoutMs === undefined) return work();
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => {
@@ -48,7 +53,6 @@ export async function withHardTimeout<T>(
       controller.abort(error);
     }, timeoutMs);
   });
-  const working = work();
   working.catch(() => {}); // what comes after the timeout has no reader
   try {
     return await Promise.race([working, late]);

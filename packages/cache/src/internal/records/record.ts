@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { StoredRecord, TagVersion } from '../driver.ts';
+import type { StoredRecord, TagVersion } from '../../driver.ts';
 
 /** What is written. It gets a stamp of its own; only a counter keeps the one it came with. */
 export type RecordDraft = Omit<StoredRecord, 'stamp'> & { readonly stamp?: string };

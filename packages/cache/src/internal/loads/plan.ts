@@ -1,7 +1,17 @@
-import { cacheErrors } from '../errors.ts';
-import type { LoadOptions, Ttl } from '../options.ts';
-import type { LoadPlan } from './loader.ts';
-import { durationMs, ttlMs } from './ttl.ts';
+import type { LoadOptions, Ttl } from '../../options.ts';
+import { cacheErrors } from '../../errors.ts';
+import { durationMs, ttlMs } from '../ttl.ts';
+
+/** `LoadOptions` with every duration in milliseconds. */
+export interface LoadPlan {
+  readonly ttlMs: number;
+  readonly graceMs: number;
+  readonly softTimeoutMs: number | undefined;
+  readonly hardTimeoutMs: number | undefined;
+  readonly negativeTtlMs: number | undefined;
+  readonly jitter: number;
+  readonly eagerRefresh: number | undefined;
+}
 
 /**
  * Milliseconds of the TTL that a call names, else the cache's.
@@ -29,6 +39,7 @@ export function planLoad<T>(options: LoadOptions<T>, defaultTtlMs: number): Load
     hardTimeoutMs: hardTimeout === undefined ? undefined : durationMs(hardTimeout, 'hardTimeout'),
     negativeTtlMs: negativeTtl === undefined ? undefined : ttlMs(negativeTtl, 'negativeTtl'),
     jitter,
+    eagerRefresh,
   };
 }
 

@@ -1,20 +1,81 @@
-import type { CacheDriver, DriverEntry, StoredRecord, TagVersion } from '../driver.ts';
-import { cacheErrors } from '../errors.ts';
-import type { CacheSerializer } from '../options.ts';
-import { type JsonText, parseJson, parseJsonRow, strictJson } from './json.ts';
+import type { CacheDriver, CacheFeatures, DriverEntry, StoredRecord, TagVersion } from '../../driver.ts';
+import { cacheErrors } from '../../errors.ts';
+import type { CacheSerializer } from '../../options.ts';
 import { counterDraft, isCounter, newStamp, type RecordDraft, STAMP_BYTES } from './record.ts';
-import { serialize } from './serialize.ts';
+import { serialize, strictJson } from './values.ts';
 
-/**
- * The bytes of records.
+/** Records as a driver keeps them, and back. */
+export class Codec {
+  readonly #driver: CacheDriver;
+  readonly #serializer: CacheSerializer;
+  readonly #stores: CacheFeatures['stores'];
+  /** Whether the backend keeps an entry for longer than its expiry. */
+  readonly #isCoarse: boolean;
+
+  constructor(driver: CacheDriver, serializer: CacheSerializer) {
+    this.#driver = driver;
+    this.#serializer = serializer;
+    this.#stores = driver.features.stores;
+    this.#isCoarse = driver.features.ttlResolutionMs > 1;
+  }
+
+  /** @throws `cache.not_serializable`, `cache.invalid_argument`, `cache.value_too_large` */
+  encode(key: string, record: RecordDraft): Uint8Array | StoredRecord {
+    if (this.#stores === 'bytes') {
+      const bytes = bytesOf(record, this.#serializer, key);
+      const { name, features } = this.#driver;
+      const { maxValueBytes } = features;
+      if (maxValueBytes === null || bytes.length <= maxValueBytes) return bytes;
+      throw cacheErrors.value_too_large(`the value takes ${bytes.length} bytes; ${name} stores up to ${maxValueBytes}`);
+    }
+    const stored = { ...record, stamp: newStamp() };
+    if (this.#stores === 'serialized' && record.hasValue) stored.value = serialize(record.value, this.#serializer, key);
+    return stored;
+  }
+
+  /** The records of a batch. Undefined for what this version did not write, or whose value the serializer refuses: both are a miss. */
+  readonly decode = (
+    keys: readonly string[],
+    entries: readonly (DriverEntry | undefined)[],
+  ): (StoredRecord | undefined)[] => {
+    const records: (StoredRecord | undefined)[] = [];
+    for (let i = 0; i < keys.length; i++) {
+      const entry = entries[i];
+      let record: StoredRecord | undefined;
+      if (entry === undefined) record = undefined;
+      else if (this.#stores === 'bytes') record = decodeRecord(entry.value as Uint8Array, this.#serializer, keys[i]!);
+      else record = this.#deserialized(entry.value as StoredRecord, keys[i]!);
+      // Not a lease alone: whether that has run out is not told by this process's clock.
+      const isOver = this.#isCoarse && record?.hasValue && record.expiresAt <= Date.now();
+      records.push(isOver ? undefined : record);
+    }
+    return records;
+  };
+
+  /** Such a copy of a value as another reader would get. */
+  copy<T>(value: T): T {
+    if (this.#stores === 'values') return (this.#driver.copy?.(value) as T | undefined) ?? value;
+    return this.#serializer.deserialize(serialize(value, this.#serializer, ''), '') as T;
+  }
+
+  #deserialized(record: StoredRecord, key: string): StoredRecord | undefined {
+    if (this.#stores === 'values' || !record.hasValue) return record;
+    try {
+      return { ...record, value: this.#serializer.deserialize(record.value as Uint8Array, key) };
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+/*
+ * The bytes of a record:
  *
- * ```
  * 0      magic 0xC1: never starts a UTF-8 text, so counters ("-12") and foreign bytes are told apart
  * 1      flags
  * 2..9   stamp: differs between any two writes, so that compare-and-set cannot mistake a rewritten value for the one it read
  * then, as flagged: expiresAt (float64) · freshUntil (float64) · lease token (8 bytes) and until (float64) · tags (uint16 length, JSON)
  * rest   the value, as the serializer made it
- * ```
  */
 const MAGIC = 0xc1;
 const EXPIRES = 1;
@@ -25,18 +86,6 @@ const NO_VALUE = 16;
 const KNOWN = EXPIRES | FRESH | LEASE | TAGS | NO_VALUE;
 const FIXED_BYTES = 10;
 const FOREVER = Number.POSITIVE_INFINITY;
-
-/** @throws `cache.not_serializable`, `cache.invalid_argument`, `cache.value_too_large` */
-export function encodeRecord(
-  record: RecordDraft,
-  serializer: CacheSerializer,
-  key: string,
-  { name, features: { maxValueBytes } }: CacheDriver,
-): Uint8Array {
-  const bytes = bytesOf(record, serializer, key);
-  if (maxValueBytes === null || bytes.length <= maxValueBytes) return bytes;
-  throw cacheErrors.value_too_large(`the value takes ${bytes.length} bytes; ${name} stores up to ${maxValueBytes}`);
-}
 
 function bytesOf(record: RecordDraft, serializer: CacheSerializer, key: string): Uint8Array {
   if (isCounter(record)) return Buffer.from(String(record.value));
@@ -79,48 +128,7 @@ function bytesOf(record: RecordDraft, serializer: CacheSerializer, key: string):
   return bytes;
 }
 
-/** The records of a batch. Undefined for bytes that this version did not write, or whose value the serializer refuses: both are a miss. */
-export function decodeRecords(
-  keys: readonly string[],
-  entries: readonly (DriverEntry | undefined)[],
-  serializer: CacheSerializer,
-): (StoredRecord | undefined)[] {
-  const records: (StoredRecord | undefined)[] = [];
-  const isRow = serializer === strictJson && keys.length > 1;
-  let row: DecodedRecord[] = [];
-  let places: number[] = [];
-  let rowBytes = 0;
-  const endRow = (): void => {
-    const values = parseJsonRow(row);
-    for (let n = 0; n < row.length; n++) {
-      if (values) row[n]!.value = values[n];
-      else records[places[n]!] = row[n]!.read(serializer, keys[places[n]!]!);
-    }
-    row = [];
-    places = [];
-    rowBytes = 0;
-  };
-  for (let i = 0; i < keys.length; i++) {
-    const entry = entries[i];
-    const record = entry && decodeHead(entry.value as Uint8Array);
-    if (!(record instanceof DecodedRecord)) {
-      records.push(record);
-    } else if (isRow && record.isShortObject) {
-      records.push(record);
-      row.push(record);
-      places.push(i);
-      rowBytes += record.bytes.length;
-      if (rowBytes > MAX_ROW_BYTES) endRow();
-    } else {
-      records.push(record.read(serializer, keys[i]!));
-    }
-  }
-  if (row.length > 0) endRow();
-  return records;
-}
-
-/** A record whose value is still to be read. */
-function decodeHead(stored: Uint8Array): DecodedRecord | StoredRecord | undefined {
+function decodeRecord(stored: Uint8Array, serializer: CacheSerializer, key: string): StoredRecord | undefined {
   const bytes = Buffer.isBuffer(stored) ? stored : Buffer.from(stored.buffer, stored.byteOffset, stored.length);
   if (bytes[0] !== MAGIC) return decodeCounter(bytes);
   try {
@@ -153,80 +161,44 @@ function decodeHead(stored: Uint8Array): DecodedRecord | StoredRecord | undefine
     }
     // A lease that has outlived its value is all that is left.
     const hasValue = (flags & NO_VALUE) === 0 && !(lease !== undefined && expiresAt <= Date.now());
-    return new DecodedRecord(expiresAt, freshUntil, tags, lease, hasValue, bytes, at);
+    const value = hasValue ? decodeValue(bytes, at, serializer, key) : undefined;
+    return new DecodedRecord(bytes, { value, expiresAt, freshUntil, tags, lease, hasValue });
   } catch {
     return undefined;
   }
 }
 
+function decodeValue(bytes: Buffer, from: number, serializer: CacheSerializer, key: string): unknown {
+  if (serializer !== strictJson) return serializer.deserialize(bytes.subarray(from), key);
+  // A view of the rest would cost as much as a short text takes to parse.
+  return bytes.length === from ? undefined : (JSON.parse(bytes.toString(undefined, from)) as unknown);
+}
+
 /** Its stamp is seldom looked at, and costs as much as the rest. A copy by spread has none, as a draft should. */
-class DecodedRecord implements StoredRecord, JsonText {
-  value: unknown = undefined;
+class DecodedRecord implements StoredRecord {
+  value: unknown;
   expiresAt: number;
   freshUntil: number;
   tags: readonly TagVersion[] | undefined;
   lease: StoredRecord['lease'];
   hasValue: boolean;
   readonly #bytes: Buffer;
-  /** Where the value starts. */
-  readonly #from: number;
 
-  constructor(
-    expiresAt: number,
-    freshUntil: number,
-    tags: readonly TagVersion[] | undefined,
-    lease: StoredRecord['lease'],
-    hasValue: boolean,
-    bytes: Buffer,
-    from: number,
-  ) {
-    this.expiresAt = expiresAt;
-    this.freshUntil = freshUntil;
-    this.tags = tags;
-    this.lease = lease;
-    this.hasValue = hasValue;
+  constructor(bytes: Buffer, record: Omit<StoredRecord, 'stamp'>) {
+    this.value = record.value;
+    this.expiresAt = record.expiresAt;
+    this.freshUntil = record.freshUntil;
+    this.tags = record.tags;
+    this.lease = record.lease;
+    this.hasValue = record.hasValue;
     this.#bytes = bytes;
-    this.#from = from;
   }
 
   get stamp(): string {
     return this.#bytes.toString('latin1', 2, FIXED_BYTES);
   }
-
-  get bytes(): Buffer {
-    return this.#bytes;
-  }
-
-  get from(): number {
-    return this.#from;
-  }
-
-  /** Whether it is the text of an object, and a parse of its own would cost more than to copy it into a row. */
-  get isShortObject(): boolean {
-    const bytes = this.#bytes;
-    const end = bytes.length - 1;
-    return this.hasValue && end - this.#from < SHORT_BYTES && bytes[this.#from] === OPEN && bytes[end] === CLOSE;
-  }
-
-  /** The record with its value; undefined when the serializer refuses that. */
-  read(serializer: CacheSerializer, key: string): this | undefined {
-    if (!this.hasValue) return this;
-    try {
-      this.value =
-        serializer === strictJson
-          ? parseJson(this.#bytes, this.#from)
-          : serializer.deserialize(this.#bytes.subarray(this.#from), key);
-      return this;
-    } catch {
-      return undefined;
-    }
-  }
 }
 
-const SHORT_BYTES = 4_096;
-const MAX_ROW_BYTES = 262_144;
-const OPEN = 0x7b; // {
-const CLOSE = 0x7d; // }
 const EMPTY = new Uint8Array(0);
 const MINUS = 45;
 

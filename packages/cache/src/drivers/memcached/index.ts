@@ -12,11 +12,10 @@ import type {
   DriverFailure,
   DriverReadOptions,
   DriverWrite,
-} from '../driver.ts';
-import { cacheErrors } from '../errors.ts';
-import { assertCount } from '../internal/checks.ts';
-import { remote } from '../remote.ts';
-import { Rendezvous, wireKey } from './memcached/keys.ts';
+} from '../../driver.ts';
+import { cacheErrors } from '../../errors.ts';
+import { assertCount } from '../../internal/checks.ts';
+import { Rendezvous, wireKey } from './keys.ts';
 
 /** The features of {@link memcached}. */
 export const memcachedFeatures = {
@@ -88,7 +87,6 @@ export function memcached(options: MemcachedOptions = {}): CacheDriver<readonly 
 
 class MemcachedDriver implements CacheDriver<readonly MemcacheClient[]> {
   readonly name = 'memcached';
-  readonly remote = remote;
   readonly features: CacheFeatures;
   readonly client: readonly MemcacheClient[];
   readonly #servers: Rendezvous;
@@ -106,16 +104,19 @@ class MemcachedDriver implements CacheDriver<readonly MemcacheClient[]> {
     return this.ping();
   }
 
-  async close(): Promise<void> {
-    if (this.#owned) for (const client of this.client) client.shutdown();
-  }
-
   async ping(): Promise<void> {
     await Promise.all(this.client.map((client) => client.version()));
   }
 
-  shardOf(key: string): number {
-    return this.client.length === 1 ? 0 : this.#servers.pick(wireKey(key));
+  async close(): Promise<void> {
+    if (this.#owned) for (const client of this.client) client.shutdown();
+  }
+
+  classify(error: unknown): DriverFailure {
+    const message = error instanceof Error ? error.message : '';
+    const answer = ANSWERS.find(([start]) => message.startsWith(start));
+    // What is no answer of the server comes from the connection to it.
+    return answer?.[1] ?? 'unavailable';
   }
 
   async get(
@@ -175,12 +176,8 @@ class MemcachedDriver implements CacheDriver<readonly MemcacheClient[]> {
     );
   }
 
-  classify(error: unknown): DriverFailure {
-    const message = error instanceof Error ? error.message : '';
-    if (message.startsWith('SERVER_ERROR object too large')) return 'too_large';
-    // It is there, but cannot serve: no connection is free, or no memory.
-    if (/^(ERROR Too many open connections|SERVER_ERROR out of memory)/.test(message)) return 'unavailable';
-    return /^(SERVER_ERROR|CLIENT_ERROR|ERROR|NOT_STORED|EXISTS|NOT_FOUND)/.test(message) ? 'other' : 'unavailable';
+  shardOf(key: string): number {
+    return this.client.length === 1 ? 0 : this.#servers.pick(wireKey(key));
   }
 
   #clientOf(wire: string): MemcacheClient {
@@ -199,6 +196,20 @@ class MemcachedDriver implements CacheDriver<readonly MemcacheClient[]> {
     return groups;
   }
 }
+
+/** What the server's answers mean, by how they begin; the first that fits counts. */
+const ANSWERS: readonly (readonly [start: string, failure: DriverFailure])[] = [
+  ['SERVER_ERROR object too large', 'too_large'],
+  // It is there, but cannot serve: no connection is free, or no memory.
+  ['ERROR Too many open connections', 'unavailable'],
+  ['SERVER_ERROR out of memory', 'unavailable'],
+  ['SERVER_ERROR', 'other'],
+  ['CLIENT_ERROR', 'other'],
+  ['ERROR', 'other'],
+  ['NOT_STORED', 'other'],
+  ['EXISTS', 'other'],
+  ['NOT_FOUND', 'other'],
+];
 
 interface Reply {
   readonly value: unknown;

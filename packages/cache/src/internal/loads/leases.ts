@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
-import type { StoredRecord, TagVersion } from '../driver.ts';
-import { cacheErrors } from '../errors.ts';
-import { bare, type RecordDraft, STAMP_BYTES } from './record.ts';
-import type { Store } from './store.ts';
+import { pause } from '@ent/internal';
+import type { StoredRecord, TagVersion } from '../../driver.ts';
+import { cacheErrors } from '../../errors.ts';
+import type { BackendKey } from '../keys.ts';
+import { bare, type RecordDraft, STAMP_BYTES } from '../records/record.ts';
+import type { Store } from '../records/store.ts';
 import { pollDelayMs } from './waiting.ts';
 
 // Each round somebody wins, so this many lost rounds mean a backend that refuses for another reason.
@@ -16,6 +17,18 @@ export interface Lease {
   publish(record: RecordDraft): Promise<boolean>;
   /** Lets the next one load, and shows the stale value again as it was. */
   release(): Promise<void>;
+}
+
+/** A key that somebody wants to load. */
+export interface LeaseRequest {
+  readonly physical: BackendKey;
+  /** What was just read: if it was nothing, one round trip is enough. */
+  readonly found: StoredRecord | undefined;
+  readonly tags: readonly TagVersion[] | undefined;
+  /** Whether a record answers the load. */
+  readonly isUsable: (record: StoredRecord) => boolean | Promise<boolean>;
+  /** Whether the tags of a record, or of the load that leases it, are still the current ones. */
+  readonly isValid: (record: StoredRecord) => boolean | Promise<boolean>;
 }
 
 /**
@@ -37,31 +50,18 @@ export class Leases {
   /**
    * The lease; or nothing, when the caller should look again: another process has stored the value, or the tags of the load are not the
    * current ones any more.
-   *
-   * @param load.found what was just read: if it was nothing, one round trip is enough
-   * @param load.usable whether a record answers the load
-   * @param load.valid whether the tags of a record, or of the load that leases it, are still the current ones
    */
-  async acquire(
-    load: {
-      readonly physical: string;
-      readonly found: StoredRecord | undefined;
-      readonly tags: readonly TagVersion[] | undefined;
-      readonly usable: (record: StoredRecord) => boolean | Promise<boolean>;
-      readonly valid: (record: StoredRecord) => boolean | Promise<boolean>;
-    },
-    signal: AbortSignal,
-  ): Promise<Lease | undefined> {
+  async acquire(load: LeaseRequest, signal: AbortSignal): Promise<Lease | undefined> {
     const { physical } = load;
     const token = randomBytes(STAMP_BYTES).toString('latin1'); // one byte each
     let watched: { readonly token: string; readonly until: number; readonly since: number } | undefined;
     let lost = 0;
     for (let round = 0; ; round++) {
       signal.throwIfAborted();
-      const found = load.found === undefined && round === 0 ? undefined : await this.#store.readVersioned(physical);
+      const found = load.found === undefined && round === 0 ? undefined : await this.#store.versioned(physical);
       const record = found?.record;
-      if (record !== undefined && (await load.usable(record))) return undefined;
-      const valid = record !== undefined && (await load.valid(record));
+      if (record !== undefined && (await load.isUsable(record))) return undefined;
+      const valid = record !== undefined && (await load.isValid(record));
       if (valid && record.lease !== undefined) {
         const { lease } = record;
         const now = performance.now();
@@ -69,23 +69,30 @@ export class Leases {
         if (watched?.token !== lease.token || watched.until !== lease.until) watched = { ...lease, since: now };
         const runOut = now - watched.since > this.#leaseMs || (record.hasValue && lease.until <= Date.now());
         if (!runOut) {
-          await delay(pollDelayMs(round), undefined, { signal });
+          await pause(pollDelayMs(round + 1), signal);
           continue;
         }
       }
       // Under tags that were invalidated while it waited, its lease would count for nobody, and its value neither.
-      if (round > 0 && load.tags !== undefined && !(await load.valid({ ...bare(0, undefined, load.tags), stamp: '' })))
+      if (
+        round > 0 &&
+        load.tags !== undefined &&
+        !(await load.isValid({ ...bare(0, undefined, load.tags), stamp: '' }))
+      )
         return undefined;
       const when = found === undefined ? 'absent' : { version: found.version };
       const leased = this.#leased(valid && record.hasValue ? record : undefined, token, load.tags);
-      const [won] = await this.#store.write([{ key: physical, record: leased, when }]);
-      if (won) {
-        return new HeldLease(this.#store, physical, token, this.#leaseMs, (current) =>
-          this.#leased(current.hasValue ? current : undefined, token, load.tags),
-        );
+      if (await this.#store.writeIf(physical, leased, when)) {
+        return new HeldLease({
+          store: this.#store,
+          physical,
+          token,
+          leaseMs: this.#leaseMs,
+          renewed: (current) => this.#leased(current.hasValue ? current : undefined, token, load.tags),
+        });
       }
       if (++lost > MAX_LOST) throw cacheErrors.contended(`other writers changed the key ${MAX_LOST} times in a row`);
-      await delay(Math.random() * lost, undefined, { signal });
+      await pause(Math.random() * lost, signal);
     }
   }
 
@@ -101,29 +108,29 @@ export class Leases {
   }
 }
 
+/** What a held lease is made of. */
+interface Holding {
+  readonly store: Store;
+  readonly physical: BackendKey;
+  readonly token: string;
+  readonly leaseMs: number;
+  /** The record with the lease for another while. */
+  readonly renewed: (record: StoredRecord) => RecordDraft;
+}
+
 class HeldLease implements Lease {
   readonly token: string;
-  readonly #store: Store;
-  readonly #physical: string;
-  readonly #renewed: (record: StoredRecord) => RecordDraft;
+  readonly #holding: Holding;
   readonly #timer: NodeJS.Timeout;
   #renewing: Promise<unknown> = Promise.resolve();
 
-  constructor(
-    store: Store,
-    physical: string,
-    token: string,
-    leaseMs: number,
-    renewed: (record: StoredRecord) => RecordDraft,
-  ) {
-    this.#store = store;
-    this.#physical = physical;
-    this.token = token;
-    this.#renewed = renewed;
+  constructor(holding: Holding) {
+    this.token = holding.token;
+    this.#holding = holding;
     this.#timer = setInterval(() => {
       // A renewal that fails is tried again at the next turn; a lost lease shows when publishing.
-      this.#renewing = this.#replace(this.#renewed).catch(() => {});
-    }, leaseMs / 3).unref();
+      this.#renewing = this.#replace(holding.renewed).catch(() => {});
+    }, holding.leaseMs / 3).unref();
   }
 
   async publish(record: RecordDraft): Promise<boolean> {
@@ -145,11 +152,9 @@ class HeldLease implements Lease {
 
   /** Writes over the record that still has our lease, and over no other. */
   async #replace(next: (record: StoredRecord) => RecordDraft): Promise<boolean> {
-    const found = await this.#store.readVersioned(this.#physical);
+    const { store, physical } = this.#holding;
+    const found = await store.versioned(physical);
     if (found === undefined || found.record.lease?.token !== this.token) return false;
-    const [won] = await this.#store.write([
-      { key: this.#physical, record: next(found.record), when: { version: found.version } },
-    ]);
-    return won === true;
+    return store.writeIf(physical, next(found.record), { version: found.version });
   }
 }

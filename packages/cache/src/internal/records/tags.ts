@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import type { StoredRecord, TagVersion } from '../driver.ts';
-import { cacheErrors } from '../errors.ts';
-import type { KeySpace } from './keys.ts';
+import type { StoredRecord, TagVersion } from '../../driver.ts';
+import { cacheErrors } from '../../errors.ts';
+import type { Core } from '../core.ts';
+import type { BackendKey, KeySpace } from '../keys.ts';
 import { draft } from './record.ts';
 import type { Store } from './store.ts';
 
@@ -15,13 +16,15 @@ import type { Store } from './store.ts';
 export class Tags {
   readonly #store: Store;
   readonly #keys: KeySpace;
+  readonly #joinsReads: boolean;
   /** Names of the generations of this namespace and those above it; empty when they are not used. */
   readonly generations: readonly string[];
 
-  constructor(store: Store, keys: KeySpace, useGenerations: boolean) {
+  constructor({ store, driver, generations }: Core, keys: KeySpace) {
     this.#store = store;
     this.#keys = keys;
-    this.generations = useGenerations ? keys.levels.map((_, level) => `${GENERATION}${level}`) : [];
+    this.#joinsReads = driver.features.joinsReads;
+    this.generations = generations ? keys.levels.map((_, level) => `${GENERATION}${level}`) : [];
   }
 
   /** The versions that a value made from now on depends on. Tags without a version get one. */
@@ -79,7 +82,7 @@ export class Tags {
 
   /** Starts reading the generations, in the same tick as the entry that they belong to. */
   readGenerations(): Promise<(string | undefined)[]> {
-    return Promise.all(this.generations.map(async (name) => version(await this.#store.readOne(this.#physical(name)))));
+    return Promise.all(this.generations.map(async (name) => version(await this.#store.one(this.#physical(name)))));
   }
 
   #counts(record: StoredRecord | undefined, current: ReadonlyMap<string, string | undefined>): boolean {
@@ -92,10 +95,9 @@ export class Tags {
 
   async #current(names: readonly string[]): Promise<(string | undefined)[]> {
     const keys = names.map((name) => this.#physical(name));
-    const { joinsReads } = this.#store.driver.features;
-    const records = joinsReads
-      ? await Promise.all(keys.map((key) => this.#store.readOne(key)))
-      : await this.#store.read(keys);
+    const records = this.#joinsReads
+      ? await Promise.all(keys.map((key) => this.#store.one(key)))
+      : await this.#store.many(keys);
     return records.map(version);
   }
 
@@ -109,7 +111,7 @@ export class Tags {
     );
   }
 
-  #physical(name: string): string {
+  #physical(name: string): BackendKey {
     if (name.startsWith(GENERATION))
       return this.#keys.levels[Number(name.slice(GENERATION.length))]!.reserved('generation', '');
     return this.#keys.reserved('tag', name.slice(NAME.length));

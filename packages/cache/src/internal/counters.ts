@@ -1,0 +1,69 @@
+import type { StoredRecord } from '../driver.ts';
+import { cacheErrors } from '../errors.ts';
+import type { Core } from './core.ts';
+import type { BackendKey } from './keys.ts';
+import { counterDraft, draft, isCounter } from './records/record.ts';
+import type { View } from './records/view.ts';
+import { expiryOf, toContract } from './ttl.ts';
+
+/** One change of a counter. */
+interface Count {
+  readonly key: BackendKey;
+  readonly by: number;
+  /** What an absent counter starts from. */
+  readonly initial: number;
+  readonly ttlMs: number;
+}
+
+/** `by` added to a counter. Other integers count too, and keep what else their record says. */
+export async function increment(core: Core, view: View, { key, by, initial, ttlMs }: Count): Promise<number> {
+  const { driver, calls, atomic } = core;
+  const expiresAt = expiryOf(ttlMs, Date.now());
+  // A native counter is bare digits, which have no place for a generation.
+  const isNative = driver.increment !== undefined && view.tags.generations.length === 0;
+  if (isNative) {
+    const start = { initial, expiresAt: toContract(expiresAt) };
+    const count = await calls.run('increment', (call) => driver.increment!(key, by, start, call), key);
+    if (count === 'overflow') throw overflow();
+    if (count !== undefined) return count;
+  }
+  const tags = isNative ? undefined : await view.tags.begin([]);
+  return atomic.update(key, view.visible, (record) => {
+    if (record === undefined) {
+      const count = sum(initial, by);
+      return {
+        record: isNative ? counterDraft(count, expiresAt) : { ...draft(count, expiresAt), tags },
+        answer: count,
+      };
+    }
+    if (!Number.isSafeInteger(record.value)) {
+      throw cacheErrors.not_a_counter('increment of a key whose value is not a safe integer');
+    }
+    const count = sum(record.value as number, by);
+    const isPlain = record.tags === undefined && record.freshUntil === record.expiresAt && !isCounter(record);
+    if (isNative && isPlain) return { record: counterDraft(count, record.expiresAt), answer: count };
+    return { record: { ...record, value: count, lease: undefined }, answer: count };
+  });
+}
+
+/** When a record stops being fresh: epoch milliseconds, null for never. */
+export async function expiryOfRecord(
+  { driver, calls }: Core,
+  key: BackendKey,
+  record: StoredRecord,
+): Promise<number | null> {
+  if (isCounter(record) && driver.expiry) {
+    return (await calls.run('expiry', (call) => driver.expiry!(key, call), key)) ?? null;
+  }
+  return toContract(record.freshUntil);
+}
+
+function sum(count: number, by: number): number {
+  const total = count + by;
+  if (!Number.isSafeInteger(total)) throw overflow();
+  return total;
+}
+
+function overflow(): Error {
+  return cacheErrors.not_a_counter('the sum would not be a safe integer');
+}

@@ -1,0 +1,28 @@
+import type { Factory, LoadOptions } from '../../options.ts';
+import { NotMade } from './batch-factory.ts';
+import { checked, KeyLoad, type LoadCall } from './key-load.ts';
+import { AskAgain, type LoadRequest } from './loader.ts';
+
+/** Whether any hit answers the load as it is. */
+export function takesAnyHit<T>(options: LoadOptions<T>): boolean {
+  return options.schema === undefined && options.eagerRefresh === undefined;
+}
+
+/** `Cache.getOrSet`, where no hit was at hand. */
+export async function getOrSet<T>(call: LoadCall<T>, key: string, factory: Factory<T>): Promise<T> {
+  const asked = new KeyLoad(checked(call, factory), key);
+  const { loader } = call.core;
+  for (;;) {
+    const hit = await asked.look();
+    if (hit !== undefined && !asked.isRefreshDue) return hit.value;
+    try {
+      const request = await asked.request(factory, { isRefresh: hit !== undefined });
+      if (hit === undefined) return await loader.load(request, call.options.signal);
+      loader.refresh(request as LoadRequest<unknown>);
+      return hit.value;
+    } catch (error) {
+      // A getOrSetMany that was loading this key left it out: this caller has a factory of its own.
+      if (!(error instanceof NotMade || error instanceof AskAgain)) throw error;
+    }
+  }
+}

@@ -1,0 +1,197 @@
+import { type Awaitable, traced } from '@ent/internal';
+import { type CacheGetEvent, channels } from '../../channels.ts';
+import type { StoredRecord } from '../../driver.ts';
+import type { Core } from '../core.ts';
+import type { BackendKey, KeySpace } from '../keys.ts';
+import { Tags } from './tags.ts';
+
+/** What one read found. */
+export interface Found {
+  /** As it is stored, whether readers may see it or not. */
+  readonly record: StoredRecord;
+  /** False when one of its tags was invalidated, or its namespace cleared. */
+  readonly valid: boolean;
+}
+
+/** {@link Found}, and its version. */
+interface VersionedFound extends Found {
+  readonly version: string | undefined;
+}
+
+/**
+ * The reads of one namespace: what is there, and whether readers may see it. Keys are the caller's. What is in this process is answered at
+ * once, and not by a promise.
+ */
+export class View {
+  readonly keys: KeySpace;
+  readonly tags: Tags;
+  readonly #core: Core;
+  /** Looks at what is in this process. */
+  readonly #peek: ((key: BackendKey) => StoredRecord | undefined) | undefined;
+  /** Whether what {@link #peek} does not find is a miss. */
+  readonly #isComplete: boolean = false;
+
+  constructor(core: Core, keys: KeySpace) {
+    this.keys = keys;
+    this.tags = new Tags(core, keys);
+    this.#core = core;
+    if (this.tags.generations.length > 0) return; // they are read with each entry
+    const { driver, store } = core;
+    this.#isComplete = driver.peek !== undefined;
+    this.#peek = driver.peek?.bind(driver) ?? (core.isTiered ? (key) => store.near(key) : undefined);
+  }
+
+  /** The record that readers may see, if it is in this process, has no tags, and nobody listens. */
+  atHand(key: string): StoredRecord | undefined {
+    const here = this.#look(key);
+    return here !== ELSEWHERE && here?.tags === undefined && here !== undefined && isFresh(here) ? here : undefined;
+  }
+
+  /** The record that readers may see. */
+  read(key: string): Awaitable<StoredRecord | undefined> {
+    const here = this.#look(key);
+    if (here !== ELSEWHERE) return this.#shown(here);
+    if (channels.get.hasSubscribers || this.tags.generations.length > 0) return this.#find(key).then(hitOf);
+    return this.#core.store.one(this.keys.encode(key)).then(this.#shown);
+  }
+
+  /** {@link read} for several keys, in two round trips at most. */
+  readMany(keys: readonly string[]): Awaitable<(StoredRecord | undefined)[]> {
+    if (channels.get.hasSubscribers) return this.findMany(keys).then((found) => found.map(hitOf));
+    if (keys.length === 0) return [];
+    if (this.#isComplete) return this.#shownMany(keys.map((key) => this.#look(key) as StoredRecord | undefined));
+    return this.#core.store.many(keys.map((key) => this.keys.encode(key))).then(this.#shownMany);
+  }
+
+  /** Whatever is stored, and whether it still counts; for loads. */
+  find(key: string): Awaitable<Found | undefined> {
+    const here = this.#look(key);
+    if (here === ELSEWHERE) return this.#find(key);
+    return here && this.#judged(here);
+  }
+
+  /** {@link find} for several keys, in two round trips at most. */
+  async findMany(keys: readonly string[]): Promise<(Found | undefined)[]> {
+    if (keys.length === 0) return [];
+    const physical = keys.map((key) => this.keys.encode(key));
+    return this.#traced(physical, async () => {
+      const records = await this.#core.store.many(physical);
+      const valid = await this.tags.valid(records);
+      return records.map((record, i) => record && { record, valid: valid[i]! });
+    });
+  }
+
+  /** {@link find} with the version that a conditional write needs, where the driver has one. It always asks the backend. */
+  async findVersioned(key: string): Promise<VersionedFound | undefined> {
+    const physical = this.keys.encode(key);
+    const { calls, driver, store } = this.#core;
+    const [found] = await this.#traced([physical], async () => {
+      const read = driver.features.conditional
+        ? await calls.orElse(store.versioned(physical), undefined)
+        : { record: await store.one(physical), version: undefined };
+      if (read?.record === undefined) return [undefined];
+      return [{ record: read.record, version: read.version, valid: await this.valid(read.record) }];
+    });
+    return found;
+  }
+
+  /** Whether readers may see a record that was read apart. */
+  readonly visible = (record: StoredRecord): Awaitable<boolean> => isFresh(record) && this.valid(record);
+
+  /** Whether the tags of a record are still the current ones. */
+  readonly valid = (record: StoredRecord): Awaitable<boolean> => {
+    if (record.tags === undefined && this.tags.generations.length === 0) return true;
+    return this.tags.valid([record]).then(([valid]) => valid === true);
+  };
+
+  /** What this process has for a key: a record, nothing, or {@link ELSEWHERE} where that is the backend's to say. */
+  #look(key: string): StoredRecord | undefined | typeof ELSEWHERE {
+    if (this.#peek === undefined || channels.get.hasSubscribers) return ELSEWHERE;
+    this.#core.calls.assertOpen('get');
+    const record = this.#peek(this.keys.lookup(key));
+    if (record !== undefined && (this.#isComplete || isFresh(record))) return record;
+    if (!this.#isComplete) return ELSEWHERE;
+    this.keys.encode(key); // refuses what is no key
+    return undefined;
+  }
+
+  /** A record without generations, if readers may see it. */
+  readonly #shown = (record: StoredRecord | undefined): Awaitable<StoredRecord | undefined> => {
+    if (record === undefined || !isFresh(record)) return undefined;
+    if (record.tags === undefined) return record;
+    return this.tags.valid([record]).then(([valid]) => (valid ? record : undefined));
+  };
+
+  readonly #shownMany = (records: (StoredRecord | undefined)[]): Awaitable<(StoredRecord | undefined)[]> => {
+    let isPlain = this.tags.generations.length === 0;
+    for (let i = 0; i < records.length; i++) {
+      const record = records[i];
+      if (record === undefined) continue;
+      if (!isFresh(record)) records[i] = undefined;
+      else if (record.tags !== undefined) isPlain = false;
+    }
+    if (isPlain) return records;
+    return this.tags.valid(records).then((valid) => records.map((record, i) => (valid[i] ? record : undefined)));
+  };
+
+  #judged(record: StoredRecord): Awaitable<Found> {
+    if (record.tags === undefined) return { record, valid: true };
+    return this.tags.valid([record]).then(([valid]) => ({ record, valid: valid! }));
+  }
+
+  /** {@link find} in the backend. */
+  async #find(key: string): Promise<Found | undefined> {
+    const physical = this.keys.encode(key);
+    if (channels.get.hasSubscribers) {
+      const [found] = await this.#traced([physical], async () => [await this.#findFar(physical)]);
+      return found;
+    }
+    return this.#findFar(physical);
+  }
+
+  async #findFar(physical: BackendKey): Promise<Found | undefined> {
+    const { store } = this.#core;
+    const { tags } = this;
+    if (tags.generations.length === 0) {
+      const record = await store.one(physical);
+      return record && this.#judged(record);
+    }
+    const [record, generations] = await Promise.all([store.one(physical), tags.readGenerations()]);
+    if (record === undefined) return undefined;
+    return { record, valid: tags.counts(record, generations) ?? (await tags.valid([record]))[0]! };
+  }
+
+  /** Publishes a read on its channel, when somebody listens. */
+  #traced<F extends Found>(
+    physical: readonly BackendKey[],
+    work: () => Promise<(F | undefined)[]>,
+  ): Promise<(F | undefined)[]> {
+    if (!channels.get.hasSubscribers) return work();
+    const { store, driver } = this.#core;
+    const near = physical.map((key) => store.near(key) !== undefined);
+    const event: CacheGetEvent = { driver: driver.name, keys: physical.length };
+    return traced(channels.get, event, async () => {
+      const found = await work();
+      event.hits = found.filter(isHit).length;
+      event.stale = found.filter((one) => one?.valid && one.record.hasValue && !isHit(one)).length;
+      event.local = found.filter((one, i) => near[i] && isHit(one)).length;
+      return found;
+    });
+  }
+}
+
+const ELSEWHERE = Symbol('elsewhere');
+
+/** Whether readers may see what was found. */
+export function isHit<F extends Found>(found: F | undefined): found is F {
+  return found !== undefined && found.valid && isFresh(found.record);
+}
+
+/** Whether a record has a value, and that is fresh. Its expiry is the driver's business. */
+export function isFresh(record: StoredRecord): boolean {
+  return record.hasValue && (record.freshUntil === record.expiresAt || Date.now() < record.freshUntil);
+}
+
+function hitOf(found: Found | undefined): StoredRecord | undefined {
+  return isHit(found) ? found.record : undefined;
+}
