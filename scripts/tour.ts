@@ -38,7 +38,8 @@ const CALLS: Readonly<Record<string, Call>> = {
   insert: {
     title: '`repo.insert` on SQLite',
     about: 'An entity with a generated id, a time and a version, outside of a transaction.',
-    // The engine's two ideas, sessions and calls, have a file each; what a SQL driver shares with others is one it stands on.
+    // The engine's two ideas, sessions and calls, have a file each; what a SQL
+    // driver shares with others is one it stands on.
     files: 21,
     functions: 62,
   },

@@ -59,7 +59,8 @@ export class Database<Native = unknown> {
    *
    * const db = createDatabase({ driver: sqlite({ file: ':memory:' }) });
    * const accounts = db.repo(defineEntity({ name: 'accounts', fields: { id: 'string', cents: 'int' } }));
-   * await db.native.kysely.schema.createTable('accounts').addColumn('id', 'text').addColumn('cents', 'integer').execute();
+   * const table = db.native.kysely.schema.createTable('accounts').addColumn('id', 'text').addColumn('cents', 'integer');
+   * await table.execute();
    * await accounts.insertMany([{ id: 'a', cents: 100 }, { id: 'b', cents: 0 }]);
    * await db.transaction(async () => {
    *   await accounts.update('a', { inc: { cents: -40 } });

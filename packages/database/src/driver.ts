@@ -60,8 +60,8 @@ export interface DriverCall {
   /** When it ends at the latest, by `performance.now()`; `Infinity` for never. */
   readonly deadlineAt: number;
   /**
-   * Aborts at the deadline, or when the caller gives up. A driver that waits for anything must stop then. It is made when it is
-   * asked for, which costs more than a fast call: ask when you wait.
+   * Aborts at the deadline, or when the caller gives up. A driver that waits for anything must stop then. It is made
+   * when it is asked for, which costs more than a fast call: ask when you wait.
    */
   readonly signal: AbortSignal;
   /** A driver tells each statement that it is about to send: text with placeholders, without values. */
@@ -180,7 +180,9 @@ export interface DriverTransactions<Session> {
   /** Begins a transaction. Waits for locks until `call.signal` aborts. */
   begin(session: Session, options: BeginOptions, call: DriverCall): Awaitable<void>;
   commit(session: Session, call: DriverCall): Awaitable<void>;
-  /** Also after the database has ended the transaction by itself. A session that does not get there in time is broken. */
+  /**
+   * Also after the database has ended the transaction by itself. A session that does not get there in time is broken.
+   */
   rollback(session: Session, call: DriverCall): Awaitable<void>;
   savepoint(session: Session, name: string, call: DriverCall): Awaitable<void>;
   releaseSavepoint(session: Session, name: string, call: DriverCall): Awaitable<void>;
@@ -249,9 +251,9 @@ export interface DriverSchema<Native, Session> {
    */
   createTable(session: Session, entity: EntityModel, call: DriverCall): Awaitable<void>;
   /**
-   * Waits until the session has the lock of this name, alone among all that use the database; migrations do. It is lost with the
-   * session: when this process dies or its connection breaks, the next one gets it. With `features.transactionalDdl` it comes
-   * inside a transaction.
+   * Waits until the session has the lock of this name, alone among all that use the database; migrations do. It is lost
+   * with the session: when this process dies or its connection breaks, the next one gets it. With
+   * `features.transactionalDdl` it comes inside a transaction.
    *
    * Answers what gives it back, to be called when the transaction has ended.
    */
@@ -262,8 +264,8 @@ export interface DriverSchema<Native, Session> {
 export type Unlock = (call: DriverCall) => Awaitable<void>;
 
 /**
- * A driver. `Native` is what applications get as `db.native`; `Session` is the driver's own idea of a connection; `Client` is
- * the library's client or pool.
+ * A driver. `Native` is what applications get as `db.native`; `Session` is the driver's own idea of a
+ * connection; `Client` is the library's client or pool.
  */
 export interface DatabaseDriver<Native = unknown, Session = unknown, Client = unknown>
   extends DriverSessions<Session>,
@@ -283,8 +285,8 @@ export interface DatabaseDriver<Native = unknown, Session = unknown, Client = un
   /** Resolves when the database answers, asked on a session, which in a transaction is the one that it has. */
   ping(session: Session, call: DriverCall): Awaitable<void>;
   /**
-   * Frees everything that this driver made, and never the client that it was given; called when no session is in use, or when
-   * the wait for that took too long. When it resolves nothing that this driver began runs any more.
+   * Frees everything that this driver made, and never the client that it was given; called when no session is in use,
+   * or when the wait for that took too long. When it resolves nothing that this driver began runs any more.
    */
   close(): Awaitable<void>;
   /** What an error means, or undefined when it does not come from the database. */

@@ -8,9 +8,9 @@ export interface Migration<Native = unknown> {
   /** Unique and final, such as `0001_users`. The order is that of the list, not of the names. */
   readonly name: string;
   /**
-   * Does the step. It runs in a transaction, which also covers calls of repositories; on a database whose DDL cannot be rolled
-   * back (`features.transactionalDdl`), without one. It is run against a recorder too, to recognise it by its statements: do
-   * nothing here but query.
+   * Does the step. It runs in a transaction, which also covers calls of repositories; on a database whose DDL
+   * cannot be rolled back (`features.transactionalDdl`), without one. It is run against a recorder too, to
+   * recognise it by its statements: do nothing here but query.
    */
   up(native: Native): Promise<unknown>;
   /** Undoes the step. Leave it out where that is impossible. */
@@ -66,8 +66,9 @@ export interface Migrator {
   /** Every migration of the list and of the database. Writes nothing. */
   status(options?: MigrateOptions): Promise<MigrationStatus[]>;
   /**
-   * The statements that `up` would send. They are sent, in a transaction that is rolled back, so they are exact;
-   * nothing is written. Where DDL cannot be rolled back they are recorded instead, so what depends on answers is missing.
+   * The statements that `up` would send. They are sent, in a transaction that is rolled back, so
+   * they are exact; nothing is written. Where DDL cannot be rolled back they are recorded
+   * instead, so what depends on answers is missing.
    */
   dryRun(options?: MigrateOptions): Promise<PlannedMigration[]>;
   /**

@@ -23,8 +23,8 @@ export type OpenOptions = Omit<DatabaseOptions<unknown>, 'driver'>;
  * await db.close();
  * ```
  *
- * @typeParam Native what `db.native` is, such as `SqlNative` of `@ent/database/sql`: the scheme decides it, so the compiler has
- *   to believe you
+ * @typeParam Native what `db.native` is, such as `SqlNative` of `@ent/database/sql`: the scheme
+ *   decides it, so the compiler has to believe you
  * @throws ConfigurationError `database.invalid_definition` for a URL that no driver takes; `database.unavailable` when
  *   the database does not answer
  */

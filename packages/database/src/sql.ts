@@ -1,6 +1,6 @@
 /**
- * What SQL databases have in common: the type of `db.native` ({@link SqlNative}), and {@link sqlDriver}, on which a driver for one
- * stands.
+ * What SQL databases have in common: the type of `db.native` ({@link SqlNative}), and
+ * {@link sqlDriver}, on which a driver for one stands.
  */
 export { type Bind, type Codec, type Insert, onConflict, type SqlDialect, type Term } from './internal/sql/dialect.ts';
 export { sqlDriver, type SqlDriverParts } from './internal/sql/driver.ts';

@@ -16,7 +16,9 @@ export interface How extends BeginOptions {
 
 export const TRANSACTION = { operation: 'transaction' };
 
-/** What takes longer is on a connection that is dead: the session is given up, and the database rolls back by itself. */
+/**
+ * What takes longer is on a connection that is dead: the session is given up, and the database rolls back by itself.
+ */
 const UNDO_MS = 5_000;
 
 /** Runs `body` once in a transaction of its own. */
@@ -69,8 +71,8 @@ export async function runBody<R>(calls: Calls, scope: Scope, body: Body<R>): Pro
 }
 
 /**
- * Undoes something, in a time of its own, since that of the transaction may be over. A session that cannot is of no use any
- * more; what the caller needs to know is why it had to.
+ * Undoes something, in a time of its own, since that of the transaction may be over. A session that cannot is of no use
+ * any more; what the caller needs to know is why it had to.
  */
 export async function undo(
   unit: Unit,

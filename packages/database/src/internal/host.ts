@@ -20,8 +20,9 @@ export interface Host {
 /** What a migrator needs beside repositories. */
 export interface MigrationHost {
   /**
-   * Runs `work` while no other process does the same with this ledger, whose table is there then. In a transaction where the
-   * database's DDL can be rolled back; else on the session that has the lock, so that who loses one loses both.
+   * Runs `work` while no other process does the same with this ledger, whose table is there
+   * then. In a transaction where the database's DDL can be rolled back; else on the session that
+   * has the lock, so that who loses one loses both.
    */
   exclusive<R>(ledger: EntityModel, options: CallOptions, work: () => Promise<R>): Promise<R>;
   /** The statements that `work` sends, inside of {@link MigrationHost.exclusive}. */

@@ -5,7 +5,9 @@ import type { Scope } from './scope.ts';
 
 const LEVELS: readonly IsolationLevel[] = ['read committed', 'repeatable read', 'snapshot', 'serializable'];
 
-/** The weakest level of the driver that is at least as strong as the one asked for; undefined for the database's own. */
+/**
+ * The weakest level of the driver that is at least as strong as the one asked for; undefined for the database's own.
+ */
 export function levelFor(
   { isolation, transactions }: DatabaseFeatures,
   driver: string,

@@ -77,7 +77,9 @@ export interface Scope {
   readonly readOnly: boolean;
 }
 
-/** In place of a scope while afterCommit hooks run: outside of any transaction, and let in while `close` waits for them. */
+/**
+ * In place of a scope while afterCommit hooks run: outside of any transaction, and let in while `close` waits for them.
+ */
 const AFTER_COMMIT = Symbol('after commit');
 
 /** Which transaction a call belongs to. */

@@ -7,8 +7,8 @@ import type { Scopes } from './scope.ts';
 const CONNECT = { operation: 'connect' };
 
 /**
- * The sessions of a driver: it is connected by the first call and closed after the last; a session that comes too late goes
- * back, and one that was left in the middle of a call is told to be broken.
+ * The sessions of a driver: it is connected by the first call and closed after the last; a session that comes too late
+ * goes back, and one that was left in the middle of a call is told to be broken.
  */
 export class Sessions {
   readonly #driver: DatabaseDriver;
@@ -25,7 +25,9 @@ export class Sessions {
     this.#timeoutMs = timeoutMs;
   }
 
-  /** Counts a call or a transaction as in flight; refused once `close` was called, except for a hook that it waits for. */
+  /**
+   * Counts a call or a transaction as in flight; refused once `close` was called, except for a hook that it waits for.
+   */
   enter(scopes: Pick<Scopes, 'inHook'>): void {
     if (this.#closing !== undefined && (this.#closed || !scopes.inHook)) {
       throw databaseErrors.closed('The database was closed; this call came after close().');
@@ -49,7 +51,9 @@ export class Sessions {
     this.#driver.release(session, broken);
   }
 
-  /** Asks the driver, waits for its answer within the deadline, and tells `done` whether the session can still be used. */
+  /**
+   * Asks the driver, waits for its answer within the deadline, and tells `done` whether the session can still be used.
+   */
   ask<R>(call: DatabaseCall, ask: () => Awaitable<R>, done: (broken: boolean) => void): Awaitable<R> {
     let answer: Awaitable<R>;
     try {

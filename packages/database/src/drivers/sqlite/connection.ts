@@ -96,7 +96,10 @@ function hasBigint({ fields }: EntityModel): boolean {
   return [...fields.values()].some(({ type }) => type === 'bigint');
 }
 
-/** A bound JavaScript number is a float to SQLite (`7 / ?` with 2 would be 3.5, and text would get a `.0`), and NaN is NULL. */
+/**
+ * A bound JavaScript number is a float to SQLite (`7 / ?` with 2 would be
+ * 3.5, and text would get a `.0`), and NaN is NULL.
+ */
 function exact(value: unknown): unknown {
   if (Number.isNaN(value)) throw databaseErrors.bad_data('native: SQLite has no NaN; it would store NULL.');
   return Number.isSafeInteger(value) ? BigInt(value as number) : value;

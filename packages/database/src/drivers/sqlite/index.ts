@@ -1,9 +1,10 @@
 /**
- * SQLite, in this process, by Kysely and better-sqlite3: one connection writes, a few read. The native client is the connection that writes.
+ * SQLite, in this process, by Kysely and better-sqlite3: one connection writes, a few read.
+ * The native client is the connection that writes.
  *
- * A statement is answered at once, on the JavaScript thread; only waiting for the locks of other processes takes turns of the event
- * loop (busy.ts). SQLite knows fewer types than fields have: dialect.ts says how each is stored, and brings functions for what
- * SQLite's own do otherwise.
+ * A statement is answered at once, on the JavaScript thread; only waiting for the locks of other processes takes turns
+ * of the event loop (busy.ts). SQLite knows fewer types than fields have: dialect.ts says how each is stored, and
+ * brings functions for what SQLite's own do otherwise.
  */
 import { basename, resolve } from 'node:path';
 import type { Awaitable, DatabaseDriver, DatabaseFeatures, DriverCall } from '../../driver.ts';
@@ -62,8 +63,8 @@ export type SqliteOptions =
     };
 
 /**
- * The driver that {@link sqlite} makes. Its `client` is the better-sqlite3 connection that writes, undefined before the first call.
- * Outside of our control: mind open transactions.
+ * The driver that {@link sqlite} makes. Its `client` is the better-sqlite3 connection that writes, undefined before the
+ * first call. Outside of our control: mind open transactions.
  */
 export type SqliteDriver<Tables> = DatabaseDriver<SqlNative<Tables>, Connection, SqliteClient | undefined>;
 

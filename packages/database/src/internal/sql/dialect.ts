@@ -47,13 +47,13 @@ export interface SqlDialect {
   /** Where NULL stands in an ascending ORDER BY that does not say. */
   readonly nulls: 'first' | 'last';
   /**
-   * How an update and an upsert of one row learn what is stored then. `returning`: by that clause. `read-back`, for databases
-   * without it: by reading the row in the same transaction, under its lock.
+   * How an update and an upsert of one row learn what is stored then. `returning`: by that clause. `read-back`, for
+   * databases without it: by reading the row in the same transaction, under its lock.
    */
   readonly writes: 'returning' | 'read-back';
   /**
-   * Makes an INSERT change the row that has the same `key`, if there is one: by `set`, whose columns are named with their
-   * table. {@link onConflict}, or what the database has instead.
+   * Makes an INSERT change the row that has the same `key`, if there is one: by `set`, whose columns are named with
+   * their table. {@link onConflict}, or what the database has instead.
    */
   upsert(insert: Insert, key: readonly string[], set: Readonly<Record<string, Term>>): Insert;
   /** The text in lower case; what `ignoreCase` compares. */

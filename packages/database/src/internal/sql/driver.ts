@@ -30,9 +30,9 @@ export interface SqlDriverParts<Session extends object, Client>
 const MAX_RECORDED = 10_000;
 
 /**
- * A driver for a SQL database from what is different in each: how it connects and runs a statement, its {@link SqlDialect}, how it
- * begins a transaction and takes a lock, and what its errors mean. The rest of the contract is SQL that all of them share; a part
- * where a database differs can be given as well (`commit`, `rollbackTo`, ...).
+ * A driver for a SQL database from what is different in each: how it connects and runs a statement, its
+ * {@link SqlDialect}, how it begins a transaction and takes a lock, and what its errors mean. The rest of the contract
+ * is SQL that all of them share; a part where a database differs can be given as well (`commit`, `rollbackTo`, ...).
  *
  * ```ts no-run
  * import type { DatabaseFeatures } from '@ent/database';
@@ -177,7 +177,10 @@ const SHORT = 40;
 const MOST = 64;
 const controls = new Map<string, SqlStatement>();
 
-/** The statement of a text that binds nothing. Those that come all the time, such as BEGIN, are the same object each time. */
+/**
+ * The statement of a text that binds nothing. Those that come all the time,
+ * such as BEGIN, are the same object each time.
+ */
 export function controlOf(sql: string): SqlStatement {
   const known = controls.get(sql);
   if (known !== undefined) return known;

@@ -57,12 +57,17 @@ export function nativeKysely<Tables>(dialect: SqlDialect, run: RunNative): Kysel
   });
 }
 
-/** Our sessions decide who waits; Kysely's mutex for databases with one connection would hang a query inside a transaction. */
+/**
+ * Our sessions decide who waits; Kysely's mutex for databases with one
+ * connection would hang a query inside a transaction.
+ */
 function concurrent(adapter: DialectAdapter): DialectAdapter {
   return Object.defineProperty(adapter, 'supportsMultipleConnections', { value: true });
 }
 
-/** What applications pass to Kysely as repositories would bind it. What databases take for different things is refused. */
+/**
+ * What applications pass to Kysely as repositories would bind it. What databases take for different things is refused.
+ */
 export function bindable({ codecs }: SqlDialect, parameters: readonly unknown[]): unknown[] {
   return parameters.map((value, index) => {
     const which = `native: parameter ${index + 1}`;

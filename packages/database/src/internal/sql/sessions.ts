@@ -14,8 +14,8 @@ export interface SessionSource<Session> {
 }
 
 /**
- * Sessions from a pool: in first-come order, with a deadline for the wait, which the pools of most libraries lack; who gives up
- * is out of the queue.
+ * Sessions from a pool: in first-come order, with a deadline for the wait, which the pools of most
+ * libraries lack; who gives up is out of the queue.
  */
 export function pooledSessions<Session>(source: SessionSource<Session>): DriverSessions<Session> {
   const permits = new Semaphore(source.max);

@@ -14,8 +14,8 @@ export type ColumnTypes = Readonly<Record<FieldType | 'id', ColumnDataType | Exp
 export interface SqlNative<Tables = any> {
   /**
    * Kysely on this database. Its queries join the transaction around them; begin transactions with `db.transaction`.
-   * Booleans and dates are bound as repositories store them; other objects are refused, since databases differ in what they
-   * make of them. Integers come back as numbers, or as bigint where a number would round them.
+   * Booleans and dates are bound as repositories store them; other objects are refused, since databases differ in what
+   * they make of them. Integers come back as numbers, or as bigint where a number would round them.
    */
   readonly kysely: Kysely<Tables>;
   /** For migrations that run on several databases: `addColumn('createdAt', columns.date)`. */
@@ -26,8 +26,8 @@ export interface SqlNative<Tables = any> {
 export interface SqlStatement {
   readonly sql: string;
   /**
-   * `rows`: a repository's. `native`: the application's own, which may do anything. `control`: BEGIN, CREATE TABLE and their
-   * like, which bind nothing and whose answer nobody reads.
+   * `rows`: a repository's. `native`: the application's own, which may do anything. `control`: BEGIN, CREATE TABLE and
+   * their like, which bind nothing and whose answer nobody reads.
    */
   readonly kind: 'rows' | 'native' | 'control';
   /** The entity whose rows it answers; the columns have the names of its fields, in their order. */
@@ -49,8 +49,8 @@ export interface SqlOutcome {
 }
 
 /**
- * Runs one statement on a session. What is there at once is answered at once: a promise costs its caller a turn of the microtask
- * queue.
+ * Runs one statement on a session. What is there at once is answered at once: a promise
+ * costs its caller a turn of the microtask queue.
  */
 export type SqlExecute<Session> = (
   session: Session,
