@@ -157,8 +157,8 @@ export const settlingCases: readonly MessagingCase[] = [
       await kit.send('x');
       const [delivery] = await kit.receive(source, 1);
       await kit.harness.disconnect?.(kit.driver);
-      assert.deepEqual(await source.settle([{ token: delivery!.token, action: 'ack' }]), ['stale']);
       await assert.rejects(kit.soon(source.receive(1, kit.signal)), (error: Error) => error.name !== 'AssertionError');
+      assert.deepEqual(await source.settle([{ token: delivery!.token, action: 'ack' }]), ['stale']);
       const again = await kit.receive(await kit.subscribe('g'), 1);
       assert.deepEqual(textsOf(again), ['x']);
       kit.assertAttempts(again, 2);

@@ -1,0 +1,96 @@
+import { uniqueName } from '@ent/testkit';
+import { describeWithServer } from '@ent/testkit/vitest';
+import { describe, expect, it } from 'vitest';
+import { createMessaging, type Message, type MessagingDriver } from '../../src/index.ts';
+import { testMessagingDriver } from '../../src/testing.ts';
+import { patientCall } from '../support.ts';
+import { rabbitmq, rabbitmqFeatures } from '../throwaway/rabbitmq.ts';
+
+// The contract, proved on a broker that has neither delayed redelivery nor a count of attempts.
+describeWithServer('rabbitmq', (server) => {
+  describe('conformance', () => {
+    const cuts = new WeakMap<MessagingDriver, () => void>();
+    testMessagingDriver(
+      { it },
+      {
+        features: rabbitmqFeatures,
+        async createDriver() {
+          const proxy = await server.proxy();
+          const driver = rabbitmq(proxy.url);
+          cuts.set(driver, () => proxy.cut());
+          return driver;
+        },
+        disconnect: (driver) => cuts.get(driver)?.(),
+      },
+    );
+  });
+
+  it('the topic for retries is made again when somebody deletes it', async () => {
+    const topic = uniqueName('deleted');
+    const messaging = createMessaging({ driver: rabbitmq(server.url) });
+    const seen: string[] = [];
+    await messaging.subscribe(topic, { group: 'g', backoff: { base: 10 } }, ({ data }, { attempt }) => {
+      seen.push(`${data as string} ${attempt}`);
+      if (attempt < 3) throw new Error('not yet');
+    });
+    await messaging.publish(topic, 'before');
+    await expect.poll(() => seen.at(-1), { timeout: 20_000 }).toBe('before 3');
+    const channel = await messaging.driver.client!.createChannel();
+    await channel.deleteQueue(`${topic}.g.retry/retry`);
+    await channel.deleteExchange(`${topic}.g.retry`);
+    await messaging.publish(topic, 'after');
+    await expect.poll(() => seen.at(-1), { timeout: 20_000 }).toBe('after 3');
+    await messaging.close();
+  });
+
+  it('a message that the broker took back again and again goes to the dead letters', async () => {
+    const topic = uniqueName('killer');
+    const messaging = createMessaging({ driver: rabbitmq(server.url) });
+    const { driver } = messaging;
+    const call = patientCall();
+    await driver.ensure({ topic, group: 'g' }, call);
+    await messaging.publish(topic, 1);
+    const source = await driver.subscribe({ topic, group: 'g', prefetch: 1 }, call);
+    for (let death = 0; death < 20; death++) {
+      const [delivery] = await source.receive(1, call.signal);
+      await source.settle([{ token: delivery!.token, action: 'release' }]);
+    }
+    await source.close();
+    let calls = 0;
+    const { deadLetter } = await messaging.subscribe(topic, { group: 'g' }, () => calls++);
+    const dead: Message[] = [];
+    await messaging.subscribe(deadLetter, { group: 'dead' }, (message) => dead.push(message));
+    await expect.poll(() => dead.length, { timeout: 20_000 }).toBe(1);
+    expect([calls, dead[0]?.headers['dead-letter-reason']]).toEqual([0, 'messaging.unprocessable']);
+    await messaging.close();
+  });
+
+  it.runIf(server.killable)('no message is lost when the broker is killed', { timeout: 180_000 }, async () => {
+    const topic = uniqueName('killed');
+    const make = () => createMessaging({ driver: rabbitmq(server.url), timeout: '2m' });
+    const [publisher, subscriber] = [make(), make()];
+    const handled = new Set<unknown>();
+    const begun = performance.now();
+    const options = { group: 'g', concurrency: 5, maxAttempts: 100, backoff: { base: 20 } };
+    await subscriber.subscribe(topic, options, ({ data }, { attempt }) => {
+      // Half of them are on their way through the topic for retries when it happens.
+      if (Number(data) % 2 === 1 && attempt === 1) throw new Error('not yet');
+      handled.add(data);
+    });
+    let published = 0;
+    const publishUntil = async (enough: () => boolean): Promise<void> => {
+      while (!enough()) await publisher.publish(topic, published++);
+    };
+    // RabbitMQ 3.10 forgets a queue that is killed right after its declaration, with what was confirmed in it.
+    await publishUntil(() => performance.now() - begun > 3000);
+    let isUp = false;
+    const before = published;
+    const publishing = publishUntil(() => isUp && published > before + 200);
+    await server.kill();
+    await server.start();
+    isUp = true;
+    await publishing;
+    await expect.poll(() => handled.size, { timeout: 60_000 }).toBe(published);
+    await Promise.all([publisher.close(), subscriber.close()]);
+  });
+});
