@@ -189,17 +189,17 @@ describe('drain', () => {
         }
       }
     });
-    const progress = async (): Promise<void> => {
+    const progress = async (answers: number): Promise<void> => {
       const before = answered;
-      await eventually(() => expect(answered).toBeGreaterThan(before + 100));
+      await eventually(() => expect(answered).toBeGreaterThan(before + answers));
     };
-    for (let restart = 0; restart < 5; restart++) {
-      await progress();
+    for (let restart = 0; restart < 3; restart++) {
+      await progress(100);
       const old = current;
       const next = await start();
       // Far longer than what follows takes: what is still connecting when the listening ends is lost, as it always is.
-      const drained = drain(old.server, { grace: '1s' });
-      await progress();
+      const drained = drain(old.server, { grace: '2s' });
+      await progress(16);
       // The load balancer has noticed.
       current = next;
       expect(await drained).toEqual({ cut: 0 });
@@ -207,7 +207,7 @@ describe('drain', () => {
     over = true;
     await Promise.all(load);
     expect(failures).toEqual([]);
-    expect(answered).toBeGreaterThan(1000);
+    expect(answered).toBeGreaterThan(300);
   });
 });
 

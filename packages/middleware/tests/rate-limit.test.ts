@@ -10,6 +10,7 @@ import {
 } from '@ent/middleware';
 import { createNodeListener } from '@ent/middleware/node';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { retryAfterSeconds } from '../src/problem.ts';
 import { serve } from './support/serve.ts';
 
 const rule = { intervalMs: 100, burst: 5 };
@@ -92,6 +93,11 @@ const start = async (
 };
 
 describe('rateLimit', () => {
+  it('rounds up to whole seconds, but not for what is left of a rounding', () => {
+    const times = [0, 1, 30_000, 241_882.0193 + 30_000 - 241_882.0193, 30_000.01];
+    expect(times.map(retryAfterSeconds)).toEqual(['1', '1', '30', '30', '31']);
+  });
+
   it('says what is left and refuses what is over, with all headers', async () => {
     const call = await start({ limit: 2, window: '1m' });
     const first = await call();
