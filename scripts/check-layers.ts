@@ -18,8 +18,6 @@ interface Exceptions {
   readonly edges: readonly { from: string; to: string; reason: string }[];
   /** Portable files that may name a driver. */
   readonly drivers: readonly { file: string; reason: string }[];
-  /** Packages with circles that are being taken apart; a name goes from here when they are gone. */
-  readonly circles: readonly string[];
 }
 
 const ALLOWED: Exceptions = {
@@ -28,7 +26,6 @@ const ALLOWED: Exceptions = {
     { file: 'logging/src/create.ts', reason: 'winston is the engine of every logger, and an ordinary dependency' },
     { file: 'logging/src/index.ts', reason: 'the types of that engine' },
   ],
-  circles: [],
 };
 
 /** Test runners and test helpers do not belong into what is published. */
@@ -39,14 +36,14 @@ export function checkLayers(root: string, allowed = ALLOWED): Finding[] {
   const exceptions = remember(allowed);
   return [
     ...packages.flatMap((pkg) => checkPackage(root, pkg, exceptions)),
-    ...checkCircles(root, packages, exceptions),
+    ...checkCircles(root, packages),
     ...readPackages(root, 'examples').flatMap((example) => checkExample(root, example)),
     ...exceptions.unused(),
   ];
 }
 
 /** The exceptions, which remember whether they were needed. */
-function remember({ edges, drivers, circles }: Exceptions) {
+function remember({ edges, drivers }: Exceptions) {
   const used = new Set<unknown>();
   const use = <T>(list: readonly T[], fits: (exception: T) => boolean): boolean => {
     const found = list.find(fits);
@@ -58,12 +55,10 @@ function remember({ edges, drivers, circles }: Exceptions) {
     edge: (file: string, to: string) =>
       use(edges, (edge) => edge.to === to && [file, file.split('/')[0]].includes(edge.from)),
     driver: (file: string) => use(drivers, (driver) => driver.file === file),
-    circles: (pkg: string) => use(circles, (each) => each === pkg),
     unused: (): Finding[] =>
       [
         ...edges.map((edge) => [edge, `edges: ${edge.from} to ${edge.to}`] as const),
         ...drivers.map((driver) => [driver, `drivers: ${driver.file}`] as const),
-        ...circles.map((pkg) => [pkg, `circles: ${pkg}`] as const),
       ]
         .filter(([exception]) => !used.has(exception))
         .map(([, name]) => ({
@@ -148,7 +143,7 @@ function problemInSource(
  * No circle, between files or between packages. An `import type` counts: it is gone when the program runs, and a reader
  * follows it all the same, and then no file of the circle can be understood, moved or tested before the others.
  */
-function checkCircles(root: string, packages: readonly Package[], exceptions: Remembered): Finding[] {
+function checkCircles(root: string, packages: readonly Package[]): Finding[] {
   const findings: Finding[] = [];
   const report = (dir: string, graph: Graph): void => {
     for (const { way, size } of circlesOf(graph)) {
@@ -178,7 +173,7 @@ function checkCircles(root: string, packages: readonly Package[], exceptions: Re
     }
     others.delete(pkg.name);
     between.set(pkg.name, others);
-    if (circlesOf(within).length > 0 && !exceptions.circles(pkg.name)) report(relative(root, src), within);
+    report(relative(root, src), within);
   }
   report('packages', between);
   return findings;

@@ -11,8 +11,6 @@ const TEXT = /\.(?:m?ts|mjs|md|sh|ya?ml)$/;
 const PROGRAM = /\.(?:m?ts|mjs)$/;
 /** Whose messages end up in logs and in answers to clients. */
 const SOURCE = /^packages\/[^/]+\/src\//;
-/** Packages that are being rewritten; each leaves the list when it is done. */
-const LATER = /^packages\/(?:cache)\//;
 
 export async function checkStyle(root: string): Promise<Finding[]> {
   const { code, output } = await run('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
@@ -20,7 +18,7 @@ export async function checkStyle(root: string): Promise<Finding[]> {
   });
   if (code !== 0) throw new Error(`git ls-files failed:\n${output}`);
   return [...new Set(output.split('\0'))]
-    .filter((file) => TEXT.test(file) && !LATER.test(file) && existsSync(join(root, file)))
+    .filter((file) => TEXT.test(file) && existsSync(join(root, file)))
     .flatMap((file) => checkFile(file, readFileSync(join(root, file), 'utf8')));
 }
 

@@ -1,5 +1,5 @@
-// Redis: 100 callers at once read an object of 200 bytes; and 100 keys in one call. All in one process: which processor it shares with the
-// server makes more of a difference than anything else, and must be the same for all.
+// Redis: 100 callers at once read an object of 200 bytes; and 100 keys in one call. All in one process: which processor
+// it shares with the server makes more of a difference than anything else, and must be the same for all.
 import { startServer } from '@ent/testkit';
 import KeyvRedis from '@keyv/redis';
 import { BentoCache, bentostore } from 'bentocache';
@@ -90,8 +90,9 @@ await bench('redis: getMany of 100', {
   rounds: 45, // the difference is small
 });
 
-// node-redis, raw and under @ent and cache-manager, sends at the end of the turn, so that commands of one turn travel together; ioredis,
-// under bentocache and unstorage, sends at once. A single caller at a time is where that shows, hence the row of ioredis itself.
+// node-redis, raw and under @ent and cache-manager, sends at the end of the turn, so that commands of one
+// turn travel together; ioredis, under bentocache and unstorage, sends at once. A single caller at a time is
+// where that shows, hence the row of ioredis itself.
 await bench('redis: get, one caller', {
   raw: async () => JSON.parse((await raw.get('raw:user1'))!) as unknown,
   subjects: {
@@ -115,7 +116,8 @@ await bench('redis: get, hit in the local tier', {
   },
 });
 
-// Last: node-redis leaves a timer of five seconds for each command that it has sent, and those of 100 000 would end within the next benchmark.
+// Last: node-redis leaves a timer of five seconds for each command that it has sent, and those
+// of 100 000 would end within the next benchmark.
 await bench(`redis: get, ${CALLERS} at once`, {
   raw: all(async (key) => JSON.parse((await raw.get(`raw:${key}`))!) as unknown),
   subjects: {

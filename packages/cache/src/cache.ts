@@ -41,7 +41,8 @@ import type {
  * console.log(user.name);
  * await cache.close();
  * ```
- * @throws `cache.invalid_options`, `cache.invalid_ttl`; `cache.unsupported` when the driver cannot do what the options ask for
+ * @throws `cache.invalid_options`, `cache.invalid_ttl`; `cache.unsupported` when
+ *   the driver cannot do what the options ask for
  */
 export function createCache<D extends CacheDriver>(options: CacheOptions<D>): Cache<D> {
   const core = new Core(options);
@@ -51,8 +52,8 @@ export function createCache<D extends CacheDriver>(options: CacheOptions<D>): Ca
 /**
  * A cache: the same on every backend. Made by {@link createCache} or `openCache`.
  *
- * Keys are non-empty well-formed strings; anything else is `cache.invalid_key`. A backend that fails is `cache.unavailable`,
- * `cache.timeout` or `cache.circuit_open`, unless `onError: 'miss'`.
+ * Keys are non-empty well-formed strings; anything else is `cache.invalid_key`. A backend that fails is
+ * `cache.unavailable`, `cache.timeout` or `cache.circuit_open`, unless `onError: 'miss'`.
  */
 export class Cache<D extends CacheDriver = CacheDriver> implements CacheWithParts {
   readonly #core: Core<D>;
@@ -77,8 +78,8 @@ export class Cache<D extends CacheDriver = CacheDriver> implements CacheWithPart
   }
 
   /**
-   * A cache of its own inside this one: same backend and settings, other keys. Names may hold anything; two different paths of
-   * names never meet.
+   * A cache of its own inside this one: same backend and settings, other keys. Names may hold
+   * anything; two different paths of names never meet.
    */
   namespace(name: string): Cache<D> {
     return new Cache(this.#core, this.#keys.child(name));
@@ -103,7 +104,10 @@ export class Cache<D extends CacheDriver = CacheDriver> implements CacheWithPart
     await this.close();
   }
 
-  /** The value, or undefined for a miss. Where undefined may be stored, {@link entry} and {@link getMany} tell the two apart. */
+  /**
+   * The value, or undefined for a miss. Where undefined may be stored,
+   * {@link entry} and {@link getMany} tell the two apart.
+   */
   async get<T = unknown>(key: string, options?: ReadOptions<T>): Promise<T | undefined> {
     const found = this.#view.read(key);
     const record = found instanceof Promise ? await found : found;
@@ -146,8 +150,8 @@ export class Cache<D extends CacheDriver = CacheDriver> implements CacheWithPart
   }
 
   /**
-   * Stores a value, also null and undefined. Answers whether it was stored: false only when `when` said no, or when the backend
-   * is out and `onError` is `miss`.
+   * Stores a value, also null and undefined. Answers whether it was stored: false only when `when` said no, or
+   * when the backend is out and `onError` is `miss`.
    *
    * @throws `cache.invalid_ttl`; `cache.not_serializable`; `cache.value_too_large`; `cache.unsupported`
    */
@@ -192,7 +196,7 @@ export class Cache<D extends CacheDriver = CacheDriver> implements CacheWithPart
   async compareAndSet(key: string, version: string, value: unknown, options: WriteOptions = {}): Promise<boolean> {
     const physical = this.#keys.encode(key);
     this.#core.requires('conditional', 'compareAndSet');
-    if (typeof version !== 'string') throw cacheErrors.invalid_argument('compareAndSet needs the version of an entry');
+    if (typeof version !== 'string') throw cacheErrors.invalid_argument('compareAndSet needs the version of an entry.');
     const record = await this.#strictDraft(value, planTtl(options, this.#core.ttlMs), options.tags);
     return this.#core.traced(channels.set, 1, async () => {
       return this.#core.loader.change([physical], () =>
@@ -204,8 +208,9 @@ export class Cache<D extends CacheDriver = CacheDriver> implements CacheWithPart
   }
 
   /**
-   * Removes a key; answers whether something was there. Once it resolves, no `getOrSet` whose factory began earlier stores its
-   * value, in any process. An outage rejects, also with `onError: 'miss'`: who deletes has changed something.
+   * Removes a key; answers whether something was there. Once it resolves, no `getOrSet` whose
+   * factory began earlier stores its value, in any process. An outage rejects, also with
+   * `onError: 'miss'`: who deletes has changed something.
    */
   async delete(key: string): Promise<boolean> {
     return (await this.deleteMany([key])) === 1;
@@ -222,17 +227,18 @@ export class Cache<D extends CacheDriver = CacheDriver> implements CacheWithPart
   }
 
   /**
-   * Adds to a counter, atomically over all processes, and answers the sum. An absent counter is created, with a TTL that later
-   * calls do not extend. Any stored safe integer counts.
+   * Adds to a counter, atomically over all processes, and answers the sum. An absent counter is created, with a TTL
+   * that later calls do not extend. Any stored safe integer counts.
    *
-   * @throws `cache.not_a_counter` for another value, or a sum beyond 2^53 - 1; `cache.unsupported`; an outage rejects in any case
+   * @throws `cache.not_a_counter` for another value, or a sum beyond 2^53 - 1;
+   *   `cache.unsupported`; an outage rejects in any case
    */
   async increment(key: string, by = 1, options: CounterOptions = {}): Promise<number> {
     const physical = this.#keys.encode(key);
     this.#core.requires('conditional', 'increment');
     const { initial = 0 } = options;
     if (!Number.isSafeInteger(by) || !Number.isSafeInteger(initial)) {
-      throw cacheErrors.invalid_argument('increment takes safe integers');
+      throw cacheErrors.invalid_argument('increment takes safe integers.');
     }
     const count = { key: physical, by, initial, ttlMs: planTtl(options, this.#core.ttlMs) };
     return this.#core.traced(channels.set, 1, async () => {
@@ -268,8 +274,9 @@ export class Cache<D extends CacheDriver = CacheDriver> implements CacheWithPart
   }
 
   /**
-   * The keys of this namespace, not of those below it; where the driver can list them. Keys that are written or expire meanwhile may be missing
-   * or listed, a key may come twice, and keys whose value is stale or being loaded are listed too.
+   * The keys of this namespace, not of those below it; where the driver can list them. Keys that
+   * are written or expire meanwhile may be missing or listed, a key may come twice, and keys whose
+   * value is stale or being loaded are listed too.
    *
    * @throws `cache.unsupported`
    */
@@ -279,8 +286,8 @@ export class Cache<D extends CacheDriver = CacheDriver> implements CacheWithPart
   }
 
   /**
-   * Removes all keys of this namespace and of those below it, and nothing else; see the option `clear`. As {@link delete}, loads
-   * that began earlier store nothing.
+   * Removes all keys of this namespace and of those below it, and nothing else; see the option `clear`. As
+   * {@link delete}, loads that began earlier store nothing.
    *
    * @throws `cache.unsupported`; `cache.invalid_options` at the root of a shared backend when there is no `prefix`
    */
@@ -289,8 +296,8 @@ export class Cache<D extends CacheDriver = CacheDriver> implements CacheWithPart
   }
 
   /**
-   * Makes each entry of this namespace that has one of the tags a miss, also as a stale value, whatever its age and without
-   * looking for them. Loads that began earlier store nothing that counts. An outage rejects in any case.
+   * Makes each entry of this namespace that has one of the tags a miss, also as a stale value, whatever its age and
+   * without looking for them. Loads that began earlier store nothing that counts. An outage rejects in any case.
    *
    * @throws `cache.unsupported`
    */
@@ -305,9 +312,9 @@ export class Cache<D extends CacheDriver = CacheDriver> implements CacheWithPart
   }
 
   /**
-   * The stored value; else what the factory makes, which is stored. Concurrent callers of one key share one run of the factory, in all
-   * processes that share the backend. An error of the factory reaches the callers of its process, and is not stored; with
-   * `grace`, a stale value is answered instead.
+   * The stored value; else what the factory makes, which is stored. Concurrent callers of one key share one run of the
+   * factory, in all processes that share the backend. An error of the factory reaches the callers of its process, and
+   * is not stored; with `grace`, a stale value is answered instead.
    *
    * @example
    * ```ts
@@ -327,8 +334,8 @@ export class Cache<D extends CacheDriver = CacheDriver> implements CacheWithPart
   }
 
   /**
-   * {@link getOrSet} for several keys: one read for all, and one run of the factory for those that are missing and that nobody
-   * else is loading. Keys that the factory leaves out are missing in the answer.
+   * {@link getOrSet} for several keys: one read for all, and one run of the factory for those that are missing and that
+   * nobody else is loading. Keys that the factory leaves out are missing in the answer.
    */
   async getOrSetMany<T>(
     keys: Iterable<string>,

@@ -1,7 +1,7 @@
 import { operationChannel } from '@ent/internal';
 
 /** Common to all payloads. Keys never stand here: they would become labels of metrics. */
-export interface CacheEvent {
+export interface CacheOperation {
   /** The driver's name. */
   readonly driver: string;
   /** The error, when the operation failed; set before `error` and `asyncEnd` are published. */
@@ -9,7 +9,7 @@ export interface CacheEvent {
 }
 
 /** `ent:cache:get`: a read by get, entry, has, getMany or getOrSet. */
-export interface CacheGetEvent extends CacheEvent {
+export interface CacheGetOperation extends CacheOperation {
   /** How many keys were asked for. */
   readonly keys: number;
   /** How many were found fresh, set when the read ends. The rest but {@link stale} are misses. */
@@ -21,35 +21,38 @@ export interface CacheGetEvent extends CacheEvent {
 }
 
 /** `ent:cache:set`: a write by set or setMany. */
-export interface CacheSetEvent extends CacheEvent {
+export interface CacheSetOperation extends CacheOperation {
   readonly keys: number;
 }
 
 /** `ent:cache:delete`: a removal by delete, deleteMany or clear. */
-export interface CacheDeleteEvent extends CacheEvent {
+export interface CacheDeleteOperation extends CacheOperation {
   readonly keys: number;
 }
 
 /** `ent:cache:load`: one run of a factory of getOrSet; its duration is the load time. */
-export interface CacheLoadEvent extends CacheEvent {
+export interface CacheLoadOperation extends CacheOperation {
   /**
-   * `stored`; `discarded` when the key was invalidated meanwhile; `stale` when the factory failed and a stale value was served;
-   * `elsewhere` when another process loaded the value.
+   * `stored`; `discarded` when the key was invalidated meanwhile; `stale` when the factory failed and a stale value was
+   * served; `elsewhere` when another process loaded the value.
    */
   outcome?: 'stored' | 'discarded' | 'stale' | 'elsewhere';
 }
 
 /** `ent:cache:command`: commands to a structure, lock or topic of `@ent/cache/redis-extras`. */
-export interface CacheCommandEvent extends CacheEvent {
+export interface CacheCommandOperation extends CacheOperation {
   /** As in `hash.get` or `lock.acquire`. Operations over many members may send several commands. */
   readonly operation: string;
 }
 
-/** Tracing channels of `node:diagnostics_channel`, named `ent:cache:<operation>`. Without a subscriber they cost nothing. */
+/**
+ * Tracing channels of `node:diagnostics_channel`, named
+ * `ent:cache:<operation>`. Without a subscriber they cost nothing.
+ */
 export const channels = {
-  get: operationChannel<CacheGetEvent>('cache', 'get'),
-  set: operationChannel<CacheSetEvent>('cache', 'set'),
-  delete: operationChannel<CacheDeleteEvent>('cache', 'delete'),
-  load: operationChannel<CacheLoadEvent>('cache', 'load'),
-  command: operationChannel<CacheCommandEvent>('cache', 'command'),
+  get: operationChannel<CacheGetOperation>('cache', 'get'),
+  set: operationChannel<CacheSetOperation>('cache', 'set'),
+  delete: operationChannel<CacheDeleteOperation>('cache', 'delete'),
+  load: operationChannel<CacheLoadOperation>('cache', 'load'),
+  command: operationChannel<CacheCommandOperation>('cache', 'command'),
 };

@@ -1,18 +1,20 @@
 /**
  * The contract between the portable cache and a backend. Types only.
  *
- * The core has already done: validation of keys, TTLs and sizes, key encoding, serialisation, TTL arithmetic, deadlines and the
- * circuit breaker, single flight, leases, tags, telemetry, and it wraps errors. A driver translates. It throws native errors as
- * they come and classifies them when asked.
+ * The core has already done: validation of keys, TTLs and sizes, key encoding, serialisation, TTL arithmetic, deadlines
+ * and the circuit breaker, single flight, leases, tags, telemetry, and it wraps errors. A driver translates. It throws
+ * native errors as they come and classifies them when asked.
  */
 
-/** What a driver can do, as data. Types, the check before each operation, the conformance suite and the README read this object. */
+/**
+ * What a driver can do, as data. Types, the check before each operation, the
+ * conformance suite and the README read this object.
+ */
 export interface CacheFeatures {
   /**
-   * What it keeps.
-   * `bytes`: the backend keeps bytes, so every stored value is a `Uint8Array` that the core encoded.
-   * `values`: the backend keeps {@link StoredRecord} objects of this process by reference. `serialized`: the same, but each
-   * {@link StoredRecord.value} is a `Uint8Array` that the core made.
+   * What it keeps. `bytes`: the backend keeps bytes, so every stored value is a `Uint8Array` that the core encoded.
+   * `values`: the backend keeps {@link StoredRecord} objects of this process by reference. `serialized`: the same, but
+   * each {@link StoredRecord.value} is a `Uint8Array` that the core made.
    */
   readonly stores: 'bytes' | 'values' | 'serialized';
   /** The backend's step for expiry, in milliseconds. Above 1 the core enforces the milliseconds itself. */
@@ -20,8 +22,8 @@ export interface CacheFeatures {
   /** The longest value in bytes, as encoded, or null for no limit. Longer ones are refused before any I/O. */
   readonly maxValueBytes: number | null;
   /**
-   * Writes under a condition, atomically: for `when`, `compareAndSet`, `touch`, counters and tags. See {@link DriverWrite.when}; without it
-   * there are no leases either.
+   * Writes under a condition, atomically: for `when`, `compareAndSet`, `touch`, counters and tags. See
+   * {@link DriverWrite.when}; without it there are no leases either.
    */
   readonly conditional: boolean;
   /** Lists the keys with a prefix: for `keys`, and `clear` by scan. See {@link CacheDriver.scan}. */
@@ -29,8 +31,8 @@ export interface CacheFeatures {
   /** Other processes see the data. So one load in the whole cluster makes sense. */
   readonly shared: boolean;
   /**
-   * Whether single reads of the same tick are joined into one `get` for each {@link CacheDriver.shardOf}. Not where one call can
-   * span servers that the driver cannot tell apart: a dead one would fail the reads of all.
+   * Whether single reads of the same tick are joined into one `get` for each {@link CacheDriver.shardOf}. Not where one
+   * call can span servers that the driver cannot tell apart: a dead one would fail the reads of all.
    *
    * @hidden How reads are sent, and not what they answer.
    */
@@ -61,9 +63,14 @@ export type TagVersion = readonly [tag: string, version: string];
 
 /** Passed with each call: until when the caller waits. Work in several steps stops there too. */
 export interface DriverCall {
-  /** By `performance.now()`, so that a step of the wall clock moves nothing. `Infinity` for a backend in this process. */
+  /**
+   * By `performance.now()`, so that a step of the wall clock moves nothing. `Infinity` for a backend in this process.
+   */
   readonly deadlineAt: number;
-  /** Aborts at the deadline. It is made when it is asked for; a driver that gets by with `deadlineAt` does not pay for it. */
+  /**
+   * Aborts at the deadline. It is made when it is asked for; a driver that
+   * gets by with `deadlineAt` does not pay for it.
+   */
   readonly signal: AbortSignal;
 }
 
@@ -116,32 +123,36 @@ export interface CacheDriver<Client = unknown> {
 
   /** A key may come twice in a batch. Never answers an entry that is expired by more than the driver's resolution. */
   get(keys: readonly string[], call: DriverCall, options?: DriverReadOptions): Promise<(DriverEntry | undefined)[]>;
-  /** Answers whether each write happened. An unconditional one always does, or the call fails. The keys of a batch differ. */
+  /**
+   * Answers whether each write happened. An unconditional one always does,
+   * or the call fails. The keys of a batch differ.
+   */
   set(writes: readonly DriverWrite[], call: DriverCall): Promise<boolean[]>;
   /** Answers whether each key was there. The keys of a batch differ. */
   delete(keys: readonly string[], call: DriverCall): Promise<boolean[]>;
 
   /**
-   * The number of the server that a key belongs to. Each has a circuit breaker of its own, and calls for several keys come for those of one
-   * server at a time. Without it all keys are on one.
+   * The number of the server that a key belongs to. Each has a circuit breaker of its own, and calls for several keys
+   * come for those of one server at a time. Without it all keys are on one.
    */
   shardOf?(key: string): number;
   /** Keys that start with the prefix, in pages. A key may come twice, and one written meanwhile may be missing. */
   scan?(prefix: string, call: DriverCall): AsyncIterable<readonly string[]>;
   /**
-   * Begins to tell of changes; called before anything else, and once. From then on, whatever `get` without versions has answered for a
-   * key is followed by a call of the listener when the key is changed, by anyone, or expires; when it can no longer be told whether
-   * it was, with null. The promise of `get` may settle after that call. It comes before the answer to any call that was made after
-   * the change and concerns the key: a read, a write, a scan.
+   * Begins to tell of changes; called before anything else, and once. From then on, whatever `get` without versions has
+   * answered for a key is followed by a call of the listener when the key is changed, by anyone, or expires; when it
+   * can no longer be told whether it was, with null. The promise of `get` may settle after that call. It comes before
+   * the answer to any call that was made after the change and concerns the key: a read, a write, a scan.
    *
-   * Answers a function that resolves when all connections that changes come by have answered, and so have told all that was
-   * changed before it was called.
+   * Answers a function that resolves when all connections that changes come by have answered, and so have
+   * told all that was changed before it was called.
    */
   track?(listener: ChangeListener): (call: DriverCall) => Promise<void>;
   /**
-   * Adds to a counter, atomically, keeping its expiry; an absent key starts as `initial + by` with the given expiry. A counter
-   * is stored as bare decimal digits. Answers undefined for a value that is not one: the core then finds out what it is.
-   * Optional: the core counts by conditional writes without it. Integers beyond 2^53 - 1 are never stored: answer `overflow`.
+   * Adds to a counter, atomically, keeping its expiry; an absent key starts as `initial + by` with the given
+   * expiry. A counter is stored as bare decimal digits. Answers undefined for a value that is not one: the
+   * core then finds out what it is. Optional: the core counts by conditional writes without it. Integers
+   * beyond 2^53 - 1 are never stored: answer `overflow`.
    */
   increment?(
     key: string,
@@ -152,8 +163,8 @@ export interface CacheDriver<Client = unknown> {
   /** When a counter expires, as the core cannot see it inside the bytes. Null for never, undefined for no such key. */
   expiry?(key: string, call: DriverCall): Promise<number | null | undefined>;
   /**
-   * {@link get} for one key at once, for drivers whose data lives in this process and who keep values. Their `set` and `delete` have
-   * happened by the time they return their promise.
+   * {@link get} for one key at once, for drivers whose data lives in this process and who keep values. Their `set` and
+   * `delete` have happened by the time they return their promise.
    */
   peek?(key: string): StoredRecord | undefined;
   /** Drops all keys at once. Where there is {@link peek}. */

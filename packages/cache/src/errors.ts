@@ -3,7 +3,10 @@ import { CacheError, ConfigurationError, defineErrors, UnsupportedError } from '
 // What the caller did, or the backend for good: no retry would help.
 const misuse = { class: CacheError, status: 500, retryable: 'never' } as const;
 
-/** The error codes of this package. What is left out is the class's: a `CacheError` has status 503 and is idempotent to retry. */
+/**
+ * The error codes of this package. What is left out is the class's: a
+ * `CacheError` has status 503 and is idempotent to retry.
+ */
 export const cacheErrors = defineErrors('cache', {
   timeout: { class: CacheError, title: 'Cache timed out' },
   unavailable: { class: CacheError, title: 'Cache unavailable' },

@@ -1,11 +1,11 @@
 export { Cache, createCache } from './cache.ts';
 export {
-  type CacheCommandEvent,
-  type CacheDeleteEvent,
-  type CacheEvent,
-  type CacheGetEvent,
-  type CacheLoadEvent,
-  type CacheSetEvent,
+  type CacheCommandOperation,
+  type CacheDeleteOperation,
+  type CacheOperation,
+  type CacheGetOperation,
+  type CacheLoadOperation,
+  type CacheSetOperation,
   channels,
 } from './channels.ts';
 export type {

@@ -8,7 +8,8 @@ import type { CacheOptions } from './options.ts';
 export type OpenCacheOptions = Omit<CacheOptions, 'driver'>;
 
 /**
- * Makes a cache from a URL, for settings that come from the environment. Install the library of the driver that it names.
+ * Makes a cache from a URL, for settings that come from the environment.
+ * Install the library of the driver that it names.
  *
  * | URL | driver |
  * |---|---|
@@ -83,7 +84,7 @@ const SCHEMES: Readonly<Record<string, Scheme<CacheDriver, undefined>>> = {
       const { redis } = await import('./drivers/redis/index.ts');
       const name = url.path.slice(1);
       if (name === '') {
-        throw cacheErrors.invalid_options('redis+sentinel: URLs end in the name of the primary, such as /mymaster');
+        throw cacheErrors.invalid_options('redis+sentinel: URLs end in the name of the primary, such as /mymaster.');
       }
       const sentinelRootNodes = url.hosts.map((host) => {
         const node = new URL(`redis://${host}`);
@@ -99,7 +100,7 @@ const SCHEMES: Readonly<Record<string, Scheme<CacheDriver, undefined>>> = {
       const { memcached } = await import('./drivers/memcached/index.ts');
       if (user !== undefined || password !== undefined) {
         throw cacheErrors.invalid_options(
-          'memcached: URLs have no user or password: the client library cannot sign in',
+          'memcached: URLs have no user or password: the client library cannot sign in.',
         );
       }
       return memcached({ servers: hosts.map((host) => (/:\d+$/.test(host) ? host : `${host}:11211`)) });

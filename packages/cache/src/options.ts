@@ -1,6 +1,9 @@
 import type { CacheDriver } from './driver.ts';
 
-/** Milliseconds, or a number with a unit: `"250ms"`, `"30s"`, `"5m"`, `"2h"`, `"7d"`. Zero, negative and NaN are refused. */
+/**
+ * Milliseconds, or a number with a unit: `"250ms"`, `"30s"`, `"5m"`,
+ * `"2h"`, `"7d"`. Zero, negative and NaN are refused.
+ */
 export type Duration = number | string;
 
 /** How long a value is fresh. `null` is forever. */
@@ -9,7 +12,8 @@ export type Ttl = Duration | null;
 /**
  * Turns values into bytes for drivers that keep bytes. A serializer of `@ent/serialization` fits.
  *
- * `serialize` must keep the value or throw. When `deserialize` throws, the entry is a miss: another deployment wrote it.
+ * `serialize` must keep the value or throw. When `deserialize` throws, the
+ * entry is a miss: another deployment wrote it.
  */
 export interface CacheSerializer {
   /** @param context the backend's key; a serializer that encrypts binds the bytes to it */
@@ -42,14 +46,18 @@ export interface BreakerOptions {
 
 /** Options of {@link createCache}. */
 export interface CacheOptions<D extends CacheDriver = CacheDriver> {
-  /** Where the entries are kept: `memory()` and the like. A driver belongs to one cache; share the cache, or its namespaces. */
+  /**
+   * Where the entries are kept: `memory()` and the like. A driver belongs to
+   * one cache; share the cache, or its namespaces.
+   */
   readonly driver: D;
   /**
-   * A first tier in this process, such as `memory({ maxEntries: 10_000 })`, in front of a driver that tells when another process
-   * changes a key (its `features.tracks`: redis with a client that it makes itself). Reads of what it holds ask nobody. It holds what was read from the driver, until it is
-   * changed by anyone, and for as long as the driver's connections are known to be alive: a process that lost its connection
-   * reads from the backend, and finds the tier empty when it is back. A change shows here as soon as the backend's message arrives, in the
-   * worst case (a connection that is dead without a sign) after two seconds. Default: none.
+   * A first tier in this process, such as `memory({ maxEntries: 10_000 })`, in front of a driver that tells when
+   * another process changes a key (its `features.tracks`: redis with a client that it makes itself). Reads of what it
+   * holds ask nobody. It holds what was read from the driver, until it is changed by anyone, and for as long as the
+   * driver's connections are known to be alive: a process that lost its connection reads from the backend, and finds
+   * the tier empty when it is back. A change shows here as soon as the backend's message arrives, in the worst case (a
+   * connection that is dead without a sign) after two seconds. Default: none.
    */
   readonly local?: CacheDriver;
   /** Stands in front of every key, so that several applications can share a backend. Default: none. */
@@ -58,25 +66,29 @@ export interface CacheOptions<D extends CacheDriver = CacheDriver> {
   readonly ttl?: Ttl;
   /** How values become bytes, for drivers that keep bytes. Default: JSON that refuses what it cannot keep. */
   readonly serializer?: CacheSerializer;
-  /** The longest a call waits for the backend. Default: `"1s"`. Drivers whose data lives in this process have no deadline. */
+  /**
+   * The longest a call waits for the backend. Default: `"1s"`. Drivers
+   * whose data lives in this process have no deadline.
+   */
   readonly timeout?: Duration;
   /** Default: `{ failures: 3, cooldown: "2s" }`; false for none. Drivers whose data lives in this process have none. */
   readonly breaker?: BreakerOptions | false;
   /**
-   * What to do when the backend fails or does not answer. `throw`: the call rejects. `miss`: reads answer as if nothing was
-   * stored, and `set`, `setMany` and the writes of `getOrSet` are dropped, so that the application runs on without a cache.
-   * Deletions, counters and compare-and-set reject either way, since their callers rely on the effect. Default: `throw`.
+   * What to do when the backend fails or does not answer. `throw`: the call rejects. `miss`: reads answer as
+   * if nothing was stored, and `set`, `setMany` and the writes of `getOrSet` are dropped, so that the
+   * application runs on without a cache. Deletions, counters and compare-and-set reject either way, since
+   * their callers rely on the effect. Default: `throw`.
    */
   readonly onError?: 'throw' | 'miss';
   /**
-   * How `clear` works. `scan` lists the keys of the namespace and deletes them; only where the driver can list. `generation`
-   * takes one write however many keys there are, on every driver; each read then also reads one small key for each level of the
-   * namespace, in the same round trip. All processes must agree. Default: `scan`.
+   * How `clear` works. `scan` lists the keys of the namespace and deletes them; only where the driver can list.
+   * `generation` takes one write however many keys there are, on every driver; each read then also reads one small key
+   * for each level of the namespace, in the same round trip. All processes must agree. Default: `scan`.
    */
   readonly clear?: 'scan' | 'generation';
   /**
-   * How long the lease of a `getOrSet` lasts on a backend shared by several processes; the holder renews it while its factory runs.
-   * When the holder dies, another process loads after this time. Default: `"5s"`.
+   * How long the lease of a `getOrSet` lasts on a backend shared by several processes; the holder renews it while its
+   * factory runs. When the holder dies, another process loads after this time. Default: `"5s"`.
    */
   readonly lease?: Duration;
 }
@@ -104,22 +116,28 @@ export interface SetOptions extends WriteOptions {
 /** Options of `getOrSet`. */
 export interface LoadOptions<T = unknown> extends ReadOptions<T>, WriteOptions {
   /**
-   * Keeps a value for so long after its TTL, to answer with it when the factory fails or is slow. Plain reads do not see it.
-   * Default: none.
+   * Keeps a value for so long after its TTL, to answer with it when the factory fails or is
+   * slow. Plain reads do not see it. Default: none.
    */
   readonly grace?: Duration;
   /**
-   * Loads again in the background when a value is read after this fraction of its TTL (0 to 1), so that busy keys never expire
-   * under their readers. Needs a finite `ttl`, and goes by it, not by `setTtl`. Default: off.
+   * Loads again in the background when a value is read after this fraction of its TTL (0 to 1), so that busy keys never
+   * expire under their readers. Needs a finite `ttl`, and goes by it, not by `setTtl`. Default: off.
    */
   readonly eagerRefresh?: number;
-  /** Answers with a stale value when the factory takes longer; it goes on in the background. 0 answers at once. Default: waits. */
+  /**
+   * Answers with a stale value when the factory takes longer; it goes on in the
+   * background. 0 answers at once. Default: waits.
+   */
   readonly softTimeout?: Duration;
   /** Rejects with `cache.load_timeout` when the factory takes longer and there is no stale value. Default: waits. */
   readonly hardTimeout?: Duration;
   /** The TTL of a value that is null or undefined. Default: as any other. */
   readonly negativeTtl?: Ttl;
-  /** Shortens each TTL by a random part of it, up to this fraction (0 to 1), so that entries do not expire together. Default: 0. */
+  /**
+   * Shortens each TTL by a random part of it, up to this fraction (0 to 1), so
+   * that entries do not expire together. Default: 0.
+   */
   readonly jitter?: number;
   /** Stops waiting. The factory goes on for the other callers; its own signal aborts when no caller is left. */
   readonly signal?: AbortSignal;

@@ -22,8 +22,8 @@ import { declare } from './testing/suite.ts';
 export type { CacheDriverHarness, TestRunner } from './testing/harness.ts';
 
 /**
- * Declares the conformance tests of a driver; the features decide which. They run against a real backend, use keys of their own,
- * and leave little behind. The whole takes about half a minute for a backend that expires by the second.
+ * Declares the conformance tests of a driver; the features decide which. They run against a real backend, use keys of
+ * their own, and leave little behind. The whole takes about half a minute for a backend that expires by the second.
  */
 export function testCacheDriver(runner: TestRunner, harness: CacheDriverHarness): void {
   declare(runner, harness, [...contract, ...basics, ...loads, ...atomics, ...invalidation, ...processes]);

@@ -1,5 +1,5 @@
-// Three processes load, read, set, delete, invalidate and clear the same few keys at once, on a backend that answers when it likes. Whatever
-// happens: nobody is given a value from before a change that was over when the call began.
+// Three processes load, read, set, delete, invalidate and clear the same few keys at once, on a backend that answers
+// when it likes. Whatever happens: nobody is given a value from before a change that was over when the call began.
 import { randomOf } from '@ent/testkit';
 import { itInDepth } from '@ent/testkit/vitest';
 import { describe, expect } from 'vitest';

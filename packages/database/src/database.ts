@@ -59,8 +59,8 @@ export class Database<Native = unknown> {
    *
    * const db = createDatabase({ driver: sqlite({ file: ':memory:' }) });
    * const accounts = db.repo(defineEntity({ name: 'accounts', fields: { id: 'string', cents: 'int' } }));
-   * const table = db.native.kysely.schema.createTable('accounts').addColumn('id', 'text').addColumn('cents', 'integer');
-   * await table.execute();
+   * const table = db.native.kysely.schema.createTable('accounts');
+   * await table.addColumn('id', 'text').addColumn('cents', 'integer').execute();
    * await accounts.insertMany([{ id: 'a', cents: 100 }, { id: 'b', cents: 0 }]);
    * await db.transaction(async () => {
    *   await accounts.update('a', { inc: { cents: -40 } });

@@ -1,6 +1,6 @@
 /**
- * A call among many that all get the same time, as its driver gets it: when it ends, and a signal that exists only once somebody asks for it.
- * For a call with a time of its own, that waits or has a caller's signal, there is `Call`.
+ * A call among many that all get the same time, as its driver gets it: when it ends, and a signal that exists only once
+ * somebody asks for it. For a call with a time of its own, that waits or has a caller's signal, there is `Call`.
  */
 export class TimedCall {
   /** By `performance.now()`, so that a step of the wall clock moves nothing. */

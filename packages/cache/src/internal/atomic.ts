@@ -5,7 +5,10 @@ import type { BackendKey } from './keys.ts';
 import type { RecordDraft } from './records/record.ts';
 import type { Store } from './records/store.ts';
 
-/** What a change decides: a record to write, or undefined to leave all as it is, and what the caller gets if that succeeds. */
+/**
+ * What a change decides: a record to write, or undefined to leave all as it
+ * is, and what the caller gets if that succeeds.
+ */
 export interface Change<T> {
   readonly record?: RecordDraft;
   readonly answer: T;
@@ -15,8 +18,8 @@ export interface Change<T> {
 const MAX_ROUNDS = 200;
 
 /**
- * Read-modify-write on one key, by the driver's conditional writes: right against all other writers, in any process. Writers of
- * this process wait for each other, so that they do not collide with themselves.
+ * Read-modify-write on one key, by the driver's conditional writes: right against all other writers, in any process.
+ * Writers of this process wait for each other, so that they do not collide with themselves.
  */
 export class Atomic {
   readonly #store: Store;
@@ -63,6 +66,6 @@ export class Atomic {
       if (await this.#store.writeIf(physical, record, when)) return answer;
       await pause(Math.random() * Math.min(50, round + 1));
     }
-    throw cacheErrors.contended(`other writers changed the key ${MAX_ROUNDS} times in a row`);
+    throw cacheErrors.contended(`Other writers changed the key ${MAX_ROUNDS} times in a row.`);
   }
 }

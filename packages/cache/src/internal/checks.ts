@@ -14,5 +14,5 @@ export function assertOneOf(
 /** @throws `cache.invalid_options` */
 export function assertCount(name: string, value: number): void {
   if (Number.isSafeInteger(value) && value > 0) return;
-  throw cacheErrors.invalid_options(`${name} must be a positive integer; got ${String(value)}`);
+  throw cacheErrors.invalid_options(`${name} must be a positive integer; got ${String(value)}.`);
 }

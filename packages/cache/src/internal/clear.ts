@@ -15,7 +15,9 @@ export async function clear(core: Core, keys: KeySpace, view: View): Promise<voi
   core.requires('enumerate', "clear; with the option clear: 'generation' it does");
   if (keys.head === undefined && core.driver.features.shared) {
     // Without a prefix "everything" would be the whole server, with what others keep there.
-    throw cacheErrors.invalid_options('clear of a cache without prefix on a shared backend; give createCache a prefix');
+    throw cacheErrors.invalid_options(
+      'clear of a cache without prefix on a shared backend; give createCache a prefix.',
+    );
   }
   await loader.changeWhere(mine, async () => {
     for (const prefix of keys.head === undefined ? [''] : [keys.head, keys.below]) {

@@ -1,6 +1,6 @@
 import type { TracingChannel } from 'node:diagnostics_channel';
 import { traced } from '@ent/internal';
-import type { CacheEvent } from '../channels.ts';
+import type { CacheOperation } from '../channels.ts';
 import type { CacheDriver, CacheFeatures } from '../driver.ts';
 import { cacheErrors } from '../errors.ts';
 import type { BreakerOptions, CacheOptions, CacheSerializer } from '../options.ts';
@@ -36,7 +36,7 @@ export class Core<D extends CacheDriver = CacheDriver> {
   constructor(options: CacheOptions<D>) {
     const { driver, onError = 'throw', timeout = '1s', breaker = {}, clear = 'scan', lease = '5s' } = options;
     if (typeof driver?.get !== 'function') {
-      throw cacheErrors.invalid_options('createCache needs a driver, such as memory() of @ent/cache/memory');
+      throw cacheErrors.invalid_options('createCache needs a driver, such as memory() of @ent/cache/memory.');
     }
     assertOneOf('onError', onError, ['throw', 'miss'], cacheErrors.invalid_options);
     assertOneOf('clear', clear, ['scan', 'generation'], cacheErrors.invalid_options);
@@ -83,7 +83,7 @@ export class Core<D extends CacheDriver = CacheDriver> {
   /** @throws `cache.unsupported`, before any I/O */
   requires(feature: keyof CacheFeatures, what: string): void {
     if (this.driver.features[feature] !== true) {
-      throw cacheErrors.unsupported(`${this.driver.name} does not support ${what}`);
+      throw cacheErrors.unsupported(`${this.driver.name} does not support ${what}.`);
     }
   }
 
@@ -93,7 +93,7 @@ export class Core<D extends CacheDriver = CacheDriver> {
   }
 
   /** Publishes an operation on its channel, when somebody listens. */
-  traced<E extends CacheEvent & { readonly keys: number }, T>(
+  traced<E extends CacheOperation & { readonly keys: number }, T>(
     channel: TracingChannel<E, E>,
     keys: number,
     work: () => Promise<T>,

@@ -37,11 +37,11 @@ export async function increment(core: Core, view: View, { key, by, initial, ttlM
       };
     }
     if (!Number.isSafeInteger(record.value)) {
-      throw cacheErrors.not_a_counter('increment of a key whose value is not a safe integer');
+      throw cacheErrors.not_a_counter('increment of a key whose value is not a safe integer.');
     }
     const count = sum(record.value as number, by);
-    const isPlain = record.tags === undefined && record.freshUntil === record.expiresAt && !isCounter(record);
-    if (isNative && isPlain) return { record: counterDraft(count, record.expiresAt), answer: count };
+    const hasOnlyExpiry = record.tags === undefined && record.freshUntil === record.expiresAt && !isCounter(record);
+    if (isNative && hasOnlyExpiry) return { record: counterDraft(count, record.expiresAt), answer: count };
     return { record: { ...record, value: count, lease: undefined }, answer: count };
   });
 }
@@ -65,5 +65,5 @@ function sum(count: number, by: number): number {
 }
 
 function overflow(): Error {
-  return cacheErrors.not_a_counter('the sum would not be a safe integer');
+  return cacheErrors.not_a_counter('The sum would not be a safe integer.');
 }

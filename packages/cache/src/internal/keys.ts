@@ -6,7 +6,8 @@ export type BackendKey = string & { readonly [BACKEND]: true };
 declare const BACKEND: unique symbol;
 
 /**
- * How keys become the backend's keys. Injective: two different (namespace path, key) pairs never meet, whatever they contain.
+ * How keys become the backend's keys. Injective: two different (namespace path,
+ * key) pairs never meet, whatever they contain.
  *
  * - With a prefix or namespace: `app/users:42`, that is the escaped path, a colon, and the key as it is.
  * - Without: the key as it is, unless it starts with `/`; then it is marked by `/:`. No path starts so.
@@ -79,7 +80,7 @@ export class KeySpace {
  */
 export function several(keys: Iterable<string>): string[] {
   if (typeof keys !== 'string' && typeof keys?.[Symbol.iterator] === 'function') return [...keys];
-  throw cacheErrors.invalid_argument(`keys must be an array or another iterable; got ${typeof keys}`);
+  throw cacheErrors.invalid_argument(`keys must be an array or another iterable; got ${typeof keys}.`);
 }
 
 const SLASH = 47;
@@ -87,7 +88,7 @@ const SLASH = 47;
 // Only what would end a segment, and the escape sign.
 function escape(segment: string, what: string): string {
   if (typeof segment !== 'string' || segment === '' || !segment.isWellFormed()) {
-    throw cacheErrors.invalid_options(`${what} must be a non-empty well-formed string`);
+    throw cacheErrors.invalid_options(`${what} must be a non-empty well-formed string.`);
   }
   return segment.replace(/[%/:]/g, (char) => `%${char.charCodeAt(0).toString(16)}`);
 }
@@ -99,5 +100,5 @@ function invalidKey(key: unknown): Error {
       : key === ''
         ? 'got an empty string'
         : 'it has a lone surrogate';
-  return cacheErrors.invalid_key(`a cache key must be a non-empty well-formed string; ${problem}`);
+  return cacheErrors.invalid_key(`A cache key must be a non-empty well-formed string; ${problem}.`);
 }

@@ -11,8 +11,8 @@ export interface CacheDriverHarness {
   /** Decides which cases run, before any driver is made. */
   readonly features: CacheFeatures;
   /**
-   * A new driver; with `shared`, all of them on one backend. Each test makes its own and closes it. A driver that was closed must
-   * leave the data of a shared backend alone.
+   * A new driver; with `shared`, all of them on one backend. Each test makes its own and closes it. A driver that was
+   * closed must leave the data of a shared backend alone.
    */
   readonly createDriver: () => CacheDriver | Promise<CacheDriver>;
   /** More options for each cache, such as another serializer. Default: none. */

@@ -3,7 +3,7 @@ import { describeWithServer } from '@ent/testkit/vitest';
 import { createClient } from 'redis';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Cache, createCache } from '../../src/cache.ts';
-import { type CacheGetEvent, channels } from '../../src/channels.ts';
+import { type CacheGetOperation, channels } from '../../src/channels.ts';
 import type { CacheDriver } from '../../src/driver.ts';
 import { memcached } from '../../src/drivers/memcached/index.ts';
 import { memory } from '../../src/drivers/memory/index.ts';
@@ -35,8 +35,8 @@ async function ask(cache: Cache, key: string): Promise<unknown> {
 
 /** Reads a key and tells which tier answered. */
 async function tierOf(cache: Cache, key: string): Promise<'local' | 'backend' | 'none'> {
-  const events: CacheGetEvent[] = [];
-  const handlers = { asyncEnd: (message: CacheGetEvent) => void events.push(message) };
+  const events: CacheGetOperation[] = [];
+  const handlers = { asyncEnd: (message: CacheGetOperation) => void events.push(message) };
   channels.get.subscribe(handlers as never);
   try {
     await cache.get(key);

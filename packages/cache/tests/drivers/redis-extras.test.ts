@@ -6,7 +6,7 @@ import { describeWithServer } from '@ent/testkit/vitest';
 import { createClient } from 'redis';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Cache, createCache } from '../../src/cache.ts';
-import { type CacheCommandEvent, channels } from '../../src/channels.ts';
+import { type CacheCommandOperation, channels } from '../../src/channels.ts';
 import type { CacheDriver } from '../../src/driver.ts';
 import { memory } from '../../src/drivers/memory/index.ts';
 import { redis } from '../../src/drivers/redis/index.ts';
@@ -174,7 +174,7 @@ describeWithServer('redis', { killable: true }, (server) => {
 
   it('publishes its commands, and their errors, without names or values', async () => {
     const seen: string[] = [];
-    const asyncEnd = ({ error, ...event }: CacheCommandEvent): void => {
+    const asyncEnd = ({ error, ...event }: CacheCommandOperation): void => {
       seen.push(`${JSON.stringify(event)} ${error === undefined ? 'ok' : (error as { code?: string }).code}`);
     };
     const subscriber = { start() {}, end() {}, asyncStart() {}, asyncEnd, error() {} };

@@ -10,7 +10,8 @@ import { redis, redisFeatures } from '../../src/drivers/redis/index.ts';
 import { testCacheDriver } from '../../src/testing.ts';
 
 async function until(condition: () => Promise<boolean>): Promise<void> {
-  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 20)); // the test has an end of its own
+  // the test has an end of its own
+  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 20));
 }
 
 it('refuses clients that put a prefix of their own in front of keys', () => {

@@ -1,6 +1,6 @@
 /**
- * The Memcached driver, on memcache-client. Entries can go at any time, when the server needs room. Several servers share the keys by
- * rendezvous hashing. The native clients are one `MemcacheClient` for each server.
+ * The Memcached driver, on memcache-client. Entries can go at any time, when the server needs room. Several servers
+ * share the keys by rendezvous hashing. The native clients are one `MemcacheClient` for each server.
  */
 import type { ConnectionOptions } from 'node:tls';
 import { MemcacheClient } from 'memcache-client';
@@ -40,7 +40,9 @@ export interface MemcachedOptions {
   readonly tls?: ConnectionOptions;
   /** The longest value in bytes, for servers started with another `-I`. Default: 1 MiB less 1 kB. */
   readonly maxValueBytes?: number;
-  /** Clients of your own, by the `host:port` that stands for each in the hashing. Never closed. Instead of `servers`. */
+  /**
+   * Clients of your own, by the `host:port` that stands for each in the hashing. Never closed. Instead of `servers`.
+   */
   readonly clients?: Readonly<Record<string, MemcacheClient>>;
 }
 
@@ -67,11 +69,11 @@ export function memcached(options: MemcachedOptions = {}): CacheDriver<readonly 
   const features = { ...memcachedFeatures, maxValueBytes };
   if (options.clients) return new MemcachedDriver(new Map(Object.entries(options.clients)), features, false);
   const servers = [options.servers ?? 'localhost:11211'].flat();
-  if (servers.length === 0) throw cacheErrors.invalid_options('memcached: servers is empty');
+  if (servers.length === 0) throw cacheErrors.invalid_options('memcached: servers is empty.');
   const clients = servers.map((server): [string, MemcacheClient] => {
     // memcache-client splits at the colon: IPv6 addresses do not come through.
     if (!/^[^:/\s]+:\d{1,5}$/.test(server)) {
-      throw cacheErrors.invalid_options('memcached: a server is written host:port, with a name or an IPv4 address');
+      throw cacheErrors.invalid_options('memcached: a server is written host:port, with a name or an IPv4 address.');
     }
     const client = new MemcacheClient({
       server: { server, maxConnections },
@@ -93,7 +95,7 @@ class MemcachedDriver implements CacheDriver<readonly MemcacheClient[]> {
   readonly #owned: boolean;
 
   constructor(clients: ReadonlyMap<string, MemcacheClient>, features: CacheFeatures, owned: boolean) {
-    if (clients.size === 0) throw cacheErrors.invalid_options('memcached: clients is empty');
+    if (clients.size === 0) throw cacheErrors.invalid_options('memcached: clients is empty.');
     this.features = features;
     this.client = [...clients.values()];
     this.#servers = new Rendezvous([...clients.keys()]);
@@ -220,9 +222,9 @@ const TICKS = 2;
 const MONTH_SECONDS = 30 * 24 * 60 * 60;
 
 /**
- * Memcached knows the whole seconds as they were at its last tick. The ticks are a second apart and a bit, so that one can fall short before
- * a full second and the next past the one after it: an item lives up to two seconds less than asked for (1.6.18). So two more are added, and
- * the core enforces the milliseconds. More than 30 days mean a date.
+ * Memcached knows the whole seconds as they were at its last tick. The ticks are a second apart and a bit, so that one
+ * can fall short before a full second and the next past the one after it: an item lives up to two seconds less than
+ * asked for (1.6.18). So two more are added, and the core enforces the milliseconds. More than 30 days mean a date.
  */
 function exptime(expiresAt: number | null): number {
   if (expiresAt === null) return 0;
@@ -234,7 +236,8 @@ function exptime(expiresAt: number | null): number {
   return date <= LATEST_DATE ? date : 0;
 }
 
-// 2038-01-19: the server (1.6.18) takes a later date for one that has passed. Such an entry is kept until there is no room.
+// 2038-01-19: the server (1.6.18) takes a later date for one that has passed.
+// Such an entry is kept until there is no room.
 const LATEST_DATE = 0x7fff_ffff;
 
 function isAnswer(error: unknown, ...answers: readonly string[]): boolean {

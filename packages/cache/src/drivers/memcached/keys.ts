@@ -4,16 +4,17 @@ import { hash } from 'node:crypto';
 const SAFE = /^[!-}][!-~]{0,199}$/;
 
 /**
- * A key that memcached and memcache-client take: up to 250 bytes, no spaces or controls (a line break would start another command).
- * Others become `~` and a SHA-256; no safe key starts so. `__proto__` is no key for the plain object that the client collects replies in.
+ * A key that memcached and memcache-client take: up to 250 bytes, no spaces or controls (a line break would
+ * start another command). Others become `~` and a SHA-256; no safe key starts so. `__proto__` is no key for the
+ * plain object that the client collects replies in.
  */
 export function wireKey(key: string): string {
   return SAFE.test(key) && key !== '__proto__' ? key : `~${hash('sha256', key, 'base64url')}`;
 }
 
 /**
- * Rendezvous hashing: each key belongs to the server that scores highest for it. When a server comes or goes, only its own keys
- * move. The order in which servers are listed does not matter.
+ * Rendezvous hashing: each key belongs to the server that scores highest for it. When a server comes or goes, only its
+ * own keys move. The order in which servers are listed does not matter.
  */
 export class Rendezvous {
   readonly #seeds: readonly number[];

@@ -1,9 +1,10 @@
 /**
- * Freezes plain objects and arrays, deeply and in place, and returns the value. Instances of classes (dates, maps, buffers) stay
- * as they are: freezing cannot protect what they keep in internal slots, and throws for filled typed arrays.
+ * Freezes plain objects and arrays, deeply and in place, and returns the value. Instances of
+ * classes (dates, maps, buffers) stay as they are: freezing cannot protect what they keep in
+ * internal slots, and throws for filled typed arrays.
  */
 export function deepFreeze<T>(value: T): T {
-  if (isPlain(value)) freeze(value, new Set());
+  if (canFreeze(value)) freeze(value, new Set());
   return value;
 }
 
@@ -12,10 +13,10 @@ function freeze(value: object, seen: Set<object>): void {
   if (seen.has(value)) return;
   seen.add(value);
   Object.freeze(value);
-  for (const part of Object.values(value)) if (isPlain(part)) freeze(part, seen);
+  for (const part of Object.values(value)) if (canFreeze(part)) freeze(part, seen);
 }
 
-function isPlain(value: unknown): value is object {
+function canFreeze(value: unknown): value is object {
   if (typeof value !== 'object' || value === null) return false;
   if (Array.isArray(value)) return true;
   const prototype: unknown = Object.getPrototypeOf(value);

@@ -1,6 +1,6 @@
 /**
- * The memory driver: entries in this process, in an LRU (lru-cache). Nothing is shared with other processes, and nothing survives
- * a restart. The native client is the `LRUCache` instance.
+ * The memory driver: entries in this process, in an LRU (lru-cache). Nothing is shared with other processes, and
+ * nothing survives a restart. The native client is the `LRUCache` instance.
  */
 import { LRUCache } from 'lru-cache';
 import type {
@@ -33,13 +33,15 @@ export interface MemoryOptions {
   /** The least recently used entry makes room for one more. Default: 10,000. */
   readonly maxEntries?: number;
   /**
-   * The least recently used entries make room for new bytes. Exact with `values: 'serialized'`; else an estimate of what the
-   * values take. A value that is larger than all of it is refused with `cache.value_too_large`. Default: no limit.
+   * The least recently used entries make room for new bytes. Exact with `values: 'serialized'`;
+   * else an estimate of what the values take. A value that is larger than all of it is refused
+   * with `cache.value_too_large`. Default: no limit.
    */
   readonly maxBytes?: number;
   /**
    * What readers get. Default: `frozen`.
-   * - `frozen`: the value that was stored, its plain objects and arrays frozen, deeply and in place. A read costs nothing.
+   * - `frozen`: the value that was stored, its plain objects and arrays
+   *   frozen, deeply and in place. A read costs nothing.
    * - `cloned`: a structured clone, on the way in and for each reader. For values that readers change.
    * - `serialized`: bytes by the cache's serializer, as a remote backend would keep them.
    */
@@ -203,6 +205,6 @@ function clone(value: unknown): unknown {
   try {
     return structuredClone(value);
   } catch (cause) {
-    throw cacheErrors.not_serializable(`the value cannot be cloned: ${(cause as Error).name}`, { cause });
+    throw cacheErrors.not_serializable(`The value cannot be cloned: ${(cause as Error).name}`, { cause });
   }
 }

@@ -1,7 +1,10 @@
 const WORD = 8;
 const HEADER = 24;
 
-/** About how many bytes of heap a value takes on 64-bit V8. Shared parts count once; what a class instance hides does not. */
+/**
+ * About how many bytes of heap a value takes on 64-bit V8. Shared parts
+ * count once; what a class instance hides does not.
+ */
 export function sizeOf(value: unknown, seen: Set<object> = new Set()): number {
   switch (typeof value) {
     case 'string':

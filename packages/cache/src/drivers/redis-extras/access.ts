@@ -28,7 +28,10 @@ export type ByteCommands = RedisClientType<
   { [RESP_TYPES.BLOB_STRING]: typeof Buffer; [RESP_TYPES.MAP]: typeof Array }
 >;
 
-/** What the structures have in common: keys in the namespace of a cache, its serializer, its deadline and circuit breaker. */
+/**
+ * What the structures have in common: keys in the namespace of a cache, its
+ * serializer, its deadline and circuit breaker.
+ */
 export class Access {
   readonly client: () => Commands;
   readonly #core: Core;
@@ -38,7 +41,7 @@ export class Access {
   constructor(cache: CacheWithParts) {
     const { core, keys } = cache[PARTS];
     if (!(NATIVE in core.driver)) {
-      throw cacheErrors.unsupported(`${core.driver.name} does not have the structures of Redis; use redis()`);
+      throw cacheErrors.unsupported(`${core.driver.name} does not have the structures of Redis; use redis().`);
     }
     this.client = () => core.driver.client as Commands;
     this.#core = core;
@@ -46,21 +49,25 @@ export class Access {
   }
 
   /**
-   * The key of a structure. Never that of a cache entry, nor of a structure of another kind or namespace. It is reserved at the root,
-   * whatever the namespace: `clear` of a namespace takes all that stands below it, and a lock or a queue is no cached value.
+   * The key of a structure. Never that of a cache entry, nor of a structure of another kind or namespace.
+   * It is reserved at the root, whatever the namespace: `clear` of a namespace takes all that stands below
+   * it, and a lock or a queue is no cached value.
    *
    * @throws `cache.invalid_key`
    */
   key(kind: string, name: string): string {
     if (typeof name !== 'string' || name === '' || !name.isWellFormed()) {
-      throw cacheErrors.invalid_key(`the name of a ${kind} must be a non-empty well-formed string`);
+      throw cacheErrors.invalid_key(`The name of a ${kind} must be a non-empty well-formed string.`);
     }
     const root = this.#keys.levels[0]!;
     const path = this.#keys.below.slice(root.below.length - 1, -1); // such as `/users`, or nothing at the root
     return root.reserved(kind + path, name);
   }
 
-  /** Sends commands under the failure policy of the cache, and publishes them; errors as there. The key is that which they are about. */
+  /**
+   * Sends commands under the failure policy of the cache, and publishes them; errors
+   * as there. The key is that which they are about.
+   */
   run<T>(operation: string, work: (client: Commands, bytes: ByteCommands) => Promise<T>, key?: string): Promise<T> {
     if (!channels.command.hasSubscribers) return this.#send(operation, work, key);
     const event = { driver: this.#core.driver.name, operation };
@@ -75,7 +82,7 @@ export class Access {
         return driver[NATIVE](call, key, (client) => work(client, asBytes(client))).catch((cause: unknown) => {
           if (!(cause instanceof ErrorReply && WRONG_TYPE.test(cause.message))) throw cause;
           throw cacheErrors.driver_failed(
-            `${operation} found a value of another type under its key: something else than @ent/cache has written it`,
+            `${operation} found a value of another type under its key: something else than @ent/cache has written it.`,
             { cause },
           );
         });
@@ -90,7 +97,7 @@ export class Access {
     const { maxValueBytes } = this.#core.driver.features;
     if (maxValueBytes !== null && bytes.length > maxValueBytes) {
       // The server would end the connection, and with it the calls of others.
-      throw cacheErrors.value_too_large(`the value takes ${bytes.length} bytes; redis stores up to ${maxValueBytes}`);
+      throw cacheErrors.value_too_large(`The value takes ${bytes.length} bytes; redis stores up to ${maxValueBytes}.`);
     }
     return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }

@@ -4,8 +4,8 @@ import type { Access } from './access.ts';
 import { checkInteger, checkString, Structure, strings, sum } from './structure.ts';
 
 /**
- * Adds to a field. ARGV: field, by. Answers the sum as text, or why not: node-redis rounds integer replies next to 2^53, and sums
- * are compared as doubles, exact up to there.
+ * Adds to a field. ARGV: field, by. Answers the sum as text, or why not: node-redis rounds integer replies next to
+ * 2^53, and sums are compared as doubles, exact up to there.
  */
 const incrementField = new Script(`
 local value = redis.call('HGET', KEYS[1], ARGV[1]) or '0'
@@ -15,8 +15,8 @@ if sum > 9007199254740991 or sum < -9007199254740991 then return 'overflow' end
 return string.format('%.0f', redis.call('HINCRBY', KEYS[1], ARGV[1], ARGV[2]))`);
 
 /**
- * A hash of Redis: values by field, under one key. Fields are strings of any content. Values go through the serializer of the cache;
- * a field whose bytes it cannot read counts as absent, as an entry of the cache does.
+ * A hash of Redis: values by field, under one key. Fields are strings of any content. Values go through the serializer
+ * of the cache; a field whose bytes it cannot read counts as absent, as an entry of the cache does.
  *
  * @example
  * ```ts no-run
@@ -36,7 +36,10 @@ export class RedisHash<T = unknown> extends Structure {
     super(access, 'hash', name);
   }
 
-  /** The value of a field, or undefined. Where undefined may be stored, {@link has} and {@link getMany} tell the two apart. */
+  /**
+   * The value of a field, or undefined. Where undefined may be stored,
+   * {@link has} and {@link getMany} tell the two apart.
+   */
   async get(field: string): Promise<T | undefined> {
     return (await this.getMany([field])).get(field);
   }
@@ -96,21 +99,21 @@ export class RedisHash<T = unknown> extends Structure {
   /**
    * Adds to the number in a field, which is 0 when it is absent, atomically; answers the sum.
    *
-   * @throws `cache.not_a_counter` for another value, or a sum beyond 2^53 - 1; `cache.unsupported` where the serializer of the cache
-   * does not write an integer as decimal digits, as the default does: only those can Redis add to
+   * @throws `cache.not_a_counter` for another value, or a sum beyond 2^53 - 1; `cache.unsupported` where the serializer
+   * of the cache does not write an integer as decimal digits, as the default does: only those can Redis add to
    */
   async increment(field: string, by = 1): Promise<number> {
     checkString(field, 'field');
     checkInteger(by, 'by');
     if (this.access.encode(-12, this.key).toString('latin1') !== '-12') {
       throw cacheErrors.unsupported(
-        'hash.increment needs a serializer that writes integers as decimal digits, such as JSON',
+        'hash.increment needs a serializer that writes integers as decimal digits, such as JSON.',
       );
     }
     const answer = await this.run('increment', (redis) => incrementField.run(redis, this.key, [field, String(by)]));
     const text = String(answer);
-    if (text === 'other') throw cacheErrors.not_a_counter('the field holds something else than an integer');
-    if (text === 'overflow') throw cacheErrors.not_a_counter('the sum is beyond 2^53 - 1');
+    if (text === 'other') throw cacheErrors.not_a_counter('The field holds something else than an integer.');
+    if (text === 'overflow') throw cacheErrors.not_a_counter('The sum is beyond 2^53 - 1.');
     return Number(text);
   }
 
@@ -120,8 +123,8 @@ export class RedisHash<T = unknown> extends Structure {
   }
 
   /**
-   * The fields with their values, read bit by bit. Those that are there all the time come, one that is added or removed meanwhile may
-   * come or not, and a field may come twice.
+   * The fields with their values, read bit by bit. Those that are there all the time come, one that is added or removed
+   * meanwhile may come or not, and a field may come twice.
    */
   async *entries(): AsyncIterableIterator<[field: string, value: T]> {
     for await (const { entries } of this.scan((redis, cursor) => redis.hScan(this.key, cursor, { COUNT: 100 }))) {

@@ -45,7 +45,9 @@ export class HeldLock {
     return this.#controller.signal;
   }
 
-  /** Gives the lock back; answers whether it was still held. Idempotent. An outage rejects: then it runs out by itself. */
+  /**
+   * Gives the lock back; answers whether it was still held. Idempotent. An outage rejects: then it runs out by itself.
+   */
   release(): Promise<boolean> {
     this.#released ??= this.#release();
     return this.#released;
@@ -93,7 +95,7 @@ export class HeldLock {
   #lose(why: string): void {
     if (this.#released !== undefined || this.#controller.signal.aborted) return;
     this.#stop();
-    this.#controller.abort(cacheErrors.lock_lost(`the lock was lost: ${why}`));
+    this.#controller.abort(cacheErrors.lock_lost(`The lock was lost: ${why}`));
   }
 
   #stop(): void {

@@ -1,7 +1,7 @@
 /**
- * What Redis has beyond a cache: hashes, lists, sets, sorted sets, topics and locks, for a cache over the redis driver. They use the
- * client, the serializer, the deadline and the circuit breaker of that cache, and keys of their own in its namespace: they never meet
- * its entries, and its `clear` leaves them alone.
+ * What Redis has beyond a cache: hashes, lists, sets, sorted sets, topics and locks, for a cache over the redis driver.
+ * They use the client, the serializer, the deadline and the circuit breaker of that cache, and keys of their own in its
+ * namespace: they never meet its entries, and its `clear` leaves them alone.
  */
 import type { CacheWithParts } from '../../internal/parts.ts';
 import { Access } from './access.ts';
@@ -29,7 +29,10 @@ export type {
 export type { Structure } from './structure.ts';
 export type { RedisTopic, SubscribeOptions, Subscription } from './topic.ts';
 
-/** The structures of Redis in the namespace of a cache. Made by {@link redisExtras}. Names are non-empty strings of any content. */
+/**
+ * The structures of Redis in the namespace of a cache. Made by
+ * {@link redisExtras}. Names are non-empty strings of any content.
+ */
 export class RedisExtras {
   readonly #access: Access;
   readonly #subscriber: Subscriber;

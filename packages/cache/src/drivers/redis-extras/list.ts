@@ -5,8 +5,8 @@ import { checkInteger, Structure } from './structure.ts';
 /**
  * A list of Redis: values in an order, cheap at both ends. Values go through the serializer of the cache.
  *
- * There is no call that waits for an element (BLPOP and the like): it would hold up everything else on the connection. For work
- * that must not be lost use `@ent/messaging`: what was taken from a list is gone when its taker dies.
+ * There is no call that waits for an element (BLPOP and the like): it would hold up everything else on the connection.
+ * For work that must not be lost use `@ent/messaging`: what was taken from a list is gone when its taker dies.
  *
  * @example
  * ```ts no-run
@@ -37,7 +37,10 @@ export class RedisList<T = unknown> extends Structure {
     return encoded.length === 0 ? this.size() : this.run('push', (redis) => redis.rPush(this.key, encoded));
   }
 
-  /** Puts values in front in one step, the first of them first, as `unshift` of an array does; answers the new length. Errors as {@link push}. */
+  /**
+   * Puts values in front in one step, the first of them first, as `unshift` of an array does;
+   * answers the new length. Errors as {@link push}.
+   */
   async unshift(...values: T[]): Promise<number> {
     const encoded = values.map((value) => this.access.encode(value, this.key)).reverse();
     return encoded.length === 0 ? this.size() : this.run('unshift', (redis) => redis.lPush(this.key, encoded));
@@ -46,7 +49,8 @@ export class RedisList<T = unknown> extends Structure {
   /**
    * Takes the last value; undefined from an empty list.
    *
-   * @throws `cache.driver_failed` when the serializer cannot read it; it is taken all the same, and does not stand in the way
+   * @throws `cache.driver_failed` when the serializer cannot read it; it is taken
+   *   all the same, and does not stand in the way
    */
   async pop(): Promise<T | undefined> {
     return this.#read(await this.run('pop', (redis) => redis.rPop(this.key)));
@@ -95,7 +99,7 @@ export class RedisList<T = unknown> extends Structure {
     if (bytes === null) return undefined;
     const read = this.access.decode(bytes, this.key);
     if (read === undefined)
-      throw cacheErrors.driver_failed('a list holds bytes that the serializer cannot read; somebody else wrote them');
+      throw cacheErrors.driver_failed('A list holds bytes that the serializer cannot read; somebody else wrote them.');
     return read.value as T;
   }
 }

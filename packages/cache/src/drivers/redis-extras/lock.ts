@@ -16,7 +16,9 @@ export interface LockOptions {
   readonly wait?: Duration;
 }
 
-/** Takes the lock if it is free. ARGV: token, milliseconds. Answers the server's microseconds since the epoch, or nil. */
+/**
+ * Takes the lock if it is free. ARGV: token, milliseconds. Answers the server's microseconds since the epoch, or nil.
+ */
 const take = new Script(`
 if not redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return false end
 local now = redis.call('TIME')
@@ -33,13 +35,15 @@ if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('DEL', KEYS[1])`);
 
 /**
- * A lock in Redis: one holder at a time, among all processes. The pattern of https://redis.io/docs/latest/develop/clients/patterns/distributed-locks/
- * on one server, with the fencing token of https://martin.kleppmann.com/2016/02/08/how-to-do-distributed-locking.html.
+ * A lock in Redis: one holder at a time, among all processes. The pattern of
+ * https://redis.io/docs/latest/develop/clients/patterns/distributed-locks/ on one server, with the fencing token of
+ * https://martin.kleppmann.com/2016/02/08/how-to-do-distributed-locking.html.
  *
- * No lock with a TTL can stop a holder that was paused from going on. So the holder has a `signal`, which aborts as soon as the lock may
- * be another's, and a `fence`, a number that grows with each holder: where it is stored with what the lock protects, a late writer
- * with a smaller one can be refused. It is the server's clock in microseconds, and grows as long as that does: a failover to a replica
- * whose clock is behind can break it, as it can lose a lock that was just taken.
+ * No lock with a TTL can stop a holder that was paused from going on. So the holder has a `signal`, which
+ * aborts as soon as the lock may be another's, and a `fence`, a number that grows with each holder: where it
+ * is stored with what the lock protects, a late writer with a smaller one can be refused. It is the server's
+ * clock in microseconds, and grows as long as that does: a failover to a replica whose clock is behind can
+ * break it, as it can lose a lock that was just taken.
  *
  * @example
  * ```ts no-run
@@ -104,7 +108,7 @@ export class RedisLock {
       const held = await this.tryAcquire();
       if (held !== undefined) return held;
       if (performance.now() >= end) {
-        throw cacheErrors.lock_timeout(`another holder kept the lock for ${this.#waitMs} ms`);
+        throw cacheErrors.lock_timeout(`Another holder kept the lock for ${this.#waitMs} ms.`);
       }
       await pause(pollDelayMs(round + 1), signal);
     }
@@ -113,7 +117,8 @@ export class RedisLock {
   /**
    * Runs work while holding the lock.
    *
-   * @throws what the work throws; errors as {@link acquire}; `cache.lock_lost` when the work ended after the lock may have become another's
+   * @throws what the work throws; errors as {@link acquire}; `cache.lock_lost` when the work
+   *   ended after the lock may have become another's
    */
   async run<T>(work: (held: HeldLock) => T | Promise<T>, options: { readonly signal?: AbortSignal } = {}): Promise<T> {
     const held = await this.acquire(options);

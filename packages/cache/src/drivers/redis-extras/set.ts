@@ -53,8 +53,8 @@ export class RedisSet extends Structure {
   }
 
   /**
-   * The members, read bit by bit. Those that are there all the time come, one that is added or removed meanwhile may come or not, and a
-   * member may come twice.
+   * The members, read bit by bit. Those that are there all the time come, one that is added or removed meanwhile
+   * may come or not, and a member may come twice.
    */
   async *members(): AsyncIterableIterator<string> {
     for await (const { members } of this.scan((redis, cursor) => redis.sScan(this.key, cursor, { COUNT: 100 }))) {

@@ -11,8 +11,8 @@ export interface ScoredMember {
 /** Options of {@link RedisSortedSet.add}. */
 export interface AddOptions {
   /**
-   * `absent`: only new members. `present`: only those that are there. `greater`, `less`: new ones, and those that are there if the
-   * new score is so compared to their own. Default: always.
+   * `absent`: only new members. `present`: only those that are there. `greater`, `less`: new ones, and those that are
+   * there if the new score is so compared to their own. Default: always.
    */
   readonly when?: 'absent' | 'present' | 'greater' | 'less';
 }
@@ -51,8 +51,8 @@ const CONDITIONS = {
 } as const;
 
 /**
- * A sorted set of Redis: different strings, of any content, ordered by a score each; those of the same score by their bytes. Scores
- * that are given are finite numbers.
+ * A sorted set of Redis: different strings, of any content, ordered by a score each; those of the same score by their
+ * bytes. Scores that are given are finite numbers.
  *
  * @example
  * ```ts no-run
@@ -88,14 +88,17 @@ export class RedisSortedSet extends Structure {
     }));
     if (when !== undefined && !Object.hasOwn(CONDITIONS, when)) {
       throw cacheErrors.invalid_argument(
-        `when must be one of ${Object.keys(CONDITIONS).join(', ')}; got ${String(when)}`,
+        `when must be one of ${Object.keys(CONDITIONS).join(', ')}; got ${String(when)}.`,
       );
     }
     const options = { ...(when && CONDITIONS[when]), CH: true as const };
     return sum(await this.runMany('add', members, (redis, some) => redis.zAdd(this.key, some, options)));
   }
 
-  /** Adds to the score of a member, which is 0 when it is absent, atomically; answers the new score, which can overflow to Infinity. */
+  /**
+   * Adds to the score of a member, which is 0 when it is absent, atomically; answers
+   * the new score, which can overflow to Infinity.
+   */
   async increment(member: string, by = 1): Promise<number> {
     checkString(member, 'member');
     checkScore(by);
@@ -130,9 +133,9 @@ export class RedisSortedSet extends Structure {
   async rangeByScore(options: ScoreRangeOptions = {}): Promise<ScoredMember[]> {
     const { reverse = false, limit, offset = 0 } = options;
     const [min, max] = bounds(options);
-    if (!(checkInteger(offset, 'offset') >= 0)) throw cacheErrors.invalid_argument('offset must not be negative');
+    if (!(checkInteger(offset, 'offset') >= 0)) throw cacheErrors.invalid_argument('offset must not be negative.');
     if (limit !== undefined && !(checkInteger(limit, 'limit') >= 0)) {
-      throw cacheErrors.invalid_argument('limit must not be negative');
+      throw cacheErrors.invalid_argument('limit must not be negative.');
     }
     const page = limit !== undefined || offset > 0 ? { LIMIT: { offset, count: limit ?? -1 } } : {};
     return this.run('range', async (redis) => {
@@ -161,7 +164,9 @@ export class RedisSortedSet extends Structure {
     return this.run('remove', (redis) => redis.zRemRangeByScore(this.key, min, max));
   }
 
-  /** Removes the members from one rank to another, both included; negative ones count from the end. Answers how many. */
+  /**
+   * Removes the members from one rank to another, both included; negative ones count from the end. Answers how many.
+   */
   async removeByRank(start: number, stop: number): Promise<number> {
     checkInteger(start, 'start');
     checkInteger(stop, 'stop');
@@ -192,11 +197,11 @@ function scored(found: readonly { readonly value: Buffer; readonly score: number
 
 function checkScore(score: number): number {
   if (typeof score === 'number' && Number.isFinite(score)) return score;
-  throw cacheErrors.invalid_argument(`a score must be a finite number; got ${String(score)}`);
+  throw cacheErrors.invalid_argument(`A score must be a finite number; got ${String(score)}.`);
 }
 
 function checkCount(count: number): void {
-  if (checkInteger(count, 'count') < 1) throw cacheErrors.invalid_argument('count must be at least 1');
+  if (checkInteger(count, 'count') < 1) throw cacheErrors.invalid_argument('count must be at least 1.');
 }
 
 function bounds({ min = -Infinity, max = Infinity, minExclusive, maxExclusive }: ScoreRange): [string, string] {
@@ -205,7 +210,7 @@ function bounds({ min = -Infinity, max = Infinity, minExclusive, maxExclusive }:
 
 function bound(score: number, exclusive = false): string {
   if (typeof score !== 'number' || Number.isNaN(score)) {
-    throw cacheErrors.invalid_argument(`an end of a range of scores must be a number; got ${String(score)}`);
+    throw cacheErrors.invalid_argument(`An end of a range of scores must be a number; got ${String(score)}.`);
   }
   const text = score === Infinity ? '+inf' : score === -Infinity ? '-inf' : String(score);
   return exclusive ? `(${text}` : text;

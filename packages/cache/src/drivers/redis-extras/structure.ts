@@ -4,7 +4,10 @@ import { expiryOf, ttlMs } from '../../internal/ttl.ts';
 import type { Ttl } from '../../options.ts';
 import type { Access, ByteCommands } from './access.ts';
 
-/** What all structures of Redis have: a key that may expire and be deleted as a whole. Errors of all calls are those of the cache. */
+/**
+ * What all structures of Redis have: a key that may expire and be deleted as a
+ * whole. Errors of all calls are those of the cache.
+ */
 export abstract class Structure {
   /** @internal */
   protected readonly access: Access;
@@ -25,8 +28,8 @@ export abstract class Structure {
   }
 
   /**
-   * Gives all of it together a TTL from now on, or none by null; answers whether it is there. An empty structure is not: it is made by what is put
-   * in first, without a TTL.
+   * Gives all of it together a TTL from now on, or none by null; answers whether it is there. An empty structure is
+   * not: it is made by what is put in first, without a TTL.
    *
    * @throws `cache.invalid_ttl`
    */
@@ -68,7 +71,9 @@ export abstract class Structure {
     return answers;
   }
 
-  /** @internal Pages of a SCAN, which stays whole while others write: what is there all the time comes at least once. */
+  /**
+   * @internal Pages of a SCAN, which stays whole while others write: what is there all the time comes at least once.
+   */
   protected async *scan<P extends { readonly cursor: string | Buffer }>(
     page: (redis: ByteCommands, cursor: string) => Promise<P>,
   ): AsyncIterableIterator<P> {
@@ -93,13 +98,13 @@ export function checkString(given: string, what: string): string {
   if (typeof given === 'string' && given.isWellFormed()) return given;
   const problem =
     typeof given === 'string' ? 'it has a lone surrogate' : `got ${given === null ? 'null' : typeof given}`;
-  throw cacheErrors.invalid_argument(`a ${what} must be a well-formed string; ${problem}`);
+  throw cacheErrors.invalid_argument(`A ${what} must be a well-formed string; ${problem}.`);
 }
 
 /** @internal */
 export function checkInteger(given: number, what: string): number {
   if (Number.isSafeInteger(given)) return given;
-  throw cacheErrors.invalid_argument(`${what} must be a safe integer; got ${String(given)}`);
+  throw cacheErrors.invalid_argument(`${what} must be a safe integer; got ${String(given)}.`);
 }
 
 /** @internal */

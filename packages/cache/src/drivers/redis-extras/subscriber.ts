@@ -5,8 +5,9 @@ import type { Access, Commands } from './access.ts';
 export type OnMessage = (message: Buffer) => void;
 
 /**
- * The connection of all subscriptions: Redis wants one that does nothing else. It is there while something is subscribed, and node-redis
- * subscribes again when it was lost. It can be dead without a sign; who finds that out calls {@link replace}.
+ * The connection of all subscriptions: Redis wants one that does nothing else. It is there while
+ * something is subscribed, and node-redis subscribes again when it was lost. It can be dead without a
+ * sign; who finds that out calls {@link replace}.
  */
 export class Subscriber {
   readonly #access: Access;
@@ -46,7 +47,8 @@ export class Subscriber {
     return this.#change(async () => {
       const last = this.#forget(channel, onMessage);
       if (this.#channels.size === 0) this.#drop();
-      // Not awaited: on a dead connection it would hold up the one that replaces it. Nobody listens to the channel in any case.
+      // Not awaited: on a dead connection it would hold up the one that replaces
+      // it. Nobody listens to the channel in any case.
       else if (last) this.#client?.unsubscribe(channel).catch(() => {});
     });
   }
@@ -90,7 +92,7 @@ export class Subscriber {
       if (this.#client === client) this.#drop();
       throw error;
     }
-    if (this.#client !== client) throw cacheErrors.unavailable('the connection of the subscription was replaced');
+    if (this.#client !== client) throw cacheErrors.unavailable('The connection of the subscription was replaced.');
   }
 
   /** Always the same one: a subscription that was given up can have been made after all, and would deliver twice. */

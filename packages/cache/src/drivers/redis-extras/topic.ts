@@ -7,13 +7,13 @@ import type { Subscriber } from './subscriber.ts';
 /** Options of {@link RedisTopic.subscribe}. */
 export interface SubscribeOptions {
   /**
-   * Called when messages were lost, with their number where it is known: while the connection was away, Redis keeps none. Then comes
-   * what was sent later. Default: nothing.
+   * Called when messages were lost, with their number where it is known: while the connection was away, Redis keeps
+   * none. Then comes what was sent later. Default: nothing.
    */
   readonly onGap?: (lost: number | undefined) => void;
   /**
-   * Called with what the handler throws, and with `cache.driver_failed` for a message that cannot be read. Default: the error is thrown where
-   * nothing catches it, and ends the process.
+   * Called with what the handler throws, and with `cache.driver_failed` for a message that cannot be read. Default: the
+   * error is thrown where nothing catches it, and ends the process.
    */
   readonly onError?: (error: unknown) => void;
 }
@@ -34,9 +34,9 @@ return number`);
 const CHECK_MS = 1_000;
 
 /**
- * Messages to all who listen now, by the pub/sub of Redis (https://redis.io/docs/latest/develop/pubsub/). Redis keeps no message: who is
- * away misses it. A subscription outlives its connection, and since each message has a number, knows what it has missed, whatever the
- * reason was.
+ * Messages to all who listen now, by the pub/sub of Redis (https://redis.io/docs/latest/develop/pubsub/). Redis keeps
+ * no message: who is away misses it. A subscription outlives its connection, and since each message has a number,
+ * knows what it has missed, whatever the reason was.
  *
  * @example
  * ```ts no-run
@@ -71,7 +71,10 @@ export class RedisTopic<T = unknown> {
     await this.#access.run('topic.publish', (client) => publish.run(client, this.#key, [payload]), this.#key);
   }
 
-  /** Resolves when messages that are sent from now on arrive. The handler is called in the order in which they were sent. */
+  /**
+   * Resolves when messages that are sent from now on arrive. The handler
+   * is called in the order in which they were sent.
+   */
   async subscribe(handler: (value: T) => void | Promise<void>, options: SubscribeOptions = {}): Promise<Subscription> {
     const { onGap, onError = throwUncaught } = options;
     /** The number of the last message that was received or given up; of one before the first it is not known yet. */
@@ -138,7 +141,7 @@ export class RedisTopic<T = unknown> {
     const number = Number(message.toString('latin1', 0, colon));
     const decoded = colon > 0 ? this.#access.decode(message.subarray(colon + 1), this.#key) : undefined;
     if (Number.isSafeInteger(number) && decoded !== undefined) return { number, value: decoded.value };
-    return cacheErrors.driver_failed('a topic received a message that it cannot read; somebody else publishes there');
+    return cacheErrors.driver_failed('A topic received a message that it cannot read; somebody else publishes there.');
   }
 }
 

@@ -4,12 +4,12 @@ import type { ChangeListener } from '../../driver.ts';
 type HandleCache = BasicPooledClientSideCache['handleCache'];
 
 /**
- * Hears of changed keys by server-assisted client-side caching: the server remembers which keys a connection has read, and tells
- * that connection when one of them changes or expires, in order with its replies.
+ * Hears of changed keys by server-assisted client-side caching: the server remembers which keys a connection has read,
+ * and tells that connection when one of them changes or expires, in order with its replies.
  * https://redis.io/docs/latest/develop/reference/client-side-caching/
  *
- * node-redis has a cache for this. Of it we use the part that knows all connections, those to each node of a cluster and those
- * after a reconnection: this takes the place of that cache, and keeps nothing.
+ * node-redis has a cache for this. Of it we use the part that knows all connections, those to each node of a cluster
+ * and those after a reconnection: this takes the place of that cache, and keeps nothing.
  */
 export class ChangeFeed extends BasicPooledClientSideCache {
   readonly #listener: ChangeListener;

@@ -69,7 +69,8 @@ export function makeClient(options: RedisMadeOptions, changes?: ChangeFeed): Red
   let client: RedisDriverClient;
   try {
     if ('cluster' in options) {
-      // A node is connected to when it is needed: one that hangs would hold up the start, and what is learnt of the others.
+      // A node is connected to when it is needed: one that hangs would hold
+      // up the start, and what is learnt of the others.
       client = createCluster({
         minimizeConnections: true,
         ...options.cluster,

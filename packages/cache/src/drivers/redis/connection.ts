@@ -39,8 +39,9 @@ const GOODBYE_MS = 1_000;
 const OVERDUE = 2;
 
 /**
- * Keeps one client connected: connects at the first call, fails at once while the client reconnects, and replaces a connection that
- * swallows what it is sent. node-redis itself does not notice the latter: TCP gives up after a quarter of an hour.
+ * Keeps one client connected: connects at the first call, fails at once while the client reconnects,
+ * and replaces a connection that swallows what it is sent. node-redis itself does not notice the
+ * latter: TCP gives up after a quarter of an hour.
  */
 export class Connection {
   readonly #client: Connectable;
@@ -141,12 +142,14 @@ export class Connection {
   }
 
   /**
-   * Ends the connection, or the attempt to make one. node-redis does not stop an attempt (6.3.1): it can still succeed, and to connect again
-   * beside it would give one queue of commands two connections, whose replies go to the wrong calls.
+   * Ends the connection, or the attempt to make one. node-redis does not stop an attempt (6.3.1): it
+   * can still succeed, and to connect again beside it would give one queue of commands two
+   * connections, whose replies go to the wrong calls.
    */
   async #leave(): Promise<void> {
     const connecting = this.#connecting;
-    // A cluster client has a queue for each connection: it can begin anew while the attempt still waits for a node that hangs.
+    // A cluster client has a queue for each connection: it can begin anew while
+    // the attempt still waits for a node that hangs.
     const isCluster = this.#replaceNode !== undefined;
     if (isCluster) this.#connecting = undefined;
     else this.#leaving = connecting !== undefined;

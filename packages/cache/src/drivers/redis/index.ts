@@ -1,6 +1,7 @@
 /**
- * The Redis driver, on node-redis: one server, a cluster, or sentinels. A write is there for every process once it resolves, as far as
- * Redis itself goes: a failover can lose what was acknowledged last. The native client is the node-redis client.
+ * The Redis driver, on node-redis: one server, a cluster, or sentinels. A write is there for every
+ * process once it resolves, as far as Redis itself goes: a failover can lose what was acknowledged
+ * last. The native client is the node-redis client.
  */
 import { hash } from 'node:crypto';
 import { ErrorReply, type RedisClientType, type RedisClusterType, type RedisSentinelType, RESP_TYPES } from 'redis';
@@ -102,13 +103,14 @@ class RedisDriver<Client extends RedisDriverClient> implements CacheDriver<Clien
   #use(client: Client): void {
     if (client._keyPrefix !== undefined) {
       // It would stand in front of the keys of commands, but not of those that SCAN, scripts and changes tell.
-      throw cacheErrors.invalid_options('redis: a client with a keyPrefix does not do; give createCache a prefix');
+      throw cacheErrors.invalid_options('redis: a client with a keyPrefix does not do; give createCache a prefix.');
     }
     this.#client = client;
     const native = client as unknown as Commands;
     const single = this.#owned && !('slots' in client) && !('getSentinelNode' in client);
-    // node-redis gives each command a deadline until it is sent, which costs as much as all that this package does for a read. Calls have
-    // theirs here, so that is only worth it where commands wait for a connection: they must not be sent long after they were given up.
+    // node-redis gives each command a deadline until it is sent, which costs as much as all that this package
+    // does for a read. Calls have theirs here, so that is only worth it where commands wait for a connection:
+    // they must not be sent long after they were given up.
     const options = single ? { timeout: undefined } : {};
     // A client of the application may have other types by default.
     this.#commands = native.withCommandOptions({ ...options, typeMapping: {} });
@@ -198,7 +200,7 @@ class RedisDriver<Client extends RedisDriverClient> implements CacheDriver<Clien
 
   track(listener: ChangeListener): (call: DriverCall) => Promise<void> {
     if (this.#client.isOpen) {
-      throw cacheErrors.invalid_options('redis: a local tier must be set up before the client is connected');
+      throw cacheErrors.invalid_options('redis: a local tier must be set up before the client is connected.');
     }
     const client = this.#remake!(new ChangeFeed(listener)) as Client;
     this.#use(client);
@@ -240,7 +242,10 @@ class RedisDriver<Client extends RedisDriverClient> implements CacheDriver<Clien
 
 const PING = 'ent:ping';
 
-/** What the first word of the server's errors means, where it is no fault of the call: the server is there, but cannot serve now. */
+/**
+ * What the first word of the server's errors means, where it is no fault of the
+ * call: the server is there, but cannot serve now.
+ */
 const CODES: ReadonlyMap<string, DriverFailure> = new Map([
   ['LOADING', 'unavailable'],
   ['CLUSTERDOWN', 'unavailable'],

@@ -22,9 +22,9 @@ export class Nodes {
   };
 
   /**
-   * Gives up the connection to the primary of a key, unless that is newer than a call that hangs on it; the next command makes a new one. And
-   * asks another node whether it still is the primary: one that stands still refuses no connection, which node-redis would take for a reason
-   * to ask (6.3.1).
+   * Gives up the connection to the primary of a key, unless that is newer than a call that hangs on it; the next
+   * command makes a new one. And asks another node whether it still is the primary: one that stands still refuses no
+   * connection, which node-redis would take for a reason to ask (6.3.1).
    *
    * @param began when the call began, by the monotonic clock
    */
@@ -44,7 +44,10 @@ export class Nodes {
     });
   };
 
-  /** Of a node that answers: node-redis would wait without end for one that hangs too, and so would whoever asks after that. */
+  /**
+   * Of a node that answers: node-redis would wait without end for one that
+   * hangs too, and so would whoever asks after that.
+   */
   async #rediscover(except: string): Promise<void> {
     const slots = this.#client._slots;
     const others = this.#client.masters.filter(({ address }) => address !== except);

@@ -41,9 +41,9 @@ end
 return 1`);
 
 /**
- * Adds to a counter and keeps its TTL; INCRBY alone could not give a new counter one in the same step. ARGV: by, start (the sum
- * for an absent key, '' when it would overflow), milliseconds or ''. Answers the sum as text, or why not: node-redis rounds
- * integer replies next to 2^53.
+ * Adds to a counter and keeps its TTL; INCRBY alone could not give a new counter one in the same step. ARGV: by, start
+ * (the sum for an absent key, '' when it would overflow), milliseconds or ''. Answers the sum as text, or why not:
+ * node-redis rounds integer replies next to 2^53.
  *
  * Sums are compared as doubles: exact up to 2^53, and beyond that still beyond the limit.
  */

@@ -1,6 +1,6 @@
 /**
- * The slot of a key in a Redis cluster: CRC16 of the key, or of what stands between its first `{` and the next `}`, modulo 16384.
- * https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/#key-distribution-model
+ * The slot of a key in a Redis cluster: CRC16 of the key, or of what stands between its first `{` and the next `}`,
+ * modulo 16384. https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/#key-distribution-model
  */
 export function slotOf(key: string): number {
   const open = key.indexOf('{');

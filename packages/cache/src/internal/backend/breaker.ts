@@ -5,8 +5,8 @@ export interface BreakerPlan {
 }
 
 /**
- * The circuit breaker of a server that has failed and did not answer since: after so many failures in a row it admits nothing for the
- * cooldown, then one probe, whose outcome decides. Times come from the monotonic clock.
+ * The circuit breaker of a server that has failed and did not answer since: after so many failures in a row it admits
+ * nothing for the cooldown, then one probe, whose outcome decides. Times come from the monotonic clock.
  */
 export class Breaker {
   readonly #plan: BreakerPlan;

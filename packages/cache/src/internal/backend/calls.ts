@@ -18,8 +18,8 @@ export interface CallPolicy {
 export type Item = string | { readonly key: string };
 
 /**
- * The calls of a driver. Each is refused once the cache is closed, and its errors are wrapped; with a policy it has a deadline, and a circuit
- * breaker for the server that it goes to.
+ * The calls of a driver. Each is refused once the cache is closed, and its errors are wrapped; with a policy it has a
+ * deadline, and a circuit breaker for the server that it goes to.
  */
 export class Calls {
   readonly driver: CacheDriver;
@@ -47,12 +47,13 @@ export class Calls {
 
   /** @throws `cache.closed` */
   assertOpen(operation: string): void {
-    if (this.#isClosed) throw cacheErrors.closed(`${operation} on a cache that was closed`);
+    if (this.#isClosed) throw cacheErrors.closed(`${operation} on a cache that was closed.`);
   }
 
   /**
    * @param key one that the call is about, if it is about keys of one server
-   * @throws `cache.timeout`, `cache.circuit_open`, `cache.unavailable`, `cache.value_too_large`, `cache.driver_failed`, `cache.closed`
+   * @throws `cache.timeout`, `cache.circuit_open`, `cache.unavailable`,
+   *   `cache.value_too_large`, `cache.driver_failed`, `cache.closed`
    */
   run<T>(operation: string, work: (call: DriverCall) => Promise<T>, key?: string): Promise<T> {
     const deadlines = this.#deadlines;
@@ -63,7 +64,7 @@ export class Calls {
       if (this.#breakers.size > 0) this.#admit(operation, server);
       const call = deadlines.begin(() => {
         this.#hasFailed(server);
-        const error = cacheErrors.timeout(`${this.driver.name} did not answer ${operation} within ${deadlines.ms} ms`);
+        const error = cacheErrors.timeout(`${this.driver.name} did not answer ${operation} within ${deadlines.ms} ms.`);
         reject(error);
         return error;
       });
@@ -97,8 +98,8 @@ export class Calls {
   }
 
   /**
-   * {@link run} for several items: in as many calls as there are servers, and no call is for more than {@link MAX_BATCH}. A server that fails
-   * leaves the others alone.
+   * {@link run} for several items: in as many calls as there are servers, and no call is for more than
+   * {@link MAX_BATCH}. A server that fails leaves the others alone.
    *
    * @param forgiving whether what an outage keeps from being answered is undefined, where the cache {@link forgives} it
    */
@@ -155,7 +156,7 @@ export class Calls {
     const breaker = this.#breakers.get(server);
     if (breaker === undefined || breaker.admits()) return;
     const { retryAfterMs } = breaker;
-    throw cacheErrors.circuit_open(`${this.driver.name} failed repeatedly; ${operation} was not tried`, {
+    throw cacheErrors.circuit_open(`${this.driver.name} failed repeatedly; ${operation} was not tried.`, {
       retryAfterMs,
     });
   }
@@ -172,11 +173,11 @@ export class Calls {
     const { name } = this.driver;
     switch (this.driver.classify(cause)) {
       case 'unavailable':
-        return cacheErrors.unavailable(`${name} could not be reached for ${operation}`, { cause });
+        return cacheErrors.unavailable(`${name} could not be reached for ${operation}.`, { cause });
       case 'too_large':
-        return cacheErrors.value_too_large(`${name} refused ${operation}: the value is too large`, { cause });
+        return cacheErrors.value_too_large(`${name} refused ${operation}: the value is too large.`, { cause });
       default:
-        return cacheErrors.driver_failed(`${name} failed ${operation}`, { cause });
+        return cacheErrors.driver_failed(`${name} failed ${operation}.`, { cause });
     }
   }
 }

@@ -36,7 +36,10 @@ export class BatchFactory<T> {
     });
   }
 
-  /** Nobody waits any longer for the load of a key to come: it is here, ended without its factory, or is another caller's. */
+  /**
+   * Nobody waits any longer for the load of a key to come: it is here,
+   * ended without its factory, or is another caller's.
+   */
   leave(key: string): void {
     this.#expected.delete(key);
     if (this.#expected.size === 0 && this.#waiting.size > 0) this.#run();
@@ -81,5 +84,5 @@ function whenAllAbort(signals: readonly AbortSignal[]): AbortSignal {
 
 function asMap<T>(made: ReadonlyMap<string, T>): ReadonlyMap<string, T> {
   if (made instanceof Map) return made;
-  throw cacheErrors.invalid_argument('the factory of getOrSetMany must give a Map');
+  throw cacheErrors.invalid_argument('The factory of getOrSetMany must give a Map.');
 }

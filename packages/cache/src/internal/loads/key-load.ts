@@ -24,7 +24,7 @@ export interface CheckedLoadCall<T> extends LoadCall<T> {
 export function checked<T>(call: LoadCall<T>, factory: unknown): CheckedLoadCall<T> {
   const plan = planLoad(call.options, call.core.ttlMs);
   if (typeof factory !== 'function') {
-    throw cacheErrors.invalid_argument(`the factory must be a function; got ${typeof factory}`);
+    throw cacheErrors.invalid_argument(`The factory must be a function; got ${typeof factory}.`);
   }
   return { ...call, plan };
 }
@@ -111,7 +111,10 @@ export class KeyLoad<T> {
     };
   }
 
-  /** A load in flight here whose lease is gone was overtaken by a change of another process: callers from now on must not join it. */
+  /**
+   * A load in flight here whose lease is gone was overtaken by a change of another
+   * process: callers from now on must not join it.
+   */
   #abandonIfLost(): void {
     const { loader } = this.#call.core;
     const before = this.#leaseBefore;

@@ -13,7 +13,9 @@ const MAX_LOST = 100;
 /** The right to load a key, for one process at a time. */
 export interface Lease {
   readonly token: string;
-  /** Stores the value, unless the lease was lost: to an invalidation, another write, or by not being renewed in time. */
+  /**
+   * Stores the value, unless the lease was lost: to an invalidation, another write, or by not being renewed in time.
+   */
   publish(record: RecordDraft): Promise<boolean>;
   /** Lets the next one load, and shows the stale value again as it was. */
   release(): Promise<void>;
@@ -34,9 +36,9 @@ export interface LeaseRequest {
 /**
  * Leases: one load of a key in the whole cluster, and no value of a load that was overtaken.
  *
- * A lease stands *in* the key: in the stale record, or in one without a value. So whatever changes the key also ends the lease,
- * in one atomic step and on any backend with conditional writes; and a holder that was replaced finds another token. The holder
- * renews it while it loads; of a killed one it runs out.
+ * A lease stands *in* the key: in the stale record, or in one without a value. So whatever changes the key also ends
+ * the lease, in one atomic step and on any backend with conditional writes; and a holder that was replaced finds
+ * another token. The holder renews it while it loads; of a killed one it runs out.
  */
 export class Leases {
   readonly #store: Store;
@@ -48,8 +50,8 @@ export class Leases {
   }
 
   /**
-   * The lease; or nothing, when the caller should look again: another process has stored the value, or the tags of the load are not the
-   * current ones any more.
+   * The lease; or nothing, when the caller should look again: another process has stored the value, or the tags
+   * of the load are not the current ones any more.
    */
   async acquire(load: LeaseRequest, signal: AbortSignal): Promise<Lease | undefined> {
     const { physical } = load;
@@ -91,14 +93,14 @@ export class Leases {
           renewed: (current) => this.#leased(current.hasValue ? current : undefined, token, load.tags),
         });
       }
-      if (++lost > MAX_LOST) throw cacheErrors.contended(`other writers changed the key ${MAX_LOST} times in a row`);
+      if (++lost > MAX_LOST) throw cacheErrors.contended(`Other writers changed the key ${MAX_LOST} times in a row.`);
       await pause(Math.random() * lost, signal);
     }
   }
 
   /**
-   * The record with our lease. A stale value keeps its own end. Without a value the record lives no longer than the lease, and has
-   * the tags of the load: when they are invalidated, nobody waits for it.
+   * The record with our lease. A stale value keeps its own end. Without a value the record lives no longer than the
+   * lease, and has the tags of the load: when they are invalidated, nobody waits for it.
    */
   #leased(stale: StoredRecord | undefined, token: string, tags: readonly TagVersion[] | undefined): RecordDraft {
     const until = Date.now() + this.#leaseMs;

@@ -1,5 +1,5 @@
 import { traced } from '@ent/internal';
-import { type CacheLoadEvent, channels } from '../../channels.ts';
+import { type CacheLoadOperation, channels } from '../../channels.ts';
 import type { TagVersion } from '../../driver.ts';
 import type { Factory, Ttl } from '../../options.ts';
 import type { Calls } from '../backend/calls.ts';
@@ -81,9 +81,9 @@ interface LoaderParts {
 /**
  * Runs factories: one at a time for a key, in this process; with leases, in all processes.
  *
- * The rule that makes invalidation safe: a change of a key cancels the load in flight *before* it is sent, waits for a write that the load has
- * already begun, and cancels what begins until it is over. So nothing that was read earlier is written later. Changes by other
- * processes end the lease.
+ * The rule that makes invalidation safe: a change of a key cancels the load in flight *before* it is sent, waits for a
+ * write that the load has already begun, and cancels what begins until it is over. So nothing that was read earlier is
+ * written later. Changes by other processes end the lease.
  */
 export class Loader {
   readonly #calls: Calls;
@@ -112,8 +112,8 @@ export class Loader {
     };
     const early = stale && softTimeoutMs !== undefined ? { stale, softTimeoutMs, onEarly } : undefined;
     try {
-      const isPlain = signal === undefined && early === undefined;
-      const loaded = await (isPlain ? load.promise : settleEarly(load.promise, { signal, early }));
+      const waitsToTheEnd = signal === undefined && early === undefined;
+      const loaded = await (waitsToTheEnd ? load.promise : settleEarly(load.promise, { signal, early }));
       if (loaded === undefined) throw new AskAgain();
       // Each caller gets a value of its own, as from a read.
       return (load.served++ === 0 ? loaded.value : this.#store.copy(loaded.value)) as T;
@@ -131,7 +131,10 @@ export class Loader {
     if (this.#join(request) === undefined) this.#start(request).waiting++;
   }
 
-  /** The lease under which a key is being loaded here. Whoever reads the key afterwards and does not find it knows that it was lost. */
+  /**
+   * The lease under which a key is being loaded here. Whoever reads the key
+   * afterwards and does not find it knows that it was lost.
+   */
   leaseOf(physical: BackendKey): string | undefined {
     return this.#loads.get(physical)?.token;
   }
@@ -141,7 +144,10 @@ export class Loader {
     return this.#loads.get(request.physical)?.request === request;
   }
 
-  /** Runs a change of keys. Loads that began before it is over do not store their value, and callers from then on do not join them. */
+  /**
+   * Runs a change of keys. Loads that began before it is over do not store their
+   * value, and callers from then on do not join them.
+   */
   async change<T>(keys: readonly BackendKey[], work: () => Promise<T>): Promise<T> {
     const changing = new Set(keys);
     return this.#exclude(
@@ -221,7 +227,7 @@ export class Loader {
   }
 
   async #run(load: Load): Promise<Loaded> {
-    const event: CacheLoadEvent = { driver: this.#calls.driver.name };
+    const event: CacheLoadOperation = { driver: this.#calls.driver.name };
     try {
       if (!channels.load.hasSubscribers) return await this.#loadAndStore(load, event);
       return await traced(channels.load, event, () => this.#loadAndStore(load, event));
@@ -231,7 +237,7 @@ export class Loader {
     }
   }
 
-  async #loadAndStore(load: Load, event: CacheLoadEvent): Promise<Loaded> {
+  async #loadAndStore(load: Load, event: CacheLoadOperation): Promise<Loaded> {
     const { plan, stale } = load.request;
     let made: Made | undefined;
     try {

@@ -19,17 +19,17 @@ export interface LoadPlan {
  * @throws `cache.invalid_argument` for options that are none: other caches take the TTL there, which would go unnoticed
  */
 export function planTtl(options: { readonly ttl?: Ttl }, defaultMs: number): number {
-  if (typeof options !== 'object') throw cacheErrors.invalid_argument('options are an object, such as { ttl: 5000 }');
+  if (typeof options !== 'object') throw cacheErrors.invalid_argument('Options are an object, such as { ttl: 5000 }.');
   return options.ttl === undefined ? defaultMs : ttlMs(options.ttl);
 }
 
 /** Checks the options of a load, before anything is read. */
 export function planLoad<T>(options: LoadOptions<T>, defaultTtlMs: number): LoadPlan {
   const { grace, softTimeout, hardTimeout, negativeTtl, eagerRefresh, jitter = 0 } = options;
-  if (!(jitter >= 0 && jitter <= 1)) throw cacheErrors.invalid_argument(`jitter must be from 0 to 1; got ${jitter}`);
+  if (!(jitter >= 0 && jitter <= 1)) throw cacheErrors.invalid_argument(`jitter must be from 0 to 1; got ${jitter}.`);
   const ttl = planTtl(options, defaultTtlMs);
   if (eagerRefresh !== undefined && !(eagerRefresh > 0 && eagerRefresh < 1 && ttl !== Number.POSITIVE_INFINITY)) {
-    throw cacheErrors.invalid_argument('eagerRefresh must be between 0 and 1, and needs a ttl');
+    throw cacheErrors.invalid_argument('eagerRefresh must be between 0 and 1, and needs a ttl.');
   }
   return {
     ttlMs: ttl,

@@ -1,7 +1,10 @@
 import { exponentialBackoff } from '@ent/internal';
 import { cacheErrors } from '../../errors.ts';
 
-/** Milliseconds before the next look at what another process holds, by the number of looks so far: soon at first, each waiter at its own time. */
+/**
+ * Milliseconds before the next look at what another process holds, by the number of looks so
+ * far: soon at first, each waiter at its own time.
+ */
 export const pollDelayMs = exponentialBackoff({ baseMs: 8, maxMs: 150, jitter: 2 / 3 });
 
 /** When a caller does not wait for the end, but takes a stale value. */
@@ -48,7 +51,7 @@ export async function withHardTimeout<T>(
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => {
-      const error = cacheErrors.load_timeout(`the load did not end within ${timeoutMs} ms`);
+      const error = cacheErrors.load_timeout(`The load did not end within ${timeoutMs} ms.`);
       reject(error);
       controller.abort(error);
     }, timeoutMs);

@@ -26,14 +26,19 @@ export class Codec {
       const { name, features } = this.#driver;
       const { maxValueBytes } = features;
       if (maxValueBytes === null || bytes.length <= maxValueBytes) return bytes;
-      throw cacheErrors.value_too_large(`the value takes ${bytes.length} bytes; ${name} stores up to ${maxValueBytes}`);
+      throw cacheErrors.value_too_large(
+        `The value takes ${bytes.length} bytes; ${name} stores up to ${maxValueBytes}.`,
+      );
     }
     const stored = { ...record, stamp: newStamp() };
     if (this.#stores === 'serialized' && record.hasValue) stored.value = serialize(record.value, this.#serializer, key);
     return stored;
   }
 
-  /** The records of a batch. Undefined for what this version did not write, or whose value the serializer refuses: both are a miss. */
+  /**
+   * The records of a batch. Undefined for what this version did not write, or whose
+   * value the serializer refuses: both are a miss.
+   */
   readonly decode = (
     keys: readonly string[],
     entries: readonly (DriverEntry | undefined)[],
@@ -71,11 +76,10 @@ export class Codec {
 /*
  * The bytes of a record:
  *
- * 0      magic 0xC1: never starts a UTF-8 text, so counters ("-12") and foreign bytes are told apart
- * 1      flags
- * 2..9   stamp: differs between any two writes, so that compare-and-set cannot mistake a rewritten value for the one it read
- * then, as flagged: expiresAt (float64) · freshUntil (float64) · lease token (8 bytes) and until (float64) · tags (uint16 length, JSON)
- * rest   the value, as the serializer made it
+ * 0 magic 0xC1: never starts a UTF-8 text, so counters ("-12") and foreign bytes are told apart 1 flags 2..9 stamp:
+ * differs between any two writes, so that compare-and-set cannot mistake a rewritten value for the one it read then, as
+ * flagged: expiresAt (float64) · freshUntil (float64) · lease token (8 bytes) and until (float64) · tags (uint16
+ * length, JSON) rest the value, as the serializer made it
  */
 const MAGIC = 0xc1;
 const EXPIRES = 1;
@@ -91,7 +95,7 @@ function bytesOf(record: RecordDraft, serializer: CacheSerializer, key: string):
   if (isCounter(record)) return Buffer.from(String(record.value));
   const payload = record.hasValue ? serialize(record.value, serializer, key) : EMPTY;
   const tags = record.tags && Buffer.from(JSON.stringify(record.tags));
-  if (tags && tags.length > 0xffff) throw cacheErrors.invalid_argument('the tags of an entry take more than 64 kB');
+  if (tags && tags.length > 0xffff) throw cacheErrors.invalid_argument('The tags of an entry take more than 64 kB.');
   const hasFresh = record.freshUntil !== record.expiresAt;
   const bytes = Buffer.allocUnsafe(
     FIXED_BYTES +

@@ -50,7 +50,9 @@ export class Store {
     return this.#codec.decode(keys, entries);
   }
 
-  /** The record with its version. Fails also where the cache forgives an outage: what follows is a conditional write. */
+  /**
+   * The record with its version. Fails also where the cache forgives an outage: what follows is a conditional write.
+   */
   async versioned(key: BackendKey): Promise<Versioned | undefined> {
     const [entry] = await this.#calls.run('get', (call) => this.#driver.get([key], call, { versions: true }), key);
     if (entry === undefined) return undefined;

@@ -7,11 +7,13 @@ import { draft } from './record.ts';
 import type { Store } from './store.ts';
 
 /**
- * Tags: each has a version in the backend, a random token; an entry keeps the versions of its tags from before its value was
- * made, and counts only while they are the current ones. Invalidating is writing a new token. So it holds for entries of any age,
- * needs no clock, and errs on the safe side when the backend loses a version: then its entries are misses.
+ * Tags: each has a version in the backend, a random token; an entry keeps the versions of its tags from
+ * before its value was made, and counts only while they are the current ones. Invalidating is writing a new
+ * token. So it holds for entries of any age, needs no clock, and errs on the safe side when the backend
+ * loses a version: then its entries are misses.
  *
- * Generations, for clearing a namespace at once, are tags that the cache puts on every entry: one for each level of the path.
+ * Generations, for clearing a namespace at once, are tags that the cache puts
+ * on every entry: one for each level of the path.
  */
 export class Tags {
   readonly #store: Store;
@@ -44,7 +46,7 @@ export class Tags {
         })),
       );
     }
-    throw cacheErrors.contended('the versions of the tags do not stay in the backend');
+    throw cacheErrors.contended('The versions of the tags do not stay in the backend.');
   }
 
   /** Makes every entry with one of the tags a miss. */
@@ -129,7 +131,7 @@ const EMPTY: ReadonlyMap<string, string | undefined> = new Map();
 /** @throws `cache.invalid_argument` */
 function namesOf(tags: readonly string[]): string[] {
   if (!Array.isArray(tags) || !tags.every((tag) => typeof tag === 'string' && tag !== '' && tag.isWellFormed())) {
-    throw cacheErrors.invalid_argument('tags must be an array of non-empty well-formed strings');
+    throw cacheErrors.invalid_argument('tags must be an array of non-empty well-formed strings.');
   }
   return tags.map((tag) => NAME + tag);
 }

@@ -5,7 +5,8 @@ import type { BackendKey } from '../keys.ts';
 import { toContract } from '../ttl.ts';
 import { isCounter } from './record.ts';
 
-// For how long what is here is served on the word of the last proof that changes still arrive, and when to ask for the next.
+// For how long what is here is served on the word of the last proof that
+// changes still arrive, and when to ask for the next.
 const TRUSTED_MS = 2_000;
 const PROBE_AFTER_MS = 1_000;
 
@@ -13,7 +14,7 @@ const PROBE_AFTER_MS = 1_000;
 export function openTier(local: CacheDriver, calls: Calls): Tier {
   if (local.peek === undefined || local.drop === undefined || local.features.shared) {
     throw cacheErrors.invalid_options(
-      "local must be a driver that keeps values in this process, such as memory(); not with values: 'serialized'",
+      "local must be a driver that keeps values in this process, such as memory(); not with values: 'serialized'.",
     );
   }
   const verify = calls.driver.track!((keys) => tier.changed(keys));
@@ -32,9 +33,9 @@ interface Reading {
 /**
  * The local tier: what was read from the backend, until the backend tells that it was changed.
  *
- * It holds only what a read has answered, so that the backend knows to tell this process of the key; a write only removes. Two
- * things make it forget all: a connection that was lost, and (since a dead one can look alive) a time without proof that it is
- * alive. The proof is asked for by the reads that need it; without reads there is no traffic.
+ * It holds only what a read has answered, so that the backend knows to tell this process of the key; a write only
+ * removes. Two things make it forget all: a connection that was lost, and (since a dead one can look alive) a time
+ * without proof that it is alive. The proof is asked for by the reads that need it; without reads there is no traffic.
  */
 export class Tier {
   readonly #near: CacheDriver;

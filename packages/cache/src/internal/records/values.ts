@@ -3,8 +3,9 @@ import { cacheErrors } from '../../errors.ts';
 import type { CacheSerializer } from '../../options.ts';
 
 /**
- * The serializer of caches that name none: JSON in UTF-8, for plain data. What JSON would change is refused with its place:
- * dates, maps, NaN, binary, class instances. `undefined` is kept at the top, and an undefined property counts as absent.
+ * The serializer of caches that name none: JSON in UTF-8, for plain data. What JSON would change is
+ * refused with its place: dates, maps, NaN, binary, class instances. `undefined` is kept at the
+ * top, and an undefined property counts as absent.
  */
 export const strictJson: CacheSerializer = {
   serialize(value) {
@@ -29,6 +30,6 @@ export function serialize(value: unknown, serializer: CacheSerializer, key: stri
   try {
     return serializer.serialize(value, key);
   } catch (cause) {
-    throw cacheErrors.not_serializable(`the value cannot be stored: ${(cause as Error).message}`, { cause });
+    throw cacheErrors.not_serializable(`The value cannot be stored: ${(cause as Error).message}`, { cause });
   }
 }

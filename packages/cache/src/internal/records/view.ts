@@ -1,5 +1,5 @@
 import { type Awaitable, traced } from '@ent/internal';
-import { type CacheGetEvent, channels } from '../../channels.ts';
+import { type CacheGetOperation, channels } from '../../channels.ts';
 import type { StoredRecord } from '../../driver.ts';
 import type { Core } from '../core.ts';
 import type { BackendKey, KeySpace } from '../keys.ts';
@@ -19,8 +19,8 @@ interface VersionedFound extends Found {
 }
 
 /**
- * The reads of one namespace: what is there, and whether readers may see it. Keys are the caller's. What is in this process is answered at
- * once, and not by a promise.
+ * The reads of one namespace: what is there, and whether readers may see it. Keys are the caller's. What is in this
+ * process is answered at once, and not by a promise.
  */
 export class View {
   readonly keys: KeySpace;
@@ -81,7 +81,9 @@ export class View {
     });
   }
 
-  /** {@link find} with the version that a conditional write needs, where the driver has one. It always asks the backend. */
+  /**
+   * {@link find} with the version that a conditional write needs, where the driver has one. It always asks the backend.
+   */
   async findVersioned(key: string): Promise<VersionedFound | undefined> {
     const physical = this.keys.encode(key);
     const { calls, driver, store } = this.#core;
@@ -123,14 +125,14 @@ export class View {
   };
 
   readonly #shownMany = (records: (StoredRecord | undefined)[]): Awaitable<(StoredRecord | undefined)[]> => {
-    let isPlain = this.tags.generations.length === 0;
+    let hasNoTags = this.tags.generations.length === 0;
     for (let i = 0; i < records.length; i++) {
       const record = records[i];
       if (record === undefined) continue;
       if (!isFresh(record)) records[i] = undefined;
-      else if (record.tags !== undefined) isPlain = false;
+      else if (record.tags !== undefined) hasNoTags = false;
     }
-    if (isPlain) return records;
+    if (hasNoTags) return records;
     return this.tags.valid(records).then((valid) => records.map((record, i) => (valid[i] ? record : undefined)));
   };
 
@@ -169,7 +171,7 @@ export class View {
     if (!channels.get.hasSubscribers) return work();
     const { store, driver } = this.#core;
     const near = physical.map((key) => store.near(key) !== undefined);
-    const event: CacheGetEvent = { driver: driver.name, keys: physical.length };
+    const event: CacheGetOperation = { driver: driver.name, keys: physical.length };
     return traced(channels.get, event, async () => {
       const found = await work();
       event.hits = found.filter(isHit).length;
