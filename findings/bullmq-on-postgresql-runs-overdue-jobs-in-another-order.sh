@@ -4,13 +4,13 @@
 # What:      delayed jobs that are due when a worker comes run in the order of being *due* on Redis, and in the order of
 #            being *added* on PostgreSQL. getWaiting(0, 1) has the two oldest jobs on Redis, the two newest there.
 # Versions:  bullmq 6.7.0: ioredis 5.11.1 with a redis-server (seen with 7.0.15), pg 8.23.1 with PostgreSQL 18.4.
-# Expected:  the same: the manual says that the PostgreSQL backend runs "the exact same API", and the factory is all
-#            that one changes.
+# Expected:  the same: the manual says that the PostgreSQL backend runs the exact same API, and a factory is all that
+#            one changes.
 # Instead:   after a pause, a deployment or a busy time all that became due meanwhile runs by its age in the queue: what
 #            was due an hour ago may come after what has just become due. A dashboard's first page of waiting jobs,
 #            ascending, is the last one (each page is sorted after it was cut out).
-# Do:        if the order matters, have one job at a time per subject (the next is added by the one before), or sort what
-#            is due yourself. Read waiting jobs without a range, and sort by timestamp.
+# Do:        if the order matters, have one job at a time per subject (the next is added by the one before). Read
+#            waiting jobs without a range, and sort them by timestamp.
 # For users: reminders, retries with backoff and timeouts that rely on "earlier first" work in every test, where the
 #            worker is never late, and change places in production, after the backend was changed.
 set -euo pipefail

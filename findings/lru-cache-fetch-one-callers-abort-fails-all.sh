@@ -6,10 +6,11 @@
 # Versions:  lru-cache 11.5.3.
 # Expected:  a signal ends the waiting of its owner alone (the load goes on while anybody waits), and forceRefresh, made
 #            for "do not use what you have", does not answer with a load that began before it.
-# Instead:   as above; without a listener the second caller sees an abort that it never asked for. After a write, a
+# Instead:   as above: the second caller sees an abort that it never asked for. After a write, a
 #            fetch(key, { forceRefresh: true }) gives the value from before the write, and that one is then cached.
 # Do:        do not pass the request's signal to fetch(): race it outside (`Promise.race` with the signal), or count the
-#            waiting callers and abort when the last has left. After a write, delete(key) first and then fetch(key).
+#            waiting callers and abort when the last has left. After a write, set(key, value), or delete(key) and then
+#            fetch(key); both reject who waits for the old load.
 # For users: in a server the signal is "this client has gone". One closed browser tab answers every other request that
 #            waits for the same entry with an error, most of all at the busiest keys.
 set -euo pipefail

@@ -5,8 +5,8 @@
 #            first change is undone and the version goes back to 1, so that a third request, which still holds version
 #            1, passes the optimistic lock.
 # Versions:  typeorm 1.1.1, pg 8.23.1, PostgreSQL 18.4.
-# Expected:  that save() does not compare the version is known; but the column "is incremented at every save", so that
-#            it says 3 and the check of the third request (`lock: { mode: 'optimistic', version: 1 }`) fails.
+# Expected:  that save() does not compare the version is known; but the column is a count of the saves, so that it says
+#            3 and the check of the third request (`lock: { mode: 'optimistic', version: 1 }`) fails.
 # Instead:   save() loads the row anew, takes every difference for a change of the caller's, the version among them, and
 #            writes `SET title, body, version = 1`. Version 1 now names two different contents.
 # Do:        repository.update({ id, version }, change) and look at `affected`; or delete entity.version before save().
