@@ -110,8 +110,8 @@ export type Settlement =
   | { readonly token: unknown; readonly action: 'retry'; readonly delayMs: number };
 
 /**
- * Whether a settlement counted. `ok`, as far as the driver knows: where a broker confirms none, the message may come again. `stale`: the
- * delivery had expired or its connection is gone; somebody else has the message.
+ * Whether a settlement counted. `ok`, as far as the driver knows: where a broker confirms none, the message may come
+ * again. `stale`: the delivery had expired or its connection is gone; somebody else has the message.
  */
 export type SettleResult = 'ok' | 'stale';
 

@@ -45,7 +45,9 @@ const PATIENCE_MS = 20_000;
  * How long nothing has to come for "nothing came". Leases in a suite that really waits have to be some times longer.
  */
 const QUIET_MS = 100;
-/** How long one receive waits before it is asked again. On a clock that is moved by hand time must pass in small steps. */
+/**
+ * How long one receive waits before it is asked again. On a clock that is moved by hand time must pass in small steps.
+ */
 const TURN_MS = { moved: 20, real: 1000 };
 
 /** Sets up what a case works with, and closes everything after it. */
