@@ -268,7 +268,7 @@ describe('a thrown object that is no error', () => {
     ],
     [{ error: new Error('inner') }, { cause: { name: 'Error', message: 'inner' } }],
     [{ error: { message: 'inner', error: 'x' } }, { cause: { message: 'inner' } }],
-    [{ reason: 'secret', status: 5 }, { message: 'An object with the members reason, status was thrown.' }],
+    [{ reason: 'secret', status: 5 }, { message: 'An object without a message, with the members reason, status.' }],
     [{}, { message: '' }],
     [[], { name: 'Array', message: '' }],
   ])('%j', (value, expected) => {
@@ -282,7 +282,7 @@ describe('a thrown object that is no error', () => {
   it('that is in a chain is followed', () => {
     const error = new DatabaseError('x', { cause: { error: new Error('inner') } });
     expect(error.toWire().causes?.map(({ message }) => message)).toEqual([
-      'An object with the members error was thrown.',
+      'An object without a message, with the members error.',
       'inner',
     ]);
   });

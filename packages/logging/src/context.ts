@@ -1,4 +1,5 @@
 import { currentContext, runWithContext } from '@ent/internal';
+import { loggingErrors } from './errors.ts';
 import type { LogFields } from './options.ts';
 
 /**
@@ -19,6 +20,9 @@ import type { LogFields } from './options.ts';
  * ```
  */
 export function withContext<T>(fields: LogFields, work: () => T): T {
+  if (typeof work !== 'function') {
+    throw loggingErrors.invalid_option('withContext takes fields and a function that runs with them.');
+  }
   return runWithContext(fields, work);
 }
 

@@ -1,4 +1,6 @@
+import { refuseUnknown } from '@ent/internal';
 import type { LogDriver, SinkStats } from './driver.ts';
+import { loggingErrors } from './errors.ts';
 import type { Bound } from './formats/encoder.ts';
 import { oneOf } from './internal/check.ts';
 import { bind, Pipeline } from './internal/pipeline.ts';
@@ -44,7 +46,7 @@ export interface Logger<Driver extends LogDriver = LogDriver> {
    * A logger that adds `fields` to each of its lines. It shares everything else with this one, including the
    * level, unless it is given a level of its own.
    */
-  child(fields: LogFields, options?: { readonly level?: LogLevel }): Logger<Driver>;
+  child(fields: LogFields, options?: { readonly level?: LogLevel | undefined }): Logger<Driver>;
   /** The least severe level that is written. */
   readonly level: LogLevel;
   /** Whether a line of this level would be written: worth asking before computing what only the line needs. */
@@ -110,7 +112,8 @@ class PipelineLogger implements Logger {
     if (this.#threshold.value <= CRITICAL) this.#pipeline.write(CRITICAL, this.#bound, message, fields);
   }
 
-  child(fields: LogFields, options?: { readonly level?: LogLevel }): Logger {
+  child(fields: LogFields, options?: { readonly level?: LogLevel | undefined }): Logger {
+    if (options !== undefined) refuseUnknown(options, { level: true }, 'child', loggingErrors.invalid_option);
     const bound = bind(this.#bound.root, { ...this.#bound.own, ...snapshot(fields) });
     const threshold = options?.level === undefined ? this.#threshold : { value: indexOf(options.level) };
     return new PipelineLogger(this.#pipeline, bound, threshold);

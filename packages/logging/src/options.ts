@@ -19,32 +19,32 @@ export interface ServiceInfo {
   /** `service.name`. */
   readonly name: string;
   /** `service.version`. */
-  readonly version?: string;
+  readonly version?: string | undefined;
   /** `service.environment` in ECS, `deployment.environment.name` in OpenTelemetry. */
-  readonly environment?: string;
+  readonly environment?: string | undefined;
   /** Tells the instances apart: `service.node.name` in ECS, `service.instance.id` in OpenTelemetry. */
-  readonly instance?: string;
+  readonly instance?: string | undefined;
 }
 
 /** What every logger takes, whatever its driver. */
 export interface LoggerOptions {
   /** The least severe level that is written. Default `info`. It can change later: `logger.setLevel`. */
-  readonly level?: LogLevel;
+  readonly level?: LogLevel | undefined;
   /** Who writes. Default: nobody is named. */
-  readonly service?: ServiceInfo;
+  readonly service?: ServiceInfo | undefined;
   /** Fields of every line. Default: none. */
-  readonly fields?: LogFields;
+  readonly fields?: LogFields | undefined;
   /**
    * Paths whose values are written as `[redacted]`: `"user.email"`, `"users[*].email"`, `"*.email"` (one level
    * below the top), `"**.email"` (a name at any depth). Passwords, tokens, cookies and keys
    * ({@link REDACTED_NAMES}) always are. Default: none besides.
    */
-  readonly redact?: readonly string[];
+  readonly redact?: readonly string[] | undefined;
   /**
    * How long `flush`, `close` and the end of the process wait for a sink that does not take its lines. What is
    * left then is counted as dropped. Default `"5s"`.
    */
-  readonly flushTimeout?: Duration;
+  readonly flushTimeout?: Duration | undefined;
   /**
    * Signals at which buffered lines are written before the process dies of them, as it would have anyway. Lines do not
    * stay buffered for longer than a turn of the event loop unless a reader is slow, so this is for those who pipe into
@@ -53,13 +53,13 @@ export interface LoggerOptions {
    *
    * A process that is stuck in a loop no longer dies of these signals (nothing that is handled in JavaScript can).
    */
-  readonly flushOnSignals?: readonly NodeJS.Signals[];
+  readonly flushOnSignals?: readonly NodeJS.Signals[] | undefined;
   /**
    * Whether an uncaught exception or unhandled rejection is logged as `critical`. It only watches
    * (Node's `uncaughtExceptionMonitor`): what happens then is up to the process, and buffered lines are
    * written at its end in any case. Default `false`.
    */
-  readonly logUncaught?: boolean;
+  readonly logUncaught?: boolean | undefined;
 }
 
 /** Options of `createLogger`. */
@@ -68,11 +68,11 @@ export interface CreateLoggerOptions extends LoggerOptions {
    * How lines look on sinks that do not say it themselves. Default: `pretty` where standard output is a terminal, else
    * `json`. Files are `json` unless they say otherwise.
    */
-  readonly format?: LogFormat;
+  readonly format?: LogFormat | undefined;
   /** Where lines go. Default: `[consoleSink()]`. */
-  readonly sinks?: readonly LogSink[];
+  readonly sinks?: readonly LogSink[] | undefined;
   /**
    * Another driver than winston, such as `memoryDriver()` of `@ent/logging/memory`; `format` and `sinks` do not apply.
    */
-  readonly driver?: LogDriver;
+  readonly driver?: LogDriver | undefined;
 }

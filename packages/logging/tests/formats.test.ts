@@ -243,6 +243,57 @@ describe('pretty', () => {
   });
 });
 
+describe('errors that stand for several, in each format', () => {
+  const text = (format: LogFormat, err: unknown): string => {
+    const sink = lines({ format });
+    createLogger({ sinks: [sink] }).error('failed', { err });
+    return sink.lines.join('');
+  };
+  const formats: LogFormat[] = ['ecs', 'otel', 'pretty'];
+
+  async function disposed(): Promise<unknown> {
+    try {
+      await using transaction = { [Symbol.asyncDispose]: () => Promise.reject(new Error('rollback failed')) };
+      void transaction;
+      throw new Error('insert failed', { cause: new Error('disk full') });
+    } catch (error) {
+      return error;
+    }
+  }
+
+  it.each(formats)('%s: a SuppressedError tells both, and what is underneath', async (format) => {
+    const told = text(format, await disposed());
+    expect(told).toMatch(/rollback failed[^]*insert failed[^]*disk full/);
+    if (format !== 'ecs') expect(told).toMatch(/Thrown by the disposal: Error: rollback[^]*Suppressed: Error: insert/);
+  });
+
+  it.each(formats)('%s: the members of an AggregateError and their causes', (format) => {
+    const member = new AggregateError([new Error('refused by ::1')], 'inner', { cause: new Error('no route') });
+    const told = text(format, new Error('outer', { cause: new AggregateError([member], 'all failed') }));
+    expect(told).toMatch(/outer[^]*all failed/);
+    for (const part of ['inner', 'refused by ::1', 'no route']) expect(told).toContain(part);
+  });
+
+  it.each(formats)('%s: a thrown object tells its error', (format) => {
+    expect(text(format, { error: 'no such host' })).toContain('no such host');
+    const cause = { error: new Error('no such host'), token: 'hunter2' };
+    expect(text(format, new Error('outer', { cause }))).toContain('no such host');
+    expect(text(format, new Error('outer', { cause }))).not.toContain('hunter2');
+    expect(text(format, { reason: 'x', at: 'y' })).toContain(
+      'An object without a message, with the members reason, at.',
+    );
+  });
+
+  it.each(formats)('%s: a line is bounded, however many errors there are', (format) => {
+    const tree = (depth: number): Error => {
+      const message = `node ${'x'.repeat(20_000)}`;
+      const members = Array.from({ length: depth === 0 ? 0 : 10 }, () => tree(depth - 1));
+      return new AggregateError(members, message, { cause: depth === 0 ? undefined : tree(depth - 1) });
+    };
+    expect(text(format, tree(4)).length).toBeLessThan(262_144);
+  });
+});
+
 describe('several sinks', () => {
   it('get each line once, each in its own format', () => {
     const [a, b, c] = [lines(), lines({ format: 'otel' }), lines({ format: 'json' })];

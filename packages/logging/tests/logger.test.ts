@@ -204,7 +204,7 @@ describe('errors', () => {
     expect(records.map((record) => record.error)).toEqual([
       { type: 'string', message: 'a text' },
       { type: 'number', message: '42' },
-      { type: 'Object', message: '' },
+      { type: 'Object', message: 'An object without a message, with the members nobody.' },
       undefined,
       undefined,
     ]);
@@ -216,7 +216,7 @@ describe('errors', () => {
     loop.cause = loop;
     logger.error('x', { err: loop });
     logger.error('x', { err: new AggregateError([new Error('a'), 'b'], 'many') });
-    expect(records[0]?.error).toMatchObject({ message: 'loop', cause: { type: 'Circular' } });
+    expect(records[0]?.error).toMatchObject({ message: 'loop', cause: { message: '[listed above]' } });
     expect(records[1]?.error).toMatchObject({ message: 'many', errors: [{ message: 'a' }, { message: 'b' }] });
   });
 });

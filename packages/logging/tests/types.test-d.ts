@@ -1,6 +1,7 @@
 import {
   consoleSink,
   createLogger,
+  fileSink,
   type CreateLoggerOptions,
   getContext,
   type Logger,
@@ -26,6 +27,23 @@ describe('createLogger', () => {
   it('takes settings as they come', () => {
     const settings = { level: 'info' as LogLevel, format: 'json' as LogFormat };
     expectTypeOf(createLogger(settings)).toExtend<Logger>();
+    const missing: { level?: LogLevel; format?: LogFormat; text?: string; yes?: boolean; size?: number } = {};
+    createLogger({
+      level: missing.level,
+      format: missing.format,
+      service: { name: 'shop', version: missing.text, environment: missing.text, instance: missing.text },
+      fields: undefined,
+      redact: undefined,
+      flushTimeout: missing.text,
+      flushOnSignals: undefined,
+      logUncaught: missing.yes,
+      sinks: [
+        consoleSink({ stream: undefined, format: missing.format, colors: missing.yes, maxBuffer: missing.size }),
+        fileSink({ path: 'x', maxBytes: missing.size, daily: missing.yes, keep: missing.size, mode: missing.size }),
+      ],
+    });
+    createLogger({ level: missing.level, driver: memoryDriver({ limit: missing.size }) });
+    createLogger().child({}, { level: missing.level });
     // @ts-expect-error -- winston's names are not ours
     createLogger({ level: 'warn' });
     // @ts-expect-error -- no such format

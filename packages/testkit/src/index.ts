@@ -1,5 +1,6 @@
 export { runInBareApp } from './bare-app.ts';
 export { randomOf } from './depth.ts';
+export { bytesPerRound, heldBytes } from './heap.ts';
 export { type FaultProxy, startProxy } from './proxy.ts';
 export {
   type RedisCluster,

@@ -15,7 +15,7 @@ export function messageOf(value: unknown): string {
   const error = read(value, 'error');
   if (typeof error === 'string') return error;
   const names = namesOf(value);
-  return names.length === 0 ? '' : `An object with the members ${names.join(', ')} was thrown.`;
+  return names.length === 0 ? '' : `An object without a message, with the members ${names.join(', ')}.`;
 }
 
 /** The error underneath; `undefined` where there is none. */

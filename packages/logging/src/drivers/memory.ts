@@ -1,5 +1,8 @@
 /** Records in memory, as data and as lines: for tests. */
+import { refuseUnknown } from '@ent/internal';
 import type { LogDriver, LogFeatures } from '../driver.ts';
+import { loggingErrors } from '../errors.ts';
+import { positiveInteger } from '../internal/check.ts';
 import type { LogLevel } from '../levels.ts';
 
 /** An error as it stands in a record. */
@@ -38,7 +41,7 @@ export interface MemoryDriver extends LogDriver {
 /** Options of {@link memoryDriver}. */
 export interface MemoryDriverOptions {
   /** Records that are kept; the oldest go first, and count as dropped. Default 10,000. */
-  readonly limit?: number;
+  readonly limit?: number | undefined;
 }
 
 /**
@@ -54,7 +57,8 @@ export interface MemoryDriverOptions {
  * ```
  */
 export function memoryDriver(options: MemoryDriverOptions = {}): MemoryDriver {
-  const limit = options.limit ?? 10_000;
+  refuseUnknown(options, { limit: true }, 'memoryDriver', loggingErrors.invalid_option);
+  const limit = positiveInteger('memoryDriver: limit', options.limit ?? 10_000);
   const records: MemoryRecord[] = [];
   let written = 0;
   let dropped = 0;

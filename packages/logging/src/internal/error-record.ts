@@ -1,10 +1,4 @@
-import { EntError } from '@ent/errors';
-import { cut, isError, read } from './safe.ts';
-
-const MAX_DEPTH = 8;
-const MAX_PARTS = 8;
-const MAX_MESSAGE = 8192;
-const MAX_STACK = 16_384;
+import { EntError, type ErrorRecord as Thrown, toErrorRecord } from '@ent/errors';
 
 /** An error as every format needs it. */
 export interface ErrorRecord {
@@ -17,91 +11,35 @@ export interface ErrorRecord {
    */
   readonly more: Readonly<Record<string, unknown>>;
   readonly cause: ErrorRecord | undefined;
+  /** The errors that it stands for: the members of an AggregateError, both errors of a SuppressedError. */
   readonly errors: readonly ErrorRecord[] | undefined;
 }
 
-/** Anything that was thrown, with its chain of causes. Never throws; cycles are cut. */
+/** Anything that was thrown, with all that is underneath. Never throws, is bounded, and cuts cycles. */
 export function recordError(value: unknown): ErrorRecord {
-  return record(value, new Set());
-}
-
-function record(value: unknown, seen: Set<unknown>): ErrorRecord {
-  if (seen.has(value)) return plain('Circular', 'This error is its own cause.');
-  if (seen.size >= MAX_DEPTH) return plain('Truncated', 'The chain of causes goes on.');
-  if (typeof value !== 'object' || value === null) return plain(typeof value, textOf(value));
-  seen.add(value);
   try {
-    return EntError.is(value) ? fromLog(value.toLog()) : fromAny(value, seen);
+    // A class of an application can have a form of its own.
+    return fromThrown(EntError.is(value) ? value.toLog() : toErrorRecord(value));
   } catch {
-    return plain('Unreadable', 'The error could not be read.');
-  } finally {
-    seen.delete(value);
+    return fromThrown({ name: 'Unreadable', message: 'The error could not be read.' });
   }
 }
 
-function fromLog(log: ReturnType<EntError['toLog']>): ErrorRecord {
-  const { name, message, stack, cause, errors, ...more } = log;
+function fromThrown({ name, message, stack, cause, errors, ...more }: Thrown): ErrorRecord {
   return {
     type: name,
     message,
     stack,
     more,
-    cause: cause && fromLog(cause),
-    errors: errors?.map(fromLog),
+    cause: cause && fromThrown(cause),
+    errors: errors?.map(fromThrown),
   };
 }
 
-function fromAny(value: object, seen: Set<unknown>): ErrorRecord {
-  const cause = read(value, 'cause');
-  const parts = value instanceof AggregateError ? read(value, 'errors') : undefined;
-  const code = read(value, 'code');
-  const message = read(value, 'message');
-  return {
-    type: typeOf(value),
-    message: typeof message === 'string' ? cut(message, MAX_MESSAGE) : '',
-    stack: stackOf(value, message),
-    more: typeof code === 'string' || typeof code === 'number' ? { code } : {},
-    cause: cause === undefined || cause === null ? undefined : record(cause, seen),
-    errors: Array.isArray(parts) ? parts.slice(0, MAX_PARTS).map((part) => record(part, seen)) : undefined,
-  };
-}
-
-/** The name; for a class that did not set one, the name of the class. */
-function typeOf(value: object): string {
-  const name = read(value, 'name');
-  if (typeof name === 'string' && name !== '' && name !== 'Error') return cut(name, 256);
-  const constructor = read(value, 'constructor');
-  const own = typeof constructor === 'function' ? constructor.name : undefined;
-  return typeof own === 'string' && own !== '' ? cut(own, 256) : isError(value) ? 'Error' : 'Object';
-}
-
-function stackOf(value: object, message: unknown): string | undefined {
-  const stack = read(value, 'stack');
-  if (typeof stack !== 'string' || stack === '') return undefined;
-  // A huge message stands at the head of the stack and would push the frames out.
-  const long = typeof message === 'string' && message.length > MAX_MESSAGE;
-  return cut(long ? stack.replace(message, () => cut(message, MAX_MESSAGE)) : stack, MAX_STACK);
-}
-
-function textOf(value: unknown): string {
-  try {
-    return cut(String(value), MAX_MESSAGE);
-  } catch {
-    return '';
-  }
-}
-
-function plain(type: string, message: string): ErrorRecord {
-  return { type, message, stack: undefined, more: {}, cause: undefined, errors: undefined };
-}
-
-/** The stacks of the whole chain as one text, as runtimes print it. */
+/** The stacks of an error and of all that is underneath as one text, as runtimes print it. */
 export function stackChain(error: ErrorRecord): string {
-  let text = '';
-  for (let link: ErrorRecord | undefined = error; link !== undefined; link = link.cause) {
-    const own = link.stack ?? (link.message === '' ? link.type : `${link.type}: ${link.message}`);
-    text += text === '' ? own : `\nCaused by: ${own}`;
-    for (const part of link.errors ?? []) text += `\nOne of: ${part.stack ?? `${part.type}: ${part.message}`}`;
-  }
-  return text;
+  let text = error.stack ?? (error.message === '' ? error.type : `${error.type}: ${error.message}`);
+  const lead = error.type === 'SuppressedError' ? ['Thrown by the disposal', 'Suppressed'] : [];
+  (error.errors ?? []).forEach((part, i) => (text += `\n${lead[i] ?? 'One of'}: ${stackChain(part)}`));
+  return error.cause === undefined ? text : `${text}\nCaused by: ${stackChain(error.cause)}`;
 }

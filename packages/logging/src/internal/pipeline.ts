@@ -1,12 +1,12 @@
-import { currentContextRecord, durationOption } from '@ent/internal';
+import { currentContextRecord, durationOption, refuseUnknown } from '@ent/internal';
 import { droppedChannel, recordChannel } from '../channels.ts';
 import type { DropReason, LineForm, LogDriver, LogHost, SinkStats } from '../driver.ts';
 import { loggingErrors } from '../errors.ts';
 import type { Bound, Encoder, LogEntry } from '../formats/encoder.ts';
 import { makeEncoder } from '../formats/make-encoder.ts';
 import { LOG_LEVELS, type LogLevel } from '../levels.ts';
-import type { LogFields, LoggerOptions } from '../options.ts';
-import { handledSignal } from './check.ts';
+import type { LogFields, LoggerOptions, ServiceInfo } from '../options.ts';
+import { flag, handledSignal, list, aText } from './check.ts';
 import { atExit } from './exit.ts';
 import { Redactor } from './redact.ts';
 import { isError, snapshot } from './safe.ts';
@@ -27,16 +27,18 @@ export class Pipeline implements LogHost {
   #closing: Promise<void> | undefined;
 
   constructor(driver: LogDriver, options: LoggerOptions) {
-    const redactor = new Redactor(options.redact);
+    const redactor = new Redactor(list('redact', options.redact ?? []));
     this.driver = driver;
-    this.root = bind(snapshot(options.fields ?? {}), {});
+    this.root = bind(snapshot(checkFields(options.fields ?? {})), {});
     this.#flushTimeoutMs = durationOption(options.flushTimeout ?? '5s', 'flushTimeout', loggingErrors.invalid_option);
-    const signals = (options.flushOnSignals ?? []).map(handledSignal);
+    const signals = list('flushOnSignals', options.flushOnSignals ?? []).map(handledSignal);
+    const logsUncaught = flag('logUncaught', options.logUncaught ?? false);
+    if (options.service !== undefined) checkService(options.service);
     this.#encoders = driver.forms.map((form) => makeEncoder(form, redactor, options.service));
     driver.open(this);
     const finish = (): void => driver.finish(this.#flushTimeoutMs);
     this.#release = atExit({ finish, signals });
-    if (options.logUncaught) {
+    if (logsUncaught) {
       this.#logUncaught = (error) =>
         this.write(LOG_LEVELS.indexOf('critical'), this.root, 'uncaught exception', { err: error });
       process.on('uncaughtExceptionMonitor', this.#logUncaught);
@@ -119,6 +121,21 @@ export class Pipeline implements LogHost {
   #refuse(reason: DropReason): void {
     this.#refused++;
     this.dropped('logger', 1, reason);
+  }
+}
+
+function checkFields(fields: LogFields): LogFields {
+  if (typeof fields === 'object' && !Array.isArray(fields)) return fields;
+  throw loggingErrors.invalid_option('fields must be an object.');
+}
+
+function checkService(service: ServiceInfo): void {
+  const known = { name: true, version: true, environment: true, instance: true } as const;
+  refuseUnknown(service, known, 'createLogger: service', loggingErrors.invalid_option);
+  aText('service.name', service.name);
+  for (const name of ['version', 'environment', 'instance'] as const) {
+    const value = service[name];
+    if (value !== undefined) aText(`service.${name}`, value);
   }
 }
 

@@ -1,4 +1,5 @@
 import { loggingErrors } from '../errors.ts';
+import { aText } from './check.ts';
 
 /** What stands in the line for a redacted value. */
 export const CENSOR = '[redacted]';
@@ -44,7 +45,7 @@ export class Redactor {
 
   constructor(paths: readonly string[] = []) {
     this.#names = new Set(REDACTED_NAMES.map(fold));
-    for (const path of paths) this.#add(path);
+    for (const path of paths) this.#add(aText('redact', path));
   }
 
   /** Whether a value with this key is hidden wherever it stands. */

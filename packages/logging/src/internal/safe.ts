@@ -12,14 +12,6 @@ export function cut(text: string, max: number = MAX_TEXT): string {
   return text.length <= max ? text : `${text.slice(0, max)}... (${text.length} characters)`;
 }
 
-export function read(target: object, key: string): unknown {
-  try {
-    return (target as Record<string, unknown>)[key];
-  } catch {
-    return undefined;
-  }
-}
-
 /** A shallow copy of `fields`: what the caller does to the object afterwards does not change lines. */
 export function snapshot(fields: object): Record<string, unknown> {
   try {

@@ -1,7 +1,9 @@
 import { fstatSync, writeSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import { isMainThread } from 'node:worker_threads';
-import { positiveInteger } from '../internal/check.ts';
+import { refuseUnknown } from '@ent/internal';
+import { loggingErrors } from '../errors.ts';
+import { flag, oneOf, positiveInteger } from '../internal/check.ts';
 import type { LogFormat } from '../formats/formats.ts';
 import { DEFAULT_MAX_BUFFER, descriptorSink } from './descriptor-sink.ts';
 import type { Target } from './line-writer.ts';
@@ -10,16 +12,16 @@ import type { LogSink } from './sink.ts';
 /** Options of {@link consoleSink}. */
 export interface ConsoleSinkOptions {
   /** Default `stdout`. */
-  readonly stream?: 'stdout' | 'stderr';
+  readonly stream?: 'stdout' | 'stderr' | undefined;
   /** Default: the format of the logger. */
-  readonly format?: LogFormat;
+  readonly format?: LogFormat | undefined;
   /**
    * Whether `pretty` uses colours. Default: on a terminal, unless `NO_COLOR` is set
    * (https://no-color.org); elsewhere only with `FORCE_COLOR`.
    */
-  readonly colors?: boolean;
+  readonly colors?: boolean | undefined;
   /** Bytes that wait for a slow reader before lines are dropped. Default 8 MiB. */
-  readonly maxBuffer?: number;
+  readonly maxBuffer?: number | undefined;
 }
 
 /** POSIX: a write of up to this many bytes to a pipe is atomic, so the lines of several processes do not mix. */
@@ -33,11 +35,17 @@ const PIPE_BUF = 4096;
  * not hold up the process: up to `maxBuffer` bytes wait, further lines are dropped, counted and told of.
  */
 export function consoleSink(options: ConsoleSinkOptions = {}): LogSink {
-  const fd = options.stream === 'stderr' ? 2 : 1;
+  refuseUnknown(
+    options,
+    { stream: true, format: true, colors: true, maxBuffer: true },
+    'consoleSink',
+    loggingErrors.invalid_option,
+  );
+  const fd = oneOf('consoleSink: stream', options.stream ?? 'stdout', ['stdout', 'stderr']) === 'stderr' ? 2 : 1;
   return descriptorSink({
     name: fd === 1 ? 'stdout' : 'stderr',
     format: options.format,
-    colors: options.colors ?? wantsColors(fd),
+    colors: flag('consoleSink: colors', options.colors ?? wantsColors(fd)),
     maxBuffer: positiveInteger('consoleSink: maxBuffer', options.maxBuffer ?? DEFAULT_MAX_BUFFER),
     open: () => new StandardStream(fd),
   });

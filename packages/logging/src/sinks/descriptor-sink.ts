@@ -42,7 +42,8 @@ export function descriptorSink(options: DescriptorSinkOptions): LogSink {
   };
 }
 
-function toStandardError(notice: string): void {
+/** For what the sink itself will not take any more. */
+export function toStandardError(notice: string): void {
   try {
     writeSync(2, notice);
   } catch {

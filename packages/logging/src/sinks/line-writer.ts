@@ -1,3 +1,4 @@
+import { startTimer } from '@ent/internal';
 import type { DropReason, SinkStats } from '../driver.ts';
 import { countRecords, isInside, lastEnd, nextEnd } from './records.ts';
 
@@ -104,11 +105,11 @@ export class LineWriter {
     if (this.#pump() === 'done' || this.#isIdle) return Promise.resolve(true);
     return new Promise((resolve) => {
       const settle = (): void => {
-        clearTimeout(timer);
+        timer.cancel();
         this.#waiters.delete(settle);
         resolve(this.#isIdle);
       };
-      const timer = setTimeout(settle, timeoutMs);
+      const timer = startTimer(timeoutMs, settle);
       this.#waiters.add(settle);
     });
   }

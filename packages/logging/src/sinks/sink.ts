@@ -10,7 +10,7 @@ import type { LogFormat } from '../formats/formats.ts';
 export interface LogSink {
   readonly name: string;
   /** The format of this sink; where it is left out, that of the logger. */
-  readonly format?: LogFormat;
+  readonly format?: LogFormat | undefined;
   /** Whether `pretty` may use colours here. */
   readonly colors: boolean;
   /** Called once, before the first line. */
