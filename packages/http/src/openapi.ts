@@ -1,9 +1,11 @@
 import { STATUS_CODES } from 'node:http';
 import type { $ZodType } from 'zod/v4/core';
 import { httpErrors } from './errors.ts';
-import { type JsonSchema, Schemas } from './internal/json-schema.ts';
+import { Schemas } from './internal/json-schema.ts';
+import type { JsonSchema } from './internal/json-schema-of.ts';
 import { fieldsOf } from './internal/query.ts';
 import { paramNames } from './internal/router.ts';
+import { isRequired } from './internal/schema-parts.ts';
 import { isSchema, type ResponseSpec } from './responses.ts';
 import type { Route } from './route.ts';
 
@@ -75,7 +77,7 @@ export function openapi(routes: readonly Route[], options: OpenApiOptions): Open
           : Object.keys(schemesOfRoute).map((name) => ({ [name]: [] })),
       parameters: parametersOf(route, schemas, names[index] as string),
       requestBody: route.body && {
-        required: route.body._zod.optin === undefined,
+        required: isRequired(route.body),
         content: {
           'application/json': { schema: schemas.place(route.body, 'input', `${pascal(names[index] as string)}Body`) },
         },
@@ -158,7 +160,7 @@ function fields(
     return compact({
       name: field,
       in: where,
-      required: where === 'path' || type._zod.optin === undefined,
+      required: where === 'path' || isRequired(type),
       description,
       schema: json,
     });

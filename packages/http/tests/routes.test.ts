@@ -61,6 +61,8 @@ describe('unknown fields', () => {
       { name: 'a', kids: [{ name: 'b', kids: [{ name: 'c', x: 1 }] }] },
       '#/kids/0/kids/0/x',
     ],
+    ['behind a lazy', z.lazy(() => inner), extra, '#/x'],
+    ['behind a preprocess', z.preprocess((value) => value, inner), extra, '#/x'],
     ['before a transform', inner.transform(({ a }) => a), extra, '#/x'],
     ['of a refined object', inner.refine(() => true), extra, '#/x'],
   ])('are refused %s', async (_name, schema, body, pointer) => {
@@ -77,12 +79,6 @@ describe('unknown fields', () => {
       a: 1,
       b: 3,
     });
-    expect(
-      await submit(
-        z.lazy(() => inner),
-        extra,
-      ),
-    ).toEqual({ a: 1 });
   });
 
   it('do not keep refinements, defaults and descriptions from working', async () => {
@@ -91,17 +87,6 @@ describe('unknown fields', () => {
       .refine(({ a }) => a < 5, { path: ['a'], error: 'too much' });
     expect(await submit(schema, { a: 1 })).toEqual({ a: 1, d: 'd' });
     expect(await submit(schema, { a: 7 })).toEqual(['#/a custom']);
-  });
-});
-
-describe('schemas with something asynchronous in them', () => {
-  it('work in requests and in responses', async () => {
-    const taken = z.object({ name: z.string().refine(async (name) => name !== 'taken') });
-    expect(await submit(taken, { name: 'free' })).toEqual({ name: 'free' });
-    expect(await submit(taken, { name: 'taken' })).toEqual(['#/name custom']);
-    const slow = route({ ...nothing, responses: { 200: taken }, handler: () => ({ name: 'free', secret: 1 }) });
-    const { url } = await serve(createListener([slow]));
-    for (let i = 0; i < 2; i++) expect(await (await fetch(url)).json()).toEqual({ name: 'free' });
   });
 });
 

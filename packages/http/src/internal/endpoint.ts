@@ -1,11 +1,14 @@
 import { type Issue, issuesFromZod } from '@ent/errors';
 import { type Exchange, readJson, type Reply } from '@ent/middleware';
+import { $ZodError, type $ZodType } from 'zod/v4/core';
 import { httpErrors } from '../errors.ts';
 import type { Authenticator, Guard, HandlerInput, Route } from '../route.ts';
-import { compileParser, type Parser } from './parser.ts';
+import { refuseUnsayable } from './json-only.ts';
+import { compileParser, type Parsed, type Parser } from './parser.ts';
 import { fieldsOf, listFields, parseQuery } from './query.ts';
 import { compileResponder, type Responder } from './responder.ts';
 import { paramNames } from './router.ts';
+import { isRequired } from './schema-parts.ts';
 import { strict } from './strict.ts';
 
 /** A route with everything that can be known at set-up worked out. */
@@ -21,11 +24,16 @@ const LOCATION = { params: 'path', query: 'query', headers: 'header', body: 'bod
 
 export function compileEndpoint(route: Route, options: { maxBodyBytes: number; maxBodyDepth: number }): Endpoint {
   checkParams(route);
+  const name = `${route.method} ${route.path}`;
+  for (const part of ['params', 'query', 'headers', 'body'] as const) {
+    const schema = route[part];
+    if (schema !== undefined) refuseUnsayable(schema, 'input', `${name}: the schema of ${part}`);
+  }
   const parsers: Partial<Record<Part, Parser>> = {
-    ...(route.params && { params: compileParser(strict(route.params)) }),
-    ...(route.query && { query: compileParser(strict(route.query)) }),
-    ...(route.headers && { headers: compileParser(route.headers) }),
-    ...(route.body && { body: compileParser(strict(route.body)) }),
+    ...(route.params && { params: compileParser(strict(route.params, true)) }),
+    ...(route.query && { query: compileParser(strict(route.query, true)) }),
+    ...(route.headers && { headers: compileParser(strict(route.headers, true)) }),
+    ...(route.body && { body: bodyParser(route.body) }),
   };
   const lists = listFields(route.query);
   const headerNames = Object.keys(fieldsOf(route.headers));
@@ -54,6 +62,19 @@ export function compileEndpoint(route: Route, options: { maxBodyBytes: number; m
     },
   };
 }
+
+/** `z.unknown()` would take no body for one. */
+function bodyParser(schema: $ZodType): Parser {
+  const parse = compileParser(strict(schema));
+  return isRequired(schema) ? (body) => (body === undefined ? NO_BODY : parse(body)) : parse;
+}
+
+const NO_BODY: Parsed = {
+  success: false,
+  error: new $ZodError([
+    { code: 'invalid_type', expected: 'nonoptional', path: [], input: undefined, message: 'A body is required' },
+  ]),
+};
 
 /** An authenticator that found nobody and forgot to say so must not let anybody in. */
 async function authenticate(auth: Authenticator<unknown>, exchange: Exchange): Promise<unknown> {

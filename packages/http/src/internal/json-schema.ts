@@ -1,11 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
-import { type $ZodType, type $ZodTypes, toJSONSchema } from 'zod/v4/core';
+import type { $ZodType } from 'zod/v4/core';
 import { httpErrors } from '../errors.ts';
-
-/** A JSON Schema (draft 2020-12), as OpenAPI 3.1 takes it. */
-export type JsonSchema = { [keyword: string]: unknown };
-/** Which side of a schema: what it takes, or what comes out of it. */
-type Side = 'input' | 'output';
+import { convert, type JsonSchema } from './json-schema-of.ts';
+import type { Side } from './schema-parts.ts';
 
 /**
  * Collects the schemas of a document. One with an id (`.meta({ id: 'User' })`) stands once in `components` and is
@@ -68,44 +65,37 @@ export class Schemas {
   }
 }
 
-function convert(schema: $ZodType, side: Side): JsonSchema {
-  return toJSONSchema(schema, {
-    target: 'draft-2020-12',
-    io: side,
-    unrepresentable: ({ zodSchema }) =>
-      // JSON.stringify writes it so.
-      zodSchema._zod.def.type === 'date' && side === 'output' ? { type: 'string', format: 'date-time' } : 'any',
-    override: ({ zodSchema, jsonSchema, path }) => {
-      if (!hasNoCatchall(zodSchema)) return;
-      // Requests are refused for a field too many. Responses may get fields later, and clients must not break then.
-      if (side === 'input' && !path.includes('allOf')) jsonSchema.additionalProperties = false;
-      else delete jsonSchema.additionalProperties;
-    },
-  }) as JsonSchema;
-}
-
-/** An object that says nothing of unknown fields; see `strict`. */
-function hasNoCatchall(schema: $ZodTypes): boolean {
-  const { def } = schema._zod;
-  return def.type === 'object' && def.catchall === undefined;
-}
-
-function refers(schema: unknown, ref: string): boolean {
-  if (Array.isArray(schema)) return schema.some((item) => refers(item, ref));
-  if (typeof schema !== 'object' || schema === null) return false;
-  return Object.entries(schema).some(([key, value]) => (key === '$ref' ? value === ref : refers(value, ref)));
+function refers(schema: JsonSchema, ref: string): boolean {
+  let found = false;
+  mapRefs(schema, (given) => {
+    found ||= given === ref;
+    return given;
+  });
+  return found;
 }
 
 function rewrite(schema: JsonSchema, names: ReadonlyMap<string, string>): JsonSchema {
+  return mapRefs(schema, (ref) => refTo(names.get(ref.replace(/^#(\/\$defs\/)?/, '')) ?? ref));
+}
+
+// What stands in a schema and is none: maps of schemas, whose keys are anybody's words, and values, which may look like one.
+const MAPS = new Set(['properties', 'patternProperties', '$defs', 'dependentSchemas']);
+const VALUES = new Set(['default', 'const', 'enum', 'examples', 'example']);
+
+/** The schema with other references. */
+function mapRefs(schema: JsonSchema, change: (ref: string) => string): JsonSchema {
   const walk = (value: unknown): unknown => {
     if (Array.isArray(value)) return value.map(walk);
-    if (typeof value !== 'object' || value === null) return value;
-    return Object.fromEntries(
-      Object.entries(value).map(([key, inner]) => [key, key === '$ref' ? refTo(nameOf(inner as string)) : walk(inner)]),
-    );
+    return typeof value === 'object' && value !== null ? mapRefs(value as JsonSchema, change) : value;
   };
-  const nameOf = (ref: string): string => names.get(ref.replace(/^#(\/\$defs\/)?/, '')) ?? ref;
-  return walk(schema) as JsonSchema;
+  const walkAll = (schemas: object): object =>
+    Object.fromEntries(Object.entries(schemas).map(([key, inner]) => [key, walk(inner)]));
+  const entries = Object.entries(schema).map(([key, value]) => {
+    if (key === '$ref') return [key, change(value as string)];
+    if (VALUES.has(key)) return [key, value];
+    return [key, MAPS.has(key) ? walkAll(value as object) : walk(value)];
+  });
+  return Object.fromEntries(entries) as JsonSchema;
 }
 
 function refTo(name: string): string {

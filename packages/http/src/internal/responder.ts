@@ -9,13 +9,15 @@ import {
 import { httpErrors } from '../errors.ts';
 import { isReply, isSchema } from '../responses.ts';
 import type { Route } from '../route.ts';
+import { refuseUnsayable, type Writer, writerOf } from './json-only.ts';
 import { compileParser, type Parsed, type Parser } from './parser.ts';
 
 /** Turns what a handler gave into the reply. */
 export type Responder = (result: unknown, exchange: Exchange) => Reply | Promise<Reply>;
 
 interface Answer {
-  readonly parser: Parser | undefined;
+  /** For an answer of JSON. */
+  readonly json: { readonly parse: Parser; readonly write: Writer } | undefined;
   /** Those of every such answer. */
   readonly headers: ReplyHeaders | undefined;
 }
@@ -36,8 +38,9 @@ export function compileResponder(route: Route): Responder {
     if (schema !== undefined && !isJsonType(contentType ?? '')) {
       throw httpErrors.invalid_route(`${name}: the ${key} response has a schema, so its content type must be JSON.`);
     }
+    if (schema !== undefined) refuseUnsayable(schema, 'output', `${name}: the ${key} response`);
     answers.set(Number(key), {
-      parser: schema && compileParser(schema),
+      json: schema && { parse: compileParser(schema), write: writerOf(schema) },
       headers: contentType === undefined ? undefined : { 'content-type': contentType },
     });
   }
@@ -67,18 +70,19 @@ export function compileResponder(route: Route): Responder {
     });
     // Neither a schema nor a content type: nothing was declared that could go out.
     if (answer.headers === undefined) return make(undefined);
-    if (answer.parser === undefined) return make(given.body as ReplyBody | undefined);
-    const parsed = answer.parser(given.body);
+    if (answer.json === undefined) return make(given.body as ReplyBody | undefined);
+    const { parse, write } = answer.json;
+    const parsed = parse(given.body);
     return parsed instanceof Promise
-      ? parsed.then((late) => make(serialise(name, late)))
-      : make(serialise(name, parsed));
+      ? parsed.then((late) => make(serialise(name, late, write)))
+      : make(serialise(name, parsed, write));
   };
 }
 
 /** Only what the schema knows goes out, so a password hash that a handler hands over by mistake stays here. */
-function serialise(name: string, parsed: Parsed): string {
+function serialise(name: string, parsed: Parsed, write: Writer): string {
   if (parsed.success) {
-    const text = JSON.stringify(parsed.data) as string | undefined;
+    const text = write(parsed.data);
     if (text !== undefined) return text;
     throw httpErrors.response_invalid(`${name} gave undefined, which JSON cannot say.`);
   }
