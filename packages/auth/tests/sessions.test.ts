@@ -1,5 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { EntError } from '@ent/errors';
+import { randomOf } from '@ent/testkit';
+import { itInDepth } from '@ent/testkit/vitest';
 import { describe, expect, it } from 'vitest';
 import {
   type AuthStores,
@@ -270,29 +272,35 @@ describe('refreshing', () => {
     await sessions.refresh(bystander.refreshToken);
   });
 
-  it('a thousand times at once gives one successor', async () => {
-    const stores = memoryStores();
-    const { sessions, clock } = setUp({ stores: interleaved(stores, () => Math.floor(Math.random() * 3)) });
-    const first = await sessions.start({ subject: 'u1' });
-    const answers = await Promise.all(Array.from({ length: 1000 }, () => sessions.refresh(first.refreshToken)));
-    expect(new Set(answers.map(({ refreshToken }) => refreshToken)).size).toBe(1);
-    const next = await sessions.refresh((answers[0] as (typeof answers)[0]).refreshToken);
-    clock.time += 10_001;
-    expect(await refusal(sessions.refresh(first.refreshToken))).toBe('reuse');
-    expect(await refusal(sessions.refresh(next.refreshToken))).toBe('ended');
+  itInDepth('a thousand times at once gives one successor', { full: 200, ci: 1, of: 'times' }, async (round) => {
+    const random = randomOf(round.seed);
+    for (let turn = 0; turn < round.count; turn++) {
+      const { sessions, clock } = setUp({ stores: interleaved(memoryStores(), () => Math.floor(random() * 3)) });
+      const first = await sessions.start({ subject: 'u1' });
+      const answers = await Promise.all(Array.from({ length: 1000 }, () => sessions.refresh(first.refreshToken)));
+      expect(new Set(answers.map(({ refreshToken }) => refreshToken)).size).toBe(1);
+      const next = await sessions.refresh((answers[0] as (typeof answers)[0]).refreshToken);
+      clock.time += 10_001;
+      expect(await refusal(sessions.refresh(first.refreshToken))).toBe('reuse');
+      expect(await refusal(sessions.refresh(next.refreshToken))).toBe('ended');
+    }
   });
 
-  it('at once in processes with an old and a new secret gives one successor', async () => {
-    const stores = interleaved(memoryStores(), () => Math.floor(Math.random() * 3));
-    const newer = deriveSecret('n'.repeat(32), 'refresh-tokens');
-    const [a, b] = [setUp({ stores, secret }), setUp({ stores, secret: [newer, secret] })];
-    const first = await a.sessions.start({ subject: 'u1' });
-    const answers = await Promise.allSettled(
-      Array.from({ length: 100 }, (_, at) => (at % 2 ? a : b).sessions.refresh(first.refreshToken)),
-    );
-    const given = answers.filter((answer) => answer.status === 'fulfilled').map(({ value }) => value.refreshToken);
-    expect(given.length).toBeGreaterThanOrEqual(50);
-    expect(new Set(given).size).toBe(1);
+  const secrets = 'at once in processes with an old and a new secret gives one successor';
+  itInDepth(secrets, { full: 1000, ci: 1, of: 'times' }, async (round) => {
+    const random = randomOf(round.seed);
+    for (let turn = 0; turn < round.count; turn++) {
+      const stores = interleaved(memoryStores(), () => Math.floor(random() * 3));
+      const newer = deriveSecret('n'.repeat(32), 'refresh-tokens');
+      const [a, b] = [setUp({ stores, secret }), setUp({ stores, secret: [newer, secret] })];
+      const first = await a.sessions.start({ subject: 'u1' });
+      const answers = await Promise.allSettled(
+        Array.from({ length: 100 }, (_, at) => (at % 2 ? a : b).sessions.refresh(first.refreshToken)),
+      );
+      const given = answers.filter((answer) => answer.status === 'fulfilled').map(({ value }) => value.refreshToken);
+      expect(given.length).toBeGreaterThanOrEqual(50);
+      expect(new Set(given).size).toBe(1);
+    }
   });
 
   it('still serves a retry after the secret has changed, where the old one is known; else refuses without a theft', async () => {
@@ -306,9 +314,11 @@ describe('refreshing', () => {
     await setUp({ stores, secret: newer }).sessions.refresh(second.refreshToken);
   });
 
-  it('at the same time as logout gives nothing that works afterwards', async () => {
-    for (let round = 0; round < 50; round++) {
-      const { sessions } = setUp({ stores: interleaved(memoryStores(), () => Math.floor(Math.random() * 4)) });
+  const logouts = { full: 10_000, ci: 50, of: 'logouts' };
+  itInDepth('at the same time as logout gives nothing that works afterwards', logouts, async ({ count, seed }) => {
+    const random = randomOf(seed);
+    for (let round = 0; round < count; round++) {
+      const { sessions } = setUp({ stores: interleaved(memoryStores(), () => Math.floor(random() * 4)) });
       const first = await sessions.start({ subject: 'u1' });
       const principal = await sessions.verify(first.accessToken);
       const [refreshed] = await Promise.allSettled([sessions.refresh(first.refreshToken), sessions.logout(principal)]);
