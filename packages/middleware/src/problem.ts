@@ -33,8 +33,8 @@ export function problemReply(error: unknown): Reply {
 }
 
 /**
- * `Retry-After` counts in whole seconds: rounded up, or the client comes back too early; at least 1. A difference of two
- * times may be a trace more than it should be, which is no second more.
+ * `Retry-After` counts in whole seconds: rounded up, or the client comes back too early; at least 1. A difference of
+ * two times may be a trace more than it should be, which is no second more.
  */
 export function retryAfterSeconds(ms: number): string {
   return String(Math.max(1, Math.ceil(Number(ms.toFixed(3)) / 1000)));
