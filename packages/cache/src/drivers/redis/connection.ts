@@ -1,4 +1,4 @@
-import { pause } from '@ent/internal';
+import { withDeadline } from '@ent/internal';
 import type { DriverCall } from '../../driver.ts';
 
 /** What all three kinds of node-redis clients have. */
@@ -49,7 +49,8 @@ export class Connection {
   #connecting: Promise<unknown> | undefined;
   /** What the client met since it was connected last. */
   #trouble: Error | undefined;
-  #failed = Promise.withResolvers<void>();
+  /** Settles when an attempt to connect has met its first trouble, or is over. */
+  #attempt = Promise.withResolvers<void>();
   #closed = false;
   /** Set while an attempt to connect goes on that was given up. */
   #leaving = false;
@@ -67,7 +68,7 @@ export class Connection {
     });
     client.on('error', (error) => {
       this.#trouble = error;
-      this.#failed.resolve();
+      this.#attempt.resolve();
     });
   }
 
@@ -97,15 +98,17 @@ export class Connection {
       if (this.#client.isReady) return;
       if (this.#client.isOpen) throw this.#offline('the connection is lost; the client is reconnecting');
       this.#trouble = undefined;
-      this.#failed = Promise.withResolvers();
+      const attempt = Promise.withResolvers<void>();
+      attempt.promise.catch(() => {}); // whoever waits for it is told
       const connecting = Promise.resolve(this.#client.connect()).finally(() => {
         if (this.#connecting === connecting) this.#connecting = undefined;
       });
-      connecting.catch(() => {}); // whoever waits for it is told
+      connecting.then(() => attempt.resolve(), attempt.reject);
+      this.#attempt = attempt;
       this.#connecting = connecting;
     }
     // The client goes on trying for as long as it takes, but nobody waits for more than one attempt.
-    if (this.#trouble === undefined) await Promise.race([this.#connecting, this.#failed.promise]);
+    if (this.#trouble === undefined) await this.#attempt.promise;
     if (this.#trouble !== undefined) throw this.#offline('the client cannot connect, and goes on trying');
   }
 
@@ -119,10 +122,8 @@ export class Connection {
     this.#closed = true;
     if (!this.#owned || !this.#client.isOpen) return;
     if (this.#client.isReady && this.#pending.size === 0) {
-      const patience = new AbortController();
-      const closing = Promise.resolve(this.#client.close()).catch(() => {});
-      await Promise.race([closing, pause(GOODBYE_MS, patience.signal)]);
-      patience.abort();
+      const late = (): Error => new Offline('the goodbye took too long');
+      await withDeadline(async () => this.#client.close(), GOODBYE_MS, late).catch(() => {});
     }
     if (this.#client.isOpen) await this.#leave();
   }

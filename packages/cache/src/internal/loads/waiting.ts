@@ -43,23 +43,14 @@ export function settleEarly<L extends { readonly value: unknown } | undefined>(
 }
 
 /** Rejects with `cache.load_timeout` when the work takes longer, and aborts it. */
-export async function withHardTimeout<T>(
-  timeoutMs: number,
-  controller: AbortController,
-  working: Promise<T>,
-): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => {
+export function withHardTimeout<T>(timeoutMs: number, controller: AbortController, working: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
       const error = cacheErrors.load_timeout(`The load did not end within ${timeoutMs} ms.`);
       reject(error);
       controller.abort(error);
     }, timeoutMs);
+    // What comes after the timeout has no reader.
+    working.then(resolve, reject).finally(() => clearTimeout(timer));
   });
-  working.catch(() => {}); // what comes after the timeout has no reader
-  try {
-    return await Promise.race([working, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
