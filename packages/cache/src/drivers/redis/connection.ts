@@ -122,7 +122,7 @@ export class Connection {
     this.#closed = true;
     if (!this.#owned || !this.#client.isOpen) return;
     if (this.#client.isReady && this.#pending.size === 0) {
-      const late = (): Error => new Offline('the goodbye took too long');
+      const late = (): Error => new Offline('The goodbye took too long.');
       await withDeadline(async () => this.#client.close(), GOODBYE_MS, late).catch(() => {});
     }
     if (this.#client.isOpen) await this.#leave();
