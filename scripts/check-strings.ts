@@ -21,7 +21,8 @@ const RULES: readonly Rule[] = [
     fix: 'use a relative path, os.tmpdir() or os.homedir()',
   },
   {
-    pattern: /^(?:<{7}|>{7}|\|{7}) /gm,
+    // Anywhere in a line: what wraps comments takes a mark into one.
+    pattern: /(?<![<>|])(?:<{7}|>{7}|\|{7}) /gm,
     problem: 'has the mark of a merge conflict',
     fix: 'resolve the conflict',
   },

@@ -10,13 +10,9 @@ export function bareAddress(text: string): string {
 }
 
 /**
- * <<<<<<< HEAD One form for all ways to write an address, and one key for all that one client can have: an IPv4 address
- * as it is, also where it comes in IPv6 form (`::ffff:192.0.2.1`) or with its port; of an IPv6 address the first 64
- * bits, since a single host owns the rest and could use another one for each attempt. What is no address is its own
- * key. ======= One form for all ways to write an address, and one key for all that one client can have: an IPv4 address
- * as it is, also where it comes in IPv6 form (`::ffff:192.0.2.1`); of an IPv6 address the first 64 bits, since a single
- * host owns the rest and could use another one for each attempt. What is no address is its own key. >>>>>>> f175efc
- * (Check the style of texts: cannot, full stops, comments of 120 columns)
+ * One form for all ways to write an address, and one key for all that one client can have: an IPv4 address as it is,
+ * also where it comes in IPv6 form (`::ffff:192.0.2.1`) or with its port; of an IPv6 address the first 64 bits, since a
+ * single host owns the rest and could use another one for each attempt. What is no address is its own key.
  */
 export function addressKey(given: string): string {
   if (!given.includes(':')) return given;

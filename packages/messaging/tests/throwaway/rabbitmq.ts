@@ -1,13 +1,6 @@
 /**
-<<<<<<< HEAD
- * RabbitMQ over plain amqplib, as a driver for an ordinary broker: no delays, no count of attempts. It
- * is not published; it shows that the contract is small, and fits a broker that pushes. An exchange
- * for each topic, a quorum queue for each group.
-=======
- * RabbitMQ over plain amqplib, as a driver for an ordinary broker: no delays, no count of attempts. It is not
- * published; it shows that the contract is small, and fits a broker that pushes. An exchange for each topic, a quorum
- * queue for each group.
->>>>>>> 78e36e7 (Wrap three comments)
+ * RabbitMQ over plain amqplib, as a driver for an ordinary broker: no delays, no count of attempts. It is not published; it shows
+ * that the contract is small, and fits a broker that pushes. An exchange for each topic, a quorum queue for each group.
  */
 import { type Channel, type ChannelModel, type ConfirmChannel, connect, type ConsumeMessage } from 'amqplib';
 import type { DriverCall, MessagingDriver, SendResult, Source, SubscriptionSpec } from '../../src/index.ts';
@@ -190,25 +183,12 @@ function sourceOf(channel: Channel, spec: SubscriptionSpec): Source {
   };
 }
 
-<<<<<<< HEAD
-/**
- * The attributes as JSON, since a message id of AMQP has 255 bytes at the most. No header of a publisher has a colon.
- */
-=======
 /** The attributes as JSON: a message id of AMQP has 255 bytes at the most. No header of a publisher has a colon. */
->>>>>>> 78e36e7 (Wrap three comments)
 const ABOUT = 'ent:about';
 
 const queueOf = ({ topic, group }: SubscriptionSpec): string => `${topic}/${group}`;
 
-<<<<<<< HEAD
-/**
- * Closes it. The promise of amqplib's `close` stays pending when the connection
- * is lost meanwhile; the event comes in any case.
- */
-=======
 /** Closes it. amqplib's `close` stays pending when the connection is lost meanwhile; the event comes in any case. */
->>>>>>> 78e36e7 (Wrap three comments)
 function ended(one: Channel | ChannelModel): Promise<void> {
   return new Promise((resolve) => {
     one.once('close', () => resolve());
