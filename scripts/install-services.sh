@@ -7,7 +7,7 @@
 # The tests start the servers themselves, so none is started or enabled as a system service.
 set -euo pipefail
 
-readonly ALL=(postgres mariadb redis memcached rabbitmq mongodb chromium prometheus)
+readonly ALL=(postgres mariadb redis memcached rabbitmq mongodb chromium prometheus msgpack)
 readonly GO_MINIMUM=1.24
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 readonly repository
@@ -31,6 +31,8 @@ is_installed() {
     mongodb) is_built ;;
     chromium) command -v chromium >/dev/null || command -v google-chrome >/dev/null ;;
     prometheus) command -v promtool >/dev/null ;;
+    # Another language that reads and writes MessagePack.
+    msgpack) python3 -c 'import msgpack' 2>/dev/null ;;
     *) fail "unknown name \"$1\"; it takes ${ALL[*]}" ;;
   esac
 }
@@ -44,6 +46,7 @@ packages_of() {
     rabbitmq) say rabbitmq-server ;;
     chromium) say chromium ;;
     prometheus) say prometheus ;;
+    msgpack) say python3-msgpack ;;
     mongodb) go_is_new_enough || say golang-go ;;
   esac
 }

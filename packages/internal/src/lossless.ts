@@ -16,6 +16,10 @@ export interface Keeps {
   cycles: boolean;
   /** Objects with a method `toJSON`, which JSON would call. */
   toJSON: boolean;
+  /** Arrays with holes, or with properties besides their elements, as `match()` answers. */
+  looseArrays: boolean;
+  /** A Proxy, as what it shows. */
+  proxies: boolean;
   /**
    * Objects that are neither plain nor arrays: `true` keeps the object as it is, `'walk'` looks into a Map or a Set.
    */
@@ -37,6 +41,8 @@ export const jsonKeeps: Keeps = {
   protoKey: true,
   cycles: false,
   toJSON: false,
+  looseArrays: false,
+  proxies: true,
   object: () => false,
 };
 
@@ -73,16 +79,17 @@ function isSurelyKept(part: unknown, keeps: Keeps, depth: number): boolean {
       return false;
   }
   if (part === null) return true;
-  if (depth >= MAX_DEPTH) return false;
+  if (depth >= MAX_DEPTH || (!keeps.proxies && types.isProxy(part))) return false;
+  if (Object.getOwnPropertySymbols(part).length > 0 || (!keeps.toJSON && hasToJson(part))) return false;
   if (Array.isArray(part)) {
-    if (Object.getPrototypeOf(part) !== Array.prototype || (!keeps.toJSON && hasToJson(part))) return false;
-    // A hole reads as undefined, which is a doubt.
+    // A hole or a name besides the indices makes the numbers differ; so would one of each, but a hole reads as
+    // undefined.
+    if (Object.getPrototypeOf(part) !== Array.prototype || Object.keys(part).length !== part.length) return false;
     for (let i = 0; i < part.length; i++) if (!isSurelyKept(part[i], keeps, depth + 1)) return false;
     return true;
   }
   const prototype: unknown = Object.getPrototypeOf(part);
   if (prototype !== Object.prototype && prototype !== null) return false;
-  if (Object.getOwnPropertySymbols(part).length > 0 || (!keeps.toJSON && hasToJson(part))) return false;
   for (const key of Object.keys(part)) {
     if (!keeps.loneSurrogates && !key.isWellFormed()) return false;
     if (key === '__proto__' && !keeps.protoKey) return false;
@@ -120,19 +127,33 @@ function findLoss(value: unknown, keeps: Keeps): Loss | undefined {
     if (!keeps.toJSON && hasToJson(object)) refuse('an object with toJSON');
   };
 
-  const visitObject = (object: object): void => {
-    if (Array.isArray(object)) {
-      if (Object.getPrototypeOf(object) !== Array.prototype) refuse(describe(object));
-      for (let i = 0; i < object.length; i++) {
-        if (!keeps.undefined && !(i in object)) {
-          path.push(i);
-          refuse('a hole in an array');
-        }
-        visitChild(i, object[i]);
+  const refuseChild = (key: string | number, what: string): void => {
+    path.push(key);
+    refuse(what);
+  };
+
+  const visitArray = (array: readonly unknown[]): void => {
+    if (Object.getPrototypeOf(array) !== Array.prototype) refuse(describe(array));
+    if (Object.getOwnPropertySymbols(array).length > 0) refuse('a property named by a symbol');
+    const names = Object.keys(array);
+    if (keeps.looseArrays) {
+      // Not by index: a length can be four thousand million where there is nothing.
+      for (const name of names) visitChild(name, (array as unknown as Record<string, unknown>)[name]);
+    } else {
+      for (let i = 0; i < array.length; i++) {
+        if (!(i in array)) refuseChild(i, 'a hole in an array');
+        visitChild(i, array[i]);
       }
-      visitToJson(object);
-      return;
+      // The indices come first.
+      const extra = names[array.length];
+      if (extra !== undefined) refuseChild(extra, 'a property of an array');
     }
+    visitToJson(array);
+  };
+
+  const visitObject = (object: object): void => {
+    if (!keeps.proxies && types.isProxy(object)) refuse('a Proxy');
+    if (Array.isArray(object)) return visitArray(object);
     const prototype: unknown = Object.getPrototypeOf(object);
     if (prototype === Object.prototype || prototype === null) {
       if (Object.getOwnPropertySymbols(object).length > 0) refuse('a property named by a symbol');

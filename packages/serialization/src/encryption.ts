@@ -1,4 +1,5 @@
 import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto';
+import { types } from 'node:util';
 import { serializationErrors } from './errors.ts';
 import { asBuffer } from './internal/buffer.ts';
 
@@ -18,6 +19,9 @@ export interface Cipher {
  */
 export function createCipher(keys: readonly (Uint8Array | string)[]): Cipher {
   const known = keys.map((key, i) => {
+    if (typeof key !== 'string' && !types.isUint8Array(key)) {
+      throw serializationErrors.invalid_options(`encryption.keys[${i}] is neither bytes nor a base64 text.`);
+    }
     const bytes = typeof key === 'string' ? Buffer.from(key, 'base64') : Buffer.from(key);
     if (bytes.length !== 32) {
       throw serializationErrors.invalid_options(

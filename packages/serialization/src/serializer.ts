@@ -1,9 +1,11 @@
+import { types } from 'node:util';
 import type { Codec } from './codec.ts';
 import { json } from './codecs/json.ts';
 import { COMPRESSION, compress, inflate } from './compression.ts';
 import { createCipher } from './encryption.ts';
 import { SerializationError, serializationErrors } from './errors.ts';
 import { asBuffer } from './internal/buffer.ts';
+import { checkOptions } from './internal/check.ts';
 import type { SerializerOptions } from './options.ts';
 
 /** Turns values into bytes that say how to read them. */
@@ -40,12 +42,10 @@ const ENCRYPTED = 0b100;
  * @throws `serialization.invalid_options`
  */
 export function createSerializer(options: SerializerOptions = {}): Serializer {
+  checkOptions(options);
   const codec = options.codec ?? json;
   const codecs = new Map<number, Codec>([...(options.alsoRead ?? []), codec].map((one) => [one.id, one]));
   const version = options.version ?? 0;
-  if (!Number.isInteger(version) || version < 0 || version > 0xffff_ffff) {
-    throw serializationErrors.invalid_options(`version must be an integer from 0 to 4294967295; got ${version}.`);
-  }
   const { compression } = options;
   const minBytes = compression?.minBytes ?? 1024;
   const algorithm = compression?.algorithm ?? 'zstd';
@@ -53,6 +53,10 @@ export function createSerializer(options: SerializerOptions = {}): Serializer {
   const cipher = options.encryption && createCipher(options.encryption.keys);
 
   const authenticated = (header: Uint8Array, context: string): Buffer => Buffer.concat([header, Buffer.from(context)]);
+
+  const checkContext = (context: unknown): void => {
+    if (typeof context !== 'string') throw serializationErrors.invalid_options('The context of a value is a text.');
+  };
 
   const checkHeader = (bytes: Buffer): Codec => {
     if (bytes.length < HEADER_BYTES || bytes[0] !== MAGIC) {
@@ -87,6 +91,7 @@ export function createSerializer(options: SerializerOptions = {}): Serializer {
 
   return {
     serialize(value, context = '') {
+      checkContext(context);
       let payload = codec.encode(value);
       let flags: number = COMPRESSION.none;
       if (compression && payload.length >= minBytes) {
@@ -108,6 +113,10 @@ export function createSerializer(options: SerializerOptions = {}): Serializer {
       return bytes;
     },
     deserialize(stored, context = '') {
+      checkContext(context);
+      if (!types.isUint8Array(stored)) {
+        throw serializationErrors.corrupt(`The value is no bytes: it is a ${typeof stored}.`);
+      }
       const bytes = asBuffer(stored);
       const reader = checkHeader(bytes);
       let payload: Uint8Array = bytes.subarray(HEADER_BYTES);

@@ -12,17 +12,17 @@ const keeps: Keeps = {
   protoKey: true,
   cycles: true,
   toJSON: true,
+  looseArrays: true,
+  proxies: false,
   object: (value) => {
-    if (types.isProxy(value)) return false;
-    if (types.isMap(value) || types.isSet(value)) return isOwn(value) && 'walk';
-    return (
-      isOwn(value) &&
-      (types.isDate(value) ||
-        types.isRegExp(value) ||
-        types.isAnyArrayBuffer(value) ||
-        ArrayBuffer.isView(value) ||
-        types.isBoxedPrimitive(value))
-    );
+    if (types.isProxy(value) || !isOwn(value)) return false;
+    if (ArrayBuffer.isView(value)) return isCloned(value.buffer);
+    // What somebody added to a built-in stays behind.
+    if (Object.keys(value).length > (types.isStringObject(value) ? value.length : 0)) return false;
+    if (types.isMap(value) || types.isSet(value)) return 'walk';
+    if (types.isRegExp(value)) return value.lastIndex === 0;
+    if (types.isAnyArrayBuffer(value)) return isCloned(value);
+    return types.isDate(value) || (types.isBoxedPrimitive(value) && !types.isSymbolObject(value));
   },
 };
 
@@ -35,10 +35,15 @@ function isOwn(value: object): boolean {
   );
 }
 
+/** Memory that is shared with other threads, or was handed over to one, is not. */
+function isCloned(buffer: ArrayBufferLike): boolean {
+  return types.isArrayBuffer(buffer) && !buffer.detached;
+}
+
 /**
- * V8's structured clone: keeps maps, sets, dates, bigint, binary, regular expressions and cycles. Only
- * Node reads it, and an older Node may not read what a newer one wrote. Decode only bytes that you trust
- * or that are authenticated (encryption does that).
+ * V8's structured clone: keeps maps, sets, dates, bigint, binary, regular expressions and cycles. Only Node reads it,
+ * and an older Node may not read what a newer one wrote. Decode only bytes that you trust or that are authenticated
+ * (encryption does that).
  *
  * Source: https://nodejs.org/api/v8.html#serialization-api
  */
