@@ -1,19 +1,18 @@
 import { channels } from './channels.ts';
-import type { CacheDriver, StoredRecord, TagVersion } from './driver.ts';
+import type { CacheDriver } from './driver.ts';
 import { cacheErrors } from './errors.ts';
-import { assertOneOf } from './internal/checks.ts';
+import { assertKnown } from './internal/checks.ts';
 import { clear, listKeys } from './internal/clear.ts';
 import { Core } from './internal/core.ts';
 import { expiryOfRecord, increment } from './internal/counters.ts';
-import { type BackendKey, type KeySpace, several } from './internal/keys.ts';
+import { type KeySpace, several } from './internal/keys.ts';
 import { getOrSetMany } from './internal/loads/get-or-set-many.ts';
-import { getOrSet, takesAnyHit } from './internal/loads/get-or-set.ts';
+import { getOrSet, NO_OPTIONS, takesAnyHit } from './internal/loads/get-or-set.ts';
 import { planTtl } from './internal/loads/plan.ts';
 import { type CacheWithParts, PARTS } from './internal/parts.ts';
-import { draft, type RecordDraft } from './internal/records/record.ts';
 import { isHit, View } from './internal/records/view.ts';
+import { Writes } from './internal/records/writes.ts';
 import { fits } from './internal/schema.ts';
-import { expiryOf, ttlMs } from './internal/ttl.ts';
 import type {
   CacheEntry,
   CacheOptions,
@@ -27,6 +26,9 @@ import type {
   Ttl,
   WriteOptions,
 } from './options.ts';
+
+const READ_OPTIONS = { schema: true } as const;
+const COUNTER_OPTIONS = { ttl: true, initial: true } as const;
 
 /**
  * Makes a cache over a driver.
@@ -59,12 +61,14 @@ export class Cache<D extends CacheDriver = CacheDriver> implements CacheWithPart
   readonly #core: Core<D>;
   readonly #keys: KeySpace;
   readonly #view: View;
+  readonly #writes: Writes;
 
   /** @internal Use {@link createCache}. */
   constructor(core: Core<D>, keys: KeySpace) {
     this.#core = core;
     this.#keys = keys;
     this.#view = new View(core, keys);
+    this.#writes = new Writes(core, this.#view);
   }
 
   /** @internal What the extras of a driver are built on. */
@@ -109,6 +113,7 @@ export class Cache<D extends CacheDriver = CacheDriver> implements CacheWithPart
    * {@link entry} and {@link getMany} tell the two apart.
    */
   async get<T = unknown>(key: string, options?: ReadOptions<T>): Promise<T | undefined> {
+    if (options !== undefined) assertKnown(options, READ_OPTIONS, 'get');
     const found = this.#view.read(key);
     const record = found instanceof Promise ? await found : found;
     if (record === undefined) return undefined;
@@ -118,6 +123,7 @@ export class Cache<D extends CacheDriver = CacheDriver> implements CacheWithPart
 
   /** The value with its version and expiry, or undefined for a miss. */
   async entry<T = unknown>(key: string, options?: ReadOptions<T>): Promise<CacheEntry<T> | undefined> {
+    if (options !== undefined) assertKnown(options, READ_OPTIONS, 'entry');
     const found = await this.#view.findVersioned(key);
     if (!isHit(found)) return undefined;
     const { record, version } = found;
@@ -133,6 +139,7 @@ export class Cache<D extends CacheDriver = CacheDriver> implements CacheWithPart
 
   /** The values that are there, by key, in one round trip. A miss has no key in the map. */
   async getMany<T = unknown>(keys: Iterable<string>, options?: ReadOptions<T>): Promise<Map<string, T>> {
+    if (options !== undefined) assertKnown(options, READ_OPTIONS, 'getMany');
     const asked = several(keys);
     const records = await this.#view.readMany(asked);
     const values = new Map<string, T>();
@@ -156,36 +163,12 @@ export class Cache<D extends CacheDriver = CacheDriver> implements CacheWithPart
    * @throws `cache.invalid_ttl`; `cache.not_serializable`; `cache.value_too_large`; `cache.unsupported`
    */
   async set(key: string, value: unknown, options: SetOptions = {}): Promise<boolean> {
-    const physical = this.#keys.encode(key);
-    const { when } = options;
-    if (when !== undefined) {
-      assertOneOf('when', when, ['absent', 'present'], cacheErrors.invalid_argument);
-      this.#core.requires('conditional', `set with when: '${when}'`);
-    }
-    const ttl = planTtl(options, this.#core.ttlMs);
-    return this.#core.traced(channels.set, 1, async () => {
-      const record = await this.#draft(value, ttl, options.tags);
-      if (record === undefined) return false;
-      if (when !== undefined) return this.#setWhen(physical, record, when);
-      const [written] = await this.#core.loader.change([physical], () =>
-        this.#core.store.fill([{ key: physical, record }]),
-      );
-      return written === true;
-    });
+    return this.#writes.set(key, value, options);
   }
 
   /** Stores several values under one TTL, in one round trip. The last of equal keys counts. Errors as {@link set}. */
   async setMany(entries: Iterable<readonly [key: string, value: unknown]>, options: WriteOptions = {}): Promise<void> {
-    const ttl = planTtl(options, this.#core.ttlMs);
-    const values = new Map([...entries].map(([key, value]) => [this.#keys.encode(key), value]));
-    if (values.size === 0) return;
-    await this.#core.traced(channels.set, values.size, async () => {
-      const shared = await this.#draft(undefined, ttl, options.tags);
-      if (shared === undefined) return;
-      await this.#core.loader.change([...values.keys()], () =>
-        this.#core.store.fill([...values].map(([key, value]) => ({ key, record: { ...shared, value } }))),
-      );
-    });
+    await this.#writes.setMany(entries, options);
   }
 
   /**
@@ -194,17 +177,7 @@ export class Cache<D extends CacheDriver = CacheDriver> implements CacheWithPart
    * @throws errors as {@link set}; an outage rejects, also with `onError: 'miss'`
    */
   async compareAndSet(key: string, version: string, value: unknown, options: WriteOptions = {}): Promise<boolean> {
-    const physical = this.#keys.encode(key);
-    this.#core.requires('conditional', 'compareAndSet');
-    if (typeof version !== 'string') throw cacheErrors.invalid_argument('compareAndSet needs the version of an entry.');
-    const record = await this.#strictDraft(value, planTtl(options, this.#core.ttlMs), options.tags);
-    return this.#core.traced(channels.set, 1, async () => {
-      return this.#core.loader.change([physical], () =>
-        this.#core.atomic.update<boolean>(physical, this.#view.visible, (_, current) =>
-          current === version ? { record, answer: true } : { answer: false },
-        ),
-      );
-    });
+    return this.#writes.compareAndSet(key, version, value, options);
   }
 
   /**
@@ -236,6 +209,7 @@ export class Cache<D extends CacheDriver = CacheDriver> implements CacheWithPart
   async increment(key: string, by = 1, options: CounterOptions = {}): Promise<number> {
     const physical = this.#keys.encode(key);
     this.#core.requires('conditional', 'increment');
+    assertKnown(options, COUNTER_OPTIONS, 'increment');
     const { initial = 0 } = options;
     if (!Number.isSafeInteger(by) || !Number.isSafeInteger(initial)) {
       throw cacheErrors.invalid_argument('increment takes safe integers.');
@@ -264,13 +238,7 @@ export class Cache<D extends CacheDriver = CacheDriver> implements CacheWithPart
    * @throws `cache.invalid_ttl`; `cache.unsupported`; an outage rejects in any case
    */
   async touch(key: string, ttl: Ttl): Promise<boolean> {
-    const physical = this.#keys.encode(key);
-    this.#core.requires('conditional', 'touch');
-    const ms = ttlMs(ttl);
-    return this.#core.atomic.update<boolean>(physical, this.#view.visible, (record) => {
-      if (record === undefined) return { answer: false };
-      return { record: prolonged(record, ms), answer: true };
-    });
+    return this.#writes.touch(key, ttl);
   }
 
   /**
@@ -280,7 +248,8 @@ export class Cache<D extends CacheDriver = CacheDriver> implements CacheWithPart
    *
    * @throws `cache.unsupported`
    */
-  keys(options: { readonly prefix?: string } = {}): AsyncIterable<string> {
+  keys(options: { readonly prefix?: string | undefined } = {}): AsyncIterable<string> {
+    assertKnown(options, { prefix: true }, 'keys');
     this.#core.requires('enumerate', 'keys');
     return listKeys(this.#core, this.#keys, options.prefix ?? '');
   }
@@ -327,7 +296,7 @@ export class Cache<D extends CacheDriver = CacheDriver> implements CacheWithPart
    * ```
    * @throws what the factory throws; `cache.load_timeout`; the `reason` of the signal; errors as {@link set}
    */
-  async getOrSet<T>(key: string, factory: Factory<T>, options: LoadOptions<T> = {}): Promise<T> {
+  async getOrSet<T>(key: string, factory: Factory<T>, options: LoadOptions<T> = NO_OPTIONS): Promise<T> {
     const record = takesAnyHit(options) ? this.#view.atHand(key) : undefined;
     if (record !== undefined) return record.value as T;
     return getOrSet({ core: this.#core, view: this.#view, options }, key, factory);
@@ -344,36 +313,4 @@ export class Cache<D extends CacheDriver = CacheDriver> implements CacheWithPart
   ): Promise<Map<string, T>> {
     return getOrSetMany({ core: this.#core, view: this.#view, options }, [...new Set(several(keys))], factory);
   }
-
-  async #setWhen(physical: BackendKey, record: RecordDraft, when: 'absent' | 'present'): Promise<boolean> {
-    const { calls, store, atomic, loader } = this.#core;
-    const change = loader.change([physical], async () => {
-      if (when === 'absent' && (await store.writeIf(physical, record, when))) return true;
-      // What the driver found may be nothing to readers: stale, invalidated, or a lease alone.
-      return atomic.update<boolean>(physical, this.#view.visible, (current) =>
-        (current === undefined) === (when === 'absent') ? { record, answer: true } : { answer: false },
-      );
-    });
-    return calls.orElse(change, false);
-  }
-
-  /** The record to write; undefined when the backend is out and that is to be passed over. */
-  #draft(value: unknown, ttl: number, tags: readonly string[] | undefined): Promise<RecordDraft | undefined> {
-    return this.#core.calls.orElse<RecordDraft | undefined>(this.#strictDraft(value, ttl, tags), undefined);
-  }
-
-  async #strictDraft(value: unknown, ttl: number, tags: readonly string[] | undefined): Promise<RecordDraft> {
-    if (tags !== undefined) this.#core.requires('conditional', 'tags');
-    const plain = (tags === undefined || tags.length === 0) && this.#view.tags.generations.length === 0;
-    const versions: readonly TagVersion[] | undefined = plain ? undefined : await this.#view.tags.begin(tags ?? []);
-    return { ...draft(value, expiryOf(ttl, Date.now())), tags: versions };
-  }
-}
-
-/** The record with a new TTL and its grace. */
-function prolonged(record: StoredRecord, ttl: number): RecordDraft {
-  const now = Date.now();
-  const freshUntil = expiryOf(ttl, now);
-  const grace = record.expiresAt === record.freshUntil ? 0 : record.expiresAt - record.freshUntil;
-  return { ...record, freshUntil, expiresAt: expiryOf(ttl + grace, now) };
 }

@@ -39,9 +39,9 @@ export type SchemaResult<Output> =
 /** The circuit breaker in front of each server of a backend that is shared with other processes. */
 export interface BreakerOptions {
   /** Opens after so many calls in a row that timed out or found the server unreachable. Default: 3. */
-  readonly failures?: number;
+  readonly failures?: number | undefined;
   /** How long calls are answered without trying, before one probe is let through. Default: `"2s"`. */
-  readonly cooldown?: Duration;
+  readonly cooldown?: Duration | undefined;
 }
 
 /** Options of {@link createCache}. */
@@ -59,58 +59,58 @@ export interface CacheOptions<D extends CacheDriver = CacheDriver> {
    * the tier empty when it is back. A change shows here as soon as the backend's message arrives, in the worst case (a
    * connection that is dead without a sign) after two seconds. Default: none.
    */
-  readonly local?: CacheDriver;
+  readonly local?: CacheDriver | undefined;
   /** Stands in front of every key, so that several applications can share a backend. Default: none. */
-  readonly prefix?: string;
+  readonly prefix?: string | undefined;
   /** The TTL of entries that name none. Default: null, forever. */
-  readonly ttl?: Ttl;
+  readonly ttl?: Ttl | undefined;
   /** How values become bytes, for drivers that keep bytes. Default: JSON that refuses what it cannot keep. */
-  readonly serializer?: CacheSerializer;
+  readonly serializer?: CacheSerializer | undefined;
   /**
    * The longest a call waits for the backend. Default: `"1s"`. Drivers
    * whose data lives in this process have no deadline.
    */
-  readonly timeout?: Duration;
+  readonly timeout?: Duration | undefined;
   /** Default: `{ failures: 3, cooldown: "2s" }`; false for none. Drivers whose data lives in this process have none. */
-  readonly breaker?: BreakerOptions | false;
+  readonly breaker?: BreakerOptions | false | undefined;
   /**
    * What to do when the backend fails or does not answer. `throw`: the call rejects. `miss`: reads answer as
    * if nothing was stored, and `set`, `setMany` and the writes of `getOrSet` are dropped, so that the
    * application runs on without a cache. Deletions, counters and compare-and-set reject either way, since
    * their callers rely on the effect. Default: `throw`.
    */
-  readonly onError?: 'throw' | 'miss';
+  readonly onError?: 'throw' | 'miss' | undefined;
   /**
    * How `clear` works. `scan` lists the keys of the namespace and deletes them; only where the driver can list.
    * `generation` takes one write however many keys there are, on every driver; each read then also reads one small key
    * for each level of the namespace, in the same round trip. All processes must agree. Default: `scan`.
    */
-  readonly clear?: 'scan' | 'generation';
+  readonly clear?: 'scan' | 'generation' | undefined;
   /**
    * How long the lease of a `getOrSet` lasts on a backend shared by several processes; the holder renews it while its
    * factory runs. When the holder dies, another process loads after this time. Default: `"5s"`.
    */
-  readonly lease?: Duration;
+  readonly lease?: Duration | undefined;
 }
 
 /** Options of a read. */
 export interface ReadOptions<T = unknown> {
   /** Checks the stored value; one that does not fit is a miss. The value that the schema answers is returned. */
-  readonly schema?: StandardSchema<T>;
+  readonly schema?: StandardSchema<T> | undefined;
 }
 
 /** Options of a write. */
 export interface WriteOptions {
   /** Default: the `ttl` of the cache. */
-  readonly ttl?: Ttl;
+  readonly ttl?: Ttl | undefined;
   /** Names under which `invalidateTags` finds the entry, within its namespace. Default: none. */
-  readonly tags?: readonly string[];
+  readonly tags?: readonly string[] | undefined;
 }
 
 /** Options of `set`. */
 export interface SetOptions extends WriteOptions {
   /** Writes only if the key is `absent` or `present`. Default: always. */
-  readonly when?: 'absent' | 'present';
+  readonly when?: 'absent' | 'present' | undefined;
 }
 
 /** Options of `getOrSet`. */
@@ -119,28 +119,28 @@ export interface LoadOptions<T = unknown> extends ReadOptions<T>, WriteOptions {
    * Keeps a value for so long after its TTL, to answer with it when the factory fails or is
    * slow. Plain reads do not see it. Default: none.
    */
-  readonly grace?: Duration;
+  readonly grace?: Duration | undefined;
   /**
    * Loads again in the background when a value is read after this fraction of its TTL (0 to 1), so that busy keys never
    * expire under their readers. Needs a finite `ttl`, and goes by it, not by `setTtl`. Default: off.
    */
-  readonly eagerRefresh?: number;
+  readonly eagerRefresh?: number | undefined;
   /**
    * Answers with a stale value when the factory takes longer; it goes on in the
    * background. 0 answers at once. Default: waits.
    */
-  readonly softTimeout?: Duration;
+  readonly softTimeout?: Duration | undefined;
   /** Rejects with `cache.load_timeout` when the factory takes longer and there is no stale value. Default: waits. */
-  readonly hardTimeout?: Duration;
+  readonly hardTimeout?: Duration | undefined;
   /** The TTL of a value that is null or undefined. Default: as any other. */
-  readonly negativeTtl?: Ttl;
+  readonly negativeTtl?: Ttl | undefined;
   /**
    * Shortens each TTL by a random part of it, up to this fraction (0 to 1), so
    * that entries do not expire together. Default: 0.
    */
-  readonly jitter?: number;
+  readonly jitter?: number | undefined;
   /** Stops waiting. The factory goes on for the other callers; its own signal aborts when no caller is left. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What a factory of `getOrSet` is given. */
@@ -160,9 +160,9 @@ export type Factory<T> = (context: LoadContext<T>) => T | Promise<T>;
 /** Options of `increment` and `decrement`. */
 export interface CounterOptions {
   /** The TTL of a counter that this call creates; one that exists keeps its own. Default: the `ttl` of the cache. */
-  readonly ttl?: Ttl;
+  readonly ttl?: Ttl | undefined;
   /** What an absent counter starts from. Default: 0. */
-  readonly initial?: number;
+  readonly initial?: number | undefined;
 }
 
 /** Options of `getOrSetMany`. */

@@ -3,7 +3,9 @@ import { z } from 'zod';
 import { type Cache, createCache } from '../src/cache.ts';
 import { channels } from '../src/channels.ts';
 import type { CacheDriver } from '../src/driver.ts';
+import { memcached } from '../src/drivers/memcached/index.ts';
 import { memory } from '../src/drivers/memory/index.ts';
+import { redis } from '../src/drivers/redis/index.ts';
 import type { CacheOptions } from '../src/options.ts';
 import { Backend, bytesDriver } from './fixtures/bytes-driver.ts';
 
@@ -42,6 +44,52 @@ describe('createCache', () => {
       }
     }
     expect(await cache.has('k')).toBe(false);
+  });
+
+  it('refuses options that it does not know, and says which was meant', async () => {
+    const cache = createCache({ driver: memory() });
+    const made = [
+      () => createCache({ driver: memory(), timeuot: 1 } as never),
+      () => createCache({ driver: memory(), breaker: { failure: 1 } as never }),
+      () => memory({ maxEntrys: 1 } as never),
+      () => memcached({ server: 'localhost:1' } as never),
+      () => redis({ uri: 'redis://localhost:1' } as never),
+      () => redis({ cluster: { rootNodes: [] }, url: 'redis://localhost:1' } as never),
+    ];
+    for (const make of made) expect(make).toThrow(expect.objectContaining({ code: 'cache.invalid_options' }));
+    expect(made[0]).toThrow(/did you mean timeout\?/);
+    for (const call of [
+      cache.get('k', { shema: z.string() } as never),
+      cache.getMany(['k'], { shema: z.string() } as never),
+      cache.entry('k', { shema: z.string() } as never),
+      cache.set('k', 1, { tll: 1 } as never),
+      cache.setMany([['k', 1]], { when: 'absent' } as never),
+      cache.compareAndSet('k', 'v', 1, { when: 'absent' } as never),
+      cache.increment('k', 1, { intial: 1 } as never),
+      cache.getOrSet('k', () => 1, { gracee: 1 } as never),
+      cache.getOrSetMany(['k'], () => new Map(), { softTimeout: 1 } as never),
+    ]) {
+      await expect(call).rejects.toMatchObject({ code: 'cache.invalid_argument' });
+    }
+    expect(() => cache.keys({ perfix: 'a' } as never)).toThrow(
+      expect.objectContaining({ code: 'cache.invalid_argument' }),
+    );
+  });
+
+  it('takes an option that is undefined for one that is left out', async () => {
+    const nothing = {
+      prefix: undefined,
+      ttl: undefined,
+      serializer: undefined,
+      timeout: undefined,
+      breaker: undefined,
+    };
+    const more = { local: undefined, onError: undefined, clear: undefined, lease: undefined };
+    const driver = memory({ maxEntries: undefined, maxBytes: undefined, values: undefined });
+    const cache = createCache({ driver, ...nothing, ...more });
+    await cache.set('k', 1, { ttl: undefined, tags: undefined, when: undefined });
+    expect(await cache.getOrSet('k', () => 2, { ttl: undefined, grace: undefined, jitter: undefined })).toBe(1);
+    expect((await cache.entry('k', { schema: undefined }))!.expiresAt).toBe(null);
   });
 
   it('refuses work after close, which is idempotent and ends the namespaces too', async () => {

@@ -1,4 +1,18 @@
+import { refuseUnknown } from '@ent/internal';
 import { cacheErrors } from '../errors.ts';
+
+/**
+ * Refuses options of a call that nobody reads, and what is no object: other caches take the TTL there.
+ *
+ * @throws `cache.invalid_argument`
+ */
+export function assertKnown<Options extends object>(
+  options: Options,
+  known: Readonly<Record<keyof NoInfer<Options>, true>>,
+  call: string,
+): void {
+  refuseUnknown(options, known, call, cacheErrors.invalid_argument);
+}
 
 /** @throws what `wrong` makes, for a value that is none of the allowed ones */
 export function assertOneOf(

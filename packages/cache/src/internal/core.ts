@@ -1,5 +1,5 @@
 import type { TracingChannel } from 'node:diagnostics_channel';
-import { traced } from '@ent/internal';
+import { refuseUnknown, traced } from '@ent/internal';
 import type { CacheOperation } from '../channels.ts';
 import type { CacheDriver, CacheFeatures } from '../driver.ts';
 import { cacheErrors } from '../errors.ts';
@@ -34,6 +34,7 @@ export class Core<D extends CacheDriver = CacheDriver> {
   #closing: Promise<void> | undefined;
 
   constructor(options: CacheOptions<D>) {
+    refuseUnknown(options, CACHE_OPTIONS, 'createCache', cacheErrors.invalid_options);
     const { driver, onError = 'throw', timeout = '1s', breaker = {}, clear = 'scan', lease = '5s' } = options;
     if (typeof driver?.get !== 'function') {
       throw cacheErrors.invalid_options('createCache needs a driver, such as memory() of @ent/cache/memory.');
@@ -103,7 +104,23 @@ export class Core<D extends CacheDriver = CacheDriver> {
   }
 }
 
-function breakerPlan({ failures = 3, cooldown = '2s' }: BreakerOptions): BreakerPlan {
+const CACHE_OPTIONS = {
+  driver: true,
+  local: true,
+  prefix: true,
+  ttl: true,
+  serializer: true,
+  timeout: true,
+  breaker: true,
+  onError: true,
+  clear: true,
+  lease: true,
+} as const;
+
+function breakerPlan(options: BreakerOptions): BreakerPlan {
+  const known = { failures: true, cooldown: true } as const;
+  refuseUnknown(options, known, 'createCache: breaker', cacheErrors.invalid_options);
+  const { failures = 3, cooldown = '2s' } = options;
   assertCount('breaker.failures', failures);
   return { failures, cooldownMs: durationMs(cooldown, 'breaker.cooldown') };
 }

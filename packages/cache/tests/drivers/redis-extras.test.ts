@@ -201,6 +201,26 @@ describeWithServer('redis', { killable: true }, (server) => {
     ]);
   });
 
+  it('refuses options that it does not know', async () => {
+    const extras = redisExtras(createCache({ driver: redis({ url: 'redis://127.0.0.1:1' }) }));
+    const set = extras.sortedSet('s');
+    for (const call of [
+      set.removeByScore({ mim: 5 } as never),
+      set.countByScore({ mim: 5 } as never),
+      set.rangeByScore({ limt: 5 } as never),
+      set.range(0, -1, { revers: true } as never),
+      set.rank('m', { revers: true } as never),
+      set.add('m', 1, { wen: 'absent' } as never),
+      extras.hash('h').set('f', 1, { wen: 'absent' } as never),
+      extras.topic('t').subscribe(() => {}, { onGaps: () => {} } as never),
+      extras.lock('l').acquire({ signl: AbortSignal.abort() } as never),
+    ]) {
+      await expect(call).rejects.toMatchObject({ code: 'cache.invalid_argument' });
+    }
+    const misspelt = (): unknown => extras.lock('l', { tll: 1 } as never);
+    expect(misspelt).toThrow(expect.objectContaining({ code: 'cache.invalid_argument' }));
+  });
+
   it('is refused on another driver', async () => {
     await using cache = createCache({ driver: memory() });
     expect(() => redisExtras(cache)).toThrow(expect.objectContaining({ code: 'cache.unsupported' }));

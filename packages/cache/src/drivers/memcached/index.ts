@@ -3,6 +3,7 @@
  * share the keys by rendezvous hashing. The native clients are one `MemcacheClient` for each server.
  */
 import type { ConnectionOptions } from 'node:tls';
+import { refuseUnknown } from '@ent/internal';
 import { MemcacheClient } from 'memcache-client';
 import type {
   CacheDriver,
@@ -33,18 +34,20 @@ export const memcachedFeatures = {
 /** Options of {@link memcached}. */
 export interface MemcachedOptions {
   /** `host:port`, one or several. All processes must name the same ones, in any order. Default: `localhost:11211`. */
-  readonly servers?: string | readonly string[];
+  readonly servers?: string | readonly string[] | undefined;
   /** Connections to each server. Default: 1; commands are pipelined. */
-  readonly maxConnections?: number;
+  readonly maxConnections?: number | undefined;
   /** TLS options of `node:tls`. Default: no TLS. */
-  readonly tls?: ConnectionOptions;
+  readonly tls?: ConnectionOptions | undefined;
   /** The longest value in bytes, for servers started with another `-I`. Default: 1 MiB less 1 kB. */
-  readonly maxValueBytes?: number;
+  readonly maxValueBytes?: number | undefined;
   /**
    * Clients of your own, by the `host:port` that stands for each in the hashing. Never closed. Instead of `servers`.
    */
-  readonly clients?: Readonly<Record<string, MemcacheClient>>;
+  readonly clients?: Readonly<Record<string, MemcacheClient>> | undefined;
 }
+
+const OPTIONS = { servers: true, maxConnections: true, tls: true, maxValueBytes: true, clients: true } as const;
 
 // Only for a connection that swallows what it is sent: the cache has given up on the calls by then.
 const REPLY_TIMEOUT_MS = 3_000;
@@ -63,6 +66,7 @@ const CONNECT_TIMEOUT_MS = 3_000;
  * @throws `cache.invalid_options`
  */
 export function memcached(options: MemcachedOptions = {}): CacheDriver<readonly MemcacheClient[]> {
+  refuseUnknown(options, OPTIONS, 'memcached', cacheErrors.invalid_options);
   const { maxConnections = 1, tls, maxValueBytes = memcachedFeatures.maxValueBytes } = options;
   assertCount('memcached: maxConnections', maxConnections);
   assertCount('memcached: maxValueBytes', maxValueBytes);

@@ -2,6 +2,7 @@
  * The memory driver: entries in this process, in an LRU (lru-cache). Nothing is shared with other processes, and
  * nothing survives a restart. The native client is the `LRUCache` instance.
  */
+import { refuseUnknown } from '@ent/internal';
 import { LRUCache } from 'lru-cache';
 import type {
   CacheDriver,
@@ -31,13 +32,13 @@ export const memoryFeatures = {
 /** Options of {@link memory}. */
 export interface MemoryOptions {
   /** The least recently used entry makes room for one more. Default: 10,000. */
-  readonly maxEntries?: number;
+  readonly maxEntries?: number | undefined;
   /**
    * The least recently used entries make room for new bytes. Exact with `values: 'serialized'`;
    * else an estimate of what the values take. A value that is larger than all of it is refused
    * with `cache.value_too_large`. Default: no limit.
    */
-  readonly maxBytes?: number;
+  readonly maxBytes?: number | undefined;
   /**
    * What readers get. Default: `frozen`.
    * - `frozen`: the value that was stored, its plain objects and arrays
@@ -45,7 +46,7 @@ export interface MemoryOptions {
    * - `cloned`: a structured clone, on the way in and for each reader. For values that readers change.
    * - `serialized`: bytes by the cache's serializer, as a remote backend would keep them.
    */
-  readonly values?: 'frozen' | 'cloned' | 'serialized';
+  readonly values?: 'frozen' | 'cloned' | 'serialized' | undefined;
 }
 
 /** What the driver keeps for a key. */
@@ -69,6 +70,7 @@ export interface MemoryItem {
  * @throws `cache.invalid_options`
  */
 export function memory(options: MemoryOptions = {}): CacheDriver<LRUCache<string, MemoryItem>> {
+  refuseUnknown(options, { maxEntries: true, maxBytes: true, values: true }, 'memory', cacheErrors.invalid_options);
   const { maxEntries = 10_000, maxBytes, values = 'frozen' } = options;
   assertCount('memory: maxEntries', maxEntries);
   if (maxBytes !== undefined) assertCount('memory: maxBytes', maxBytes);

@@ -1,5 +1,6 @@
 import { Script } from '../redis/scripts.ts';
 import { cacheErrors } from '../../errors.ts';
+import { assertKnown } from '../../internal/checks.ts';
 import type { Access } from './access.ts';
 import { checkInteger, checkString, Structure, strings, sum } from './structure.ts';
 
@@ -72,7 +73,9 @@ export class RedisHash<T = unknown> extends Structure {
    *
    * @throws `cache.not_serializable`, `cache.value_too_large`
    */
-  async set(field: string, value: T, { when }: { readonly when?: 'absent' } = {}): Promise<boolean> {
+  async set(field: string, value: T, options: { readonly when?: 'absent' | undefined } = {}): Promise<boolean> {
+    assertKnown(options, { when: true }, 'hash.set');
+    const { when } = options;
     checkString(field, 'field');
     const bytes = this.access.encode(value, this.key);
     return this.run('set', async (redis) => {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { pause } from '@ent/internal';
 import { Script } from '../redis/scripts.ts';
 import { cacheErrors } from '../../errors.ts';
+import { assertKnown } from '../../internal/checks.ts';
 import { durationMs } from '../../internal/ttl.ts';
 import { pollDelayMs } from '../../internal/loads/waiting.ts';
 import type { Duration } from '../../options.ts';
@@ -11,9 +12,9 @@ import { HeldLock } from './held-lock.ts';
 /** Options of a {@link RedisLock}. */
 export interface LockOptions {
   /** How long the lock outlives a holder that died. The holder renews it each third of this time. Default: `"10s"`. */
-  readonly ttl?: Duration;
+  readonly ttl?: Duration | undefined;
   /** How long {@link RedisLock.acquire} waits for another holder. Default: `"10s"`. */
-  readonly wait?: Duration;
+  readonly wait?: Duration | undefined;
 }
 
 /**
@@ -64,7 +65,9 @@ export class RedisLock {
   readonly #waitMs: number;
 
   /** @internal Use `redisExtras(cache).lock(name)`. */
-  constructor(access: Access, name: string, { ttl = '10s', wait = '10s' }: LockOptions = {}) {
+  constructor(access: Access, name: string, options: LockOptions = {}) {
+    assertKnown(options, { ttl: true, wait: true }, 'lock');
+    const { ttl = '10s', wait = '10s' } = options;
     this.#access = access;
     this.#key = access.key('lock', name);
     this.#ttlMs = durationMs(ttl, 'ttl');
@@ -101,7 +104,9 @@ export class RedisLock {
    *
    * @throws `cache.lock_timeout` after `wait`; the `reason` of the signal
    */
-  async acquire({ signal }: { readonly signal?: AbortSignal } = {}): Promise<HeldLock> {
+  async acquire(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<HeldLock> {
+    assertKnown(options, { signal: true }, 'acquire');
+    const { signal } = options;
     const end = performance.now() + this.#waitMs;
     for (let round = 0; ; round++) {
       signal?.throwIfAborted();
@@ -120,7 +125,10 @@ export class RedisLock {
    * @throws what the work throws; errors as {@link acquire}; `cache.lock_lost` when the work
    *   ended after the lock may have become another's
    */
-  async run<T>(work: (held: HeldLock) => T | Promise<T>, options: { readonly signal?: AbortSignal } = {}): Promise<T> {
+  async run<T>(
+    work: (held: HeldLock) => T | Promise<T>,
+    options: { readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<T> {
     const held = await this.acquire(options);
     try {
       const result = await work(held);

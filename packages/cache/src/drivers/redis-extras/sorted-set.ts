@@ -1,4 +1,5 @@
 import { cacheErrors } from '../../errors.ts';
+import { assertKnown } from '../../internal/checks.ts';
 import type { Access } from './access.ts';
 import { checkInteger, checkString, Structure, strings, sum } from './structure.ts';
 
@@ -14,34 +15,37 @@ export interface AddOptions {
    * `absent`: only new members. `present`: only those that are there. `greater`, `less`: new ones, and those that are
    * there if the new score is so compared to their own. Default: always.
    */
-  readonly when?: 'absent' | 'present' | 'greater' | 'less';
+  readonly when?: 'absent' | 'present' | 'greater' | 'less' | undefined;
 }
 
 /** A range of scores, both ends included unless said otherwise. */
 export interface ScoreRange {
   /** Default: -Infinity. */
-  readonly min?: number;
+  readonly min?: number | undefined;
   /** Default: Infinity. */
-  readonly max?: number;
+  readonly max?: number | undefined;
   /** Leaves out `min` itself. Default: false. */
-  readonly minExclusive?: boolean;
+  readonly minExclusive?: boolean | undefined;
   /** Leaves out `max` itself. Default: false. */
-  readonly maxExclusive?: boolean;
+  readonly maxExclusive?: boolean | undefined;
 }
 
 /** The order of a range. */
 export interface OrderOptions {
   /** From the highest score to the lowest. Default: false. */
-  readonly reverse?: boolean;
+  readonly reverse?: boolean | undefined;
 }
 
 /** Options of {@link RedisSortedSet.rangeByScore}. */
 export interface ScoreRangeOptions extends ScoreRange, OrderOptions {
   /** The most members to answer. Default: all. */
-  readonly limit?: number;
+  readonly limit?: number | undefined;
   /** How many to skip first. Default: 0. */
-  readonly offset?: number;
+  readonly offset?: number | undefined;
 }
+
+const RANGE = { min: true, max: true, minExclusive: true, maxExclusive: true } as const;
+const ORDER = { reverse: true } as const;
 
 const CONDITIONS = {
   absent: { condition: 'NX' },
@@ -80,8 +84,10 @@ export class RedisSortedSet extends Structure {
   /** {@link add} for several, 500 in one step; answers how many were added or have another score. */
   async addMany(
     entries: Iterable<readonly [member: string, score: number]>,
-    { when }: AddOptions = {},
+    options: AddOptions = {},
   ): Promise<number> {
+    assertKnown(options, { when: true }, 'sortedSet.add');
+    const { when } = options;
     const members = [...entries].map(([member, score]) => ({
       value: checkString(member, 'member'),
       score: checkScore(score),
@@ -91,8 +97,8 @@ export class RedisSortedSet extends Structure {
         `when must be one of ${Object.keys(CONDITIONS).join(', ')}; got ${String(when)}.`,
       );
     }
-    const options = { ...(when && CONDITIONS[when]), CH: true as const };
-    return sum(await this.runMany('add', members, (redis, some) => redis.zAdd(this.key, some, options)));
+    const how = { ...(when && CONDITIONS[when]), CH: true as const };
+    return sum(await this.runMany('add', members, (redis, some) => redis.zAdd(this.key, some, how)));
   }
 
   /**
@@ -112,7 +118,9 @@ export class RedisSortedSet extends Structure {
   }
 
   /** The place of a member from 0 on, by rising score or in reverse; undefined when it is absent. */
-  async rank(member: string, { reverse = false }: OrderOptions = {}): Promise<number | undefined> {
+  async rank(member: string, options: OrderOptions = {}): Promise<number | undefined> {
+    assertKnown(options, ORDER, 'rank');
+    const { reverse = false } = options;
     checkString(member, 'member');
     return this.run('rank', async (redis) => {
       const rank = await (reverse ? redis.zRevRank(this.key, member) : redis.zRank(this.key, member));
@@ -121,7 +129,9 @@ export class RedisSortedSet extends Structure {
   }
 
   /** The members from one rank to another, both included; negative ones count from the end. Default: all. */
-  async range(start = 0, stop = -1, { reverse = false }: OrderOptions = {}): Promise<ScoredMember[]> {
+  async range(start = 0, stop = -1, options: OrderOptions = {}): Promise<ScoredMember[]> {
+    assertKnown(options, ORDER, 'range');
+    const { reverse = false } = options;
     checkInteger(start, 'start');
     checkInteger(stop, 'stop');
     return this.run('range', async (redis) => {
@@ -131,6 +141,7 @@ export class RedisSortedSet extends Structure {
 
   /** The members with a score in a range. */
   async rangeByScore(options: ScoreRangeOptions = {}): Promise<ScoredMember[]> {
+    assertKnown(options, { ...RANGE, ...ORDER, limit: true, offset: true }, 'rangeByScore');
     const { reverse = false, limit, offset = 0 } = options;
     const [min, max] = bounds(options);
     if (!(checkInteger(offset, 'offset') >= 0)) throw cacheErrors.invalid_argument('offset must not be negative.');
@@ -148,6 +159,7 @@ export class RedisSortedSet extends Structure {
 
   /** How many members have a score in a range. */
   async countByScore(range: ScoreRange = {}): Promise<number> {
+    assertKnown(range, RANGE, 'countByScore');
     const [min, max] = bounds(range);
     return this.run('count', (redis) => redis.zCount(this.key, min, max));
   }
@@ -160,6 +172,7 @@ export class RedisSortedSet extends Structure {
 
   /** Removes the members with a score in a range, in one step; answers how many. An empty range object means all. */
   async removeByScore(range: ScoreRange): Promise<number> {
+    assertKnown(range, RANGE, 'removeByScore');
     const [min, max] = bounds(range);
     return this.run('remove', (redis) => redis.zRemRangeByScore(this.key, min, max));
   }

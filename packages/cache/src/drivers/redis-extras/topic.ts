@@ -1,6 +1,7 @@
 import { EntError } from '@ent/errors';
 import { Script } from '../redis/scripts.ts';
 import { cacheErrors } from '../../errors.ts';
+import { assertKnown } from '../../internal/checks.ts';
 import type { Access } from './access.ts';
 import type { Subscriber } from './subscriber.ts';
 
@@ -10,12 +11,12 @@ export interface SubscribeOptions {
    * Called when messages were lost, with their number where it is known: while the connection was away, Redis keeps
    * none. Then comes what was sent later. Default: nothing.
    */
-  readonly onGap?: (lost: number | undefined) => void;
+  readonly onGap?: ((lost: number | undefined) => void) | undefined;
   /**
    * Called with what the handler throws, and with `cache.driver_failed` for a message that cannot be read. Default: the
    * error is thrown where nothing catches it, and ends the process.
    */
-  readonly onError?: (error: unknown) => void;
+  readonly onError?: ((error: unknown) => void) | undefined;
 }
 
 /** A subscription that lasts until it is closed. */
@@ -76,6 +77,7 @@ export class RedisTopic<T = unknown> {
    * is called in the order in which they were sent.
    */
   async subscribe(handler: (value: T) => void | Promise<void>, options: SubscribeOptions = {}): Promise<Subscription> {
+    assertKnown(options, { onGap: true, onError: true }, 'subscribe');
     const { onGap, onError = throwUncaught } = options;
     /** The number of the last message that was received or given up; of one before the first it is not known yet. */
     let last: number | undefined;

@@ -1,3 +1,5 @@
+import { EntError } from '@ent/errors';
+import { refuseUnknown } from '@ent/internal';
 import {
   createClient,
   createCluster,
@@ -16,11 +18,20 @@ import type { Connectable } from './connection.ts';
 /** The clients that the driver works on. */
 export type RedisDriverClient = RedisClientType | RedisClusterType | RedisSentinelType;
 
+const SERVER_OPTIONS = {
+  url: true,
+  socket: true,
+  username: true,
+  password: true,
+  database: true,
+  name: true,
+  credentialsProvider: true,
+} as const;
+
 /** Options for one server: those of node-redis' `createClient`, foremost `url`. */
-export type RedisServerOptions = Pick<
-  RedisClientOptions,
-  'url' | 'socket' | 'username' | 'password' | 'database' | 'name' | 'credentialsProvider'
->;
+export type RedisServerOptions = {
+  readonly [Name in keyof typeof SERVER_OPTIONS]?: RedisClientOptions[Name] | undefined;
+};
 
 /** Options for a cluster. */
 export interface RedisClusterDriverOptions {
@@ -65,33 +76,40 @@ export function hasPool(options: RedisMadeOptions): boolean {
  * @throws `cache.invalid_options`
  */
 export function makeClient(options: RedisMadeOptions, changes?: ChangeFeed): RedisDriverClient {
-  const tracking = changes && { clientSideCache: changes };
-  let client: RedisDriverClient;
   try {
-    if ('cluster' in options) {
-      // A node is connected to when it is needed: one that hangs would hold
-      // up the start, and what is learnt of the others.
-      client = createCluster({
-        minimizeConnections: true,
-        ...options.cluster,
-        ...tracking,
-      }) as unknown as RedisClusterType;
-    } else if ('sentinel' in options) {
-      client = createSentinel({ ...options.sentinel, ...tracking }) as unknown as RedisSentinelType;
-    } else {
-      // Without a connection commands fail at once; waiting for one would only end at the deadline.
-      client = createClient({
-        ...options,
-        ...tracking,
-        disableOfflineQueue: true,
-        // What it asks the server at the start looks up the name of an address with its brackets, and fails (6.3.1).
-        ...(options.url?.includes('[') && { maintNotifications: 'disabled' as const }),
-      }) as unknown as RedisClientType;
-    }
+    const client = clientOf(options, changes && { clientSideCache: changes });
+    // Node ends the process for an "error" without a listener. Each call tells its own error.
+    client.on('error', () => {});
+    return client;
   } catch (cause) {
+    if (EntError.is(cause)) throw cause;
     throw cacheErrors.invalid_options(`redis: ${(cause as Error).message}`, { cause });
   }
-  // Node ends the process for an "error" without a listener. Each call tells its own error.
-  client.on('error', () => {});
-  return client;
+}
+
+function clientOf(
+  options: RedisMadeOptions,
+  tracking: { readonly clientSideCache: ChangeFeed } | undefined,
+): RedisDriverClient {
+  const refuse = cacheErrors.invalid_options;
+  if ('cluster' in options) {
+    refuseUnknown(options, { cluster: true }, 'redis', refuse);
+    // A node is connected to when it is needed: one that hangs would hold up the start, and what is learnt of others.
+    const settings = { minimizeConnections: true, ...options.cluster, ...tracking };
+    return createCluster(settings) as unknown as RedisClusterType;
+  }
+  if ('sentinel' in options) {
+    refuseUnknown(options, { sentinel: true }, 'redis', refuse);
+    return createSentinel({ ...options.sentinel, ...tracking }) as RedisSentinelType;
+  }
+  refuseUnknown(options, SERVER_OPTIONS, 'redis', refuse);
+  const settings = {
+    ...(options as RedisClientOptions),
+    ...tracking,
+    // Without a connection commands fail at once; waiting for one would only end at the deadline.
+    disableOfflineQueue: true,
+    // What it asks the server at the start looks up the name of an address with its brackets, and fails (6.3.1).
+    ...(options.url?.includes('[') && { maintNotifications: 'disabled' as const }),
+  };
+  return createClient(settings) as RedisClientType;
 }

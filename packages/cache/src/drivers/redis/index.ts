@@ -4,6 +4,7 @@
  * last. The native client is the node-redis client.
  */
 import { hash } from 'node:crypto';
+import { refuseUnknown } from '@ent/internal';
 import { ErrorReply, type RedisClientType, type RedisClusterType, type RedisSentinelType, RESP_TYPES } from 'redis';
 import type {
   CacheDriver,
@@ -75,7 +76,10 @@ export function redis(options?: RedisServerOptions): CacheDriver<RedisClientType
 export function redis(
   options: RedisMadeOptions | RedisOwnClientOptions<RedisDriverClient> = {},
 ): CacheDriver<RedisDriverClient> {
-  if ('client' in options) return new RedisDriver(options.client, false);
+  if ('client' in options) {
+    refuseUnknown(options, { client: true }, 'redis', cacheErrors.invalid_options);
+    return new RedisDriver(options.client, false);
+  }
   const remake = (changes: ChangeFeed): RedisDriverClient => makeClient(options, changes);
   return new RedisDriver(makeClient(options), true, hasPool(options) ? undefined : remake);
 }

@@ -1,7 +1,9 @@
-import type { FactoryMany } from '../../options.ts';
+import type { FactoryMany, LoadManyOptions } from '../../options.ts';
+import { assertKnown } from '../checks.ts';
 import { BatchFactory, NotMade } from './batch-factory.ts';
 import { checked, KeyLoad, type LoadCall } from './key-load.ts';
 import { AskAgain } from './loader.ts';
+import { LOAD_MANY_OPTIONS } from './plan.ts';
 
 /** `Cache.getOrSetMany`: one read for all keys, and one factory for those that are missing. The keys differ. */
 export async function getOrSetMany<T>(
@@ -9,6 +11,7 @@ export async function getOrSetMany<T>(
   keys: readonly string[],
   factory: FactoryMany<T>,
 ): Promise<Map<string, T>> {
+  assertKnown<LoadManyOptions<T>>(call.options, LOAD_MANY_OPTIONS, 'getOrSetMany');
   const shared = checked(call, factory);
   const asked = keys.map((key) => new KeyLoad(shared, key));
   const found = await call.view.findMany(keys);

@@ -1,7 +1,12 @@
 import type { Factory, LoadOptions } from '../../options.ts';
+import { assertKnown } from '../checks.ts';
 import { NotMade } from './batch-factory.ts';
 import { checked, KeyLoad, type LoadCall } from './key-load.ts';
 import { AskAgain, type LoadRequest } from './loader.ts';
+import { LOAD_OPTIONS } from './plan.ts';
+
+/** Those of a call that names none. */
+export const NO_OPTIONS: LoadOptions<never> = {};
 
 /** Whether any hit answers the load as it is. */
 export function takesAnyHit<T>(options: LoadOptions<T>): boolean {
@@ -10,6 +15,7 @@ export function takesAnyHit<T>(options: LoadOptions<T>): boolean {
 
 /** `Cache.getOrSet`, where no hit was at hand. */
 export async function getOrSet<T>(call: LoadCall<T>, key: string, factory: Factory<T>): Promise<T> {
+  if (call.options !== NO_OPTIONS) assertKnown(call.options, LOAD_OPTIONS, 'getOrSet');
   const asked = new KeyLoad(checked(call, factory), key);
   const { loader } = call.core;
   for (;;) {

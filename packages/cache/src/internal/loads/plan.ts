@@ -13,14 +13,22 @@ export interface LoadPlan {
   readonly eagerRefresh: number | undefined;
 }
 
-/**
- * Milliseconds of the TTL that a call names, else the cache's.
- *
- * @throws `cache.invalid_argument` for options that are none: other caches take the TTL there, which would go unnoticed
- */
-export function planTtl(options: { readonly ttl?: Ttl }, defaultMs: number): number {
-  if (typeof options !== 'object') throw cacheErrors.invalid_argument('Options are an object, such as { ttl: 5000 }.');
-  return options.ttl === undefined ? defaultMs : ttlMs(options.ttl);
+/** The options of `getOrSetMany`, and those of `getOrSet`. */
+export const LOAD_MANY_OPTIONS = {
+  schema: true,
+  ttl: true,
+  tags: true,
+  grace: true,
+  hardTimeout: true,
+  negativeTtl: true,
+  jitter: true,
+  signal: true,
+} as const;
+export const LOAD_OPTIONS = { ...LOAD_MANY_OPTIONS, eagerRefresh: true, softTimeout: true } as const;
+
+/** Milliseconds of the TTL that a call names, else the cache's. */
+export function planTtl({ ttl }: { readonly ttl?: Ttl | undefined }, defaultMs: number): number {
+  return ttl === undefined ? defaultMs : ttlMs(ttl);
 }
 
 /** Checks the options of a load, before anything is read. */

@@ -1,0 +1,120 @@
+import { channels } from '../../channels.ts';
+import type { StoredRecord, TagVersion } from '../../driver.ts';
+import { cacheErrors } from '../../errors.ts';
+import type { SetOptions, Ttl, WriteOptions } from '../../options.ts';
+import { assertKnown, assertOneOf } from '../checks.ts';
+import type { Core } from '../core.ts';
+import type { BackendKey } from '../keys.ts';
+import { planTtl } from '../loads/plan.ts';
+import { expiryOf, ttlMs } from '../ttl.ts';
+import { draft, type RecordDraft } from './record.ts';
+import type { View } from './view.ts';
+
+const WRITE_OPTIONS = { ttl: true, tags: true } as const;
+const SET_OPTIONS = { ...WRITE_OPTIONS, when: true } as const;
+
+/** The writes of one namespace. Keys are the caller's. Loads that began earlier do not write over them. */
+export class Writes {
+  readonly #core: Core;
+  readonly #view: View;
+
+  constructor(core: Core, view: View) {
+    this.#core = core;
+    this.#view = view;
+  }
+
+  /** Answers whether it was stored. */
+  async set(key: string, value: unknown, options: SetOptions): Promise<boolean> {
+    const physical = this.#view.keys.encode(key);
+    assertKnown(options, SET_OPTIONS, 'set');
+    const { when } = options;
+    if (when !== undefined) {
+      assertOneOf('when', when, ['absent', 'present'], cacheErrors.invalid_argument);
+      this.#core.requires('conditional', `set with when: '${when}'`);
+    }
+    const ttl = planTtl(options, this.#core.ttlMs);
+    const { loader, store } = this.#core;
+    return this.#core.traced(channels.set, 1, async () => {
+      const record = await this.#draft(value, ttl, options.tags);
+      if (record === undefined) return false;
+      if (when !== undefined) return this.#setWhen(physical, record, when);
+      const [isWritten] = await loader.change([physical], () => store.fill([{ key: physical, record }]));
+      return isWritten === true;
+    });
+  }
+
+  async #setWhen(physical: BackendKey, record: RecordDraft, when: 'absent' | 'present'): Promise<boolean> {
+    const { calls, store, atomic, loader } = this.#core;
+    const change = loader.change([physical], async () => {
+      if (when === 'absent' && (await store.writeIf(physical, record, when))) return true;
+      // What the driver found may be nothing to readers: stale, invalidated, or a lease alone.
+      return atomic.update<boolean>(physical, this.#view.visible, (current) =>
+        (current === undefined) === (when === 'absent') ? { record, answer: true } : { answer: false },
+      );
+    });
+    return calls.orElse(change, false);
+  }
+
+  async setMany(entries: Iterable<readonly [key: string, value: unknown]>, options: WriteOptions): Promise<void> {
+    assertKnown(options, WRITE_OPTIONS, 'setMany');
+    const ttl = planTtl(options, this.#core.ttlMs);
+    const values = new Map([...entries].map(([key, value]) => [this.#view.keys.encode(key), value]));
+    if (values.size === 0) return;
+    const { loader, store } = this.#core;
+    await this.#core.traced(channels.set, values.size, async () => {
+      const shared = await this.#draft(undefined, ttl, options.tags);
+      if (shared === undefined) return;
+      await loader.change([...values.keys()], () =>
+        store.fill([...values].map(([key, value]) => ({ key, record: { ...shared, value } }))),
+      );
+    });
+  }
+
+  /** Answers whether the key still had the version. */
+  async compareAndSet(key: string, version: string, value: unknown, options: WriteOptions): Promise<boolean> {
+    const physical = this.#view.keys.encode(key);
+    this.#core.requires('conditional', 'compareAndSet');
+    if (typeof version !== 'string') throw cacheErrors.invalid_argument('compareAndSet needs the version of an entry.');
+    assertKnown(options, WRITE_OPTIONS, 'compareAndSet');
+    const record = await this.#strictDraft(value, planTtl(options, this.#core.ttlMs), options.tags);
+    const { loader, atomic } = this.#core;
+    return this.#core.traced(channels.set, 1, () =>
+      loader.change([physical], () =>
+        atomic.update<boolean>(physical, this.#view.visible, (_, current) =>
+          current === version ? { record, answer: true } : { answer: false },
+        ),
+      ),
+    );
+  }
+
+  /** Answers whether there was a value to give a new TTL. */
+  async touch(key: string, ttl: Ttl): Promise<boolean> {
+    const physical = this.#view.keys.encode(key);
+    this.#core.requires('conditional', 'touch');
+    const ms = ttlMs(ttl);
+    return this.#core.atomic.update<boolean>(physical, this.#view.visible, (record) => {
+      if (record === undefined) return { answer: false };
+      return { record: prolonged(record, ms), answer: true };
+    });
+  }
+
+  /** The record to write; undefined when the backend is out and that is to be passed over. */
+  #draft(value: unknown, ttl: number, tags: readonly string[] | undefined): Promise<RecordDraft | undefined> {
+    return this.#core.calls.orElse<RecordDraft | undefined>(this.#strictDraft(value, ttl, tags), undefined);
+  }
+
+  async #strictDraft(value: unknown, ttl: number, tags: readonly string[] | undefined): Promise<RecordDraft> {
+    if (tags !== undefined) this.#core.requires('conditional', 'tags');
+    const isPlain = (tags === undefined || tags.length === 0) && this.#view.tags.generations.length === 0;
+    const versions: readonly TagVersion[] | undefined = isPlain ? undefined : await this.#view.tags.begin(tags ?? []);
+    return { ...draft(value, expiryOf(ttl, Date.now())), tags: versions };
+  }
+}
+
+/** The record with a new TTL and its grace. */
+function prolonged(record: StoredRecord, ttl: number): RecordDraft {
+  const now = Date.now();
+  const freshUntil = expiryOf(ttl, now);
+  const grace = record.expiresAt === record.freshUntil ? 0 : record.expiresAt - record.freshUntil;
+  return { ...record, freshUntil, expiresAt: expiryOf(ttl + grace, now) };
+}
