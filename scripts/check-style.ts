@@ -63,7 +63,7 @@ function endsOf(node: Node | undefined): string[] {
     case 'Literal':
       return typeof node['value'] === 'string' ? [node['value']] : [];
     case 'TemplateLiteral':
-      return [endOfTemplate((node['quasis'] as { value: { cooked: string } }[]).map(({ value }) => value.cooked))];
+      return endsOfTemplate(node);
     case 'ConditionalExpression':
       return [...endsOf(node['consequent'] as Node), ...endsOf(node['alternate'] as Node)];
     case 'BinaryExpression':
@@ -76,9 +76,13 @@ function endsOf(node: Node | undefined): string[] {
 }
 
 /** After a colon stand the words of somebody else, who ends them: `did not start: ${cause.message}`. */
-function endOfTemplate(parts: readonly string[]): string {
-  const quotes = parts.at(-1) === '' && /:\s$/.test(parts.at(-2) ?? '');
-  return quotes ? '.' : `${parts.length > 1 ? '${}' : ''}${parts.at(-1)}`;
+function endsOfTemplate(node: Node): string[] {
+  const parts = (node['quasis'] as { value: { cooked: string } }[]).map(({ value }) => value.cooked);
+  const values = node['expressions'] as Node[];
+  if (values.length === 0 || parts.at(-1) !== '') return [`${values.length > 0 ? '${}' : ''}${parts.at(-1)}`];
+  if (/:\s$/.test(parts.at(-2) ?? '')) return [];
+  const ends = endsOf(values.at(-1));
+  return ends.length > 0 ? ends : ['${}'];
 }
 
 if (import.meta.main) await main(checkStyle);

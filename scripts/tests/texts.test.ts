@@ -216,6 +216,7 @@ describe('check-style', () => {
       throw queueErrors.full(\`It is full: \${count} wait\`, { cause });
       throw queueErrors.full(late ? 'It is late' : 'It is full.');
       throw queueErrors.full(\`It holds \${count}\`);
+      throw queueErrors.full(\`It holds \${few ? 'a few.' : 'many.'}\`);
       throw queueErrors.full('It is full; ' + \`there are \${count}.\`);
       throw queueErrors.full(\`It failed: \${cause.message}\`);
       throw queueErrors.full(message);

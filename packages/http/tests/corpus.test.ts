@@ -6,7 +6,8 @@ import { openapi } from '../src/openapi.ts';
 import { bodySchemas, bodyValues, openSchemas, querySchemas, queryTexts } from './support/corpus.ts';
 import { ask } from './support/host.ts';
 
-// What the document allows the service takes, and what it refuses the service refuses: somebody else's validator judges by the document.
+// What the document allows the service takes, and what it refuses the service refuses:
+// somebody else's validator judges by the document.
 
 const schemas = [...bodySchemas, ...openSchemas];
 const routes: Route[] = [

@@ -10,8 +10,8 @@ const UNKNOWN: Readonly<Record<Side, ReadonlySet<string>>> = {
 const NAMES: Readonly<Record<string, string>> = { map: 'Map', set: 'Set', bigint: 'BigInt', nan: 'NaN', file: 'File' };
 
 /**
- * Refuses a schema of something that JSON cannot say. `JSON.stringify` makes `{}` of a Map, null of NaN, and throws at a BigInt; and
- * no request has any of them.
+ * Refuses a schema of something that JSON cannot say. `JSON.stringify` makes `{}` of a Map, null of NaN, and
+ * throws at a BigInt; and no request has any of them.
  *
  * @throws `http.invalid_route`
  */

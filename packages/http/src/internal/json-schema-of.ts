@@ -118,7 +118,10 @@ function amendText(schema: $ZodTypes, json: JsonSchema): void {
   else delete json['allOf'];
 }
 
-/** The regular expressions of a text: of its format, of its checks, and those that checks of zod before 4.6 left in its bag. */
+/**
+ * The regular expressions of a text: of its format, of its checks, and those
+ * that checks of zod before 4.6 left in its bag.
+ */
 function expressionsOf({ _zod: { def, bag } }: $ZodTypes): RegExp[] {
   const own = 'pattern' in def ? [def.pattern] : [];
   const ofChecks = (def.checks ?? []).map(({ _zod: { def: check } }) => {
@@ -143,8 +146,8 @@ function amendStringbool({ _zod: { bag } }: $ZodTypes, json: JsonSchema): void {
 }
 
 /**
- * Whether a default is the same each time. `z.uuid().default(() => randomUUID())` is none that a document can name: it would be another
- * document each time.
+ * Whether a default is the same each time. `z.uuid().default(() => randomUUID())` is none that a document can
+ * name: it would be another document each time.
  */
 function isSteady(def: { readonly defaultValue: unknown }): boolean {
   const first = JSON.stringify(def.defaultValue) ?? '';

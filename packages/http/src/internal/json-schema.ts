@@ -78,7 +78,8 @@ function rewrite(schema: JsonSchema, names: ReadonlyMap<string, string>): JsonSc
   return mapRefs(schema, (ref) => refTo(names.get(ref.replace(/^#(\/\$defs\/)?/, '')) ?? ref));
 }
 
-// What stands in a schema and is none: maps of schemas, whose keys are anybody's words, and values, which may look like one.
+// What stands in a schema and is none: maps of schemas, whose keys are
+// anybody's words, and values, which may look like one.
 const MAPS = new Set(['properties', 'patternProperties', '$defs', 'dependentSchemas']);
 const VALUES = new Set(['default', 'const', 'enum', 'examples', 'example']);
 

@@ -7,8 +7,9 @@ export type Parsed = util.SafeParseResult<unknown>;
 export type Parser = (value: unknown) => Parsed | Promise<Parsed>;
 
 /**
- * A function of the application may be asynchronous, which shows only when it is called. zod's synchronous parse then fails and drops
- * the promise, whose rejection would end the process; so it is for the schemas that have no such function.
+ * A function of the application may be asynchronous, which shows only when it is called. zod's
+ * synchronous parse then fails and drops the promise, whose rejection would end the process; so it
+ * is for the schemas that have no such function.
  */
 export function compileParser(schema: $ZodType): Parser {
   if (!hasPart(schema, callsFunction)) return (value) => safeParse(schema, value);

@@ -1,6 +1,6 @@
 /**
- * A regular expression as the `pattern` of a JSON Schema, which knows no flags and is read with the flag "u". `undefined` for one that cannot
- * be said so.
+ * A regular expression as the `pattern` of a JSON Schema, which knows no flags and is read with the flag
+ * "u". `undefined` for one that cannot be said so.
  */
 export function patternOf({ source, flags }: RegExp): string | undefined {
   // ^ and $ at each line, and sets within sets, have no other form.

@@ -3,8 +3,8 @@ import type { $ZodNumberDef, $ZodTypes } from 'zod/v4/core';
 /** Gives the value that a schema of its kind takes, or what it was given: the schema refuses that by itself. */
 export type Reader = (value: unknown) => unknown;
 
-// The forms that the document's "integer" and "number" have as text. `Number()` reads "", " 5", "0x10" and "1e1" too, and `z.coerce` also null
-// and [], which no document says of a number.
+// The forms that the document's "integer" and "number" have as text. `Number()` reads "", " 5", "0x10" and "1e1" too,
+// and `z.coerce` also null and [], which no document says of a number.
 const INTEGER = /^-?(?:0|[1-9]\d*)$/;
 const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 // RFC 3339. What is no day of the calendar is found by what comes out: it is not the day that went in.
@@ -15,8 +15,8 @@ export const BIGINT_PATTERN: string = INTEGER.source;
 export const DATE_PATTERN: string = DATE.source;
 
 /**
- * How a value of a request is read for a schema of a type that its carrier does not have: paths, queries and headers have nothing
- * but text; JSON has no dates and bigints. `undefined` where there is nothing to read.
+ * How a value of a request is read for a schema of a type that its carrier does not have: paths, queries and headers
+ * have nothing but text; JSON has no dates and bigints. `undefined` where there is nothing to read.
  */
 export function readerOf({ _zod: { def, bag } }: $ZodTypes, text: boolean): Reader | undefined {
   if (def.type === 'date') return readDate;

@@ -7,7 +7,7 @@ export type Side = 'input' | 'output';
 type Part = readonly [schema: $ZodType, name?: string];
 
 /** The schemas that a schema is made of, as far as they have to do with that side of it; without a side all of them. */
-export function partsOf(schema: $ZodType, side?: Side): readonly Part[] {
+function partsOf(schema: $ZodType, side?: Side): readonly Part[] {
   const { def } = (schema as $ZodTypes)._zod;
   switch (def.type) {
     case 'object': {

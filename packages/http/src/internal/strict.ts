@@ -13,9 +13,9 @@ import { type Reader, readerOf } from './reading.ts';
 /**
  * The same schema as a request is checked by: exactly what the document says of it.
  *
- * Its objects refuse unknown fields instead of dropping them, also inside of arrays, unions and the like. An object that says
- * itself what to do with unknown fields (`z.looseObject`, `.catchall`) is left alone. And values are read from text, where
- * nothing else can be sent, in one form (see `readerOf`); `z.coerce` does not read more.
+ * Its objects refuse unknown fields instead of dropping them, also inside of arrays, unions and the like. An object
+ * that says itself what to do with unknown fields (`z.looseObject`, `.catchall`) is left alone. And values are read
+ * from text, where nothing else can be sent, in one form (see `readerOf`); `z.coerce` does not read more.
  *
  * Behind what cannot be looked through without changing its meaning (intersections, transforms' outputs)
  * unknown fields are dropped as zod does: the handler never sees them either way.
