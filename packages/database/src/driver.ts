@@ -143,6 +143,8 @@ export interface DriverFailure {
   readonly fields?: readonly string[] | undefined;
   /** The session cannot be used any more. */
   readonly broken?: boolean | undefined;
+  /** What to keep as the cause in place of the error, where that holds values of rows: causes end up in logs. */
+  readonly cause?: Error | undefined;
 }
 
 /** Runs a call of the native client in the transaction around it, or on a session of its own, like any other call. */

@@ -4,5 +4,6 @@
  */
 export { type Bind, type Codec, type Insert, onConflict, type SqlDialect, type Term } from './internal/sql/dialect.ts';
 export { sqlDriver, type SqlDriverParts } from './internal/sql/driver.ts';
-export { pooledSessions, type SessionSource } from './internal/sql/sessions.ts';
+export { type PooledSessions, pooledSessions, type SessionSource } from './internal/sql/sessions.ts';
 export type { ColumnTypes, SqlExecute, SqlNative, SqlOutcome, SqlStatement } from './internal/sql/types.ts';
+export { withoutValues } from './internal/without-values.ts';

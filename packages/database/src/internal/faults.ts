@@ -27,10 +27,10 @@ export function wrapped(driver: DatabaseDriver, error: unknown, attempted: Attem
   if (EntError.is(error)) return error;
   const found = driver.classify(error);
   if (found === undefined) return error;
-  const { code, message = TITLES[code], constraint, fields } = found;
+  const { code, message = TITLES[code], constraint, fields, cause = error } = found;
   const { operation, entity } = attempted;
   return databaseErrors[code](`${nameOf(attempted)}: ${message}.`, {
-    cause: error,
+    cause,
     details: {
       system: driver.name,
       operation,

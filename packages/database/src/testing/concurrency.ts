@@ -90,7 +90,8 @@ export const concurrencyCases: readonly DatabaseCase[] = [
             await repo.update(from, { set: { cents: source.cents - amount, moves: source.moves + 1 } });
             await repo.update(to, { set: { cents: (target?.cents ?? 0n) + amount }, inc: { moves: 1 } });
           },
-          { isolation: 'serializable' },
+          // Enough for any database and machine: what counts is that none is shown.
+          { isolation: 'serializable', retries: 100 },
         );
       };
       const outcomes = await Promise.allSettled(

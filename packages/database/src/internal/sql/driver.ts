@@ -42,34 +42,37 @@ const MAX_RECORDED = 10_000;
  * declare const features: DatabaseFeatures;
  * declare const dialect: SqlDialect;
  *
- * export function cockroach(connectionString: string) {
+ * export function postgres(connectionString: string) {
  *   const pool = new Pool({ connectionString, max: 10 });
+ *   const sessions = pooledSessions<PoolClient>({
+ *     max: 10,
+ *     take: () => pool.connect(),
+ *     give: (client) => client.release(),
+ *     end: (client) => client.release(true),
+ *     total: () => pool.totalCount,
+ *   });
  *   return sqlDriver<PoolClient, Pool>({
- *     name: 'cockroachdb',
+ *     name: 'postgresql',
  *     namespace: 'app',
  *     features,
  *     dialect,
  *     client: pool,
  *     connect: () => {},
- *     close: () => pool.end(),
- *     sessions: pooledSessions({
- *       max: 10,
- *       take: () => pool.connect(),
- *       give: (client, broken) => client.release(broken),
- *       total: () => pool.totalCount,
- *     }),
- *     async execute(client, { sql, kind }, parameters) {
+ *     async close() {
+ *       await sessions.close();
+ *       await pool.end();
+ *     },
+ *     classify: (error) => ((error as { code?: unknown }).code === '23505' ? { code: 'unique_violation' } : undefined),
+ *     sessions,
+ *     async execute(client, { sql }, parameters) {
  *       const { rows, rowCount } = await client.query(sql, [...parameters]);
- *       return kind === 'control' ? { rows: [] } : { rows, matched: rowCount ?? 0 };
+ *       return { rows, matched: rowCount ?? 0 };
  *     },
- *     begin: async (client) => {
- *       await client.query('begin');
- *     },
- *     lock: async (client, name) => {
+ *     begin: async (client) => void (await client.query('begin')),
+ *     async lock(client, name) {
  *       await client.query('select pg_advisory_xact_lock(hashtext($1))', [name]);
  *       return () => {};
  *     },
- *     classify: (error) => ((error as { code?: unknown }).code === '23505' ? { code: 'unique_violation' } : undefined),
  *   });
  * }
  * ```

@@ -1,5 +1,5 @@
-import { Semaphore } from '@ent/internal';
-import type { DriverCall, DriverSessions } from '../../driver.ts';
+import { pause, Semaphore } from '@ent/internal';
+import type { Awaitable, DriverCall, DriverSessions } from '../../driver.ts';
 
 /** Where sessions come from: the pool of a library, or what opens connections. */
 export interface SessionSource<Session> {
@@ -7,19 +7,52 @@ export interface SessionSource<Session> {
   readonly max: number;
   /** A connection that nobody uses. */
   take(call: DriverCall): Promise<Session>;
-  /** Takes it back; a broken one is ended. Never throws. */
-  give(session: Session, broken: boolean): void;
+  /** Takes it back, whole. Never throws. */
+  give(session: Session): void;
+  /** Ends one in an unknown state: here at once, so that its pool forgets it; on the server, what it still runs, in time. */
+  end(session: Session): Awaitable<void>;
   /** How many connections are open. */
   total(): number;
 }
 
+/** What {@link pooledSessions} gives. */
+export interface PooledSessions<Session> extends DriverSessions<Session> {
+  /** Ends the sessions that are still in use, and waits for all that are ending, though not for a server that is dead. */
+  close(): Promise<void>;
+}
+
+const ENDING_MS = 5_000;
+
 /**
- * Sessions from a pool: in first-come order, with a deadline for the wait, which the pools of most
- * libraries lack; who gives up is out of the queue.
+ * Sessions from a pool: in first-come order, with a deadline for the wait, which the pools of most libraries lack; who gives up
+ * is out of the queue.
+ *
+ * ```ts no-run
+ * import { pooledSessions } from '@ent/database/sql';
+ * import { Pool } from 'pg';
+ *
+ * const pool = new Pool({ max: 10 });
+ * const sessions = pooledSessions({
+ *   max: 10,
+ *   take: () => pool.connect(),
+ *   give: (client) => client.release(),
+ *   end: (client) => client.release(true),
+ *   total: () => pool.totalCount,
+ * });
+ * ```
  */
-export function pooledSessions<Session>(source: SessionSource<Session>): DriverSessions<Session> {
+export function pooledSessions<Session>(source: SessionSource<Session>): PooledSessions<Session> {
   const permits = new Semaphore(source.max);
-  let inUse = 0;
+  const inUse = new Set<Session>();
+  const ending = new Set<Promise<void>>();
+
+  function end(session: Session): void {
+    inUse.delete(session);
+    const ended = (async () => source.end(session))().catch(() => {});
+    ending.add(ended);
+    void ended.then(() => ending.delete(ended));
+  }
+
   return {
     async acquire(_use, _forTransaction, call) {
       if (!permits.tryTake()) {
@@ -29,7 +62,7 @@ export function pooledSessions<Session>(source: SessionSource<Session>): DriverS
       }
       try {
         const session = await source.take(call);
-        inUse += 1;
+        inUse.add(session);
         return session;
       } catch (error) {
         permits.give();
@@ -37,13 +70,23 @@ export function pooledSessions<Session>(source: SessionSource<Session>): DriverS
       }
     },
     release(session, broken) {
-      inUse -= 1;
-      source.give(session, broken);
+      // One that `close` has ended is not there any more.
+      if (inUse.has(session)) {
+        if (broken) end(session);
+        else source.give(session);
+        inUse.delete(session);
+      }
       permits.give();
     },
     stats() {
-      const open = Math.max(source.total(), inUse);
-      return { total: open, idle: open - inUse, inUse, waiting: permits.waiting };
+      const total = Math.max(source.total(), inUse.size);
+      return { total, idle: total - inUse.size, inUse: inUse.size, waiting: permits.waiting };
+    },
+    async close() {
+      for (const session of inUse) end(session);
+      const ended = new AbortController();
+      const all = Promise.all(ending).then(() => ended.abort());
+      await Promise.race([all, pause(ENDING_MS, ended.signal)]);
     },
   };
 }

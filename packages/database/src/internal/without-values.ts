@@ -1,0 +1,18 @@
+/**
+ * A copy of a library's error for logs: with these properties alone, and another message where its own holds values of rows, as
+ * PostgreSQL's `detail`, MySQL's "Duplicate entry" and MongoDB's E11000 do.
+ *
+ * ```ts
+ * import { withoutValues } from '@ent/database/sql';
+ *
+ * const error = Object.assign(new Error("Duplicate entry 'ann@example.org' for key 'email'"), { errno: 1062 });
+ * console.log(withoutValues(error, ['errno'], 'Duplicate entry').message); // Duplicate entry
+ * ```
+ */
+export function withoutValues(error: Error, properties: readonly string[], message = error.message): Error {
+  const copy = new Error(message);
+  copy.name = error.name;
+  copy.stack = error.stack?.replace(error.message, () => message) ?? copy.name;
+  const kept = properties.filter((name) => Reflect.get(error, name) !== undefined);
+  return Object.assign(copy, Object.fromEntries(kept.map((name) => [name, Reflect.get(error, name) as unknown])));
+}
