@@ -1,6 +1,6 @@
 /**
- * A copy of a library's error for logs: with these properties alone, and another message where its own holds values of rows, as
- * PostgreSQL's `detail`, MySQL's "Duplicate entry" and MongoDB's E11000 do.
+ * A copy of a library's error for logs: with these properties alone, and another message where its own holds values of
+ * rows, as PostgreSQL's `detail`, MySQL's "Duplicate entry" and MongoDB's E11000 do.
  *
  * ```ts
  * import { withoutValues } from '@ent/database/sql';

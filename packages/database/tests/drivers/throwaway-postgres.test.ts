@@ -1,5 +1,5 @@
-// The seam fits a server: a PostgreSQL driver of one small file passes the conformance suite, migrates exclusively, and leaves nothing
-// running. A second time with writes that read back, as MySQL needs them.
+// The seam fits a server: a PostgreSQL driver of one small file passes the conformance suite, migrates exclusively, and
+// leaves nothing running. A second time with writes that read back, as MySQL needs them.
 import { once } from 'node:events';
 import { createDatabase, createMigrator } from '@ent/database';
 import { type DatabaseHarness, testDatabaseDriver } from '@ent/database/testing';

@@ -1,4 +1,4 @@
-import { pause, Semaphore } from '@ent/internal';
+import { Semaphore, withDeadline } from '@ent/internal';
 import type { Awaitable, DriverCall, DriverSessions } from '../../driver.ts';
 
 /** Where sessions come from: the pool of a library, or what opens connections. */
@@ -9,7 +9,10 @@ export interface SessionSource<Session> {
   take(call: DriverCall): Promise<Session>;
   /** Takes it back, whole. Never throws. */
   give(session: Session): void;
-  /** Ends one in an unknown state: here at once, so that its pool forgets it; on the server, what it still runs, in time. */
+  /**
+   * Ends one in an unknown state: here at once, so that its pool forgets it; on the server, what it still runs, in
+   * time.
+   */
   end(session: Session): Awaitable<void>;
   /** How many connections are open. */
   total(): number;
@@ -17,15 +20,15 @@ export interface SessionSource<Session> {
 
 /** What {@link pooledSessions} gives. */
 export interface PooledSessions<Session> extends DriverSessions<Session> {
-  /** Ends the sessions that are still in use, and waits for all that are ending, though not for a server that is dead. */
+  /** Ends what is still in use, and waits for all that are ending, though not for a server that is dead. */
   close(): Promise<void>;
 }
 
 const ENDING_MS = 5_000;
 
 /**
- * Sessions from a pool: in first-come order, with a deadline for the wait, which the pools of most libraries lack; who gives up
- * is out of the queue.
+ * Sessions from a pool: in first-come order, with a deadline for the wait, which the pools of most libraries lack; who
+ * gives up is out of the queue.
  *
  * ```ts no-run
  * import { pooledSessions } from '@ent/database/sql';
@@ -84,9 +87,8 @@ export function pooledSessions<Session>(source: SessionSource<Session>): PooledS
     },
     async close() {
       for (const session of inUse) end(session);
-      const ended = new AbortController();
-      const all = Promise.all(ending).then(() => ended.abort());
-      await Promise.race([all, pause(ENDING_MS, ended.signal)]);
+      const late = (): Error => new Error('The server is dead.');
+      await withDeadline(() => Promise.all(ending), ENDING_MS, late).catch(() => {});
     },
   };
 }
