@@ -85,11 +85,11 @@ function locks(driverFor: () => CacheDriver): void {
 
   it('is renewed for as long as the work takes', async () => {
     const name = uniqueName('lock');
-    const lock = open().lock(name, { ttl: 1_500 });
+    const lock = open().lock(name, { ttl: 3_000 });
     const other = open().lock(name);
     const begin = Date.now();
     await lock.run(async ({ signal }) => {
-      while (Date.now() - begin < 3_000) {
+      while (Date.now() - begin < 6_000) {
         expect(await other.tryAcquire()).toBeUndefined();
         await new Promise((resolve) => setTimeout(resolve, 50));
       }
