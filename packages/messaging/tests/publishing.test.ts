@@ -143,6 +143,7 @@ describe('a published message', () => {
       ['t', { headers: { a: 'x\r\nb: y' } }],
       ['t', { headers: { a: 'é' } }],
       ['t', { headers: { a: 7 } }],
+      ['t', { headers: { 'ent-retry-attempts': '7' } }],
       ['t', { headers: { a: 'x'.repeat(4097) } }],
       ['t', { correlationId: 'a\nb' }],
     ] as [string, object][]) {

@@ -4,6 +4,7 @@ import { type Faults, memory } from '../src/drivers/memory.ts';
 import { createMessaging } from '../src/index.ts';
 import { mulberry32 } from '../src/internal/faults.ts';
 import { manualClock } from '../src/testing.ts';
+import { ordinary } from './support.ts';
 
 interface Run {
   readonly published: string[];
@@ -14,10 +15,11 @@ interface Run {
 }
 
 /** Sixty messages through a broker where things go wrong, with two subscribers of which handlers fail too. */
-async function simulate(seed: number, faults: Omit<Faults, 'seed'>): Promise<Run> {
+async function simulate(seed: number, faults: Omit<Faults, 'seed'>, plain = false): Promise<Run> {
   const clock = manualClock();
   const random = mulberry32(seed);
-  const driver = memory({ clock, lease: '5s', faults: { seed, ...faults } });
+  const broker = memory({ clock, lease: '5s', faults: { seed, ...faults } });
+  const driver = plain ? ordinary(broker) : broker;
   const messaging = createMessaging({ driver, clock, random, timeout: '1m' });
   const run: Run = { published: [], handled: new Map(), dead: [], trace: [] };
   const options = { group: 'g', concurrency: 3, prefetch: 5, maxAttempts: 8, backoff: { base: 100, max: 1000 } };
@@ -58,21 +60,27 @@ const everything = {
 };
 
 describe('a broker where everything goes wrong now and then', () => {
-  itInDepth('loses no message that it confirmed', { full: 5000, ci: 100, of: 'seeds' }, async (round) => {
-    let duplicates = 0;
-    for (let seed = round.seed; seed < round.seed + round.count; seed++) {
-      const { published, handled, dead } = await simulate(seed, everything);
-      expect(published).toHaveLength(60);
-      for (const id of published) {
-        expect(handled.has(id) || dead.includes(id), `seed ${seed}: ${id} was lost`).toBe(true);
-      }
-      // Nothing but what was published arrives: a duplicate has the id of its message.
-      for (const id of [...handled.keys(), ...dead]) expect(published).toContain(id);
-      for (const times of handled.values()) duplicates += times - 1;
-    }
-    // The faults did happen.
-    expect(duplicates).toBeGreaterThan(round.count);
-  });
+  for (const plain of [false, true]) {
+    itInDepth(
+      `loses no message that it confirmed${plain ? ', where the core keeps the retries' : ''}`,
+      { full: 5000, ci: 100, of: 'seeds' },
+      async (round) => {
+        let duplicates = 0;
+        for (let seed = round.seed; seed < round.seed + round.count; seed++) {
+          const { published, handled, dead } = await simulate(seed, everything, plain);
+          expect(published).toHaveLength(60);
+          for (const id of published) {
+            expect(handled.has(id) || dead.includes(id), `seed ${seed}: ${id} was lost`).toBe(true);
+          }
+          // Nothing but what was published arrives: a duplicate has the id of its message.
+          for (const id of [...handled.keys(), ...dead]) expect(published).toContain(id);
+          for (const times of handled.values()) duplicates += times - 1;
+        }
+        // The faults did happen.
+        expect(duplicates).toBeGreaterThan(round.count);
+      },
+    );
+  }
 
   it('goes wrong in the same way for the same seed', async () => {
     const [one, again, other] = [

@@ -45,30 +45,26 @@ export function retryOf(message: WireMessage, attempts: number, waitMs: number, 
 }
 
 /** What a delivery of the topic itself is. */
-export function arrivalOf(delivery: Delivery, setup: SubscriptionSetup): Arrival {
-  return arrival(delivery, delivery.message, 0, 0, setup);
+export function arrivalOf({ token, message, attempt = 1, returns = 0 }: Delivery, setup: SubscriptionSetup): Arrival {
+  const deadly = attempt > setup.maxAttempts || returns >= mostReturns(setup);
+  return { token, message, attempt, waitMs: 0, deadly };
 }
 
 /** What a delivery of the retry topic is. */
 export function retriedArrivalOf(delivery: Delivery, setup: SubscriptionSetup): Arrival {
+  const { token, attempt: deliveries = 1, returns = deliveries - 1 } = delivery;
   const { [ATTEMPTS]: attempts, [NOT_BEFORE]: notBefore, [WAIT]: wait, ...headers } = delivery.message.headers;
-  const tried = Math.max(1, numberIn(attempts));
-  // The clock of who stored it may be another one. That moves the wait; longer than the whole of it nobody waits.
-  const waitMs = Math.min(numberIn(notBefore) - setup.time.clock.now(), numberIn(wait));
   const message = { ...delivery.message, topic: setup.topic, headers };
-  return arrival(delivery, message, tried, Math.max(0, waitMs), setup);
+  const attempt = Math.max(1, numberIn(attempts)) + 1;
+  // The clock of who stored it may be another one. That moves the wait; longer than the whole of it nobody waits.
+  const waitMs = Math.max(0, Math.min(numberIn(notBefore) - setup.time.clock.now(), numberIn(wait)));
+  // What the broker counts here is no attempt: whoever died of another message may have held this one while it waited.
+  const deadly = attempt > setup.maxAttempts || returns >= mostReturns(setup);
+  return { token, message, attempt, waitMs, deadly };
 }
 
-function arrival(
-  delivery: Delivery,
-  message: WireMessage,
-  tried: number,
-  waitMs: number,
-  { maxAttempts }: SubscriptionSetup,
-): Arrival {
-  const attempt = tried + (delivery.attempt ?? 1);
-  const deadly = attempt > maxAttempts || (delivery.returns ?? 0) >= Math.max(MOST_RETURNS, maxAttempts);
-  return { token: delivery.token, message, attempt, waitMs, deadly };
+function mostReturns({ maxAttempts }: SubscriptionSetup): number {
+  return Math.max(MOST_RETURNS, maxAttempts);
 }
 
 function numberIn(text: string | undefined): number {
