@@ -95,7 +95,10 @@ function createKit(
     const given = new AbortController();
     const receiving = source.receive(max, given.signal).finally(() => given.abort());
     // Time passes beside it, so that what is delayed or leased can come back.
-    await Promise.race([receiving, pass(ms)]);
+    await new Promise<void>((resolve, reject) => {
+      receiving.then(() => resolve(), reject);
+      pass(ms).then(resolve, reject);
+    });
     given.abort();
     return soon(receiving);
   };

@@ -1,7 +1,6 @@
 /**
- * RabbitMQ over plain amqplib, as a driver for an ordinary broker: no delays, no count of attempts. It
- * is not published; it shows that the contract is small, and fits a broker that pushes. An exchange
- * for each topic, a quorum queue for each group.
+ * RabbitMQ over plain amqplib, as a driver for an ordinary broker: no delays, no count of attempts. Not published; it
+ * shows that the contract is small, and fits a broker that pushes. A topic is an exchange, a group a quorum queue.
  */
 import { type Channel, type ChannelModel, type ConfirmChannel, connect, type ConsumeMessage } from 'amqplib';
 import type { DriverCall, MessagingDriver, SendResult, Source, SubscriptionSpec } from '../../src/index.ts';
