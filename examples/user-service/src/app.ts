@@ -61,6 +61,8 @@ export async function createApp(config: Config, logger: Logger): Promise<Lifecyc
     secret: deriveSecret(key.pem, 'refresh-tokens'),
     refreshTtl: config.REFRESH_TOKEN_TTL,
     retryWindow: config.REFRESH_GRACE,
+    // A change of roles is in force at once.
+    claimsAt: 'verify',
     claims: async (subject) => {
       const roles = await users.rolesOf(subject);
       return roles && { roles };
@@ -134,6 +136,7 @@ export async function createApp(config: Config, logger: Logger): Promise<Lifecyc
 }
 
 async function ensureAdministrator(users: UserService, config: Config, logger: Logger): Promise<void> {
+  await users.settleAdministrators();
   const { ADMIN_EMAIL, ADMIN_PASSWORD } = config;
   if (ADMIN_EMAIL === undefined || ADMIN_PASSWORD === undefined) return;
   if ((await users.ensureAdmin(ADMIN_EMAIL, ADMIN_PASSWORD.reveal())) === 'created')

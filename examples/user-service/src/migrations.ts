@@ -60,4 +60,16 @@ export const migrations = defineMigrations<SqlNative>([
       await kysely.schema.dropTable('sessions').execute();
     },
   },
+  {
+    name: '0003_administrators',
+    async up({ kysely, columns }) {
+      await kysely.schema
+        .createTable('administrators')
+        .addColumn('id', columns.id, (column) => column.primaryKey())
+        .addColumn('userIds', columns.json, (column) => column.notNull())
+        .addColumn('version', columns.int, (column) => column.notNull())
+        .execute();
+    },
+    down: ({ kysely }) => kysely.schema.dropTable('administrators').execute(),
+  },
 ]);

@@ -64,10 +64,14 @@ export interface AccessTokenVerifier {
    * Checks signature, key, algorithm, type, issuer, audience and times. Whether the session behind it still lives, a
    * signature cannot tell: `sessions.verify` asks that too.
    *
-   * @param further one more check, inside the same operation for the channel; what it throws is thrown
+   * @param further one more check, inside the same operation for the channel; what it throws is thrown, and a principal
+   *   that it gives is the answer
    * @throws `auth.token_invalid`, whatever is wrong; `details.reason` tells the log what
    */
-  verify(token: string, further?: (principal: Principal) => void | Promise<void>): Promise<Principal>;
+  verify(
+    token: string,
+    further?: (principal: Principal) => Principal | void | Promise<Principal | void>,
+  ): Promise<Principal>;
 }
 
 /** Issues and checks access tokens. */
@@ -82,7 +86,10 @@ const TYPE = 'at+jwt';
 const REQUIRED = ['iss', 'aud', 'sub', 'sid', 'jti', 'iat', 'nbf', 'exp'];
 const RESERVED = new Set([...REQUIRED, 'roles', 'scope', 'amr', 'auth_time']);
 const MAX_TOLERANCE_MS = 60_000;
-const COMPACT = /^[\w-]+\.[\w-]+\.[\w-]+$/;
+// Three parts of base64url, each in its one spelling (RFC 4648, section 3.5): a last character with stray bits decodes to the
+// same bytes, so that a token would have several.
+const PART = '(?=[\\w-])(?:[\\w-]{4})*(?:[\\w-]{2}[AEIMQUYcgkosw048]|[\\w-][AQgw])?';
+const COMPACT = new RegExp(`^${PART}\\.${PART}\\.${PART}$`);
 
 /**
  * Verifies access tokens that another service issues.
@@ -134,8 +141,7 @@ export function createAccessTokenVerifier(options: AccessTokenVerifierOptions): 
       tracedOutcome(channels.verify, {}, async (operation) => {
         try {
           const principal = await check(token);
-          await further?.(principal);
-          return principal;
+          return (await further?.(principal)) ?? principal;
         } catch (error) {
           operation.outcome = reasonOf(error);
           // A further check failed; or what holds the keys is down, which is

@@ -48,26 +48,17 @@ export type { Clock, Duration } from './options.ts';
 export { createPasswords, type PasswordCall, type Passwords, type PasswordsOptions } from './passwords.ts';
 export {
   createPolicy,
-  type DecidingRule,
   type Decision,
   type OwnerResolvers,
   type Policy,
   type PolicyDefinition,
   type ResourceFor,
-  type RoleDefinition,
-  type Rule,
 } from './policy.ts';
 export { isPrincipal, type Principal, type PrincipalInput, trustedPrincipal } from './principal.ts';
 export { deriveSecret, type Secret } from './refresh-tokens.ts';
-export {
-  createSessions,
-  type SessionClaims,
-  type Sessions,
-  type SessionsOptions,
-  type StartSession,
-  type TokenPair,
-  toTokenResponse,
-} from './sessions.ts';
+export type { DecidingRule, RoleDefinition, Rule } from './rules.ts';
+export type { SessionClaims, Sessions, SessionsOptions, StartSession, TokenPair } from './session-options.ts';
+export { createSessions, toTokenResponse } from './sessions.ts';
 export {
   type Attempt,
   type CountedAttempt,

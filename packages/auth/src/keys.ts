@@ -144,15 +144,30 @@ export function createKeyRing(options: KeyRingOptions): KeyRing {
 }
 
 /**
- * The keys of somebody else's JWKS, for a service that verifies and does not issue. Keys of other kinds are passed
- * over, as RFC 7517 asks; a set without one usable key is refused.
+ * The keys of somebody else's JWKS, for a service that verifies and does not issue. Keys of other kinds, and malformed
+ * ones, are passed over, as RFC 7517, section 5 asks; a set without one usable key is refused.
+ *
+ * @throws `auth.configuration`
  */
 export async function createVerificationKeys(jwks: { keys: readonly object[] }): Promise<VerificationKeys> {
-  const usable = jwks.keys.filter((jwk) => isUsable(jwk as JWK));
+  const given: unknown = (jwks as { keys?: unknown } | null | undefined)?.keys;
+  if (!Array.isArray(given)) throw authErrors.configuration('A JWKS is an object with a list called "keys".');
+  const imported = await Promise.all(given.map(usableKey));
+  const usable = imported.filter((key) => key !== undefined);
   if (usable.length === 0)
     throw authErrors.configuration('The JWKS holds no Ed25519 or P-256 signature key with a "kid".');
-  const byKid = indexByKid(await Promise.all(usable.map((jwk) => importPublicKey(jwk))));
+  const byKid = indexByKid(usable);
   return { find: (kid) => byKid.get(kid) };
+}
+
+async function usableKey(jwk: unknown): Promise<VerificationKey | undefined> {
+  if (typeof jwk !== 'object' || jwk === null || !isUsable(jwk)) return undefined;
+  try {
+    return await importPublicKey(jwk);
+  } catch {
+    // One key that somebody wrote wrongly must not put all the others out.
+    return undefined;
+  }
 }
 
 const webCrypto = {

@@ -1,22 +1,9 @@
 import { channels } from './channels.ts';
 import { authErrors } from './errors.ts';
 import { createTrie, parsePattern, parsePermission, type Trie } from './internal/patterns.ts';
+import { compileRoles, type Role, rulesFor } from './internal/roles.ts';
 import { isPrincipal, type Principal } from './principal.ts';
-
-/**
- * A rule: a permission pattern (`users:read`, `users:*`, `users:**`), or one that holds only for resources that the
- * principal owns.
- */
-export type Rule = string | { readonly permission: string; readonly own: true };
-
-/** What a role may do. */
-export interface RoleDefinition<Name extends string = string> {
-  /** Roles whose rules, allowing and denying, this one has too. */
-  readonly inherits?: readonly Name[];
-  readonly allow?: readonly Rule[];
-  /** Wins over any `allow`, of this or another role of the principal. */
-  readonly deny?: readonly Rule[];
-}
+import type { DecidingRule, RoleDefinition } from './rules.ts';
 
 /**
  * Says who owns a resource, as a principal's `subject`, by the first segment of the permission:
@@ -43,15 +30,6 @@ export interface Decision {
   readonly reason: 'allowed' | 'denied' | 'no_rule' | 'out_of_scope' | 'not_owner' | 'needs_resource';
   /** The rule that decided. */
   readonly rule?: DecidingRule;
-}
-
-/** A rule and how the principal came by it. */
-export interface DecidingRule {
-  readonly effect: 'allow' | 'deny';
-  readonly pattern: string;
-  readonly own: boolean;
-  /** From the principal's role to the one that the rule stands in: `["admin", "member"]`. */
-  readonly path: readonly string[];
 }
 
 /** The resource that goes with a permission, as its owner resolver takes it. */
@@ -109,7 +87,8 @@ export function createPolicy<const Name extends string, Owners extends OwnerReso
 ): Policy<Name, Owners> {
   const names = Object.keys(definition.roles) as Name[];
   const owners = new Map(Object.entries(definition.owners ?? {}));
-  const compiled = new Map<string, CompiledRole>(names.map((name) => [name, compileRole(name, definition, owners)]));
+  const compiled = new Map<string, CompiledRole>();
+  for (const [name, role] of compileRoles(definition.roles, owners)) compiled.set(name, compileRole(role));
 
   /**
    * Undefined where no rule speaks of it. Decisions are made once for a role and permission: nothing is allocated here.
@@ -190,24 +169,16 @@ interface CompiledRole {
   match(permission: string): Match;
 }
 
-/**
- * Permissions are written in the code, so they are few. Should somebody build them from input, this bounds the memory.
- */
+/** Permissions are written in the code, so they are few. Should somebody build them from input, this bounds the memory. */
 const MAX_CACHED = 4096;
 
-function compileRole(
-  name: string,
-  definition: PolicyDefinition<string, OwnerResolvers>,
-  owners: Map<string, unknown>,
-): CompiledRole {
-  const trie = createTrie<DecidingRule>();
-  addRules(trie, definition, owners, name, [], new Set());
+function compileRole(role: Role): CompiledRole {
   const cache = new Map<string, Match>();
   return {
     match(permission) {
       let match = cache.get(permission);
       if (!match) {
-        match = matchOf(trie, permission);
+        match = matchOf(role, permission);
         if (cache.size >= MAX_CACHED) cache.clear();
         cache.set(permission, match);
       }
@@ -216,66 +187,25 @@ function compileRole(
   };
 }
 
-function addRules(
-  trie: Trie<DecidingRule>,
-  definition: PolicyDefinition<string, OwnerResolvers>,
-  owners: Map<string, unknown>,
-  name: string,
-  above: readonly string[],
-  done: Set<string>,
-): void {
-  const path = [...above, name];
-  if (above.includes(name)) {
-    throw authErrors.configuration(`Roles inherit in a circle: ${path.slice(above.indexOf(name)).join(' -> ')}.`);
-  }
-  if (!Object.hasOwn(definition.roles, name)) {
-    throw authErrors.configuration(`Role "${above.at(-1)}" inherits "${name}", which is not defined.`);
-  }
-  // A role that is reached by two ways has its rules once; the check for circles above comes first all the same.
-  if (done.has(name)) return;
-  done.add(name);
-  const role = definition.roles[name] as RoleDefinition;
-  for (const effect of ['deny', 'allow'] as const) {
-    for (const rule of role[effect] ?? []) {
-      const own = typeof rule !== 'string';
-      const pattern = own ? rule.permission : rule;
-      const segments = parsePattern(pattern);
-      if (!segments) {
-        throw authErrors.configuration(
-          `Role "${name}": ${JSON.stringify(pattern)} is not a permission: words joined by ":", "*" for one, "**" at the end for the rest.`,
-        );
-      }
-      if (own && !owners.has(segments[0] as string)) {
-        throw authErrors.configuration(
-          `Role "${name}": the rule "${pattern}" is about owned resources, but "owners" has no resolver for "${segments[0]}".`,
-        );
-      }
-      trie.add(segments, Object.freeze({ effect, pattern, own, path: Object.freeze(path) }));
-    }
-  }
-  for (const parent of role.inherits ?? []) addRules(trie, definition, owners, parent, path, done);
-}
-
-function matchOf(trie: Trie<DecidingRule>, permission: string): Match {
+function matchOf(role: Role, permission: string): Match {
   const segments = parsePermission(permission);
   if (!segments)
     throw new TypeError(`${JSON.stringify(permission)} is not a permission: words joined by ":", without wildcards.`);
-  const match: Match = {};
+  const { deny, denyOwn, allow, allowOwn } = rulesFor(role, segments);
   const decision = (reason: Decision['reason'], rule: DecidingRule): Decision =>
     Object.freeze({ allowed: reason === 'allowed', permission, reason, rule });
-  for (const rule of trie.find(segments)) {
-    if (rule.effect === 'deny') {
-      if (rule.own) match.denyOwn ??= decision('denied', rule);
-      else match.deny ??= decision('denied', rule);
-    } else if (rule.own) {
-      match.allowOwn ??= {
-        allowed: decision('allowed', rule),
-        notOwner: decision('not_owner', rule),
-        needsResource: decision('needs_resource', rule),
-      };
-    } else match.allow ??= decision('allowed', rule);
-  }
-  return match;
+  return {
+    ...(deny && { deny: decision('denied', deny) }),
+    ...(denyOwn && { denyOwn: decision('denied', denyOwn) }),
+    ...(allow && { allow: decision('allowed', allow) }),
+    ...(allowOwn && {
+      allowOwn: {
+        allowed: decision('allowed', allowOwn),
+        notOwner: decision('not_owner', allowOwn),
+        needsResource: decision('needs_resource', allowOwn),
+      },
+    }),
+  };
 }
 
 function ownerOf(owners: Map<string, unknown>, permission: string, resource: unknown): string | undefined {

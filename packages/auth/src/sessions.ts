@@ -1,115 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { durationOption } from '@ent/internal';
 import { tracedOutcome } from './internal/outcome.ts';
-import type { AccessTokens, IssuedAccessToken } from './access-tokens.ts';
+import type { IssuedAccessToken } from './access-tokens.ts';
 import { parseBearer } from './bearer.ts';
 import { channels, type SessionOperation } from './channels.ts';
-import type { AuthStores, RefreshTokenRecord, SessionRecord } from './driver.ts';
+import type { RefreshTokenRecord, SessionRecord } from './driver.ts';
 import { authErrors, credentialError, storeCall } from './errors.ts';
-import type { Duration } from './options.ts';
-import type { Principal } from './principal.ts';
-import {
-  isRefreshToken,
-  newNonce,
-  newRefreshToken,
-  type Secret,
-  secretBytes,
-  successorOf,
-  tokenId,
-} from './refresh-tokens.ts';
-
-/** What goes into a session's access tokens; asked for at each login and each refresh, so that a change arrives. */
-export interface SessionClaims {
-  roles?: readonly string[];
-  scopes?: readonly string[];
-  claims?: Record<string, unknown>;
-}
-
-/** How sessions behave. */
-export interface SessionsOptions {
-  accessTokens: AccessTokens;
-  stores: AuthStores;
-  /**
-   * The server's secret for refresh tokens, the same in all processes: at least 32 bytes;
-   * `deriveSecret` makes one from a signing key. Given several, the first is used and the others still
-   * serve a retry that was on its way during a change.
-   */
-  secret: Secret | readonly Secret[];
-  /**
-   * What an account's access tokens say now. Null means that the account is gone or locked: the session is not
-   * begun, or ends. Left out, tokens carry no roles.
-   */
-  claims?: (subject: string) => SessionClaims | null | Promise<SessionClaims | null>;
-  /** How long a refresh token can wait to be used: the longest idle time of a session. Default `"30d"`. */
-  refreshTtl?: Duration;
-  /** How long a session can live, however busy it is. Default `"90d"`. */
-  sessionTtl?: Duration;
-  /**
-   * How long a spent token is taken for a client's retry, and not for a thief's. Default `"10s"`. Longer forgives
-   * slower networks; shorter notices theft sooner. The clocks of your processes have to differ by less.
-   */
-  retryWindow?: Duration;
-}
-
-/** Begins a session. The account has proved itself: this is called after the password was verified. */
-export interface StartSession {
-  subject: string;
-  /** RFC 8176. Default `["pwd"]`. */
-  amr?: readonly string[];
-  userAgent?: string;
-  address?: string;
-}
-
-/** What a client gets. */
-export interface TokenPair {
-  accessToken: string;
-  refreshToken: string;
-  /** Seconds that the access token lives. */
-  expiresIn: number;
-  refreshExpiresAt: Date;
-  sessionId: string;
-  subject: string;
-}
-
-/** Logins, and the tokens that descend from them. */
-export interface Sessions {
-  /** Begins a session and gives out its first tokens. */
-  start(input: StartSession): Promise<TokenPair>;
-  /**
-   * Exchanges a refresh token for new tokens. The token is spent; presented again within `retryWindow` it gives the
-   * same successor (a client's retry), later the whole session is revoked (somebody has a copy).
-   *
-   * @throws `auth.refresh_invalid`, whatever is wrong
-   */
-  refresh(refreshToken: string): Promise<TokenPair>;
-  /**
-   * The principal of an access token whose session still lives.
-   *
-   * @throws `auth.token_invalid`
-   */
-  verify(accessToken: string): Promise<Principal>;
-  /**
-   * The principal of an `Authorization` header: `parseBearer`, then `verify`.
-   *
-   * @throws `auth.token_missing`, `auth.token_invalid`
-   */
-  authenticate(authorization: string | readonly string[] | undefined | null): Promise<Principal>;
-  /**
-   * Ends the principal's session: refresh and access tokens stop working. A refresh token of another session of the
-   * same account ends that one too; an unknown one is no error, as in RFC 7009.
-   */
-  logout(principal: Principal, refreshToken?: string): Promise<void>;
-  /** Ends a session. False when it is unknown or had ended before. */
-  revoke(sessionId: string, reason?: string): Promise<boolean>;
-  /**
-   * Ends all sessions of an account, but for `except`. Says how many. After a changed password, a theft, a deletion.
-   */
-  revokeAll(subject: string, options?: { except?: string; reason?: string }): Promise<number>;
-  /** The living sessions of an account, the latest used first. */
-  list(subject: string): Promise<SessionRecord[]>;
-  /** Removes what has expired from the stores. Call it now and then, from one process; says how many records went. */
-  purge(): Promise<number>;
-}
+import { type Principal, trustedPrincipal } from './principal.ts';
+import { isRefreshToken, newNonce, newRefreshToken, secretBytes, successorOf, tokenId } from './refresh-tokens.ts';
+import type { SessionClaims, Sessions, SessionsOptions, StartSession, TokenPair } from './session-options.ts';
 
 /**
  * Sessions over any stores.
@@ -140,6 +39,10 @@ export function createSessions(options: SessionsOptions): Sessions {
   if (secrets.length === 0) throw authErrors.configuration('"secret" must not be an empty list.');
   const refreshTtlMs = durationOption(options.refreshTtl ?? '30d', 'refreshTtl', authErrors.configuration);
   const sessionTtlMs = durationOption(options.sessionTtl ?? '90d', 'sessionTtl', authErrors.configuration);
+  const { claimsAt = 'refresh' } = options;
+  if (claimsAt !== 'refresh' && claimsAt !== 'verify') {
+    throw authErrors.configuration('"claimsAt" must be "refresh" or "verify".');
+  }
   const retryWindowMs = durationOption(options.retryWindow ?? '10s', 'retryWindow', authErrors.configuration);
 
   // Field by field: an application may answer with a whole row of its own, which must not reach `subject`.
@@ -171,8 +74,7 @@ export function createSessions(options: SessionsOptions): Sessions {
 
   const start = async (input: StartSession): Promise<TokenPair> => {
     const time = now();
-    const claims = await claimsFor(input.subject);
-    if (!claims) throw credentialError('credentials_invalid', 'The account is gone or locked.', 'account');
+    if (!(await claimsFor(input.subject))) throw gone();
     const session: SessionRecord = {
       id: randomUUID(),
       subject: input.subject,
@@ -187,10 +89,32 @@ export function createSessions(options: SessionsOptions): Sessions {
     };
     const refreshToken = newRefreshToken();
     const record = recordFor(refreshToken, session, time);
-    const access = await issue(session, claims);
     await storeCall('add a session', () => stores.sessions.insert(session));
-    await storeCall('add a refresh token', () => stores.refreshTokens.insert(record));
-    return pairOf(access, refreshToken, record, session);
+    try {
+      await storeCall('add a refresh token', () => stores.refreshTokens.insert(record));
+      const access = await issue(session, await confirmed(input));
+      return pairOf(access, refreshToken, record, session);
+    } catch (error) {
+      await revoke(session.id, 'not_started');
+      throw error;
+    }
+  };
+
+  /**
+   * Asks again, now that whoever ends the account's sessions finds this one: either they end it, or what they did before
+   * shows here.
+   */
+  const confirmed = async ({ subject, confirm }: StartSession): Promise<SessionClaims> => {
+    if (confirm !== undefined && !(await confirm())) {
+      throw credentialError(
+        'credentials_invalid',
+        'What the account proved itself with was changed meanwhile.',
+        'changed',
+      );
+    }
+    const claims = await claimsFor(subject);
+    if (!claims) throw gone();
+    return claims;
   };
 
   // The order matters. What can fail for long (the account's claims, signing, all other writes) comes
@@ -259,10 +183,16 @@ export function createSessions(options: SessionsOptions): Sessions {
     storeCall('revoke a session', () => stores.sessions.revoke(id, new Date(now()), reason));
 
   const verify = (token: string): Promise<Principal> =>
-    accessTokens.verify(token, async ({ sessionId, subject }) => {
+    accessTokens.verify(token, async (principal) => {
+      const { sessionId, subject } = principal;
       const session = await liveSession(sessionId, now());
-      if (session?.subject === subject) return;
-      throw credentialError('token_invalid', 'The session of the access token has ended.', 'session');
+      if (session?.subject !== subject) {
+        throw credentialError('token_invalid', 'The session of the access token has ended.', 'session');
+      }
+      if (options.claims === undefined || claimsAt === 'refresh') return principal;
+      const claims = await claimsFor(subject);
+      if (!claims) throw credentialError('token_invalid', 'The account is gone or locked.', 'account');
+      return asNow(principal, claims);
     });
 
   const logout = async (principal: Principal, refreshToken?: string): Promise<void> => {
@@ -274,6 +204,8 @@ export function createSessions(options: SessionsOptions): Sessions {
     // Somebody else's refresh token is not ended here: holding it proves nothing about the account that asks.
     if (other?.subject === principal.subject) await revoke(other.id, 'logout');
   };
+
+  const gone = (): Error => credentialError('credentials_invalid', 'The account is gone or locked.', 'account');
 
   const session = <T>(operation: SessionOperation['operation'], work: (payload: SessionOperation) => Promise<T>) =>
     tracedOutcome<SessionOperation, T>(channels.session, { operation }, work);
@@ -317,6 +249,22 @@ export function toTokenResponse(pair: TokenPair): {
     token_type: 'Bearer',
     expires_in: pair.expiresIn,
   };
+}
+
+/** The principal as a token would say it that was issued now. */
+function asNow(principal: Principal, { roles, scopes, claims }: SessionClaims): Principal {
+  const { subject, sessionId, amr, authenticatedAt, expiresAt, tokenId: id } = principal;
+  return trustedPrincipal({
+    subject,
+    amr,
+    ...(sessionId !== undefined && { sessionId }),
+    ...(authenticatedAt && { authenticatedAt }),
+    ...(expiresAt && { expiresAt }),
+    ...(id !== undefined && { tokenId: id }),
+    ...(roles && { roles }),
+    ...(scopes && { scopes }),
+    ...(claims && { claims }),
+  });
 }
 
 /** What a client says about itself, as every database can keep it. */

@@ -275,6 +275,25 @@ describe('a hostile access token', () => {
     expect(await refusal(tokens, 'a'.repeat(50_000_000))).toMatchObject({ reason: 'malformed' });
   });
 
+  it('has one spelling: another last character of a part that stands for the same bytes is refused', async () => {
+    const { tokens } = setUp();
+    const { token } = await tokens.issue({ subject: 'u1', sessionId: 's1' });
+    const parts = token.split('.');
+    let others = 0;
+    for (const at of [0, 1, 2]) {
+      const part = parts[at] as string;
+      const bytes = Buffer.from(part, 'base64url');
+      for (const last of 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_') {
+        const spelt = part.slice(0, -1) + last;
+        if (spelt === part || !Buffer.from(spelt, 'base64url').equals(bytes)) continue;
+        others++;
+        expect(await refusal(tokens, parts.with(at, spelt).join('.'))).toMatchObject({ reason: 'malformed' });
+      }
+    }
+    // At least those of the signature: 64 bytes leave four bits over.
+    expect(others).toBeGreaterThanOrEqual(15);
+  });
+
   it('is refused for each changed character of header and payload', async () => {
     const { tokens } = setUp();
     const { token } = await tokens.issue({ subject: 'u1', sessionId: 's1' });
@@ -336,6 +355,32 @@ describe('keys', () => {
     expect(await (await createVerificationKeys(jwks)).find('o')).toBeUndefined();
     await expect(createVerificationKeys({ keys: [] })).rejects.toMatchObject({ code: 'auth.configuration' });
     await expect(importPublicKey({ ...key.jwk, d: 'AAAA' })).rejects.toThrow('"d"');
+  });
+
+  it.each<[string, unknown]>([
+    ['of no point on the curve', { kty: 'EC', crv: 'P-256', x: 'AA', y: 'AA', kid: 'bad', alg: 'ES256' }],
+    ['without its coordinate', { kty: 'OKP', crv: 'Ed25519', kid: 'bad' }],
+    ['whose coordinate is a number', { kty: 'OKP', crv: 'Ed25519', x: 7, kid: 'bad' }],
+    ['that is private', { ...key.jwk, d: 'c2VjcmV0', kid: 'bad' }],
+    ['of an unknown type', { kty: 'PQ', kid: 'bad' }],
+    ['that is null', null],
+    ['that is text', 'key'],
+  ])('passes over a key %s, and keeps the others', async (_name, bad) => {
+    for (const keys of [
+      [bad, key.jwk],
+      [key.jwk, bad],
+    ] as object[][]) {
+      const found = await createVerificationKeys({ keys });
+      expect(await found.find(key.kid)).toBeDefined();
+      expect(await found.find('bad')).toBeUndefined();
+    }
+    await expect(createVerificationKeys({ keys: [bad as object] })).rejects.toMatchObject({
+      code: 'auth.configuration',
+    });
+  });
+
+  it.each([undefined, null, {}, { keys: 'x' }, []])('refuses %j, which is no JWKS', async (jwks) => {
+    await expect(createVerificationKeys(jwks as never)).rejects.toMatchObject({ code: 'auth.configuration' });
   });
 
   it('can be changed without refusing one valid token', async () => {

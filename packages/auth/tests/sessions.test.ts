@@ -466,3 +466,99 @@ describe('options of sessions', () => {
     expect(deriveSecret(pem, 'a')).toEqual(deriveSecret(pem, 'a'));
   });
 });
+
+describe('a login beside a change of the account', () => {
+  it('gives no session when what was proved does not hold any more', async () => {
+    const { sessions, stores } = setUp();
+    const reason = await refusal(sessions.start({ subject: 'u1', confirm: async () => false }));
+    expect(reason).toBe('changed');
+    expect(await sessions.list('u1')).toEqual([]);
+    expect(await stores.sessions.list('u1')).toMatchObject([{ revokedReason: 'not_started' }]);
+  });
+
+  it('gives no session when it cannot be confirmed, and the error is the own one', async () => {
+    const { sessions } = setUp();
+    const confirm = async (): Promise<boolean> => {
+      throw new Error('the database is away');
+    };
+    await expect(sessions.start({ subject: 'u1', confirm })).rejects.toThrow('the database is away');
+    expect(await sessions.list('u1')).toEqual([]);
+  });
+
+  it('asks when the session is where revokeAll finds it', async () => {
+    const { sessions } = setUp();
+    let found = -1;
+    const confirm = async (): Promise<boolean> => {
+      found = await sessions.revokeAll('u1');
+      return true;
+    };
+    const pair = await sessions.start({ subject: 'u1', confirm });
+    expect(found).toBe(1);
+    expect(await refusal(sessions.verify(pair.accessToken))).toBe('session');
+  });
+
+  it('leaves no session of an account that goes meanwhile', async () => {
+    let asked = 0;
+    const { sessions } = setUp({ claims: () => (++asked === 1 ? {} : null) });
+    expect(await refusal(sessions.start({ subject: 'u1' }))).toBe('account');
+    expect(await sessions.list('u1')).toEqual([]);
+  });
+
+  // Every order of the steps of both sides, as far as a store that hops at random gives them.
+  it('leaves no session of an old password, however the two meet', async () => {
+    for (let round = 0; round < 200; round++) {
+      const stores = interleaved(memoryStores(), () => Math.floor(Math.random() * 4));
+      const { sessions } = setUp({ stores });
+      let password = 'old';
+      const login = async (): Promise<string | undefined> => {
+        const proved = password;
+        try {
+          const { accessToken } = await sessions.start({ subject: 'u1', confirm: () => password === proved });
+          return proved === 'old' ? accessToken : undefined;
+        } catch {
+          return undefined;
+        }
+      };
+      const change = async (): Promise<void> => {
+        for (let hop = Math.floor(Math.random() * 8); hop > 0; hop--) await nextTurn();
+        password = 'new';
+        await sessions.revokeAll('u1', { reason: 'password' });
+      };
+      const [token] = await Promise.all([login(), change()]);
+      if (token !== undefined) expect(await refusal(sessions.verify(token))).toBe('session');
+    }
+  });
+});
+
+describe('claimsAt', () => {
+  it('"verify" has a change in force at once, for tokens from before too', async () => {
+    let claims: SessionClaims | null = { roles: ['admin'], scopes: ['a:**'], claims: { tenant: 't1' } };
+    const { sessions } = setUp({ claims: async () => claims, claimsAt: 'verify' });
+    const { accessToken, sessionId } = await sessions.start({ subject: 'u1' });
+    expect(await sessions.verify(accessToken)).toMatchObject({ roles: ['admin'], claims: { tenant: 't1' } });
+    claims = { roles: ['user'] };
+    const now = await sessions.verify(accessToken);
+    expect(now).toMatchObject({
+      subject: 'u1',
+      sessionId,
+      roles: ['user'],
+      scopes: undefined,
+      claims: {},
+      amr: ['pwd'],
+    });
+    claims = null;
+    expect(await refusal(sessions.verify(accessToken))).toBe('account');
+  });
+
+  it('"refresh" leaves it to the next token', async () => {
+    let roles = ['admin'];
+    const { sessions } = setUp({ claims: () => ({ roles }) });
+    const { accessToken } = await sessions.start({ subject: 'u1' });
+    roles = ['user'];
+    expect(await sessions.verify(accessToken)).toMatchObject({ roles: ['admin'] });
+  });
+
+  it('is one of the two', () => {
+    expect(() => setUp({ claimsAt: 'always' as never })).toThrow(/claimsAt/);
+  });
+});

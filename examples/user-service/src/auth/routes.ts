@@ -43,20 +43,21 @@ export function authRoutes({ users, sessions, throttle, authenticate }: AuthRout
     problems: [401, 429],
     async handler({ body, exchange }) {
       const attempt = await throttle.attempt({ address: exchange.peer, account: body.email });
-      const user = await users.authenticate(body.email, body.password).catch(async (error: unknown) => {
+      const known = await users.authenticate(body.email, body.password).catch(async (error: unknown) => {
         // We could not look: that was no guess.
         await attempt.undo();
         throw error;
       });
       // One answer for an unknown user and for a wrong password, after the same time.
-      if (!user) {
+      if (!known) {
         throw authErrors.credentials_invalid('Email address or password is wrong.', {
           headers: { 'www-authenticate': 'Bearer' },
         });
       }
       await attempt.succeeded();
       const tokens = await sessions.start({
-        subject: user.id,
+        subject: known.user.id,
+        confirm: known.confirm,
         address: exchange.peer,
         userAgent: exchange.header('user-agent') ?? '',
       });

@@ -1,7 +1,7 @@
-import type { Principal } from '@ent/auth';
+import { authErrors, type Principal } from '@ent/auth';
 import { EntError, ValidationError } from '@ent/errors';
 import { type Authenticator, reply, type Route, route } from '@ent/http';
-import { entityTag, requireMatch } from '@ent/middleware';
+import { entityTag, type Exchange, requireMatch } from '@ent/middleware';
 import { z } from 'zod';
 import { policy } from '../auth/policy.ts';
 import type { UserService } from './service.ts';
@@ -10,6 +10,21 @@ import { NewUser, type User, UserChange, UserPage, UserQuery, UserView } from '.
 const tags = ['users'];
 const tagOf = (user: User): string => entityTag(`${user.id}:${user.version}`);
 const EtagHeader = { etag: 'Version of the user, for If-None-Match and If-Match.' };
+
+const IfMatch = z.object({ 'if-match': z.string().optional() });
+
+/** What a conditional change asks of the user as stored; `undefined` for an unconditional one. */
+function ifMatch(exchange: Exchange): ((current: User) => void) | undefined {
+  if (exchange.header('if-match') === undefined) return undefined;
+  return (current) => requireMatch(exchange, tagOf(current));
+}
+
+/** What @ent/auth says of a password, said of the place where the client sent it. */
+function inBody(error: unknown): never {
+  if (!EntError.is(error) || error.code !== authErrors.password_rejected.code) throw error;
+  const issues = (error.issues ?? []).map((issue) => ({ ...issue, in: 'body' as const }));
+  throw authErrors.password_rejected('The password is not accepted.', { issues, cause: error });
+}
 
 /** What the database says of a cursor, said of the place where the client sent it. */
 function inQuery(error: unknown): never {
@@ -40,7 +55,7 @@ export function userRoutes(service: UserService, authenticate: Authenticator<Pri
     responses: { 201: { schema: UserView, headers: { location: 'Where the user is.', ...EtagHeader } } },
     problems: [409],
     async handler({ body }) {
-      const user = await service.create(body);
+      const user = await service.create(body).catch(inBody);
       return reply(201, user, { location: `/api/v1/users/${user.id}`, etag: tagOf(user) });
     },
   });
@@ -82,15 +97,15 @@ export function userRoutes(service: UserService, authenticate: Authenticator<Pri
     tags,
     auth: authenticate,
     guards: [may('users:update')],
-    headers: z.object({ 'if-match': z.string().optional() }),
+    headers: IfMatch,
     body: UserChange,
     responses: { 200: { schema: UserView, headers: EtagHeader } },
     problems: [404, 409, 412],
     async handler({ params, body, principal, exchange }) {
       if (body.roles !== undefined) policy.authorize(principal, 'users:assign_roles');
-      const conditional = exchange.header('if-match') !== undefined;
-      const check = (current: User): void => requireMatch(exchange, tagOf(current));
-      const user = await service.update(params.id, body, conditional ? check : undefined);
+      const user = await service
+        .update(params.id, body, { by: principal.subject, check: ifMatch(exchange) })
+        .catch(inBody);
       return reply(200, user, { etag: tagOf(user) });
     },
   });
@@ -103,10 +118,11 @@ export function userRoutes(service: UserService, authenticate: Authenticator<Pri
     tags,
     auth: authenticate,
     guards: [may('users:delete')],
+    headers: IfMatch,
     responses: { 204: {} },
-    problems: [404],
-    async handler({ params }) {
-      await service.remove(params.id);
+    problems: [404, 409, 412],
+    async handler({ params, exchange }) {
+      await service.remove(params.id, ifMatch(exchange));
       return reply(204);
     },
   });

@@ -1,7 +1,8 @@
-import type { Passwords, Sessions } from '@ent/auth';
+import type { PasswordCall, Passwords, Sessions } from '@ent/auth';
 import type { Cache } from '@ent/cache';
 import { type Database, isUniqueViolation, type Sort } from '@ent/database';
 import { EntError } from '@ent/errors';
+import { createAdministrators } from './administrators.ts';
 import { createCachedUsers } from './cached.ts';
 import { userErrors } from './errors.ts';
 import type { PublishUserEvent } from './events.ts';
@@ -29,25 +30,27 @@ export type UserService = ReturnType<typeof createUserService>;
 /** What the service does with users. It knows nothing of HTTP, and asks nobody for permission: its routes do. */
 export function createUserService({ db, cache, passwords, sessions, publish }: UserServiceParts) {
   const stored = db.repo(users);
+  const administrators = createAdministrators(db);
 
+  const taken = (cause?: unknown): Error =>
+    userErrors.email_taken('Another user has this email address; use another one, or log in.', { cause });
   const noUser = (): Error => userErrors.not_found('There is no user with this id.');
 
   /** The errors of the database that mean something to a client, in the terms of this service. */
   const known = (error: unknown): unknown => {
-    if (isUniqueViolation(error, 'emailKey')) {
-      return userErrors.email_taken('Another user has this email address; use another one, or log in.', {
-        cause: error,
-      });
-    }
+    if (isUniqueViolation(error, 'emailKey')) return taken(error);
     return isCode(error, 'database.not_found') ? noUser() : error;
   };
 
   const create = async (input: NewUser, roles: StoredUser['roles'] = ['user']): Promise<User> => {
-    const passwordHash = await passwords.hash(input.password);
     const { email, name } = input;
+    // Looked at before the costly work, too; the database has the last word.
+    if ((await stored.count({ emailKey: emailKey(email) })) > 0) throw taken();
+    const passwordHash = await passwords.hash(input.password);
+    const row = { email, emailKey: emailKey(email), name, passwordHash, roles };
     let created: StoredUser;
     try {
-      created = await stored.insert({ email, emailKey: emailKey(email), name, passwordHash, roles });
+      created = roles.includes('admin') ? await insertAdministrator(row) : await stored.insert(row);
     } catch (error) {
       throw known(error);
     }
@@ -56,36 +59,61 @@ export function createUserService({ db, cache, passwords, sessions, publish }: U
   };
 
   const cached = createCachedUsers(cache, async (id) => {
+    // Anything may stand in a path.
+    if (!isUuid(id)) throw noUser();
     const found = await stored.get(id);
     if (!found) throw noUser();
     return toUser(found);
   });
 
+  const insertAdministrator = (row: Parameters<typeof stored.insert>[0]): Promise<StoredUser> =>
+    untilAlone(() =>
+      db.transaction(async () => {
+        const user = await stored.insert(row);
+        await administrators.set(user.id, true);
+        return user;
+      }),
+    );
+
   /**
    * Changes the fields that are given.
    *
+   * @param by who changes it, where roles are given
    * @param check is shown the user as stored and may refuse; the change then happens only to that version.
    *   Without it the last change of a field wins.
-   * @throws `users.not_found`, `users.email_taken`
+   * @throws `users.not_found`, `users.email_taken`, `users.last_administrator`
    */
-  const update = async (id: string, change: UserChange, check?: (current: User) => void): Promise<User> => {
+  const update = async (
+    id: string,
+    change: UserChange,
+    { by, check }: { by: string; check?: ((current: User) => void) | undefined },
+  ): Promise<User> => {
     const { email, name, roles, password } = change;
     const passwordHash = password === undefined ? undefined : await passwords.hash(password);
     const patch = {
       set: { email, emailKey: email === undefined ? undefined : emailKey(email), name, roles, passwordHash },
     };
-    let updated: StoredUser | undefined;
+    const write = async (): Promise<StoredUser> => {
+      const version = check && (await checkedVersion(id, check));
+      if (roles === undefined && passwordHash === undefined) return stored.update(id, patch, { version });
+      return db.transaction(async () => {
+        const user = await stored.update(id, patch, { version });
+        if (roles !== undefined) await administrators.set(id, roles.includes('admin'), by);
+        // With the password: no crash in between leaves a session that was opened with the old one.
+        if (passwordHash !== undefined) await sessions.revokeAll(id, { reason: 'password' });
+        return user;
+      });
+    };
+    let updated: StoredUser;
     try {
-      while (updated === undefined) {
-        const version = check && (await checkedVersion(id, check));
-        updated = await stored.update(id, patch, { version }).catch(overtaken);
-      }
+      updated = await untilAlone(write);
     } catch (error) {
       throw known(error);
     } finally {
       // Also when it failed: what failed may have been the answer, and not the change.
       await cached.changed(id);
     }
+    // Again, for a login that read the old hash while the change was on its way.
     if (passwordHash !== undefined) await sessions.revokeAll(id, { reason: 'password' });
     await publish('user.updated', { userId: id, version: updated.version });
     return toUser(updated);
@@ -98,19 +126,32 @@ export function createUserService({ db, cache, passwords, sessions, publish }: U
     return current.version;
   };
 
-  /** @throws `users.not_found` */
-  const remove = async (id: string): Promise<void> => {
-    const current = await stored.get(id);
-    if (!current) throw noUser();
-    let deleted: boolean;
+  /**
+   * @param check as for an update
+   * @throws `users.not_found`, `users.last_administrator`
+   */
+  const remove = async (id: string, check?: (current: User) => void): Promise<void> => {
+    const erase = async (): Promise<number> => {
+      const current = await stored.get(id);
+      if (!current) throw noUser();
+      check?.(toUser(current));
+      const { version } = current;
+      await db.transaction(async () => {
+        if (current.roles.includes('admin')) await administrators.set(id, false);
+        // In this version: as somebody who has just become an administrator, it would be counted for ever.
+        if (!(await stored.delete(id, { version }))) throw noUser();
+        await sessions.revokeAll(id, { reason: 'deleted' });
+      });
+      return version;
+    };
+    let version: number;
     try {
-      deleted = await stored.delete(id);
+      version = await untilAlone(erase);
     } finally {
       await cached.changed(id);
     }
-    if (!deleted) throw noUser();
     await sessions.revokeAll(id, { reason: 'deleted' });
-    await publish('user.deleted', { userId: id, version: current.version });
+    await publish('user.deleted', { userId: id, version });
   };
 
   const list = async (query: UserQuery): Promise<{ items: User[]; next: string | null }> => {
@@ -126,13 +167,29 @@ export function createUserService({ db, cache, passwords, sessions, publish }: U
     return { items: items.map(toUser), next };
   };
 
-  /** The user whose password this is, or undefined. Takes the same time for an address that nobody has. */
-  const authenticate = async (email: string, password: string): Promise<User | undefined> => {
+  /**
+   * The user whose password this is, or undefined. Takes the same time for an address that nobody has. `confirm` says whether it
+   * still is the password, for when the session is there: the password may be changed meanwhile.
+   */
+  const authenticate = async (
+    email: string,
+    password: string,
+    call?: PasswordCall,
+  ): Promise<{ user: User; confirm: () => Promise<boolean> } | undefined> => {
     const [found] = await stored.find({ where: { emailKey: emailKey(email) }, limit: 1 });
-    const { ok, upgraded } = await passwords.verifyAndUpgrade(password, found?.passwordHash);
+    const { ok, upgraded } = await passwords.verifyAndUpgrade(password, found?.passwordHash, call);
     if (!ok || !found) return undefined;
-    if (upgraded !== undefined) await stored.update(found.id, { set: { passwordHash: upgraded } });
-    return toUser(found);
+    const { id, passwordHash } = found;
+    // Only in the place of the hash that was looked at: a new password is not undone.
+    if (upgraded !== undefined) await stored.updateMany({ id, passwordHash }, { set: { passwordHash: upgraded } });
+    const confirm = async (): Promise<boolean> => {
+      const current = await stored.get(id);
+      if (!current) return false;
+      if (current.passwordHash === (upgraded ?? passwordHash)) return true;
+      // Another login of the same password may have upgraded it.
+      return passwords.verify(password, current.passwordHash, call);
+    };
+    return { user: toUser(found), confirm };
   };
 
   /** The roles of a user now, for new access tokens; null when the user is gone. */
@@ -159,16 +216,24 @@ export function createUserService({ db, cache, passwords, sessions, publish }: U
     remove,
     list,
     authenticate,
+    settleAdministrators: administrators.settle,
     rolesOf,
     ensureAdmin,
     settleCache: cached.settle,
   };
 }
 
+const isUuid = (id: string): boolean => /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i.test(id);
+
 const isCode = (error: unknown, code: string): boolean => EntError.is(error) && error.code === code;
 
-/** `undefined` when somebody else changed the row in between: look again, and try again. */
-function overtaken(error: unknown): undefined {
-  if (isCode(error, 'database.version_conflict')) return undefined;
-  throw error;
+/** Looks again and tries again for as long as somebody else changed a row in between. */
+async function untilAlone<T>(attempt: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!isCode(error, 'database.version_conflict')) throw error;
+    }
+  }
 }

@@ -41,13 +41,36 @@ export function toUser(stored: StoredUser): User {
   return { id, email, name, roles, createdAt: createdAt.toISOString(), updatedAt: updatedAt.toISOString(), version };
 }
 
+/** The administrators, by their ids, in one row: whoever changes who is one changes it too, so that two of them meet. */
+export const administrators = defineEntity({
+  name: 'administrators',
+  fields: { id: 'string', userIds: typed<string[]>('json'), version: 'int' },
+  version: 'version',
+});
+
 export const emailKey = (email: string): string => email.toLowerCase();
 
-const Email = z.email().max(254);
-const Name = z.string().trim().min(1).max(200);
+/**
+ * An address whose parts have lengths that exist (RFC 5321, section 4.5.3.1). The domain may be an international one in its
+ * ASCII form, down to the last label.
+ */
+const EMAIL =
+  /^(?=[^@]{1,64}@)[A-Za-z0-9_'+-]+(?:\.[A-Za-z0-9_'+-]+)*@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+(?:[A-Za-z]{2,63}|xn--[A-Za-z0-9-]{0,58}[A-Za-z0-9])$/;
+// No NUL and no half of a character: not every database can keep them.
+const STORABLE = /^[^\u0000\ud800-\udfff]*$/u;
+
+const Email = z.email({ pattern: EMAIL }).max(254);
+// Lengths are those of what is sent; a name of blanks is none.
+const Name = z.string().min(1).max(200).regex(/\S/).regex(STORABLE).trim();
 // The policy for passwords is that of @ent/auth; here only what fits into a request.
-const Password = z.string().min(8).max(256);
+const Password = z.string().min(8).max(256).regex(STORABLE);
 const RoleName = z.enum(['user', 'admin']);
+const Roles = z
+  .array(RoleName)
+  .min(1)
+  .max(2)
+  .refine((roles) => new Set(roles).size === roles.length, 'Name each role once.')
+  .meta({ uniqueItems: true });
 
 /** A user as clients see it. */
 export const UserView = z
@@ -61,7 +84,9 @@ export const UserView = z
   })
   .meta({ id: 'User' });
 
-export const NewUser = z.strictObject({ email: Email, password: Password, name: Name }).meta({ id: 'NewUser' });
+export const NewUser = z
+  .strictObject({ email: Email, password: Password, name: Name })
+  .meta({ id: 'NewUser', examples: [{ email: 'ada@example.com', password: 'tr0ub4dor and three', name: 'Ada' }] });
 export type NewUser = z.output<typeof NewUser>;
 
 export const UserChange = z
@@ -69,19 +94,19 @@ export const UserChange = z
     email: Email.optional(),
     name: Name.optional(),
     password: Password.optional(),
-    roles: z.array(RoleName).min(1).max(2).optional(),
+    roles: Roles.optional(),
   })
   .refine((change) => Object.values(change).some((value) => value !== undefined), 'Give at least one field to change.')
-  .meta({ id: 'UserChange' });
+  .meta({ id: 'UserChange', minProperties: 1, examples: [{ name: 'Ada Lovelace' }] });
 export type UserChange = z.output<typeof UserChange>;
 
 const SORTS = ['createdAt', '-createdAt', 'email', '-email', 'name', '-name'] as const;
 
 export const UserQuery = z.strictObject({
-  limit: z.coerce.number().int().min(1).max(100).default(20),
+  limit: z.int().min(1).max(100).default(20),
   cursor: z.string().max(4096).optional(),
   sort: z.enum(SORTS).default('createdAt'),
-  email: z.string().max(254).optional(),
+  email: z.string().max(254).regex(STORABLE).optional(),
 });
 export type UserQuery = z.output<typeof UserQuery>;
 

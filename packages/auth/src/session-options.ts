@@ -1,0 +1,111 @@
+import type { AccessTokens } from './access-tokens.ts';
+import type { AuthStores, SessionRecord } from './driver.ts';
+import type { Duration } from './options.ts';
+import type { Principal } from './principal.ts';
+import type { Secret } from './refresh-tokens.ts';
+
+/** What goes into a session's access tokens; asked for at each login and each refresh, so that a change arrives. */
+export interface SessionClaims {
+  roles?: readonly string[];
+  scopes?: readonly string[];
+  claims?: Record<string, unknown>;
+}
+
+/** How sessions behave. */
+export interface SessionsOptions {
+  accessTokens: AccessTokens;
+  stores: AuthStores;
+  /**
+   * The server's secret for refresh tokens, the same in all processes: at least 32 bytes;
+   * `deriveSecret` makes one from a signing key. Given several, the first is used and the others still
+   * serve a retry that was on its way during a change.
+   */
+  secret: Secret | readonly Secret[];
+  /**
+   * What an account's access tokens say now. Null means that the account is gone or locked: the session is not
+   * begun, or ends. Left out, tokens carry no roles.
+   */
+  claims?: (subject: string) => SessionClaims | null | Promise<SessionClaims | null>;
+  /**
+   * When `claims` is asked. `refresh`: at each login and refresh, so that a change arrives when the access token has run
+   * out. `verify`: for each token that is verified too, so that a change is in force at once; each request then costs
+   * that look. Default `refresh`.
+   */
+  claimsAt?: 'refresh' | 'verify' | undefined;
+  /** How long a refresh token can wait to be used: the longest idle time of a session. Default `"30d"`. */
+  refreshTtl?: Duration;
+  /** How long a session can live, however busy it is. Default `"90d"`. */
+  sessionTtl?: Duration;
+  /**
+   * How long a spent token is taken for a client's retry, and not for a thief's. Default `"10s"`. Longer forgives
+   * slower networks; shorter notices theft sooner. The clocks of your processes have to differ by less.
+   */
+  retryWindow?: Duration;
+}
+
+/** Begins a session. The account has proved itself: this is called after the password was verified. */
+export interface StartSession {
+  subject: string;
+  /**
+   * Whether what the account proved itself with still holds: that the password's hash which was verified is still the
+   * stored one. Asked once the session is stored; when it is false, or throws, the session ends, and nobody gets a token
+   * of it. Without it a login that runs while the password is changed leaves a session of the old one behind, which
+   * `revokeAll` came too early for.
+   */
+  confirm?: (() => boolean | Promise<boolean>) | undefined;
+  /** RFC 8176. Default `["pwd"]`. */
+  amr?: readonly string[];
+  userAgent?: string;
+  address?: string;
+}
+
+/** What a client gets. */
+export interface TokenPair {
+  accessToken: string;
+  refreshToken: string;
+  /** Seconds that the access token lives. */
+  expiresIn: number;
+  refreshExpiresAt: Date;
+  sessionId: string;
+  subject: string;
+}
+
+/** Logins, and the tokens that descend from them. */
+export interface Sessions {
+  /** Begins a session and gives out its first tokens. */
+  start(input: StartSession): Promise<TokenPair>;
+  /**
+   * Exchanges a refresh token for new tokens. The token is spent; presented again within `retryWindow` it gives the
+   * same successor (a client's retry), later the whole session is revoked (somebody has a copy).
+   *
+   * @throws `auth.refresh_invalid`, whatever is wrong
+   */
+  refresh(refreshToken: string): Promise<TokenPair>;
+  /**
+   * The principal of an access token whose session still lives.
+   *
+   * @throws `auth.token_invalid`
+   */
+  verify(accessToken: string): Promise<Principal>;
+  /**
+   * The principal of an `Authorization` header: `parseBearer`, then `verify`.
+   *
+   * @throws `auth.token_missing`, `auth.token_invalid`
+   */
+  authenticate(authorization: string | readonly string[] | undefined | null): Promise<Principal>;
+  /**
+   * Ends the principal's session: refresh and access tokens stop working. A refresh token of another session of the
+   * same account ends that one too; an unknown one is no error, as in RFC 7009.
+   */
+  logout(principal: Principal, refreshToken?: string): Promise<void>;
+  /** Ends a session. False when it is unknown or had ended before. */
+  revoke(sessionId: string, reason?: string): Promise<boolean>;
+  /**
+   * Ends all sessions of an account, but for `except`. Says how many. After a changed password, a theft, a deletion.
+   */
+  revokeAll(subject: string, options?: { except?: string; reason?: string }): Promise<number>;
+  /** The living sessions of an account, the latest used first. */
+  list(subject: string): Promise<SessionRecord[]>;
+  /** Removes what has expired from the stores. Call it now and then, from one process; says how many records went. */
+  purge(): Promise<number>;
+}
