@@ -86,8 +86,8 @@ const TYPE = 'at+jwt';
 const REQUIRED = ['iss', 'aud', 'sub', 'sid', 'jti', 'iat', 'nbf', 'exp'];
 const RESERVED = new Set([...REQUIRED, 'roles', 'scope', 'amr', 'auth_time']);
 const MAX_TOLERANCE_MS = 60_000;
-// Three parts of base64url, each in its one spelling (RFC 4648, section 3.5): a last character with stray bits decodes to the
-// same bytes, so that a token would have several.
+// Three parts of base64url, each in its one spelling (RFC 4648, section 3.5): a last character with stray bits decodes
+// to the same bytes, so that a token would have several.
 const PART = '(?=[\\w-])(?:[\\w-]{4})*(?:[\\w-]{2}[AEIMQUYcgkosw048]|[\\w-][AQgw])?';
 const COMPACT = new RegExp(`^${PART}\\.${PART}\\.${PART}$`);
 

@@ -169,7 +169,9 @@ interface CompiledRole {
   match(permission: string): Match;
 }
 
-/** Permissions are written in the code, so they are few. Should somebody build them from input, this bounds the memory. */
+/**
+ * Permissions are written in the code, so they are few. Should somebody build them from input, this bounds the memory.
+ */
 const MAX_CACHED = 4096;
 
 function compileRole(role: Role): CompiledRole {

@@ -27,9 +27,9 @@ export interface SessionsOptions {
    */
   claims?: (subject: string) => SessionClaims | null | Promise<SessionClaims | null>;
   /**
-   * When `claims` is asked. `refresh`: at each login and refresh, so that a change arrives when the access token has run
-   * out. `verify`: for each token that is verified too, so that a change is in force at once; each request then costs
-   * that look. Default `refresh`.
+   * When `claims` is asked. `refresh`: at each login and refresh, so that a change arrives when the access token
+   * has run out. `verify`: for each token that is verified too, so that a change is in force at once; each
+   * request then costs that look. Default `refresh`.
    */
   claimsAt?: 'refresh' | 'verify' | undefined;
   /** How long a refresh token can wait to be used: the longest idle time of a session. Default `"30d"`. */
@@ -47,10 +47,10 @@ export interface SessionsOptions {
 export interface StartSession {
   subject: string;
   /**
-   * Whether what the account proved itself with still holds: that the password's hash which was verified is still the
-   * stored one. Asked once the session is stored; when it is false, or throws, the session ends, and nobody gets a token
-   * of it. Without it a login that runs while the password is changed leaves a session of the old one behind, which
-   * `revokeAll` came too early for.
+   * Whether what the account proved itself with still holds: that the password's hash which was verified is still
+   * the stored one. Asked once the session is stored; when it is false, or throws, the session ends, and nobody gets
+   * a token of it. Without it a login that runs while the password is changed leaves a session of the old one
+   * behind, which `revokeAll` came too early for.
    */
   confirm?: (() => boolean | Promise<boolean>) | undefined;
   /** RFC 8176. Default `["pwd"]`. */

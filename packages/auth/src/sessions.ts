@@ -101,8 +101,8 @@ export function createSessions(options: SessionsOptions): Sessions {
   };
 
   /**
-   * Asks again, now that whoever ends the account's sessions finds this one: either they end it, or what they did before
-   * shows here.
+   * Asks again, now that whoever ends the account's sessions finds this one: either
+   * they end it, or what they did before shows here.
    */
   const confirmed = async ({ subject, confirm }: StartSession): Promise<SessionClaims> => {
     if (confirm !== undefined && !(await confirm())) {

@@ -320,7 +320,8 @@ describe('many roles', () => {
   const may = (linkedRoles: Policy, role: string, permission: string): boolean =>
     linkedRoles.can(trustedPrincipal({ subject: 's', roles: [role] }), permission);
 
-  // It was 16 s and 1.5 GB for a chain of a thousand, 12 s for a hundred layers; ten times as many must still be at once.
+  // It was 16 s and 1.5 GB for a chain of a thousand, 12 s for a hundred
+  // layers; ten times as many must still be at once.
   it.each([
     [
       'a chain of ten thousand',

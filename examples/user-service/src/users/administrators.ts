@@ -6,8 +6,8 @@ import { administrators, users } from './user.ts';
 const ID = 'administrators';
 
 /**
- * Who is an administrator, in one row beside the roles of each user. Whoever changes who is one writes that row in the same
- * transaction, and only in the version that was read: of two that would leave nobody, one comes too late.
+ * Who is an administrator, in one row beside the roles of each user. Whoever changes who is one writes that row in the
+ * same transaction, and only in the version that was read: of two that would leave nobody, one comes too late.
  */
 export function createAdministrators(db: Database) {
   const stored = db.repo(administrators);

@@ -168,8 +168,8 @@ export function createUserService({ db, cache, passwords, sessions, publish }: U
   };
 
   /**
-   * The user whose password this is, or undefined. Takes the same time for an address that nobody has. `confirm` says whether it
-   * still is the password, for when the session is there: the password may be changed meanwhile.
+   * The user whose password this is, or undefined. Takes the same time for an address that nobody has. `confirm` says
+   * whether it still is the password, for when the session is there: the password may be changed meanwhile.
    */
   const authenticate = async (
     email: string,

@@ -41,7 +41,9 @@ export function toUser(stored: StoredUser): User {
   return { id, email, name, roles, createdAt: createdAt.toISOString(), updatedAt: updatedAt.toISOString(), version };
 }
 
-/** The administrators, by their ids, in one row: whoever changes who is one changes it too, so that two of them meet. */
+/**
+ * The administrators, by their ids, in one row: whoever changes who is one changes it too, so that two of them meet.
+ */
 export const administrators = defineEntity({
   name: 'administrators',
   fields: { id: 'string', userIds: typed<string[]>('json'), version: 'int' },
@@ -51,8 +53,8 @@ export const administrators = defineEntity({
 export const emailKey = (email: string): string => email.toLowerCase();
 
 /**
- * An address whose parts have lengths that exist (RFC 5321, section 4.5.3.1). The domain may be an international one in its
- * ASCII form, down to the last label.
+ * An address whose parts have lengths that exist (RFC 5321, section 4.5.3.1). The domain may be an international
+ * one in its ASCII form, down to the last label.
  */
 const EMAIL =
   /^(?=[^@]{1,64}@)[A-Za-z0-9_'+-]+(?:\.[A-Za-z0-9_'+-]+)*@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+(?:[A-Za-z]{2,63}|xn--[A-Za-z0-9-]{0,58}[A-Za-z0-9])$/;

@@ -2,7 +2,10 @@ import { authErrors } from '../errors.ts';
 import type { DecidingRule, RoleDefinition } from '../rules.ts';
 import { createTrie, parsePattern, type Trie } from './patterns.ts';
 
-/** A role with the rules that stand in it, and the roles that it inherits; those are shared, so that each is compiled once. */
+/**
+ * A role with the rules that stand in it, and the roles that it inherits;
+ * those are shared, so that each is compiled once.
+ */
 export interface Role {
   readonly name: string;
   readonly rules: Trie<Rule>;
@@ -98,8 +101,8 @@ interface Step {
 type Kind = 'deny' | 'denyOwn' | 'allow' | 'allowOwn';
 
 /**
- * The rules of a role, inherited ones included, that speak of a permission: of each kind the most specific one, and of those the
- * nearest. Each inherited role is looked at once, however many ways lead to it.
+ * The rules of a role, inherited ones included, that speak of a permission: of each kind the most specific one, and of
+ * those the nearest. Each inherited role is looked at once, however many ways lead to it.
  */
 export function rulesFor(start: Role, permission: readonly string[]): { readonly [K in Kind]?: DecidingRule } {
   const best: { [K in Kind]?: { rule: Rule; at: Step } } = {};
