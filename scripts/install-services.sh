@@ -32,7 +32,8 @@ is_installed() {
     chromium) command -v chromium >/dev/null || command -v google-chrome >/dev/null ;;
     prometheus) command -v promtool >/dev/null ;;
     # Another language that reads and writes MessagePack.
-    msgpack) python3 -c 'import msgpack' 2>/dev/null ;;
+    # The first Python of the PATH may be one that knows nothing of the system's packages.
+    msgpack) python3 -c 'import msgpack' 2>/dev/null || /usr/bin/python3 -c 'import msgpack' 2>/dev/null ;;
     *) fail "unknown name \"$1\"; it takes ${ALL[*]}" ;;
   esac
 }

@@ -14,6 +14,8 @@ const BLOCK_S: Readonly<Record<string, number>> = {
 };
 const OTHER_BLOCK_S = 10;
 const DRIVER_S = 5;
+/** They run a suite once for each bug that it must find. */
+const MUTANTS_S = 30;
 const BYTES_PER_S = 5000;
 
 export interface Estimate {
@@ -33,7 +35,8 @@ export class TestOrder extends BaseSequencer {
     if (last !== undefined && last > 0) return { seconds: last / 1000, servers };
     const blocks = servers.reduce((sum, name) => sum + (BLOCK_S[name] ?? OTHER_BLOCK_S), 0);
     const own = file.project.name === 'drivers' ? DRIVER_S : 0;
-    return { seconds: blocks + own + statSync(file.moduleId).size / BYTES_PER_S, servers };
+    const mutants = file.moduleId.endsWith('/mutants.test.ts') ? MUTANTS_S : 0;
+    return { seconds: blocks + own + mutants + statSync(file.moduleId).size / BYTES_PER_S, servers };
   }
 }
 

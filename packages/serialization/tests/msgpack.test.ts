@@ -60,8 +60,11 @@ describe('integers', () => {
 });
 
 // Another language reads what is written here and writes what is read here.
-const python = process.env['ENT_TEST_PYTHON'] ?? 'python3';
-const installed = spawnSync(python, ['-c', 'import msgpack']).status === 0;
+// The first Python of the PATH may be one that knows nothing of the system's packages.
+const pythons = process.env['ENT_TEST_PYTHON'] ? [process.env['ENT_TEST_PYTHON']] : ['python3', '/usr/bin/python3'];
+const withMsgpack = pythons.find((name) => spawnSync(name, ['-c', 'import msgpack']).status === 0);
+const installed = withMsgpack !== undefined;
+const python = withMsgpack ?? 'python3';
 const required = (process.env['ENT_TEST_REQUIRE'] ?? '')
   .split(',')
   .some((name) => name === 'all' || name === 'msgpack');
