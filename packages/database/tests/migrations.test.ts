@@ -1,7 +1,14 @@
 import { once } from 'node:events';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createDatabase, createMigrator, defineEntity, defineMigrations, type Migration } from '@ent/database';
+import {
+  createDatabase,
+  createMigrator,
+  type DatabaseDriver,
+  defineEntity,
+  defineMigrations,
+  type Migration,
+} from '@ent/database';
 import { openDatabase } from '@ent/database/open';
 import type { SqlNative } from '@ent/database/sql';
 import { sqlite } from '@ent/database/sqlite';
@@ -275,6 +282,65 @@ describe('a migrator', () => {
     const db = await openDatabase<SqlNative>(`sqlite:${file}`);
     expect(await tablesOf(db.native)).toEqual(['ent_migrations', 'log', 't2']);
     expect(await createMigrator(db, steps).up()).toEqual(['0003_table', '0004_table', '0005_table']);
+    await db.close();
+  });
+
+  it('lets the others go on when the process that has the lock is killed', async () => {
+    const holder = runFixture('migrate.ts', file, 'hang');
+    await once(holder.stdout, 'data');
+    const hasty = open();
+    const others = [open(), open()];
+    const outcomes = others.map((db) => createMigrator(db, steps).up());
+    expect(await codeOf(createMigrator(hasty, steps, { timeout: 50 }).up())).toBe('database.timeout');
+    holder.kill('SIGKILL');
+    expect((await Promise.all(outcomes)).flat().sort()).toEqual(['0003_table', '0004_table', '0005_table']);
+    for (const db of [hasty, ...others]) await db.close();
+  });
+});
+
+describe('on a database whose DDL cannot be rolled back', () => {
+  it('a migration runs without a transaction under the lock, and a dry run tells what was recorded', async () => {
+    const driver: DatabaseDriver<SqlNative> = sqlite({ file });
+    const did: string[] = [];
+    const db = createDatabase<SqlNative>({
+      driver: {
+        ...driver,
+        features: { ...driver.features, transactionalDdl: false },
+        begin: (...call) => {
+          did.push('begin');
+          return driver.begin(...call);
+        },
+        lock(_session, name) {
+          did.push(`lock ${name}`);
+          return () => {
+            did.push('unlock');
+          };
+        },
+      },
+    });
+    const migrator = createMigrator(db, steps.slice(0, 1));
+    expect(await migrator.dryRun()).toEqual([
+      { name: '0001_log', statements: ['create table "log" ("name" text)', 'insert into "log" ("name") values (?)'] },
+    ]);
+    expect(await tablesOf(db.native)).toEqual(['ent_migrations']);
+    expect(await migrator.up()).toEqual(['0001_log']);
+    expect(did).toEqual([
+      'lock ent_migrations',
+      'unlock',
+      'lock ent_migrations',
+      'unlock',
+      'lock ent_migrations',
+      'unlock',
+    ]);
+    const failing: Migration<SqlNative> = {
+      name: 'half',
+      async up({ kysely, columns }) {
+        await kysely.schema.createTable('half').addColumn('id', columns.id).execute();
+        throw new Error('mine');
+      },
+    };
+    expect(await codeOf(createMigrator(db, [...steps.slice(0, 1), failing]).up())).toBe('database.migration_failed');
+    expect([did.at(-1), (await tablesOf(db.native)).includes('half'), db.stats().inUse]).toEqual(['unlock', true, 0]);
     await db.close();
   });
 });

@@ -11,7 +11,8 @@
  */
 export function withoutValues(error: Error, properties: readonly string[], message = error.message): Error {
   const copy = new Error(message);
-  copy.name = error.name;
+  // Not enumerable, as on any error.
+  Object.defineProperty(copy, 'name', { value: error.name, configurable: true, writable: true });
   copy.stack = error.stack?.replace(error.message, () => message) ?? copy.name;
   const kept = properties.filter((name) => Reflect.get(error, name) !== undefined);
   return Object.assign(copy, Object.fromEntries(kept.map((name) => [name, Reflect.get(error, name) as unknown])));

@@ -1,0 +1,112 @@
+import { createDatabase, type DatabaseDriver, type DriverCall } from '@ent/database';
+import { pooledSessions, type SqlNative, withoutValues } from '@ent/database/sql';
+import { sqlite } from '@ent/database/sqlite';
+import { describe, expect, it } from 'vitest';
+
+const call = (signal = new AbortController().signal): DriverCall => ({ deadlineAt: Infinity, signal });
+
+/** A pool that counts; `end` is what happens to a broken one. */
+function poolOf(max: number, end: () => Promise<void> | void = () => {}) {
+  const log: string[] = [];
+  let made = 0;
+  const sessions = pooledSessions<{ id: number }>({
+    max,
+    take: async () => ({ id: (made += 1) }),
+    give: ({ id }) => void log.push(`give ${id}`),
+    end: ({ id }) => {
+      log.push(`end ${id}`);
+      return end();
+    },
+    total: () => made,
+  });
+  return { sessions, log };
+}
+
+describe('pooledSessions', () => {
+  it('hands out in the order of asking, and who gives up is out of the queue', async () => {
+    const { sessions, log } = poolOf(1);
+    const first = await sessions.acquire('read', false, call());
+    const controller = new AbortController();
+    const hasty = sessions.acquire('read', false, call(controller.signal));
+    const next = sessions.acquire('read', false, call());
+    expect(sessions.stats()).toEqual({ total: 1, idle: 0, inUse: 1, waiting: 2 });
+    controller.abort(new Error('gone'));
+    await expect(hasty).rejects.toThrow('gone');
+    expect(sessions.stats().waiting).toBe(1);
+    sessions.release(first, false);
+    sessions.release(await next, true);
+    expect([log, sessions.stats().inUse]).toEqual([['give 1', 'end 2'], 0]);
+  });
+
+  it('gives the place back when no connection comes', async () => {
+    let fail = true;
+    const sessions = pooledSessions<object>({
+      max: 1,
+      async take() {
+        if (fail) throw new Error('refused');
+        return {};
+      },
+      give() {},
+      end() {},
+      total: () => 0,
+    });
+    await expect(sessions.acquire('read', false, call())).rejects.toThrow('refused');
+    fail = false;
+    sessions.release(await sessions.acquire('read', false, call()), false);
+    expect(sessions.stats()).toEqual({ total: 0, idle: 0, inUse: 0, waiting: 0 });
+  });
+
+  it('ends what is in use when it closes, waits for that, and takes it back once only', async () => {
+    const gate = Promise.withResolvers<void>();
+    const { sessions, log } = poolOf(2, () => gate.promise);
+    const session = await sessions.acquire('read', false, call());
+    let closed = false;
+    const closing = sessions.close().then(() => (closed = true));
+    sessions.release(session, true);
+    await new Promise(setImmediate);
+    expect(closed).toBe(false);
+    gate.resolve();
+    await closing;
+    expect(log).toEqual(['end 1']);
+  });
+});
+
+describe('withoutValues', () => {
+  it('keeps what it is told to, and neither the message nor the stack repeats the value', () => {
+    const error = Object.assign(new Error("Duplicate entry '$&hunter2' for key 'email'"), {
+      errno: 1062,
+      sql: 'hunter2',
+    });
+    const copy = withoutValues(error, ['errno', 'missing'], 'Duplicate entry');
+    expect([copy.message, Object.keys(copy)]).toEqual(['Duplicate entry', ['errno']]);
+    expect(copy.stack).toMatch(/^Error: Duplicate entry\n/);
+    expect(copy.stack).not.toContain('hunter2');
+  });
+});
+
+describe('a dead server', () => {
+  it('holds up no transaction that rolls back: its session is given up as broken', async () => {
+    const driver: DatabaseDriver<SqlNative> = sqlite({ file: ':memory:' });
+    const released: boolean[] = [];
+    const signals: AbortSignal[] = [];
+    const db = createDatabase<SqlNative>({
+      driver: {
+        ...driver,
+        rollback: (_session, { signal }) => {
+          signals.push(signal);
+          return new Promise(() => {});
+        },
+        release(session, broken) {
+          released.push(broken);
+          driver.release(session, broken);
+        },
+      },
+    });
+    const failing = db.transaction(async () => {
+      throw new Error('mine');
+    });
+    await expect(failing).rejects.toThrow('mine');
+    expect([released, signals[0]?.aborted]).toEqual([[true], true]);
+    await db.close();
+  });
+});
