@@ -1,11 +1,13 @@
 import { jsonPointer } from '@ent/internal';
 import type { z } from 'zod';
 import { configErrors } from './errors.ts';
-import { addIssues, applyOverrides, inputOf } from './internal/build.ts';
+import { applyObject } from './internal/apply.ts';
+import { checkLoad, checkOptions, checkSchema } from './internal/check.ts';
 import { describeLeaf } from './internal/describe.ts';
 import { Faults, reportOf } from './internal/faults.ts';
 import { deepFreeze } from './internal/freeze.ts';
-import { type Plan, planOf } from './internal/schema.ts';
+import { parse } from './internal/report.ts';
+import { type Leaf, type Plan, planOf } from './internal/schema.ts';
 import { collect } from './internal/sources.ts';
 import type { ConfigOptions, LoadOptions, Overrides, Settings, Variable } from './options.ts';
 
@@ -60,9 +62,13 @@ export interface ConfigOverride extends Disposable {
  * console.log(config.get()); // { port: 8000, password: ***, cache: { ttl: 30000 } }
  * ```
  *
- * @throws ConfigurationError `config.schema` when two settings would have the same variable
+ * @throws ConfigurationError `config.schema` when two settings would have the same variable, or one has a variable that
+ *   the
+ *   system sets; `config.invalid_options` for an option that does not exist or cannot have its value
  */
 export function defineConfig<Schema extends z.ZodObject>(schema: Schema, options: ConfigOptions = {}): Config<Schema> {
+  checkSchema(schema);
+  checkOptions(options);
   const plan = planOf(schema, options.prefix ?? '');
   let loaded: Settings<Schema> | undefined;
   let variables: readonly Variable[] | undefined;
@@ -74,7 +80,10 @@ export function defineConfig<Schema extends z.ZodObject>(schema: Schema, options
       variables ??= Object.freeze(plan.leaves.map(describeLeaf));
       return variables;
     },
-    load: (more = {}) => load(plan, schema, { ...options, ...more }, [more.overrides ?? {}]),
+    load(more = {}) {
+      checkLoad(more);
+      return load(plan, schema, merged(options, more), more.overrides === undefined ? [] : [more.overrides]);
+    },
     get() {
       loaded ??= load(plan, schema, options, overridden);
       return loaded;
@@ -95,6 +104,18 @@ export function defineConfig<Schema extends z.ZodObject>(schema: Schema, options
   };
 }
 
+/** The options of the definition, and over them those of one load; what is undefined is left out. */
+function merged(options: ConfigOptions, more: Omit<ConfigOptions, 'prefix'>): ConfigOptions {
+  return {
+    prefix: options.prefix,
+    env: more.env ?? options.env,
+    dir: more.dir ?? options.dir,
+    secretsDir: more.secretsDir ?? options.secretsDir,
+    argv: more.argv ?? options.argv,
+    unknown: more.unknown ?? options.unknown,
+  };
+}
+
 function load<Schema extends z.ZodObject>(
   plan: Plan,
   schema: Schema,
@@ -103,11 +124,15 @@ function load<Schema extends z.ZodObject>(
 ): Settings<Schema> {
   const faults = new Faults();
   const collected = collect(plan, options, faults);
-  for (const values of overrides) applyOverrides(plan.root, values, collected, faults);
-  const parsed = schema.safeParse(inputOf(plan.root, collected.values));
-  if (!parsed.success) addIssues(parsed.error.issues, plan, options.prefix ?? '', collected, faults);
+  const source = 'override';
+  const set = (leaf: Leaf, value: unknown): void => {
+    collected.values[leaf.index] = value;
+    collected.origins[leaf.index] = () => source;
+  };
+  for (const values of overrides) applyObject(plan.root, values, { source, set }, faults);
+  const settings = parse(schema, { plan, prefix: options.prefix ?? '', collected, faults });
   if (faults.size > 0) throw invalid(faults);
-  return deepFreeze(parsed.data) as Settings<Schema>;
+  return deepFreeze(settings) as Settings<Schema>;
 }
 
 function invalid(faults: Faults): Error {

@@ -1,5 +1,6 @@
-import { toMilliseconds } from '@ent/internal';
+import { refuseUnknown, toMilliseconds } from '@ent/internal';
 import { z } from 'zod';
+import { configErrors } from './errors.ts';
 import { Secret } from './secret.ts';
 
 // Schemas for what zod has no type for. Plain z.number(), z.boolean(), z.enum() and z.array() need
@@ -78,22 +79,36 @@ function toBytes(value: string | number): number | undefined {
 }
 
 /**
- * A URL, kept as the text it was given. `url({ protocols: ['redis', 'rediss'] })` takes only those schemes. Opaque URLs
- * such as `memory:` and `sqlite:./app.db` are URLs too.
+ * A URL, kept as the text it was given, with one host or several (`redis://a:6379,b:6379`). `url({ protocols: ['redis',
+ * 'rediss'] })` takes only those schemes. Opaque URLs such as `memory:` and `sqlite:./app.db` are URLs too.
  */
-export function url(options: { readonly protocols?: readonly string[] } = {}): z.ZodType<string, string> {
+export function url(options: { readonly protocols?: readonly string[] | undefined } = {}): z.ZodType<string, string> {
+  refuseUnknown(options, { protocols: true }, 'url', configErrors.invalid_options);
+  const given: unknown = options.protocols;
+  if (given !== undefined && !Array.isArray(given)) {
+    throw configErrors.invalid_options('url: protocols must be a list of schemes.');
+  }
   const protocols = options.protocols?.map((protocol) => `${protocol.replace(/:(\/\/)?$/, '')}:`);
   const expected = protocols === undefined ? 'a URL' : `a URL that begins with ${protocols.join(' or ')}`;
   return z
     .string()
     .refine(
       (value) => {
-        const parsed = URL.parse(value);
-        return parsed !== null && (protocols === undefined || protocols.includes(parsed.protocol));
+        const protocol = URL.parse(value)?.protocol ?? protocolOfSeveral(value);
+        return protocol !== undefined && (protocols === undefined || protocols.includes(protocol));
       },
       { error: `expected ${expected}` },
     )
     .meta({ expected });
+}
+
+const SEVERAL = /^([a-z][a-z0-9+.-]*:)\/\/(?:[^/?#@]*@)?([^/?#@\s]+,[^/?#@\s]+)(?:[/?#]\S*)?$/i;
+
+/** The scheme of a URL with several hosts, as databases and caches have them and `URL` does not. */
+function protocolOfSeveral(value: string): string | undefined {
+  const [, protocol, hosts] = SEVERAL.exec(value) ?? [];
+  const areHosts = hosts?.split(',').every((host) => URL.canParse(`http://${host}`));
+  return areHosts === true ? protocol?.toLowerCase() : undefined;
 }
 
 /**

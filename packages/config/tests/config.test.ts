@@ -22,12 +22,27 @@ describe('the sources', () => {
     const all = folderWith({ ...files, 'named.txt': 'named-file\n' });
     expect(config.load({ dir: all, env }).a).toBe('local-file');
     expect(config.load({ dir: all, env: { ...env, A: 'environment' } }).a).toBe('environment');
-    expect(config.load({ dir: all, env: { ...env, A: 'environment' }, secretsDir }).a).toBe('secrets-folder');
     const named = { ...env, A: 'environment', A_FILE: 'named.txt' };
-    expect(config.load({ dir: all, env: named, secretsDir }).a).toBe('named-file');
+    expect(config.load({ dir: all, env: named }).a).toBe('named-file');
+    expect(config.load({ dir: all, env: named, secretsDir }).a).toBe('secrets-folder');
     const argv = ['--a', 'flag'];
     expect(config.load({ dir: all, env: named, secretsDir, argv }).a).toBe('flag');
     expect(config.load({ dir: all, env: named, secretsDir, argv, overrides: { a: 'override' } }).a).toBe('override');
+  });
+
+  it('rank a named file with the source that names it', () => {
+    const dir = folderWith({ '.env': 'A_FILE=./dev', '.env.local': '', dev: 'development', prod: 'production' });
+    expect(config.load({ dir, env: {} }).a).toBe('development');
+    expect(config.load({ dir, env: { A: 'environment' } }).a).toBe('environment');
+    expect(config.load({ dir, env: { A_FILE: 'prod' } }).a).toBe('production');
+    expect(config.load({ dir, env: { A: 'environment', A_FILE: 'prod' } }).a).toBe('production');
+    const value = folderWith({ '.env': 'A=file', '.env.local': 'A_FILE=./dev', dev: 'development' });
+    expect(config.load({ dir: value, env: {} }).a).toBe('development');
+  });
+
+  it('do not read a named file that is not needed', () => {
+    const dir = folderWith({ '.env': 'A_FILE=./absent' });
+    expect(config.load({ dir, env: { A: 'environment' } }).a).toBe('environment');
   });
 
   it('choose the file of the mode by NODE_ENV of the environment, then of .env, then development', () => {
@@ -145,6 +160,44 @@ describe('groups', () => {
     expect(config.load({ env: { NODE__NAME: 'a', NODE__NEXT: '{"name":"b","next":{"name":"c"}}' } })).toEqual({
       node: { name: 'a', next: { name: 'b', next: { name: 'c' } } },
     });
+  });
+
+  it('are absent with what is inside of them', () => {
+    const schema = z.object({ db: z.object({ pool: z.object({ max: z.number() }) }).optional() });
+    expect(defineConfig(schema, hermetic).load()).toEqual({});
+  });
+
+  it('keep the rest of their default when one variable of them is set', () => {
+    const pool = z.object({ min: z.number().default(1), max: z.number().default(2) });
+    const db = z.object({ host: z.string().default('inner'), port: z.number(), password: secret(), pool });
+    const whole = { host: 'outer', port: 1, password: new Secret('p'), pool: { min: 5, max: 9 } };
+    const config = defineConfig(z.object({ db: db.default(whole) }), hermetic);
+    expect(config.load().db).toEqual(whole);
+    const set = config.load({ env: { DB__PORT: '7', DB__POOL__MIN: '6' } }).db;
+    expect(set).toMatchObject({ host: 'outer', port: 7, pool: { min: 6, max: 9 } });
+    expect(set.password.reveal()).toBe('p');
+    const text = defineConfig(
+      z.object({ db: z.object({ ttl: duration(), n: z.number() }).prefault({ ttl: '5m', n: 1 }) }),
+    );
+    expect(text.load({ ...hermetic, env: { DB__N: '2' } })).toEqual({ db: { ttl: 300_000, n: 2 } });
+  });
+
+  it('can be given as JSON, which a variable of their own overrides', () => {
+    const db = z.object({ host: z.string(), port: z.number(), tls: tls.optional() });
+    const config = defineConfig(z.object({ db }), hermetic);
+    const DB = '{"host":"a","port":1,"tls":{"cert":"c","key":"k"}}';
+    expect(config.load({ env: { DB } })).toEqual({ db: { host: 'a', port: 1, tls: { cert: 'c', key: 'k' } } });
+    for (const env of [
+      { DB, DB__HOST: 'b', DB__TLS: '{"key":"kk"}' },
+      { DB__TLS: '{"key":"kk"}', DB__HOST: 'b', DB },
+    ]) {
+      expect(config.load({ env }).db).toEqual({ host: 'b', port: 1, tls: { cert: 'c', key: 'kk' } });
+    }
+    const dir = folderWith({ '.env': 'DB__HOST=file\n' });
+    expect(config.load({ dir, env: { DB } }).db.host).toBe('a');
+    expect(() => config.load({ env: { DB: '{"hots":"a"}' } })).toThrow('db.hots (environment): unknown setting');
+    expect(() => config.load({ env: { DB: '{"host":' } })).toThrow('DB (environment): expected a JSON object');
+    expect(() => config.load({ env: { DB: '{"host":"a","port":"x"}' } })).toThrow('DB__PORT (DB, environment)');
   });
 
   it('take their own default', () => {

@@ -102,11 +102,56 @@ describe('text is read as', () => {
     const limits = z.record(z.string(), z.number());
     expect(read(limits, '{"a":1}')).toEqual({ a: 1 });
     expect(read(limits, '{"a":')).toBe(refused('expected JSON'));
-    expect(read(limits, '{"a":"x"}')).toBe(refused('at a: expected JSON'));
+    expect(read(limits, '{"a":"x"}')).toBe(refused('at a: expected a number'));
     expect(read(z.array(z.object({ x: z.number() })), '[{"x":1}]')).toEqual([{ x: 1 }]);
     expect(
       read(z.discriminatedUnion('t', [z.object({ t: z.literal('a') }), z.object({ t: z.literal('b') })]), '{"t":"b"}'),
     ).toEqual({ t: 'b' });
+  });
+
+  it('the first member of a union that takes it', () => {
+    const auto = z.union([z.literal('auto'), z.number().int()]);
+    expect(['auto', '4', '4.5', 'x'].map((text) => read(auto, text))).toEqual([
+      'auto',
+      4,
+      refused('expected auto or an integer'),
+      refused('expected auto or an integer'),
+    ]);
+    const flagOrMode = z.boolean().or(z.enum(['lax', 'strict']));
+    expect(['true', 'off', 'lax'].map((text) => read(flagOrMode, text))).toEqual([true, false, 'lax']);
+    expect(read(z.union([z.string(), z.number()]), '4')).toBe('4');
+    expect(read(z.union([z.number(), z.string()]).default('x'), '4')).toBe(4);
+    expect(read(z.array(auto), 'auto, 3')).toEqual(['auto', 3]);
+    expect(read(z.union([z.object({ a: z.number() }), z.literal('none')]), '{"a":1}')).toEqual({ a: 1 });
+    expect(read(z.nullable(z.union([z.bigint(), z.literal('no')])), '5')).toBe(5n);
+  });
+
+  it('one of several numbers', () => {
+    enumOf(z.enum({ low: 1, high: 2 }));
+    // What TypeScript makes of an enum of numbers has the names both ways.
+    enumOf(z.enum({ low: 1, high: 2, 1: 'low', 2: 'high' } as never));
+    function enumOf(levels: z.ZodType): void {
+      expect(['1', '2', '3'].map((text) => read(levels, text))).toEqual([1, 2, refused('expected one of 1, 2')]);
+    }
+    expect(read(z.array(z.literal([1, 2])), '2,1')).toEqual([2, 1]);
+    expect(read(z.array(z.enum({ a: 7 })), '7')).toEqual([7]);
+  });
+
+  it('a date, a set and a map', () => {
+    expect(read(z.date(), '2026-01-02')).toEqual(new Date('2026-01-02'));
+    expect(read(z.date(), '5')).toBe(refused('expected a date'));
+    expect(read(z.set(z.number()), '1,2,2')).toEqual(new Set([1, 2]));
+    expect(read(z.map(z.string(), z.number()), '{"a":1}')).toEqual(new Map([['a', 1]]));
+  });
+
+  it('JSON whose fault says what is expected at its place', () => {
+    const servers = z.array(z.object({ port: z.number(), name: z.string() }));
+    expect(read(servers, '[{"port":"x","name":"a"}]')).toBe(refused('at 0.port: expected a number'));
+    const by = z.discriminatedUnion('t', [
+      z.object({ t: z.literal('a'), n: z.number() }),
+      z.object({ t: z.literal('b') }),
+    ]);
+    expect(read(by, '{"t":"a","n":"x"}')).toBe(refused('at n: expected a number'));
   });
 
   it('a text that a schema transforms', () => {
@@ -171,6 +216,24 @@ describe('text is read as', () => {
     for (const text of ['memory:', 'sqlite:./data/x.db', 'postgres://u:p@h:5432/db?x=1', 'https://example.com'])
       expect(read(url(), text)).toBe(text);
     expect(read(url(), 'localhost')).toBe(refused('expected a URL'));
+    for (const text of [
+      'memcached://h1:11211,h2:11211',
+      'mongodb://a,b/db?replicaSet=x',
+      'mongodb://u:p@a:1,b:2/db',
+      'postgres://a,b/db',
+      'redis+cluster://a,b',
+      'redis://[::1]:1,[::2]:2/0',
+    ]) {
+      expect(read(url(), text)).toBe(text);
+      expect(read(url({ protocols: [text.slice(0, text.indexOf(':'))] }), text)).toBe(text);
+    }
+    for (const text of ['redis://a:1,b:x', 'redis://a:1,', 'redis://,a:1', 'redis://a b,c:1', 'http:a:1,b:2']) {
+      if (URL.canParse(text)) continue;
+      expect(read(url(), text)).toBe(refused('expected a URL'));
+    }
+    expect(read(url({ protocols: ['redis'] }), 'http://a:1,b:2')).toBe(
+      refused('expected a URL that begins with redis:'),
+    );
     const redis = url({ protocols: ['redis', 'rediss:'] });
     expect(read(redis, 'rediss://h')).toBe('rediss://h');
     expect(read(redis, 'http://h')).toBe(refused('expected a URL that begins with redis: or rediss:'));

@@ -1,7 +1,5 @@
-import type { z } from 'zod';
-import { unwrap } from './schema.ts';
+import { type AnySchema, kindOf, unwrap } from './unwrap.ts';
 
-type AnySchema = z.core.$ZodType;
 type AnyDef = Record<string, unknown>;
 
 /** What the checks of a schema have that is read here. */
@@ -46,9 +44,12 @@ export function expectationOf(schema: AnySchema): string {
     case 'boolean':
       return 'true or false';
     case 'enum':
-      return oneOf(Object.values(def['entries'] as object));
+      // Not its entries: an enum of numbers has them both ways.
+      return oneOf([...(core._zod.values ?? [])]);
     case 'literal':
       return oneOf(def['values'] as unknown[]);
+    case 'set':
+      return `a list, separated by commas, of: ${expectationOf(def['valueType'] as AnySchema)}`;
     case 'array':
       return `a list, separated by commas, of: ${expectationOf(def['element'] as AnySchema)}`;
     case 'union':
@@ -64,6 +65,48 @@ export function expectationOf(schema: AnySchema): string {
     default:
       return 'a valid value';
   }
+}
+
+/** The same for a part of what a schema takes, such as a member of its JSON. */
+export function expectationAt(schema: AnySchema, path: readonly PropertyKey[]): string {
+  let part = schema;
+  for (const key of path) {
+    const { core } = unwrap(part);
+    const def = core._zod.def as unknown as AnyDef;
+    // A list says of itself what its elements are.
+    if (core._zod.def.type === 'array' && path.length === 1 && isOnOneLine(def['element'] as AnySchema)) break;
+    const next = partOf(core._zod.def.type, def, key);
+    if (next === undefined) return part === schema ? expectationOf(schema) : 'another value';
+    part = next;
+  }
+  return expectationOf(part);
+}
+
+function partOf(type: string, def: AnyDef, key: PropertyKey): AnySchema | undefined {
+  switch (type) {
+    case 'object':
+      return (def['shape'] as Record<PropertyKey, AnySchema>)[key];
+    case 'record':
+    case 'map':
+      return def['valueType'] as AnySchema;
+    case 'array':
+      return def['element'] as AnySchema;
+    case 'tuple':
+      return (def['items'] as AnySchema[])[Number(key)] ?? undefined;
+    case 'union': {
+      const options = (def['options'] as AnySchema[]).map((option) => unwrap(option).core._zod.def);
+      const parts = options.map((option) => partOf(option.type, option as unknown as AnyDef, key));
+      // Of the members that have it; which one was meant is zod's to say, and it does not.
+      return parts.find((part) => part !== undefined);
+    }
+    default:
+      return undefined;
+  }
+}
+
+/** Whether the elements of a list are written between commas. */
+function isOnOneLine(element: AnySchema): boolean {
+  return kindOf(unwrap(element).core) !== 'json';
 }
 
 /** z.stringbool() begins with any text, which says little. */

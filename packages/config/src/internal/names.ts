@@ -11,6 +11,15 @@ const AMBIENT: ReadonlySet<string> = new Set(
   DISPLAY COLUMNS LINES COLOR NODE_OPTIONS NODE_PATH http_proxy https_proxy no_proxy all_proxy ftp_proxy`.split(/\s+/),
 );
 
+// A setting of one of these names would have the value of the system where nobody sets it.
+const SYSTEM: ReadonlySet<string> = new Set(
+  `HOME PATH PWD OLDPWD SHELL SHLVL USER USERNAME LOGNAME HOSTNAME LANG TERM TMP TEMP TMPDIR`.split(' '),
+);
+
+export function isSystemName(name: string): boolean {
+  return SYSTEM.has(name);
+}
+
 export function isAmbient(name: string): boolean {
   return AMBIENT.has(name);
 }

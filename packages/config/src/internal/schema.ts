@@ -1,13 +1,8 @@
 import type { z } from 'zod';
 import { configErrors } from '../errors.ts';
-import { conceal } from '../values.ts';
-import { Slips } from './names.ts';
-
-type AnySchema = z.core.$ZodType;
-type AnyDef = z.core.$ZodTypeDef & Record<string, unknown>;
-
-/** How the text of a variable becomes the input of the schema. */
-export type Kind = 'text' | 'number' | 'bigint' | 'boolean' | 'literal' | 'list' | 'json';
+import { isSystemName, Slips } from './names.ts';
+import { type ReadText, readerOf } from './read-text.ts';
+import { type AnySchema, type Kind, kindOf, unwrap } from './unwrap.ts';
 
 /** A setting that one variable sets. */
 export interface Leaf {
@@ -19,8 +14,10 @@ export interface Leaf {
   fileName: string | undefined;
   readonly schema: AnySchema;
   readonly kind: Kind;
+  /** The kind of the elements of a list; else that of the setting itself. */
   readonly element: Kind;
-  readonly literals: readonly unknown[];
+  /** The input of the schema for the text of the variable. */
+  readonly read: ReadText;
   readonly secret: boolean;
   readonly required: boolean;
   readonly meta: Readonly<Record<string, unknown>>;
@@ -31,6 +28,10 @@ export interface Group {
   readonly path: readonly string[];
   /** Without any setting of it, an optional group is absent; another one is `{}`, so that defaults inside apply. */
   readonly optional: boolean;
+  /** What it has without any setting of it: `.default()` or `.prefault()` of the whole object. */
+  readonly fallback: (() => unknown) | undefined;
+  /** The variable that can hold all of it as JSON; `undefined` for the root, and where a setting has that name. */
+  name: string | undefined;
   readonly members: readonly Member[];
 }
 
@@ -45,6 +46,8 @@ export interface Plan {
   readonly leaves: readonly Leaf[];
   /** Every variable that means something, `<VARIABLE>_FILE` included. */
   readonly names: ReadonlyMap<string, KnownVariable>;
+  /** The variables of groups. */
+  readonly groups: ReadonlyMap<string, Group>;
   readonly slips: Slips;
 }
 
@@ -60,10 +63,19 @@ interface KnownVariable {
 export function planOf(schema: z.ZodObject, prefix: string): Plan {
   const leaves: Leaf[] = [];
   const names = new Map<string, KnownVariable>();
+  const groups: Group[] = [];
 
   const open = new Set<AnySchema>();
 
-  function group(object: AnySchema, path: readonly string[], optional: boolean, required: boolean): Group {
+  const nameOf = (path: readonly string[]): string => prefix + path.map(screaming).join('__');
+
+  function group(
+    object: AnySchema,
+    path: readonly string[],
+    optional: boolean,
+    required: boolean,
+    fallback?: () => unknown,
+  ): Group {
     const members: Member[] = [];
     open.add(object);
     for (const [key, member] of Object.entries(shapeOf(object))) {
@@ -73,11 +85,13 @@ export function planOf(schema: z.ZodObject, prefix: string): Plan {
       const needed = required && !absent;
       // An object inside of itself has no end of variables; it is read as JSON.
       if (core._zod.def.type === 'object' && !open.has(core))
-        members.push({ key, group: group(core, place, absent, needed) });
+        members.push({ key, group: group(core, place, absent, needed, fallbackOf(member)) });
       else members.push({ key, leaf: leaf(member, core, place, meta, secret, needed) });
     }
     open.delete(object);
-    return { path, optional, members };
+    const made: Group = { path, optional, fallback, name: path.length === 0 ? undefined : nameOf(path), members };
+    groups.push(made);
+    return made;
   }
 
   function leaf(
@@ -88,14 +102,19 @@ export function planOf(schema: z.ZodObject, prefix: string): Plan {
     secret: boolean,
     required: boolean,
   ): Leaf {
-    const name = typeof meta['env'] === 'string' ? meta['env'] : prefix + path.map(screaming).join('__');
+    const own = typeof meta['env'] === 'string' ? meta['env'] : undefined;
+    const name = own ?? nameOf(path);
+    if (own === undefined && isSystemName(name)) {
+      throw configErrors.schema(
+        `The setting ${path.join('.')} has the variable ${name}, which the system sets. Give the settings a prefix, or this one .meta({ env: ... }).`,
+      );
+    }
     const other = names.get(name)?.leaf;
     if (other !== undefined) {
       throw configErrors.schema(
         `The settings ${other.path.join('.')} and ${path.join('.')} have the same variable, ${name}.`,
       );
     }
-    const element = core._zod.def.type === 'array' ? unwrap((core._zod.def as z.core.$ZodArrayDef).element).core : core;
     const made: Leaf = {
       index: leaves.length,
       path,
@@ -103,8 +122,8 @@ export function planOf(schema: z.ZodObject, prefix: string): Plan {
       fileName: `${name}_FILE`,
       schema: member,
       kind: kindOf(core),
-      element: kindOf(element),
-      literals: (core._zod.def as unknown as AnyDef)['values'] as readonly unknown[],
+      element: kindOf(elementOf(core)),
+      read: readerOf(core),
       secret,
       required,
       meta,
@@ -120,7 +139,30 @@ export function planOf(schema: z.ZodObject, prefix: string): Plan {
     if (names.has(name)) each.fileName = undefined;
     else names.set(name, { name, leaf: each, isFile: true });
   }
-  return { root, leaves, names, slips: new Slips(names.keys()) };
+  const named = new Map<string, Group>();
+  for (const each of groups) {
+    if (each.name === undefined) continue;
+    if (names.has(each.name)) each.name = undefined;
+    else named.set(each.name, each);
+  }
+  return { root, leaves, names, groups: named, slips: new Slips(names.keys()) };
+}
+
+function elementOf(core: AnySchema): AnySchema {
+  const def = core._zod.def as unknown as Record<string, AnySchema>;
+  const element = def['element'] ?? (core._zod.def.type === 'set' ? def['valueType'] : undefined);
+  return element === undefined ? core : unwrap(element).core;
+}
+
+/** `.default()` or `.prefault()` of an object. */
+function fallbackOf(schema: AnySchema): (() => unknown) | undefined {
+  for (let layer: AnySchema | undefined = schema; layer !== undefined; ) {
+    const def = layer._zod.def as unknown as Record<string, unknown>;
+    // It can be computed, and is anew each time it is read.
+    if (def['type'] === 'default' || def['type'] === 'prefault') return () => def['defaultValue'];
+    layer = (def['innerType'] ?? def['in']) as AnySchema | undefined;
+  }
+  return undefined;
 }
 
 /** `databaseUrl`, `database_url`, `database-url` and `DATABASE_URL` are all `DATABASE_URL`. */
@@ -135,85 +177,4 @@ export function screaming(key: string): string {
 
 function shapeOf(object: AnySchema): Readonly<Record<string, AnySchema>> {
   return (object._zod.def as z.core.$ZodObjectDef).shape;
-}
-
-interface Unwrapped {
-  /** The schema below optional, default, readonly and transforms: the one that sees the input first. */
-  readonly core: AnySchema;
-  /** The metadata of all layers; what is further out wins. */
-  readonly meta: Record<string, unknown>;
-  readonly secret: boolean;
-}
-
-export function unwrap(schema: AnySchema): Unwrapped {
-  let core = schema;
-  let meta: Record<string, unknown> = {};
-  let secret = false;
-  // A recursive z.lazy() would never end.
-  for (let depth = 0; depth < 32; depth++) {
-    const own = metaOf(core);
-    if (own !== undefined) meta = { ...own, ...meta };
-    const inner = innerOf(core);
-    secret ||= isConcealed(core);
-    if (inner === undefined) break;
-    core = inner;
-  }
-  return { core, meta, secret: secret || meta['secret'] === true };
-}
-
-function metaOf(schema: AnySchema): Record<string, unknown> | undefined {
-  const meta = (schema as Partial<z.ZodType>).meta;
-  return typeof meta === 'function' ? (meta as () => Record<string, unknown> | undefined).call(schema) : undefined;
-}
-
-function innerOf(schema: AnySchema): AnySchema | undefined {
-  const def = schema._zod.def as unknown as AnyDef;
-  switch (def.type) {
-    case 'optional':
-    case 'nullable':
-    case 'default':
-    case 'prefault':
-    case 'nonoptional':
-    case 'readonly':
-    case 'catch':
-      return def['innerType'] as AnySchema;
-    case 'lazy':
-      return (def['getter'] as () => AnySchema)();
-    case 'pipe': {
-      // z.preprocess() is a pipe that begins with a function; what counts then is what comes after it.
-      const first = def['in'] as AnySchema;
-      return first._zod.def.type === 'transform' ? (def['out'] as AnySchema) : first;
-    }
-    default:
-      return undefined;
-  }
-}
-
-function isConcealed(schema: AnySchema): boolean {
-  const out = (schema._zod.def as unknown as AnyDef)['out'] as AnySchema | undefined;
-  return (out?._zod.def as Partial<z.core.$ZodTransformDef> | undefined)?.transform === conceal;
-}
-
-function kindOf(schema: AnySchema): Kind {
-  switch (schema._zod.def.type) {
-    case 'number':
-    case 'bigint':
-    case 'boolean':
-    case 'literal':
-      return schema._zod.def.type;
-    case 'array':
-      return 'list';
-    case 'object':
-    case 'record':
-    case 'tuple':
-    case 'map':
-    case 'intersection':
-      return 'json';
-    case 'union':
-      return (schema._zod.def as z.core.$ZodUnionDef).options.every((option) => kindOf(unwrap(option).core) === 'json')
-        ? 'json'
-        : 'text';
-    default:
-      return 'text';
-  }
 }
