@@ -300,6 +300,36 @@ describe('a handler', () => {
     expect(inner.client.count('t', 'g')).toEqual({ ready: 1, delayed: 0, leased: 0 });
   });
 
+  it('does not begin after closing has, however long the driver takes to stop receiving', async () => {
+    const clock = manualClock();
+    const inner = memory({ clock });
+    const { promise: stopped, resolve: stop } = Promise.withResolvers<void>();
+    const driver = onSource(inner, (source) => ({
+      async receive(max, signal) {
+        const deliveries = await source.receive(max, signal);
+        // As a consumer that the broker is asked to cancel.
+        if (signal.aborted) await stopped;
+        return deliveries;
+      },
+    }));
+    const messaging = createMessaging({ driver, clock });
+    const { promise: held, resolve: finish } = Promise.withResolvers<void>();
+    let begun = 0;
+    const subscription = await messaging.subscribe('t', { group: 'g', prefetch: 10 }, async () => {
+      begun++;
+      await held;
+    });
+    for (let n = 0; n < 5; n++) await messaging.publish('t', n);
+    while (inner.client.count('t', 'g')?.leased !== 5) await clock.advance(1);
+    const closing = subscription.close();
+    finish();
+    await clock.advance(10);
+    stop();
+    await closing;
+    expect(begun).toBe(1);
+    expect(inner.client.count('t', 'g')).toEqual({ ready: 4, delayed: 0, leased: 0 });
+  });
+
   it('has the message and the chain of work as its context', async () => {
     const { messaging, subscribe, until } = setUp();
     const contexts: unknown[] = [];

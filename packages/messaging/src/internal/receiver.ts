@@ -40,6 +40,8 @@ export class Receiver {
   readonly #hands: Hands;
   readonly #settler: Settler;
   readonly #held = new Set<Held>();
+  /** Of those, what is to be given back. */
+  readonly #unbegun = new Set<Held>();
   /** Waits are cut from here on: it drains, or is lost. */
   readonly #ending = new AbortController();
   /** Nothing is stored any more: the time for draining is up, or the source is lost. */
@@ -65,8 +67,9 @@ export class Receiver {
 
   /** Receives and handles until the signal aborts. Rejects when the source dies. */
   async receive(stop: AbortSignal): Promise<void> {
-    const wake = (): void => this.#changed();
-    stop.addEventListener('abort', wake, { once: true });
+    // At once: a driver may take a while to stop receiving, and a hand that becomes free meanwhile begins with nothing.
+    const halt = (): void => this.#halt();
+    stop.addEventListener('abort', halt, { once: true });
     try {
       while (!stop.aborted) {
         const room = windowOf(this.#setup, this.#from) - this.#held.size;
@@ -81,15 +84,14 @@ export class Receiver {
         for (const one of held) this.#wait(one, one.arrival.waitMs);
       }
     } finally {
-      stop.removeEventListener('abort', wake);
+      stop.removeEventListener('abort', halt);
     }
   }
 
   /** Gives back what was not begun, waits for the handlers that run, and closes the source. */
   async drain(): Promise<void> {
-    this.#ending.abort();
-    const unbegun = [...this.#held].filter((one) => this.#takeBack(one));
-    await Promise.all(unbegun.map((one) => this.#release(one)));
+    this.#halt();
+    await Promise.all([...this.#unbegun].map((one) => this.#release(one)));
     while (this.#held.size > 0) await this.#change();
     await this.#close();
   }
@@ -103,6 +105,13 @@ export class Receiver {
       void this.#close().catch(() => {});
     }
     for (const { job } of this.#held) job.stop(why);
+  }
+
+  /** Begins with nothing more. */
+  #halt(): void {
+    this.#ending.abort();
+    for (const one of this.#held) if (this.#takeBack(one)) this.#unbegun.add(one);
+    this.#changed();
   }
 
   #hold(delivery: Delivery): Held {

@@ -116,6 +116,7 @@ function createKit(
       const made = createMessaging({
         driver: await another(),
         source: 'suite',
+        timeout: Math.max(patienceMs, 10_000),
         ...(harness.clock && { clock: harness.clock }),
       });
       ends.push(() => made.close({ timeout: 1 }));
