@@ -385,7 +385,7 @@ describeWithServer('redis', { killable: true }, (server) => {
 });
 
 describe('failover', () => {
-  const options = { timeout: 1_000, breaker: { failures: 3, cooldown: 100 } } as const;
+  const options = { timeout: 3_000, breaker: { failures: 3, cooldown: 100 } } as const;
 
   async function survives(make: () => CacheDriver, kill: () => Promise<unknown>): Promise<void> {
     const prefix = uniqueName('failover');
