@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { EntError } from '@ent/errors';
 import { errors as joseErrors, type JWTPayload, jwtVerify, SignJWT } from 'jose';
-import { durationOption, MAX_TOKEN_LENGTH } from '@ent/internal';
+import { durationOption, MAX_TOKEN_LENGTH, refuseUnknown } from '@ent/internal';
 import { tracedOutcome } from './internal/outcome.ts';
 import { channels } from './channels.ts';
 import { authErrors, credentialError, storeCall } from './errors.ts';
@@ -17,16 +17,16 @@ export interface AccessTokenVerifierOptions {
   audience: string;
   keys: VerificationKeys;
   /** How far the clocks of issuer and verifier may differ: 0 to 60 s. Default `"5s"`. */
-  clockTolerance?: Duration;
+  clockTolerance?: Duration | undefined;
   /** Default `Date.now`. */
-  now?: Clock;
+  now?: Clock | undefined;
 }
 
 /** How access tokens are issued and verified. */
 export interface AccessTokensOptions extends AccessTokenVerifierOptions {
   keys: KeyRing;
   /** How long a token lives. Default `"15m"`. Whole seconds. */
-  ttl?: Duration;
+  ttl?: Duration | undefined;
 }
 
 /** What an access token says. */
@@ -35,15 +35,15 @@ export interface AccessTokenInput {
   subject: string;
   /** The login that stands behind the token, `sid`. */
   sessionId: string;
-  roles?: readonly string[];
+  roles?: readonly string[] | undefined;
   /** Limits the token to these permissions, `scope`. Leave it out for no limit. */
-  scopes?: readonly string[];
+  scopes?: readonly string[] | undefined;
   /** How the account proved itself, RFC 8176: `["pwd"]`, `["pwd", "otp"]`. */
-  amr?: readonly string[];
+  amr?: readonly string[] | undefined;
   /** When it did, `auth_time`. */
-  authenticatedAt?: Date;
+  authenticatedAt?: Date | undefined;
   /** Further claims. The names above are taken. */
-  claims?: Record<string, unknown>;
+  claims?: Record<string, unknown> | undefined;
 }
 
 /** A signed access token. */
@@ -86,6 +86,7 @@ const TYPE = 'at+jwt';
 const REQUIRED = ['iss', 'aud', 'sub', 'sid', 'jti', 'iat', 'nbf', 'exp'];
 const RESERVED = new Set([...REQUIRED, 'roles', 'scope', 'amr', 'auth_time']);
 const MAX_TOLERANCE_MS = 60_000;
+const VERIFIER_OPTIONS = { issuer: true, audience: true, keys: true, clockTolerance: true, now: true } as const;
 // Three parts of base64url, each in its one spelling (RFC 4648, section 3.5): a last character with stray bits decodes
 // to the same bytes, so that a token would have several.
 const PART = '(?=[\\w-])(?:[\\w-]{4})*(?:[\\w-]{2}[AEIMQUYcgkosw048]|[\\w-][AQgw])?';
@@ -97,6 +98,7 @@ const COMPACT = new RegExp(`^${PART}\\.${PART}\\.${PART}$`);
  * @throws `auth.configuration` for an empty issuer or audience, or a tolerance over 60 s
  */
 export function createAccessTokenVerifier(options: AccessTokenVerifierOptions): AccessTokenVerifier {
+  refuseUnknown(options, VERIFIER_OPTIONS, 'createAccessTokenVerifier', authErrors.configuration);
   const { issuer, audience, keys, now = Date.now } = options;
   for (const [name, value] of Object.entries({ issuer, audience })) {
     if (typeof value !== 'string' || value === '') throw authErrors.configuration(`"${name}" must not be empty.`);
@@ -174,10 +176,12 @@ export function createAccessTokenVerifier(options: AccessTokenVerifierOptions): 
  * ```
  */
 export function createAccessTokens(options: AccessTokensOptions): AccessTokens {
-  const { issuer, audience, keys, now = Date.now } = options;
-  const ttlSeconds = Math.floor(durationOption(options.ttl ?? '15m', 'ttl', authErrors.configuration) / 1000);
+  refuseUnknown(options, { ...VERIFIER_OPTIONS, ttl: true }, 'createAccessTokens', authErrors.configuration);
+  const { ttl = '15m', ...rest } = options;
+  const { issuer, audience, keys, now = Date.now } = rest;
+  const ttlSeconds = Math.floor(durationOption(ttl, 'ttl', authErrors.configuration) / 1000);
   if (ttlSeconds < 1) throw authErrors.configuration('"ttl" of access tokens must be at least one second.');
-  const verifier = createAccessTokenVerifier(options);
+  const verifier = createAccessTokenVerifier(rest);
 
   return {
     ...verifier,

@@ -97,6 +97,7 @@ export interface ThrottleStore {
   /**
    * Counts one attempt, atomically, or refuses it. With `tat` the kept time, or `now` where that is later:
    * `tat + intervalMs - now > burst * intervalMs` refuses and changes nothing; else `tat + intervalMs` is kept.
+   * A kept time after `now + burst * intervalMs` is of a clock that was set back since: that one is kept instead.
    */
   take(key: string, rule: ThrottleRule, now: number): Promise<{ ok: boolean; retryAfterMs: number }>;
   /** Gives one attempt back: keeps `tat - intervalMs`. */

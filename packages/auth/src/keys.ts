@@ -1,3 +1,4 @@
+import { refuseUnknown } from '@ent/internal';
 import { createPrivateKey, createPublicKey, generateKeyPair, type KeyObject, type webcrypto } from 'node:crypto';
 import { promisify } from 'node:util';
 import { calculateJwkThumbprint, exportJWK, importJWK, type JWK } from 'jose';
@@ -57,9 +58,9 @@ export interface KeyRingOptions {
   /**
    * Will sign next. Published and accepted already, so that no verifier meets an unknown key on the day of the change.
    */
-  next?: readonly VerificationKey[];
+  next?: readonly VerificationKey[] | undefined;
   /** Signed before. Keep one here at least as long as an access token lives, then drop it. */
-  retiring?: readonly VerificationKey[];
+  retiring?: readonly VerificationKey[] | undefined;
 }
 
 /**
@@ -134,6 +135,7 @@ export async function generateKey(alg: SigningAlgorithm = 'EdDSA'): Promise<{ ke
  * @throws `auth.configuration` when a key is listed twice
  */
 export function createKeyRing(options: KeyRingOptions): KeyRing {
+  refuseUnknown(options, { active: true, next: true, retiring: true }, 'createKeyRing', authErrors.configuration);
   const all = [options.active, ...(options.next ?? []), ...(options.retiring ?? [])];
   const byKid = indexByKid(all);
   return {

@@ -1,5 +1,5 @@
 import { EntError, type Issue } from '@ent/errors';
-import { Semaphore } from '@ent/internal';
+import { refuseUnknown, Semaphore } from '@ent/internal';
 import { channels, type PasswordOperation } from './channels.ts';
 import type { PasswordDriver } from './driver.ts';
 import { authErrors } from './errors.ts';
@@ -13,21 +13,21 @@ export interface PasswordsOptions {
    * password that is the only factor. The floor is 8, its minimum beside a second factor. There are
    * no rules about kinds of characters, on purpose.
    */
-  minLength?: number;
+  minLength?: number | undefined;
   /** The most bytes (UTF-8) of a password. Default 1024; at least 256, so that long passphrases stay possible. */
-  maxBytes?: number;
+  maxBytes?: number | undefined;
   /**
    * How many hashes run at once. Default: two less than libuv's threads (`UV_THREADPOOL_SIZE`, 4 where unset), and at
    * least 1. Web crypto runs on the same threads: a storm of logins that took them all would stall each token check.
    */
-  concurrency?: number;
+  concurrency?: number | undefined;
   /** How many wait for their turn before further ones are refused with `auth.overloaded`. Default 100. */
-  queue?: number;
+  queue?: number | undefined;
 }
 
 /** Cancels the wait for a free slot; a hash that runs already is finished. */
 export interface PasswordCall {
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /** Hashes and verifies passwords. */
@@ -60,6 +60,7 @@ export interface Passwords {
   ): Promise<{ ok: boolean; upgraded?: string }>;
 }
 
+const OPTIONS = { driver: true, minLength: true, maxBytes: true, concurrency: true, queue: true } as const;
 const FLOOR_LENGTH = 8;
 const OVERLOAD_RETRY_MS = 1000;
 
@@ -82,6 +83,7 @@ const OVERLOAD_RETRY_MS = 1000;
  * ```
  */
 export function createPasswords(options: PasswordsOptions): Passwords {
+  refuseUnknown(options, OPTIONS, 'createPasswords', authErrors.configuration);
   const { driver, minLength = 15, maxBytes = 1024, queue = 100 } = options;
   const concurrency = options.concurrency ?? defaultConcurrency();
   demand('minLength', minLength, FLOOR_LENGTH, 256);

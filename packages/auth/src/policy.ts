@@ -1,3 +1,4 @@
+import { refuseUnknown } from '@ent/internal';
 import { channels } from './channels.ts';
 import { authErrors } from './errors.ts';
 import { createTrie, parsePattern, parsePermission, type Trie } from './internal/patterns.ts';
@@ -16,7 +17,7 @@ export type OwnerResolvers = Readonly<Record<string, (resource: never) => string
 export interface PolicyDefinition<Name extends string, Owners extends OwnerResolvers> {
   readonly roles: { readonly [N in Name]: RoleDefinition<NoInfer<Name>> };
   /** Needed for each kind of resource that an `own` rule speaks of. */
-  readonly owners?: Owners;
+  readonly owners?: Owners | undefined;
 }
 
 /** Why a decision came out as it did. */
@@ -85,6 +86,7 @@ export interface Policy<Name extends string = string, Owners extends OwnerResolv
 export function createPolicy<const Name extends string, Owners extends OwnerResolvers = Record<never, never>>(
   definition: PolicyDefinition<Name, Owners>,
 ): Policy<Name, Owners> {
+  refuseUnknown(definition, { roles: true, owners: true }, 'createPolicy', authErrors.configuration);
   const names = Object.keys(definition.roles) as Name[];
   const owners = new Map(Object.entries(definition.owners ?? {}));
   const compiled = new Map<string, CompiledRole>();

@@ -31,14 +31,14 @@ const BRAND: unique symbol = Symbol.for('@ent/auth/principal@1');
 /** What a {@link Principal} is made of. */
 export interface PrincipalInput {
   subject: string;
-  sessionId?: string;
-  roles?: readonly string[];
-  scopes?: readonly string[];
-  amr?: readonly string[];
-  authenticatedAt?: Date;
-  expiresAt?: Date;
-  tokenId?: string;
-  claims?: Record<string, unknown>;
+  sessionId?: string | undefined;
+  roles?: readonly string[] | undefined;
+  scopes?: readonly string[] | undefined;
+  amr?: readonly string[] | undefined;
+  authenticatedAt?: Date | undefined;
+  expiresAt?: Date | undefined;
+  tokenId?: string | undefined;
+  claims?: Record<string, unknown> | undefined;
 }
 
 /**

@@ -7,10 +7,10 @@ export type Rule = string | { readonly permission: string; readonly own: true };
 /** What a role may do. */
 export interface RoleDefinition<Name extends string = string> {
   /** Roles whose rules, allowing and denying, this one has too. */
-  readonly inherits?: readonly Name[];
-  readonly allow?: readonly Rule[];
+  readonly inherits?: readonly Name[] | undefined;
+  readonly allow?: readonly Rule[] | undefined;
   /** Wins over any `allow`, of this or another role of the principal. */
-  readonly deny?: readonly Rule[];
+  readonly deny?: readonly Rule[] | undefined;
 }
 
 /** A rule and how the principal came by it. */

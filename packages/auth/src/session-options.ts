@@ -6,9 +6,9 @@ import type { Secret } from './refresh-tokens.ts';
 
 /** What goes into a session's access tokens; asked for at each login and each refresh, so that a change arrives. */
 export interface SessionClaims {
-  roles?: readonly string[];
-  scopes?: readonly string[];
-  claims?: Record<string, unknown>;
+  roles?: readonly string[] | undefined;
+  scopes?: readonly string[] | undefined;
+  claims?: Record<string, unknown> | undefined;
 }
 
 /** How sessions behave. */
@@ -25,7 +25,7 @@ export interface SessionsOptions {
    * What an account's access tokens say now. Null means that the account is gone or locked: the session is not
    * begun, or ends. Left out, tokens carry no roles.
    */
-  claims?: (subject: string) => SessionClaims | null | Promise<SessionClaims | null>;
+  claims?: ((subject: string) => SessionClaims | null | Promise<SessionClaims | null>) | undefined;
   /**
    * When `claims` is asked. `refresh`: at each login and refresh, so that a change arrives when the access token
    * has run out. `verify`: for each token that is verified too, so that a change is in force at once; each
@@ -33,14 +33,14 @@ export interface SessionsOptions {
    */
   claimsAt?: 'refresh' | 'verify' | undefined;
   /** How long a refresh token can wait to be used: the longest idle time of a session. Default `"30d"`. */
-  refreshTtl?: Duration;
+  refreshTtl?: Duration | undefined;
   /** How long a session can live, however busy it is. Default `"90d"`. */
-  sessionTtl?: Duration;
+  sessionTtl?: Duration | undefined;
   /**
    * How long a spent token is taken for a client's retry, and not for a thief's. Default `"10s"`. Longer forgives
    * slower networks; shorter notices theft sooner. The clocks of your processes have to differ by less.
    */
-  retryWindow?: Duration;
+  retryWindow?: Duration | undefined;
 }
 
 /** Begins a session. The account has proved itself: this is called after the password was verified. */
@@ -54,9 +54,9 @@ export interface StartSession {
    */
   confirm?: (() => boolean | Promise<boolean>) | undefined;
   /** RFC 8176. Default `["pwd"]`. */
-  amr?: readonly string[];
-  userAgent?: string;
-  address?: string;
+  amr?: readonly string[] | undefined;
+  userAgent?: string | undefined;
+  address?: string | undefined;
 }
 
 /** What a client gets. */

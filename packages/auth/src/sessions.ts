@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { durationOption } from '@ent/internal';
+import { durationOption, refuseUnknown } from '@ent/internal';
 import { tracedOutcome } from './internal/outcome.ts';
 import type { IssuedAccessToken } from './access-tokens.ts';
 import { parseBearer } from './bearer.ts';
@@ -9,6 +9,17 @@ import { authErrors, credentialError, storeCall } from './errors.ts';
 import { type Principal, trustedPrincipal } from './principal.ts';
 import { isRefreshToken, newNonce, newRefreshToken, secretBytes, successorOf, tokenId } from './refresh-tokens.ts';
 import type { SessionClaims, Sessions, SessionsOptions, StartSession, TokenPair } from './session-options.ts';
+
+const OPTIONS = {
+  accessTokens: true,
+  stores: true,
+  secret: true,
+  claims: true,
+  claimsAt: true,
+  refreshTtl: true,
+  sessionTtl: true,
+  retryWindow: true,
+} as const;
 
 /**
  * Sessions over any stores.
@@ -32,6 +43,7 @@ import type { SessionClaims, Sessions, SessionsOptions, StartSession, TokenPair 
  * ```
  */
 export function createSessions(options: SessionsOptions): Sessions {
+  refuseUnknown(options, OPTIONS, 'createSessions', authErrors.configuration);
   const { accessTokens, stores } = options;
   const claimsFor: NonNullable<SessionsOptions['claims']> = options.claims ?? (() => ({}));
   const { now } = accessTokens;
@@ -155,7 +167,8 @@ export function createSessions(options: SessionsOptions): Sessions {
   };
 
   const isReuse = (record: RefreshTokenRecord, time: number): boolean =>
-    record.spentAt !== null && time - record.spentAt.getTime() > retryWindowMs;
+    // Spent "later than now" too: a clock that was set back must not make the window longer.
+    record.spentAt !== null && Math.abs(time - record.spentAt.getTime()) > retryWindowMs;
 
   const endStolen = async (session: SessionRecord, operation: SessionOperation): Promise<never> => {
     await revoke(session.id, 'reuse');

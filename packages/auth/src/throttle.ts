@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { addressKey, durationOption } from '@ent/internal';
+import { addressKey, durationOption, refuseUnknown } from '@ent/internal';
 import { tracedOutcome } from './internal/outcome.ts';
 import { channels } from './channels.ts';
 import type { ThrottleRule, ThrottleStore } from './driver.ts';
@@ -20,16 +20,16 @@ export interface ThrottleOptions {
    * Of one client address, whatever the account: against trying one password
    * on many accounts. Default 100 per 15 minutes.
    */
-  readonly address?: ThrottleLimit;
+  readonly address?: ThrottleLimit | undefined;
   /**
    * Of one account, whatever the address: against guessing from many addresses. Default 50 per 15 minutes. It is the
    * higher of the two that know the account, since whoever uses it up keeps the owner out for a while.
    */
-  readonly account?: ThrottleLimit;
+  readonly account?: ThrottleLimit | undefined;
   /** Of one account from one address. Default 10 per 15 minutes. */
-  readonly pair?: ThrottleLimit;
-  /** Default `Date.now`. */
-  readonly now?: Clock;
+  readonly pair?: ThrottleLimit | undefined;
+  /** Default: the time at the start of the process and what has passed since, which no step of the wall clock moves. */
+  readonly now?: Clock | undefined;
 }
 
 /** Who tries. */
@@ -59,6 +59,11 @@ export interface Throttle {
   attempt(who: Attempt): Promise<CountedAttempt>;
 }
 
+const OPTIONS = { store: true, address: true, account: true, pair: true, now: true } as const;
+
+/** Milliseconds since the epoch, as several processes share them, but never back. */
+const steadyNow: Clock = () => performance.timeOrigin + performance.now();
+
 type Kind = 'address' | 'account' | 'pair';
 
 /**
@@ -78,7 +83,8 @@ type Kind = 'address' | 'account' | 'pair';
  * ```
  */
 export function createThrottle(options: ThrottleOptions): Throttle {
-  const { store, now = Date.now } = options;
+  refuseUnknown(options, OPTIONS, 'createThrottle', authErrors.configuration);
+  const { store, now = steadyNow } = options;
   const rules: Record<Kind, ThrottleRule> = {
     address: ruleOf('address', options.address ?? { attempts: 100, per: '15m' }),
     account: ruleOf('account', options.account ?? { attempts: 50, per: '15m' }),

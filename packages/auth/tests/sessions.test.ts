@@ -562,3 +562,14 @@ describe('claimsAt', () => {
     expect(() => setUp({ claimsAt: 'always' as never })).toThrow(/claimsAt/);
   });
 });
+
+it('a clock that is set back by an hour does not make the window of a spent refresh token an hour longer', async () => {
+  const { sessions, clock } = setUp();
+  const { refreshToken, accessToken } = await sessions.start({ subject: 'u1' });
+  await sessions.refresh(refreshToken);
+  clock.time -= 3_600_000;
+  expect(await refusal(sessions.refresh(refreshToken))).toBe('reuse');
+  expect(await sessions.list('u1')).toEqual([]);
+  clock.time += 3_600_000;
+  expect(await refusal(sessions.verify(accessToken))).toBe('session');
+});

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createThrottle, type ThrottleOptions } from '../src/index.ts';
 import { memoryThrottleStore } from '../src/stores.ts';
 
@@ -112,5 +112,36 @@ describe('login attempts', () => {
     ]) {
       expect(() => setUp({ pair: bad })).toThrow(expect.objectContaining({ code: 'auth.configuration' }));
     }
+  });
+});
+
+describe('a wall clock that is set back by an hour', () => {
+  it('locks nobody out: the clock of a throttle only goes on', async () => {
+    const throttle = createThrottle({ store: memoryThrottleStore(), pair: { attempts: 1, per: '50ms' } });
+    const who = { address: '192.0.2.1', account: 'a' };
+    await throttle.attempt(who);
+    const back = vi.spyOn(Date, 'now').mockImplementation(() => 0);
+    onTestFinished(() => back.mockRestore());
+    await expect
+      .poll(
+        () =>
+          throttle.attempt(who).then(
+            () => 'let in',
+            () => 'refused',
+          ),
+        { timeout: 5000 },
+      )
+      .toBe('let in');
+  });
+
+  it('makes nobody wait longer than a window, where the times of another process are of before', async () => {
+    const store = memoryThrottleStore();
+    const rule = { burst: 2, intervalMs: 1000 };
+    const hour = 3_600_000;
+    for (let i = 0; i < 2; i++) expect(await store.take('k', rule, 2 * hour)).toMatchObject({ ok: true });
+    const { ok, retryAfterMs } = await store.take('k', rule, hour);
+    expect(ok).toBe(false);
+    expect(retryAfterMs).toBeLessThanOrEqual(2000);
+    expect(await store.take('k', rule, hour + 1000)).toMatchObject({ ok: true });
   });
 });

@@ -4,6 +4,14 @@ import { httpErrors } from './errors.ts';
 import type { Authenticator } from './route.ts';
 
 /**
+ * What {@link bearer} makes. An intersection on purpose: TypeScript leaves a call that gives a plain function type until last when it
+ * infers, and the handler of a `route({ auth: bearer((token) => ...), handler })` would then not know its principal.
+ */
+export type BearerAuthenticator<Principal> = Authenticator<Principal> & {
+  readonly securitySchemes: Readonly<Record<string, object>>;
+};
+
+/**
  * An {@link Authenticator} for `Authorization: Bearer <token>` (RFC 6750).
  *
  * @param verify gives the principal of a token, or throws an `AuthenticationError`
@@ -17,7 +25,7 @@ import type { Authenticator } from './route.ts';
  */
 export function bearer<Principal>(
   verify: (token: string, exchange: Exchange) => Principal | Promise<Principal>,
-): Authenticator<Principal> {
+): BearerAuthenticator<Principal> {
   const authenticate = (exchange: Exchange): Principal | Promise<Principal> => {
     const { token, fault } = { token: '', ...readBearer(exchange.header('authorization')) };
     if (fault !== undefined) throw refusal(fault);

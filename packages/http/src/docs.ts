@@ -1,8 +1,10 @@
+import { refuseUnknown } from '@ent/internal';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { entityTag } from '@ent/middleware';
 import { httpErrors } from './errors.ts';
+import { OPENAPI_OPTIONS } from './internal/openapi-options.ts';
 import { type OpenApiOptions, openapi } from './openapi.ts';
 import { reply } from './responses.ts';
 import { type Route, route } from './route.ts';
@@ -10,7 +12,7 @@ import { type Route, route } from './route.ts';
 /** What {@link docs} serves. */
 export interface DocsOptions extends OpenApiOptions {
   /** Pages to serve: `swagger-ui` at `/docs`, `redoc` at `/redoc`. Each needs its package. Default: both. */
-  readonly pages?: readonly ('swagger-ui' | 'redoc')[];
+  readonly pages?: readonly ('swagger-ui' | 'redoc')[] | undefined;
 }
 
 /**
@@ -28,8 +30,9 @@ export interface DocsOptions extends OpenApiOptions {
  * ```
  */
 export function docs(routes: readonly Route[], options: DocsOptions): Route[] {
-  const document = JSON.stringify(openapi(routes, options));
-  const pages = options.pages ?? ['swagger-ui', 'redoc'];
+  refuseUnknown(options, { ...OPENAPI_OPTIONS, pages: true }, 'docs', httpErrors.invalid_options);
+  const { pages = ['swagger-ui', 'redoc'], ...about } = options;
+  const document = JSON.stringify(openapi(routes, about));
   return [
     file('/openapi.json', 'application/json', async () => document, entityTag(document), 'no-cache'),
     ...pages.flatMap((page) => pageRoutes(page === 'redoc' ? REDOC : SWAGGER_UI, options.title)),
@@ -73,6 +76,8 @@ const SWAGGER_UI: Page = {
   deepLinking: true,
   validatorUrl: null,
   queryConfigEnabled: false,
+  // The token outlives a reload. It is kept in this browser, under this origin.
+  persistAuthorization: true,
 });
 `,
   policy: `${POLICY}; style-src 'self'`,

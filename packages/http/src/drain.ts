@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import type { Server } from 'node:http';
-import { durationOption, pause } from '@ent/internal';
+import { durationOption, pause, refuseUnknown, startTimer } from '@ent/internal';
 import { httpErrors } from './errors.ts';
 import { Connections } from './internal/connections.ts';
 import type { DrainOptions, DrainReport } from './options.ts';
@@ -41,9 +41,11 @@ interface Plan {
   readonly connections: Connections;
   readonly grace: number;
   readonly timeUp: AbortSignal;
+  dispose(): void;
 }
 
 function readOptions(server: Server, options: DrainOptions): Plan {
+  refuseUnknown(options, { grace: true, deadline: true, signal: true }, 'drain', httpErrors.invalid_options);
   const { grace: graceOption = '5s', signal } = options;
   const grace = graceOption === 0 ? 0 : durationOption(graceOption, 'drain: grace', httpErrors.invalid_options);
   const deadline = durationOption(options.deadline ?? '30s', 'drain: deadline', httpErrors.invalid_options);
@@ -56,12 +58,28 @@ function readOptions(server: Server, options: DrainOptions): Plan {
       'drain: the server must come from createServer(), or from drainable() before it listens.',
     );
   }
-  const timeout = AbortSignal.timeout(deadline);
-  return { connections, grace, timeUp: signal === undefined ? timeout : AbortSignal.any([timeout, signal]) };
+  const timeUp = new AbortController();
+  const end = (): void => timeUp.abort();
+  if (signal?.aborted) end();
+  signal?.addEventListener('abort', end, { once: true });
+  // One that waits for months too, which AbortSignal.timeout does not.
+  const timer = startTimer(deadline, end);
+  const dispose = (): void => {
+    timer.cancel();
+    signal?.removeEventListener('abort', end);
+  };
+  return { connections, grace, timeUp: timeUp.signal, dispose };
 }
 
-async function empty(server: Server, { connections, grace, timeUp }: Plan): Promise<DrainReport> {
-  if (!server.listening) return { cut: 0 };
+async function empty(server: Server, plan: Plan): Promise<DrainReport> {
+  try {
+    return server.listening ? await emptyBy(server, plan) : { cut: 0 };
+  } finally {
+    plan.dispose();
+  }
+}
+
+async function emptyBy(server: Server, { connections, grace, timeUp }: Plan): Promise<DrainReport> {
   connections.leave();
   if (grace > 0) await pause(grace, timeUp);
   const closed = once(server, 'close');

@@ -1,3 +1,4 @@
+import { refuseUnknown } from '@ent/internal';
 import type { RequestListener } from 'node:http';
 import { DEFAULT_MAX_BODY_BYTES, type Exchange, type Reply } from '@ent/middleware';
 import { createNodeListener, type NodeHostOptions } from '@ent/middleware/node';
@@ -9,14 +10,14 @@ import type { Route } from './route.ts';
 /** How routes are served. */
 export interface HandlerOptions {
   /** Most bytes of a request body; a route may say otherwise. Default: 1 MiB. */
-  maxBodyBytes?: number;
+  maxBodyBytes?: number | undefined;
   /** Most levels of arrays and objects in each other in a request body. Default: 32. */
-  maxBodyDepth?: number;
+  maxBodyDepth?: number | undefined;
   /**
    * Refuses, at set-up, a route that does not say who may call it: `auth` is an
    * authenticator or, for everyone, `false`. Default: `false`.
    */
-  denyByDefault?: boolean;
+  denyByDefault?: boolean | undefined;
 }
 
 /**
@@ -31,6 +32,7 @@ export function createHandler(
   routes: readonly Route[],
   options: HandlerOptions = {},
 ): (exchange: Exchange) => Reply | Promise<Reply> {
+  refuseUnknown(options, HANDLER_OPTIONS, 'createHandler', httpErrors.invalid_options);
   const limits = {
     maxBodyBytes: options.maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES,
     maxBodyDepth: options.maxBodyDepth ?? 32,
@@ -45,6 +47,9 @@ export function createHandler(
     return match.item.answer(exchange, match.params);
   };
 }
+
+const HANDLER_OPTIONS = { maxBodyBytes: true, maxBodyDepth: true, denyByDefault: true } as const;
+const LISTENER_OPTIONS = { ...HANDLER_OPTIONS, middleware: true, trustProxies: true } as const;
 
 /** How routes are served on `node:http`. */
 export interface ListenerOptions extends HandlerOptions, NodeHostOptions {}
@@ -69,7 +74,9 @@ export interface ListenerOptions extends HandlerOptions, NodeHostOptions {}
  * ```
  */
 export function createListener(routes: readonly Route[], options: ListenerOptions = {}): RequestListener {
-  return createNodeListener(createHandler(routes, options), options);
+  refuseUnknown(options, LISTENER_OPTIONS, 'createListener', httpErrors.invalid_options);
+  const { middleware, trustProxies, ...rest } = options;
+  return createNodeListener(createHandler(routes, rest), { middleware, trustProxies });
 }
 
 function unmatched(exchange: Exchange, allowed: string[]): Reply {

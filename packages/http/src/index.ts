@@ -1,4 +1,4 @@
-export { bearer } from './bearer.ts';
+export { bearer, type BearerAuthenticator } from './bearer.ts';
 export { drain } from './drain.ts';
 export { httpErrors } from './errors.ts';
 export { createHandler, createListener, type HandlerOptions, type ListenerOptions } from './handler.ts';

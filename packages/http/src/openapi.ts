@@ -1,8 +1,10 @@
+import { refuseUnknown } from '@ent/internal';
 import { STATUS_CODES } from 'node:http';
 import type { $ZodType } from 'zod/v4/core';
 import { httpErrors } from './errors.ts';
 import { Schemas } from './internal/json-schema.ts';
 import type { JsonSchema } from './internal/json-schema-of.ts';
+import { OPENAPI_OPTIONS } from './internal/openapi-options.ts';
 import { fieldsOf } from './internal/query.ts';
 import { paramNames } from './internal/router.ts';
 import { isRequired } from './internal/schema-parts.ts';
@@ -15,11 +17,15 @@ export interface OpenApiOptions {
   /** Version of the API, not of OpenAPI. */
   readonly version: string;
   /** CommonMark. */
-  readonly description?: string;
-  /** Where the API is. Default: where the document is. */
-  readonly servers?: readonly { readonly url: string; readonly description?: string }[];
+  readonly description?: string | undefined;
+  /** Who answers for the API. */
+  readonly contact?: { readonly name?: string; readonly url?: string; readonly email?: string } | undefined;
+  /** `{ name: 'MIT', identifier: 'MIT' }`, or with a `url`. */
+  readonly license?: { readonly name: string; readonly identifier?: string; readonly url?: string } | undefined;
+  /** Where the API is. Default: where the document is, `/`. */
+  readonly servers?: readonly { readonly url: string; readonly description?: string }[] | undefined;
   /** Descriptions of the tags, in the order in which they are shown. */
-  readonly tags?: Readonly<Record<string, string>>;
+  readonly tags?: Readonly<Record<string, string>> | undefined;
 }
 
 /** An OpenAPI 3.1 document. */
@@ -53,6 +59,7 @@ export interface OpenApiDocument {
  * ```
  */
 export function openapi(routes: readonly Route[], options: OpenApiOptions): OpenApiDocument {
+  refuseUnknown(options, OPENAPI_OPTIONS, 'openapi', httpErrors.invalid_options);
   const shown = routes.filter((route) => route.hidden !== true);
   const names = operationIds(shown);
   const schemas = new Schemas();
@@ -71,10 +78,7 @@ export function openapi(routes: readonly Route[], options: OpenApiOptions): Open
       summary: route.summary,
       description: route.description,
       deprecated: route.deprecated,
-      security:
-        Object.keys(schemesOfRoute).length === 0
-          ? undefined
-          : Object.keys(schemesOfRoute).map((name) => ({ [name]: [] })),
+      security: securityOf(route, schemesOfRoute),
       parameters: parametersOf(route, schemas, names[index] as string),
       requestBody: route.body && {
         required: isRequired(route.body),
@@ -87,14 +91,27 @@ export function openapi(routes: readonly Route[], options: OpenApiOptions): Open
   });
   return {
     openapi: '3.1.0',
-    info: compact({ title: options.title, version: options.version, description: options.description }),
-    ...compact({ servers: options.servers, tags: tagsOf(options.tags) }),
+    info: compact({
+      title: options.title,
+      version: options.version,
+      description: options.description,
+      contact: options.contact,
+      license: options.license,
+    }),
+    ...compact({ servers: options.servers ?? [{ url: '/' }], tags: tagsOf(options.tags) }),
     paths,
     components: compact({
       schemas: schemas.components,
       securitySchemes: Object.keys(securitySchemes).length === 0 ? undefined : securitySchemes,
     }),
   };
+}
+
+/** An empty list says that it is for everyone; nothing at all, that an authenticator did not say how. */
+function securityOf({ auth }: Route, schemes: object): object[] | undefined {
+  if (!auth) return [];
+  const names = Object.keys(schemes);
+  return names.length === 0 ? undefined : names.map((name) => ({ [name]: [] }));
 }
 
 function operationIds(routes: readonly Route[]): string[] {

@@ -4,14 +4,14 @@ export type Duration = number | string;
 /** How {@link createServer} is set up. */
 export interface ServerOptions {
   /** How long a client may take to send the head of a request. Default: `"10s"` (node: 60 s). */
-  headersTimeout?: Duration;
+  headersTimeout?: Duration | undefined;
   /** How long a client may take to send a whole request. Default: `"30s"` (node: 300 s). */
-  requestTimeout?: Duration;
+  requestTimeout?: Duration | undefined;
   /**
    * How long an idle connection is kept. Must be longer than what the load balancer in front keeps its own, or it sends
    * requests into connections that are just being closed. Default: `"65s"`, for the 60 s of the usual ones (node: 5 s).
    */
-  keepAliveTimeout?: Duration;
+  keepAliveTimeout?: Duration | undefined;
 }
 
 /** How {@link drain} empties a server. */
@@ -21,11 +21,11 @@ export interface DrainOptions {
    * readiness is gone. Each answer says `Connection: close`, so that clients leave by themselves.
    * Default: `"5s"`; `0` stops listening at once.
    */
-  grace?: Duration | 0;
+  grace?: Duration | 0 | undefined;
   /** How long everything may take, `grace` included; what is open then is cut. Default: `"30s"`. */
-  deadline?: Duration;
+  deadline?: Duration | undefined;
   /** Brings the deadline forward. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /** What {@link drain} did. */

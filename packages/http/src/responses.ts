@@ -4,16 +4,16 @@ import type { $ZodType, input } from 'zod/v4/core';
 /** One answer of a route, where a bare schema does not say enough. */
 export interface ResponseSpec {
   /** For the OpenAPI document. Default: the phrase of the status. */
-  readonly description?: string;
+  readonly description?: string | undefined;
   /** Schema of a JSON body. Without it, and without `contentType`, the response has no body. */
-  readonly schema?: $ZodType;
+  readonly schema?: $ZodType | undefined;
   /**
    * Default: `application/json` where there is a schema. Another type without a
    * schema sends text, bytes or a stream as they are.
    */
-  readonly contentType?: string;
+  readonly contentType?: string | undefined;
   /** Headers that clients can rely on, each with its description. */
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
 /** Answers of a route by status: a schema of the JSON body, or a {@link ResponseSpec}. */
@@ -25,7 +25,8 @@ type BodyOf<Answer> = Answer extends $ZodType
     ? input<Schema>
     : Answer extends { contentType: string }
       ? ReplyBody
-      : undefined;
+      : // Nothing, said or not.
+        undefined | void;
 
 type Statuses<Answers> = Extract<keyof Answers, number>;
 type Successes<Answers> = { [S in Statuses<Answers>]: `${S}` extends `2${string}` ? S : never }[Statuses<Answers>];

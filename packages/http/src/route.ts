@@ -1,5 +1,7 @@
+import { refuseUnknown } from '@ent/internal';
 import type { Exchange } from '@ent/middleware';
 import type { $ZodType, output } from 'zod/v4/core';
+import { httpErrors } from './errors.ts';
 import type { HandlerResult, Responses } from './responses.ts';
 
 /** Methods a route can answer. HEAD comes with GET, and OPTIONS is answered for every path. */
@@ -62,26 +64,26 @@ export interface RouteSpec<
   /** Pattern such as `/users/:id`. A parameter is a whole segment. A trailing slash makes no difference. */
   readonly path: Path;
   /** Schema of the path parameters; has each of them. Default: strings. */
-  readonly params?: Params;
+  readonly params?: Params | undefined;
   /**
    * Schema of the query. Unknown parameters are refused; a repeated one is an array. Without it, the query is not read.
    */
-  readonly query?: Query;
+  readonly query?: Query | undefined;
   /** Schema of the request headers that the handler reads, by lower-case name. */
-  readonly headers?: Headers;
+  readonly headers?: Headers | undefined;
   /** Schema of the JSON body. Unknown fields are refused. Without it, a body is not read. */
-  readonly body?: Body;
+  readonly body?: Body | undefined;
   /** What the route answers, by status. Fields that a response schema does not know are left out of the response. */
   readonly responses: Answers;
   /**
    * Who may call: an authenticator, or `false` for everyone. Runs before the body is
    * read. Default: everyone, see `denyByDefault`.
    */
-  readonly auth?: Authenticator<Principal> | false;
+  readonly auth?: Authenticator<Principal> | false | undefined;
   /** Run in this order after `auth`, before the body is read. */
-  readonly guards?: readonly Guard<NoInfer<Principal>>[];
+  readonly guards?: readonly Guard<NoInfer<Principal>>[] | undefined;
   /** Most bytes of the body. Default: the handler's `maxBodyBytes`. */
-  readonly maxBodyBytes?: number;
+  readonly maxBodyBytes?: number | undefined;
   /**
    * Gives the data of the one 2xx response, or a
    * `reply(status, body, headers)`. What it throws becomes a problem reply.
@@ -100,15 +102,15 @@ export interface RouteSpec<
 /** The part of a route that only the OpenAPI document shows. */
 export interface RouteDocs {
   /** Unique name of the operation, for generated clients. Default: made of method and path. */
-  readonly operationId?: string;
-  readonly summary?: string;
-  readonly description?: string;
-  readonly tags?: readonly string[];
-  readonly deprecated?: boolean;
+  readonly operationId?: string | undefined;
+  readonly summary?: string | undefined;
+  readonly description?: string | undefined;
+  readonly tags?: readonly string[] | undefined;
+  readonly deprecated?: boolean | undefined;
   /** Statuses of the problems the handler throws, such as `[404, 409]`. Those of validation and `auth` are known. */
-  readonly problems?: readonly number[];
+  readonly problems?: readonly number[] | undefined;
   /** Leaves the route out of the document. Default: `false`. */
-  readonly hidden?: boolean;
+  readonly hidden?: boolean | undefined;
 }
 
 /** A route as data, its types erased so that routes fit in one array. Made by {@link route}. */
@@ -125,6 +127,27 @@ export interface Route extends RouteDocs {
   readonly maxBodyBytes?: number | undefined;
   readonly handler: (input: never) => unknown;
 }
+
+const ROUTE_FIELDS = {
+  method: true,
+  path: true,
+  params: true,
+  query: true,
+  headers: true,
+  body: true,
+  responses: true,
+  auth: true,
+  guards: true,
+  maxBodyBytes: true,
+  handler: true,
+  operationId: true,
+  summary: true,
+  description: true,
+  tags: true,
+  deprecated: true,
+  problems: true,
+  hidden: true,
+} as const;
 
 /**
  * Describes one route. The types of `params`, `query`, `headers`, `body`, `principal` and of the result come from the
@@ -155,5 +178,6 @@ export function route<
   const Answers extends Responses = Responses,
   Principal = undefined,
 >(spec: RouteSpec<Path, Params, Query, Headers, Body, Answers, Principal>): Route {
+  refuseUnknown(spec, ROUTE_FIELDS, 'route', httpErrors.invalid_route);
   return spec;
 }

@@ -9,13 +9,15 @@ import {
 } from 'node:http';
 import type { Socket } from 'node:net';
 import { Server as TlsServer } from 'node:tls';
-import { durationOption } from '@ent/internal';
+import { durationOption, refuseUnknown } from '@ent/internal';
 import { httpErrors } from './errors.ts';
 import { Connections } from './internal/connections.ts';
 import type { ServerOptions } from './options.ts';
 
 // A connection that never ends pins its client to one instance, and escapes every new limit.
 const MAX_REQUESTS_PER_SOCKET = 1000;
+
+const OPTIONS = { headersTimeout: true, requestTimeout: true, keepAliveTimeout: true } as const;
 
 /**
  * `http.createServer` with limits that suit a service, a server that {@link drain}
@@ -39,6 +41,7 @@ const MAX_REQUESTS_PER_SOCKET = 1000;
  * ```
  */
 export function createServer(listener: RequestListener, options: ServerOptions = {}): Server {
+  refuseUnknown(options, OPTIONS, 'createServer', httpErrors.invalid_options);
   const headersTimeout = durationOption(options.headersTimeout ?? '10s', 'headersTimeout', httpErrors.invalid_options);
   const requestTimeout = durationOption(options.requestTimeout ?? '30s', 'requestTimeout', httpErrors.invalid_options);
   const keepAliveTimeout = durationOption(

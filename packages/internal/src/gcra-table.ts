@@ -19,13 +19,22 @@ export class GcraTable {
   }
 
   take(key: string, cost: number, rule: GcraRule, now: number): GcraDecision {
-    const known = this.#arrivals.get(key);
+    const known = this.#knownArrival(key, rule, now);
     const decision = gcra(known ?? 0, now, cost, rule);
     if (decision.allowed) {
       if (known === undefined && this.#arrivals.size >= this.#maxKeys) this.#makeRoom(now);
       this.#arrivals.set(key, now + decision.resetMs);
     }
     return decision;
+  }
+
+  /** No limit keeps a time beyond all its units: the clock was set back since, and whoever waits need not wait for it. */
+  #knownArrival(key: string, { intervalMs, burst }: GcraRule, now: number): number | undefined {
+    const kept = this.#arrivals.get(key);
+    const latest = now + intervalMs * burst;
+    if (kept === undefined || kept <= latest) return kept;
+    this.#arrivals.set(key, latest);
+    return latest;
   }
 
   /** Gives one unit back that was taken. */

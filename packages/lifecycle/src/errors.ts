@@ -51,6 +51,13 @@ export const lifecycleErrors = defineErrors('lifecycle', {
     retryable: 'never',
     expose: false,
   },
+  check_failed: {
+    class: InternalError,
+    status: 503,
+    title: 'A health check failed',
+    retryable: 'always',
+    expose: false,
+  },
   check_timeout: {
     class: TimeoutError,
     status: 503,

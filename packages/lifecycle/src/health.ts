@@ -1,5 +1,5 @@
 import { EntError } from '@ent/errors';
-import { durationOption, traced, withDeadline } from '@ent/internal';
+import { durationOption, refuseUnknown, traced, withDeadline } from '@ent/internal';
 import { channels } from './channels.ts';
 import { lifecycleErrors } from './errors.ts';
 import type { Duration, HealthCheck, HealthOptions } from './options.ts';
@@ -53,6 +53,9 @@ export interface Health {
   report(): Promise<HealthReport>;
 }
 
+const OPTIONS = { version: true, serviceId: true, now: true, elapsed: true } as const;
+const CHECK_OPTIONS = { check: true, timeout: true, cacheFor: true, critical: true, type: true } as const;
+
 /**
  * Keeps the health checks of a process and answers its probes.
  *
@@ -67,7 +70,8 @@ export interface Health {
  * ```
  */
 export function createHealth(options: HealthOptions = {}): Health {
-  const now = options.now ?? Date.now;
+  refuseUnknown(options, OPTIONS, 'createHealth', lifecycleErrors.invalid_options);
+  const { now = Date.now, elapsed = () => performance.now() } = options;
   const checks = new Map<string, Probe>();
   const about = {
     ...(options.version === undefined ? {} : { version: options.version }),
@@ -88,7 +92,7 @@ export function createHealth(options: HealthOptions = {}): Health {
 
   const health: Health = {
     phase: 'starting',
-    register: (name, check) => void checks.set(name, createProbe(name, check, now)),
+    register: (name, check) => void checks.set(name, createProbe(name, check, { now, elapsed })),
     live: () => reply({ status: 'pass', ...about }),
     startup: () =>
       health.phase === 'starting'
@@ -116,12 +120,19 @@ function reply(body: HealthBody): HealthReport {
   };
 }
 
+/** Times for people, and lengths of time, which a wall clock that is set back must not make longer. */
+interface Clocks {
+  readonly now: () => number;
+  readonly elapsed: () => number;
+}
+
 interface Probe {
   critical: boolean;
   result(): Promise<CheckResult>;
 }
 
-function createProbe(name: string, options: HealthCheck, now: () => number): Probe {
+function createProbe(name: string, options: HealthCheck, { now, elapsed }: Clocks): Probe {
+  refuseUnknown(options, CHECK_OPTIONS, `The health check "${name}"`, lifecycleErrors.invalid_options);
   const duration = (value: Duration, option: string): number =>
     durationOption(value, `${option} of the health check "${name}"`, lifecycleErrors.invalid_options);
   const timeoutMs = duration(options.timeout ?? '2s', 'timeout');
@@ -146,21 +157,24 @@ function createProbe(name: string, options: HealthCheck, now: () => number): Pro
   };
 
   const ask = async (): Promise<CheckResult> => {
-    const startedAt = now();
+    const startedAt = elapsed();
     let error: unknown;
     try {
       if (hanging) throw timeoutError();
-      await traced(channels.check, { check: name, critical }, () => withDeadline(call, timeoutMs, timeoutError));
+      await traced(channels.check, { check: name, critical }, async () => {
+        const outcome = await withDeadline(call, timeoutMs, timeoutError);
+        if (outcome === false) throw lifecycleErrors.check_failed(`The health check "${name}" answered false.`);
+      });
     } catch (thrown) {
       error = thrown ?? new Error('rejected');
     }
-    const at = now();
+    const at = elapsed();
     const result: CheckResult = {
       componentType: options.type ?? 'component',
       status: error === undefined ? 'pass' : critical ? 'fail' : 'warn',
-      observedValue: at - startedAt,
+      observedValue: Math.round(at - startedAt),
       observedUnit: 'ms',
-      time: new Date(at).toISOString(),
+      time: new Date(now()).toISOString(),
       ...(error === undefined ? {} : { output: EntError.from(error).code }),
     };
     last = { at, result };
@@ -170,7 +184,7 @@ function createProbe(name: string, options: HealthCheck, now: () => number): Pro
   return {
     critical,
     async result() {
-      if (last && now() - last.at < cacheMs) return last.result;
+      if (last && elapsed() - last.at < cacheMs) return last.result;
       asking ??= ask().finally(() => {
         asking = undefined;
       });

@@ -1,5 +1,5 @@
 import { EntError } from '@ent/errors';
-import { durationOption, pause, traced, withDeadline } from '@ent/internal';
+import { durationOption, pause, refuseUnknown, traced, withDeadline } from '@ent/internal';
 import { channels } from './channels.ts';
 import { lifecycleErrors } from './errors.ts';
 import { createHealth, type Health } from './health.ts';
@@ -32,6 +32,8 @@ export interface Lifecycle {
   stop(): Promise<void>;
 }
 
+const OPTIONS = { startTimeout: true, drainDelay: true, stopTimeout: true, health: true } as const;
+
 /**
  * Starts the parts of a process in order, stops them in reverse, and tells probes where it stands.
  *
@@ -47,6 +49,7 @@ export interface Lifecycle {
  * ```
  */
 export function createLifecycle(options: LifecycleOptions = {}): Lifecycle {
+  refuseUnknown(options, OPTIONS, 'createLifecycle', lifecycleErrors.invalid_options);
   const startTimeoutMs = durationOption(options.startTimeout ?? '30s', 'startTimeout', lifecycleErrors.invalid_options);
   const stopTimeoutMs = durationOption(options.stopTimeout ?? '20s', 'stopTimeout', lifecycleErrors.invalid_options);
   const drainMs = options.drainDelay
@@ -77,7 +80,7 @@ export function createLifecycle(options: LifecycleOptions = {}): Lifecycle {
       );
     } catch (cause) {
       // A start that ignores its signal and succeeds after all would leave its part running: nobody else stops it.
-      running?.then(() => component.stop?.(AbortSignal.timeout(stopTimeoutMs))).catch(() => {});
+      running?.then(() => stopLate(component)).catch(() => {});
       if (abortStart.signal.aborted) throw abortStart.signal.reason;
       throw EntError.is(cause) && cause.code === lifecycleErrors.start_timeout.code
         ? cause
@@ -87,6 +90,13 @@ export function createLifecycle(options: LifecycleOptions = {}): Lifecycle {
           });
     }
   };
+
+  const stopLate = async (component: Component): Promise<unknown> =>
+    withDeadline(
+      async (signal) => component.stop?.(signal),
+      stopTimeoutMs,
+      () => lifecycleErrors.stop_timeout('A component that started too late did not stop in time.'),
+    );
 
   const stopOne = async (name: string, component: Component, endsAt: number): Promise<void> => {
     const timeout = (): Error =>
@@ -180,8 +190,16 @@ export function createLifecycle(options: LifecycleOptions = {}): Lifecycle {
   };
 }
 
-function messageOf(error: unknown): string {
-  return EntError.from(error).code === 'internal' && error instanceof Error
-    ? error.message
-    : EntError.from(error).message;
+/** What went wrong, in words. An error of several (a name with two addresses, both dead) has none of its own. */
+function messageOf(error: unknown, depth = 0): string {
+  if (error instanceof AggregateError && depth < 3) {
+    const reasons = error.errors.slice(0, MAX_REASONS).map((each) => messageOf(each, depth + 1));
+    if (error.errors.length > MAX_REASONS) reasons.push(`and ${error.errors.length - MAX_REASONS} more`);
+    const all = [...new Set(reasons)].join('; ');
+    return error.message === '' ? all : `${error.message} (${all})`;
+  }
+  const known = EntError.from(error);
+  return known.code === 'internal' && error instanceof Error ? error.message || error.name : known.message;
 }
+
+const MAX_REASONS = 8;

@@ -14,51 +14,52 @@ export interface Component {
    */
   stop?(signal: AbortSignal): unknown;
   /** Shows whether the part works; it becomes a health check under the component's name. See {@link HealthCheck}. */
-  check?: HealthCheck['check'];
+  check?: HealthCheck['check'] | undefined;
   /** The other settings of that health check. */
-  health?: Omit<HealthCheck, 'check'>;
+  health?: Omit<HealthCheck, 'check'> | undefined;
 }
 
 /** Options of `createLifecycle`. */
 export interface LifecycleOptions {
   /** How long one component may take to start. Default `"30s"`. */
-  startTimeout?: Duration;
+  startTimeout?: Duration | undefined;
   /**
    * How long `stop()` keeps serving after readiness went to "fail", so that load balancers notice before anything
    * closes. Default `0`: behind Kubernetes or a load balancer set it to a little more than its probe interval.
    */
-  drainDelay?: Duration | 0;
+  drainDelay?: Duration | 0 | undefined;
   /** How long all components together may take to stop, after the drain delay. Default `"20s"`. */
-  stopTimeout?: Duration;
+  stopTimeout?: Duration | undefined;
   /** Where the health checks of the components go. Default: a new `createHealth()`. */
-  health?: HealthOptions;
+  health?: HealthOptions | undefined;
 }
 
 /** One thing to check. */
 export interface HealthCheck {
   /**
-   * Resolves when the thing works and throws when it does not. It may return an observed value for
-   * the report. The signal aborts after `timeout`.
+   * Resolves when the thing works; throws, or gives `false`, when it does not. The signal aborts after `timeout`.
    */
   check(signal: AbortSignal): unknown;
   /** How long a check may take before it counts as failed. Default `"2s"`. */
-  timeout?: Duration;
+  timeout?: Duration | undefined;
   /**
    * How long an outcome is reused, so that frequent probes do not become load. Default `"1s"`; `0` checks each time.
    */
-  cacheFor?: Duration | 0;
+  cacheFor?: Duration | 0 | undefined;
   /** Whether readiness fails with it. A check that is not critical turns the report to "warn". Default `true`. */
-  critical?: boolean;
+  critical?: boolean | undefined;
   /** `componentType` of the report, e.g. `"datastore"`, `"component"`, `"system"`. Default `"component"`. */
-  type?: string;
+  type?: string | undefined;
 }
 
 /** Options of `createHealth`: what the report says of the service itself. */
 export interface HealthOptions {
   /** Public version of the service. */
-  version?: string;
+  version?: string | undefined;
   /** A stable name of the service. */
-  serviceId?: string;
-  /** The clock, in milliseconds since the epoch. Default `Date.now`; tests set it. */
-  now?: () => number;
+  serviceId?: string | undefined;
+  /** A clock for lengths of time, in milliseconds. Default: a monotonic one; tests set it. */
+  elapsed?: (() => number) | undefined;
+  /** The clock of the report's times, in milliseconds since the epoch. Default `Date.now`; tests set it. */
+  now?: (() => number) | undefined;
 }

@@ -1,11 +1,13 @@
+import { refuseUnknown } from '@ent/internal';
+import { lifecycleErrors } from './errors.ts';
 import type { Lifecycle } from './lifecycle.ts';
 
 /** Options of {@link stopOnSignals}. */
 export interface SignalOptions {
   /** Default `['SIGTERM', 'SIGINT']`: what containers and terminals send. */
-  signals?: readonly NodeJS.Signals[];
+  signals?: readonly NodeJS.Signals[] | undefined;
   /** Called when the stop begins and, with the error, when it failed; the place for a last log line. Must not throw. */
-  onStop?: (event: { signal: NodeJS.Signals; phase: 'begin' | 'end'; error?: unknown }) => void;
+  onStop?: ((event: { signal: NodeJS.Signals; phase: 'begin' | 'end'; error?: unknown }) => void) | undefined;
 }
 
 // Ctrl-C reaches the whole process group, and npm and pnpm pass it on as well: one key press, two signals.
@@ -21,6 +23,7 @@ const SAME_SIGNAL_MS = 1000;
  * @returns a function that removes the handlers
  */
 export function stopOnSignals(lifecycle: Lifecycle, options: SignalOptions = {}): () => void {
+  refuseUnknown(options, { signals: true, onStop: true }, 'stopOnSignals', lifecycleErrors.invalid_options);
   const signals = options.signals ?? ['SIGTERM', 'SIGINT'];
   let stoppingSince: number | undefined;
 

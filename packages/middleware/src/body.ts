@@ -8,9 +8,9 @@ import type { Exchange } from './exchange.ts';
 /** Limits for {@link readJson}. */
 export interface JsonBodyOptions {
   /** Most bytes of the body. Default: 1 MiB. */
-  maxBytes?: number;
+  maxBytes?: number | undefined;
   /** Most levels of arrays and objects in each other. Default: 32. */
-  maxDepth?: number;
+  maxDepth?: number | undefined;
 }
 
 /** Most bytes of a request body where nothing else is said: 1 MiB. */

@@ -1,4 +1,4 @@
-import { durationOption } from '@ent/internal';
+import { durationOption, refuseUnknown } from '@ent/internal';
 import { middlewareErrors } from './errors.ts';
 import type { Exchange, Reply } from './exchange.ts';
 import type { Middleware } from './middleware.ts';
@@ -12,26 +12,35 @@ export interface CorsOptions {
    */
   origins: readonly string[] | '*';
   /** Whether the browser may send cookies and HTTP authentication. Not possible with `*`. Default: `false`. */
-  credentials?: boolean;
+  credentials?: boolean | undefined;
   /** Methods that a preflight allows. Default: GET, HEAD, POST, PUT, PATCH, DELETE. */
-  methods?: readonly string[];
+  methods?: readonly string[] | undefined;
   /**
    * Request headers that a preflight allows. Default: Authorization,
    * Content-Type, If-Match, If-None-Match, X-Request-Id.
    */
-  requestHeaders?: readonly string[];
+  requestHeaders?: readonly string[] | undefined;
   /**
    * Response headers that scripts may read. Default: ETag, Location,
    * Retry-After, RateLimit, RateLimit-Policy, X-Request-Id.
    */
-  responseHeaders?: readonly string[];
+  responseHeaders?: readonly string[] | undefined;
   /** How long a browser may remember a preflight, in whole seconds. Default: `"10m"`. */
-  maxAge?: Duration;
+  maxAge?: Duration | undefined;
 }
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];
 const REQUEST_HEADERS = ['authorization', 'content-type', 'if-match', 'if-none-match', 'x-request-id'];
 const RESPONSE_HEADERS = ['etag', 'location', 'retry-after', 'ratelimit', 'ratelimit-policy', 'x-request-id'];
+
+const OPTIONS = {
+  origins: true,
+  credentials: true,
+  methods: true,
+  requestHeaders: true,
+  responseHeaders: true,
+  maxAge: true,
+} as const;
 
 /**
  * Cross-origin resource sharing, as the Fetch standard has it. Preflights are answered here with 204; every other
@@ -49,7 +58,11 @@ const RESPONSE_HEADERS = ['etag', 'location', 'retry-after', 'ratelimit', 'ratel
  * ```
  */
 export function cors(options: CorsOptions): Middleware {
+  refuseUnknown(options, OPTIONS, 'cors', middlewareErrors.invalid_options);
   const { origins, credentials = false } = options;
+  if (origins !== '*' && !isList(origins)) {
+    throw middlewareErrors.invalid_options('cors: "origins" is a list of origins, or "*".');
+  }
   if (origins === '*' && credentials) {
     throw middlewareErrors.invalid_options('cors: credentials need exact origins; "*" would hand them to every site.');
   }
@@ -86,6 +99,10 @@ export function cors(options: CorsOptions): Middleware {
       if (!isPreflight(exchange)) headers.set('access-control-expose-headers', exposed);
     },
   };
+}
+
+function isList(value: unknown): value is readonly string[] {
+  return Array.isArray(value);
 }
 
 function isPreflight(exchange: Exchange): boolean {

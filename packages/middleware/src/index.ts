@@ -7,7 +7,7 @@ export { middlewareErrors } from './errors.ts';
 export type { Exchange, HeaderBag, Outcome, Reply, ReplyBody, ReplyHeaders } from './exchange.ts';
 export { type Answer, createPipeline, type Handler, type Middleware, type Pipeline, type Run } from './middleware.ts';
 export type { Duration } from './options.ts';
-export { problemReply } from './problem.ts';
+export { type ProblemReply, problemReply } from './problem.ts';
 export {
   createRateLimiter,
   type RateLimiter,

@@ -18,14 +18,16 @@ import { problemReply } from './problem.ts';
 export interface Middleware {
   /** Names the middleware in telemetry. */
   readonly name: string;
-  before?(exchange: Exchange): Reply | undefined | Promise<Reply | undefined>;
+  // A hook may give nothing without saying so.
+  before?(exchange: Exchange): Reply | undefined | void | Promise<Reply | undefined | void>;
   context?(exchange: Exchange, run: () => unknown): void;
   head?(exchange: Exchange, status: number, headers: HeaderBag): void;
   done?(exchange: Exchange, outcome: Outcome): void;
 }
 
 /** What a handler gives: a reply, or `undefined` when it writes the response itself, by the means of its host. */
-export type Answer = Reply | undefined;
+// A handler may give nothing without saying so.
+export type Answer = Reply | undefined | void;
 
 /** A handler of any host. */
 export type Handler<X extends Exchange = Exchange> = (exchange: X) => Answer | Promise<Answer>;

@@ -1,4 +1,5 @@
-import { GcraTable } from '@ent/internal';
+import { GcraTable, refuseUnknown } from '@ent/internal';
+import { middlewareErrors } from './errors.ts';
 
 /** A limit, in the terms of GCRA: one unit becomes free every `intervalMs`, and at most `burst` are free at once. */
 export interface RateLimitRule {
@@ -30,9 +31,9 @@ export interface MemoryRateLimitStoreOptions {
    * Most keys that are remembered; those that are nearest to being free again are
    * forgotten first. Default: 100,000 (about 15 MB).
    */
-  maxKeys?: number;
+  maxKeys?: number | undefined;
   /** The clock, in milliseconds. Default: a monotonic one. */
-  now?: () => number;
+  now?: (() => number) | undefined;
 }
 
 /**
@@ -40,6 +41,7 @@ export interface MemoryRateLimitStoreOptions {
  * window whose edge lets twice the limit through.
  */
 export function memoryRateLimitStore(options: MemoryRateLimitStoreOptions = {}): RateLimitStore {
+  refuseUnknown(options, { maxKeys: true, now: true }, 'memoryRateLimitStore', middlewareErrors.invalid_options);
   const { maxKeys = 100_000, now = () => performance.now() } = options;
   const table = new GcraTable(maxKeys);
   return { take: (key, cost, rule) => table.take(key, cost, rule, now()) };

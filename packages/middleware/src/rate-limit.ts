@@ -1,4 +1,4 @@
-import { durationOption } from '@ent/internal';
+import { durationOption, refuseUnknown } from '@ent/internal';
 import { addressKey } from './address.ts';
 import { channels } from './channels.ts';
 import { middlewareErrors } from './errors.ts';
@@ -20,12 +20,12 @@ export interface RateLimiterOptions {
   /** Length of the window: milliseconds, or text such as `"1m"`. */
   window: Duration;
   /** Where the counts are. Default: in memory, for this process, up to 100,000 keys. */
-  store?: RateLimitStore;
+  store?: RateLimitStore | undefined;
   /**
    * Names the limit in `RateLimit` headers, store keys and telemetry. Default:
    * `default`. Two limits on one store need two names.
    */
-  name?: string;
+  name?: string | undefined;
 }
 
 /** Counts attempts by key. For limits that are not about whole requests, such as login attempts of an account. */
@@ -42,6 +42,8 @@ export interface RateLimiter {
   require(key: string, cost?: number): Promise<void>;
 }
 
+const OPTIONS = { limit: true, window: true, store: true, name: true } as const;
+
 const NAME = /^[a-z0-9_-]{1,64}$/;
 
 /**
@@ -57,6 +59,7 @@ const NAME = /^[a-z0-9_-]{1,64}$/;
  * ```
  */
 export function createRateLimiter(options: RateLimiterOptions): RateLimiter {
+  refuseUnknown(options, OPTIONS, 'rateLimit', middlewareErrors.invalid_options);
   const { limit, name = 'default' } = options;
   const windowMs = durationOption(options.window, 'rateLimit: window', middlewareErrors.invalid_options);
   if (!Number.isInteger(limit) || limit < 1 || !NAME.test(name)) {
@@ -117,8 +120,9 @@ export interface RateLimitOptions extends RateLimiterOptions {
  * ```
  */
 export function rateLimit(options: RateLimitOptions): Middleware {
-  const limiter = createRateLimiter(options);
-  const { key = (exchange: Exchange): string | undefined => addressKey(exchange.peer) } = options;
+  refuseUnknown(options, { ...OPTIONS, key: true }, 'rateLimit', middlewareErrors.invalid_options);
+  const { key = (exchange: Exchange): string | undefined => addressKey(exchange.peer), ...rest } = options;
+  const limiter = createRateLimiter(rest);
   const policy = `"${limiter.name}";q=${limiter.limit};w=${Math.ceil(limiter.windowMs / 1000)}`;
   // Each limit has its own place, so that two of them on one exchange do not meet.
   const slot = Symbol('rate limit decision');

@@ -1,10 +1,11 @@
-import { runWithContext } from '@ent/internal';
+import { refuseUnknown, runWithContext } from '@ent/internal';
+import { middlewareErrors } from './errors.ts';
 import type { Exchange } from './exchange.ts';
 import type { Middleware } from './middleware.ts';
 
 export interface RequestContextOptions {
   /** More fields for everything that happens during the exchange. Default: none. */
-  fields?: (exchange: Exchange) => Readonly<Record<string, unknown>>;
+  fields?: ((exchange: Exchange) => Readonly<Record<string, unknown>>) | undefined;
 }
 
 /**
@@ -14,6 +15,7 @@ export interface RequestContextOptions {
  * There is one async storage for all `@ent` packages; `@ent/logging` reads it.
  */
 export function requestContext(options: RequestContextOptions = {}): Middleware {
+  refuseUnknown(options, { fields: true }, 'requestContext', middlewareErrors.invalid_options);
   const { fields } = options;
   return {
     name: 'request-context',

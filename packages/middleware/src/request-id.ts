@@ -1,9 +1,10 @@
+import { refuseUnknown } from '@ent/internal';
 import type { Middleware } from './middleware.ts';
 import { middlewareErrors } from './errors.ts';
 
 export interface RequestIdOptions {
   /** The header that carries the id, in both directions. Default: `x-request-id`. */
-  header?: string;
+  header?: string | undefined;
 }
 
 // Long enough for a UUID, a trace id or an id of the usual proxies; no
@@ -20,6 +21,7 @@ const TOKEN = /^[a-z0-9-]+$/;
  * @throws `middleware.invalid_options` when `header` is not a header name
  */
 export function requestId(options: RequestIdOptions = {}): Middleware {
+  refuseUnknown(options, { header: true }, 'requestId', middlewareErrors.invalid_options);
   const header = (options.header ?? 'x-request-id').toLowerCase();
   if (!TOKEN.test(header)) throw middlewareErrors.invalid_options(`requestId: "${header}" is not a header name.`);
   return {

@@ -1,3 +1,4 @@
+import { refuseUnknown } from '@ent/internal';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { validateHeaderName, validateHeaderValue } from 'node:http';
 import helmet from 'helmet';
@@ -6,7 +7,7 @@ import type { Middleware } from './middleware.ts';
 
 export interface SecurityHeadersOptions {
   /** Other values for single headers, by lower-case name; `false` leaves one out. Default: none. */
-  override?: Readonly<Record<string, string | false>>;
+  override?: Readonly<Record<string, string | false>> | undefined;
 }
 
 /**
@@ -24,6 +25,7 @@ export interface SecurityHeadersOptions {
  * ```
  */
 export function securityHeaders(options: SecurityHeadersOptions = {}): Middleware {
+  refuseUnknown(options, { override: true }, 'securityHeaders', middlewareErrors.invalid_options);
   const headers = apiProfile();
   for (const [name, value] of Object.entries(options.override ?? {})) {
     if (value === false) headers.delete(name.toLowerCase());

@@ -1,4 +1,4 @@
-import { AuthenticationError, RateLimitedError } from '@ent/errors';
+import { AuthenticationError, RateLimitedError, TimeoutError } from '@ent/errors';
 import {
   addressKey,
   entityTag,
@@ -102,13 +102,35 @@ describe('problemReply', () => {
 
   it('names the occurrence as the log does, and says nothing of what it does not know', () => {
     const error = new RateLimitedError('slow down');
-    expect(JSON.parse(problemReply(error).body as string)).toMatchObject({ instance: `urn:uuid:${error.id}` });
+    expect(JSON.parse(problemReply(error).body)).toMatchObject({ instance: `urn:uuid:${error.id}` });
     for (const thrown of [new Error('secret'), 'secret', { message: 'secret', status: 200 }, null]) {
       const reply = problemReply(thrown);
       expect(reply.status).toBe(500);
       expect(reply.body).not.toContain('secret');
     }
   });
+});
+
+describe('errors of others', () => {
+  // What body-parser, http-errors, Koa and Fastify throw: a status below 500 is a mistake of the client.
+  it.each([
+    [Object.assign(new Error('request entity too large'), { status: 413, statusCode: 413, expose: true }), 413],
+    [Object.assign(new Error('no'), { status: 404, expose: true }), 404],
+    [Object.assign(new Error('bad'), { statusCode: 400, code: 'FST_ERR_CTP_INVALID_JSON_BODY' }), 400],
+    [Object.assign(new Error('secret of the database'), { status: 500, expose: true }), 500],
+    [Object.assign(new Error('secret of the database'), { statusCode: 200 }), 500],
+  ])('%s is %s', (error, status) => {
+    const problem = problemReply(error);
+    expect(problem.status).toBe(status);
+    expect(JSON.parse(problem.body)).toMatchObject({ status });
+    expect(problem.body).not.toContain('secret');
+  });
+});
+
+it('a 503 says when to come back, also where nobody knows', () => {
+  expect(problemReply(new TimeoutError('x')).headers['retry-after']).toBe('1');
+  expect(problemReply(new TimeoutError('x', { retryAfterMs: 5500 })).headers['retry-after']).toBe('6');
+  expect(problemReply(new Error('x')).headers['retry-after']).toBeUndefined();
 });
 
 describe('securityHeaders', () => {

@@ -5,9 +5,9 @@ import { registerRuntime } from './runtime.ts';
 /** Options of {@link createMetrics}. */
 export interface MetricsOptions {
   /** Where the metrics are registered. Default: a new registry, so that nothing else ends up in it. */
-  registry?: Registry;
+  registry?: Registry | undefined;
   /** Version of the service, shown by `service_build_info`. Left out, that metric is not there. */
-  version?: string;
+  version?: string | undefined;
 }
 
 /** The metrics of a process. */

@@ -4,6 +4,7 @@
  * Hash strings are written and read here, in the canonical PHC form: they
  * verify in Python's argon2-cffi and passlib too.
  */
+import { refuseUnknown } from '@ent/internal';
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import * as argon2Library from 'argon2';
 import type { PasswordDriver, PasswordFeatures } from '../driver.ts';
@@ -13,11 +14,11 @@ import { type Argon2Hash, formatArgon2, parseArgon2 } from '../internal/phc.ts';
 /** How costly a hash is. The defaults are OWASP's minimum (Password Storage Cheat Sheet), and also the floor. */
 export interface Argon2Options {
   /** Memory in KiB. Default and floor 19456 (19 MiB). At most 1 GiB. */
-  memoryKiB?: number;
+  memoryKiB?: number | undefined;
   /** Passes over the memory. Default and floor 2. At most 16. */
-  iterations?: number;
+  iterations?: number | undefined;
   /** Lanes, each a thread. Default and floor 1. At most 16. */
-  parallelism?: number;
+  parallelism?: number | undefined;
 }
 
 /** The features of {@link argon2}. */
@@ -51,7 +52,12 @@ const TYPES: Record<string, 0 | 1 | 2> = { argon2d: 0, argon2i: 1, argon2id: 2 }
  * ```
  */
 export function argon2(options: Argon2Options = {}): PasswordDriver<typeof argon2Features> {
-  const cost = { ...FLOOR, ...options };
+  refuseUnknown(options, { memoryKiB: true, iterations: true, parallelism: true }, 'argon2', authErrors.configuration);
+  const cost = {
+    memoryKiB: options.memoryKiB ?? FLOOR.memoryKiB,
+    iterations: options.iterations ?? FLOOR.iterations,
+    parallelism: options.parallelism ?? FLOOR.parallelism,
+  };
   for (const name of Object.keys(FLOOR) as (keyof typeof FLOOR)[]) {
     const value = cost[name];
     if (!Number.isSafeInteger(value) || value < FLOOR[name] || value > CEILING[name]) {

@@ -1,3 +1,4 @@
+import { refuseUnknown } from '@ent/internal';
 import { authErrors } from '../errors.ts';
 import type { DecidingRule, RoleDefinition } from '../rules.ts';
 import { createTrie, parsePattern, type Trie } from './patterns.ts';
@@ -31,6 +32,8 @@ export function compileRoles(
 ): ReadonlyMap<string, Role> {
   const roles = new Map<string, Role>();
   for (const [name, definition] of Object.entries(definitions)) {
+    const known = { inherits: true, allow: true, deny: true } as const;
+    refuseUnknown(definition, known, `Role "${name}"`, authErrors.configuration);
     roles.set(name, { name, rules: compileRules(name, definition, owners), parents: [] });
   }
   for (const [name, definition] of Object.entries(definitions)) {

@@ -1,11 +1,11 @@
-import { GcraTable } from '@ent/internal';
+import { GcraTable, refuseUnknown } from '@ent/internal';
 import type { ThrottleStore } from '../driver.ts';
 import { authErrors } from '../errors.ts';
 
 /** Options of {@link memoryThrottleStore}. */
 export interface MemoryThrottleOptions {
   /** How many keys are counted at most. Default 100,000, about 20 MB. */
-  readonly maxKeys?: number;
+  readonly maxKeys?: number | undefined;
 }
 
 /**
@@ -13,6 +13,7 @@ export interface MemoryThrottleOptions {
  * limit. When there are more keys than it may keep, those that are nearest to being forgotten anyway go first.
  */
 export function memoryThrottleStore(options: MemoryThrottleOptions = {}): ThrottleStore {
+  refuseUnknown(options, { maxKeys: true }, 'memoryThrottleStore', authErrors.configuration);
   const { maxKeys = 100_000 } = options;
   if (!Number.isSafeInteger(maxKeys) || maxKeys < 1) {
     throw authErrors.configuration(`"maxKeys" must be a whole number of at least 1; got ${String(maxKeys)}.`);

@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import { pipeline as pipeStreams } from 'node:stream/promises';
 import { middlewareErrors } from '../errors.ts';
 import type { Exchange, Reply } from '../exchange.ts';
-import type { Run } from '../middleware.ts';
+import type { Answer, Run } from '../middleware.ts';
 import { CheckedHeaders, CollectedHeaders } from './node-head.ts';
 import { bodyLeft, linger } from './node-linger.ts';
 
@@ -20,8 +20,9 @@ export interface Written extends Exchange {
  * Writes a reply. What cannot be written, whatever a handler gave, becomes a 500; once
  * the head is out, only the connection can say so.
  */
-export function write(run: Run<Written>, exchange: Written, reply: Reply | undefined): void {
-  if (reply === undefined) return;
+export function write(run: Run<Written>, exchange: Written, given: Answer): void {
+  if (given === undefined) return;
+  const reply = given;
   const { res } = exchange;
   if (res.destroyed || res.headersSent) {
     letGo(reply);

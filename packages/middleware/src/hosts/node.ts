@@ -1,3 +1,4 @@
+import { refuseUnknown } from '@ent/internal';
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
@@ -18,12 +19,12 @@ export interface NodeExchange extends Exchange {
 /** How a {@link createNodeListener} is set up. */
 export interface NodeHostOptions {
   /** Runs around every exchange, in this order. Default: none. */
-  middleware?: readonly Middleware[];
+  middleware?: readonly Middleware[] | undefined;
   /**
    * Addresses of proxies whose `X-Forwarded-For` is believed: IPs, CIDR ranges, or `loopback`, `linklocal`,
    * `uniquelocal`. Default: none, the header is ignored, since any client can send it.
    */
-  trustProxies?: readonly string[];
+  trustProxies?: readonly string[] | undefined;
 }
 
 /**
@@ -44,6 +45,8 @@ export interface NodeHostOptions {
  * ```
  */
 export function createNodeListener(handler: Handler<NodeExchange>, options: NodeHostOptions = {}): RequestListener {
+  const known = { middleware: true, trustProxies: true } as const;
+  refuseUnknown(options, known, 'createNodeListener', middlewareErrors.invalid_options);
   const middlewares = createPipeline(options.middleware);
   const trust = compileTrust(options.trustProxies ?? []);
   return (req, res) => {
