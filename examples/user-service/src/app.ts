@@ -20,7 +20,15 @@ import { docs } from '@ent/http/docs';
 import { type Component, createLifecycle, type Lifecycle } from '@ent/lifecycle';
 import type { Logger } from '@ent/logging';
 import { openMessaging } from '@ent/messaging/open';
-import { addressKey, cors, rateLimit, requestContext, requestId, securityHeaders } from '@ent/middleware';
+import {
+  addressKey,
+  cors,
+  createRateLimiter,
+  rateLimit,
+  requestContext,
+  requestId,
+  securityHeaders,
+} from '@ent/middleware';
 import { createMetrics } from '@ent/observability/prometheus';
 import { loadServiceKey } from './auth/keys.ts';
 import { authRoutes } from './auth/routes.ts';
@@ -75,7 +83,11 @@ export async function createApp(config: Config, logger: Logger): Promise<Lifecyc
   const app = createLifecycle({ stopTimeout: config.DRAIN_TIME + 20_000, health: { serviceId: NAME } });
   const authenticate = bearer((token) => sessions.verify(token));
   const routes = [
-    ...userRoutes(users, authenticate),
+    ...userRoutes({
+      service: users,
+      authenticate,
+      registrations: createRateLimiter({ name: 'register', limit: config.REGISTRATION_LIMIT, window: '15m' }),
+    }),
     ...authRoutes({ users, sessions, throttle, authenticate }),
     ...opsRoutes(app.health, metrics),
   ];

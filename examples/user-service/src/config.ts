@@ -47,6 +47,7 @@ const fields = z.object({
   REFRESH_TOKEN_TTL: duration().prefault('30d').describe('How long a refresh token can wait to be used.'),
   REFRESH_GRACE: duration().prefault('10s').describe('How long a spent refresh token is taken for a retry.'),
   RATE_LIMIT_PER_MINUTE: z.int().min(1).default(1000).describe('Calls of one address in a minute.'),
+  REGISTRATION_LIMIT: z.int().min(1).default(300).describe('New users of one address in a quarter of an hour.'),
   CORS_ORIGINS: z.array(z.string()).default([]).describe('Origins whose pages may call, separated by commas.'),
   TRUST_PROXIES: z
     .array(z.string())

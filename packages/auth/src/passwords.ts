@@ -1,9 +1,11 @@
 import { EntError, type Issue } from '@ent/errors';
-import { refuseUnknown, Semaphore } from '@ent/internal';
+import { addressKey, durationOption, refuseUnknown } from '@ent/internal';
 import { channels, type PasswordOperation } from './channels.ts';
 import type { PasswordDriver } from './driver.ts';
 import { authErrors } from './errors.ts';
+import { FairGate, type Refusal } from './internal/fair-gate.ts';
 import { tracedOutcome } from './internal/outcome.ts';
+import type { Duration } from './options.ts';
 
 /** How passwords are checked and hashed. */
 export interface PasswordsOptions {
@@ -21,12 +23,23 @@ export interface PasswordsOptions {
    * least 1. Web crypto runs on the same threads: a storm of logins that took them all would stall each token check.
    */
   concurrency?: number | undefined;
-  /** How many wait for their turn before further ones are refused with `auth.overloaded`. Default 100. */
+  /**
+   * How many wait for their turn at most. When there are more, the latest of who has the most waiting gives way, with
+   * `auth.overloaded`. Default 100.
+   */
   queue?: number | undefined;
+  /** How long one waits at most before it is refused with `auth.overloaded`. Default `"5s"`. */
+  maxWait?: Duration | undefined;
 }
 
-/** Cancels the wait for a free slot; a hash that runs already is finished. */
+/** One call. */
 export interface PasswordCall {
+  /**
+   * Who asks, as the client's address: they take turns, so that one who asks for much makes only itself wait. Of an IPv6
+   * address its /64. Left out, all are one.
+   */
+  from?: string | undefined;
+  /** Cancels the wait for a free slot; a hash that runs already is finished. */
   signal?: AbortSignal | undefined;
 }
 
@@ -60,7 +73,14 @@ export interface Passwords {
   ): Promise<{ ok: boolean; upgraded?: string }>;
 }
 
-const OPTIONS = { driver: true, minLength: true, maxBytes: true, concurrency: true, queue: true } as const;
+const OPTIONS = {
+  driver: true,
+  minLength: true,
+  maxBytes: true,
+  concurrency: true,
+  queue: true,
+  maxWait: true,
+} as const;
 const FLOOR_LENGTH = 8;
 const OVERLOAD_RETRY_MS = 1000;
 
@@ -91,7 +111,8 @@ export function createPasswords(options: PasswordsOptions): Passwords {
   demand('concurrency', concurrency, 1, 1024);
   demand('queue', queue, 0, 100_000);
   const byteLimit = Math.min(maxBytes, driver.features.maxPasswordBytes ?? maxBytes);
-  const permits = new Semaphore(concurrency);
+  const maxWaitMs = durationOption(options.maxWait ?? '5s', 'maxWait', authErrors.configuration);
+  const gate = new FairGate(concurrency, queue, maxWaitMs);
   // Made once, before the first request: making one on demand would itself be a difference in time.
   const decoy = driver.decoy();
 
@@ -115,21 +136,18 @@ export function createPasswords(options: PasswordsOptions): Passwords {
     return short ? [issue('too_short', `must be at least ${minLength} characters long`)] : [];
   };
 
-  const enter = async (signal: AbortSignal | undefined): Promise<void> => {
-    signal?.throwIfAborted();
-    if (permits.tryTake()) return;
-    if (permits.waiting >= queue) {
-      throw authErrors.overloaded(`${concurrency} password hashes are running and ${queue} are waiting.`, {
-        retryAfterMs: OVERLOAD_RETRY_MS,
-      });
-    }
-    await permits.take(signal);
-  };
+  const overloaded = (reason: Refusal): Error =>
+    authErrors.overloaded(
+      reason === 'full'
+        ? `${concurrency} password hashes are running and ${queue} are waiting.`
+        : `No password could be hashed within ${maxWaitMs} ms.`,
+      { retryAfterMs: OVERLOAD_RETRY_MS },
+    );
 
   const gated = async <T>(operation: PasswordOperation, work: () => Promise<T>, call?: PasswordCall): Promise<T> => {
     const asked = performance.now();
     try {
-      await enter(call?.signal);
+      await gate.enter(addressKey(call?.from ?? ''), overloaded, call?.signal);
     } catch (error) {
       operation.outcome = call?.signal?.aborted ? 'aborted' : 'overloaded';
       throw error;
@@ -138,7 +156,7 @@ export function createPasswords(options: PasswordsOptions): Passwords {
     try {
       return await work();
     } finally {
-      permits.give();
+      gate.leave();
     }
   };
 

@@ -40,14 +40,16 @@ export function authRoutes({ users, sessions, throttle, authenticate }: AuthRout
     auth: false,
     body: Login,
     responses: { 200: Tokens },
-    problems: [401, 429],
+    problems: [401, 429, 503],
     async handler({ body, exchange }) {
       const attempt = await throttle.attempt({ address: exchange.peer, account: body.email });
-      const known = await users.authenticate(body.email, body.password).catch(async (error: unknown) => {
-        // We could not look: that was no guess.
-        await attempt.undo();
-        throw error;
-      });
+      const known = await users
+        .authenticate(body.email, body.password, { from: exchange.peer })
+        .catch(async (error: unknown) => {
+          // We could not look: that was no guess.
+          await attempt.undo();
+          throw error;
+        });
       // One answer for an unknown user and for a wrong password, after the same time.
       if (!known) {
         throw authErrors.credentials_invalid('Email address or password is wrong.', {

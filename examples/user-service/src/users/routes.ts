@@ -1,7 +1,7 @@
 import { authErrors, type Principal } from '@ent/auth';
 import { EntError, ValidationError } from '@ent/errors';
 import { type Authenticator, reply, type Route, route } from '@ent/http';
-import { entityTag, type Exchange, requireMatch } from '@ent/middleware';
+import { addressKey, entityTag, type Exchange, type RateLimiter, requireMatch } from '@ent/middleware';
 import { z } from 'zod';
 import { policy } from '../auth/policy.ts';
 import type { UserService } from './service.ts';
@@ -36,8 +36,15 @@ function inQuery(error: unknown): never {
   });
 }
 
+export interface UserRouteParts {
+  service: UserService;
+  authenticate: Authenticator<Principal>;
+  /** Limits how many users one address may make: each costs a hash, which logins wait for too. */
+  registrations: RateLimiter;
+}
+
 /** `/api/v1/users/`: registration, reading, changing, listing. */
-export function userRoutes(service: UserService, authenticate: Authenticator<Principal>): Route[] {
+export function userRoutes({ service, authenticate, registrations }: UserRouteParts): Route[] {
   // Guards look at the id in the path and not at the user: who may not read a user does not learn whether it exists.
   const may =
     (permission: string) =>
@@ -53,9 +60,10 @@ export function userRoutes(service: UserService, authenticate: Authenticator<Pri
     auth: false,
     body: NewUser,
     responses: { 201: { schema: UserView, headers: { location: 'Where the user is.', ...EtagHeader } } },
-    problems: [409],
-    async handler({ body }) {
-      const user = await service.create(body).catch(inBody);
+    problems: [409, 429, 503],
+    async handler({ body, exchange }) {
+      await registrations.require(addressKey(exchange.peer));
+      const user = await service.create(body, { from: exchange.peer }).catch(inBody);
       return reply(201, user, { location: `/api/v1/users/${user.id}`, etag: tagOf(user) });
     },
   });
@@ -104,7 +112,7 @@ export function userRoutes(service: UserService, authenticate: Authenticator<Pri
     async handler({ params, body, principal, exchange }) {
       if (body.roles !== undefined) policy.authorize(principal, 'users:assign_roles');
       const user = await service
-        .update(params.id, body, { by: principal.subject, check: ifMatch(exchange) })
+        .update(params.id, body, { by: principal.subject, from: exchange.peer, check: ifMatch(exchange) })
         .catch(inBody);
       return reply(200, user, { etag: tagOf(user) });
     },

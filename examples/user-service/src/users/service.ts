@@ -42,11 +42,14 @@ export function createUserService({ db, cache, passwords, sessions, publish }: U
     return isCode(error, 'database.not_found') ? noUser() : error;
   };
 
-  const create = async (input: NewUser, roles: StoredUser['roles'] = ['user']): Promise<User> => {
+  const create = async (
+    input: NewUser,
+    { from, roles = ['user'] }: { from?: string; roles?: StoredUser['roles'] } = {},
+  ): Promise<User> => {
     const { email, name } = input;
     // Looked at before the costly work, too; the database has the last word.
     if ((await stored.count({ emailKey: emailKey(email) })) > 0) throw taken();
-    const passwordHash = await passwords.hash(input.password);
+    const passwordHash = await passwords.hash(input.password, { from });
     const row = { email, emailKey: emailKey(email), name, passwordHash, roles };
     let created: StoredUser;
     try {
@@ -86,10 +89,10 @@ export function createUserService({ db, cache, passwords, sessions, publish }: U
   const update = async (
     id: string,
     change: UserChange,
-    { by, check }: { by: string; check?: ((current: User) => void) | undefined },
+    { by, from, check }: { by: string; from: string; check?: ((current: User) => void) | undefined },
   ): Promise<User> => {
     const { email, name, roles, password } = change;
-    const passwordHash = password === undefined ? undefined : await passwords.hash(password);
+    const passwordHash = password === undefined ? undefined : await passwords.hash(password, { from });
     const patch = {
       set: { email, emailKey: email === undefined ? undefined : emailKey(email), name, roles, passwordHash },
     };
@@ -199,7 +202,7 @@ export function createUserService({ db, cache, passwords, sessions, publish }: U
   const ensureAdmin = async (email: string, password: string): Promise<'created' | 'present'> => {
     if ((await stored.count({ emailKey: emailKey(email) })) > 0) return 'present';
     try {
-      await create({ email, password, name: 'Administrator' }, ['user', 'admin']);
+      await create({ email, password, name: 'Administrator' }, { roles: ['user', 'admin'] });
       return 'created';
     } catch (error) {
       // Another instance, starting at the same time, was first.
