@@ -1,17 +1,16 @@
-import { randomUUID } from 'node:crypto';
 import {
   createServer as createHttpServer,
   type IncomingMessage,
   type RequestListener,
   type Server,
   type ServerResponse,
-  STATUS_CODES,
 } from 'node:http';
 import type { Socket } from 'node:net';
 import { Server as TlsServer } from 'node:tls';
 import { durationOption, refuseUnknown } from '@ent/internal';
 import { httpErrors } from './errors.ts';
 import { Connections } from './internal/connections.ts';
+import { answer, refusal } from './internal/refusal.ts';
 import type { ServerOptions } from './options.ts';
 
 // A connection that never ends pins its client to one instance, and escapes every new limit.
@@ -60,12 +59,21 @@ export function createServer(listener: RequestListener, options: ServerOptions =
       connectionsCheckingInterval: Math.max(50, Math.min(5000, headersTimeout / 2, requestTimeout / 2)),
     },
     (req, res) => {
-      if (hasOneHost(req)) listener(req, res);
-      else answer(res, 400);
+      connections.admit(req.socket, () => {
+        if (hasOneHost(req)) listener(req, res);
+        else answer(res, 400);
+      });
     },
   );
   server.maxRequestsPerSocket = MAX_REQUESTS_PER_SOCKET;
   const connections = Connections.of(server);
+  // "100 Continue" asks for the body, so it goes out when somebody reads it: after who calls and how much was looked at.
+  server.on('checkContinue', (req, res) => {
+    continueWhenRead(req, res);
+    server.emit('request', req, res);
+  });
+  server.on('checkExpectation', (_req, res) => answer(res, 417));
+  server.on('connect', (_req, duplex) => refuseTunnel(duplex as Socket, connections.answers(duplex as Socket)));
   const refused = new WeakSet<Socket>();
   server.on('clientError', (error: NodeJS.ErrnoException, duplex) => {
     const socket = duplex as Socket;
@@ -119,6 +127,30 @@ function refuse(socket: Socket, error: NodeJS.ErrnoException, open: readonly Ser
   } else socket.destroy();
 }
 
+function continueWhenRead(req: IncomingMessage, res: ServerResponse): void {
+  // Called with the request as `this` again.
+  // oxlint-disable-next-line typescript/unbound-method
+  const read = req._read;
+  req._read = (size) => {
+    req._read = read;
+    // Node throws the body of an answered request away by reading it.
+    if (!res.headersSent) res.writeContinue();
+    read.call(req, size);
+  };
+}
+
+/** A CONNECT, after whose head node has let go of the socket. What came before it in a pipeline is answered first. */
+function refuseTunnel(socket: Socket, open: readonly ServerResponse[]): void {
+  socket.on('error', () => {});
+  const end = (): void => {
+    lingerAndClose(socket);
+    socket.resume().end(refusal(501));
+  };
+  const newest = open.at(-1);
+  if (newest === undefined) end();
+  else newest.once('close', end);
+}
+
 /**
  * Closing on bytes that were not read makes the client lose the answer: what it still sends is thrown away for a while.
  */
@@ -136,39 +168,4 @@ function hasOneHost(req: IncomingMessage): boolean {
     if (name.length === 4 && name.toLowerCase() === 'host') hosts++;
   }
   return hosts === 1;
-}
-
-function answer(res: ServerResponse, status: number): void {
-  res.shouldKeepAlive = false;
-  // A handler that writes by itself may still be at work, and writes after the end then.
-  res.on('error', () => {});
-  const body = problem(status);
-  res.writeHead(status, { ...headers(), 'content-length': Buffer.byteLength(body) });
-  res.end(body);
-}
-
-/** The same answer where node has no response object. */
-function refusal(status: number): string {
-  const body = problem(status);
-  const fields = {
-    date: new Date().toUTCString(),
-    ...headers(),
-    'content-length': Buffer.byteLength(body),
-    connection: 'close',
-  };
-  const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}`);
-  return [`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, ...lines, '', body].join('\r\n');
-}
-
-function problem(status: number): string {
-  return JSON.stringify(httpErrors.malformed_request('This is not a request that can be understood.', { status }));
-}
-
-function headers(): Record<string, string> {
-  return {
-    'content-type': 'application/problem+json',
-    'cache-control': 'no-store',
-    'x-content-type-options': 'nosniff',
-    'x-request-id': randomUUID(),
-  };
 }

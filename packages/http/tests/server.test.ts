@@ -8,7 +8,7 @@ import { itInDepth } from '@ent/testkit/vitest';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { z } from 'zod';
 import { eventually, listen, type Served, stop } from '../../middleware/tests/support/serve.ts';
-import { createListener, createServer, route, type ServerOptions } from '../src/index.ts';
+import { bearer, createListener, createServer, route, type ServerOptions } from '../src/index.ts';
 
 const handled = vi.fn();
 const routes = [
@@ -223,6 +223,148 @@ describe('clients that do not go on', () => {
       );
       expect(open).toBeLessThanOrEqual(1);
     });
+  });
+});
+
+describe('what a server answers by itself', () => {
+  const line = (text: string): string => `${text}\r\nHost: a\r\n\r\n`;
+
+  it.each<[string, string, number, string]>([
+    [
+      'an expectation that nobody knows',
+      'GET /slow HTTP/1.1\r\nExpect: tea\r\nHost: a\r\n\r\n',
+      417,
+      'Expectation Failed',
+    ],
+    ['CONNECT', line('CONNECT a:443 HTTP/1.1'), 501, 'Not Implemented'],
+    [
+      'a head of 17 KiB',
+      `GET /slow HTTP/1.1\r\nHost: a\r\nX: ${'b'.repeat(17_000)}\r\n\r\n`,
+      431,
+      'Request Header Fields Too Large',
+    ],
+    ['no Host', 'GET /slow HTTP/1.1\r\n\r\n', 400, 'Bad Request'],
+    ['noise', 'noise\r\n\r\n', 400, 'Bad Request'],
+  ])(
+    'is a problem with an id, the title of its status and security headers: %s',
+    async (_name, bytes, status, title) => {
+      const served = await start();
+      const received = await served.raw(bytes);
+      expect(statuses(received)).toEqual([status]);
+      const [head, body] = received.split('\r\n\r\n') as [string, string];
+      expect(JSON.parse(body)).toMatchObject({ status, title });
+      for (const header of [
+        /^content-type: application\/problem\+json/im,
+        /^x-request-id: [\da-f-]{36}/im,
+        /^x-content-type-options: nosniff/im,
+        /^content-security-policy: default-src 'none'/im,
+        /^x-frame-options: deny/im,
+        /^cache-control: no-store/im,
+        /^connection: close/im,
+      ])
+        expect(head).toMatch(header);
+      expect(head).not.toMatch(/strict-transport/i);
+      await alive(served);
+    },
+  );
+
+  it('comes after the answers to what was before a CONNECT', async () => {
+    const served = await start();
+    const received = await served.raw(line('GET /slow HTTP/1.1') + line('CONNECT a:443 HTTP/1.1'));
+    expect(statuses(received)).toEqual([200, 501]);
+  });
+
+  it('takes more spaces before the target for one, as RFC 9112 lets it', async () => {
+    const served = await start();
+    expect(statuses(await served.raw(`GET  /slow HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`))).toEqual([200]);
+  });
+});
+
+describe('Expect: 100-continue', () => {
+  const expecting = (length: number, more = ''): string =>
+    `POST /guarded HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nExpect: 100-continue\r\nContent-Length: ${length}\r\n${more}\r\n`;
+  const guarded = route({
+    method: 'POST',
+    path: '/guarded',
+    auth: bearer((token) => token),
+    body: z.object({ a: z.string() }),
+    responses: { 204: {} },
+    handler: () => undefined,
+  });
+  const begin = async (): Promise<Served> => {
+    const served = await listen(createServer(createListener([guarded], { maxBodyBytes: 100 })));
+    onTestFinished(() => stop(served.server));
+    return served;
+  };
+  /** What comes back while the body is not sent; 408s and the like come later. */
+  const first = async (served: Served, bytes: string): Promise<string> => {
+    const socket = connect(served.port, '127.0.0.1');
+    onTestFinished(() => void socket.destroy());
+    socket.write(bytes);
+    const [chunk] = (await once(socket, 'data')) as [Buffer];
+    return chunk.toString('latin1');
+  };
+
+  it('is answered before the body: by 401 without a token, by 413 to a length over the limit', async () => {
+    const served = await begin();
+    expect(await first(served, expecting(10))).toMatch(/^HTTP\/1\.1 401 /);
+    expect(await first(served, expecting(101, 'Authorization: Bearer a\r\n'))).toMatch(/^HTTP\/1\.1 413 /);
+  });
+
+  it('is answered by 100 when the body is wanted', async () => {
+    const served = await begin();
+    expect(await first(served, expecting(10, 'Authorization: Bearer a\r\n'))).toBe('HTTP/1.1 100 Continue\r\n\r\n');
+  });
+
+  it('works for a listener that knows nothing of it', async () => {
+    const served = await listen(
+      createServer((req, res) => void req.on('data', () => {}).on('end', () => res.end('x'))),
+    );
+    onTestFinished(() => stop(served.server));
+    expect(await first(served, expecting(10))).toBe('HTTP/1.1 100 Continue\r\n\r\n');
+  });
+});
+
+describe('pipelines whose answers nobody reads', () => {
+  it('leave other callers their turn', async () => {
+    const begun = vi.fn();
+    const work = route({
+      method: 'GET',
+      path: '/',
+      responses: { 200: { contentType: 'text/plain' } },
+      handler: ({ exchange }) => {
+        begun(exchange.query);
+        const end = performance.now() + 0.2;
+        while (performance.now() < end);
+        return 'x'.repeat(10);
+      },
+    });
+    const served = await listen(createServer(createListener([work])));
+    onTestFinished(() => stop(served.server));
+    const flood = 'GET /?flood HTTP/1.1\r\nHost: a\r\n\r\n';
+    for (let i = 0; i < 50; i++) {
+      const socket = connect(served.port, '127.0.0.1').on('error', () => {});
+      onTestFinished(() => void socket.destroy());
+      socket.pause().write(flood.repeat(1000));
+    }
+    await eventually(() => expect(begun.mock.calls.length).toBeGreaterThan(200));
+    const before = begun.mock.calls.length;
+    expect(await (await fetch(`${served.url}/?other`)).text()).toBe('x'.repeat(10));
+    // Of fifty thousand: some rounds of sixteen for each connection.
+    expect(begun.mock.calls.length - before).toBeLessThan(10_000);
+  });
+
+  it('are answered whole and in order when they are read', async () => {
+    const served = await start();
+    const requests = Array.from({ length: 500 }, (_, i) =>
+      post(`Content-Length: ${8 + String(i).length}`, `{"a":"${i}"}`),
+    );
+    requests.push('GET /slow HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
+    const received = await served.raw(requests.join(''));
+    expect(statuses(received)).toHaveLength(501);
+    expect([...received.matchAll(/\{"a":"(\d+)"\}/g)].map(([, i]) => Number(i))).toEqual(
+      Array.from({ length: 500 }, (_, i) => i),
+    );
   });
 });
 

@@ -1,5 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { Turns, type Waiter } from './turns.ts';
 
 interface Connection {
   /** Answers that are not complete, in the order of their requests. */
@@ -9,6 +10,8 @@ interface Connection {
   idleSince: number;
   /** The answer that we made the last one of its connection. */
   last: ServerResponse | undefined;
+  /** Its requests that wait for their turn. */
+  readonly waiter: Waiter;
 }
 
 // A client whose last answer said "keep-alive" may be about to send the next request. One that loops does so at once;
@@ -21,6 +24,7 @@ const trackers = new WeakMap<Server, Connections>();
 export class Connections {
   readonly #connections = new Map<Socket, Connection>();
   #leaving = false;
+  readonly #turns = new Turns();
 
   /** Begins to watch a server; the same one is watched once. */
   static of(server: Server): Connections {
@@ -83,14 +87,20 @@ export class Connections {
   }
 
   #add(socket: Socket): void {
+    const waiting: (() => void)[] = [];
     const connection: Connection = {
       open: new Set(),
       mark: socket.bytesRead,
       idleSince: performance.now(),
       last: undefined,
+      waiter: { waiting, running: () => connection.open.size - waiting.length, done: () => void socket.resume() },
     };
     this.#connections.set(socket, connection);
-    socket.once('close', () => this.#connections.delete(socket));
+    socket.once('close', () => {
+      waiting.length = 0;
+      this.#turns.leave(connection.waiter);
+      this.#connections.delete(socket);
+    });
   }
 
   #begin(req: IncomingMessage, res: ServerResponse): void {
@@ -103,7 +113,16 @@ export class Connections {
       connection.open.delete(res);
       connection.mark = socket.bytesRead;
       connection.idleSince = performance.now();
+      this.#turns.wake(connection.waiter);
     });
+  }
+
+  /** Begins the work on a request that was noted as open; later, where many are to begin. */
+  admit(socket: Socket, request: () => void): void {
+    const connection = this.#connections.get(socket);
+    if (connection === undefined) request();
+    // What waits is bounded by one reading of the socket.
+    else if (!this.#turns.begin(connection.waiter, request)) socket.pause();
   }
 }
 
