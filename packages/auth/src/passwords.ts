@@ -35,8 +35,8 @@ export interface PasswordsOptions {
 /** One call. */
 export interface PasswordCall {
   /**
-   * Who asks, as the client's address: they take turns, so that one who asks for much makes only itself wait. Of an IPv6
-   * address its /64. Left out, all are one.
+   * Who asks, as the client's address: they take turns, so that one who asks for much makes only itself wait. Of an
+   * IPv6 address its /64. Left out, all are one.
    */
   from?: string | undefined;
   /** Cancels the wait for a free slot; a hash that runs already is finished. */

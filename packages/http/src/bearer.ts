@@ -4,8 +4,9 @@ import { httpErrors } from './errors.ts';
 import type { Authenticator } from './route.ts';
 
 /**
- * What {@link bearer} makes. An intersection on purpose: TypeScript leaves a call that gives a plain function type until last when it
- * infers, and the handler of a `route({ auth: bearer((token) => ...), handler })` would then not know its principal.
+ * What {@link bearer} makes. An intersection on purpose: TypeScript leaves a call that gives a plain function type
+ * until last when it infers, and the handler of a `route({ auth: bearer((token) => ...), handler })` would then not
+ * know its principal.
  */
 export type BearerAuthenticator<Principal> = Authenticator<Principal> & {
   readonly securitySchemes: Readonly<Record<string, object>>;

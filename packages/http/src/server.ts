@@ -67,7 +67,8 @@ export function createServer(listener: RequestListener, options: ServerOptions =
   );
   server.maxRequestsPerSocket = MAX_REQUESTS_PER_SOCKET;
   const connections = Connections.of(server);
-  // "100 Continue" asks for the body, so it goes out when somebody reads it: after who calls and how much was looked at.
+  // "100 Continue" asks for the body, so it goes out when somebody reads it: after who calls and how much was looked
+  // at.
   server.on('checkContinue', (req, res) => {
     continueWhenRead(req, res);
     server.emit('request', req, res);

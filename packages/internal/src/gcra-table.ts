@@ -28,7 +28,9 @@ export class GcraTable {
     return decision;
   }
 
-  /** No limit keeps a time beyond all its units: the clock was set back since, and whoever waits need not wait for it. */
+  /**
+   * No limit keeps a time beyond all its units: the clock was set back since, and whoever waits need not wait for it.
+   */
   #knownArrival(key: string, { intervalMs, burst }: GcraRule, now: number): number | undefined {
     const kept = this.#arrivals.get(key);
     const latest = now + intervalMs * burst;

@@ -12,7 +12,8 @@ export interface ProblemReply {
  * 9457) with the status and headers of the error.
  *
  * What is not an `EntError` becomes a 500 with a fixed text: no message, stack or query leaves the process. `instance`
- * is the error's id, by which the log knows it. `Retry-After` comes from `retryAfterMs`, or is a second at a 503; a 401 carries
+ * is the error's id, by which the log knows it. `Retry-After` comes from `retryAfterMs`, or is a second at a 503; a 401
+ * carries
  * `WWW-Authenticate`, since RFC 9110, section 15.5.2 demands one.
  *
  * @example

@@ -9,8 +9,8 @@ interface Waiting {
 }
 
 /**
- * A number of places, and a queue before them that is fair between those who ask: each in turn, however many of one wait. One
- * who asks for a hundred waits for a hundred, and the next waits for one.
+ * A number of places, and a queue before them that is fair between those who ask: each in turn, however many of one
+ * wait. One who asks for a hundred waits for a hundred, and the next waits for one.
  */
 export class FairGate {
   #free: number;

@@ -34,7 +34,9 @@ function headers(): Record<string, string> {
   return { ...SECURITY, 'content-type': 'application/problem+json', 'x-request-id': randomUUID() };
 }
 
-/** Those of every answer. HSTS is not among them: it is the application's to promise, and one answer would be enough. */
+/**
+ * Those of every answer. HSTS is not among them: it is the application's to promise, and one answer would be enough.
+ */
 const SECURITY = (() => {
   const fixed: Record<string, string> = {};
   const bag: HeaderBag = {

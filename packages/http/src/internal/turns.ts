@@ -1,4 +1,5 @@
-// Requests that begin in one turn of the event loop; half of them may have waited for it, so that who comes next is begun at once.
+// Requests that begin in one turn of the event loop; half of them may have waited for it, so that who comes next is
+// begun at once.
 const IN_A_TURN = 64;
 // Requests of one connection, a pipeline, that are begun and not answered. An answer that nobody reads counts.
 const ON_THE_WAY = 64;
@@ -14,8 +15,9 @@ export interface Waiter {
 }
 
 /**
- * Begins requests in turns of the event loop. Node begins whatever it has read before it looks at another connection, so
- * that fifty pipelines of a thousand requests keep all others waiting for seconds; here the connections take turns, a request each.
+ * Begins requests in turns of the event loop. Node begins whatever it has read before it looks at another connection,
+ * so that fifty pipelines of a thousand requests keep all others waiting for seconds; here the connections take turns,
+ * a request each.
  */
 export class Turns {
   #begun = 0;
