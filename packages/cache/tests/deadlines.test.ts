@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import type { EntError } from '@ent/errors';
 import { expect, it } from 'vitest';
 import { createCache } from '../src/cache.ts';
+import type { DriverCall } from '../src/driver.ts';
 import { bytesDriver } from './fixtures/bytes-driver.ts';
 
 /** What a process prints that makes three calls, one after the other, and is then left to itself. */
@@ -60,4 +61,37 @@ it('each of several calls has its own, and one that is answered has none', async
   for (const answer of answers) answer();
   await new Promise((resolve) => setImmediate(resolve));
   expect(ended).toHaveLength(5);
+});
+
+it('tells a driver when its call ends, by a signal that aborts then and not once the call has ended', async () => {
+  const driver = bytesDriver();
+  const seen: DriverCall[] = [];
+  const get: typeof driver.get = async (keys, call) => {
+    seen.push(call);
+    if (keys[0] === 'prompt') return driver.get(keys, call);
+    await new Promise((_, reject) => call.signal.addEventListener('abort', () => reject(call.signal.reason as Error)));
+    return [];
+  };
+  const cache = createCache({ driver: { ...driver, get }, timeout: '100ms', breaker: false });
+  const began = performance.now();
+  await cache.get('prompt');
+  const silent = await cache.get('silent').catch((error: unknown) => error);
+  const [prompt, late] = seen as [DriverCall, DriverCall];
+  expect(silent).toMatchObject({ code: 'cache.timeout' });
+  expect(late.signal.reason).toBe(silent);
+  expect(late.deadlineAt).toBeGreaterThanOrEqual(began + 100);
+  expect(late.deadlineAt).toBeLessThanOrEqual(performance.now());
+  expect(prompt.signal.aborted).toBe(false);
+});
+
+it('hands out an aborted signal also to who asks for it too late', async () => {
+  const driver = bytesDriver();
+  let seen: DriverCall | undefined;
+  const get: typeof driver.get = (_, call) => {
+    seen = call;
+    return new Promise(() => {});
+  };
+  const cache = createCache({ driver: { ...driver, get }, timeout: '50ms', breaker: false });
+  await expect(cache.get('k')).rejects.toMatchObject({ code: 'cache.timeout' });
+  expect(seen!.signal.aborted).toBe(true);
 });
