@@ -234,7 +234,7 @@ export const loads: readonly Case[] = [
           signal = context.signal;
           return promise;
         },
-        { hardTimeout: 50 },
+        { hardTimeout: 300 },
       );
       await rejectsWith('cache.load_timeout', loading);
       assert.equal(signal?.aborted, true);

@@ -1,7 +1,7 @@
 // Random operations on each driver, against one model: whatever the backend, the cache answers the same.
 import { isDeepStrictEqual } from 'node:util';
 import { createSerializer, v8 } from '@ent/serialization';
-import { randomOf, type Server, startServer } from '@ent/testkit';
+import { randomOf, type Server, startServer, uniqueName } from '@ent/testkit';
 import { describeWithServer, itInDepth } from '@ent/testkit/vitest';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { type Cache, createCache } from '../../src/cache.ts';
@@ -253,7 +253,12 @@ function show(value: unknown): string {
 
 function agrees(createDriver: () => CacheDriver): void {
   itInDepth('agrees with the model', OPERATIONS, async ({ count, seed }) => {
-    const cache = createCache({ driver: createDriver(), prefix: `property-${seed}`, serializer, timeout: '60s' });
+    const cache = createCache({
+      driver: createDriver(),
+      prefix: uniqueName(`property-${seed}`),
+      serializer,
+      timeout: '60s',
+    });
     await Promise.all(
       Array.from({ length: WORKERS }, (_, i) => work(cache.namespace(`worker ${i}`), seed + i, count / WORKERS)),
     );
