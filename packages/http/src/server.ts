@@ -9,7 +9,7 @@ import type { Socket } from 'node:net';
 import { Server as TlsServer } from 'node:tls';
 import { durationOption, refuseUnknown } from '@ent/internal';
 import { httpErrors } from './errors.ts';
-import { Connections } from './internal/connections.ts';
+import { Connections, type Unanswered } from './internal/connections.ts';
 import { answer, refusal } from './internal/refusal.ts';
 import type { ServerOptions } from './options.ts';
 
@@ -58,15 +58,14 @@ export function createServer(listener: RequestListener, options: ServerOptions =
       // How often the two are looked at: by default every 30 s, which makes 40 s out of 10.
       connectionsCheckingInterval: Math.max(50, Math.min(5000, headersTimeout / 2, requestTimeout / 2)),
     },
-    (req, res) => {
-      connections.admit(req.socket, () => {
-        if (hasOneHost(req)) listener(req, res);
-        else answer(res, 400);
-      });
-    },
+    (req, res) => connections.admit(req, res, serve),
   );
+  const serve: RequestListener = (req, res) => {
+    if (hasOneHost(req)) listener(req, res);
+    else answer(res, 400);
+  };
   server.maxRequestsPerSocket = MAX_REQUESTS_PER_SOCKET;
-  const connections = Connections.of(server);
+  const connections = Connections.of(server, 'by admit');
   // "100 Continue" asks for the body, so it goes out when somebody reads it: after who calls and how much was looked
   // at.
   server.on('checkContinue', (req, res) => {
@@ -74,14 +73,14 @@ export function createServer(listener: RequestListener, options: ServerOptions =
     server.emit('request', req, res);
   });
   server.on('checkExpectation', (_req, res) => answer(res, 417));
-  server.on('connect', (_req, duplex) => refuseTunnel(duplex as Socket, connections.answers(duplex as Socket)));
+  server.on('connect', (_req, duplex) => refuseTunnel(duplex as Socket, connections.unanswered(duplex as Socket)));
   const refused = new WeakSet<Socket>();
   server.on('clientError', (error: NodeJS.ErrnoException, duplex) => {
     const socket = duplex as Socket;
     // The rest of the garbage fails to parse too.
     if (refused.has(socket)) return;
     refused.add(socket);
-    refuse(socket, error, connections.answers(socket));
+    refuse(socket, error, connections.unanswered(socket));
   });
   return server;
 }
@@ -98,7 +97,7 @@ export function drainable<S extends Server>(server: S): S {
       'drainable: give it a plain HTTP server that does not listen yet; TLS belongs in front of it.',
     );
   }
-  Connections.of(server);
+  Connections.of(server, 'by listener');
   return server;
 }
 
@@ -109,9 +108,8 @@ const STATUS: Readonly<Record<string, number>> = {
 };
 const LINGER_MS = 1000;
 
-function refuse(socket: Socket, error: NodeJS.ErrnoException, open: readonly ServerResponse[]): void {
+function refuse(socket: Socket, error: NodeJS.ErrnoException, { count, newest }: Unanswered): void {
   const status = STATUS[error.code ?? ''] ?? 400;
-  const newest = open.at(-1);
   if (!socket.writable || error.code === 'ECONNRESET') socket.destroy();
   else if (newest === undefined) {
     lingerAndClose(socket);
@@ -119,7 +117,7 @@ function refuse(socket: Socket, error: NodeJS.ErrnoException, open: readonly Ser
   } else if (newest.req.complete) {
     // What came before the garbage was in order and has its answer; nothing after it is read.
     newest.once('close', () => socket.destroy());
-  } else if (open.length === 1 && !newest.headersSent) {
+  } else if (count === 1 && !newest.headersSent) {
     // The body is broken, and its handler has not answered: the place for this answer is there.
     lingerAndClose(socket);
     answer(newest, status);
@@ -141,13 +139,12 @@ function continueWhenRead(req: IncomingMessage, res: ServerResponse): void {
 }
 
 /** A CONNECT, after whose head node has let go of the socket. What came before it in a pipeline is answered first. */
-function refuseTunnel(socket: Socket, open: readonly ServerResponse[]): void {
+function refuseTunnel(socket: Socket, { newest }: Unanswered): void {
   socket.on('error', () => {});
   const end = (): void => {
     lingerAndClose(socket);
     socket.resume().end(refusal(501));
   };
-  const newest = open.at(-1);
   if (newest === undefined) end();
   else newest.once('close', end);
 }

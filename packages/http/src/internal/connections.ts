@@ -1,22 +1,34 @@
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { Turns, type Waiter } from './turns.ts';
 
-interface Connection {
-  /** Answers that are not complete, in the order of their requests. */
-  readonly open: Set<ServerResponse>;
+/** What goes on in a connection. */
+interface Connection extends Waiter {
+  /** The answer to its newest request, while one is open. */
+  newest: ServerResponse | undefined;
   /** `bytesRead` when the connection last had nothing to do: more of it is the beginning of a request. */
   mark: number;
   idleSince: number;
   /** The answer that we made the last one of its connection. */
   last: ServerResponse | undefined;
-  /** Its requests that wait for their turn. */
-  readonly waiter: Waiter;
+  /** One of its answers is complete, or the connection gone. */
+  readonly onClose: () => void;
+}
+
+/** The answers of a connection that are not complete. */
+export interface Unanswered {
+  readonly count: number;
+  /** The last one in the order of their requests. */
+  readonly newest: ServerResponse | undefined;
 }
 
 // A client whose last answer said "keep-alive" may be about to send the next request. One that loops does so at once;
 // then it gets its answer with "Connection: close" instead of a closed connection.
 const IDLE_MS = 500;
+
+// What a client sends at once in good faith. A connection with so many open requests is not made to wait, and nobody
+// counts in what turn they begin.
+const ORDINARY = 16;
 
 const trackers = new WeakMap<Server, Connections>();
 
@@ -26,12 +38,16 @@ export class Connections {
   #leaving = false;
   readonly #turns = new Turns();
 
-  /** Begins to watch a server; the same one is watched once. */
-  static of(server: Server): Connections {
+  /**
+   * Begins to watch a server; the same one is watched once. Its requests are noted by a listener, or by {@link admit}
+   * in the server's own, which is faster.
+   */
+  static of(server: Server, noted: 'by listener' | 'by admit'): Connections {
     let connections = trackers.get(server);
     if (connections === undefined) {
-      connections = new Connections(server);
-      trackers.set(server, connections);
+      const made = (connections = new Connections(server));
+      trackers.set(server, made);
+      if (noted === 'by listener') server.prependListener('request', (req, res) => void made.#note(req, res));
     }
     return connections;
   }
@@ -42,7 +58,6 @@ export class Connections {
 
   private constructor(server: Server) {
     server.prependListener('connection', (socket: Socket) => this.#add(socket));
-    server.prependListener('request', (req, res) => this.#begin(req, res));
     // What server.close() calls first. Node's own takes a connection for idle as soon as `res.end()` was called,
     // although megabytes of the answer may still wait for a slow reader, and destroys it.
     server.closeIdleConnections = () => this.closeIdle(this.#leaving ? IDLE_MS : 0);
@@ -55,21 +70,20 @@ export class Connections {
   /** Answers that are not complete. */
   get open(): number {
     let count = 0;
-    for (const { open } of this.#connections.values()) count += open.size;
+    for (const { open } of this.#connections.values()) count += open;
     return count;
   }
 
-  /** The answers of a connection that are not complete, in the order of their requests. */
-  answers(socket: Socket): ServerResponse[] {
-    return [...(this.#connections.get(socket)?.open ?? [])];
+  unanswered(socket: Socket): Unanswered {
+    const connection = this.#connections.get(socket);
+    return { count: connection?.open ?? 0, newest: connection?.newest };
   }
 
   /** From now on each connection ends with its answer. */
   leave(): void {
     this.#leaving = true;
     for (const connection of this.#connections.values()) {
-      const newest = [...connection.open].at(-1);
-      if (newest !== undefined) makeLast(connection, newest);
+      if (connection.newest !== undefined) makeLast(connection, connection.newest);
     }
   }
 
@@ -77,7 +91,7 @@ export class Connections {
   closeIdle(idleMs = IDLE_MS): void {
     const before = performance.now() - idleMs;
     for (const [socket, connection] of this.#connections) {
-      const idle = connection.open.size === 0 && socket.bytesRead === connection.mark && socket.writableLength === 0;
+      const idle = connection.open === 0 && socket.bytesRead === connection.mark && socket.writableLength === 0;
       if (idle && connection.idleSince <= before) socket.destroy();
     }
   }
@@ -87,42 +101,49 @@ export class Connections {
   }
 
   #add(socket: Socket): void {
-    const waiting: (() => void)[] = [];
     const connection: Connection = {
-      open: new Set(),
+      open: 0,
+      newest: undefined,
       mark: socket.bytesRead,
       idleSince: performance.now(),
       last: undefined,
-      waiter: { waiting, running: () => connection.open.size - waiting.length, done: () => void socket.resume() },
+      waiting: [],
+      done: () => void socket.resume(),
+      onClose: () => {
+        connection.open--;
+        if (connection.open === 0) {
+          connection.newest = undefined;
+          connection.mark = socket.bytesRead;
+          connection.idleSince = performance.now();
+        } else if (connection.waiting.length > 0) this.#turns.wake(connection);
+      },
     };
     this.#connections.set(socket, connection);
     socket.once('close', () => {
-      waiting.length = 0;
-      this.#turns.leave(connection.waiter);
+      connection.waiting.length = 0;
+      this.#turns.leave(connection);
       this.#connections.delete(socket);
     });
   }
 
-  #begin(req: IncomingMessage, res: ServerResponse): void {
-    const { socket } = req;
-    const connection = this.#connections.get(socket);
-    if (connection === undefined) return;
-    connection.open.add(res);
+  /** Notes a request as open. */
+  #note(req: IncomingMessage, res: ServerResponse): Connection | undefined {
+    const connection = this.#connections.get(req.socket);
+    if (connection === undefined) return undefined;
+    connection.open++;
+    connection.newest = res;
     if (this.#leaving) makeLast(connection, res);
-    res.on('close', () => {
-      connection.open.delete(res);
-      connection.mark = socket.bytesRead;
-      connection.idleSince = performance.now();
-      this.#turns.wake(connection.waiter);
-    });
+    // One function for all answers of the connection.
+    res.on('close', connection.onClose);
+    return connection;
   }
 
-  /** Begins the work on a request that was noted as open; later, where many are to begin. */
-  admit(socket: Socket, request: () => void): void {
-    const connection = this.#connections.get(socket);
-    if (connection === undefined) request();
+  /** Notes a request as open and begins the work on it; later, where many of its connection are to begin. */
+  admit(req: IncomingMessage, res: ServerResponse, listener: RequestListener): void {
+    const connection = this.#note(req, res);
+    if (connection === undefined || (connection.open <= ORDINARY && connection.waiting.length === 0)) listener(req, res);
     // What waits is bounded by one reading of the socket.
-    else if (!this.#turns.begin(connection.waiter, request)) socket.pause();
+    else if (!this.#turns.begin(connection, () => listener(req, res))) req.socket.pause();
   }
 }
 

@@ -6,13 +6,15 @@ const ON_THE_WAY = 64;
 
 /** Whose requests wait: a connection. */
 export interface Waiter {
+  /** Requests that were read and are not answered, the waiting ones among them. */
+  open: number;
   /** Requests that were read and are not begun. */
   readonly waiting: (() => void)[];
-  /** How many are begun and not answered. */
-  running(): number;
   /** No request waits any more. */
   done(): void;
 }
+
+const running = ({ open, waiting }: Waiter): number => open - waiting.length;
 
 /**
  * Begins requests in turns of the event loop. Node begins whatever it has read before it looks at another connection,
@@ -26,7 +28,7 @@ export class Turns {
 
   /** Begins a request, which is among the running ones; or notes it as waiting, and gives `false`. */
   begin(of: Waiter, request: () => void): boolean {
-    if (of.waiting.length === 0 && this.#begun < IN_A_TURN && of.running() <= ON_THE_WAY) {
+    if (of.waiting.length === 0 && this.#begun < IN_A_TURN && running(of) <= ON_THE_WAY) {
       this.#count();
       request();
       return true;
@@ -38,7 +40,7 @@ export class Turns {
 
   /** One of its requests was answered: another may begin. */
   wake(of: Waiter): void {
-    if (of.waiting.length === 0 || of.running() >= ON_THE_WAY) return;
+    if (of.waiting.length === 0 || running(of) >= ON_THE_WAY) return;
     this.#queue.add(of);
     this.#schedule();
   }
@@ -65,7 +67,7 @@ export class Turns {
       if (this.#begun >= IN_A_TURN / 2) break;
       // To the end of the row; the loop comes by again while there is room.
       this.#queue.delete(of);
-      const request = of.running() < ON_THE_WAY ? of.waiting.shift() : undefined;
+      const request = running(of) < ON_THE_WAY ? of.waiting.shift() : undefined;
       if (request === undefined) continue;
       if (of.waiting.length > 0) this.#queue.add(of);
       else of.done();
