@@ -107,6 +107,21 @@ describeWithServer('postgres', (server) => {
     });
   });
 
+  it('binds lists as arrays, their members as it binds those alone', async () => {
+    const db = connect(JSON.stringify(await newPlace()));
+    const { kysely } = db.native;
+    const at = new Date('2026-01-02T03:04:05.678Z');
+    const answer = await sql<Record<string, unknown>>`select
+        ${2} = any(${[1, 2]}::int[]) as number, ${'b'} = any(${['a', 'b']}::text[]) as text,
+        ${at} = any(${[null, at]}::timestamptz[]) as date, ${[[true, false]]}::boolean[] as nested`.execute(kysely);
+    expect(answer.rows).toEqual([{ number: true, text: true, date: true, nested: [[true, false]] }]);
+    for (const members of [[undefined], [{}], [new Date(Number.NaN)]]) {
+      const refused = sql`select ${members}::text[]`.execute(kysely);
+      await expect(refused).rejects.toThrow(/native: parameter 1, member 1, is/);
+    }
+    await db.close();
+  });
+
   describe('a call that is given up', () => {
     let db: ReturnType<typeof connect>;
     beforeEach(async () => {

@@ -143,6 +143,7 @@ const dialect: Omit<SqlDialect, 'writes'> = {
   maxParameters: 65_535,
   rowsPerInsert: 500,
   limits: 'bind',
+  arrays: true,
   nulls: 'last',
   upsert: onConflict,
   fold: (term) => sql`lower((${term})::text collate "und-x-icu")`,

@@ -59,6 +59,7 @@ export const dialect: SqlDialect = {
   rowsPerInsert: 1,
   // Built with STAT4, SQLite looks at the value of a bound LIMIT and prepares the statement again: 8 us instead of 1.5.
   limits: 'inline',
+  arrays: false,
   nulls: 'first',
   writes: 'returning',
   upsert: onConflict,

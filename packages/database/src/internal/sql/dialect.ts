@@ -44,6 +44,8 @@ export interface SqlDialect {
    * time.
    */
   readonly limits: 'bind' | 'inline';
+  /** Whether a list given to `db.native` is bound as an array of the database: `= any($1)`. Else it is refused. */
+  readonly arrays: boolean;
   /** Where NULL stands in an ascending ORDER BY that does not say. */
   readonly nulls: 'first' | 'last';
   /**

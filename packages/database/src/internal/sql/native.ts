@@ -1,14 +1,18 @@
 import {
   type CompiledQuery,
+  type ConnectionProvider,
   type DatabaseConnection,
+  DefaultQueryExecutor,
   type DialectAdapter,
   type Driver,
   Kysely,
+  type QueryExecutor,
   type QueryResult,
   SelectQueryNode,
 } from 'kysely';
 import { databaseErrors } from '../../errors.ts';
 import type { SqlDialect } from './dialect.ts';
+import { readsOnly } from './reads-only.ts';
 
 /** Runs one statement of the application's own. */
 export type RunNative = (
@@ -17,24 +21,17 @@ export type RunNative = (
   signal: AbortSignal | undefined,
 ) => Promise<QueryResult<Record<string, unknown>>>;
 
-/**
- * A Kysely whose queries run in the transaction around them, or alone. Kysely's own transactions are refused: they
- * would know nothing of the repositories, and a query beside one on a database with a single writer would wait for it
- * forever.
- */
-export function nativeKysely<Tables>(dialect: SqlDialect, run: RunNative): Kysely<Tables> {
+/** A Kysely whose queries run in the transaction around them, or alone. */
+export function nativeKysely<Tables>({ kysely }: SqlDialect, run: RunNative): Kysely<Tables> {
   const connection: DatabaseConnection = {
     async executeQuery<R>(query: CompiledQuery, options?: { readonly signal?: AbortSignal | undefined }) {
-      const use = SelectQueryNode.is(query.query) ? 'read' : 'write';
+      const use = SelectQueryNode.is(query.query) || readsOnly(query.sql) ? 'read' : 'write';
       return (await run(use, query, options?.signal)) as QueryResult<R>;
     },
     // oxlint-disable-next-line require-yield -- it refuses
     async *streamQuery() {
       throw databaseErrors.unsupported('db.native.kysely does not stream; use repo.stream(), or limit and offset.');
     },
-  };
-  const refuse = async (): Promise<never> => {
-    throw databaseErrors.unsupported('Begin transactions with db.transaction(); queries of db.native.kysely join it.');
   };
   const driver: Driver = {
     init: async () => {},
@@ -47,14 +44,43 @@ export function nativeKysely<Tables>(dialect: SqlDialect, run: RunNative): Kysel
       throw databaseErrors.unsupported('Disconnect with db.close(); db.native.kysely has no connection of its own.');
     },
   };
-  return new Kysely({
-    dialect: {
-      createAdapter: () => concurrent(dialect.kysely.createAdapter()),
-      createDriver: () => driver,
-      createIntrospector: (db) => dialect.kysely.createIntrospector(db),
-      createQueryCompiler: () => dialect.kysely.createQueryCompiler(),
-    },
-  });
+  const dialect = {
+    createAdapter: () => concurrent(kysely.createAdapter()),
+    createDriver: () => driver,
+    createIntrospector: (db: Kysely<unknown>) => kysely.createIntrospector(db),
+    createQueryCompiler: () => kysely.createQueryCompiler(),
+  };
+  const provider: ConnectionProvider = { provideConnection: (consumer) => consumer(connection) };
+  const executor = new DefaultQueryExecutor(dialect.createQueryCompiler(), dialect.createAdapter(), provider);
+  return new Kysely({ config: { dialect }, dialect, driver, executor: withoutConnections(executor) });
+}
+
+/**
+ * Runs queries and gives no connection to anybody: `connection()` and Kysely's own transactions would believe that they
+ * have one for themselves. They would know nothing of the repositories, and a query beside one on a database with a
+ * single writer would wait for it forever.
+ */
+function withoutConnections(executor: QueryExecutor): QueryExecutor {
+  return {
+    adapter: executor.adapter,
+    plugins: executor.plugins,
+    transformQuery: (node, id) => executor.transformQuery(node, id),
+    compileQuery: (node, id) => executor.compileQuery(node, id),
+    executeQuery: (query, options) => executor.executeQuery(query, options),
+    stream: (query, chunkSize, options) => executor.stream(query, chunkSize, options),
+    provideConnection: refuse,
+    withConnectionProvider: (provider) => withoutConnections(executor.withConnectionProvider(provider)),
+    withPlugin: (plugin) => withoutConnections(executor.withPlugin(plugin)),
+    withPlugins: (plugins) => withoutConnections(executor.withPlugins(plugins)),
+    withPluginAtFront: (plugin) => withoutConnections(executor.withPluginAtFront(plugin)),
+    withoutPlugins: () => withoutConnections(executor.withoutPlugins()),
+  };
+}
+
+async function refuse(): Promise<never> {
+  throw databaseErrors.unsupported(
+    'db.native.kysely has no connections and transactions of its own. Use db.transaction(): what is called in it, these queries included, has one connection and one transaction.',
+  );
 }
 
 /**
@@ -68,16 +94,24 @@ function concurrent(adapter: DialectAdapter): DialectAdapter {
 /**
  * What applications pass to Kysely as repositories would bind it. What databases take for different things is refused.
  */
-export function bindable({ codecs }: SqlDialect, parameters: readonly unknown[]): unknown[] {
-  return parameters.map((value, index) => {
-    const which = `native: parameter ${index + 1}`;
-    if (value === undefined) throw databaseErrors.invalid_query(`${which} is undefined; say null if you mean it.`);
-    if (typeof value === 'boolean') return codecs.boolean.encode(value);
-    if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return value;
-    if (!(value instanceof Date)) {
-      throw databaseErrors.bad_data(`${which} is an object or a list; bind text, such as that of JSON.stringify.`);
-    }
+export function bindable(dialect: SqlDialect, parameters: readonly unknown[]): unknown[] {
+  return parameters.map((value, index) => bound(dialect, value, `native: parameter ${index + 1}`));
+}
+
+function bound(dialect: SqlDialect, value: unknown, which: string): unknown {
+  const { codecs, arrays } = dialect;
+  if (value === undefined) throw databaseErrors.invalid_query(`${which} is undefined; say null if you mean it.`);
+  if (typeof value === 'boolean') return codecs.boolean.encode(value);
+  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return value;
+  if (value instanceof Date) {
     if (Number.isNaN(value.getTime())) throw databaseErrors.bad_data(`${which} is an invalid Date.`);
     return codecs.date.encode(value);
-  });
+  }
+  if (arrays && Array.isArray(value)) {
+    return value.map((member, index) => bound(dialect, member, `${which}, member ${index + 1},`));
+  }
+  const instead = arrays
+    ? 'is an object; bind text, such as that of JSON.stringify'
+    : 'is an object or a list; bind text, such as that of JSON.stringify, and for IN each value by itself';
+  throw databaseErrors.bad_data(`${which} ${instead}.`);
 }
