@@ -64,7 +64,10 @@ export interface CacheOptions<D extends CacheDriver = CacheDriver> {
   readonly prefix?: string | undefined;
   /** The TTL of entries that name none. Default: null, forever. */
   readonly ttl?: Ttl | undefined;
-  /** How values become bytes, for drivers that keep bytes. Default: JSON that refuses what it cannot keep. */
+  /**
+   * How values become bytes, for drivers that keep bytes. Default: JSON that also keeps dates, bigints, bytes, maps,
+   * sets, NaN and the infinities, and refuses what it cannot keep.
+   */
   readonly serializer?: CacheSerializer | undefined;
   /**
    * The longest a call waits for the backend. Default: `"1s"`. Drivers

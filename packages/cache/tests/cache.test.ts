@@ -248,7 +248,7 @@ describe('a load', () => {
   it('whose value cannot be stored gives up its lease', async () => {
     const cache = createCache({ driver: bytesDriver(), lease: '1h' });
     for (let round = 0; round < 3; round++) {
-      await expect(cache.getOrSet('k', () => new Date(0))).rejects.toMatchObject({ code: 'cache.not_serializable' });
+      await expect(cache.getOrSet('k', () => ({ f() {} }))).rejects.toMatchObject({ code: 'cache.not_serializable' });
     }
     expect(await cache.getOrSet('k', () => 1)).toBe(1);
   });
@@ -532,22 +532,24 @@ describe('the stored bytes', () => {
     }
   });
 
-  it('never change a value silently: what JSON would not keep is refused with its place', async () => {
+  it('never change a value silently: what does not come back as it is, is refused with its place', async () => {
     const { cache } = bytesCache();
     const cycle: Record<string, unknown> = {};
     cycle.self = cycle;
+    class Money {}
+    class Names extends Map<string, string> {}
     const lossy: [unknown, RegExp][] = [
-      [{ at: new Date(0) }, /Date at #\/at/],
-      [[new Map()], /Map at #\/0/],
-      [{ a: { b: Number.NaN } }, /NaN at #\/a\/b/],
-      [Number.POSITIVE_INFINITY, /Infinity at #/],
+      [{ a: { b: new Money() } }, /an instance of Money at #\/a\/b/],
+      [[new Names()], /an instance of Names at #\/0/],
+      [{ at: Object.assign(new Date(0), { zone: 'CET' }) }, /Date at #\/at/],
+      [new Map([['k', new Money()]]), /Money at #\/k/],
+      [new Set([() => 1]), /a function at #\/\(member\)/],
+      [new Float32Array(1), /Float32Array at #/],
       [[undefined], /undefined at #\/0/],
-      [1n, /a bigint of 1 bits at #/],
       [() => 1, /function at #/],
-      [Buffer.from('x'), /Buffer at #/],
       [{ toJSON: () => 1 }, /a function at #\/toJSON/],
       [{ [Symbol('s')]: 1 }, /symbol/],
-      [{ 'a/b~': Number.NaN }, /#\/a~1b~0/],
+      [{ 'a/b~': () => 1 }, /#\/a~1b~0/],
       [cycle, /a reference to an enclosing object at #\/self/],
     ];
     for (const [value, message] of lossy) {

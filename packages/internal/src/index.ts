@@ -16,7 +16,7 @@ export { type Duration, durationOption, toMilliseconds } from './duration.ts';
 export { gcra } from './gcra.ts';
 export { GcraTable } from './gcra-table.ts';
 export { jsonPointer } from './json-pointer.ts';
-export { jsonKeeps, type Keeps, type Loss, lossIn } from './lossless.ts';
+export { jsonKeeps, type Keeps, type Loss, lossIn, surelyKeeps } from './lossless.ts';
 export { missingPackage } from './missing-package.ts';
 export { type ConnectionUrl, openByUrl, type Scheme, type UrlErrors } from './open.ts';
 export { pause } from './pause.ts';

@@ -64,7 +64,12 @@ export function lossIn(value: unknown, keeps: Keeps): Loss | undefined {
   return isSurelyKept(value, keeps, 0) ? undefined : findLoss(value, keeps);
 }
 
-/** Whether there is nothing but plain data that every part of it is sure to keep. */
+/** The quick look of {@link lossIn}: false for a loss, and for a doubt. */
+export function surelyKeeps(value: unknown, keeps: Keeps): boolean {
+  return isSurelyKept(value, keeps, 0);
+}
+
+/** Whether every part is plain data, or something that is kept as it is. */
 function isSurelyKept(part: unknown, keeps: Keeps, depth: number): boolean {
   switch (typeof part) {
     case 'boolean':
@@ -73,6 +78,8 @@ function isSurelyKept(part: unknown, keeps: Keeps, depth: number): boolean {
       return keeps.loneSurrogates || part.isWellFormed();
     case 'number':
       return keeps.nonFinite || Number.isFinite(part);
+    case 'bigint':
+      return keeps.bigint(part);
     case 'object':
       break;
     default:
@@ -80,16 +87,17 @@ function isSurelyKept(part: unknown, keeps: Keeps, depth: number): boolean {
   }
   if (part === null) return true;
   if (depth >= MAX_DEPTH || (!keeps.proxies && types.isProxy(part))) return false;
+  const prototype: unknown = Object.getPrototypeOf(part);
+  const isArray = Array.isArray(part);
+  if (!isArray && prototype !== Object.prototype && prototype !== null) return keeps.object(part) === true;
   if (Object.getOwnPropertySymbols(part).length > 0 || (!keeps.toJSON && hasToJson(part))) return false;
-  if (Array.isArray(part)) {
+  if (isArray) {
     // A hole or a name besides the indices makes the numbers differ; so would one of each, but a hole reads as
     // undefined.
-    if (Object.getPrototypeOf(part) !== Array.prototype || Object.keys(part).length !== part.length) return false;
+    if (prototype !== Array.prototype || Object.keys(part).length !== part.length) return false;
     for (let i = 0; i < part.length; i++) if (!isSurelyKept(part[i], keeps, depth + 1)) return false;
     return true;
   }
-  const prototype: unknown = Object.getPrototypeOf(part);
-  if (prototype !== Object.prototype && prototype !== null) return false;
   for (const key of Object.keys(part)) {
     if (!keeps.loneSurrogates && !key.isWellFormed()) return false;
     if (key === '__proto__' && !keeps.protoKey) return false;

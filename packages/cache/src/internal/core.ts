@@ -14,7 +14,7 @@ import { Loader } from './loads/loader.ts';
 import { Codec } from './records/codec.ts';
 import { Store } from './records/store.ts';
 import { openTier } from './records/tier.ts';
-import { strictJson } from './records/values.ts';
+import { taggedJson } from './records/tagged-json.ts';
 import { durationMs, ttlMs } from './ttl.ts';
 
 /** What a cache and its namespaces share: the driver and everything between it and them. */
@@ -52,7 +52,7 @@ export class Core<D extends CacheDriver = CacheDriver> {
     const { shared, conditional } = driver.features;
     // What lives in this process neither hangs nor goes away: no timer for each call.
     this.calls = new Calls(driver, onError === 'miss', shared ? { timeoutMs, breaker: breaking } : undefined);
-    this.serializer = options.serializer ?? strictJson;
+    this.serializer = options.serializer ?? taggedJson;
     this.#local = options.local;
     if (options.local !== undefined) this.requires('tracks', 'a local tier');
     const tier = options.local && openTier(options.local, this.calls);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { type Case, hostileKeys, plainValues, rejectsWith, until } from './suite.ts';
+import { type Case, hostileKeys, plainValues, rejectsWith, richValues, until } from './suite.ts';
 
 /** Values, keys, batches, expiry, namespaces. */
 export const basics: readonly Case[] = [
@@ -27,6 +27,22 @@ export const basics: readonly Case[] = [
         assert.deepEqual(await c.getMany(['k']), new Map([['k', value]]));
         assert.equal(await c.has('k'), true);
       }
+    },
+  },
+  {
+    name: 'keeps what a database answers: dates, bigints, bytes, maps, sets, NaN',
+    run: async ({ cache }) => {
+      const c = await cache({ serializer: undefined });
+      for (const value of richValues) {
+        await c.set('k', value);
+        assert.deepEqual(await c.get('k'), value);
+        assert.deepEqual(await c.getMany(['k']), new Map([['k', value]]));
+        assert.deepEqual(await c.getOrSet('made', () => value), value);
+        assert.deepEqual(await c.getOrSet('made', () => assert.fail('the factory ran')), value);
+        await c.delete('made');
+      }
+      await c.set('k', { at: new Date(Number.NaN) });
+      assert.ok(Number.isNaN((await c.get<{ at: Date }>('k'))!.at.getTime()));
     },
   },
   {

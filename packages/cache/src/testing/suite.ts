@@ -135,3 +135,20 @@ export const plainValues: readonly unknown[] = [
   { a: null, b: [1, { c: '' }] },
   { '': 1, constructor: 2, toString: 3 },
 ];
+
+/** What databases answer and JSON lacks, and objects that look like the tags of it, for the default serializer. */
+export const richValues: readonly unknown[] = [
+  { at: new Date('2026-01-31T09:00:00.123Z'), until: new Date(-8.64e15) },
+  [1n, -(2n ** 63n), 2n ** 80n],
+  { raw: new Uint8Array([0, 255, 128]), none: new Uint8Array(0) },
+  new Map<unknown, unknown>([
+    ['a', new Map([[1n, new Date(0)]])],
+    [1, null],
+    ['__proto__', 'p'],
+  ]),
+  new Set<unknown>(['a', 1, new Date(1)]),
+  [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY],
+  { row: { id: 7, name: 'Ada', born: new Date(0), tags: ['a'] } },
+  [{ $date: 'text' }, { $$date: new Date(0) }, { $bigint: { $map: [1n] } }, { $: 1n }, { $date: 1n, b: 2 }],
+  [1n, JSON.parse('{"__proto__":{"$set":[]}}'), { constructor: 1 }],
+];

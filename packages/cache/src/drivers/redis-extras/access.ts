@@ -13,7 +13,7 @@ import { cacheErrors } from '../../errors.ts';
 import type { Core } from '../../internal/core.ts';
 import type { KeySpace } from '../../internal/keys.ts';
 import { type CacheWithParts, PARTS } from '../../internal/parts.ts';
-import { serialize } from '../../internal/records/values.ts';
+import { serialize } from '../../internal/records/codec.ts';
 import { NATIVE, type Native } from '../redis/native.ts';
 
 /** The commands that all three kinds of node-redis clients have in common, by the types of the plainest. */

@@ -2,7 +2,7 @@ import type { CacheDriver, CacheFeatures, DriverEntry, StoredRecord, TagVersion 
 import { cacheErrors } from '../../errors.ts';
 import type { CacheSerializer } from '../../options.ts';
 import { counterDraft, isCounter, newStamp, type RecordDraft, STAMP_BYTES } from './record.ts';
-import { serialize, strictJson } from './values.ts';
+import { TAGGED, taggedJson } from './tagged-json.ts';
 
 /** Records as a driver keeps them, and back. */
 export class Codec {
@@ -173,7 +173,7 @@ function decodeRecord(stored: Uint8Array, serializer: CacheSerializer, key: stri
 }
 
 function decodeValue(bytes: Buffer, from: number, serializer: CacheSerializer, key: string): unknown {
-  if (serializer !== strictJson) return serializer.deserialize(bytes.subarray(from), key);
+  if (serializer !== taggedJson || bytes[from] === TAGGED) return serializer.deserialize(bytes.subarray(from), key);
   // A view of the rest would cost as much as a short text takes to parse.
   return bytes.length === from ? undefined : (JSON.parse(bytes.toString(undefined, from)) as unknown);
 }
@@ -214,4 +214,13 @@ function decodeCounter(bytes: Buffer): StoredRecord | undefined {
   // "007" or "1e3" is somebody else's text.
   if (!Number.isSafeInteger(value) || String(value) !== text) return undefined;
   return counterDraft(value, FOREVER);
+}
+
+/** @throws `cache.not_serializable` */
+export function serialize(value: unknown, serializer: CacheSerializer, key: string): Uint8Array {
+  try {
+    return serializer.serialize(value, key);
+  } catch (cause) {
+    throw cacheErrors.not_serializable(`The value cannot be stored: ${(cause as Error).message}`, { cause });
+  }
 }
