@@ -34,6 +34,8 @@ export interface DatabaseFeatures {
   readonly transactionalDdl: boolean;
   /** Foreign keys. */
   readonly foreignKeys: boolean;
+  /** `foreignKeys: 'off'` of a migration: they need only hold again at its end. */
+  readonly suspendsForeignKeys: boolean;
   /** Decimals can be compared, sorted and incremented; else only `eq`, `ne`, `in` and `nin`. */
   readonly decimalOrder: boolean;
   /** `upsert` acts on exactly the key it is given, also where an entity has several unique keys. */
@@ -118,6 +120,11 @@ export interface BeginOptions {
   /** One of `features.isolation`, or undefined for the default. */
   readonly isolation: IsolationLevel | undefined;
   readonly readOnly: boolean;
+  /**
+   * `off`: foreign keys are neither checked nor acted on in this transaction, and its commit is refused as a
+   * `foreign_key_violation` while one of them points nowhere. Only with `features.suspendsForeignKeys`.
+   */
+  readonly foreignKeys?: 'off' | undefined;
 }
 
 /** What an error of the database means. */
@@ -220,7 +227,8 @@ export interface DriverRows<Session> {
   ): Awaitable<Row | undefined>;
   /**
    * Inserts `row`, or changes the one row with the same `key`; atomically. Answers what is stored now. Other unique
-   * keys are errors.
+   * keys are errors. A row that is soft-deleted counts as absent: where it stands in the way, `row` takes its place,
+   * id included.
    */
   upsert(
     session: Session,
@@ -248,8 +256,9 @@ export interface DriverSchema<Native, Session> {
    */
   record(work: (native: Native) => Promise<unknown>): Promise<readonly string[]>;
   /**
-   * Creates the table or collection of an entity with its unique keys, unless it is there. For the migrations' ledger
-   * and for tests; what applications store is created by their migrations.
+   * Creates the table or collection of an entity with its unique keys, unless it is there. Where rows can be
+   * soft-deleted, only those that are not take up a unique key. For the migrations' ledger and for tests; what
+   * applications store is created by their migrations.
    */
   createTable(session: Session, entity: EntityModel, call: DriverCall): Awaitable<void>;
   /**

@@ -15,6 +15,36 @@ export interface Migration<Native = unknown> {
   up(native: Native): Promise<unknown>;
   /** Undoes the step. Leave it out where that is impossible. */
   down?(native: Native): Promise<unknown>;
+  /**
+   * `off`: while the step runs, foreign keys are neither checked nor acted on; they must hold again at its end, or it
+   * is rolled back. For a table that is rebuilt, as SQLite needs it for most changes of columns: with foreign keys on, to
+   * drop the old table deletes (`ON DELETE CASCADE`) or empties what refers to its rows. Only where the driver can
+   * (`features.suspendsForeignKeys`); a database that alters tables in place does not need it.
+   *
+   * ```ts
+   * import { createDatabase, createMigrator } from '@ent/database';
+   * import { sqlite } from '@ent/database/sqlite';
+   * import { sql } from 'kysely';
+   *
+   * const db = createDatabase({ driver: sqlite({ file: ':memory:' }) });
+   * const migrator = createMigrator(db, [
+   *   { name: '0001', up: ({ kysely }) => sql`create table users (id text primary key, age text)`.execute(kysely) },
+   *   {
+   *     name: '0002_age_is_a_number',
+   *     foreignKeys: 'off',
+   *     async up({ kysely }) {
+   *       await sql`create table users_new (id text primary key, age integer)`.execute(kysely);
+   *       await sql`insert into users_new select id, age from users`.execute(kysely);
+   *       await sql`drop table users`.execute(kysely);
+   *       await sql`alter table users_new rename to users`.execute(kysely);
+   *     },
+   *   },
+   * ]);
+   * console.log(await migrator.up()); // [ '0001', '0002_age_is_a_number' ]
+   * await db.close();
+   * ```
+   */
+  readonly foreignKeys?: 'off' | undefined;
 }
 
 /** Where one migration stands. */
@@ -109,7 +139,10 @@ const NAME = /^[A-Za-z0-9][\w.-]{0,199}$/;
  */
 export function defineMigrations<Native = unknown>(list: readonly Migration<Native>[]): readonly Migration<Native>[] {
   const names = new Set<string>();
-  for (const { name } of list) {
+  for (const { name, foreignKeys } of list) {
+    if (foreignKeys !== undefined && foreignKeys !== 'off') {
+      throw databaseErrors.invalid_definition(`Migration "${name}": foreignKeys can be 'off', or is left out.`);
+    }
     if (!NAME.test(name)) {
       throw databaseErrors.invalid_definition(
         `Migration "${name}": its name must be letters, digits, "_", "." and "-", at most 200, such as "0001_users".`,

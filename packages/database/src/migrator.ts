@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { EntError } from '@ent/errors';
 import { durationOption } from '@ent/internal';
 import type { Database } from './database.ts';
 import { defineEntity, type EntityOf } from './entity.ts';
@@ -61,19 +62,33 @@ export function createMigrator<Native>(
   durationOption(timeout, 'createMigrator: timeout', databaseErrors.invalid_definition);
   const { migrations: host } = db.host;
   const list = defineMigrations(migrations);
+  const suspending = list.find(({ foreignKeys }) => foreignKeys === 'off');
+  if (suspending !== undefined && !db.features.suspendsForeignKeys) {
+    throw databaseErrors.unsupported(
+      `Migration "${suspending.name}": ${db.driver.name} cannot switch foreign keys off; alter the table in place and leave foreignKeys out.`,
+    );
+  }
   const entity = ledgerEntity(table);
   const ledger = db.repo(entity);
 
   /** One step at a time among all processes. */
-  const locked = <R>(signal: AbortSignal | undefined, work: () => Promise<R>): Promise<R> =>
-    host.exclusive(entity, { timeout, signal }, work);
+  const locked = <R>(
+    signal: AbortSignal | undefined,
+    work: () => Promise<R>,
+    { foreignKeys }: Pick<Migration, 'foreignKeys'> = {},
+  ): Promise<R> => host.exclusive(entity, { timeout, signal, foreignKeys }, work);
 
   /** Does its work in a transaction that leaves nothing. */
-  async function peek<R>(signal: AbortSignal | undefined, work: () => Promise<R>): Promise<R> {
+  async function peek<R>(
+    signal: AbortSignal | undefined,
+    work: () => Promise<R>,
+    needs?: Pick<Migration, 'foreignKeys'>,
+  ): Promise<R> {
+    const throwing = async (): Promise<R> => {
+      throw new RolledBack(await work());
+    };
     try {
-      return await locked(signal, async () => {
-        throw new RolledBack(await work());
-      });
+      return await locked(signal, throwing, needs);
     } catch (error) {
       if (error instanceof RolledBack) return error.outcome as R;
       throw error;
@@ -103,14 +118,15 @@ export function createMigrator<Native>(
 
   async function apply(migration: Migration<Native>, signal: AbortSignal | undefined): Promise<boolean> {
     const checksum = await checksumOf(host, migration);
-    return locked(signal, async () => {
+    const work = async (): Promise<boolean> => {
       // Another process may have been first.
       if ((await ledger.get(migration.name)) !== null) return false;
       await step(migration, 'up', () => migration.up(db.native));
       const [last] = await ledger.find({ sort: [['position', 'desc']], limit: 1 });
       await ledger.insert({ id: migration.name, checksum, position: (last?.position ?? 0) + 1, appliedAt: new Date() });
       return true;
-    });
+    };
+    return committed(migration, 'up', () => locked(signal, work, migration));
   }
 
   /** The statements of a migration that is pending. */
@@ -138,15 +154,16 @@ export function createMigrator<Native>(
       const reverts = entries
         .reverse()
         .slice(0, steps)
-        .map(({ id }) => ({ name: id, down: reversible(list, id) }));
+        .map(({ id }) => reversible(list, id));
       const done: string[] = [];
-      for (const { name, down } of reverts) {
-        const reverted = await locked(signal, async () => {
+      for (const migration of reverts) {
+        const { name } = migration;
+        const work = async (): Promise<boolean> => {
           if ((await ledger.get(name)) === null) return false;
-          await step({ name }, 'down', () => down(db.native));
+          await step(migration, 'down', () => migration.down(db.native));
           return ledger.delete(name);
-        });
-        if (reverted) done.push(name);
+        };
+        if (await committed(migration, 'down', () => locked(signal, work, migration))) done.push(name);
       }
       return done;
     },
@@ -170,14 +187,19 @@ export function createMigrator<Native>(
       }),
 
     dryRun: ({ signal } = {}) =>
-      peek(signal, async () => {
-        const entries = await applied();
-        const planned: PlannedMigration[] = [];
-        for (const migration of list) {
-          if (!entries.some(({ id }) => id === migration.name)) planned.push(await plan(migration));
-        }
-        return planned;
-      }),
+      peek(
+        signal,
+        async () => {
+          const entries = await applied();
+          const planned: PlannedMigration[] = [];
+          for (const migration of list) {
+            if (!entries.some(({ id }) => id === migration.name)) planned.push(await plan(migration));
+          }
+          return planned;
+          // What one of them needs harms none of the others, since nothing stays.
+        },
+        suspending,
+      ),
 
     repair: ({ signal } = {}) =>
       locked(signal, async () => {
@@ -191,9 +213,11 @@ export function createMigrator<Native>(
   };
 }
 
-function reversible<Native>(list: readonly Migration<Native>[], name: string): (native: Native) => Promise<unknown> {
+type Reversible<Native> = Migration<Native> & Required<Pick<Migration<Native>, 'down'>>;
+
+function reversible<Native>(list: readonly Migration<Native>[], name: string): Reversible<Native> {
   const migration = list.find((other) => other.name === name);
-  if (migration?.down !== undefined) return (native) => migration.down?.(native) as Promise<unknown>;
+  if (migration?.down !== undefined) return migration as Reversible<Native>;
   const why = migration === undefined ? 'it is not in the list' : 'it has no down';
   throw databaseErrors.migration_irreversible(`Migration "${name}" cannot be reverted: ${why}. Nothing was reverted.`, {
     details: { migration: name },
@@ -208,10 +232,34 @@ async function step(
   try {
     await work();
   } catch (error) {
-    throw databaseErrors.migration_failed(`Migration "${name}" failed in ${direction}.`, {
-      cause: error,
-      details: { migration: name, direction },
-    });
+    throw failed(name, direction, error);
+  }
+}
+
+function failed(name: string, direction: 'up' | 'down', cause: unknown): Error {
+  return databaseErrors.migration_failed(`Migration "${name}" failed in ${direction}.`, {
+    cause,
+    details: { migration: name, direction },
+  });
+}
+
+const VIOLATIONS: ReadonlySet<string> = new Set(
+  (['unique_violation', 'foreign_key_violation', 'not_null_violation', 'check_violation'] as const).map(
+    (key) => databaseErrors[key].code,
+  ),
+);
+
+/** A step that is refused by its commit, as by a constraint that is checked only then, fails by name as well. */
+async function committed<R>(
+  { name }: { readonly name: string },
+  direction: 'up' | 'down',
+  work: () => Promise<R>,
+): Promise<R> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!EntError.is(error) || !VIOLATIONS.has(error.code)) throw error;
+    throw failed(name, direction, error);
   }
 }
 

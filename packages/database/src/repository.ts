@@ -170,8 +170,8 @@ export class Repository<T extends { id: string }, New = unknown> {
 
   /**
    * Stores `create`, or changes the row that has the same `key`: by `patch`, or without one by the values of `create`.
-   * Answers it as stored. Atomic: of concurrent calls one inserts and the others update. A soft-deleted row comes back
-   * to life.
+   * Answers it as stored. Atomic: of concurrent calls one inserts and the others update. A row that is soft-deleted
+   * counts as absent: `create` takes its place, and nothing of it lives on.
    *
    * @param key `['id']`, or one of the unique keys of the entity
    */
@@ -194,12 +194,8 @@ export class Repository<T extends { id: string }, New = unknown> {
       );
     }
     const changed = patch ? changeOf(entity, patch, now, this.#rules.decimalOrder) : replacement(entity, key, row, now);
-    const revived = entity.deletedAt === undefined ? {} : { [entity.deletedAt]: null };
-    const set = { ...revived, ...changed.set };
     const [keyField] = key as readonly [K];
-    const change = isEmptyChange({ set, add: changed.add })
-      ? { set: { [keyField]: row[keyField] }, add: {} }
-      : { set, add: changed.add };
+    const change = isEmptyChange(changed) ? { set: { [keyField]: row[keyField] }, add: {} } : changed;
     const stored = await this.#run('upsert', 'write', options, (driver, erased, session, call) =>
       driver.upsert(session, erased, key, row, change, call),
     );

@@ -5,6 +5,7 @@ import { filterCases } from './testing/filters.ts';
 import { innerCases } from './testing/inner.ts';
 import type { DatabaseHarness, TestRunner } from './testing/harness.ts';
 import { migrationCases } from './testing/migrations.ts';
+import { softDeleteCases } from './testing/soft-delete.ts';
 import { declare } from './testing/suite.ts';
 import { transactionCases } from './testing/transactions.ts';
 import { windowCases } from './testing/windows.ts';
@@ -35,6 +36,7 @@ export { writeForever } from './testing/writer.ts';
 export function testDatabaseDriver(runner: TestRunner, harness: DatabaseHarness): void {
   declare(runner, harness, [
     ...crudCases,
+    ...softDeleteCases,
     ...filterCases,
     ...windowCases,
     ...transactionCases,

@@ -161,6 +161,20 @@ const mutants: Record<string, Mutate> = {
     upsert: (session, entity, key, row, change, call) =>
       driver.upsert(session, entity, key, row, { ...change, set: { ...change.set, id: row['id'] } }, call),
   }),
+  'an upsert brings a deleted row back as it was': (driver) => ({
+    async upsert(session, entity, key, row, change, call) {
+      const [field] = key as [string];
+      const same: Condition = { op: 'eq', field, value: row[field], ignoreCase: false };
+      const { deletedAt } = entity;
+      if (deletedAt !== undefined) {
+        await driver.update(session, entity, same, { set: { [deletedAt]: null }, add: {} }, call);
+      }
+      return driver.upsert(session, entity, key, row, change, call);
+    },
+  }),
+  'the unique keys of deleted rows stay taken': (driver) => ({
+    createTable: (session, entity, call) => driver.createTable(session, { ...entity, deletedAt: undefined }, call),
+  }),
   'a delete answers 0': (driver) => ({
     async delete(...call) {
       await driver.delete(...call);

@@ -10,7 +10,7 @@ import { topLevel } from './transactions.ts';
 export function migrationHost(calls: Calls): MigrationHost {
   const { driver, scopes } = calls;
   return {
-    async exclusive(ledger, options, work) {
+    async exclusive(ledger, { foreignKeys, ...options }, work) {
       if (scopes.of(undefined) !== undefined) {
         throw databaseErrors.invalid_query(
           'Migrations begin transactions of their own; call the migrator outside of one.',
@@ -22,7 +22,7 @@ export function migrationHost(calls: Calls): MigrationHost {
       const isolation = bare ? undefined : features.isolation[0];
       // What cannot be rolled back is not done twice.
       const again = bare ? { ...options, retries: 0 } : options;
-      return topLevel(calls, again, { isolation, readOnly: false, bare }, async (scope) => {
+      return topLevel(calls, again, { isolation, readOnly: false, foreignKeys, bare }, async (scope) => {
         await lock(calls, scope, ledger);
         return work();
       });

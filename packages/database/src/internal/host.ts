@@ -1,4 +1,4 @@
-import type { DatabaseDriver } from '../driver.ts';
+import type { BeginOptions, DatabaseDriver } from '../driver.ts';
 import type { EntityModel } from '../entity.ts';
 import type { CallOptions, TransactionOptions } from '../options.ts';
 import type { Operation, Work } from './operation.ts';
@@ -17,6 +17,11 @@ export interface Host {
   readonly migrations: MigrationHost;
 }
 
+/** How {@link MigrationHost.exclusive} runs. */
+export interface ExclusiveOptions extends CallOptions {
+  readonly foreignKeys?: BeginOptions['foreignKeys'];
+}
+
 /** What a migrator needs beside repositories. */
 export interface MigrationHost {
   /**
@@ -24,7 +29,7 @@ export interface MigrationHost {
    * then. In a transaction where the database's DDL can be rolled back; else on the session that
    * has the lock, so that who loses one loses both.
    */
-  exclusive<R>(ledger: EntityModel, options: CallOptions, work: () => Promise<R>): Promise<R>;
+  exclusive<R>(ledger: EntityModel, options: ExclusiveOptions, work: () => Promise<R>): Promise<R>;
   /** The statements that `work` sends, inside of {@link MigrationHost.exclusive}. */
   sent(work: () => Promise<unknown>): Promise<readonly string[]>;
   /** The statements that `work` would send by the native client. Nothing is sent, and all other calls are refused. */

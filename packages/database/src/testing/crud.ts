@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { accounts, notes, people, person, things } from './entities.ts';
+import { accounts, people, person, things } from './entities.ts';
 import { texts } from './corpus.ts';
 import { codeOf, type DatabaseCase } from './suite.ts';
 
@@ -297,43 +297,6 @@ export const crudCases: readonly DatabaseCase[] = [
       assert.equal(await codeOf(repo.upsert(['name'], person(1))), 'database.invalid_query');
       assert.equal(await codeOf(repo.upsert([], person(1))), 'database.invalid_query');
       assert.equal(await codeOf(repo.upsert(['id'], person(1))), 'database.invalid_value');
-    },
-  },
-
-  {
-    name: 'soft delete: a deleted row is out of sight of everything, until it is asked for',
-    run: async ({ db }) => {
-      const repo = db.repo(notes);
-      const { id } = await repo.insert({ slug: 'a', text: 'x' });
-      const other = await repo.insert({ slug: 'b', text: 'x' });
-      assert.equal(await repo.delete(id), true);
-      assert.equal(await repo.delete(id), false);
-      assert.deepEqual([await repo.get(id), await repo.count(), await repo.find()], [null, 1, [other]]);
-      assert.deepEqual((await repo.window({ size: 5 })).items, [other]);
-      assert.equal(await codeOf(repo.update(id, { set: { text: 'y' } })), 'database.not_found');
-      assert.deepEqual(await repo.updateMany({ text: 'x' }, { set: { text: 'y' } }), { matched: 1 });
-      assert.deepEqual(await repo.deleteMany({ slug: 'a' }), { matched: 0 });
-      const gone = await repo.get(id, { withDeleted: true });
-      assert.deepEqual([gone?.text, gone?.deletedAt instanceof Date, gone?.version], ['x', true, 2]);
-      assert.equal(await repo.count({}, { withDeleted: true }), 2);
-    },
-  },
-
-  {
-    name: 'soft delete: a deleted row can be restored, revived by an upsert, and removed for good',
-    run: async ({ db }) => {
-      const repo = db.repo(notes);
-      const { id } = await repo.insert({ slug: 'a', text: 'x' });
-      await repo.delete(id);
-      await repo.update(id, { set: { deletedAt: null } }, { withDeleted: true });
-      assert.equal((await repo.get(id))?.slug, 'a');
-      await repo.delete(id);
-      assert.equal(await codeOf(repo.insert({ slug: 'a', text: 'y' })), 'database.unique_violation');
-      const revived = await repo.upsert(['slug'], { slug: 'a', text: 'z' });
-      assert.deepEqual([revived.id, revived.text, revived.deletedAt], [id, 'z', null]);
-      await repo.delete(id);
-      assert.equal(await repo.delete(id, { hard: true }), true);
-      assert.equal(await repo.count({}, { withDeleted: true }), 0);
     },
   },
 ];

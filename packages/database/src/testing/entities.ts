@@ -42,7 +42,7 @@ export const people = defineEntity({
 /** Soft delete. */
 export const notes = defineEntity({
   name: 'ent_notes',
-  fields: { id: 'string', slug: 'string', text: 'string', deletedAt: nullable('date'), version: 'int' },
+  fields: { id: 'string', slug: 'string', text: 'string', reads: 'int', deletedAt: nullable('date'), version: 'int' },
   unique: [['slug']],
   version: 'version',
   deletedAt: 'deletedAt',

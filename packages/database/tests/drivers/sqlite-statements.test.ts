@@ -122,3 +122,26 @@ describe('statements of the repository', () => {
     ]);
   });
 });
+
+describe('a deleted row under a unique key that counts it', () => {
+  it('makes place for an upsert', async () => {
+    const db = await place.open();
+    await sql`create table tags (id text primary key, label text unique, uses integer, deletedAt integer)`.execute(
+      db.native.kysely,
+    );
+    const tags = db.repo(
+      defineEntity({
+        name: 'tags',
+        fields: { id: 'string', label: 'string', uses: 'int', deletedAt: nullable('date') },
+        unique: [['label']],
+        deletedAt: 'deletedAt',
+      }),
+    );
+    const old = await tags.insert({ label: 'a', uses: 5 });
+    await tags.delete(old.id);
+    const fresh = await tags.upsert(['label'], { label: 'a', uses: 1 }, { inc: { uses: 1 } });
+    expect(fresh).toEqual({ id: fresh.id, label: 'a', uses: 1, deletedAt: null });
+    expect(fresh.id).not.toBe(old.id);
+    expect(await tags.find({ withDeleted: true })).toEqual([fresh]);
+  });
+});

@@ -4,7 +4,15 @@
  * Rows come as PostgreSQL writes them, since the parsers of pg round integers and shift dates; the codecs read that.
  */
 import type { DatabaseFeatures, DriverFailure } from '@ent/database';
-import { type Codec, onConflict, pooledSessions, type SqlDialect, sqlDriver, withoutValues } from '@ent/database/sql';
+import {
+  type Codec,
+  excluded,
+  onConflict,
+  pooledSessions,
+  type SqlDialect,
+  sqlDriver,
+  withoutValues,
+} from '@ent/database/sql';
 import { PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler, type SqlBool, sql } from 'kysely';
 import { Client, Pool, type PoolClient, types } from 'pg';
 
@@ -17,6 +25,7 @@ export const postgresFeatures = {
   readOnlyTransactions: true,
   transactionalDdl: true,
   foreignKeys: true,
+  suspendsForeignKeys: false,
   decimalOrder: true,
   exactUpsert: true,
   shared: true,
@@ -146,6 +155,7 @@ const dialect: Omit<SqlDialect, 'writes'> = {
   arrays: true,
   nulls: 'last',
   upsert: onConflict,
+  proposed: excluded,
   fold: (term) => sql`lower((${term})::text collate "und-x-icu")`,
   startsWith: (term, bind) => sql<SqlBool>`starts_with(${term}, ${bind()})`,
   endsWith: (term, value) => sql<SqlBool>`right(${term}, length(${value})) = ${value}`,
@@ -161,6 +171,8 @@ const dialect: Omit<SqlDialect, 'writes'> = {
 const CODES: readonly (readonly [state: string, code: DriverFailure['code']])[] = [
   ['23505', 'unique_violation'],
   ['23503', 'foreign_key_violation'],
+  // ON DELETE RESTRICT, from PostgreSQL 18 on.
+  ['23001', 'foreign_key_violation'],
   ['23502', 'not_null_violation'],
   ['23514', 'check_violation'],
   ['22', 'bad_data'],

@@ -141,7 +141,8 @@ export class Connections {
   /** Notes a request as open and begins the work on it; later, where many of its connection are to begin. */
   admit(req: IncomingMessage, res: ServerResponse, listener: RequestListener): void {
     const connection = this.#note(req, res);
-    if (connection === undefined || (connection.open <= ORDINARY && connection.waiting.length === 0)) listener(req, res);
+    if (connection === undefined || (connection.open <= ORDINARY && connection.waiting.length === 0))
+      listener(req, res);
     // What waits is bounded by one reading of the socket.
     else if (!this.#turns.begin(connection, () => listener(req, res))) req.socket.pause();
   }

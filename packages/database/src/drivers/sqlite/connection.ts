@@ -4,8 +4,10 @@ import { databaseErrors } from '../../errors.ts';
 import type { SqlOutcome, SqlStatement } from '../../internal/sql/types.ts';
 import { whenFree } from './busy.ts';
 import type { SqliteClient, SqliteStatement } from './client.ts';
-import { LostTransactionError } from './errors.ts';
+import { ForeignKeysError, LostTransactionError } from './errors.ts';
 
+// To set it; to read it does no harm.
+const FOREIGN_KEYS = /^(?:\s|--[^\n]*\n|\/\*(?:[^*]|\*(?!\/))*\*\/)*pragma\s+(?:\w+\s*\.\s*)?foreign_keys\s*[=(]/i;
 const MAX_STATEMENTS = 256;
 // Longer ones have a list of values in them, and hardly come twice.
 const MAX_LENGTH = 8192;
@@ -17,6 +19,7 @@ export class Connection {
   /** A transaction of ours is open. */
   inTransaction = false;
   #refusesWrites = false;
+  #suspendsForeignKeys = false;
   readonly #prepared = new Map<SqlStatement, SqliteStatement>();
 
   constructor(client: SqliteClient, isReader: boolean) {
@@ -46,6 +49,28 @@ export class Connection {
   rollback(): void {
     this.inTransaction = false;
     if (this.client.open && this.client.inTransaction) this.client.exec('rollback');
+    this.resumeForeignKeys();
+  }
+
+  /** For the next transaction; in one SQLite would ignore it. */
+  suspendForeignKeys(): void {
+    // A connection that was handed in may have them off; that is not ours to change.
+    if (this.client.pragma('foreign_keys', { simple: true }) !== 1) return;
+    this.client.pragma('foreign_keys = off');
+    this.#suspendsForeignKeys = true;
+  }
+
+  /** Refuses to commit what they would not have allowed. */
+  expectForeignKeys(): void {
+    if (!this.#suspendsForeignKeys) return;
+    const [broken] = this.client.pragma('foreign_key_check') as { table: string; parent: string }[];
+    if (broken !== undefined) throw new ForeignKeysError(broken.table, broken.parent);
+  }
+
+  resumeForeignKeys(): void {
+    if (!this.#suspendsForeignKeys) return;
+    this.#suspendsForeignKeys = false;
+    if (this.client.open) this.client.pragma('foreign_keys = on');
   }
 
   #control(statement: SqlStatement): SqlOutcome {
@@ -57,6 +82,11 @@ export class Connection {
 
   /** Prepared anew, since the columns may depend on a schema that has changed. */
   #native(text: string, parameters: readonly unknown[]): SqlOutcome {
+    if (FOREIGN_KEYS.test(text)) {
+      throw databaseErrors.unsupported(
+        "PRAGMA foreign_keys does nothing in a transaction, and outside of one it would last for all that use this connection. A migration that rebuilds a table asks for it with foreignKeys: 'off'.",
+      );
+    }
     const bound = parameters.map(exact);
     const prepared = this.client.prepare(text);
     if (prepared.reader) {

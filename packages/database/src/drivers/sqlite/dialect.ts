@@ -1,6 +1,6 @@
 import { SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler, type SqlBool, sql } from 'kysely';
 import type { FieldType } from '../../entity.ts';
-import { type Codec, onConflict, type SqlDialect, type Term } from '../../internal/sql/dialect.ts';
+import { type Codec, excluded, onConflict, type SqlDialect, type Term } from '../../internal/sql/dialect.ts';
 
 const unchanged = (value: unknown): unknown => value;
 const text: Codec = { encode: unchanged, decode: only('string') };
@@ -63,6 +63,7 @@ export const dialect: SqlDialect = {
   nulls: 'first',
   writes: 'returning',
   upsert: onConflict,
+  proposed: excluded,
   fold: (term) => sql`ent_fold(${term})`,
   // A range, so that an index serves it; LIKE would ignore ASCII case and could use none.
   startsWith: (term, bind, folded) =>

@@ -4,6 +4,13 @@ import { OverflowError } from './dialect.ts';
 /** A statement came to a transaction that SQLite had already ended. */
 export class LostTransactionError extends Error {}
 
+/** Foreign keys that were off do not hold at the end. */
+export class ForeignKeysError extends Error {
+  constructor(table: string, parent: string) {
+    super(`rows of "${table}" refer to rows that "${parent}" does not have; foreign keys were off and must hold again`);
+  }
+}
+
 // https://www.sqlite.org/rescode.html; the longest name that fits is found first.
 const CODES: readonly (readonly [prefix: string, code: DriverFailure['code']])[] = [
   ['SQLITE_CONSTRAINT_UNIQUE', 'unique_violation'],
@@ -45,6 +52,7 @@ const SCHEMA =
 export function classify(error: unknown): DriverFailure | undefined {
   if (error instanceof OverflowError) return { code: 'bad_data', message: 'the sum does not fit the field' };
   if (error instanceof LostTransactionError) return { code: 'query_failed', message: error.message };
+  if (error instanceof ForeignKeysError) return { code: 'foreign_key_violation', message: error.message };
   if (!(error instanceof Error)) return undefined;
   const code = (error as { code?: unknown }).code;
   if (error.name === 'SqliteError' && typeof code === 'string') return ofSqlite(code, error.message);
@@ -65,6 +73,8 @@ export function classify(error: unknown): DriverFailure | undefined {
 }
 
 function ofSqlite(sqliteCode: string, text: string): DriverFailure {
+  // Of ON DELETE RESTRICT, which SQLite makes a trigger of.
+  if (text === 'FOREIGN KEY constraint failed') return { code: 'foreign_key_violation' };
   const [prefix, code] = CODES.find(([start]) => sqliteCode.startsWith(start)) ?? [sqliteCode, 'query_failed' as const];
   const columns = FAILED.exec(text)?.[1];
   if (columns !== undefined) {

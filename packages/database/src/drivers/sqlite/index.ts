@@ -7,7 +7,7 @@
  * brings functions for what SQLite's own do otherwise.
  */
 import { basename, resolve } from 'node:path';
-import type { Awaitable, DatabaseDriver, DatabaseFeatures, DriverCall } from '../../driver.ts';
+import type { Awaitable, BeginOptions, DatabaseDriver, DatabaseFeatures, DriverCall } from '../../driver.ts';
 import { databaseErrors } from '../../errors.ts';
 import { chain } from '../../internal/awaitable.ts';
 import { expectOptions } from '../../internal/problems.ts';
@@ -31,6 +31,7 @@ export const sqliteFeatures = {
   readOnlyTransactions: true,
   transactionalDdl: true,
   foreignKeys: true,
+  suspendsForeignKeys: true,
   // SQLite has no decimal type; as text "10" sorts before "9".
   decimalOrder: false,
   exactUpsert: true,
@@ -105,6 +106,10 @@ export function sqlite<Tables = any>(options: SqliteOptions): SqliteDriver<Table
     sessions: pool,
     execute: (connection, statement, parameters, call) => connection.execute(call, statement, parameters),
     begin,
+    commit(connection, call) {
+      connection.expectForeignKeys();
+      return chain(control(connection, 'commit', call), () => connection.resumeForeignKeys());
+    },
     rollback: (connection) => connection.rollback(),
     // BEGIN IMMEDIATE has locked out everybody else.
     lock: () => () => {},
@@ -118,14 +123,11 @@ function control(connection: Connection, text: string, call: DriverCall): Awaita
 }
 
 /** Writers take the lock at once: a transaction that reads first and then fails to write could only start again. */
-function begin(
-  connection: Connection,
-  { readOnly }: { readonly readOnly: boolean },
-  call: DriverCall,
-): Awaitable<void> {
+function begin(connection: Connection, { readOnly, foreignKeys }: BeginOptions, call: DriverCall): Awaitable<void> {
   const begun = (): void => {
     connection.inTransaction = true;
   };
+  if (foreignKeys === 'off') connection.suspendForeignKeys();
   if (!readOnly) return chain(control(connection, 'begin immediate', call), begun);
   connection.refuseWrites(true);
   // SQLite takes its snapshot with the first read; this is it.

@@ -7,6 +7,7 @@ import {
   Kysely,
   type RawBuilder,
   type SqlBool,
+  sql,
 } from 'kysely';
 import type { FieldType } from '../../entity.ts';
 import type { ColumnTypes } from './types.ts';
@@ -55,9 +56,17 @@ export interface SqlDialect {
   readonly writes: 'returning' | 'read-back';
   /**
    * Makes an INSERT change the row that has the same `key`, if there is one: by `set`, whose columns are named with
-   * their table. {@link onConflict}, or what the database has instead.
+   * their table. {@link onConflict}, or what the database has instead. Where rows can be soft-deleted, `deletedAt` is
+   * the column that says so, and the key may be an index over the rows where it is null.
    */
-  upsert(insert: Insert, key: readonly string[], set: Readonly<Record<string, Term>>): Insert;
+  upsert(
+    insert: Insert,
+    key: readonly string[],
+    set: Readonly<Record<string, Term>>,
+    deletedAt: string | undefined,
+  ): Insert;
+  /** In the `set` of an upsert: what the INSERT would have stored in a column. {@link excluded}, or `VALUES()`. */
+  proposed(column: string): Term;
   /** The text in lower case; what `ignoreCase` compares. */
   fold(text: Term): Term;
   /** Text search by code points, as the filter operators of the same names. `folded`: both sides are in lower case. */
@@ -69,8 +78,22 @@ export interface SqlDialect {
 }
 
 /** `ON CONFLICT (key) DO UPDATE`: for `upsert` of a dialect that has it, such as those of SQLite and PostgreSQL. */
-export function onConflict(insert: Insert, key: readonly string[], set: Readonly<Record<string, Term>>): Insert {
-  return insert.onConflict((conflict) => conflict.columns(key).doUpdateSet(set));
+export function onConflict(
+  insert: Insert,
+  key: readonly string[],
+  set: Readonly<Record<string, Term>>,
+  deletedAt: string | undefined,
+): Insert {
+  return insert.onConflict((conflict) => {
+    const target = conflict.columns(key);
+    // Finds a partial index of that condition, and one over all rows as well.
+    return (deletedAt === undefined ? target : target.where(deletedAt, 'is', null)).doUpdateSet(set);
+  });
+}
+
+/** The row that an `ON CONFLICT` has kept out: `proposed` of a dialect whose `upsert` is {@link onConflict}. */
+export function excluded(column: string): Term {
+  return sql.ref(`excluded.${column}`);
 }
 
 /** Kysely as a compiler. */

@@ -142,7 +142,11 @@ export function sqlDriver<Session extends object, Client = unknown, Tables = any
       await work({ kysely, columns: dialect.columns });
       return statements;
     },
-    createTable: (session, entity, call) => control(session, tableOf(dialect, entity), call),
+    createTable: (session, entity, call) =>
+      tableOf(dialect, entity).reduce<Awaitable<void>>(
+        (before, text) => chain(before, () => control(session, text, call)),
+        undefined,
+      ),
     lock: (session, name, call) => parts.lock(session, name, call),
   };
 }

@@ -106,7 +106,10 @@ export class Plans {
     return this.#ready(entity, shape, returning ? 'entity' : 'matched', values, (slots) => {
       const insert = this.#compiler.insertInto(entity.name).values(this.#row(entity, slots));
       // `add` means the stored value; PostgreSQL wants to be told so.
-      const query = this.#dialect.upsert(insert, key, this.#change(entity, change, slots, `${entity.name}.`));
+      const changes = this.#change(entity, change, slots, `${entity.name}.`);
+      const set =
+        entity.deletedAt === undefined ? changes : this.#unlessDeleted(entity, entity.deletedAt, key, changes);
+      const query = this.#dialect.upsert(insert, key, set, entity.deletedAt);
       return returning ? query.returning([...entity.fields.keys()]).compile() : query.compile();
     });
   }
@@ -137,6 +140,26 @@ export class Plans {
       updates[name] = this.#dialect.add(sql.ref(prefix + name), slots.next(whole), type);
     }
     return updates;
+  }
+
+  /** Where the row in the way is soft-deleted, the new one takes its place. */
+  #unlessDeleted(
+    { name: table, fields }: EntityModel,
+    deletedAt: string,
+    key: readonly string[],
+    changes: Readonly<Record<string, Term>>,
+  ): Record<string, Term> {
+    const stored = (field: string): Term => sql.ref(`${table}.${field}`);
+    const set: Record<string, Term> = {};
+    // `deletedAt` at the end: MySQL evaluates from left to right, with what is changed already.
+    for (const field of [...[...fields.keys()].filter((other) => other !== deletedAt), deletedAt]) {
+      const change = changes[field];
+      // That of the key is the same in both.
+      if (change === undefined && key.includes(field)) continue;
+      const proposed = this.#dialect.proposed(field);
+      set[field] = sql`case when ${stored(deletedAt)} is null then ${change ?? stored(field)} else ${proposed} end`;
+    }
+    return set;
   }
 
   #encoder({ type }: EntityField): (value: unknown) => unknown {

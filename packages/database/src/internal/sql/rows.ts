@@ -100,7 +100,9 @@ export function rowsOf<Session>(
     upsert(session, entity, key, row, change, call) {
       const ready = plans.upsert(entity, key, row, change, returning);
       if (returning) return chain(read(session, entity, ready, call), ([stored]) => stored as Row);
-      const keyOf = (values: Row): Condition => and(key.map((name) => equals(name, values[name])));
+      // Deleted rows may have the same key.
+      const named = entity.deletedAt === undefined ? key : [...key, entity.deletedAt];
+      const keyOf = (values: Row): Condition => and(named.map((name) => equals(name, values[name])));
       return together(session, call, async () => {
         await run(session, ready, call);
         const stored = await readBack(session, entity, keyOf(row), call);
