@@ -17,8 +17,8 @@ export interface Migration<Native = unknown> {
   down?(native: Native): Promise<unknown>;
   /**
    * `off`: while the step runs, foreign keys are neither checked nor acted on; they must hold again at its end, or it
-   * is rolled back. For a table that is rebuilt, as SQLite needs it for most changes of columns: with foreign keys on, to
-   * drop the old table deletes (`ON DELETE CASCADE`) or empties what refers to its rows. Only where the driver can
+   * is rolled back. For a table that is rebuilt, as SQLite needs it for most changes of columns: with foreign keys on,
+   * to drop the old table deletes (`ON DELETE CASCADE`) or empties what refers to its rows. Only where the driver can
    * (`features.suspendsForeignKeys`); a database that alters tables in place does not need it.
    *
    * ```ts
