@@ -15,8 +15,8 @@ import {
   requestId,
 } from '@ent/middleware';
 import { createNodeListener, type NodeExchange, type NodeHostOptions } from '@ent/middleware/node';
+import { heldBytes } from '@ent/testkit';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { heldBytes } from '../support/heap.ts';
 import { eventually, type Served, serve } from '../support/serve.ts';
 
 type NodeHandler = (exchange: NodeExchange) => Reply | undefined | Promise<Reply | undefined>;
