@@ -76,6 +76,23 @@ await bench('memory: get, hit, and the channels', {
   },
 });
 
+const rawSet = async (key: string): Promise<void> => {
+  lru.set(key, { value: user, expiresAt: Date.now() + ttl });
+};
+await bench('memory: set', {
+  isolate: true,
+  raw: () => rawSet(next()),
+  subjects: {
+    '@ent': () => ours.set(next(), user),
+    '@ent, a TTL': () => ours.set(next(), user, { ttl: '1h' }),
+    '@ent: prefix and namespace': () => prefixed.set(next(), user),
+    'cache-manager': () => manager.set(next(), user, ttl),
+    bentocache: () => bento.set({ key: next(), value: user }),
+    keyv: () => keyv.set(next(), user),
+    unstorage: () => storage.setItem(next(), user),
+  },
+});
+
 const factory = (): typeof user => user;
 const managerFactory = async (): Promise<typeof user> => user;
 const options = { ttl };

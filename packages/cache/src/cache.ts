@@ -11,12 +11,14 @@ import { getOrSet, NO_OPTIONS, takesAnyHit } from './internal/loads/get-or-set.t
 import { planTtl } from './internal/loads/plan.ts';
 import { type CacheWithParts, PARTS } from './internal/parts.ts';
 import { isHit, View } from './internal/records/view.ts';
-import { Writes } from './internal/records/writes.ts';
+import { NO_OPTIONS as NO_WRITE_OPTIONS, Writes } from './internal/records/writes.ts';
 import { fits } from './internal/schema.ts';
 import type {
   CacheEntry,
   CacheOptions,
+  Count,
   CounterOptions,
+  EntryOptions,
   Factory,
   FactoryMany,
   LoadManyOptions,
@@ -162,12 +164,28 @@ export class Cache<D extends CacheDriver = CacheDriver> implements CacheWithPart
    *
    * @throws `cache.invalid_ttl`; `cache.not_serializable`; `cache.value_too_large`; `cache.unsupported`
    */
-  async set(key: string, value: unknown, options: SetOptions = {}): Promise<boolean> {
+  async set(key: string, value: unknown, options: SetOptions = NO_WRITE_OPTIONS): Promise<boolean> {
     return this.#writes.set(key, value, options);
   }
 
-  /** Stores several values under one TTL, in one round trip. The last of equal keys counts. Errors as {@link set}. */
-  async setMany(entries: Iterable<readonly [key: string, value: unknown]>, options: WriteOptions = {}): Promise<void> {
+  /**
+   * Stores several values in one round trip, under one TTL where an entry names none of its own. The last of equal keys
+   * counts.
+   *
+   * @example
+   * ```ts
+   * import { createCache } from '@ent/cache';
+   * import { memory } from '@ent/cache/memory';
+   *
+   * const cache = createCache({ driver: memory() });
+   * await cache.setMany([['a', 1], ['b', 2, { ttl: '1s' }]], { ttl: '1h' });
+   * ```
+   * @throws errors as {@link set}
+   */
+  async setMany(
+    entries: Iterable<readonly [key: string, value: unknown, options?: EntryOptions | undefined]>,
+    options: WriteOptions = {},
+  ): Promise<void> {
     await this.#writes.setMany(entries, options);
   }
 
@@ -186,17 +204,35 @@ export class Cache<D extends CacheDriver = CacheDriver> implements CacheWithPart
    * `onError: 'miss'`: who deletes has changed something.
    */
   async delete(key: string): Promise<boolean> {
-    return (await this.deleteMany([key])) === 1;
+    return (await this.#remove([key]))[0]!;
   }
 
-  /** Removes several keys in one round trip; answers how many were there. As {@link delete}. */
-  async deleteMany(keys: Iterable<string>): Promise<number> {
-    const physical = [...new Set(several(keys))].map((key) => this.#keys.encode(key));
-    if (physical.length === 0) return 0;
-    return this.#core.traced(channels.delete, physical.length, async () => {
-      const removed = await this.#core.loader.change(physical, () => this.#core.store.remove(physical));
-      return removed.filter(Boolean).length;
+  /** Removes several keys in one round trip; answers those that were there. As {@link delete}. */
+  async deleteMany(keys: Iterable<string>): Promise<Set<string>> {
+    const asked = [...new Set(several(keys))];
+    if (asked.length === 0) return new Set();
+    const removed = await this.#remove(asked);
+    return new Set(asked.filter((_, i) => removed[i]));
+  }
+
+  async #remove(keys: readonly string[]): Promise<boolean[]> {
+    const physical = keys.map((key) => this.#keys.encode(key));
+    const { loader, store } = this.#core;
+    return this.#core.traced(channels.delete, physical.length, () => {
+      return loader.change(physical, () => store.remove(physical));
     });
+  }
+
+  /**
+   * The value, which is removed in the same step: of several callers, in all processes, one gets it. A value that does
+   * not fit the schema is removed too. Undefined for a miss. As {@link delete}.
+   *
+   * @throws `cache.unsupported`
+   */
+  async getAndDelete<T = unknown>(key: string, options?: ReadOptions<T>): Promise<T | undefined> {
+    if (options !== undefined) assertKnown(options, READ_OPTIONS, 'getAndDelete');
+    const record = await this.#writes.take(key);
+    return record && (await fits(options?.schema, record.value))?.value;
   }
 
   /**
@@ -207,6 +243,11 @@ export class Cache<D extends CacheDriver = CacheDriver> implements CacheWithPart
    *   `cache.unsupported`; an outage rejects in any case
    */
   async increment(key: string, by = 1, options: CounterOptions = {}): Promise<number> {
+    return (await this.incrementWithTtl(key, by, options)).count;
+  }
+
+  /** {@link increment}, which also answers what is left of the TTL, from the same step: when a limit is over. */
+  async incrementWithTtl(key: string, by = 1, options: CounterOptions = {}): Promise<Count> {
     const physical = this.#keys.encode(key);
     this.#core.requires('conditional', 'increment');
     assertKnown(options, COUNTER_OPTIONS, 'increment');
@@ -214,9 +255,9 @@ export class Cache<D extends CacheDriver = CacheDriver> implements CacheWithPart
     if (!Number.isSafeInteger(by) || !Number.isSafeInteger(initial)) {
       throw cacheErrors.invalid_argument('increment takes safe integers.');
     }
-    const count = { key: physical, by, initial, ttlMs: planTtl(options, this.#core.ttlMs) };
+    const addition = { key: physical, by, initial, ttlMs: planTtl(options, this.#core.ttlMs) };
     return this.#core.traced(channels.set, 1, async () => {
-      return this.#core.loader.change([physical], () => increment(this.#core, this.#view, count));
+      return this.#core.loader.change([physical], () => increment(this.#core, this.#view, addition));
     });
   }
 

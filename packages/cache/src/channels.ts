@@ -25,7 +25,7 @@ export interface CacheSetOperation extends CacheOperation {
   readonly keys: number;
 }
 
-/** `ent:cache:delete`: a removal by delete, deleteMany or clear. */
+/** `ent:cache:delete`: a removal by delete, deleteMany, getAndDelete or clear. */
 export interface CacheDeleteOperation extends CacheOperation {
   readonly keys: number;
 }

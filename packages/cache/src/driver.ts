@@ -98,6 +98,13 @@ export interface DriverWrite {
   readonly when?: 'absent' | 'present' | { readonly version: string };
 }
 
+/** A counter after an {@link CacheDriver.increment}. */
+export interface DriverCount {
+  readonly count: number;
+  /** Milliseconds until it expires, or null for never. */
+  readonly ttlMs: number | null;
+}
+
 /** What a driver says about an error it threw. `unavailable` counts against the circuit breaker. */
 export type DriverFailure = 'unavailable' | 'too_large' | 'other';
 
@@ -149,6 +156,11 @@ export interface CacheDriver<Client = unknown> {
    */
   track?(listener: ChangeListener): (call: DriverCall) => Promise<void>;
   /**
+   * Answers what a key held, and deletes it in the same step: of several callers, one is answered. Optional: the core
+   * writes an expired record by the version that it has read without it.
+   */
+  take?(key: string, call: DriverCall): Promise<DriverEntry | undefined>;
+  /**
    * Adds to a counter, atomically, keeping its expiry; an absent key starts as `initial + by` with the given
    * expiry. A counter is stored as bare decimal digits. Answers undefined for a value that is not one: the
    * core then finds out what it is. Optional: the core counts by conditional writes without it. Integers
@@ -159,7 +171,7 @@ export interface CacheDriver<Client = unknown> {
     by: number,
     start: { readonly initial: number; readonly expiresAt: number | null },
     call: DriverCall,
-  ): Promise<number | undefined | 'overflow'>;
+  ): Promise<DriverCount | undefined | 'overflow'>;
   /** When a counter expires, as the core cannot see it inside the bytes. Null for never, undefined for no such key. */
   expiry?(key: string, call: DriverCall): Promise<number | null | undefined>;
   /**
@@ -167,6 +179,8 @@ export interface CacheDriver<Client = unknown> {
    * `delete` have happened by the time they return their promise.
    */
   peek?(key: string): StoredRecord | undefined;
+  /** {@link set} for one write at once, which throws what `set` rejects with. Where there is {@link peek}. */
+  put?(write: DriverWrite): boolean;
   /** Drops all keys at once. Where there is {@link peek}. */
   drop?(): void;
   /** A copy of a value such as two callers of this driver's `get` would receive. Only for `stores: 'values'`. */

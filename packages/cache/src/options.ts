@@ -110,6 +110,12 @@ export interface WriteOptions {
   readonly tags?: readonly string[] | undefined;
 }
 
+/** Options of one entry of `setMany`. */
+export interface EntryOptions {
+  /** Default: that of the call. */
+  readonly ttl?: Ttl | undefined;
+}
+
 /** Options of `set`. */
 export interface SetOptions extends WriteOptions {
   /** Writes only if the key is `absent` or `present`. Default: always. */
@@ -166,6 +172,14 @@ export interface CounterOptions {
   readonly ttl?: Ttl | undefined;
   /** What an absent counter starts from. Default: 0. */
   readonly initial?: number | undefined;
+}
+
+/** What `incrementWithTtl` answers. */
+export interface Count {
+  /** The sum. */
+  readonly count: number;
+  /** Milliseconds until the counter expires, or null for forever. */
+  readonly ttl: number | null;
 }
 
 /** Options of `getOrSetMany`. */

@@ -2,8 +2,8 @@ import { pause } from '@ent/internal';
 import type { StoredRecord } from '../driver.ts';
 import { cacheErrors } from '../errors.ts';
 import type { BackendKey } from './keys.ts';
-import type { RecordDraft } from './records/record.ts';
-import type { Store } from './records/store.ts';
+import { bare, type RecordDraft } from './records/record.ts';
+import type { Store, Versioned } from './records/store.ts';
 
 /**
  * What a change decides: a record to write, or undefined to leave all as it
@@ -13,6 +13,9 @@ export interface Change<T> {
   readonly record?: RecordDraft;
   readonly answer: T;
 }
+
+// What a conditional write leaves that stands for a deletion: it is expired when it arrives.
+const GONE = bare(1);
 
 // Each round somebody wins, so this many lost rounds mean a backend that refuses for another reason.
 const MAX_ROUNDS = 200;
@@ -34,15 +37,33 @@ export class Atomic {
    * @param change called with what readers see; again after each round that another writer won
    * @throws `cache.contended`
    */
-  async update<T>(
+  update<T>(
     physical: BackendKey,
     visible: (record: StoredRecord) => boolean | Promise<boolean>,
     change: (record: StoredRecord | undefined, version: string | undefined) => Change<T> | Promise<Change<T>>,
   ): Promise<T> {
+    return this.#inTurn(physical, async (found) => {
+      const seen = found !== undefined && (await visible(found.record));
+      return change(seen ? found.record : undefined, seen ? found.version : undefined);
+    });
+  }
+
+  /**
+   * Deletes what a key holds, whether readers see it or not, and answers it.
+   *
+   * @throws `cache.contended`
+   */
+  take(physical: BackendKey): Promise<StoredRecord | undefined> {
+    return this.#inTurn<StoredRecord | undefined>(physical, async (found) =>
+      found === undefined ? { answer: undefined } : { record: GONE, answer: found.record },
+    );
+  }
+
+  async #inTurn<T>(physical: BackendKey, change: (found: Versioned | undefined) => Promise<Change<T>>): Promise<T> {
     const before = this.#queues.get(physical);
     const turn = (async () => {
       await before?.catch(() => {});
-      return this.#rounds(physical, visible, change);
+      return this.#rounds(physical, change);
     })();
     this.#queues.set(physical, turn);
     try {
@@ -52,15 +73,10 @@ export class Atomic {
     }
   }
 
-  async #rounds<T>(
-    physical: BackendKey,
-    visible: (record: StoredRecord) => boolean | Promise<boolean>,
-    change: (record: StoredRecord | undefined, version: string | undefined) => Change<T> | Promise<Change<T>>,
-  ): Promise<T> {
+  async #rounds<T>(physical: BackendKey, change: (found: Versioned | undefined) => Promise<Change<T>>): Promise<T> {
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const found = await this.#store.versioned(physical);
-      const seen = found !== undefined && (await visible(found.record));
-      const { record, answer } = await change(seen ? found.record : undefined, seen ? found.version : undefined);
+      const { record, answer } = await change(found);
       if (record === undefined) return answer;
       const when = found === undefined ? 'absent' : { version: found.version };
       if (await this.#store.writeIf(physical, record, when)) return answer;

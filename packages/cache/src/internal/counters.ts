@@ -1,5 +1,6 @@
 import type { StoredRecord } from '../driver.ts';
 import { cacheErrors } from '../errors.ts';
+import type { Count } from '../options.ts';
 import type { Core } from './core.ts';
 import type { BackendKey } from './keys.ts';
 import { counterDraft, draft, isCounter } from './records/record.ts';
@@ -7,7 +8,7 @@ import type { View } from './records/view.ts';
 import { expiryOf, toContract } from './ttl.ts';
 
 /** One change of a counter. */
-interface Count {
+interface Addition {
   readonly key: BackendKey;
   readonly by: number;
   /** What an absent counter starts from. */
@@ -16,7 +17,7 @@ interface Count {
 }
 
 /** `by` added to a counter. Other integers count too, and keep what else their record says. */
-export async function increment(core: Core, view: View, { key, by, initial, ttlMs }: Count): Promise<number> {
+export async function increment(core: Core, view: View, { key, by, initial, ttlMs }: Addition): Promise<Count> {
   const { driver, calls, atomic } = core;
   const expiresAt = expiryOf(ttlMs, Date.now());
   // A native counter is bare digits, which have no place for a generation.
@@ -25,24 +26,25 @@ export async function increment(core: Core, view: View, { key, by, initial, ttlM
     const start = { initial, expiresAt: toContract(expiresAt) };
     const count = await calls.run('increment', (call) => driver.increment!(key, by, start, call), key);
     if (count === 'overflow') throw overflow();
-    if (count !== undefined) return count;
+    if (count !== undefined) return { count: count.count, ttl: count.ttlMs };
   }
   const tags = isNative ? undefined : await view.tags.begin([]);
-  return atomic.update(key, view.visible, (record) => {
+  return atomic.update<Count>(key, view.visible, (record) => {
     if (record === undefined) {
       const count = sum(initial, by);
       return {
         record: isNative ? counterDraft(count, expiresAt) : { ...draft(count, expiresAt), tags },
-        answer: count,
+        answer: { count, ttl: leftUntil(expiresAt) },
       };
     }
     if (!Number.isSafeInteger(record.value)) {
       throw cacheErrors.not_a_counter('increment of a key whose value is not a safe integer.');
     }
     const count = sum(record.value as number, by);
+    const answer = { count, ttl: leftUntil(record.freshUntil) };
     const hasOnlyExpiry = record.tags === undefined && record.freshUntil === record.expiresAt && !isCounter(record);
-    if (isNative && hasOnlyExpiry) return { record: counterDraft(count, record.expiresAt), answer: count };
-    return { record: { ...record, value: count, lease: undefined }, answer: count };
+    if (isNative && hasOnlyExpiry) return { record: counterDraft(count, record.expiresAt), answer };
+    return { record: { ...record, value: count, lease: undefined }, answer };
   });
 }
 
@@ -56,6 +58,10 @@ export async function expiryOfRecord(
     return (await calls.run('expiry', (call) => driver.expiry!(key, call), key)) ?? null;
   }
   return toContract(record.freshUntil);
+}
+
+function leftUntil(expiresAt: number): number | null {
+  return toContract(Math.max(0, expiresAt - Date.now()));
 }
 
 function sum(count: number, by: number): number {

@@ -76,6 +76,98 @@ export const atomics: readonly Case[] = [
     },
   },
   {
+    name: 'takes the TTL that an entry of a batch names, else that of the call',
+    run: async ({ cache }) => {
+      const c = await cache();
+      const start = Date.now();
+      await c.setMany(
+        [
+          ['short', 1, { ttl: 300 }],
+          ['long', 2],
+          ['forever', 3, { ttl: null }],
+          ['twice', 4, { ttl: null }],
+          ['twice', 5, { ttl: '2h' }],
+          ['as the call', 6, {}],
+        ],
+        { ttl: '1h' },
+      );
+      const hours = async (key: string): Promise<number> => {
+        const { expiresAt } = (await c.entry(key))!;
+        return Math.round((expiresAt! - start) / 3_600_000);
+      };
+      assert.deepEqual(await Promise.all(['long', 'as the call', 'twice'].map(hours)), [1, 1, 2]);
+      assert.equal((await c.entry('forever'))!.expiresAt, null);
+      assert.equal(await c.get('twice'), 5);
+      await until(async () => !(await c.has('short')), 'the TTL of the entry');
+      assert.equal(await c.get('long'), 2);
+      await rejectsWith(
+        'cache.invalid_ttl',
+        c.setMany([
+          ['other', 1],
+          ['bad', 1, { ttl: 0 }],
+        ]),
+      );
+      await rejectsWith('cache.invalid_argument', c.setMany([['bad', 1, { tll: 1 } as object]]));
+      await rejectsWith('cache.invalid_argument', c.setMany([['bad', 1, 5 as never]]));
+      assert.equal((await c.getMany(['other', 'bad'])).size, 0);
+    },
+  },
+  {
+    name: 'tells what is left of the TTL of a counter, with the sum',
+    when: conditional,
+    run: async ({ cache }) => {
+      const c = await cache();
+      const isAnHour = (left: number | null): boolean => left !== null && left > 3_590_000 && left <= 3_600_000;
+      const first = await c.incrementWithTtl('n', 2, { ttl: '1h' });
+      assert.ok(first.count === 2 && isAnHour(first.ttl), JSON.stringify(first));
+      const next = await c.incrementWithTtl('n', 1, { ttl: '7d' });
+      assert.ok(next.count === 3 && isAnHour(next.ttl), JSON.stringify(next));
+      await c.set('stored', 5, { ttl: '1h' });
+      for (const count of [6, 7]) {
+        const stored = await c.incrementWithTtl('stored');
+        assert.ok(stored.count === count && isAnHour(stored.ttl), JSON.stringify(stored));
+      }
+      assert.deepEqual(await c.incrementWithTtl('forever', 1, { initial: 9 }), { count: 10, ttl: null });
+      assert.deepEqual(await c.incrementWithTtl('forever', 1, { ttl: 1 }), { count: 11, ttl: null });
+      await rejectsWith('cache.not_a_counter', c.incrementWithTtl('forever', Number.MAX_SAFE_INTEGER));
+    },
+  },
+  {
+    name: 'gives a value to one of those who ask to get and delete it',
+    when: conditional,
+    run: async ({ cache, features }) => {
+      const one = await cache();
+      const two = features.shared ? await cache() : one;
+      assert.equal(await one.getAndDelete('nobody'), undefined);
+      assert.equal(await one.has('nobody'), false);
+      await one.set('k', { a: [1] }, { ttl: '1h' });
+      assert.deepEqual(await one.getAndDelete('k'), { a: [1] });
+      assert.equal(await one.getAndDelete('k'), undefined);
+      assert.equal(await one.has('k'), false);
+      assert.equal(await one.set('k', 2, { when: 'absent' }), true, 'nothing is left');
+      for (let round = 0; round < 5; round++) {
+        await one.set('token', round);
+        const got = await Promise.all(Array.from({ length: 20 }, (_, i) => (i % 2 ? one : two).getAndDelete('token')));
+        assert.deepEqual(
+          got.filter((value) => value !== undefined),
+          [round],
+        );
+      }
+      await one.increment('n', 7);
+      assert.equal(await two.getAndDelete('n'), 7);
+      assert.equal(await one.increment('n'), 1);
+      await one.set('tagged', 1, { tags: ['t'] });
+      await one.set('gone', 1, { tags: ['t'] });
+      assert.equal(await two.getAndDelete('tagged'), 1);
+      await one.invalidateTags(['t']);
+      assert.equal(await two.getAndDelete('gone'), undefined, 'what readers do not see');
+      await one.set('short', 1, { ttl: 100 });
+      await until(async () => !(await one.has('short')), 'expiry');
+      assert.equal(await one.getAndDelete('short'), undefined);
+      await rejectsWith('cache.invalid_key', one.getAndDelete(''));
+    },
+  },
+  {
     name: 'refuses to count what is no safe integer, and leaves it alone',
     when: conditional,
     run: async ({ cache }) => {
@@ -189,6 +281,9 @@ export const atomics: readonly Case[] = [
         assert.equal(await c.compareAndSet(key, version!, 'set'), true);
         assert.equal(await c.touch(key, '2h'), true);
         assert.equal(await c.set(key, 'x', { when: 'absent' }), false);
+        assert.equal(await c.getAndDelete(key), 'set');
+        assert.equal(await c.has(key), false);
+        await c.set(key, 'set');
       }
       for (const key of hostileKeys) assert.equal(await c.get(key), 'set');
     },

@@ -94,9 +94,14 @@ export const loads: readonly Case[] = [
   },
   {
     name: 'does not store what a factory made before a delete',
-    run: async ({ cache }) => {
-      for (const change of ['delete', 'deleteMany'] as const) {
-        const c = await cache();
+    run: async ({ cache, features }) => {
+      const c = await cache();
+      const deletions = {
+        delete: () => c.delete('delete'),
+        deleteMany: () => c.deleteMany(['deleteMany']),
+        ...(features.conditional && { getAndDelete: () => c.getAndDelete('getAndDelete') }),
+      };
+      for (const [change, remove] of Object.entries(deletions)) {
         const started = gate();
         const { promise, open } = gate();
         const before = c.getOrSet(change, async () => {
@@ -105,7 +110,7 @@ export const loads: readonly Case[] = [
           return 'old';
         });
         await started.promise;
-        await (change === 'delete' ? c.delete(change) : c.deleteMany([change]));
+        await remove();
         const after = c.getOrSet(change, () => 'new');
         assert.equal(await after, 'new', 'a caller after the delete does not join the load from before');
         open();

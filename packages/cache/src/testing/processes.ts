@@ -74,6 +74,7 @@ export const processes: readonly Case[] = [
         set: { change: () => two.set('set', 'set'), after: 'set' },
         tag: { change: () => two.invalidateTags(['tag']), after: 'new' },
         increment: { change: () => two.increment('increment', 7), after: 7 },
+        take: { change: () => two.getAndDelete('take'), after: 'new' },
         absent: { change: () => two.set('absent', 'set', { when: 'absent' }), after: 'set' },
         stale: { change: () => two.delete('stale'), after: 'new' },
       };

@@ -41,6 +41,7 @@ async function everythingFails(cache: Cache): Promise<void> {
     cache.set('a', 1),
     cache.setMany([['a', 1]]),
     cache.delete('a'),
+    cache.getAndDelete('a'),
     cache.increment('n'),
     cache.touch('a', 1_000),
     cache.entry('a'),

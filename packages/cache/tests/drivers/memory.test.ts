@@ -44,6 +44,17 @@ describe('what only memory does', () => {
     expect(Object.isFrozen(inner)).toBe(true);
   });
 
+  it('freezes all of many parts, shared ones and those with names in an array too', async () => {
+    const cache = createCache({ driver: memory() });
+    const shared = { deep: { er: true } };
+    const named = Object.assign([{ at: 0 }], { 2: { at: 2 }, groups: { a: 1 } }); // with a hole
+    const value = { many: Array.from({ length: 100 }, (_, i) => ({ i, shared, back: {} as object })), named };
+    for (const one of value.many) one.back = value;
+    await cache.set('k', value);
+    const parts = [value.many, ...value.many, shared.deep, named, named[2], named.groups];
+    expect(parts.every((part) => Object.isFrozen(part))).toBe(true);
+  });
+
   it('leaves instances of classes alone', async () => {
     const cache = createCache({ driver: memory() });
     const value = { at: new Date(0), bytes: Buffer.from('x'), map: new Map([[1, {}]]) };

@@ -134,6 +134,15 @@ async function work(cache: Cache, seed: number, operations: number): Promise<voi
         await cache.deleteMany([key, pick(keys)].slice(0, 1));
         model.delete(key);
         break;
+      case 'getAndDelete': {
+        const got = await cache.getAndDelete(key);
+        checkLoaded(
+          possible(key, from).map((one) => (one === GONE ? undefined : one)),
+          got,
+        );
+        model.delete(key);
+        break;
+      }
       case 'increment': {
         const by = Math.floor(next() * 100) - 50;
         const initial = 1_000_000 + step * 1_000; // tells a new counter from one that was there
@@ -227,6 +236,7 @@ const OPERATION_NAMES = [
   'present',
   'delete',
   'deleteMany',
+  'getAndDelete',
   'increment',
   'increment',
   'touch',

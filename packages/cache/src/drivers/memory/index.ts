@@ -8,8 +8,10 @@ import { LRUCache } from 'lru-cache';
 import type {
   CacheDriver,
   CacheFeatures,
+  DriverCall,
   DriverEntry,
   DriverFailure,
+  DriverReadOptions,
   DriverWrite,
   StoredRecord,
 } from '../../driver.ts';
@@ -56,7 +58,8 @@ export interface MemoryItem {
   readonly value: StoredRecord | Uint8Array;
   /** Epoch milliseconds, `Infinity` for never. */
   readonly expiresAt: number;
-  readonly version: string;
+  /** The number of its write. */
+  readonly version: number;
 }
 
 /**
@@ -111,7 +114,7 @@ class MemoryDriver implements CacheDriver<LRUCache<string, MemoryItem>> {
     } else if (values === 'cloned') {
       this.peek = (key) => {
         const record = this.#live(key)?.value as StoredRecord | undefined;
-        return record && { ...record, value: clone(record.value) };
+        return record && cloned(record);
       };
       this.copy = clone;
     }
@@ -129,30 +132,35 @@ class MemoryDriver implements CacheDriver<LRUCache<string, MemoryItem>> {
     return error instanceof RangeError ? 'too_large' : 'other';
   }
 
-  async get(keys: readonly string[]): Promise<(DriverEntry | undefined)[]> {
+  async get(
+    keys: readonly string[],
+    _call: DriverCall,
+    { versions = false }: DriverReadOptions = {},
+  ): Promise<(DriverEntry | undefined)[]> {
     return keys.map((key) => {
       const item = this.#live(key);
       if (item === undefined) return undefined;
-      if (this.#values !== 'cloned') return item;
-      const record = item.value as StoredRecord;
-      return { value: { ...record, value: clone(record.value) }, version: item.version };
+      const value = this.#values === 'cloned' ? cloned(item.value as StoredRecord) : item.value;
+      return versions ? { value, version: String(item.version) } : { value };
     });
   }
 
   async set(writes: readonly DriverWrite[]): Promise<boolean[]> {
-    return writes.map((write) => {
-      if (!this.#allows(write)) return false;
-      const item: MemoryItem = {
-        value: this.#own(write.value),
-        expiresAt: write.expiresAt ?? Number.POSITIVE_INFINITY,
-        version: String(++this.#writes),
-      };
-      this.#hasReplaced = false;
-      if (this.#maxBytes === undefined) this.client.set(write.key, item);
-      else this.client.set(write.key, item, { size: this.#size(write.key, item.value) });
-      if (!this.#hasReplaced) this.#index.add(write.key);
-      return true;
-    });
+    return writes.map((write) => this.put(write));
+  }
+
+  put(write: DriverWrite): boolean {
+    if (!this.#allows(write)) return false;
+    const item: MemoryItem = {
+      value: this.#own(write.value),
+      expiresAt: write.expiresAt ?? Number.POSITIVE_INFINITY,
+      version: ++this.#writes,
+    };
+    this.#hasReplaced = false;
+    if (this.#maxBytes === undefined) this.client.set(write.key, item);
+    else this.client.set(write.key, item, { size: this.#size(write.key, item.value) });
+    if (!this.#hasReplaced) this.#index.add(write.key);
+    return true;
   }
 
   async delete(keys: readonly string[]): Promise<boolean[]> {
@@ -161,6 +169,12 @@ class MemoryDriver implements CacheDriver<LRUCache<string, MemoryItem>> {
       this.client.delete(key);
       return live;
     });
+  }
+
+  async take(key: string): Promise<DriverEntry | undefined> {
+    const item = this.#live(key);
+    this.client.delete(key);
+    return item && { value: item.value };
   }
 
   async *scan(prefix: string): AsyncIterable<readonly string[]> {
@@ -204,15 +218,17 @@ class MemoryDriver implements CacheDriver<LRUCache<string, MemoryItem>> {
     const item = this.#live(key, true);
     if (when === 'absent') return item === undefined;
     if (when === 'present') return item !== undefined;
-    return item?.version === when.version;
+    return item !== undefined && String(item.version) === when.version;
   }
 
   #own(value: Uint8Array | StoredRecord): Uint8Array | StoredRecord {
     if (value instanceof Uint8Array) return value; // the core encoded it just now: nobody else has it
     if (value.value instanceof Uint8Array && this.#values === 'serialized') {
-      return { ...value, value: new Uint8Array(value.value) }; // a small buffer is part of a large one, and keeps it
+      value.value = new Uint8Array(value.value); // a small buffer is part of a large one, and keeps it
+    } else {
+      value.value = this.#values === 'cloned' ? clone(value.value) : deepFreeze(value.value);
     }
-    return { ...value, value: this.#values === 'cloned' ? clone(value.value) : deepFreeze(value.value) };
+    return value;
   }
 
   #size(key: string, value: Uint8Array | StoredRecord): number {
@@ -230,6 +246,10 @@ const PAGE = 500;
 
 // What an entry takes besides its key and value: the item, the record, and a slot in the LRU and the index (Node 24).
 const ITEM_BYTES = 280;
+
+function cloned(record: StoredRecord): StoredRecord {
+  return { ...record, value: clone(record.value) };
+}
 
 function clone(value: unknown): unknown {
   try {

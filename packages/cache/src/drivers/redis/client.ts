@@ -51,6 +51,7 @@ export type RedisMadeOptions = RedisServerOptions | RedisClusterDriverOptions | 
 /** The commands that are used; the three client types have them in common, but not their generic types. */
 export interface Commands extends Connectable {
   get(key: string): Promise<Buffer | null>;
+  getDel(key: string): Promise<Buffer | null>;
   mGet(keys: string[]): Promise<(Buffer | null)[]>;
   set(key: string, value: Buffer, options?: object): Promise<unknown>;
   unlink(key: string): Promise<number>;

@@ -11,6 +11,7 @@ import type {
   CacheFeatures,
   ChangeListener,
   DriverCall,
+  DriverCount,
   DriverEntry,
   DriverFailure,
   DriverReadOptions,
@@ -189,6 +190,10 @@ class RedisDriver<Client extends RedisDriverClient> implements CacheDriver<Clien
     });
   }
 
+  take(key: string, call: DriverCall): Promise<DriverEntry | undefined> {
+    return this.#connection.run(call, key, async () => plainEntry(await this.#bytes.getDel(key)));
+  }
+
   /** Of a cluster. */
   shardOf?: (key: string) => number;
 
@@ -216,7 +221,7 @@ class RedisDriver<Client extends RedisDriverClient> implements CacheDriver<Clien
     by: number,
     { initial, expiresAt }: { readonly initial: number; readonly expiresAt: number | null },
     call: DriverCall,
-  ): Promise<number | undefined | 'overflow'> {
+  ): Promise<DriverCount | undefined | 'overflow'> {
     return this.#connection.run(call, key, async () => {
       const start = initial + by;
       const px = milliseconds(expiresAt);
@@ -225,8 +230,9 @@ class RedisDriver<Client extends RedisDriverClient> implements CacheDriver<Clien
         Number.isSafeInteger(start) ? String(start) : '',
         px === undefined ? '' : String(px),
       ]);
-      if (answer === 'overflow') return 'overflow';
-      return answer === 'other' ? undefined : Number(answer);
+      if (!Array.isArray(answer)) return answer === 'overflow' ? 'overflow' : undefined;
+      const [sum, left] = answer as [sum: string, left: number];
+      return { count: Number(sum), ttlMs: left === -1 ? null : left };
     });
   }
 

@@ -42,8 +42,8 @@ return 1`);
 
 /**
  * Adds to a counter and keeps its TTL; INCRBY alone could not give a new counter one in the same step. ARGV: by, start
- * (the sum for an absent key, '' when it would overflow), milliseconds or ''. Answers the sum as text, or why not:
- * node-redis rounds integer replies next to 2^53.
+ * (the sum for an absent key, '' when it would overflow), milliseconds or ''. Answers the sum as text, since node-redis
+ * rounds integer replies next to 2^53, and its PTTL; or why not.
  *
  * Sums are compared as doubles: exact up to 2^53, and beyond that still beyond the limit.
  */
@@ -56,9 +56,9 @@ if value == false then
   else
     redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
   end
-  return ARGV[2]
+  return {ARGV[2], redis.call('PTTL', KEYS[1])}
 end
 if value ~= '0' and not string.match(value, '^%-?[1-9]%d*$') or #value > 17 then return 'other' end
 local sum = tonumber(value) + tonumber(ARGV[1])
 if sum > 9007199254740991 or sum < -9007199254740991 then return 'overflow' end
-return string.format('%.0f', redis.call('INCRBY', KEYS[1], ARGV[1]))`);
+return {string.format('%.0f', redis.call('INCRBY', KEYS[1], ARGV[1])), redis.call('PTTL', KEYS[1])}`);

@@ -1,6 +1,6 @@
 import { EntError } from '@ent/errors';
 import { Deadlines, TimedCall } from '@ent/internal';
-import type { CacheDriver, DriverCall } from '../../driver.ts';
+import type { CacheDriver, DriverCall, DriverWrite } from '../../driver.ts';
 import { cacheErrors } from '../../errors.ts';
 import { Breaker, type BreakerPlan } from './breaker.ts';
 
@@ -94,6 +94,16 @@ export class Calls {
       return await work(UNLIMITED);
     } catch (error) {
       throw this.#wrapped(operation, error);
+    }
+  }
+
+  /** One write, at once, where the driver keeps its data in this process. */
+  put(write: DriverWrite): boolean {
+    this.assertOpen('set');
+    try {
+      return this.driver.put!(write);
+    } catch (error) {
+      throw this.#wrapped('set', error);
     }
   }
 

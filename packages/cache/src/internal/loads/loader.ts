@@ -157,6 +157,11 @@ export class Loader {
     );
   }
 
+  /** {@link change} of a key that was made at once, so that no load has begun or written meanwhile. */
+  changed(key: BackendKey): void {
+    if (this.#loads.size > 0) void this.#cancel(key);
+  }
+
   /** {@link change} of all keys that fit. */
   changeWhere<T>(fits: Barrier, work: () => Promise<T>): Promise<T> {
     const fitting = (): BackendKey[] =>

@@ -65,6 +65,11 @@ export class Store {
     return this.#tier?.get(key);
   }
 
+  /** One write, at once, where the driver keeps its data in this process. */
+  put(key: BackendKey, record: RecordDraft): boolean {
+    return this.#calls.put(this.#encoded({ key, record }));
+  }
+
   /** One conditional write; answers whether it happened. */
   async writeIf(key: BackendKey, record: RecordDraft, when: DriverWrite['when']): Promise<boolean> {
     const write = this.#encoded({ key, record, when });
@@ -92,6 +97,16 @@ export class Store {
       this.write(writes),
       writes.map(() => false),
     );
+  }
+
+  /** What a key held, which is deleted in the same step. Only where the driver has one for it. */
+  async take(key: BackendKey): Promise<StoredRecord | undefined> {
+    try {
+      const entry = await this.#calls.run('take', (call) => this.#driver.take!(key, call), key);
+      return this.#codec.decode([key], [entry])[0];
+    } finally {
+      this.#tier?.changed([key]);
+    }
   }
 
   /** Answers which keys were there. */

@@ -1,7 +1,8 @@
+import type { Awaitable } from '@ent/internal';
 import { channels } from '../../channels.ts';
 import type { StoredRecord, TagVersion } from '../../driver.ts';
 import { cacheErrors } from '../../errors.ts';
-import type { SetOptions, Ttl, WriteOptions } from '../../options.ts';
+import type { EntryOptions, SetOptions, Ttl, WriteOptions } from '../../options.ts';
 import { assertKnown, assertOneOf } from '../checks.ts';
 import type { Core } from '../core.ts';
 import type { BackendKey } from '../keys.ts';
@@ -10,23 +11,33 @@ import { expiryOf, ttlMs } from '../ttl.ts';
 import { draft, type RecordDraft } from './record.ts';
 import type { View } from './view.ts';
 
+/** Those of a call that names none. */
+export const NO_OPTIONS: SetOptions = {};
+
 const WRITE_OPTIONS = { ttl: true, tags: true } as const;
+const ENTRY_OPTIONS = { ttl: true } as const;
 const SET_OPTIONS = { ...WRITE_OPTIONS, when: true } as const;
+
+/** What `setMany` takes. */
+export type Entry = readonly [key: string, value: unknown, options?: EntryOptions | undefined];
 
 /** The writes of one namespace. Keys are the caller's. Loads that began earlier do not write over them. */
 export class Writes {
   readonly #core: Core;
   readonly #view: View;
+  /** Whether a plain write is done at once, without a promise. */
+  readonly #isHere: boolean;
 
   constructor(core: Core, view: View) {
     this.#core = core;
     this.#view = view;
+    this.#isHere = core.driver.put !== undefined && view.tags.generations.length === 0;
   }
 
   /** Answers whether it was stored. */
-  async set(key: string, value: unknown, options: SetOptions): Promise<boolean> {
+  set(key: string, value: unknown, options: SetOptions): Awaitable<boolean> {
     const physical = this.#view.keys.encode(key);
-    assertKnown(options, SET_OPTIONS, 'set');
+    if (options !== NO_OPTIONS) assertKnown(options, SET_OPTIONS, 'set');
     const { when } = options;
     if (when !== undefined) {
       assertOneOf('when', when, ['absent', 'present'], cacheErrors.invalid_argument);
@@ -34,6 +45,11 @@ export class Writes {
     }
     const ttl = planTtl(options, this.#core.ttlMs);
     const { loader, store } = this.#core;
+    if (this.#isHere && when === undefined && options.tags === undefined && !channels.set.hasSubscribers) {
+      const isWritten = store.put(physical, draft(value, expiryOf(ttl, Date.now())));
+      loader.changed(physical);
+      return isWritten;
+    }
     return this.#core.traced(channels.set, 1, async () => {
       const record = await this.#draft(value, ttl, options.tags);
       if (record === undefined) return false;
@@ -55,18 +71,40 @@ export class Writes {
     return calls.orElse(change, false);
   }
 
-  async setMany(entries: Iterable<readonly [key: string, value: unknown]>, options: WriteOptions): Promise<void> {
+  async setMany(entries: Iterable<Entry>, options: WriteOptions): Promise<void> {
     assertKnown(options, WRITE_OPTIONS, 'setMany');
     const ttl = planTtl(options, this.#core.ttlMs);
-    const values = new Map([...entries].map(([key, value]) => [this.#view.keys.encode(key), value]));
+    const values = new Map<BackendKey, { readonly value: unknown; readonly ttl: number }>();
+    for (const [key, value, own] of entries) {
+      if (own !== undefined) assertKnown(own, ENTRY_OPTIONS, 'an entry of setMany');
+      values.set(this.#view.keys.encode(key), { value, ttl: own === undefined ? ttl : planTtl(own, ttl) });
+    }
     if (values.size === 0) return;
     const { loader, store } = this.#core;
     await this.#core.traced(channels.set, values.size, async () => {
       const shared = await this.#draft(undefined, ttl, options.tags);
       if (shared === undefined) return;
+      const now = Date.now();
       await loader.change([...values.keys()], () =>
-        store.fill([...values].map(([key, value]) => ({ key, record: { ...shared, value } }))),
+        store.fill(
+          Array.from(values, ([key, one]) => ({
+            key,
+            record: { ...draft(one.value, expiryOf(one.ttl, now)), tags: shared.tags },
+          })),
+        ),
       );
+    });
+  }
+
+  /** What readers would see, which is deleted in the same step. */
+  async take(key: string): Promise<StoredRecord | undefined> {
+    const physical = this.#view.keys.encode(key);
+    const { driver, loader, store, atomic } = this.#core;
+    const isOneStep = driver.take !== undefined;
+    if (!isOneStep) this.#core.requires('conditional', 'getAndDelete');
+    return this.#core.traced(channels.delete, 1, async () => {
+      const record = await loader.change([physical], () => (isOneStep ? store : atomic).take(physical));
+      return record !== undefined && (await this.#view.visible(record)) ? record : undefined;
     });
   }
 
