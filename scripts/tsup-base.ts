@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { defineConfig } from 'tsup';
+import { optionalPeers } from './optional-peers.ts';
 
 type ExportTarget = string | { '@ent/source'?: string };
 
@@ -11,7 +12,11 @@ type ExportTarget = string | { '@ent/source'?: string };
 export function entConfig(packageDir: string) {
   const manifest = JSON.parse(readFileSync(join(packageDir, 'package.json'), 'utf8')) as {
     exports: Record<string, ExportTarget>;
+    peerDependenciesMeta?: Record<string, { optional?: boolean }>;
   };
+  const peers = Object.entries(manifest.peerDependenciesMeta ?? {}).flatMap(([name, { optional }]) =>
+    optional ? [name] : [],
+  );
   const entry = Object.values(manifest.exports)
     .map((target) => (typeof target === 'string' ? undefined : target['@ent/source']))
     .filter((source) => source !== undefined);
@@ -28,6 +33,7 @@ export function entConfig(packageDir: string) {
     silent: true,
     dts: false,
     noExternal: ['@ent/internal'],
+    esbuildPlugins: [optionalPeers(packageDir, peers)],
     esbuildOptions(options) {
       // Without "@ent/source": the packages import each other's published files; only @ent/internal is bundled.
       options.conditions = ['node', 'import', 'default'];

@@ -4,8 +4,22 @@ import type { CacheDriver } from './driver.ts';
 import { cacheErrors } from './errors.ts';
 import type { CacheOptions } from './options.ts';
 
+/**
+ * A module that makes a driver of a URL: what a package with a driver exports. See {@link OpenCacheOptions.drivers}.
+ */
+export interface CacheDriverModule {
+  /** @param url as it was given to `openCache`; what it may hold, and that it is right, is the driver's to say */
+  openDriver(url: string): CacheDriver | Promise<CacheDriver>;
+}
+
 /** Options of {@link openCache}: those of `createCache` but the driver, which the URL names. */
-export type OpenCacheOptions = Omit<CacheOptions, 'driver'>;
+export interface OpenCacheOptions extends Omit<CacheOptions, 'driver'> {
+  /**
+   * Drivers of others, by the scheme of their URLs: `{ valkey: () => import('a-valkey-driver') }`. A scheme of ours
+   * that is named here is theirs.
+   */
+  readonly drivers?: Readonly<Record<string, () => Promise<CacheDriverModule>>> | undefined;
+}
 
 /**
  * Makes a cache from a URL, for settings that come from the environment.
@@ -29,11 +43,10 @@ export type OpenCacheOptions = Omit<CacheOptions, 'driver'>;
  * @throws `cache.unknown_scheme` with the supported ones; `cache.invalid_options`
  */
 export async function openCache(url: string, options: OpenCacheOptions = {}): Promise<Cache> {
-  const driver = await openByUrl('openCache', url, SCHEMES, undefined, {
-    unknown: cacheErrors.unknown_scheme,
-    invalid: cacheErrors.invalid_options,
-  });
-  return createCache({ ...options, driver });
+  const { drivers, ...rest } = options;
+  const errors = { unknown: cacheErrors.unknown_scheme, invalid: cacheErrors.invalid_options };
+  const driver = await openByUrl('openCache', url, SCHEMES, undefined, errors, drivers);
+  return createCache({ ...rest, driver });
 }
 
 const REDIS: Scheme<CacheDriver, undefined> = {

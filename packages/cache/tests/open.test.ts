@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { runInBareApp } from '@ent/testkit';
 import { expect, it } from 'vitest';
+import { memory } from '../src/drivers/memory/index.ts';
 import { openCache } from '../src/open.ts';
 
 it('opens memory with its parameters', async () => {
@@ -64,6 +65,24 @@ it('refuses URLs that lack something, or have what is not supported', async () =
     const error = await openCache(url).catch((reason: unknown) => reason as Error);
     expect(error).toMatchObject({ code: 'cache.invalid_options' });
     expect((error as Error).message).not.toContain('hunter2');
+  }
+});
+
+it('opens a driver of others by the scheme that the application gives it', async () => {
+  const drivers = { mine: async () => ({ openDriver: (url: string) => memory({ maxEntries: Number(url.slice(5)) }) }) };
+  const cache = await openCache('mine:1', { drivers, prefix: 'shop' });
+  await cache.set('a', 1);
+  await cache.set('b', 2);
+  expect([...(await cache.getMany(['a', 'b'])).keys()]).toEqual(['b']);
+  await cache.close();
+  await expect(openCache('other:', { drivers })).rejects.toMatchObject({
+    code: 'cache.unknown_scheme',
+    message: expect.stringContaining('mine:'),
+  });
+  for (const wrong of [{ mine: 'x' }, { mine: async () => ({}) }]) {
+    await expect(openCache('mine:1', { drivers: wrong as never })).rejects.toMatchObject({
+      code: 'cache.invalid_options',
+    });
   }
 });
 

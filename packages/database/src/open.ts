@@ -1,10 +1,25 @@
 import { openByUrl, type Scheme } from '@ent/internal';
 import { createDatabase, type Database } from './database.ts';
+import type { DatabaseDriver } from './driver.ts';
 import { databaseErrors } from './errors.ts';
 import type { DatabaseOptions } from './options.ts';
 
+/**
+ * A module that makes a driver of a URL: what a package with a driver exports. See {@link OpenOptions.drivers}.
+ */
+export interface DatabaseDriverModule {
+  /** @param url as it was given to `openDatabase`; what it may hold, and that it is right, is the driver's to say */
+  openDriver(url: string): DatabaseDriver | Promise<DatabaseDriver>;
+}
+
 /** Options of {@link openDatabase}: those of {@link createDatabase}, without the driver. */
-export type OpenOptions = Omit<DatabaseOptions<unknown>, 'driver'>;
+export interface OpenOptions extends Omit<DatabaseOptions<unknown>, 'driver'> {
+  /**
+   * Drivers of others, by the scheme of their URLs: `{ duckdb: () => import('a-duckdb-driver') }`. A scheme of ours that
+   * is named here is theirs.
+   */
+  readonly drivers?: Readonly<Record<string, () => Promise<DatabaseDriverModule>>> | undefined;
+}
 
 /**
  * Opens the database that a URL names, and checks that it answers. The driver is imported only then.
@@ -32,10 +47,10 @@ export async function openDatabase<Native = unknown>(
   url: string,
   options: OpenOptions = {},
 ): Promise<Database<Native>> {
-  const db = await openByUrl('openDatabase', url, schemes, options, {
-    unknown: databaseErrors.invalid_definition,
-    invalid: databaseErrors.invalid_definition,
-  });
+  const { drivers, ...rest } = options;
+  const errors = { unknown: databaseErrors.invalid_definition, invalid: databaseErrors.invalid_definition };
+  const driver = await openByUrl('openDatabase', url, schemes, undefined, errors, drivers);
+  const db = createDatabase({ ...rest, driver });
   try {
     await db.ping();
   } catch (error) {
@@ -45,17 +60,16 @@ export async function openDatabase<Native = unknown>(
   return db as Database<Native>;
 }
 
-const schemes: Readonly<Record<string, Scheme<Database, OpenOptions>>> = {
+const schemes: Readonly<Record<string, Scheme<DatabaseDriver, undefined>>> = {
   sqlite: {
     hosts: 'none',
     parameters: ['synchronous'],
-    async open({ path, parameters: { synchronous } }, options) {
+    async open({ path, parameters: { synchronous } }) {
       const { sqlite } = await import('./drivers/sqlite/index.ts');
       // `sqlite:path`, `sqlite://path` and `sqlite:///absolute/path`.
       const file = path.startsWith('//') ? path.slice(2) : path;
       // The driver checks the value.
-      const driver = sqlite({ file, ...(synchronous !== undefined && { synchronous: synchronous as 'full' }) });
-      return createDatabase<unknown>({ ...options, driver });
+      return sqlite({ file, ...(synchronous !== undefined && { synchronous: synchronous as 'full' }) });
     },
   },
 };

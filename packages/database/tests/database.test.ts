@@ -64,6 +64,18 @@ describe('openDatabase', () => {
     expect((await rejection(openDatabase('sqlite:/dev/null/x.db'))).code).toBe('database.unavailable');
   });
 
+  it('opens a driver of others by the scheme that the application gives it', async () => {
+    const drivers = { mine: async () => ({ openDriver: (url: string) => sqlite({ file: url.slice(5) }) }) };
+    const db = await openDatabase('mine::memory:', { drivers, timeout: '5s' });
+    expect(db.driver.name).toBe('sqlite');
+    await db.close();
+    expect((await rejection(openDatabase('other:', { drivers }))).message).toContain('sqlite:, mine: URLs');
+    for (const wrong of [{ mine: 'x' }, { mine: async () => ({}) }]) {
+      const error = await rejection(openDatabase('mine:', { drivers: wrong as never }));
+      expect(error.code).toBe('database.invalid_definition');
+    }
+  });
+
   it('names the package to install when the library of the driver is missing', () => {
     const printed = runInBareApp(
       join(import.meta.dirname, '..'),

@@ -18,7 +18,7 @@ export { GcraTable } from './gcra-table.ts';
 export { jsonPointer } from './json-pointer.ts';
 export { jsonKeeps, type Keeps, type Loss, lossIn, surelyKeeps } from './lossless.ts';
 export { missingPackage } from './missing-package.ts';
-export { type ConnectionUrl, openByUrl, type Scheme, type UrlErrors } from './open.ts';
+export { type ConnectionUrl, openByUrl, type OwnSchemes, type Scheme, type UrlErrors } from './open.ts';
 export { pause } from './pause.ts';
 export { refuseUnknown } from './refuse-unknown.ts';
 export { Semaphore } from './semaphore.ts';

@@ -16,14 +16,19 @@ export interface ConnectionUrl {
   readonly parameters: Readonly<Record<string, string | undefined>>;
 }
 
-/** What stands behind one scheme. */
-export interface Scheme<Made, Options> {
+/** What stands behind one scheme of ours. */
+export interface Scheme<Driver, Options> {
   readonly hosts: 'none' | 'one' | 'several';
   /** Parameters that it knows; others are refused. */
   readonly parameters: readonly string[];
   /** Imports the driver, whose library is needed only then. */
-  open(url: ConnectionUrl, options: Options): Promise<Made>;
+  open(url: ConnectionUrl, options: Options): Promise<Driver>;
 }
+
+/** Schemes that an application adds: modules, each with a function that makes a driver of a URL. */
+export type OwnSchemes<Driver> = Readonly<
+  Record<string, () => Promise<{ openDriver(url: string): Driver | Promise<Driver> }>>
+>;
 
 /** How a package says what is wrong with a URL. */
 export interface UrlErrors {
@@ -34,28 +39,33 @@ export interface UrlErrors {
 }
 
 /**
- * Opens what a URL names. No message holds any part of the URL but its scheme and the
+ * Makes the driver that a URL names. No message holds any part of the URL but its scheme and the
  * names of parameters: the rest can be a password.
  *
  * @param caller as in `openCache`, for messages
+ * @param own what the application adds. It goes before ours: a scheme that a later version gains changes nothing there
  */
-export async function openByUrl<Made, Options>(
+export async function openByUrl<Driver extends object, Options>(
   caller: string,
   text: string,
-  schemes: Readonly<Record<string, Scheme<Made, Options>>>,
+  schemes: Readonly<Record<string, Scheme<Driver, Options>>>,
   options: Options,
   errors: UrlErrors,
-): Promise<Made> {
+  own: OwnSchemes<Driver> = {},
+): Promise<Driver> {
+  expectSchemes(caller, own, errors);
   const name = /^([a-z][a-z0-9+.-]*):/i.exec(String(text))?.[1]?.toLowerCase();
+  const added = name !== undefined && Object.hasOwn(own, name) ? own[name] : undefined;
   const scheme = name !== undefined && Object.hasOwn(schemes, name) ? schemes[name] : undefined;
-  if (name === undefined || scheme === undefined) {
-    const known = Object.keys(schemes).map((each) => `${each}:`);
+  if (name === undefined || (added ?? scheme) === undefined) {
+    const known = [...new Set([...Object.keys(schemes), ...Object.keys(own)])].map((each) => `${each}:`);
     const got = name === undefined ? 'something that is not a URL' : `the scheme "${name}:"`;
     throw errors.unknown(`${caller} supports ${known.join(', ')} URLs; got ${got}.`);
   }
-  const url = parseConnectionUrl(name, text, scheme, errors);
   try {
-    return await scheme.open(url, options);
+    if (added !== undefined) return await openOwn(caller, name, text, added, errors);
+    const ours = scheme as Scheme<Driver, Options>;
+    return await ours.open(parseConnectionUrl(name, text, ours, errors), options);
   } catch (cause) {
     const library = missingPackage(cause);
     if (library === undefined) throw cause;
@@ -66,6 +76,44 @@ export async function openByUrl<Made, Options>(
       },
     );
   }
+}
+
+/** All of them, at once: one that no URL of today names would be found out on the day of the change. */
+function expectSchemes(caller: string, own: unknown, errors: UrlErrors): void {
+  if (typeof own !== 'object' || own === null || Array.isArray(own)) {
+    throw errors.invalid(`${caller}: drivers is an object of schemes, such as { myscheme: () => import('a-driver') }.`);
+  }
+  for (const [scheme, load] of Object.entries(own)) {
+    if (!/^[a-z][a-z0-9+.-]*$/.test(scheme)) {
+      const name = JSON.stringify(scheme.slice(0, 64));
+      throw errors.invalid(
+        `${caller}: drivers has ${name}, which is no scheme; they are in lower case, without a colon.`,
+      );
+    }
+    if (typeof load !== 'function') {
+      throw errors.invalid(`${caller}: drivers.${scheme} must be a function, such as () => import('a-driver').`);
+    }
+  }
+}
+
+async function openOwn<Driver extends object>(
+  caller: string,
+  scheme: string,
+  url: string,
+  load: OwnSchemes<Driver>[string],
+  errors: UrlErrors,
+): Promise<Driver> {
+  const module: Partial<Awaited<ReturnType<typeof load>>> | undefined = await load();
+  if (typeof module?.openDriver !== 'function') {
+    throw errors.invalid(
+      `${caller}: the module of ${scheme}: URLs has no function openDriver, which makes the driver.`,
+    );
+  }
+  const driver: unknown = await module.openDriver(url);
+  if (typeof driver !== 'object' || driver === null || !('features' in driver)) {
+    throw errors.invalid(`${caller}: openDriver of ${scheme}: URLs made no driver.`);
+  }
+  return driver as Driver;
 }
 
 function parseConnectionUrl(

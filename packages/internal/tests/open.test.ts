@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type ConnectionUrl, openByUrl, type Scheme } from '../src/index.ts';
+import { type ConnectionUrl, openByUrl, type OwnSchemes, type Scheme } from '../src/index.ts';
 
 class UrlError extends Error {}
 const errors = {
@@ -83,5 +83,55 @@ describe('openByUrl', () => {
       const error: unknown = await open(url).catch((reason: unknown) => reason);
       expect(String(error)).not.toContain('hunter2');
     }
+  });
+});
+
+describe('schemes of the application', () => {
+  interface Named {
+    readonly name: string;
+    readonly features: object;
+  }
+  const driver = (name: string): Named => ({ name, features: {} });
+  const ours = {
+    memory: { hosts: 'none', parameters: [], open: async () => driver('ours') },
+  } satisfies Record<string, Scheme<Named, undefined>>;
+  // JavaScript gives anything.
+  const openOwn = (url: string, own: unknown): Promise<Named> =>
+    openByUrl('openThing', url, ours, undefined, errors, own as OwnSchemes<Named>);
+
+  it('opens by the module of the scheme, with the URL as it was given', async () => {
+    const own = { 'x+y': async () => ({ openDriver: async (url: string) => driver(url) }) };
+    expect((await openOwn('X+Y://ada:se/cr@et@h?a=1', own)).name).toBe('X+Y://ada:se/cr@et@h?a=1');
+    expect((await openOwn('memory:', own)).name).toBe('ours');
+    expect((await openOwn('memory:', undefined)).name).toBe('ours');
+  });
+
+  it('prefers it to one of ours', async () => {
+    expect((await openOwn('memory:', { memory: async () => ({ openDriver: () => driver('own') }) })).name).toBe('own');
+  });
+
+  it('imports nothing but what the URL names', async () => {
+    const own = { x: async () => ({ openDriver: () => driver('x') }), y: () => Promise.reject(new Error('imported')) };
+    expect((await openOwn('x:', own)).name).toBe('x');
+    await expect(openOwn('y:', own)).rejects.toThrow('imported');
+  });
+
+  it.each<[string, unknown, string]>([
+    ['z:', { x: async () => ({}) }, 'openThing supports memory:, x: URLs; got the scheme "z:".'],
+    ['memory:', { x: 'a-driver' }, 'drivers.x must be a function'],
+    ['memory:', { x: import('node:path') }, 'drivers.x must be a function'],
+    ['memory:', { 'x:': async () => ({}) }, 'drivers has "x:", which is no scheme'],
+    ['memory:', { X: async () => ({}) }, 'drivers has "X", which is no scheme'],
+    ['memory:', [async () => ({})], 'drivers is an object of schemes'],
+    ['memory:', null, 'drivers is an object of schemes'],
+    ['x:', { x: async () => ({ default: {} }) }, 'the module of x: URLs has no function openDriver'],
+    ['x:', { x: () => undefined }, 'the module of x: URLs has no function openDriver'],
+    ['x:', { x: async () => ({ openDriver: () => undefined }) }, 'openDriver of x: URLs made no driver'],
+    ['x:', { x: async () => ({ openDriver: () => 'x' }) }, 'openDriver of x: URLs made no driver'],
+    ['x:', { x: () => schemes.absent.open() }, 'x: URLs need the package some-client'],
+  ])('%s with %j is told', async (url, own, message) => {
+    const error: unknown = await openOwn(url, own).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(UrlError);
+    expect((error as Error).message).toContain(message);
   });
 });

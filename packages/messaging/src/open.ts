@@ -4,8 +4,23 @@ import { messagingErrors } from './errors.ts';
 import { createMessaging, type Messaging } from './messaging.ts';
 import type { MessagingOptions } from './options.ts';
 
+/**
+ * A module that makes a driver of a URL: what a package with a driver exports. See
+ * {@link OpenMessagingOptions.drivers}.
+ */
+export interface MessagingDriverModule {
+  /** @param url as it was given to `openMessaging`; what it may hold, and that it is right, is the driver's to say */
+  openDriver(url: string): MessagingDriver | Promise<MessagingDriver>;
+}
+
 /** Options of {@link openMessaging}: those of `createMessaging` but the driver, which the URL names. */
-export type OpenMessagingOptions = Omit<MessagingOptions, 'driver'>;
+export interface OpenMessagingOptions extends Omit<MessagingOptions, 'driver'> {
+  /**
+   * Drivers of others, by the scheme of their URLs: `{ nats: () => import('a-nats-driver') }`. A scheme of ours that is
+   * named here is theirs.
+   */
+  readonly drivers?: Readonly<Record<string, () => Promise<MessagingDriverModule>>> | undefined;
+}
 
 const SCHEMES: Readonly<Record<string, Scheme<MessagingDriver, OpenMessagingOptions>>> = {
   memory: {
@@ -41,9 +56,8 @@ const SCHEMES: Readonly<Record<string, Scheme<MessagingDriver, OpenMessagingOpti
  * ```
  */
 export async function openMessaging(url: string, options: OpenMessagingOptions = {}): Promise<Messaging> {
-  const driver = await openByUrl('openMessaging', url, SCHEMES, options, {
-    unknown: messagingErrors.unknown_scheme,
-    invalid: messagingErrors.invalid_options,
-  });
-  return createMessaging({ ...options, driver });
+  const { drivers, ...rest } = options;
+  const errors = { unknown: messagingErrors.unknown_scheme, invalid: messagingErrors.invalid_options };
+  const driver = await openByUrl('openMessaging', url, SCHEMES, rest, errors, drivers);
+  return createMessaging({ ...rest, driver });
 }

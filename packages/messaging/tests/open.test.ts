@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { memory } from '../src/drivers/memory.ts';
 import { openMessaging } from '../src/open.ts';
 
 describe('openMessaging', () => {
@@ -32,5 +33,18 @@ describe('openMessaging', () => {
 
   it.each(['memory:?leas=5s', 'memory:?lease=soon', 'memory:?maxQueued=many'])('refuses %j', async (url) => {
     await expect(openMessaging(url)).rejects.toMatchObject({ code: 'messaging.invalid_options' });
+  });
+
+  it('opens a driver of others by the scheme that the application gives it', async () => {
+    const drivers = { mine: async () => ({ openDriver: (url: string) => memory({ lease: url.slice(5) }) }) };
+    const messaging = await openMessaging('mine:7s', { drivers, source: 'shop' });
+    expect(messaging.driver.name).toBe('memory');
+    await messaging.close();
+    const told = { code: 'messaging.unknown_scheme', message: expect.stringContaining('mine:') };
+    await expect(openMessaging('other:', { drivers })).rejects.toMatchObject(told);
+    for (const wrong of [{ mine: 'x' }, { mine: async () => ({}) }]) {
+      const opened = openMessaging('mine:', { drivers: wrong as never });
+      await expect(opened).rejects.toMatchObject({ code: 'messaging.invalid_options' });
+    }
   });
 });
