@@ -266,8 +266,15 @@ export class Cache<D extends CacheDriver = CacheDriver> implements CacheWithPart
     return this.increment(key, -by, options);
   }
 
-  /** Milliseconds that the value is still fresh, null for forever, undefined for a miss. */
+  /**
+   * Milliseconds that the value is still fresh, null for forever, undefined for a miss.
+   *
+   * @throws `cache.unsupported` for plain entries of Memcached
+   */
   async ttl(key: string): Promise<number | null | undefined> {
+    if (this.#core.hidesExpiry) {
+      throw cacheErrors.unsupported(`${this.#core.driver.name} does not tell the TTL of plain entries.`);
+    }
     const found = await this.entry(key);
     if (found === undefined || found.expiresAt === null) return found && null;
     return Math.max(0, found.expiresAt - Date.now());
@@ -312,7 +319,7 @@ export class Cache<D extends CacheDriver = CacheDriver> implements CacheWithPart
    * @throws `cache.unsupported`
    */
   async invalidateTags(tags: readonly string[]): Promise<void> {
-    this.#core.requires('conditional', 'tags');
+    this.#core.requiresTags();
     await this.#core.traced(channels.delete, 0, async () => {
       await this.#core.loader.changeWhere(
         (physical, versions) => this.#view.tags.concern(physical, versions, tags),

@@ -22,6 +22,7 @@ export type {
   TagVersion,
 } from './driver.ts';
 export { cacheErrors } from './errors.ts';
+export { plainJson } from './internal/records/plain-json.ts';
 export type {
   BreakerOptions,
   CacheEntry,

@@ -19,6 +19,13 @@ export interface CacheSerializer {
   /** @param context the backend's key; a serializer that encrypts binds the bytes to it */
   serialize(value: unknown, context: string): Uint8Array;
   deserialize(bytes: Uint8Array, context: string): unknown;
+  /**
+   * Whether its bytes are the whole entry, without the header that other entries have: then any client of the backend
+   * can read and write them, in any language. What needs the header is `cache.unsupported` (tags, `grace`,
+   * `eagerRefresh`, `clear: 'generation'`, a local tier), each process makes a value for itself, and versions of equal
+   * values in Redis are equal. {@link plainJson} is one. Default: false.
+   */
+  readonly plain?: boolean | undefined;
 }
 
 /** The part of Standard Schema 1 that is used: zod, valibot, arktype and others have it. https://standardschema.dev */
@@ -202,6 +209,9 @@ export interface CacheEntry<T> {
   readonly value: T;
   /** Changes with every write of the key; for `compareAndSet`. Undefined where the driver cannot compare. */
   readonly version: string | undefined;
-  /** Epoch milliseconds until which the value is fresh, or null for forever. */
+  /**
+   * Epoch milliseconds until which the value is fresh, or null for forever; also null for a plain entry of Memcached,
+   * which does not tell.
+   */
   readonly expiresAt: number | null;
 }

@@ -30,6 +30,8 @@ export class Core<D extends CacheDriver = CacheDriver> {
   /** The default TTL. */
   readonly ttlMs: number;
   readonly serializer: CacheSerializer;
+  /** Whether entries are the bytes of their values, so that the backend alone knows their expiry. */
+  readonly isPlain: boolean;
   readonly #local: CacheDriver | undefined;
   #closing: Promise<void> | undefined;
 
@@ -44,6 +46,10 @@ export class Core<D extends CacheDriver = CacheDriver> {
     this.driver = driver;
     this.generations = clear === 'generation';
     if (this.generations) this.requires('conditional', "clear: 'generation'");
+    this.serializer = options.serializer ?? taggedJson;
+    this.isPlain = this.serializer.plain === true;
+    if (this.generations) this.refusePlain("clear: 'generation'");
+    if (options.local !== undefined) this.refusePlain('a local tier');
     this.root = KeySpace.root(options.prefix);
     this.ttlMs = ttlMs(options.ttl ?? null);
     const timeoutMs = durationMs(timeout, 'timeout');
@@ -52,13 +58,12 @@ export class Core<D extends CacheDriver = CacheDriver> {
     const { shared, conditional } = driver.features;
     // What lives in this process neither hangs nor goes away: no timer for each call.
     this.calls = new Calls(driver, onError === 'miss', shared ? { timeoutMs, breaker: breaking } : undefined);
-    this.serializer = options.serializer ?? taggedJson;
     this.#local = options.local;
     if (options.local !== undefined) this.requires('tracks', 'a local tier');
     const tier = options.local && openTier(options.local, this.calls);
     this.store = new Store(this.calls, new Codec(driver, this.serializer), tier);
     this.atomic = new Atomic(this.store);
-    const leases = shared && conditional ? new Leases(this.store, leaseMs) : undefined;
+    const leases = shared && conditional && !this.isPlain ? new Leases(this.store, leaseMs) : undefined;
     this.loader = new Loader({ calls: this.calls, store: this.store, leases });
   }
 
@@ -86,6 +91,22 @@ export class Core<D extends CacheDriver = CacheDriver> {
     if (this.driver.features[feature] !== true) {
       throw cacheErrors.unsupported(`${this.driver.name} does not support ${what}.`);
     }
+  }
+
+  /** @throws `cache.unsupported`, before any I/O, where entries have no header to keep something in */
+  refusePlain(what: string): void {
+    if (this.isPlain) throw cacheErrors.unsupported(`Plain entries have no place for ${what}.`);
+  }
+
+  /** @throws `cache.unsupported` */
+  requiresTags(): void {
+    this.requires('conditional', 'tags');
+    this.refusePlain('tags');
+  }
+
+  /** Whether nobody can tell when an entry expires. */
+  get hidesExpiry(): boolean {
+    return this.isPlain && this.driver.features.stores === 'bytes' && this.driver.expiry === undefined;
   }
 
   /** Whether a tier in this process stands in front of the driver. */

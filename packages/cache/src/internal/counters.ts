@@ -19,6 +19,8 @@ interface Addition {
 /** `by` added to a counter. Other integers count too, and keep what else their record says. */
 export async function increment(core: Core, view: View, { key, by, initial, ttlMs }: Addition): Promise<Count> {
   const { driver, calls, atomic } = core;
+  const isPlain = core.isPlain && driver.features.stores === 'bytes';
+  if (isPlain) assertCountsPlain(core);
   const expiresAt = expiryOf(ttlMs, Date.now());
   // A native counter is bare digits, which have no place for a generation.
   const isNative = driver.increment !== undefined && view.tags.generations.length === 0;
@@ -27,6 +29,7 @@ export async function increment(core: Core, view: View, { key, by, initial, ttlM
     const count = await calls.run('increment', (call) => driver.increment!(key, by, start, call), key);
     if (count === 'overflow') throw overflow();
     if (count !== undefined) return { count: count.count, ttl: count.ttlMs };
+    if (isPlain) throw noCounter(); // to count by writing would lose the TTL
   }
   const tags = isNative ? undefined : await view.tags.begin([]);
   return atomic.update<Count>(key, view.visible, (record) => {
@@ -38,7 +41,7 @@ export async function increment(core: Core, view: View, { key, by, initial, ttlM
       };
     }
     if (!Number.isSafeInteger(record.value)) {
-      throw cacheErrors.not_a_counter('increment of a key whose value is not a safe integer.');
+      throw noCounter();
     }
     const count = sum(record.value as number, by);
     const answer = { count, ttl: leftUntil(record.freshUntil) };
@@ -50,14 +53,25 @@ export async function increment(core: Core, view: View, { key, by, initial, ttlM
 
 /** When a record stops being fresh: epoch milliseconds, null for never. */
 export async function expiryOfRecord(
-  { driver, calls }: Core,
+  { driver, calls, isPlain }: Core,
   key: BackendKey,
   record: StoredRecord,
 ): Promise<number | null> {
-  if (isCounter(record) && driver.expiry) {
+  if ((isCounter(record) || isPlain) && driver.expiry) {
     return (await calls.run('expiry', (call) => driver.expiry!(key, call), key)) ?? null;
   }
   return toContract(record.freshUntil);
+}
+
+/** @throws `cache.unsupported` where a counter would not be digits, or lose its TTL */
+function assertCountsPlain({ driver, serializer, hidesExpiry }: Core): void {
+  if (hidesExpiry) throw cacheErrors.unsupported(`${driver.name} cannot keep the TTL of a plain counter.`);
+  if (Buffer.from(serializer.serialize(-12, '')).toString('latin1') === '-12') return;
+  throw cacheErrors.unsupported('A plain counter needs a serializer that writes integers as decimal digits.');
+}
+
+function noCounter(): Error {
+  return cacheErrors.not_a_counter('increment of a key whose value is not a safe integer.');
 }
 
 function leftUntil(expiresAt: number): number | null {

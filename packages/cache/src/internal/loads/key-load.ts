@@ -22,6 +22,8 @@ export interface CheckedLoadCall<T> extends LoadCall<T> {
 
 /** @throws `cache.invalid_argument`, `cache.invalid_ttl` */
 export function checked<T>(call: LoadCall<T>, factory: unknown): CheckedLoadCall<T> {
+  if (call.options.grace !== undefined) call.core.refusePlain('grace');
+  if (call.options.eagerRefresh !== undefined) call.core.refusePlain('what eagerRefresh goes by');
   const plan = planLoad(call.options, call.core.ttlMs);
   if (typeof factory !== 'function') {
     throw cacheErrors.invalid_argument(`The factory must be a function; got ${typeof factory}.`);
@@ -79,7 +81,7 @@ export class KeyLoad<T> {
     this.#abandonIfLost();
     const { core, view, options, plan } = this.#call;
     const { schema, tags: names } = options;
-    if (names !== undefined) core.requires('conditional', 'tags');
+    if (names !== undefined) core.requiresTags();
     let tags: readonly TagVersion[] | undefined;
     let isStorable = true;
     if (names?.length || view.tags.generations.length > 0) {

@@ -1,7 +1,7 @@
 import type { CacheDriver, CacheFeatures, DriverEntry, StoredRecord, TagVersion } from '../../driver.ts';
 import { cacheErrors } from '../../errors.ts';
 import type { CacheSerializer } from '../../options.ts';
-import { counterDraft, isCounter, newStamp, type RecordDraft, STAMP_BYTES } from './record.ts';
+import { counterDraft, draft, isCounter, newStamp, type RecordDraft, STAMP_BYTES } from './record.ts';
 import { TAGGED, taggedJson } from './tagged-json.ts';
 
 /** Records as a driver keeps them, and back. */
@@ -48,6 +48,8 @@ export class Codec {
       const entry = entries[i];
       let record: StoredRecord | undefined;
       if (entry === undefined) record = undefined;
+      else if (this.#stores === 'bytes' && this.#serializer.plain)
+        record = this.#plain(entry.value as Uint8Array, keys[i]!);
       else if (this.#stores === 'bytes') record = decodeRecord(entry.value as Uint8Array, this.#serializer, keys[i]!);
       else record = this.#deserialized(entry.value as StoredRecord, keys[i]!);
       // Not a lease alone: whether that has run out is not told by this process's clock.
@@ -61,6 +63,15 @@ export class Codec {
   copy<T>(value: T): T {
     if (this.#stores === 'values') return (this.#driver.copy?.(value) as T | undefined) ?? value;
     return this.#serializer.deserialize(serialize(value, this.#serializer, ''), '') as T;
+  }
+
+  #plain(bytes: Uint8Array, key: string): StoredRecord | undefined {
+    try {
+      const record: RecordDraft = { ...draft(this.#serializer.deserialize(bytes, key), FOREVER), bytes };
+      return { ...record, stamp: '' };
+    } catch {
+      return undefined;
+    }
   }
 
   #deserialized(record: StoredRecord, key: string): StoredRecord | undefined {
@@ -93,7 +104,9 @@ const FOREVER = Number.POSITIVE_INFINITY;
 
 function bytesOf(record: RecordDraft, serializer: CacheSerializer, key: string): Uint8Array {
   if (isCounter(record)) return Buffer.from(String(record.value));
+  if (serializer.plain && record.bytes !== undefined) return record.bytes;
   const payload = record.hasValue ? serialize(record.value, serializer, key) : EMPTY;
+  if (serializer.plain) return payload;
   const tags = record.tags && Buffer.from(JSON.stringify(record.tags));
   if (tags && tags.length > 0xffff) throw cacheErrors.invalid_argument('The tags of an entry take more than 64 kB.');
   const hasFresh = record.freshUntil !== record.expiresAt;

@@ -2,7 +2,11 @@ import { randomBytes } from 'node:crypto';
 import type { StoredRecord, TagVersion } from '../../driver.ts';
 
 /** What is written. It gets a stamp of its own; only a counter keeps the one it came with. */
-export type RecordDraft = Omit<StoredRecord, 'stamp'> & { readonly stamp?: string };
+export type RecordDraft = Omit<StoredRecord, 'stamp'> & {
+  readonly stamp?: string;
+  /** The value of a plain entry as it stands in the backend: another language may write what JSON here would change. */
+  readonly bytes?: Uint8Array;
+};
 
 /** A plain record: a value with an expiry. */
 export function draft(value: unknown, expiresAt: number): RecordDraft {

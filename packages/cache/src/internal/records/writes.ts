@@ -142,7 +142,7 @@ export class Writes {
   }
 
   async #strictDraft(value: unknown, ttl: number, tags: readonly string[] | undefined): Promise<RecordDraft> {
-    if (tags !== undefined) this.#core.requires('conditional', 'tags');
+    if (tags !== undefined) this.#core.requiresTags();
     const isPlain = (tags === undefined || tags.length === 0) && this.#view.tags.generations.length === 0;
     const versions: readonly TagVersion[] | undefined = isPlain ? undefined : await this.#view.tags.begin(tags ?? []);
     return { ...draft(value, expiryOf(ttl, Date.now())), tags: versions };
