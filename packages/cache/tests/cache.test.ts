@@ -18,6 +18,7 @@ describe('createCache', () => {
       [{ prefix: '' }, 'cache.invalid_options'],
       [{ prefix: 'a\ud800' }, 'cache.invalid_options'],
       [{ ttl: 0 }, 'cache.invalid_ttl'],
+      [{ ttl: '' }, 'cache.invalid_ttl'],
       [{ onError: 'ignore' as never }, 'cache.invalid_options'],
       [{ breaker: { failures: 0 } }, 'cache.invalid_options'],
       [{ breaker: { cooldown: 0 } }, 'cache.invalid_ttl'],

@@ -15,7 +15,7 @@ export function ttlMs(ttl: Ttl, what = 'ttl'): number {
 }
 
 // Most calls name the TTL of the one before, and to read it takes as long as a write in memory.
-let last = { text: '', ms: 0 };
+let last = { text: '1ms', ms: 1 };
 
 /** Milliseconds for a timer, which Node.js would fire at once beyond 24 days. */
 export function durationMs(duration: Duration, what: string): number {

@@ -11,6 +11,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createCache } from '../../src/cache.ts';
 import type { CacheDriver } from '../../src/driver.ts';
 import { memcached } from '../../src/drivers/memcached/index.ts';
+import { Rendezvous, wireKey } from '../../src/drivers/memcached/keys.ts';
 import { redis } from '../../src/drivers/redis/index.ts';
 import { plainJson } from '../../src/internal/records/plain-json.ts';
 
@@ -48,6 +49,21 @@ describe.skipIf(!isThere && process.env.ENT_TEST_REQUIRE !== 'all')(`Python${wit
   }, 180_000);
 
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  it('finds the server of a key of Memcached', async () => {
+    const servers = ['cache-1:11211', 'cache-2:11211', '10.0.0.7:11211'];
+    const keys = Array.from({ length: 260 }, (_, i) => `shop/${i % 3 === 0 ? 'ü ' : ''}${i}:${'k'.repeat(i)}`);
+    const code = `
+import json, sys, ent_cache as ent
+keys, servers = json.loads(sys.argv[1])
+wire = [ent.memcached_key(key) for key in keys]
+print(json.dumps([wire, [ent.server_of(key, servers) for key in wire]]))`;
+    const env = { ...process.env, PYTHONPATH: folder };
+    const { stdout } = await run('python3', ['-c', code, JSON.stringify([keys, servers])], { env });
+    const wire = keys.map(wireKey);
+    const ours = new Rendezvous(servers);
+    expect(JSON.parse(stdout)).toEqual([wire, wire.map((key) => servers[ours.pick(key)])]);
+  });
 
   for (const name of ['redis', 'memcached'] as const) {
     describeWithServer(name, (server) => {
