@@ -102,7 +102,9 @@ async function keepsItsRecords(seed: number): Promise<void> {
   target.mood = isStuck ? 'again' : 'well';
   await writer.close(20);
   const texts = target.texts();
-  for (const text of texts) expect(text).toMatch(/^(record|lost|$)/);
+  // The first line of a file may be cut short where nobody takes its rest.
+  const begins = isStuck ? /^(record|lost|$|r(e(c(or?)?)?)?$|l(os?)?$)/ : /^(record|lost|$)/;
+  for (const text of texts) expect(text).toMatch(begins);
   const all = texts.join('');
   const numbers = Array.from(all.matchAll(/^record (\d+) (?:é€😀)*\n(?! {4}(?!continued \1\n))/gm), ([, n]) =>
     Number(n),
