@@ -55,10 +55,11 @@ export class LineWriter {
   #accepted = 0;
   #lost = 0;
   readonly #dropped: Record<DropReason, number> = { buffer_full: 0, sink_failed: 0, timeout: 0, closed: 0 };
-  /** Lost lines that no notice told of yet, and whether a notice is among the lines that wait. */
+  /** Lost lines that no notice told of yet. */
   #untold = 0;
   #untoldReason: DropReason = 'buffer_full';
-  #noticeWaits = false;
+  /** Lost lines that the notice tells of which waits as the first record of the first block; 0 without one. */
+  #noticed = 0;
   #immediate: NodeJS.Immediate | undefined;
   #timer: NodeJS.Timeout | undefined;
   #wait = 1;
@@ -174,10 +175,10 @@ export class LineWriter {
     const written = this.#target.write(block, this.#offset, end - this.#offset);
     this.#offset += written;
     this.#bytes -= written;
+    if (this.#noticed > 0 && this.#offset >= nextEnd(block, 0)) this.#noticed = 0;
     if (this.#offset < block.length) return;
     this.#blocks.shift();
     this.#offset = 0;
-    if (this.#blocks.length === 0) this.#noticeWaits = false;
   }
 
   /** Whole records only, as long as they fit: other writers of the pipe and the next file get no half of one. */
@@ -250,12 +251,13 @@ export class LineWriter {
   /** Counts what waits as lost. */
   #giveUp(reason: DropReason): void {
     const pending = this.#countPending();
-    const count = pending - (this.#noticeWaits ? 1 : 0);
+    const count = pending - (this.#noticed > 0 ? 1 : 0);
+    this.#untold += this.#noticed;
+    this.#noticed = 0;
     this.#text = '';
     this.#blocks.length = 0;
     this.#offset = 0;
     this.#bytes = 0;
-    this.#noticeWaits = false;
     this.#lost += pending;
     this.#drop(count, reason);
     this.#tellElsewhere();
@@ -279,8 +281,8 @@ export class LineWriter {
   #appendNotice(): void {
     this.#text += this.#options.notice(this.#untold, this.#untoldReason);
     this.#accepted++;
+    this.#noticed = this.#untold;
     this.#untold = 0;
-    this.#noticeWaits = true;
   }
 
   /** The target itself will not take the notice any more. */
