@@ -1,4 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { refuseUnknown } from '@ent/internal';
+import { observabilityErrors } from './errors.ts';
 
 /** An operation of some package that has ended. */
 export interface EndedOperation<Payload> {
@@ -22,6 +24,7 @@ export interface OperationListener<Payload> {
  * Packages are named by the text of the channel and not imported: what is not installed is simply never published.
  *
  * @returns a function that stops listening
+ * @throws `observability.invalid_options` for a name that is none, or a listener with something else than `start`, `end`
  *
  * @example
  * ```ts
@@ -32,6 +35,10 @@ export interface OperationListener<Payload> {
  * ```
  */
 export function onOperation<Payload extends object>(name: string, listener: OperationListener<Payload>): () => void {
+  if (typeof name !== 'string' || name === '') {
+    throw observabilityErrors.invalid_options('onOperation: name a channel, such as "ent:http:request".');
+  }
+  refuseUnknown(listener, { start: true, end: true }, 'onOperation', observabilityErrors.invalid_options);
   const startedAt = new WeakMap<object, number>();
   const finish = (message: unknown): void => {
     const payload = message as Payload & { error?: unknown };

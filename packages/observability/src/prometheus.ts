@@ -1,5 +1,8 @@
+import { type Duration, durationOption, refuseUnknown } from '@ent/internal';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { observabilityErrors } from './errors.ts';
 import { onOperation } from './operations.ts';
+import { createRender } from './render.ts';
 import { registerRuntime } from './runtime.ts';
 
 /** Options of {@link createMetrics}. */
@@ -8,15 +11,25 @@ export interface MetricsOptions {
   registry?: Registry | undefined;
   /** Version of the service, shown by `service_build_info`. Left out, that metric is not there. */
   version?: string | undefined;
+  /**
+   * How long a metric, one of your own with a `collect`, may take for its values; it is left out of the answer then.
+   * Milliseconds, or such as `"500ms"`. Default: `"2s"`, of the 10 s that Prometheus waits.
+   */
+  collectTimeout?: number | string | undefined;
 }
+
+const OPTIONS = { registry: true, version: true, collectTimeout: true } as const;
 
 /** The metrics of a process. */
 export interface Metrics {
   /** prom-client's registry, for metrics of your own. */
   readonly registry: Registry;
-  /** `Content-Type` of {@link render}. */
+  /** `Content-Type` of {@link render}: that of the registry, also when it is set later. */
   readonly contentType: string;
-  /** The metrics in Prometheus' text format. */
+  /**
+   * The metrics in Prometheus' text format, or in OpenMetrics when the registry is set to that. A metric that does not
+   * answer in time, or fails, has no values in it: `metric_collection_failures_total` counts that.
+   */
   render(): Promise<string>;
   /** Stops listening and measuring. */
   close(): void;
@@ -59,6 +72,7 @@ const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIO
  * semantic conventions, and adds those of the process. No label carries a key, an id, an address or an
  * unmatched path, so the number of series is bounded.
  *
+ * @throws `observability.invalid_options` for an option that is unknown or of the wrong kind
  * @example
  * ```ts
  * const metrics = createMetrics({ version: '1.2.3' });
@@ -67,7 +81,13 @@ const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIO
  * ```
  */
 export function createMetrics(options: MetricsOptions = {}): Metrics {
+  refuseUnknown(options, OPTIONS, 'createMetrics', observabilityErrors.invalid_options);
   const registry = options.registry ?? new Registry();
+  if (typeof registry.registerMetric !== 'function') {
+    throw observabilityErrors.invalid_options('createMetrics: registry must be a Registry of prom-client.');
+  }
+  const timeout: Duration = options.collectTimeout ?? '2s';
+  const timeoutMs = durationOption(timeout, 'createMetrics: collectTimeout', observabilityErrors.invalid_options);
   const registers = [registry];
   if (options.version !== undefined) {
     const labelNames = ['version'] as const;
@@ -83,10 +103,18 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
     ...health(registers),
     ...auth(registers),
   ];
+  const failures = new Counter({
+    name: 'metric_collection_failures_total',
+    help: 'Metrics left out of an answer because their values came too late or not at all.',
+    labelNames: ['metric'] as const,
+    registers,
+  });
   return {
     registry,
-    contentType: registry.contentType,
-    render: () => registry.metrics(),
+    get contentType() {
+      return registry.contentType;
+    },
+    render: createRender(registry, timeoutMs, failures),
     close() {
       for (const stop of stops.splice(0)) stop();
     },

@@ -67,4 +67,14 @@ describe('onOperation', () => {
     expect(late.ended.map((one) => one.n)).toEqual([2]);
     expect(channel.hasSubscribers).toBe(false);
   });
+
+  it.each<[string, unknown[]]>([
+    ['no channel', []],
+    ['no listener', ['ent:test:operation']],
+    ['a listener to what is no event', ['ent:test:operation', { ended() {} }]],
+  ])('refuses %s, when it is called', (_, args) => {
+    const listen = onOperation as (...args: unknown[]) => unknown;
+    expect(() => listen(...args)).toThrow(expect.objectContaining({ code: 'observability.invalid_options' }));
+    expect(channel.hasSubscribers).toBe(false);
+  });
 });
