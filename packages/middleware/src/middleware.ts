@@ -41,6 +41,10 @@ export interface Pipeline {
 /** One exchange on its way through a {@link Pipeline}. */
 export interface Run<X extends Exchange = Exchange> {
   readonly exchange: X;
+  /** Whether there are `head` hooks, so that it matters who writes the head. */
+  readonly hasHead: boolean;
+  /** Whether anybody hears of the end, so that {@link done} has to be called. */
+  readonly hasDone: boolean;
   /** Runs `before` and `context` hooks, then the handler. Never throws or rejects: an error is turned into a reply. */
   handle(handler: Handler<X>): Answer | Promise<Answer>;
   /** Turns something that was thrown outside {@link handle} into the reply for it, and notes it for the outcome. */
@@ -51,8 +55,16 @@ export interface Run<X extends Exchange = Exchange> {
   done(end: { status: number | undefined; bytes: number | undefined; aborted: boolean }): void;
 }
 
-/** Puts middlewares in order. A host does it once, at set-up. */
+const HOOKS = ['before', 'context', 'head', 'done'] as const;
+
+/**
+ * Puts middlewares in order. A host does it once, at set-up.
+ *
+ * @throws `middleware.invalid_options` for what is no list of middlewares, or a middleware without any hook
+ */
 export function createPipeline(middleware: readonly Middleware[] = []): Pipeline {
+  if (!Array.isArray(middleware)) throw middlewareErrors.invalid_options('The middlewares must be a list.');
+  for (const item of middleware) checkMiddleware(item);
   const hooks: Hooks = {
     entering: middleware.filter((item) => item.before !== undefined || item.context !== undefined),
     head: middleware.filter((item) => item.head !== undefined),
@@ -60,6 +72,17 @@ export function createPipeline(middleware: readonly Middleware[] = []): Pipeline
     wraps: middleware.some((item) => item.context !== undefined),
   };
   return { open: (exchange) => new PipelineRun(hooks, exchange) };
+}
+
+/** A function of another framework, or a hook that is misspelt, would do nothing, without a word. */
+function checkMiddleware(item: unknown): void {
+  const given = (typeof item === 'object' ? (item ?? {}) : {}) as Record<string, unknown>;
+  const hooks = HOOKS.filter((hook) => given[hook] !== undefined);
+  if (hooks.length > 0 && hooks.every((hook) => typeof given[hook] === 'function')) return;
+  const name = typeof given['name'] === 'string' ? `The middleware "${given['name']}"` : 'A middleware';
+  throw middlewareErrors.invalid_options(
+    `${name} must be an object with one hook at least: ${HOOKS.map((hook) => `${hook}()`).join(', ')}.`,
+  );
 }
 
 interface Hooks {
@@ -87,6 +110,14 @@ class PipelineRun<X extends Exchange> implements Run<X> {
     this.#startedAt = hooks.done.length > 0 || this.#operation !== undefined ? performance.now() : 0;
   }
 
+  get hasHead(): boolean {
+    return this.#hooks.head.length > 0;
+  }
+
+  get hasDone(): boolean {
+    return this.#hooks.done.length > 0 || this.#operation !== undefined;
+  }
+
   handle(handler: Handler<X>): Answer | Promise<Answer> {
     const operation = this.#operation;
     if (operation === undefined) return this.#guarded(handler);
@@ -110,7 +141,7 @@ class PipelineRun<X extends Exchange> implements Run<X> {
   #step(index: number, handler: Handler<X>): Answer | Promise<Answer> {
     const middleware = this.#hooks.entering[index];
     if (middleware === undefined) {
-      if (this.#watched && (this.#hooks.wraps || this.#operation !== undefined)) this.#keepContext();
+      if (this.hasDone && (this.#hooks.wraps || this.#operation !== undefined)) this.#keepContext();
       return handler(this.exchange);
     }
     const early = middleware.before?.(this.exchange);
@@ -130,10 +161,6 @@ class PipelineRun<X extends Exchange> implements Run<X> {
       throw middlewareErrors.context_not_run(`The context hook of "${middleware.name}" did not call run().`);
     }
     return inner.answer;
-  }
-
-  get #watched(): boolean {
-    return this.#hooks.done.length > 0 || this.#operation !== undefined;
   }
 
   /**
@@ -166,7 +193,7 @@ class PipelineRun<X extends Exchange> implements Run<X> {
   done(end: { status: number | undefined; bytes: number | undefined; aborted: boolean }): void {
     if (this.#ended) return;
     this.#ended = true;
-    if (!this.#watched) return;
+    if (!this.hasDone) return;
     const { status, bytes, aborted } = end;
     const outcome: Outcome = {
       status,

@@ -2,7 +2,7 @@ import { type Issue, issuesFromZod } from '@ent/errors';
 import { type Exchange, readJson, type Reply } from '@ent/middleware';
 import { $ZodError, type $ZodType } from 'zod/v4/core';
 import { httpErrors } from '../errors.ts';
-import type { Authenticator, Guard, HandlerInput, Route } from '../route.ts';
+import type { Authenticator, Guard, Route } from '../route.ts';
 import { refuseUnsayable } from './json-only.ts';
 import { compileParser, type Parsed, type Parser } from './parser.ts';
 import { fieldsOf, listFields, parseQuery } from './query.ts';
@@ -14,51 +14,66 @@ import { strict } from './strict.ts';
 /** A route with everything that can be known at set-up worked out. */
 export interface Endpoint {
   readonly route: Route;
-  answer(exchange: Exchange, params: Readonly<Record<string, string>>): Promise<Reply>;
+  answer(exchange: Exchange, params: Params): Reply | Promise<Reply>;
 }
 
-type Input = HandlerInput<unknown, unknown, unknown, unknown, unknown>;
-type Part = 'params' | 'query' | 'headers' | 'body';
+type Params = Readonly<Record<string, string>>;
+type Part = keyof typeof LOCATION;
+
+/** What a handler gets, while it is put together. */
+interface Input extends Record<Part, unknown> {
+  readonly principal: unknown;
+  readonly exchange: Exchange;
+}
+
+interface PartParser {
+  readonly part: Part;
+  readonly parse: Parser;
+}
 
 const LOCATION = { params: 'path', query: 'query', headers: 'header', body: 'body' } as const;
+const PARTS = Object.keys(LOCATION) as readonly Part[];
 
 export function compileEndpoint(route: Route, options: { maxBodyBytes: number; maxBodyDepth: number }): Endpoint {
   checkParams(route);
   const name = `${route.method} ${route.path}`;
-  for (const part of ['params', 'query', 'headers', 'body'] as const) {
+  for (const part of PARTS) {
     const schema = route[part];
     if (schema !== undefined) refuseUnsayable(schema, 'input', `${name}: the schema of ${part}`);
   }
-  const parsers: Partial<Record<Part, Parser>> = {
-    ...(route.params && { params: compileParser(strict(route.params, true)) }),
-    ...(route.query && { query: compileParser(strict(route.query, true)) }),
-    ...(route.headers && { headers: compileParser(strict(route.headers, true)) }),
-    ...(route.body && { body: bodyParser(route.body) }),
-  };
+  const parsers = PARTS.flatMap((part) => {
+    const schema = route[part];
+    if (schema === undefined) return [];
+    return [{ part, parse: part === 'body' ? bodyParser(schema) : compileParser(strict(schema, true)) }];
+  });
   const lists = listFields(route.query);
   const headerNames = Object.keys(fieldsOf(route.headers));
   const respond: Responder = compileResponder(route);
   const guards = (route.guards ?? []) as readonly Guard<unknown>[];
-  const needsParsing = Object.keys(parsers).length > 0;
-  const body = { maxBytes: route.maxBodyBytes ?? options.maxBodyBytes, maxDepth: options.maxBodyDepth };
+  const bodyLimits = { maxBytes: route.maxBodyBytes ?? options.maxBodyBytes, maxDepth: options.maxBodyDepth };
 
+  const call = (input: Input): Reply | Promise<Reply> => {
+    const result = route.handler(input as never);
+    return result instanceof Promise
+      ? result.then((late: unknown) => respond(late, input.exchange))
+      : respond(result, input.exchange);
+  };
+  /** Without a promise where nothing waits: each is a turn of the queue. */
+  const answer = (exchange: Exchange, params: Params, principal?: unknown, body?: unknown): Reply | Promise<Reply> => {
+    const query = route.query && parseQuery(exchange.query, lists);
+    const headers = route.headers && pickHeaders(exchange, headerNames);
+    const valid = validate({ params, query, headers, body, principal, exchange }, parsers);
+    return valid instanceof Promise ? valid.then(call) : call(valid);
+  };
+  if (!route.auth && guards.length === 0 && route.body === undefined) return { route, answer };
   return {
     route,
-    async answer(exchange, rawParams) {
+    async answer(exchange, params) {
       // Who calls comes first: nobody unknown makes us read a body or learns what a valid one looks like.
       const principal = route.auth ? await authenticate(route.auth, exchange) : undefined;
-      for (const guard of guards) await guard(principal, { exchange, params: rawParams });
-      const raw: Record<Part, unknown> = {
-        params: rawParams,
-        query: parsers.query && parseQuery(exchange.query, lists),
-        headers: parsers.headers && pickHeaders(exchange, headerNames),
-        body: parsers.body && (await readJson(exchange, body)),
-      };
-      const { params, query, headers, body: content } = needsParsing ? await validate(raw, parsers) : raw;
-      const input: Input = { params, query, headers, body: content, principal, exchange };
-      const result = route.handler(input as never);
-      // Not waiting for what is there already spares a turn of the queue.
-      return respond(result instanceof Promise ? await result : result, exchange);
+      for (const guard of guards) await guard(principal, { exchange, params });
+      const body = route.body && (await readJson(exchange, bodyLimits));
+      return answer(exchange, params, principal, body);
     },
   };
 }
@@ -83,23 +98,30 @@ async function authenticate(auth: Authenticator<unknown>, exchange: Exchange): P
   return principal;
 }
 
-/** Checks every part, so that one answer lists every fault. */
-async function validate(
-  raw: Record<Part, unknown>,
-  parsers: Partial<Record<Part, Parser>>,
-): Promise<Record<Part, unknown>> {
+/** Checks every part, so that one answer lists every fault. Waits only where a schema does. */
+function validate(input: Input, parsers: readonly PartParser[]): Input | Promise<Input> {
+  if (parsers.length === 0) return input;
+  const outcomes: (Parsed | Promise<Parsed>)[] = [];
+  let waits = false;
+  for (const { part, parse } of parsers) {
+    const outcome = parse(input[part]);
+    if (outcome instanceof Promise) waits = true;
+    outcomes.push(outcome);
+  }
+  return waits
+    ? Promise.all(outcomes).then((late) => validated(input, parsers, late))
+    : validated(input, parsers, outcomes as Parsed[]);
+}
+
+function validated(input: Input, parsers: readonly PartParser[], results: readonly Parsed[]): Input {
   let issues: Issue[] | undefined;
-  const parsed = raw;
-  for (const part of ['params', 'query', 'headers', 'body'] as const) {
-    const parser = parsers[part];
-    if (parser === undefined) continue;
-    const outcome = parser(raw[part]);
-    const result = outcome instanceof Promise ? await outcome : outcome;
-    if (result.success) parsed[part] = result.data;
+  for (const [i, { part }] of parsers.entries()) {
+    const result = results[i] as Parsed;
+    if (result.success) input[part] = result.data;
     else (issues ??= []).push(...issuesFromZod(result.error, { in: LOCATION[part] }));
   }
   if (issues !== undefined) throw httpErrors.invalid_request('The request is not valid; see "errors".', { issues });
-  return parsed;
+  return input;
 }
 
 function pickHeaders(exchange: Exchange, names: readonly string[]): Record<string, string> {

@@ -21,6 +21,7 @@ export function collect(req: IncomingMessage, max: number): Promise<Uint8Array> 
   // Its "close" is over, so that nothing would ever be heard.
   if (req.destroyed) return Promise.reject(gone());
   return new Promise((resolve, reject) => {
+    const done = (): void => resolve(body.subarray(0, size));
     const declared = Number(req.headers['content-length']);
     let body: Buffer = EMPTY;
     let size = 0;
@@ -38,13 +39,15 @@ export function collect(req: IncomingMessage, max: number): Promise<Uint8Array> 
         if (body.byteLength < size) body = grown(body, before, size);
         chunk.copy(body, before);
       }
+      // "end" comes some turns of the queue later.
+      if (size === declared) done();
     };
     // "close" comes in every case; after "end" it changes nothing any more.
     const onGone = (): void => {
       if (!req.readableEnded) reject(gone());
     };
     req.on('data', onData);
-    req.on('end', () => resolve(body.subarray(0, size)));
+    req.on('end', done);
     req.on('error', onGone);
     req.on('close', onGone);
   });

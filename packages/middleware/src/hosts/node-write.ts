@@ -91,7 +91,7 @@ function take(headers: CollectedHeaders, reply: Reply): void {
 function writeHead(exchange: Written, status: number, headers: CollectedHeaders, run: Run<Written>): void {
   run.head(status, headers);
   exchange.headDone = true;
-  exchange.res.writeHead(status, headers.flat());
+  exchange.res.writeHead(status, headers.flat);
 }
 
 /** Whether a body is sent at once; otherwise it is streamed. */

@@ -31,9 +31,10 @@ export interface NodeHostOptions {
  * Makes a plain request listener for `http.createServer`.
  *
  * The handler gives a {@link Reply}, or `undefined` when it writes to `exchange.res` itself. Either way every answer
- * gets the `head` hooks, since `res.writeHead` is patched, and `done` runs once, also when the client goes away.
+ * gets the `head` hooks, since `res.writeHead` is patched where there are some, and `done` runs once, also when the
+ * client goes away.
  *
- * @throws `middleware.invalid_options` when an address in `trustProxies` is not one
+ * @throws `middleware.invalid_options` when an address in `trustProxies` is not one, or the handler or a middleware none
  * @example
  * ```ts
  * import { createServer } from 'node:http';
@@ -47,6 +48,9 @@ export interface NodeHostOptions {
 export function createNodeListener(handler: Handler<NodeExchange>, options: NodeHostOptions = {}): RequestListener {
   const known = { middleware: true, trustProxies: true } as const;
   refuseUnknown(options, known, 'createNodeListener', middlewareErrors.invalid_options);
+  if (typeof handler !== 'function') {
+    throw middlewareErrors.invalid_options('createNodeListener: the handler must be a function.');
+  }
   const middlewares = createPipeline(options.middleware);
   const trust = compileTrust(options.trustProxies ?? []);
   return (req, res) => {
@@ -79,6 +83,7 @@ class NodeHttpExchange implements NodeExchange, HeadWriter, Written {
   #state: Map<symbol, unknown> | undefined;
   #abort: AbortController | undefined;
   #body: Promise<Uint8Array> | undefined;
+  #awaitsEnd = false;
   #closed = false;
 
   constructor(req: IncomingMessage, res: ServerResponse, trust: TrustProxy | undefined) {
@@ -112,7 +117,9 @@ class NodeHttpExchange implements NodeExchange, HeadWriter, Written {
   get signal(): AbortSignal {
     if (this.#abort === undefined) {
       this.#abort = new AbortController();
-      if (this.#closed && !this.res.writableFinished) this.#abort.abort(aborted());
+      this.#awaitEnd();
+      const gone = this.#closed || this.res.closed || this.req.socket.destroyed;
+      if (gone && !this.res.writableFinished) this.#abort.abort(aborted());
     }
     return this.#abort.signal;
   }
@@ -136,7 +143,19 @@ class NodeHttpExchange implements NodeExchange, HeadWriter, Written {
   /** Ties the exchange to the life of its response. */
   attach(run: Run<NodeHttpExchange>): void {
     this.#run = run;
-    patchWriteHead(this.res, this);
+    if (run.hasHead) patchWriteHead(this.res, this);
+    if (run.hasDone) this.#awaitEnd();
+  }
+
+  runHead(status: number, headers: HeaderBag): void {
+    this.#run?.head(status, headers);
+  }
+
+  /** Only where somebody wants to hear of it. */
+  #awaitEnd(): void {
+    if (this.#awaitsEnd) return;
+    this.#awaitsEnd = true;
+    if (this.res.closed) return;
     const end = (): void => {
       if (this.#closed) return;
       queue?.delete(end);
@@ -146,10 +165,6 @@ class NodeHttpExchange implements NodeExchange, HeadWriter, Written {
     this.res.on('close', end);
     // It waits behind another one on its connection: then Node 22 does not tell it that the connection is gone.
     const queue = this.res.socket === null ? queueOf(this.req.socket).add(end) : undefined;
-  }
-
-  runHead(status: number, headers: HeaderBag): void {
-    this.#run?.head(status, headers);
   }
 
   #end(): void {
