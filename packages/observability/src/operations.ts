@@ -24,7 +24,8 @@ export interface OperationListener<Payload> {
  * Packages are named by the text of the channel and not imported: what is not installed is simply never published.
  *
  * @returns a function that stops listening
- * @throws `observability.invalid_options` for a name that is none, or a listener with something else than `start`, `end`
+ * @throws `observability.invalid_options` for a name that is none, or a listener with something else than `start` and
+ *   `end`
  *
  * @example
  * ```ts

@@ -34,7 +34,8 @@ export interface NodeHostOptions {
  * gets the `head` hooks, since `res.writeHead` is patched where there are some, and `done` runs once, also when the
  * client goes away.
  *
- * @throws `middleware.invalid_options` when an address in `trustProxies` is not one, or the handler or a middleware none
+ * @throws `middleware.invalid_options` when an address in `trustProxies` is not one, or the handler or a middleware is
+ *   none
  * @example
  * ```ts
  * import { createServer } from 'node:http';
