@@ -1,4 +1,5 @@
 import { parse } from 'dotenv';
+import { configErrors } from './errors.ts';
 import type { Variable } from './options.ts';
 
 /** What the generators read of a config; see `Config.variables`. */
@@ -12,7 +13,13 @@ export interface Documented {
  * filled in. Uncommented, it gives the same settings.
  */
 export function envExample(config: Documented): string {
-  return config.variables.map(exampleOf).join('\n');
+  return variablesOf(config, 'envExample').map(exampleOf).join('\n');
+}
+
+function variablesOf(config: Documented, who: string): readonly Variable[] {
+  const given: Partial<Documented> | null | undefined = config;
+  if (Array.isArray(given?.variables)) return given.variables;
+  throw configErrors.invalid_options(`${who}: give it what defineConfig() gives.`);
 }
 
 function exampleOf(variable: Variable): string {
@@ -39,7 +46,7 @@ function quote(text: string): string {
 
 /** A Markdown table of the variables. */
 export function markdownTable(config: Documented): string {
-  const rows = config.variables.map((variable) => [
+  const rows = variablesOf(config, 'markdownTable').map((variable) => [
     `\`${variable.name}\``,
     variable.secret ? `${variable.expected} (secret, or \`${variable.name}_FILE\`)` : variable.expected,
     variable.required ? '**required**' : code(variable.default ?? ''),
@@ -67,8 +74,10 @@ function cell(text: string): string {
  * it is complete, so that a test can ask for it.
  */
 export function missingFromExample(config: Documented, text: string): string[] {
+  const variables = variablesOf(config, 'missingFromExample');
+  if (typeof text !== 'string') throw configErrors.invalid_options('missingFromExample: give it the text of the file.');
   const present = new Set(
     [...text.matchAll(/^[ \t]*(?:#[ \t]*)?(?:export[ \t]+)?([\w.-]+)[ \t]*=/gm)].map(([, name]) => name),
   );
-  return config.variables.map(({ name }) => name).filter((name) => !present.has(name) && !present.has(`${name}_FILE`));
+  return variables.map(({ name }) => name).filter((name) => !present.has(name) && !present.has(`${name}_FILE`));
 }

@@ -124,6 +124,9 @@ function protocolOfSeveral(value: string): string | undefined {
  * ```
  */
 export function secret(inner: z.ZodType<string, string> = z.string()): z.ZodType<Secret, string> {
+  if (typeof (inner as Partial<z.ZodType> | null)?.transform !== 'function') {
+    throw configErrors.invalid_options('secret: give it a schema of zod, or nothing for any text.');
+  }
   return inner.transform(conceal);
 }
 

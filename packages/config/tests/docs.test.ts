@@ -110,3 +110,14 @@ describe('missingFromExample()', () => {
     expect(missing).not.toContain('ADMIN_PASSWORD');
   });
 });
+
+it.each<[string, () => unknown]>([
+  ['envExample()', () => envExample(undefined as never)],
+  ['envExample of the schema', () => envExample(schema as never)],
+  ['markdownTable()', () => markdownTable(undefined as never)],
+  ['missingFromExample()', () => missingFromExample(undefined as never, '')],
+  ['missingFromExample without a text', () => missingFromExample(defineConfig(schema), undefined as never)],
+  ['secret of no schema', () => secret({} as never)],
+])('what JavaScript gives in place of an argument is refused: %s', (_, call) => {
+  expect(call).toThrow(expect.objectContaining({ code: 'config.invalid_options' }));
+});

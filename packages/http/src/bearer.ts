@@ -1,6 +1,7 @@
 import { type BearerFault, readBearer } from '@ent/internal';
 import type { Exchange } from '@ent/middleware';
 import { httpErrors } from './errors.ts';
+import { demandFunction } from './internal/demand.ts';
 import type { Authenticator } from './route.ts';
 
 /**
@@ -17,7 +18,7 @@ export type BearerAuthenticator<Principal> = Authenticator<Principal> & {
  *
  * @param verify gives the principal of a token, or throws an `AuthenticationError`
  * @throws `http.token_missing` (401) when there is no header or another scheme;
- *   `http.token_invalid` (401) for a malformed one
+ *   `http.token_invalid` (401) for a malformed one; `http.invalid_options`, at set-up, for a `verify` that is none
  * @example
  * ```ts no-run
  * const authenticate = bearer((token) => tokens.verify(token));
@@ -27,6 +28,7 @@ export type BearerAuthenticator<Principal> = Authenticator<Principal> & {
 export function bearer<Principal>(
   verify: (token: string, exchange: Exchange) => Principal | Promise<Principal>,
 ): BearerAuthenticator<Principal> {
+  demandFunction(verify, 'bearer: verify');
   const authenticate = (exchange: Exchange): Principal | Promise<Principal> => {
     const { token, fault } = { token: '', ...readBearer(exchange.header('authorization')) };
     if (fault !== undefined) throw refusal(fault);

@@ -3,6 +3,8 @@ import type { RequestListener } from 'node:http';
 import { DEFAULT_MAX_BODY_BYTES, type Exchange, type Reply } from '@ent/middleware';
 import { createNodeListener, type NodeHostOptions } from '@ent/middleware/node';
 import { httpErrors } from './errors.ts';
+import { checkRoute } from './internal/check-route.ts';
+import { demandCount, demandList } from './internal/demand.ts';
 import { compileEndpoint } from './internal/endpoint.ts';
 import { buildRouter } from './internal/router.ts';
 import type { Route } from './route.ts';
@@ -26,17 +28,21 @@ export interface HandlerOptions {
  * For each request: route, `auth`, `guards`, body, validation, handler, response schema. A path that no route answers
  * is 404, a method that the path does not answer 405 with `Allow`; HEAD is answered by GET, OPTIONS with `Allow`.
  *
- * @throws `http.invalid_route`, `http.duplicate_route`, `http.undeclared_auth`: a mistake in a route stops the start
+ * @throws `http.invalid_route`, `http.duplicate_route`, `http.undeclared_auth`, `http.invalid_options`: a mistake stops
+ *   the start
  */
 export function createHandler(
   routes: readonly Route[],
   options: HandlerOptions = {},
 ): (exchange: Exchange) => Reply | Promise<Reply> {
   refuseUnknown(options, HANDLER_OPTIONS, 'createHandler', httpErrors.invalid_options);
+  demandList(routes, 'createHandler: the routes');
   const limits = {
     maxBodyBytes: options.maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES,
     maxBodyDepth: options.maxBodyDepth ?? 32,
   };
+  for (const [name, limit] of Object.entries(limits)) demandCount(limit, `createHandler: ${name}`);
+  for (const route of routes) checkRoute(route);
   if (options.denyByDefault === true) refuseUndeclared(routes);
   const router = buildRouter(routes.map((route) => compileEndpoint(route, limits)));
 

@@ -2,6 +2,7 @@ import { refuseUnknown } from '@ent/internal';
 import { STATUS_CODES } from 'node:http';
 import type { $ZodType } from 'zod/v4/core';
 import { httpErrors } from './errors.ts';
+import { demandList } from './internal/demand.ts';
 import { Schemas } from './internal/json-schema.ts';
 import type { JsonSchema } from './internal/json-schema-of.ts';
 import { OPENAPI_OPTIONS } from './internal/openapi-options.ts';
@@ -44,7 +45,8 @@ export interface OpenApiDocument {
  * Schemas with an id (`.meta({ id: 'User' })`) become components. Each operation lists the problems that its parts can
  * cause (validation, authentication) and those of the route's `problems`.
  *
- * @throws `http.invalid_route` for two operations of one `operationId`, or two schemas of one id
+ * @throws `http.invalid_route` for two operations of one `operationId`, or two schemas of one id;
+ *   `http.invalid_options` without routes, title or version
  * @example
  * ```ts
  * import { route } from '@ent/http';
@@ -59,7 +61,11 @@ export interface OpenApiDocument {
  * ```
  */
 export function openapi(routes: readonly Route[], options: OpenApiOptions): OpenApiDocument {
+  demandList(routes, 'openapi: the routes');
   refuseUnknown(options, OPENAPI_OPTIONS, 'openapi', httpErrors.invalid_options);
+  for (const name of ['title', 'version'] as const) {
+    if (typeof options[name] !== 'string') throw httpErrors.invalid_options(`openapi: ${name} must be a text.`);
+  }
   const shown = routes.filter((route) => route.hidden !== true);
   const names = operationIds(shown);
   const schemas = new Schemas();

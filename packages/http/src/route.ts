@@ -2,6 +2,7 @@ import { refuseUnknown } from '@ent/internal';
 import type { Exchange } from '@ent/middleware';
 import type { $ZodType, output } from 'zod/v4/core';
 import { httpErrors } from './errors.ts';
+import { checkRoute } from './internal/check-route.ts';
 import type { HandlerResult, Responses } from './responses.ts';
 
 /** Methods a route can answer. HEAD comes with GET, and OPTIONS is answered for every path. */
@@ -153,6 +154,7 @@ const ROUTE_FIELDS = {
  * Describes one route. The types of `params`, `query`, `headers`, `body`, `principal` and of the result come from the
  * schemas.
  *
+ * @throws `http.invalid_route` for a field that a route does not have, lacks, or that is of the wrong kind
  * @example
  * ```ts
  * import { route } from '@ent/http';
@@ -179,5 +181,6 @@ export function route<
   Principal = undefined,
 >(spec: RouteSpec<Path, Params, Query, Headers, Body, Answers, Principal>): Route {
   refuseUnknown(spec, ROUTE_FIELDS, 'route', httpErrors.invalid_route);
+  checkRoute(spec);
   return spec;
 }

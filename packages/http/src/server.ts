@@ -9,6 +9,7 @@ import type { Socket } from 'node:net';
 import { Server as TlsServer } from 'node:tls';
 import { durationOption, refuseUnknown } from '@ent/internal';
 import { httpErrors } from './errors.ts';
+import { demandFunction } from './internal/demand.ts';
 import { Connections, type Unanswered } from './internal/connections.ts';
 import { answer, refusal } from './internal/refusal.ts';
 import type { ServerOptions } from './options.ts';
@@ -40,6 +41,7 @@ const OPTIONS = { headersTimeout: true, requestTimeout: true, keepAliveTimeout: 
  * ```
  */
 export function createServer(listener: RequestListener, options: ServerOptions = {}): Server {
+  demandFunction(listener, 'createServer: the listener, such as createListener() gives,');
   refuseUnknown(options, OPTIONS, 'createServer', httpErrors.invalid_options);
   const headersTimeout = durationOption(options.headersTimeout ?? '10s', 'headersTimeout', httpErrors.invalid_options);
   const requestTimeout = durationOption(options.requestTimeout ?? '30s', 'requestTimeout', httpErrors.invalid_options);
@@ -92,7 +94,9 @@ export function createServer(listener: RequestListener, options: ServerOptions =
  * @throws `http.invalid_options` for a server that listens already, or a TLS server
  */
 export function drainable<S extends Server>(server: S): S {
-  if (server.listening || server instanceof TlsServer) {
+  // Asked of anything, in JavaScript.
+  const given: Partial<Server> | null | undefined = server;
+  if (typeof given?.prependListener !== 'function' || server.listening || server instanceof TlsServer) {
     throw httpErrors.invalid_options(
       'drainable: give it a plain HTTP server that does not listen yet; TLS belongs in front of it.',
     );

@@ -21,9 +21,13 @@ const SAME_SIGNAL_MS = 1000;
  * The process exits by `process.exit()`: a handle that a library forgot must not keep a stopped service alive.
  *
  * @returns a function that removes the handlers
+ * @throws `lifecycle.invalid_options` for an option that there is not, or without a lifecycle
  */
 export function stopOnSignals(lifecycle: Lifecycle, options: SignalOptions = {}): () => void {
   refuseUnknown(options, { signals: true, onStop: true }, 'stopOnSignals', lifecycleErrors.invalid_options);
+  if (typeof (lifecycle as Partial<Lifecycle> | undefined)?.stop !== 'function') {
+    throw lifecycleErrors.invalid_options('stopOnSignals: give it what createLifecycle() gives.');
+  }
   const signals = options.signals ?? ['SIGTERM', 'SIGINT'];
   let stoppingSince: number | undefined;
 

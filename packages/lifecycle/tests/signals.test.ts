@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
+import { stopOnSignals } from '../src/index.ts';
 
 const source = fileURLToPath(new URL('../src/index.ts', import.meta.url));
 let child: ChildProcess | undefined;
@@ -74,4 +75,12 @@ describe('stopOnSignals', () => {
     };
     await expect.poll(again, { timeout: 20_000 }).toBe(143);
   });
+});
+
+it('is refused without a lifecycle, which would be missed at the first signal only', () => {
+  const before = process.listenerCount('SIGTERM');
+  expect(() => stopOnSignals(undefined as never)).toThrow(
+    expect.objectContaining({ code: 'lifecycle.invalid_options' }),
+  );
+  expect(process.listenerCount('SIGTERM')).toBe(before);
 });

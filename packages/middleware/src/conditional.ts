@@ -14,6 +14,9 @@ import type { Exchange, Reply } from './exchange.ts';
  * ```
  */
 export function entityTag(version: string | Uint8Array): string {
+  if (typeof version !== 'string' && !(version instanceof Uint8Array)) {
+    throw middlewareErrors.invalid_options('entityTag: the version must be a text or bytes.');
+  }
   return `"${createHash('sha256').update(version).digest('base64url').slice(0, 27)}"`;
 }
 

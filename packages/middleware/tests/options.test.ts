@@ -1,8 +1,11 @@
 import {
   cors,
+  createPipeline,
   createRateLimiter,
+  entityTag,
   memoryRateLimitStore,
   rateLimit,
+  readJson,
   requestContext,
   requestId,
   securityHeaders,
@@ -29,4 +32,24 @@ it.each<[string, () => unknown]>([
   ['createNodeListener with a list', () => createNodeListener(() => undefined, [requestId()] as never)],
 ])('options that nobody reads are refused: %s', (_name, call) => {
   expect(call).toThrow(expect.objectContaining({ code: 'middleware.invalid_options' }) as Error);
+});
+
+it.each<[string, () => unknown]>([
+  ['createNodeListener without a handler', () => createNodeListener(undefined as never)],
+  ['createPipeline with one middleware', () => createPipeline(requestId() as never)],
+  ['a function of another framework as a middleware', () => createPipeline([(() => {}) as never])],
+  ['null as a middleware', () => createPipeline([null as never])],
+  ['a middleware whose hook is misspelt', () => createPipeline([{ name: 'x', befor() {} } as never])],
+  ['a middleware whose hook is no function', () => createPipeline([{ name: 'x', head: {} } as never])],
+  ['entityTag of nothing', () => entityTag(undefined as never)],
+  ['entityTag of an object', () => entityTag({} as never)],
+])('what JavaScript gives in place of an argument is refused: %s', (_name, call) => {
+  expect(call).toThrow(expect.objectContaining({ code: 'middleware.invalid_options' }) as Error);
+});
+
+it('readJson refuses an option that nobody reads', async () => {
+  const exchange = { header: () => undefined } as never;
+  await expect(readJson(exchange, { maxByte: 10 } as never)).rejects.toMatchObject({
+    code: 'middleware.invalid_options',
+  });
 });
