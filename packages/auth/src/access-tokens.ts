@@ -2,12 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { EntError } from '@ent/errors';
 import { errors as joseErrors, type JWTPayload, jwtVerify, SignJWT } from 'jose';
 import { durationOption, MAX_TOKEN_LENGTH, refuseUnknown } from '@ent/internal';
+import { demandMethods } from './internal/demand.ts';
 import { tracedOutcome } from './internal/outcome.ts';
 import { channels } from './channels.ts';
 import { authErrors, credentialError, storeCall } from './errors.ts';
-import type { KeyRing, VerificationKeys } from './keys.ts';
+import { type Verified, VerifiedTokens } from './internal/verified-tokens.ts';
+import type { KeyRing, VerificationKey, VerificationKeys } from './keys.ts';
 import type { Clock, Duration } from './options.ts';
-import { type Principal, trustedPrincipal } from './principal.ts';
+import { makePrincipal, type Principal, renewed } from './principal.ts';
 
 /** How access tokens are verified. */
 export interface AccessTokenVerifierOptions {
@@ -18,6 +20,12 @@ export interface AccessTokenVerifierOptions {
   keys: VerificationKeys;
   /** How far the clocks of issuer and verifier may differ: 0 to 60 s. Default `"5s"`. */
   clockTolerance?: Duration | undefined;
+  /**
+   * How many verified tokens are remembered, so that the signature of a token is looked at once and not with each of
+   * its requests; the least recently used give way. Each is held with its principal, about 2 kB. Its times and its key
+   * are looked at each time. Default 1000; 0 remembers none.
+   */
+  cacheSize?: number | undefined;
   /** Default `Date.now`. */
   now?: Clock | undefined;
 }
@@ -85,8 +93,25 @@ export interface AccessTokens extends AccessTokenVerifier {
 const TYPE = 'at+jwt';
 const REQUIRED = ['iss', 'aud', 'sub', 'sid', 'jti', 'iat', 'nbf', 'exp'];
 const RESERVED = new Set([...REQUIRED, 'roles', 'scope', 'amr', 'auth_time']);
+const INPUT = {
+  subject: true,
+  sessionId: true,
+  roles: true,
+  scopes: true,
+  amr: true,
+  authenticatedAt: true,
+  claims: true,
+} as const;
 const MAX_TOLERANCE_MS = 60_000;
-const VERIFIER_OPTIONS = { issuer: true, audience: true, keys: true, clockTolerance: true, now: true } as const;
+const VERIFIER_OPTIONS = {
+  issuer: true,
+  audience: true,
+  keys: true,
+  clockTolerance: true,
+  cacheSize: true,
+  now: true,
+} as const;
+const MAX_CACHE_SIZE = 1_000_000;
 // Three parts of base64url, each in its one spelling (RFC 4648, section 3.5): a last character with stray bits decodes
 // to the same bytes, so that a token would have several.
 const PART = '(?=[\\w-])(?:[\\w-]{4})*(?:[\\w-]{2}[AEIMQUYcgkosw048]|[\\w-][AQgw])?';
@@ -99,21 +124,47 @@ const COMPACT = new RegExp(`^${PART}\\.${PART}\\.${PART}$`);
  */
 export function createAccessTokenVerifier(options: AccessTokenVerifierOptions): AccessTokenVerifier {
   refuseUnknown(options, VERIFIER_OPTIONS, 'createAccessTokenVerifier', authErrors.configuration);
-  const { issuer, audience, keys, now = Date.now } = options;
+  const { issuer, audience, keys, cacheSize = 1000, now = Date.now } = options;
+  if (!Number.isSafeInteger(cacheSize) || cacheSize < 0 || cacheSize > MAX_CACHE_SIZE) {
+    throw authErrors.configuration(`"cacheSize" must be a whole number from 0 to ${MAX_CACHE_SIZE}.`);
+  }
   for (const [name, value] of Object.entries({ issuer, audience })) {
     if (typeof value !== 'string' || value === '') throw authErrors.configuration(`"${name}" must not be empty.`);
   }
+  demandMethods(keys, ['find'], '"keys", as from createKeyRing(),');
   const toleranceMs =
     options.clockTolerance === 0
       ? 0
       : durationOption(options.clockTolerance ?? 5000, 'clockTolerance', authErrors.configuration);
   if (toleranceMs > MAX_TOLERANCE_MS) throw authErrors.configuration('"clockTolerance" must be at most 60 s.');
   const clockTolerance = toleranceMs / 1000;
+  const verified = new VerifiedTokens(cacheSize);
+
+  /** The principal of a token that was verified before; undefined where it has to be verified, perhaps anew. */
+  const recall = (token: string): Principal | undefined | Promise<Principal | undefined> => {
+    const known = typeof token === 'string' ? verified.get(token) : undefined;
+    if (known === undefined) return undefined;
+    const holds = (key: VerificationKey | undefined): Principal | undefined => {
+      if (key?.publicKey === known.publicKey && isInTime(known, now(), clockTolerance)) {
+        return renewed(known.principal);
+      }
+      verified.delete(token);
+      return undefined;
+    };
+    try {
+      const key = keys.find(known.kid);
+      return key instanceof Promise ? key.then(holds, () => undefined) : holds(key);
+    } catch {
+      // Whoever verifies it meets the same failure, and says so.
+      return undefined;
+    }
+  };
 
   const check = async (token: string): Promise<Principal> => {
     if (typeof token !== 'string' || token.length > MAX_TOKEN_LENGTH || !COMPACT.test(token))
       throw new Rejected('malformed');
     const time = now();
+    let used: VerificationKey | undefined;
     const { payload } = await jwtVerify(
       token,
       async (header) => {
@@ -123,6 +174,7 @@ export function createAccessTokenVerifier(options: AccessTokenVerifierOptions): 
         if (!key) throw new Rejected('unknown_key');
         // The key says which algorithm it is for; the token only gets to agree.
         if (header.alg !== key.alg) throw new Rejected('algorithm');
+        used = key;
         return key.publicKey;
       },
       {
@@ -135,15 +187,20 @@ export function createAccessTokenVerifier(options: AccessTokenVerifierOptions): 
         currentDate: new Date(time),
       },
     );
-    return toPrincipal(payload, time / 1000 + clockTolerance);
+    const principal = toPrincipal(payload, time / 1000 + clockTolerance);
+    const { kid, publicKey } = used as VerificationKey;
+    const { nbf, iat, exp } = payload as Required<JWTPayload>;
+    verified.set(token, { principal, kid, publicKey, notBefore: Math.max(nbf, iat), expiresAt: exp });
+    return renewed(principal);
   };
 
   return {
     verify: (token, further) =>
       tracedOutcome(channels.verify, {}, async (operation) => {
         try {
-          const principal = await check(token);
-          return (await further?.(principal)) ?? principal;
+          const known = recall(token);
+          const principal = (known instanceof Promise ? await known : known) ?? (await check(token));
+          return (further && (await further(principal))) ?? principal;
         } catch (error) {
           operation.outcome = reasonOf(error);
           // A further check failed; or what holds the keys is down, which is
@@ -188,6 +245,7 @@ export function createAccessTokens(options: AccessTokensOptions): AccessTokens {
     ttlMs: ttlSeconds * 1000,
     now,
     async issue(input) {
+      refuseUnknown(input, INPUT, 'accessTokens.issue', authErrors.configuration);
       const issuedAt = Math.floor(now() / 1000);
       const tokenId = randomUUID();
       const key = keys.active;
@@ -227,6 +285,12 @@ function reasonOf(error: unknown): string {
   if (error instanceof joseErrors.JWSSignatureVerificationFailed) return 'signature';
   if (error instanceof joseErrors.JOSEAlgNotAllowed) return 'algorithm';
   return error instanceof joseErrors.JOSEError ? 'malformed' : 'error';
+}
+
+/** As jose looks at the times of a token: in whole seconds. */
+function isInTime({ notBefore, expiresAt }: Verified, timeMs: number, tolerance: number): boolean {
+  const time = Math.floor(timeMs / 1000);
+  return notBefore <= time + tolerance && expiresAt > time - tolerance;
 }
 
 function claimsOf(input: AccessTokenInput): JWTPayload {
@@ -271,7 +335,7 @@ function toPrincipal(payload: JWTPayload, latestIat: number): Principal {
   if (amr !== undefined && !isTextList(amr)) throw new Rejected('claim_amr');
   if (scope !== undefined && typeof scope !== 'string') throw new Rejected('claim_scope');
   if (authTime !== undefined && typeof authTime !== 'number') throw new Rejected('claim_auth_time');
-  return trustedPrincipal({
+  return makePrincipal({
     subject: sub,
     sessionId: sid,
     tokenId: jti,
@@ -280,8 +344,15 @@ function toPrincipal(payload: JWTPayload, latestIat: number): Principal {
     ...(scope !== undefined && { scopes: scope.split(' ').filter((part) => part !== '') }),
     ...(amr && { amr }),
     ...(authTime !== undefined && { authenticatedAt: new Date(authTime * 1000) }),
-    claims,
+    claims: frozen(claims),
   });
+}
+
+/** All of it: requests with the same token share it. */
+function frozen<T>(value: T): T {
+  if (typeof value !== 'object' || value === null) return value;
+  for (const inner of Object.values(value)) frozen(inner);
+  return Object.freeze(value);
 }
 
 function isText(value: unknown): value is string {

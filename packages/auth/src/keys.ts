@@ -91,7 +91,7 @@ export async function importKey(pem: string): Promise<SigningKey> {
  * @throws `auth.configuration` when it is not an Ed25519 or P-256 public key
  */
 export async function importPublicKey(source: string | object): Promise<VerificationKey> {
-  if (typeof source === 'object' && Object.hasOwn(source, 'd')) {
+  if (typeof source === 'object' && source !== null && Object.hasOwn(source, 'd')) {
     throw authErrors.configuration('A private key was given where a public key is expected: remove "d" from the JWK.');
   }
   let key: KeyObject;
@@ -120,6 +120,9 @@ export async function importPublicKey(source: string | object): Promise<Verifica
  * ```
  */
 export async function generateKey(alg: SigningAlgorithm = 'EdDSA'): Promise<{ key: SigningKey; pem: string }> {
+  if (!Object.hasOwn(webCrypto, alg)) {
+    throw authErrors.configuration(`generateKey makes keys for ${Object.keys(webCrypto).join(' and ')}.`);
+  }
   const { privateKey } =
     alg === 'EdDSA'
       ? await promisify(generateKeyPair)('ed25519', {})
@@ -136,6 +139,9 @@ export async function generateKey(alg: SigningAlgorithm = 'EdDSA'): Promise<{ ke
  */
 export function createKeyRing(options: KeyRingOptions): KeyRing {
   refuseUnknown(options, { active: true, next: true, retiring: true }, 'createKeyRing', authErrors.configuration);
+  if (options.active?.privateKey === undefined || options.active.kid === undefined) {
+    throw authErrors.configuration('createKeyRing: "active" must be a signing key, of importKey() or generateKey().');
+  }
   const all = [options.active, ...(options.next ?? []), ...(options.retiring ?? [])];
   const byKid = indexByKid(all);
   return {

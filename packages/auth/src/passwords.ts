@@ -4,6 +4,7 @@ import { channels, type PasswordOperation } from './channels.ts';
 import type { PasswordDriver } from './driver.ts';
 import { authErrors } from './errors.ts';
 import { FairGate, type Refusal } from './internal/fair-gate.ts';
+import { demandMethods } from './internal/demand.ts';
 import { tracedOutcome } from './internal/outcome.ts';
 import type { Duration } from './options.ts';
 
@@ -105,6 +106,7 @@ const OVERLOAD_RETRY_MS = 1000;
 export function createPasswords(options: PasswordsOptions): Passwords {
   refuseUnknown(options, OPTIONS, 'createPasswords', authErrors.configuration);
   const { driver, minLength = 15, maxBytes = 1024, queue = 100 } = options;
+  demandMethods(driver, ['hash', 'verify', 'inspect', 'decoy'], 'createPasswords: driver, such as argon2(),');
   const concurrency = options.concurrency ?? defaultConcurrency();
   demand('minLength', minLength, FLOOR_LENGTH, 256);
   demand('maxBytes', maxBytes, 256, 4096);
@@ -145,6 +147,7 @@ export function createPasswords(options: PasswordsOptions): Passwords {
     );
 
   const gated = async <T>(operation: PasswordOperation, work: () => Promise<T>, call?: PasswordCall): Promise<T> => {
+    refuseUnknown(call ?? {}, { from: true, signal: true }, 'A call of passwords', authErrors.configuration);
     const asked = performance.now();
     try {
       await gate.enter(addressKey(call?.from ?? ''), overloaded, call?.signal);

@@ -87,6 +87,9 @@ export function createPolicy<const Name extends string, Owners extends OwnerReso
   definition: PolicyDefinition<Name, Owners>,
 ): Policy<Name, Owners> {
   refuseUnknown(definition, { roles: true, owners: true }, 'createPolicy', authErrors.configuration);
+  if (typeof definition.roles !== 'object' || definition.roles === null) {
+    throw authErrors.configuration('createPolicy: "roles" must be an object of roles by name.');
+  }
   const names = Object.keys(definition.roles) as Name[];
   const owners = new Map(Object.entries(definition.owners ?? {}));
   const compiled = new Map<string, CompiledRole>();

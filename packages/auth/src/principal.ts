@@ -1,3 +1,7 @@
+import { refuseUnknown } from '@ent/internal';
+import { authErrors } from './errors.ts';
+import { demandText } from './internal/demand.ts';
+
 /**
  * Who is calling, as proved by a credential.
  *
@@ -41,8 +45,22 @@ export interface PrincipalInput {
   claims?: Record<string, unknown> | undefined;
 }
 
+const FIELDS = {
+  subject: true,
+  sessionId: true,
+  roles: true,
+  scopes: true,
+  amr: true,
+  authenticatedAt: true,
+  expiresAt: true,
+  tokenId: true,
+  claims: true,
+} as const;
+
 /**
  * A principal for code that acts without a token: a job, a migration, a test. Never hand it anything a client sent.
+ *
+ * @throws `auth.configuration` without a subject, or with a field that a principal does not have
  *
  * @example
  * ```ts
@@ -53,6 +71,13 @@ export interface PrincipalInput {
  * ```
  */
 export function trustedPrincipal(input: PrincipalInput): Principal {
+  refuseUnknown(input, FIELDS, 'trustedPrincipal', authErrors.configuration);
+  demandText(input.subject, 'trustedPrincipal: subject');
+  return makePrincipal(input);
+}
+
+/** The same, of what was looked at before. */
+export function makePrincipal(input: PrincipalInput): Principal {
   return Object.freeze({
     [BRAND]: true as const,
     subject: input.subject,
@@ -64,6 +89,16 @@ export function trustedPrincipal(input: PrincipalInput): Principal {
     expiresAt: input.expiresAt,
     tokenId: input.tokenId,
     claims: Object.freeze({ ...input.claims }),
+  });
+}
+
+/** The same principal for another request: what can be changed in it, its dates, is its own. */
+export function renewed(principal: Principal): Principal {
+  const { authenticatedAt, expiresAt } = principal;
+  return Object.freeze({
+    ...principal,
+    authenticatedAt: authenticatedAt && new Date(authenticatedAt),
+    expiresAt: expiresAt && new Date(expiresAt),
   });
 }
 

@@ -103,7 +103,7 @@ export interface Sessions {
   /**
    * Ends all sessions of an account, but for `except`. Says how many. After a changed password, a theft, a deletion.
    */
-  revokeAll(subject: string, options?: { except?: string; reason?: string }): Promise<number>;
+  revokeAll(subject: string, options?: { except?: string | undefined; reason?: string | undefined }): Promise<number>;
   /** The living sessions of an account, the latest used first. */
   list(subject: string): Promise<SessionRecord[]>;
   /** Removes what has expired from the stores. Call it now and then, from one process; says how many records went. */

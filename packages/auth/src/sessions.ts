@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { durationOption, refuseUnknown } from '@ent/internal';
+import { demandMethods, demandText } from './internal/demand.ts';
 import { tracedOutcome } from './internal/outcome.ts';
 import type { IssuedAccessToken } from './access-tokens.ts';
 import { parseBearer } from './bearer.ts';
 import { channels, type SessionOperation } from './channels.ts';
 import type { RefreshTokenRecord, SessionRecord } from './driver.ts';
 import { authErrors, credentialError, storeCall } from './errors.ts';
-import { type Principal, trustedPrincipal } from './principal.ts';
+import { isPrincipal, makePrincipal, type Principal } from './principal.ts';
 import { isRefreshToken, newNonce, newRefreshToken, secretBytes, successorOf, tokenId } from './refresh-tokens.ts';
 import type { SessionClaims, Sessions, SessionsOptions, StartSession, TokenPair } from './session-options.ts';
 
@@ -20,6 +21,7 @@ const OPTIONS = {
   sessionTtl: true,
   retryWindow: true,
 } as const;
+const START = { subject: true, confirm: true, amr: true, userAgent: true, address: true } as const;
 
 /**
  * Sessions over any stores.
@@ -45,6 +47,13 @@ const OPTIONS = {
 export function createSessions(options: SessionsOptions): Sessions {
   refuseUnknown(options, OPTIONS, 'createSessions', authErrors.configuration);
   const { accessTokens, stores } = options;
+  demandMethods(accessTokens, ['issue', 'verify', 'now'], 'createSessions: accessTokens');
+  demandMethods(
+    stores?.sessions,
+    ['insert', 'get', 'touch', 'revoke', 'revokeSubject', 'list'],
+    'createSessions: stores.sessions',
+  );
+  demandMethods(stores.refreshTokens, ['insert', 'get', 'spend'], 'createSessions: stores.refreshTokens');
   const claimsFor: NonNullable<SessionsOptions['claims']> = options.claims ?? (() => ({}));
   const { now } = accessTokens;
   const secrets = (Array.isArray(options.secret) ? options.secret : [options.secret]).map(secretBytes);
@@ -85,6 +94,8 @@ export function createSessions(options: SessionsOptions): Sessions {
   };
 
   const start = async (input: StartSession): Promise<TokenPair> => {
+    refuseUnknown(input, START, 'sessions.start', authErrors.configuration);
+    demandText(input.subject, 'sessions.start: subject');
     const time = now();
     if (!(await claimsFor(input.subject))) throw gone();
     const session: SessionRecord = {
@@ -209,6 +220,8 @@ export function createSessions(options: SessionsOptions): Sessions {
     });
 
   const logout = async (principal: Principal, refreshToken?: string): Promise<void> => {
+    // Anything else would end nothing, without a word.
+    if (!isPrincipal(principal)) throw authErrors.configuration('sessions.logout: give it the principal of verify().');
     if (principal.sessionId !== undefined) await revoke(principal.sessionId, 'logout');
     if (!isRefreshToken(refreshToken)) return;
     const stored = await storeCall('read a refresh token', () => stores.refreshTokens.get(tokenId(refreshToken)));
@@ -229,12 +242,22 @@ export function createSessions(options: SessionsOptions): Sessions {
     verify,
     authenticate: async (authorization) => verify(parseBearer(authorization)),
     logout: (principal, refreshToken) => session('logout', () => logout(principal, refreshToken)),
-    revoke: (id, reason = 'revoked') => session('revoke', () => revoke(id, reason)),
-    revokeAll: (subject, { except, reason = 'revoked' } = {}) =>
-      session('revoke_all', () =>
-        storeCall('revoke sessions', () => stores.sessions.revokeSubject(subject, new Date(now()), reason, except)),
-      ),
+    revoke: (id, reason = 'revoked') =>
+      session('revoke', async () => {
+        demandText(id, 'sessions.revoke: the id');
+        return revoke(id, reason);
+      }),
+    revokeAll: (subject, how = {}) =>
+      session('revoke_all', async () => {
+        demandText(subject, 'sessions.revokeAll: the subject');
+        refuseUnknown(how, { except: true, reason: true }, 'sessions.revokeAll', authErrors.configuration);
+        const { except, reason = 'revoked' } = how;
+        return storeCall('revoke sessions', () =>
+          stores.sessions.revokeSubject(subject, new Date(now()), reason, except),
+        );
+      }),
     async list(subject) {
+      demandText(subject, 'sessions.list: the subject');
       const time = now();
       const all = await storeCall('list sessions', () => stores.sessions.list(subject));
       return all
@@ -267,7 +290,7 @@ export function toTokenResponse(pair: TokenPair): {
 /** The principal as a token would say it that was issued now. */
 function asNow(principal: Principal, { roles, scopes, claims }: SessionClaims): Principal {
   const { subject, sessionId, amr, authenticatedAt, expiresAt, tokenId: id } = principal;
-  return trustedPrincipal({
+  return makePrincipal({
     subject,
     amr,
     ...(sessionId !== undefined && { sessionId }),

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { addressKey, durationOption, refuseUnknown } from '@ent/internal';
+import { demandMethods, demandText } from './internal/demand.ts';
 import { tracedOutcome } from './internal/outcome.ts';
 import { channels } from './channels.ts';
 import type { ThrottleRule, ThrottleStore } from './driver.ts';
@@ -85,6 +86,7 @@ type Kind = 'address' | 'account' | 'pair';
 export function createThrottle(options: ThrottleOptions): Throttle {
   refuseUnknown(options, OPTIONS, 'createThrottle', authErrors.configuration);
   const { store, now = steadyNow } = options;
+  demandMethods(store, ['take', 'give', 'reset'], 'createThrottle: store, such as memoryThrottleStore(),');
   const rules: Record<Kind, ThrottleRule> = {
     address: ruleOf('address', options.address ?? { attempts: 100, per: '15m' }),
     account: ruleOf('account', options.account ?? { attempts: 50, per: '15m' }),
@@ -98,6 +100,9 @@ export function createThrottle(options: ThrottleOptions): Throttle {
   return {
     attempt: (who) =>
       tracedOutcome(channels.throttle, {}, async (operation) => {
+        refuseUnknown(who, { address: true, account: true }, 'throttle.attempt', authErrors.configuration);
+        demandText(who.address, 'throttle.attempt: address');
+        demandText(who.account, 'throttle.attempt: account');
         const keys = keysOf(who);
         const taken: Kind[] = [];
         // The narrowest first: whoever hammers one account uses up that pair, and not the account for everybody.

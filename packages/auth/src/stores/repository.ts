@@ -1,4 +1,7 @@
 import { EntError } from '@ent/errors';
+import { refuseUnknown } from '@ent/internal';
+import { authErrors } from '../errors.ts';
+import { demandMethods } from '../internal/demand.ts';
 import type { AuthStores, RefreshTokenRecord, SessionRecord } from '../driver.ts';
 
 /** The conditions that these stores use, on the fields of `T`. All parts must hold; null means "is null". */
@@ -69,7 +72,14 @@ export interface StoreRepositories {
  * const stores = repositoryStores({ sessions: db.repo(sessions), refreshTokens: db.repo(refreshTokens) });
  * ```
  */
-export function repositoryStores({ sessions, refreshTokens }: StoreRepositories): AuthStores {
+export function repositoryStores(repositories: StoreRepositories): AuthStores {
+  const known = { sessions: true, refreshTokens: true } as const;
+  refuseUnknown(repositories, known, 'repositoryStores', authErrors.configuration);
+  const { sessions, refreshTokens } = repositories;
+  for (const [name, repository] of Object.entries({ sessions, refreshTokens })) {
+    const methods = ['get', 'find', 'insert', 'updateMany', 'deleteMany'];
+    demandMethods(repository, methods, `repositoryStores: ${name}`);
+  }
   return {
     sessions: {
       async insert(session) {

@@ -1,0 +1,14 @@
+import { authErrors } from '../errors.ts';
+
+/** Refuses what JavaScript gave in place of a text: a store would look for nothing, and say that all went well. */
+export function demandText(value: unknown, what: string): asserts value is string {
+  if (typeof value === 'string') return;
+  throw authErrors.configuration(`${what} must be a text; got ${value === null ? 'null' : typeof value}.`);
+}
+
+/** Refuses an object that is absent, or lacks a method by which it is used. */
+export function demandMethods(value: unknown, methods: readonly string[], what: string): void {
+  const lacks = methods.filter((method) => typeof (value as Record<string, unknown> | null)?.[method] !== 'function');
+  if (lacks.length === 0) return;
+  throw authErrors.configuration(`${what} must have ${lacks.map((method) => `${method}()`).join(', ')}.`);
+}
