@@ -17,8 +17,8 @@ export function envExample(config: Documented): string {
 }
 
 function variablesOf(config: Documented, who: string): readonly Variable[] {
-  const given: Partial<Documented> | null | undefined = config;
-  if (Array.isArray(given?.variables)) return given.variables;
+  const given: unknown = (config as Documented | null | undefined)?.variables;
+  if (Array.isArray(given)) return config.variables;
   throw configErrors.invalid_options(`${who}: give it what defineConfig() gives.`);
 }
 

@@ -63,7 +63,8 @@ const HOOKS = ['before', 'context', 'head', 'done'] as const;
  * @throws `middleware.invalid_options` for what is no list of middlewares, or a middleware without any hook
  */
 export function createPipeline(middleware: readonly Middleware[] = []): Pipeline {
-  if (!Array.isArray(middleware)) throw middlewareErrors.invalid_options('The middlewares must be a list.');
+  const given: unknown = middleware;
+  if (!Array.isArray(given)) throw middlewareErrors.invalid_options('The middlewares must be a list.');
   for (const item of middleware) checkMiddleware(item);
   const hooks: Hooks = {
     entering: middleware.filter((item) => item.before !== undefined || item.context !== undefined),

@@ -109,7 +109,7 @@ function validate(input: Input, parsers: readonly PartParser[]): Input | Promise
     outcomes.push(outcome);
   }
   return waits
-    ? Promise.all(outcomes).then((late) => validated(input, parsers, late))
+    ? Promise.all(outcomes.map(async (outcome) => outcome)).then((late) => validated(input, parsers, late))
     : validated(input, parsers, outcomes as Parsed[]);
 }
 
