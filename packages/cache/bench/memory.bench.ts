@@ -1,4 +1,4 @@
-// A hit in memory: what each library adds to an async function around lru-cache.
+// Memory: what each library adds to an async function around lru-cache, for a hit and for a write.
 import { BentoCache, bentostore } from 'bentocache';
 import { memoryDriver } from 'bentocache/drivers/memory';
 import { createCache as createCacheManager } from 'cache-manager';

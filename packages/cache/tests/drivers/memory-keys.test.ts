@@ -117,6 +117,22 @@ describe.each([undefined, 'app'])('the keys of a large cache in memory, with the
   });
 });
 
+it('drops all at once, and lets it go with turns in between', async () => {
+  const { driver, cache, big } = await filled();
+  const before = driver.client.size;
+  driver.drop!();
+  expect(driver.client.size).toBeGreaterThan(before - 1_000);
+  expect(await big.get('k7')).toBeUndefined();
+  expect((await big.getMany(['k8', 'k9'])).size).toBe(0);
+  await big.set('k19999', 'new');
+  await cache.set('other', 1);
+  expect(await big.set('k19998', 'absent', { when: 'present' })).toBe(false);
+  expect(await keysOf(big)).toEqual(['k19999']);
+  await expect.poll(() => driver.client.size, { timeout: 20_000 }).toBe(2);
+  expect(await big.get('k19999')).toBe('new');
+  expect(await keysOf(cache)).toEqual(['other']);
+});
+
 it('forgets the keys that are evicted, expired or deleted, and their namespaces', async () => {
   const driver = memory({ maxEntries: 10 });
   const cache = createCache({ driver });

@@ -91,8 +91,8 @@ class MemoryDriver implements CacheDriver<LRUCache<string, MemoryItem>> {
   readonly #maxBytes: number | undefined;
   #index = new KeyIndex();
   #writes = 0;
-  /** Set while the client is emptied, so that it need not tell of each item. */
-  #isDropping = false;
+  /** The last write that was dropped: it and those before it are only waiting to go. */
+  #dropped = 0;
   #hasReplaced = false;
 
   constructor(maxEntries: number, maxBytes: number | undefined, values: 'frozen' | 'cloned' | 'serialized') {
@@ -102,10 +102,10 @@ class MemoryDriver implements CacheDriver<LRUCache<string, MemoryItem>> {
     this.client = new LRUCache({
       max: maxEntries,
       ...(maxBytes !== undefined && { maxSize: maxBytes }),
-      dispose: (_, key, reason) => {
-        if (this.#isDropping) return;
-        if (reason === 'set') this.#hasReplaced = true;
-        else this.#index.delete(key);
+      dispose: ({ version }, key, reason) => {
+        const isListed = version > this.#dropped;
+        if (reason === 'set') this.#hasReplaced = isListed;
+        else if (isListed) this.#index.delete(key);
       },
     });
     if (values === 'frozen') {
@@ -194,10 +194,20 @@ class MemoryDriver implements CacheDriver<LRUCache<string, MemoryItem>> {
   readonly peek?: (key: string) => StoredRecord | undefined;
 
   drop(): void {
+    const gone = this.#index;
     this.#index = new KeyIndex();
-    this.#isDropping = true;
-    this.client.clear();
-    this.#isDropping = false;
+    this.#dropped = this.#writes;
+    void this.#sweep(gone);
+  }
+
+  /** Removes what was dropped, with turns of the event loop in between: `LRUCache.clear` of a million takes a second. */
+  async #sweep(gone: KeyIndex): Promise<void> {
+    let looked = 0;
+    for (const key of gone.candidates('')) {
+      const item = this.client.peek(key);
+      if (item !== undefined && item.version <= this.#dropped) this.client.delete(key);
+      if (++looked % PAGE === 0) await setImmediate();
+    }
   }
 
   readonly copy?: (value: unknown) => unknown;
@@ -206,7 +216,8 @@ class MemoryDriver implements CacheDriver<LRUCache<string, MemoryItem>> {
   #live(key: string, passive = false): MemoryItem | undefined {
     const item = passive ? this.client.peek(key) : this.client.get(key);
     if (item === undefined) return undefined;
-    if (item.expiresAt !== Number.POSITIVE_INFINITY && item.expiresAt <= Date.now()) {
+    const isOver = item.expiresAt !== Number.POSITIVE_INFINITY && item.expiresAt <= Date.now();
+    if (isOver || item.version <= this.#dropped) {
       this.client.delete(key);
       return undefined;
     }
