@@ -4,7 +4,7 @@
 // do without proves it; the other has them all.
 //
 // Third-party packages are links to those of this repository, so that no registry is asked.
-import { existsSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { join } from 'node:path';
 import { checkPackage, createPackageFromTarballData, type Problem } from '@arethetypeswrong/core';
@@ -12,12 +12,9 @@ import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
 import { type Finding, main } from './lib/findings.ts';
 import { declarationOf, packageOf, readModule } from './lib/imports.ts';
+import { install, type Packed, pack } from './lib/packed.ts';
 import { run, withTemporaryFolder } from './lib/run.ts';
 import { type Package, publicPackages, readJson, type Subpath, subpathsOf } from './lib/workspace.ts';
-
-interface Packed extends Package {
-  readonly tarball: string;
-}
 
 /** A subpath, and the optional peers that its code imports. */
 interface Entry extends Subpath {
@@ -58,23 +55,14 @@ export async function checkPacked(root: string): Promise<Finding[]> {
     const findings = [...lint];
     for (const withPeers of [false, true]) {
       const project = { dir: join(dir, withPeers ? 'all-peers' : 'no-peers'), withPeers };
-      await install(root, project, packed);
+      // Applications have other declarations of Node.js than ours. Only without peers: those bring ours along.
+      const nodeTypes = withPeers ? '@types/node' : 'types-node-newest';
+      const more = { '@types/node': join(root, 'node_modules', nodeTypes) };
+      await install(project.dir, packed, { peers: withPeers ? undefined : [], more });
       findings.push(...(await load(project, entries)), ...(await compile(root, project, entries)));
     }
     return findings;
   });
-}
-
-async function pack(root: string, dir: string, packages: readonly Package[]): Promise<Packed[]> {
-  const destination = join(dir, 'tarballs');
-  mkdirSync(destination);
-  const filters = packages.flatMap(({ manifest }) => ['--filter', manifest.name]);
-  const { code, output } = await run('pnpm', [...filters, 'pack', '--pack-destination', destination], { cwd: root });
-  if (code !== 0) throw new Error(`pnpm pack failed:\n${output}`);
-  return packages.map((pkg) => ({
-    ...pkg,
-    tarball: join(destination, `${pkg.manifest.name.slice(1).replace('/', '-')}-${pkg.manifest.version}.tgz`),
-  }));
 }
 
 async function lintTarball({ name, tarball, manifest }: Packed): Promise<Finding[]> {
@@ -146,38 +134,6 @@ function optionalPeersOf(pkg: Package, file: string): string[] {
   };
   visit(join(pkg.dir, file));
   return [...found].filter((name) => pkg.manifest.peerDependenciesMeta?.[name]?.optional === true);
-}
-
-/** Installs the tarballs as an application would, with pnpm, which lets no package reach what it does not declare. */
-async function install(root: string, project: Project, packed: readonly Packed[]): Promise<void> {
-  mkdirSync(project.dir);
-  const dependencies: Record<string, string> = {};
-  const overrides: Record<string, string> = {};
-  for (const { dir, manifest, tarball } of packed) {
-    overrides[manifest.name] = dependencies[manifest.name] = `file:${tarball}`;
-    const peers = Object.keys(manifest.peerDependencies ?? {}).filter((name) => !name.startsWith('@ent/'));
-    const wanted = peers.filter(
-      (name) => project.withPeers || manifest.peerDependenciesMeta?.[name]?.optional !== true,
-    );
-    for (const name of [...wanted, ...Object.keys(manifest.dependencies ?? {})]) {
-      if (name.startsWith('@ent/')) continue;
-      overrides[name] = `link:${realpathSync(join(dir, 'node_modules', name))}`;
-      if (wanted.includes(name)) dependencies[name] = overrides[name];
-    }
-  }
-  // Applications have other declarations of Node.js than ours. Only without peers: those bring ours along.
-  const nodeTypes = project.withPeers ? '@types/node' : 'types-node-newest';
-  dependencies['@types/node'] = `link:${realpathSync(join(root, 'node_modules', nodeTypes))}`;
-  writeFileSync(
-    join(project.dir, 'package.json'),
-    JSON.stringify({ private: true, type: 'module', dependencies }, null, 2),
-  );
-  // Nothing hoisted: a package that imports what it does not declare must fail here, as it would for some users.
-  const settings = { overrides, autoInstallPeers: false, hoist: false, packages: [] };
-  writeFileSync(join(project.dir, 'pnpm-workspace.yaml'), JSON.stringify(settings, null, 2));
-  const flags = ['--ignore-scripts', '--prefer-offline', '--no-frozen-lockfile', '--reporter=append-only'];
-  const { code, output } = await run('pnpm', ['install', ...flags], { cwd: project.dir });
-  if (code !== 0) throw new Error(`the tarballs cannot be installed:\n${output}`);
 }
 
 /** In CommonJS, so that `require` is the real one. It also tells whether both ways give the same classes. */

@@ -40,6 +40,11 @@ const STEPS = {
     command: script('check-packed'),
     after: 'build',
   },
+  samples: {
+    promise: 'the tarballs compile with TypeScript 5.4 and 7, bundle with one library, and run on Bun and Deno',
+    command: script('check-samples'),
+    after: 'build',
+  },
   readme: {
     promise: 'the examples in README files and docs compile and run',
     command: script('check-readme'),

@@ -15,8 +15,8 @@ export interface DatabaseDriverModule {
 /** Options of {@link openDatabase}: those of {@link createDatabase}, without the driver. */
 export interface OpenOptions extends Omit<DatabaseOptions<unknown>, 'driver'> {
   /**
-   * Drivers of others, by the scheme of their URLs: `{ duckdb: () => import('a-duckdb-driver') }`. A scheme of ours that
-   * is named here is theirs.
+   * Drivers of others, by the scheme of their URLs: `{ duckdb: () => import('a-duckdb-driver') }`. A scheme of ours
+   * that is named here is theirs.
    */
   readonly drivers?: Readonly<Record<string, () => Promise<DatabaseDriverModule>>> | undefined;
 }

@@ -2,7 +2,8 @@
 const MESSAGES = [
   /^Cannot find package '([^']+)'/, // Node.js, Bun
   /^Cannot find module '([^'./\\:][^'\\:]*)'/, // require(), and what webpack leaves in a bundle
-  /^Import "([^"./:][^":]*)" not a dependency/, // Deno
+  /^Import "([^"./:][^":]*)" not a dependency/, // Deno, and with a folder node_modules:
+  /^Could not find package '([^']+)' from referrer/,
   /^Could not resolve "([^"]+)" imported by "/, // what vite leaves in a bundle
 ];
 

@@ -8,6 +8,7 @@ it.each([
   ["Cannot find package '@scope/name' imported from /app/x.js", 'ERR_MODULE_NOT_FOUND', '@scope/name'],
   ["Cannot find module 'x/promise'", 'MODULE_NOT_FOUND', 'x'],
   ['Import "@scope/name/sub" not a dependency\n    at file:///app/x.js', 'ERR_MODULE_NOT_FOUND', '@scope/name'],
+  ["Could not find package 'x' from referrer 'file:///app/x.js'.", 'ERR_MODULE_NOT_FOUND', 'x'],
   ['Could not resolve "x" imported by "@ent/cache". Is it installed?', undefined, 'x'],
 ])('names the package in %j', (message, code, name) => {
   expect(missingPackage(failure(message, code))).toBe(name);

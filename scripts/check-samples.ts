@@ -1,0 +1,139 @@
+// What a new user does with the tarballs works, in a folder that knows nothing of this repository:
+// - scripts/samples/new-user.ts compiles with the oldest and the newest TypeScript that are supported, as `tsc --init` sets them
+// - scripts/samples/open.js, bundled with one library installed, runs where nothing is
+// - scripts/samples/service.js says the same on Node.js, Bun and Deno
+import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Finding, main } from './lib/findings.ts';
+import { install, type Packed, pack } from './lib/packed.ts';
+import { run, withTemporaryFolder } from './lib/run.ts';
+import { installTools } from './lib/tools.ts';
+import { publicPackages } from './lib/workspace.ts';
+
+const BUNDLES = ['esbuild.cjs', 'esbuild.mjs', 'rollup.mjs', 'rollup-one.mjs', 'vite.mjs', 'webpack.cjs'];
+const BUNDLED = [
+  'kept',
+  'cache.invalid_options redis: URLs need the package redis, which is not installed; run npm install redis.',
+  'database.invalid_definition sqlite: URLs need the package kysely, which is not installed; run npm install kysely.',
+];
+
+interface Context {
+  readonly root: string;
+  /** A temporary one. */
+  readonly dir: string;
+  readonly packed: readonly Packed[];
+  readonly tool: (path: string) => string;
+}
+
+async function checkSamples(root: string): Promise<Finding[]> {
+  const tool = await installTools();
+  return withTemporaryFolder(async (dir) => {
+    const packed = await pack(root, dir, publicPackages(root));
+    const context = { root, dir, packed, tool };
+    // Two at a time, as there are processors.
+    const [whole, bundled] = await Promise.all([inWholeProject(context), inBareProject(context)]);
+    return [...whole, ...bundled];
+  });
+}
+
+/** With all peers: TypeScript, and the runtimes. */
+async function inWholeProject(context: Context): Promise<Finding[]> {
+  const project = join(context.dir, 'whole');
+  const linked = (name: string, from: string): string => join(context.root, from, 'node_modules', name);
+  const more = { '@types/node': linked('@types/node', '.'), fastify: linked('fastify', 'packages/http') };
+  // Without memcache-client, whose absence is told.
+  const peers = ['lru-cache', 'kysely', 'better-sqlite3', 'redis', 'swagger-ui-dist', 'redoc', 'prom-client'];
+  await install(project, context.packed, { peers, more });
+  return [...(await compile(context, project)), ...(await runEverywhere(context, project))];
+}
+
+/** As TypeScript 7 and 5.4 write it with `tsc --init`; the older one without the module format of 2015. */
+const COMPILERS = {
+  'TypeScript 7': {
+    tsc: (context: Context) => join(context.root, 'node_modules/typescript/bin/tsc'),
+    settings: {
+      module: 'nodenext',
+      target: 'esnext',
+      types: ['node'],
+      declaration: true,
+      noUncheckedIndexedAccess: true,
+      exactOptionalPropertyTypes: true,
+      strict: true,
+      verbatimModuleSyntax: true,
+      isolatedModules: true,
+      noUncheckedSideEffectImports: true,
+      moduleDetection: 'force',
+      skipLibCheck: true,
+    },
+  },
+  'TypeScript 5.4': {
+    tsc: (context: Context) => context.tool('typescript-5-4/bin/tsc'),
+    settings: {
+      module: 'nodenext',
+      target: 'es2016',
+      esModuleInterop: true,
+      forceConsistentCasingInFileNames: true,
+      exactOptionalPropertyTypes: true,
+      strict: true,
+      skipLibCheck: true,
+    },
+  },
+};
+
+async function compile(context: Context, project: string): Promise<Finding[]> {
+  const file = 'scripts/samples/new-user.ts';
+  copyFileSync(join(context.root, file), join(project, 'new-user.ts'));
+  const findings: Finding[] = [];
+  for (const [name, { tsc, settings }] of Object.entries(COMPILERS)) {
+    const config = join(project, 'tsconfig.json');
+    writeFileSync(config, JSON.stringify({ compilerOptions: { ...settings, noEmit: true }, files: ['new-user.ts'] }));
+    const { code, output } = await run(process.execPath, [tsc(context), '-p', config, '--pretty', 'false'], {
+      cwd: project,
+    });
+    if (code === 0) continue;
+    findings.push({ file, problem: `${name}: ${output.trim()}`, fix: 'what a new user writes must compile' });
+  }
+  return findings;
+}
+
+async function runEverywhere({ root, tool }: Context, project: string): Promise<Finding[]> {
+  const file = 'scripts/samples/service.js';
+  copyFileSync(join(root, file), join(project, 'service.js'));
+  const say = async (program: string, ...args: string[]): Promise<string> => {
+    const { output } = await run(program, [...args, 'service.js'], { cwd: project, timeoutMs: 60_000 });
+    return output.trim();
+  };
+  const wanted = await say(process.execPath);
+  const findings: Finding[] = [];
+  if (/FAILED|Error/.test(wanted)) findings.push({ file, problem: wanted, fix: 'it runs on Node.js' });
+  const runtimes = {
+    Bun: await say(tool('.bin/bun')),
+    Deno: await say(tool('.bin/deno'), 'run', '-A', '--no-lock', '--node-modules-dir=manual'),
+  };
+  for (const [name, got] of Object.entries(runtimes)) {
+    if (got === wanted) continue;
+    const problem = `${name} says something else:\n${got}\nNode.js says:\n${wanted}`;
+    findings.push({ file, problem, fix: 'what the packages do is the same on each runtime' });
+  }
+  return findings;
+}
+
+/** With lru-cache and no other library: bundlers. */
+async function inBareProject({ root, dir, packed, tool }: Context): Promise<Finding[]> {
+  const project = join(dir, 'bare');
+  await install(project, packed, { peers: ['lru-cache'] });
+  for (const name of ['open.js', 'bundle.js']) copyFileSync(join(root, 'scripts/samples', name), join(project, name));
+  const findings: Finding[] = [];
+  for (const name of BUNDLES) {
+    const output = join(dir, 'bundles', name.replace('.', '-'), name);
+    mkdirSync(join(output, '..'), { recursive: true });
+    const built = await run(process.execPath, ['bundle.js', name, tool('..'), output], { cwd: project });
+    const ran = built.code === 0 ? await run(process.execPath, [output], { cwd: dir, timeoutMs: 60_000 }) : built;
+    if (ran.code === 0 && ran.output.trim() === BUNDLED.join('\n')) continue;
+    const problem = `${name} ${built.code === 0 ? 'does not run' : 'is not built'}:\n${ran.output.trim()}`;
+    findings.push({ file: 'scripts/samples/open.js', problem, fix: 'see scripts/optional-peers.ts' });
+  }
+  return findings;
+}
+
+if (import.meta.main) await main(checkSamples);
