@@ -1,5 +1,6 @@
 // What a new user does with the tarballs works, in a folder that knows nothing of this repository:
-// - scripts/samples/new-user.ts compiles with the oldest and the newest TypeScript that are supported, as `tsc --init` sets them
+// - scripts/samples/new-user.ts compiles with the oldest and the newest TypeScript that are supported, as `tsc --init`
+//   sets them
 // - scripts/samples/open.js, bundled with one library installed, runs where nothing is
 // - scripts/samples/service.js says the same on Node.js, Bun and Deno
 import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';

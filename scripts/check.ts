@@ -68,6 +68,10 @@ const STEPS = {
     promise: 'docs/tour.md tells what six calls go through, and none goes through more than its budget',
     command: ['node', '--conditions=@ent/source', join('scripts', 'tour.ts')],
   },
+  openapi: {
+    promise: 'redocly and spectral have nothing to say of the documents that are made of routes',
+    command: ['node', '--conditions=@ent/source', join('scripts', 'check-openapi.ts')],
+  },
   errors: { promise: 'error codes are unique and documented', command: script('check-errors') },
   changesets: { promise: 'each change of a package has a changeset', command: script('check-changesets') },
   links: { promise: 'links between Markdown files lead somewhere', command: script('check-links') },

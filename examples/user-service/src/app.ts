@@ -94,7 +94,12 @@ export async function createApp(config: Config, logger: Logger): Promise<Lifecyc
   const pages = docs(routes, {
     title: 'User service',
     version: '1.0.0',
-    description: 'Users, logins and roles. An example of a service made of `@ent` packages.',
+    description:
+      'Users, logins and roles. An example of a service made of `@ent` packages. To try it out: register a user, log in, ' +
+      'and give the `access_token` of the answer to **Authorize**.',
+    contact: { name: 'The makers of the example', url: 'https://example.com' },
+    license: { name: 'MIT', identifier: 'MIT' },
+    tags: { users: 'Registration, reading, changing.', auth: 'Sessions.', operations: 'Probes and metrics.' },
   });
   const listener = createListener([...routes, ...pages], {
     denyByDefault: true,

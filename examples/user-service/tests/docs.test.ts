@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { type Browser, chromium } from 'playwright-core';
+import { type Browser, chromium, type Locator } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { client } from './client.ts';
 import { type Service, start, temporaryFolder } from './service.ts';
@@ -69,6 +69,36 @@ describe.skipIf(unavailable)(
     });
     afterAll(() => browser?.close());
 
+    it('lets a newcomer try it out: what the page offers is taken, and the token outlives a reload', async () => {
+      const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+      const perform = async (operation: string, fill?: (block: Locator) => Promise<void>): Promise<string> => {
+        const block = page.locator(`#operations-${operation}`);
+        await block.locator('.opblock-summary').click();
+        await block.getByRole('button', { name: 'Try it out' }).click();
+        await fill?.(block);
+        await block.getByRole('button', { name: 'Execute' }).click();
+        return block.locator('.live-responses-table tbody tr.response').first().innerText();
+      };
+      await page.goto(`${service.url}/docs`);
+
+      const registered = await perform('users-registerUser');
+      expect(registered).toMatch(/^201\b/);
+      const loggedIn = await perform('auth-login');
+      expect(loggedIn).toMatch(/^200\b/);
+
+      await page.getByRole('button', { name: 'Authorize' }).first().click();
+      const token = /"access_token": "([^"]+)"/.exec(loggedIn)?.[1] ?? '';
+      await page.locator('.auth-container input').first().fill(token);
+      await page.getByRole('button', { name: 'Apply credentials' }).click();
+      await page.reload();
+
+      const id = /"id": "([^"]+)"/.exec(registered)?.[1] ?? '';
+      const read = await perform('users-getUser', (block) => block.getByPlaceholder('id').fill(id));
+      expect(read).toMatch(/^200\b/);
+      expect(read).toContain('ada@example.com');
+      await page.close();
+    });
+
     it.each([
       ['docs', '.swagger-ui .opblock-summary-path', '.swagger-ui .opblock-summary'],
       ['redoc', 'h1', '[data-section-id], [id^="tag/"], [id^="operation/"]'],
@@ -89,6 +119,8 @@ describe.skipIf(unavailable)(
       await tab.locator(operation).first().waitFor({ state: 'visible' });
       await tab.screenshot({ path: `${output}${page}.png` });
       expect(await tab.textContent('body')).toContain('/api/v1/users/');
+      // Samples are what a person would send and get: nothing made of a pattern, no limit of a double.
+      expect(await tab.textContent('body')).not.toMatch(/9007199254740991/);
       expect(elsewhere).toEqual([]);
       expect(complaints).toEqual([]);
       await tab.close();

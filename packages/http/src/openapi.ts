@@ -203,6 +203,8 @@ function responsesOf(route: Route, schemas: Schemas, name: string): Record<strin
     });
   }
   for (const status of problemsOf(route)) responses[status] ??= problem(STATUS_CODES[status] ?? String(status));
+  if (!Object.keys(responses).some((status) => status.startsWith('4')))
+    responses['4XX'] = problem('A fault of the request');
   responses['default'] ??= problem('Any other problem');
   return responses;
 }
@@ -239,6 +241,9 @@ function compact<T extends Record<string, unknown>>(object: T): { [K in keyof T]
 const PROBLEM: JsonSchema = {
   type: 'object',
   description: 'Problem details (RFC 9457)',
+  examples: [
+    { type: 'about:blank', title: 'Not Found', status: 404, detail: 'There is no user 42.', code: 'not_found' },
+  ],
   required: ['type', 'title', 'status', 'code'],
   properties: {
     type: { type: 'string', description: 'URI of the kind of problem' },

@@ -109,7 +109,7 @@ describe('openapi', () => {
       '422',
       'default',
     ]);
-    expect(Object.keys(at(document, 'paths /b get responses') as object)).toEqual(['204', 'default']);
+    expect(Object.keys(at(document, 'paths /b get responses') as object)).toEqual(['204', '4XX', 'default']);
     expect(at(document, 'paths /a post responses 201')).toEqual({
       description: 'Made',
       headers: { Location: { description: 'Where', schema: { type: 'string' } } },
@@ -121,6 +121,29 @@ describe('openapi', () => {
     expect(at(document, 'components securitySchemes')).toEqual({
       bearerAuth: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
     });
+  });
+
+  it('says the same in words that other tools know: tuples, equal alternatives, named keys, halves of characters', async () => {
+    const body = z.object({
+      pair: z.tuple([z.string(), z.boolean()]),
+      when: z.union([z.date(), z.date()]),
+      counts: z.record(z.enum(['a', 'b']), z.boolean()),
+      text: z.string().regex(/^[^\u0000\ud800-\udfff]*$/u),
+      whole: z.string().regex(/^[^\ud800-\udfff]$/u),
+    });
+    const document = await validated([
+      route({ method: 'POST', path: '/a', body, responses: { 204: {} }, handler() {} }),
+    ]);
+    const schema = at(document, 'paths /a post requestBody content application/json schema properties');
+    expect(schema).toMatchObject({
+      pair: { prefixItems: [{ type: 'string' }, { type: 'boolean' }], items: {}, minItems: 2, maxItems: 2 },
+      when: { type: 'string', pattern: expect.any(String) },
+      counts: { properties: { a: { type: 'boolean' }, b: { type: 'boolean' } }, required: ['a', 'b'] },
+      text: { pattern: '^[^\\u0000]*$' },
+      whole: { pattern: '^[\\s\\S]$' },
+    });
+    expect(schema).not.toHaveProperty('when.anyOf');
+    expect(schema).not.toHaveProperty('counts.propertyNames');
   });
 
   it('keeps a schema with an id once, and names its input where it differs', async () => {

@@ -5,7 +5,8 @@ import type { UserService } from '../users/service.ts';
 
 const Login = z
   .strictObject({ email: z.string().min(1).max(254), password: z.string().min(1).max(1024) })
-  .meta({ id: 'Login' });
+  // That of NewUser: who has registered by the example of the page can log in by that of the page.
+  .meta({ id: 'Login', examples: [{ email: 'ada@example.com', password: 'tr0ub4dor and three' }] });
 
 const RefreshToken = z.strictObject({ refresh_token: z.string().min(1).max(512) }).meta({ id: 'RefreshToken' });
 
@@ -16,7 +17,10 @@ const Tokens = z
     token_type: z.literal('Bearer'),
     expires_in: z.int().meta({ description: 'Seconds that the access token lives.' }),
   })
-  .meta({ id: 'Tokens' });
+  .meta({
+    id: 'Tokens',
+    examples: [{ access_token: 'eyJhbGciOi...', refresh_token: 'a3Zq...', token_type: 'Bearer', expires_in: 900 }],
+  });
 
 const tags = ['auth'];
 // Tokens are in the answer; RFC 6749, section 5.1.
@@ -36,6 +40,8 @@ export function authRoutes({ users, sessions, throttle, authenticate }: AuthRout
     path: '/api/v1/auth/login',
     operationId: 'login',
     summary: 'Log in with email address and password',
+    description:
+      'Send `access_token` as `Authorization: Bearer <token>`. Too many wrong passwords are answered with 429 for a while.',
     tags,
     auth: false,
     body: Login,
@@ -72,6 +78,7 @@ export function authRoutes({ users, sessions, throttle, authenticate }: AuthRout
     path: '/api/v1/auth/refresh',
     operationId: 'refresh',
     summary: 'Exchange a refresh token for new tokens; the old one is spent',
+    description: 'A refresh token that comes a second time was stolen from somebody: the whole session ends.',
     tags,
     auth: false,
     body: RefreshToken,
@@ -87,6 +94,7 @@ export function authRoutes({ users, sessions, throttle, authenticate }: AuthRout
     path: '/api/v1/auth/logout',
     operationId: 'logout',
     summary: 'End the session: its refresh and access tokens stop working',
+    description: 'The refresh token in the body says which session.',
     tags,
     auth: authenticate,
     body: RefreshToken,

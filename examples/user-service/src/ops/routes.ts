@@ -29,11 +29,13 @@ const tags = ['operations'];
 
 /** Probes and metrics. For everyone: keep them from the outside by your proxy if that is too much. */
 export function opsRoutes(health: Health, metrics: Metrics): Route[] {
-  const probe = (path: string, summary: string, ask: () => HealthReport | Promise<HealthReport>): Route =>
+  type Ask = () => HealthReport | Promise<HealthReport>;
+  const probe = (path: string, summary: string, description: string, ask: Ask): Route =>
     route({
       method: 'GET',
       path,
       summary,
+      description,
       tags,
       auth: false,
       responses: { 200: answer, 503: answer },
@@ -44,14 +46,17 @@ export function opsRoutes(health: Health, metrics: Metrics): Route[] {
     });
 
   return [
-    probe('/livez', 'Is the process alive?', () => health.live()),
-    probe('/readyz', 'May it have traffic?', () => health.ready()),
-    probe('/startupz', 'Has it started?', () => health.startup()),
-    probe('/health', 'Everything, each dependency by name', () => health.report()),
+    probe('/livez', 'Is the process alive?', 'A container that fails is started again.', () => health.live()),
+    probe('/readyz', 'May it have traffic?', '503 while it starts or stops, or without its database.', () =>
+      health.ready(),
+    ),
+    probe('/startupz', 'Has it started?', '503 until every part has.', () => health.startup()),
+    probe('/health', 'Everything, each dependency by name', 'With how long each check took.', () => health.report()),
     route({
       method: 'GET',
       path: '/metrics',
       summary: 'Metrics in the text format of Prometheus',
+      description: 'Requests, caches, health checks, logins, and the process.',
       tags,
       auth: false,
       responses: { 200: { contentType: metrics.contentType } },

@@ -84,7 +84,19 @@ export const UserView = z
     createdAt: z.iso.datetime(),
     updatedAt: z.iso.datetime(),
   })
-  .meta({ id: 'User' });
+  .meta({
+    id: 'User',
+    examples: [
+      {
+        id: '01a226bb-43cf-723a-8c68-595f3c9a6185',
+        email: 'ada@example.com',
+        name: 'Ada',
+        roles: ['user'],
+        createdAt: '2026-01-31T12:00:00.000Z',
+        updatedAt: '2026-01-31T12:00:00.000Z',
+      },
+    ],
+  });
 
 export const NewUser = z
   .strictObject({ email: Email, password: Password, name: Name })

@@ -68,8 +68,42 @@ function amend(schema: $ZodTypes, json: JsonSchema, side: Side, path: readonly P
     case 'pipe':
       amendStringbool(schema, json);
       break;
+    case 'tuple':
+      // The same, said so that older tools see it: they ask each list for its items.
+      if (json['items'] === false) json['items'] = {};
+      break;
+    case 'union':
+      // Alternatives that differ in what comes of them, such as z.date() and z.iso.datetime(), may read alike.
+      if (Array.isArray(json['anyOf'])) setAlternatives(json, distinct(json['anyOf'] as JsonSchema[]));
+      break;
+    case 'record':
+      nameKeys(json);
+      break;
     default:
   }
+}
+
+function distinct(schemas: readonly JsonSchema[]): JsonSchema[] {
+  const texts = schemas.map((each) => JSON.stringify(each));
+  return schemas.filter((_, index) => texts.indexOf(texts[index] as string) === index);
+}
+
+function setAlternatives(json: JsonSchema, schemas: readonly JsonSchema[]): void {
+  json['anyOf'] = schemas;
+  const [only] = schemas;
+  if (schemas.length > 1 || only === undefined) return;
+  delete json['anyOf'];
+  for (const [key, value] of Object.entries(only)) json[key] ??= value;
+}
+
+/** `z.record(z.enum(['a', 'b']), value)` has all of its keys, and no other: an object with named fields. */
+function nameKeys(json: JsonSchema): void {
+  const names = (json['propertyNames'] as { enum?: unknown[] } | undefined)?.enum;
+  if (names === undefined || json['required'] === undefined) return;
+  const value = json['additionalProperties'];
+  json['properties'] = Object.fromEntries(names.map((name) => [String(name), value]));
+  json['additionalProperties'] = false;
+  delete json['propertyNames'];
 }
 
 const LIMITS = [

@@ -5,10 +5,19 @@
 export function patternOf({ source, flags }: RegExp): string | undefined {
   // ^ and $ at each line, and sets within sets, have no other form.
   if (/[mv]/.test(flags)) return undefined;
-  const plain = compiles(source) ? source : unescape(source);
+  const unescaped = compiles(source) ? source : unescape(source);
+  const plain = flags.includes('u') ? withoutHalves(unescaped) : unescaped;
   const folded = flags.includes('i') ? foldCase(plain) : plain;
   const pattern = folded !== undefined && flags.includes('s') ? dotAll(folded) : folded;
   return pattern !== undefined && compiles(pattern) ? pattern : undefined;
+}
+
+/**
+ * Without "no half of a character" in a class: engines of other languages know no halves, and refuse the whole pattern.
+ * What is text for JSON Schema has none.
+ */
+function withoutHalves(source: string): string {
+  return source.replace(/(\[\^(?:[^\]\\]|\\.)*?)\\ud800-\\udfff/gi, '$1').replaceAll('[^]', '[\\s\\S]');
 }
 
 function compiles(pattern: string): boolean {

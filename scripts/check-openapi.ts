@@ -1,0 +1,91 @@
+// Documents are valid for tools of others, without a word of theirs: that of the example, and one of all schemas that
+// the tests of @ent/http know. Redocly and spectral read them, with the rules that they recommend.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { type Route, route } from '../packages/http/src/index.ts';
+import { openapi } from '../packages/http/src/openapi.ts';
+import { bodySchemas, openSchemas, querySchemas } from '../packages/http/tests/support/corpus.ts';
+import { type Finding, main } from './lib/findings.ts';
+import { run, withTemporaryFolder } from './lib/run.ts';
+import { installTools } from './lib/tools.ts';
+
+const about = { summary: 'Of the corpus', description: 'One schema.', tags: ['corpus'], responses: { 204: {} } };
+
+function corpus(): object {
+  const bodies = [...bodySchemas, ...openSchemas].map(([, body], index): Route => {
+    return route({ ...about, method: 'POST', path: `/body/${index}`, body, handler() {} });
+  });
+  const queries = querySchemas.map(([, v], index): Route => {
+    return route({ ...about, method: 'GET', path: `/query/${index}`, query: z.object({ v }), handler() {} });
+  });
+  return openapi([...bodies, ...queries], {
+    title: 'Corpus',
+    version: '1',
+    description: 'Schemas.',
+    contact: { name: 'Nobody', url: 'https://example.com' },
+    license: { name: 'MIT', identifier: 'MIT' },
+    tags: { corpus: 'All of them.' },
+  });
+}
+
+/** As the service itself serves it. */
+async function example(root: string, dir: string): Promise<unknown> {
+  const args = ['--conditions=@ent/source', join(root, 'examples/user-service/src/main.ts')];
+  const env = { PATH: process.env['PATH'], HOME: dir, PORT: '0' };
+  const service = spawn(process.execPath, args, { cwd: dir, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  let said = '';
+  try {
+    const url = await new Promise<string>((resolve, reject) => {
+      const hear = (chunk: Buffer): void => {
+        said += String(chunk);
+        const [found] = /http:\/\/127\.0\.0\.1:\d+/.exec(said) ?? [];
+        if (found !== undefined) resolve(found);
+      };
+      service.stdout.on('data', hear);
+      service.stderr.on('data', hear);
+      service.once('exit', () => reject(new Error(`the example does not start:\n${said}`)));
+    });
+    return await (await fetch(`${url}/openapi.json`)).json();
+  } finally {
+    service.kill('SIGTERM');
+    if (service.exitCode === null && service.signalCode === null) await once(service, 'exit');
+  }
+}
+
+async function checkOpenapi(root: string): Promise<Finding[]> {
+  const tool = await installTools();
+  return withTemporaryFolder(async (dir) => {
+    const documents = { corpus: corpus(), 'user-service': await example(root, dir) };
+    for (const [name, document] of Object.entries(documents)) {
+      writeFileSync(join(dir, `${name}.json`), JSON.stringify(document, null, 2));
+    }
+    const files = Object.keys(documents).map((name) => `${name}.json`);
+    const env = { ...process.env, REDOCLY_TELEMETRY: 'off', NO_COLOR: '1' };
+    const linters = {
+      redocly: run(tool('.bin/redocly'), ['lint', '--extends=recommended', '--format=stylish', ...files], {
+        cwd: dir,
+        env,
+      }),
+      spectral: run(tool('.bin/spectral'), ['lint', '--fail-severity=hint', '-r', tool('../spectral.yaml'), ...files], {
+        cwd: dir,
+        env,
+      }),
+    };
+    const findings: Finding[] = [];
+    for (const [name, running] of Object.entries(linters)) {
+      const { code, output } = await running;
+      if (code === 0 && !/\bwarning|\berror/i.test(output.replace(/No results with a severity of .*/, ''))) continue;
+      findings.push({
+        file: 'packages/http',
+        problem: `${name}: ${output.trim()}`,
+        fix: 'see packages/http/src/openapi.ts',
+      });
+    }
+    return findings;
+  });
+}
+
+if (import.meta.main) await main(checkOpenapi);
