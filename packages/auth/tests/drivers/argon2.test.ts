@@ -130,7 +130,7 @@ describe('argon2', () => {
   });
 
   it('leaves threads to others: tokens are still verified while logins queue up', async () => {
-    const passwords = createPasswords({ driver });
+    const passwords = createPasswords({ driver, maxWait: '5m' });
     const { key } = await generateKey();
     const tokens = createAccessTokens({ issuer: 'me', audience: 'me', keys: createKeyRing({ active: key }) });
     const { token } = await tokens.issue({ subject: 'u1', sessionId: 's1' });
