@@ -13,12 +13,14 @@ export {
 export { withDeadline } from './deadline.ts';
 export { Deadlines, TimedCall } from './deadlines.ts';
 export { type Duration, durationOption, toMilliseconds } from './duration.ts';
+export { Fifo, type Ticket } from './fifo.ts';
 export { gcra } from './gcra.ts';
 export { GcraTable } from './gcra-table.ts';
 export { jsonPointer } from './json-pointer.ts';
 export { jsonKeeps, type Keeps, type Loss, lossIn, surelyKeeps } from './lossless.ts';
 export { missingPackage } from './missing-package.ts';
 export { type ConnectionUrl, openByUrl, type OwnSchemes, type Scheme, type UrlErrors } from './open.ts';
+export { outsideContext } from './outside.ts';
 export { pause } from './pause.ts';
 export { refuseUnknown } from './refuse-unknown.ts';
 export { Semaphore } from './semaphore.ts';

@@ -1,7 +1,9 @@
+import { Fifo } from './fifo.ts';
+
 /** A number of permits, handed out in the order of asking. With one permit it is a mutex. */
 export class Semaphore {
   #free: number;
-  readonly #waiting = new Set<() => void>();
+  readonly #waiting = new Fifo<() => void>();
 
   constructor(permits: number) {
     this.#free = permits;
@@ -21,29 +23,24 @@ export class Semaphore {
   /** Takes a permit, waiting for it; rejects with the signal's reason when that aborts first. */
   take(signal?: AbortSignal): Promise<void> {
     if (this.tryTake()) return Promise.resolve();
+    if (signal?.aborted) return Promise.reject(signal.reason as Error);
     return new Promise((resolve, reject) => {
       const stop = (): void => {
-        this.#waiting.delete(go);
+        this.#waiting.remove(ticket);
         reject(signal?.reason as Error);
       };
       const go = (): void => {
         signal?.removeEventListener('abort', stop);
         resolve();
       };
-      if (signal?.aborted) return stop();
-      this.#waiting.add(go);
+      const ticket = this.#waiting.push(go);
       signal?.addEventListener('abort', stop, { once: true });
     });
   }
 
   /** Gives a permit back: to who has waited longest. It is handed over, so that nobody can slip in between. */
   give(): void {
-    const [next] = this.#waiting;
-    if (next === undefined) {
-      this.#free += 1;
-      return;
-    }
-    this.#waiting.delete(next);
-    next();
+    if (this.#waiting.size === 0) this.#free += 1;
+    else this.#waiting.shift()?.();
   }
 }

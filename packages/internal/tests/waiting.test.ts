@@ -1,5 +1,14 @@
 import { describe, expect, it, vi } from 'vitest';
-import { exponentialBackoff, pause, Semaphore, startTimer } from '../src/index.ts';
+import {
+  exponentialBackoff,
+  Fifo,
+  outsideContext,
+  pause,
+  runWithContext,
+  currentContext,
+  Semaphore,
+  startTimer,
+} from '../src/index.ts';
 
 const DAY = 86_400_000;
 
@@ -100,5 +109,35 @@ describe('Semaphore', () => {
     await expect(patient).resolves.toBeUndefined();
     await expect(semaphore.take(controller.signal)).rejects.toThrow('gone');
     expect(semaphore.waiting).toBe(0);
+  });
+});
+
+describe('Fifo', () => {
+  it('is first come, first served, and lets anybody leave before', () => {
+    const fifo = new Fifo<number>();
+    const tickets = [1, 2, 3, 4, 5].map((n) => fifo.push(n));
+    expect([fifo.remove(tickets[0]!), fifo.remove(tickets[2]!), fifo.remove(tickets[4]!)]).toEqual([true, true, true]);
+    expect([fifo.remove(tickets[2]!), fifo.size]).toEqual([false, 2]);
+    fifo.push(6);
+    expect([fifo.shift(), fifo.shift(), fifo.shift(), fifo.shift()]).toEqual([2, 4, 6, undefined]);
+    expect([fifo.remove(tickets[1]!), fifo.size]).toEqual([false, 0]);
+    fifo.push(7);
+    expect(fifo.shift()).toBe(7);
+  });
+});
+
+describe('outsideContext', () => {
+  it('runs what it is given, and all that it starts, outside of the context', async () => {
+    const look = async (): Promise<unknown> => {
+      const before = currentContext();
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      return [before, currentContext()];
+    };
+    const inside = { requestId: 'r1' };
+    const [outside, within] = await runWithContext(inside, () => Promise.all([outsideContext(look), look()]));
+    expect([outside, within]).toEqual([
+      [undefined, undefined],
+      [inside, inside],
+    ]);
   });
 });

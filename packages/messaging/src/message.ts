@@ -71,11 +71,18 @@ export function defineTopic<Input, Output>(name: string, schema: StandardSchema<
 }
 
 /** A name that every broker takes as it is. */
-export function checkName(what: string, name: string): string {
+export function checkName(what: string, name: unknown): string {
   if (typeof name === 'string' && NAME.test(name)) return name;
+  const got =
+    typeof name === 'string' ? JSON.stringify(name.slice(0, 64)) : `(${name === null ? 'null' : typeof name})`;
   throw messagingErrors.invalid_options(
-    `The ${what} ${JSON.stringify(name)} is not a name: letters, digits, ".", "-" and "_", at most 200, the first a letter or a digit.`,
+    `The ${what} ${got} is not a name: letters, digits, ".", "-" and "_", at most 200, the first a letter or a digit.`,
   );
+}
+
+/** The name of a topic that was given as one, or as what {@link defineTopic} made; JavaScript gives anything. */
+export function nameOf(topic: string | { readonly name: string }): unknown {
+  return typeof topic === 'object' && topic !== null ? topic.name : topic;
 }
 
 export function toMessage(wire: WireMessage, data: unknown): Message {

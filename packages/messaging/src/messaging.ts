@@ -1,4 +1,4 @@
-import type { Call } from '@ent/internal';
+import { type Call, outsideContext, refuseUnknown } from '@ent/internal';
 import type { MessagingDriver } from './driver.ts';
 import { messagingErrors } from './errors.ts';
 import { withCall } from './internal/call.ts';
@@ -44,6 +44,7 @@ export interface Messaging<D extends MessagingDriver = MessagingDriver> extends 
 }
 
 const CLOSE_TIMEOUT_MS = 30_000;
+const MESSAGING_OPTIONS = { driver: true, source: true, timeout: true, clock: true, random: true } as const;
 
 /**
  * Publishes and subscribes over a driver.
@@ -64,13 +65,20 @@ const CLOSE_TIMEOUT_MS = 30_000;
  * ```
  */
 export function createMessaging<D extends MessagingDriver>(options: MessagingOptions<D>): Messaging<D> {
+  refuseUnknown(options, MESSAGING_OPTIONS, 'createMessaging', messagingErrors.invalid_options);
   const { driver, source = 'unknown' } = options;
+  if (typeof driver?.subscribe !== 'function') {
+    throw messagingErrors.invalid_options(
+      'createMessaging needs a "driver", such as memory() of @ent/messaging/memory.',
+    );
+  }
   const time = createTiming(options.clock ?? systemClock, options.random ?? Math.random);
   const timeoutMs = durationOption(options.timeout ?? '10s', 'timeout');
   checkAttribute('source', source);
   const publisher = createPublisher(driver, source, timeoutMs, time);
   const subscriptions = new Set<RunningSubscription>();
-  const publishing = new Set<Promise<unknown>>();
+  let publishing = 0;
+  let published = (): void => {};
   /** From `closing` on nobody subscribes; handlers that are still running may publish until `closed`. */
   let closing: Promise<void> | undefined;
   let closed = false;
@@ -81,17 +89,20 @@ export function createMessaging<D extends MessagingDriver>(options: MessagingOpt
 
   const track = async <T>(publish: () => Promise<T>): Promise<T> => {
     demandOpen(closed);
-    const work = publish();
-    const settled = work.then(
-      () => {},
-      () => {},
-    );
-    publishing.add(settled);
-    void settled.then(() => publishing.delete(settled));
-    return work;
+    publishing++;
+    try {
+      return await publish();
+    } finally {
+      if (--publishing === 0) published();
+    }
   };
+  const allPublished = (): Promise<void> =>
+    new Promise((resolve) => {
+      published = resolve;
+      if (publishing === 0) resolve();
+    });
 
-  const within = <T>(what: string, work: (call: Call) => Promise<T>): Promise<T> =>
+  const within = async <T>(what: string, work: (call: Call) => Promise<T>): Promise<T> =>
     withCall(
       timeoutMs,
       () => messagingErrors.timeout(`${what}: ${driver.name} did not answer within ${timeoutMs} ms.`),
@@ -122,22 +133,27 @@ export function createMessaging<D extends MessagingDriver>(options: MessagingOpt
         group: setup.group,
         deadLetter: setup.deadLetter.topic,
         async close(call: CloseOptions = {}) {
-          await running.close(durationOption(call.timeout ?? CLOSE_TIMEOUT_MS, 'timeout'));
+          await running.close(closeTimeoutOf(call));
           subscriptions.delete(running);
         },
       };
     },
-    connect: () => within('The broker was to be connected', (call) => driver.connect(call)),
+    connect: () => within('The broker was to be connected', (call) => outsideContext(() => driver.connect(call))),
     ping: () => within('The broker was asked for a sign of life', (call) => driver.ping(call)),
     async close(call = {}) {
-      const closeTimeoutMs = durationOption(call.timeout ?? CLOSE_TIMEOUT_MS, 'timeout');
+      const closeTimeoutMs = closeTimeoutOf(call);
       closing ??= (async () => {
         await Promise.all([...subscriptions].map((running) => running.close(closeTimeoutMs)));
         closed = true;
-        await Promise.all(publishing);
+        await allPublished();
         await within('The driver could not be closed', () => driver.close());
       })();
       return closing;
     },
   };
+}
+
+function closeTimeoutOf(options: CloseOptions): number {
+  refuseUnknown(options, { timeout: true }, 'close', messagingErrors.invalid_options);
+  return durationOption(options.timeout ?? CLOSE_TIMEOUT_MS, 'timeout');
 }

@@ -7,8 +7,12 @@ export type Duration = number | string;
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number;
-  /** Runs `work` once after `ms`, unless the function that it returns is called before. */
-  after(ms: number, work: () => void): () => void;
+  /**
+   * Runs `work` once after `ms`, unless the function that it returns is called before.
+   *
+   * @param held whether the timer keeps the process alive: somebody waits for it. Default `false`
+   */
+  after(ms: number, work: () => void, held?: boolean): () => void;
 }
 
 /**

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { currentContext, traced } from '@ent/internal';
+import { type Awaitable, currentContext, refuseUnknown, traced } from '@ent/internal';
 import { channels, type PublishOperation } from './channels.ts';
 import type { MessagingDriver, SendResult, WireMessage } from './driver.ts';
 import { messagingErrors } from './errors.ts';
@@ -8,7 +8,7 @@ import type { Timing } from './internal/clock.ts';
 import { decode, encode, JSON_TYPE, validate } from './internal/payload.ts';
 import { RETRY_PREFIX } from './internal/retry.ts';
 import { sendAll, wrap } from './internal/send.ts';
-import { checkName, HEADERS, type Topic } from './message.ts';
+import { checkName, HEADERS, nameOf, type Topic } from './message.ts';
 import type { PublishOptions } from './options.ts';
 
 /** One message of a batch: its data, and what may be said beside it. */
@@ -54,58 +54,59 @@ const VALUE = /^[\x20-\x7e]{0,4096}$/;
 /** Attributes of CloudEvents: any text but control characters. */
 const ATTRIBUTE = /^\P{Cc}{1,1024}$/u;
 
+const ABOUT = { id: true, type: true, subject: true, headers: true, correlationId: true } as const;
+const CALL = { mandatory: true, signal: true } as const;
+const PUBLISH_OPTIONS = { ...ABOUT, ...CALL } as const;
+const ITEM = { ...ABOUT, data: true } as const;
+const NOTHING: PublishOptions = Object.freeze({});
+
 /** Sends what was checked: with a deadline, again while that can help, and with one span around it all. */
 export function createPublisher(driver: MessagingDriver, source: string, timeoutMs: number, time: Timing): Publisher {
-  const prepare = async <Input>(
-    topic: string | Topic<Input, unknown>,
-    item: BatchItem<Input>,
-  ): Promise<WireMessage> => {
-    const name = checkName('topic', typeof topic === 'string' ? topic : topic.name);
-    const body = encode(item.data, name);
+  /** A promise only where a schema takes its time. */
+  const prepare = (topic: string | Topic, data: unknown, about: Omit<BatchItem, 'data'>): Awaitable<WireMessage> => {
+    const name = checkName('topic', nameOf(topic));
+    const body = encode(data, name);
     const limit = driver.features.maxMessageBytes;
     if (limit !== null && body.byteLength > limit) {
       throw messagingErrors.too_large(
         `The message for "${name}" has ${body.byteLength} bytes; ${driver.name} takes ${limit}.`,
       );
     }
-    // What the consumers will read is checked, not what was handed in: a Date, for example, is a string by then.
-    if (typeof topic !== 'string') await validate(topic.schema, decode(body, JSON_TYPE), name);
-    const id = item.id ?? randomUUID();
+    const id = about.id ?? randomUUID();
     if (typeof id !== 'string' || !VALUE.test(id) || id === '')
       throw messagingErrors.invalid_options('"id" must be printable text.');
-    return {
+    const message: WireMessage = {
       id,
       topic: name,
-      type: checkAttribute('type', item.type ?? name),
+      type: about.type === undefined ? name : checkAttribute('type', about.type),
       source,
-      subject: item.subject === undefined ? undefined : checkAttribute('subject', item.subject),
+      subject: about.subject === undefined ? undefined : checkAttribute('subject', about.subject),
       time: time.clock.now(),
       contentType: JSON_TYPE,
-      headers: headersOf(item, id),
+      headers: headersOf(about, id),
       body,
     };
+    if (typeof topic === 'string') return message;
+    // What the consumers will read is checked, not what was handed in: a Date, for example, is a string by then.
+    const checked = validate(topic.schema, decode(body, JSON_TYPE), name);
+    return checked instanceof Promise ? checked.then(() => message) : message;
   };
 
-  const send = async (
-    messages: readonly WireMessage[],
-    mandatory: boolean,
-    signal?: AbortSignal,
-  ): Promise<Published[]> => {
+  const send = (messages: readonly WireMessage[], mandatory: boolean, signal?: AbortSignal): Awaitable<Published[]> => {
     const timeout = (): Error =>
       messagingErrors.timeout(
         `${driver.name} did not confirm within ${timeoutMs} ms; the message may have been stored.`,
       );
-    const results = await withCall(timeoutMs, timeout, signal, (call) => sendAll(driver, messages, time, call));
-    const failed = messages.filter((_, at) => isFailure(results[at], mandatory));
-    if (failed.length > 0) throw failureOf(driver, messages, results, failed, mandatory);
-    return messages.map(({ id }, at) => ({ id, status: (results[at] as SendResult).status as Published['status'] }));
+    const results = withCall(timeoutMs, timeout, signal, (call) => sendAll(driver, messages, time, call));
+    const judge = (known: readonly SendResult[]): Published[] => publishedOf(driver, messages, known, mandatory);
+    return results instanceof Promise ? results.then(judge) : judge(results);
   };
 
-  const sendTraced = async (
+  const sendTraced = (
     messages: readonly WireMessage[],
     mandatory: boolean,
     signal?: AbortSignal,
-  ): Promise<Published[]> => {
+  ): Awaitable<Published[]> => {
     if (!channels.publish.hasSubscribers) return send(messages, mandatory, signal);
     const { topic } = messages[0] as WireMessage;
     const operation: PublishOperation = {
@@ -122,17 +123,32 @@ export function createPublisher(driver: MessagingDriver, source: string, timeout
   };
 
   return {
-    async publish(topic, data, options = {}) {
-      const { signal, mandatory = false, ...rest } = options;
-      const message = await prepare(topic, { ...rest, data });
-      return (await sendTraced([message], mandatory, signal))[0] as Published;
+    async publish(topic, data, options = NOTHING) {
+      if (options !== NOTHING) refuseUnknown(options, PUBLISH_OPTIONS, 'publish', messagingErrors.invalid_options);
+      const message = prepare(topic, data, options);
+      const messages = [message instanceof Promise ? await message : message];
+      const published = sendTraced(messages, options.mandatory ?? false, options.signal);
+      return (published instanceof Promise ? await published : published)[0] as Published;
     },
-    async publishMany(topic, items, options = {}) {
-      if (items.length === 0) return [];
-      const messages = await Promise.all(items.map((item) => prepare(topic, item)));
-      return sendTraced(messages, options.mandatory ?? false, options.signal);
+    async publishMany(topic, items, options = NOTHING) {
+      refuseUnknown(options, CALL, 'publishMany', messagingErrors.invalid_options);
+      if (!isList(items)) throw messagingErrors.invalid_options('publishMany takes a list of messages.');
+      for (const item of items) refuseUnknown(item, ITEM, 'publishMany: message', messagingErrors.invalid_options);
+      const prepared = items.map((item) => prepare(topic, item.data, item));
+      if (prepared.length === 0) return [];
+      return sendTraced(await allOf(prepared), options.mandatory ?? false, options.signal);
     },
   };
+}
+
+function allOf<T>(items: readonly Awaitable<T>[]): Awaitable<T[]> {
+  const known = items.filter((item) => !(item instanceof Promise));
+  return known.length === items.length ? (known as T[]) : Promise.all(items.map(async (item) => item));
+}
+
+/** JavaScript gives anything. */
+function isList(items: unknown): boolean {
+  return Array.isArray(items);
 }
 
 /** An attribute that every broker carries as it is. */
@@ -141,8 +157,21 @@ export function checkAttribute(name: string, value: string): string {
   throw messagingErrors.invalid_options(`"${name}" must be text of 1 to 1024 characters without control characters.`);
 }
 
-function isFailure(result: SendResult | undefined, mandatory: boolean): boolean {
-  return result === undefined || !(result.status === 'stored' || (result.status === 'unroutable' && !mandatory));
+function publishedOf(
+  driver: MessagingDriver,
+  messages: readonly WireMessage[],
+  results: readonly SendResult[],
+  mandatory: boolean,
+): Published[] {
+  const failed: WireMessage[] = [];
+  const published = messages.map((message, at): Published => {
+    const status = results[at]?.status;
+    if (status === 'stored') return { id: message.id, status };
+    if (status !== 'unroutable' || mandatory) failed.push(message);
+    return { id: message.id, status: 'unroutable' };
+  });
+  if (failed.length > 0) throw failureOf(driver, messages, results, failed, mandatory);
+  return published;
 }
 
 function failureOf(
@@ -168,7 +197,7 @@ function failureOf(
   return wrap(driver, cause, what, details);
 }
 
-function headersOf(item: BatchItem, id: string): Record<string, string> {
+function headersOf(item: Omit<BatchItem, 'data'>, id: string): Record<string, string> {
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(item.headers ?? {})) {
     if (!HEADER.test(name) || typeof value !== 'string' || !VALUE.test(value)) {

@@ -269,7 +269,7 @@ export const retryCases: Readonly<Record<string, (core: Core) => Promise<void>>>
     let stored = 0;
     const { clock, join, until, broker } = setUp(core, {
       lease: '3s',
-      change: onRetry((driver, ...call) => {
+      change: onRetry(async (driver, ...call) => {
         stored++;
         return driver.send(...call);
       }),

@@ -70,22 +70,22 @@ const mutants: Readonly<Record<string, { readonly put: () => void; readonly foun
     found: 'that are stored and not acknowledged make a duplicate under the same id',
   },
   'shows its headers': {
-    put: bug<typeof Retry, 'retriedArrivalOf'>(RETRY, 'retriedArrivalOf', (real) => (delivery, setup) => {
-      const arrival = real(delivery, setup);
+    put: bug<typeof Retry, 'retriedArrivalOf'>(RETRY, 'retriedArrivalOf', (real) => (delivery, setup, unburied) => {
+      const arrival = real(delivery, setup, unburied);
       return { ...arrival, message: { ...arrival.message, headers: delivery.message.headers } };
     }),
     found: 'bring the message as it was published, and show nothing of theirs',
   },
   'trusts the clock of another machine': {
-    put: bug<typeof Retry, 'retriedArrivalOf'>(RETRY, 'retriedArrivalOf', (real) => (delivery, setup) => {
+    put: bug<typeof Retry, 'retriedArrivalOf'>(RETRY, 'retriedArrivalOf', (real) => (delivery, setup, unburied) => {
       const waitMs = Number(delivery.message.headers['ent-retry-not-before']) - setup.time.clock.now();
-      return { ...real(delivery, setup), waitMs: Math.max(0, waitMs) };
+      return { ...real(delivery, setup, unburied), waitMs: Math.max(0, waitMs) };
     }),
     found: 'wait no longer than planned for a process whose clock is behind',
   },
   'blames what waits for the death of its process': {
-    put: bug<typeof Retry, 'retriedArrivalOf'>(RETRY, 'retriedArrivalOf', (real) => (delivery, setup) => {
-      const arrival = real(delivery, setup);
+    put: bug<typeof Retry, 'retriedArrivalOf'>(RETRY, 'retriedArrivalOf', (real) => (delivery, setup, unburied) => {
+      const arrival = real(delivery, setup, unburied);
       const attempt = arrival.attempt + (delivery.attempt ?? 1) - 1;
       return { ...arrival, attempt, deadly: attempt > setup.maxAttempts };
     }),

@@ -14,7 +14,7 @@ import {
   type SubscribeOptions,
 } from '../src/index.ts';
 import { manualClock } from '../src/testing.ts';
-import { onSource, patientCall } from './support.ts';
+import { onSource, ordinary, patientCall } from './support.ts';
 
 function setUp(options: MemoryOptions = {}) {
   const clock = manualClock();
@@ -156,6 +156,41 @@ describe('dead letters', () => {
     expect(dead).toHaveLength(1);
     // Trying to bury it again is no reason to hand it to the handler again.
     expect(calls).toBe(2);
+    expect(dead[0]?.headers).toMatchObject({ 'dead-letter-attempts': '2', 'dead-letter-reason': 'Error' });
+  });
+
+  it.each([
+    ['retrying', 5],
+    ['plain', 5],
+    ['plain', 1],
+  ])('that are stored late tell the first error (%s broker, maxAttempts %i)', async (kind, maxAttempts) => {
+    const clock = manualClock();
+    const inner = kind === 'plain' ? ordinary(memory({ clock })) : memory({ clock });
+    let full = true;
+    const rejected = { status: 'rejected', error: new Error('full') } as const;
+    const driver: MessagingDriver = {
+      ...inner,
+      send: (batch, call) => (full && batch[0]?.topic.endsWith('.dead') ? [rejected] : inner.send(batch, call)),
+    };
+    const messaging = createMessaging({ driver, clock });
+    let calls = 0;
+    const dead: Message[] = [];
+    const { deadLetter } = await messaging.subscribe('t', { group: 'g', maxAttempts }, () => {
+      calls++;
+      if (calls === 1) throw Object.assign(new TypeError('first'), { unrelated: true });
+      if (calls === maxAttempts) throw new RangeError('last');
+      throw messagingErrors.unprocessable('no use');
+    });
+    await messaging.subscribe(deadLetter, { group: 'dead' }, (message) => dead.push(message));
+    await messaging.publish('t', 1);
+    for (let turn = 0; turn < 30; turn++) await clock.advance(10_000);
+    full = false;
+    for (let turn = 0; turn < 30; turn++) await clock.advance(10_000);
+    // With five tries the second says that more are no use, and the message is not tried again.
+    const expected = maxAttempts === 1 ? [1, '1', 'TypeError'] : [2, '2', 'messaging.unprocessable'];
+    const [letter] = dead;
+    expect([calls, letter?.headers['dead-letter-attempts'], letter?.headers['dead-letter-reason']]).toEqual(expected);
+    expect(Object.keys(letter?.headers ?? {}).filter((name) => name.startsWith('ent-'))).toEqual([]);
   });
 
   it('are what is no JSON, or no UTF-8, or says so', async () => {
@@ -535,33 +570,84 @@ describe('the channel of processing', () => {
   });
 });
 
-describe('options of subscriptions', () => {
+describe('options', () => {
   it('that cannot work are refused at once', async () => {
     const { messaging } = setUp();
     for (const bad of [
       { group: '' },
       { group: 'a b' },
       { group: undefined },
+      { group: 'a\n' },
+      { group: 1n },
       { concurrency: 0 },
       { concurrency: 1.5 },
       { concurrency: 5, prefetch: 4 },
       { maxAttempts: 0 },
       { timeout: 0 },
       { timeout: 'soon' },
+      { timeout: Infinity },
       { backoff: { base: -1 } },
       { backoff: { jitter: 2 } },
+      { backoff: { min: 5 } },
+      { backoff: '5s' },
       { deadLetter: '' },
+      { deadLetter: 'a\u0000b' },
+      { maxAttemps: 3 },
     ]) {
       await expect(
         messaging.subscribe('t', { group: 'g', ...(bad as object) }, () => {}),
-        JSON.stringify(bad),
+        Object.keys(bad).join(),
       ).rejects.toMatchObject({ code: 'messaging.invalid_options' });
     }
-    for (const bad of [{ source: '' }, { timeout: 0 }, { timeout: 'x' }]) {
-      expect(() => createMessaging({ driver: memory(), ...bad })).toThrow(
+    for (const bad of [
+      { source: '' },
+      { source: 'a\u0000' },
+      { timeout: 0 },
+      { timeout: 'x' },
+      { timout: 5 },
+      { driver: undefined },
+    ]) {
+      expect(() => createMessaging({ driver: memory(), ...(bad as object) })).toThrow(
         expect.objectContaining({ code: 'messaging.invalid_options' }),
       );
     }
-    for (const bad of [{ lease: 0 }, { maxQueued: 0 }]) expect(() => memory(bad)).toThrow('must be');
+    for (const bad of [{ lease: 0 }, { maxQueued: 0 }, { max: 5 }, { faults: { seed: 1, loseSends: 1 } }]) {
+      expect(() => memory(bad as object)).toThrow(expect.objectContaining({ code: 'messaging.invalid_options' }));
+    }
+  });
+
+  it('of JavaScript are anything, and refused by a code all the same', async () => {
+    const { messaging } = setUp();
+    const loose = messaging as unknown as Record<string, (...given: unknown[]) => Promise<unknown>>;
+    const refused = { code: 'messaging.invalid_options' };
+    for (const given of [
+      ['t', 1, { mandatry: true }],
+      ['t', 1, { data: 2 }],
+      ['t', 1, 'id'],
+      ['t', 1, null],
+      [undefined, 1],
+      [null, 1],
+      [1n, 1],
+      ['a\u0000b', 1],
+    ]) {
+      await expect(loose['publish']!(...given)).rejects.toMatchObject(refused);
+    }
+    for (const given of [
+      ['t', [{ data: 1, mandatory: true }]],
+      ['t', [1]],
+      ['t', 'text'],
+      ['t', undefined],
+      ['t', [{ data: 1 }], { id: 'x' }],
+    ]) {
+      await expect(loose['publishMany']!(...given)).rejects.toMatchObject(refused);
+    }
+    for (const given of [['t'], ['t', { group: 'g' }], ['t', { group: 'g' }, 'handler'], [undefined, { group: 'g' }]]) {
+      await expect(loose['subscribe']!(...given)).rejects.toMatchObject(refused);
+    }
+    await expect(loose['close']!({ timout: 1 })).rejects.toMatchObject(refused);
+    const create = createMessaging as unknown as (...given: unknown[]) => unknown;
+    for (const given of [[], [null], [{}], ['memory:']]) {
+      expect(() => create(...given)).toThrow(expect.objectContaining(refused));
+    }
   });
 });

@@ -50,7 +50,7 @@ export function connectTo(broker: MessagingDriver): MessagingDriver {
       alive();
       return broker.ensure(spec, call);
     },
-    async send(batch, call) {
+    send(batch, call) {
       alive();
       return broker.send(batch, call);
     },

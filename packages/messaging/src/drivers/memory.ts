@@ -6,6 +6,7 @@
  * back. The native client shows what is inside.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { refuseUnknown } from '@ent/internal';
 import type {
   Delivery,
   DriverFailure,
@@ -18,6 +19,7 @@ import type {
   SubscriptionSpec,
   WireMessage,
 } from '../driver.ts';
+import { messagingErrors } from '../errors.ts';
 import { countOption, durationOption } from '../internal/checks.ts';
 import { systemClock } from '../internal/clock.ts';
 import { createFaults, type FaultDice, type Faults } from '../internal/faults.ts';
@@ -57,6 +59,17 @@ export interface MemoryBroker {
   disconnect(): void;
 }
 
+const MEMORY_OPTIONS = { lease: true, maxQueued: true, clock: true, faults: true } as const;
+const FAULTS = {
+  seed: true,
+  loseSend: true,
+  loseConfirm: true,
+  duplicate: true,
+  reorder: true,
+  loseSettle: true,
+  disconnect: true,
+} as const;
+
 /**
  * The in-process driver.
  *
@@ -74,6 +87,8 @@ export interface MemoryBroker {
 export function memory(
   options: MemoryOptions = {},
 ): MessagingDriver<MemoryBroker> & { readonly features: typeof memoryFeatures } {
+  refuseUnknown(options, MEMORY_OPTIONS, 'memory', messagingErrors.invalid_options);
+  refuseUnknown(options.faults ?? { seed: 0 }, FAULTS, 'memory: faults', messagingErrors.invalid_options);
   const { clock = systemClock } = options;
   const leaseMs = durationOption(options.lease ?? '30s', 'lease');
   const maxQueued = countOption(options.maxQueued ?? 100_000, 'maxQueued', 1);
@@ -141,8 +156,7 @@ export function memory(
       demandOpen();
       queueOf(spec);
     },
-    async send(batch, { signal }) {
-      signal.throwIfAborted();
+    send(batch) {
       demandOpen();
       return batch.map((message) => {
         if (faults.loseSend()) return lost();
@@ -191,7 +205,7 @@ class MemorySource implements Source {
     });
   }
 
-  async settle(batch: readonly Settlement[]): Promise<SettleResult[]> {
+  settle(batch: readonly Settlement[]): SettleResult[] {
     return batch.map((settlement) => this.#settleOne(settlement));
   }
 

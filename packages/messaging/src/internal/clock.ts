@@ -20,16 +20,17 @@ export function createTiming(clock: Clock, random: () => number): Timing {
   };
 }
 
-/** The system's time. Its timers do not keep a process alive that has nothing else to do. */
+/** The system's time. */
 export const systemClock: Clock = {
   now: Date.now,
-  after(ms, work) {
-    const timer = startTimer(ms, work).unref();
+  after(ms, work, held = false) {
+    const timer = startTimer(ms, work);
+    if (!held) timer.unref();
     return () => timer.cancel();
   },
 };
 
-/** Waits on this clock; returns early, without an error, when the signal aborts. */
+/** Waits on this clock; returns early, without an error, when the signal aborts. It holds the process. */
 export function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
-  return pauseAfter(ms, signal, (after, work) => clock.after(after, work));
+  return pauseAfter(ms, signal, (after, work) => clock.after(after, work, true));
 }

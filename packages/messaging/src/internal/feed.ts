@@ -5,6 +5,7 @@ import { pause } from './clock.ts';
 import type { Hands } from './hands.ts';
 import { Receiver, windowOf } from './receiver.ts';
 import type { SubscriptionSetup } from './setup.ts';
+import type { Unburied } from './unburied.ts';
 
 /**
  * What a subscription receives from one topic, through one source after the
@@ -14,10 +15,12 @@ export class Feed {
   readonly #from: 'topic' | 'retries';
   readonly #setup: SubscriptionSetup;
   readonly #hands: Hands;
+  readonly #unburied: Unburied;
   #receiver: Receiver | undefined;
 
-  constructor(from: 'topic' | 'retries', setup: SubscriptionSetup, hands: Hands) {
+  constructor(from: 'topic' | 'retries', setup: SubscriptionSetup, hands: Hands, unburied: Unburied) {
     this.#from = from;
+    this.#unburied = unburied;
     this.#setup = setup;
     this.#hands = hands;
   }
@@ -64,7 +67,7 @@ export class Feed {
     if (this.#from === 'topic') await driver.ensure(deadLetter, call);
     await driver.ensure(spec, call);
     const source = await driver.subscribe({ ...spec, prefetch: windowOf(this.#setup, this.#from) }, call);
-    if (!call.signal.aborted) return new Receiver(source, this.#from, this.#setup, this.#hands);
+    if (!call.signal.aborted) return new Receiver(source, this.#from, this.#setup, this.#hands, this.#unburied);
     // Too late: nobody waits for it any more, and nobody would ever close it.
     await source.close();
     throw call.signal.reason;

@@ -21,7 +21,7 @@ export class Interruption {
   }
 
   /** Settles with `work`, or rejects when it is caused. */
-  guard(work: Promise<unknown>): Promise<unknown> {
+  guard(work: PromiseLike<unknown>): Promise<unknown> {
     return new Promise((resolve, reject) => {
       if (this.#cause) reject(this.#cause.reason);
       this.#reject = reject;

@@ -1,8 +1,8 @@
 import { EntError } from '@ent/errors';
-import { runWithContext, traced } from '@ent/internal';
+import { type Awaitable, runWithContext, traced } from '@ent/internal';
 import { channels, type ProcessOperation } from '../channels.ts';
 import { messagingErrors } from '../errors.ts';
-import { type HandlerContext, type Message, toMessage } from '../message.ts';
+import { type HandlerContext, toMessage } from '../message.ts';
 import { Interruption } from './interruption.ts';
 import { decode, validate } from './payload.ts';
 import type { Arrival } from './retry.ts';
@@ -17,7 +17,7 @@ export type Outcome =
 export class Job {
   readonly #arrival: Arrival;
   readonly #setup: SubscriptionSetup;
-  readonly #interruption = new Interruption();
+  #interruption: Interruption | undefined;
   #stopped: 'released' | 'lost' | undefined;
 
   constructor(arrival: Arrival, setup: SubscriptionSetup) {
@@ -26,7 +26,7 @@ export class Job {
   }
 
   /** Handles the message; never rejects. */
-  run(): Promise<Outcome> {
+  run(): Awaitable<Outcome> {
     return channels.process.hasSubscribers ? this.#traced() : this.#try();
   }
 
@@ -36,7 +36,7 @@ export class Job {
   stop(why: 'released' | 'lost'): void {
     this.#stopped ??= why;
     const { topic, group } = this.#setup;
-    this.#interruption.cause(
+    this.#interruption?.cause(
       why === 'lost'
         ? messagingErrors.lease_lost(`A message of "${topic}" was given to another subscriber.`)
         : messagingErrors.closed(`The subscription of "${group}" to "${topic}" is closing.`),
@@ -58,48 +58,68 @@ export class Job {
     return outcome;
   }
 
-  async #try(): Promise<Outcome> {
-    const { message: wire, attempt, deadly } = this.#arrival;
-    const { schema, topic, maxAttempts } = this.#setup;
-    if (deadly && !this.#stopped) {
+  /** A handler that answers without a promise is asked, and its message is done, in one go. */
+  #try(): Awaitable<Outcome> {
+    const { message, deadly, cause } = this.#arrival;
+    const { schema, topic } = this.#setup;
+    if (this.#stopped) return { action: this.#stopped };
+    if (cause !== undefined || deadly) {
       // Delivered and never settled, again and again: a message that kills its
       // process. The handler does not get it once more.
       const error = messagingErrors.unprocessable('The message was delivered too often without an answer.');
       return { action: 'dead_letter', error };
     }
     try {
-      const data = decode(wire.body, wire.contentType);
-      const message = toMessage(wire, schema ? await validate(schema, data, topic) : data);
-      if (this.#stopped) return { action: this.#stopped };
-      await this.#handle(message);
-      return { action: 'done' };
+      const data = decode(message.body, message.contentType);
+      const checked = schema ? validate(schema, data, topic) : data;
+      const result = checked instanceof Promise ? checked.then((valid) => this.#call(valid)) : this.#call(checked);
+      if (!(result instanceof Promise)) return DONE;
+      return result.then(
+        () => DONE,
+        (error: unknown) => this.#failed(error),
+      );
     } catch (error) {
-      if (this.#stopped) return { action: this.#stopped };
-      return { action: attempt >= maxAttempts || isHopeless(error) ? 'dead_letter' : 'retry', error };
+      return this.#failed(error);
     }
   }
 
-  async #handle(message: Message): Promise<void> {
+  #failed(error: unknown): Outcome {
+    if (this.#stopped) return { action: this.#stopped };
+    const isDead = this.#arrival.attempt >= this.#setup.maxAttempts || isHopeless(error);
+    return { action: isDead ? 'dead_letter' : 'retry', error };
+  }
+
+  /** Throws, or answers a promise that rejects, where the handler fails. */
+  #call(data: unknown): Awaitable<unknown> {
+    const { message: wire, attempt } = this.#arrival;
     const { topic, group, handler, timeoutMs, time } = this.#setup;
-    const interruption = this.#interruption;
+    const interruption = new Interruption();
+    this.#interruption = interruption;
+    // What was stopped while its data was checked does not begin.
+    if (this.#stopped) throw messagingErrors.closed('The subscription is closing.');
+    const message = toMessage(wire, data);
     const context: HandlerContext = {
       get signal() {
         return interruption.signal();
       },
-      attempt: this.#arrival.attempt,
+      attempt,
       group,
     };
+    const fields = { messageId: message.id, correlationId: message.correlationId };
+    const result = runWithContext(fields, () => handler(message, context));
+    if (!isThenable(result)) return undefined;
     const cancel = time.clock.after(timeoutMs, () =>
       interruption.cause(messagingErrors.timeout(`The handler of "${topic}" took longer than ${timeoutMs} ms.`)),
     );
-    try {
-      const fields = { messageId: message.id, correlationId: message.correlationId };
-      // A handler that does not look at its signal is not waited for: it would hold its place, and a closing process.
-      await interruption.guard(runWithContext(fields, async () => handler(message, context)));
-    } finally {
-      cancel();
-    }
+    // A handler that does not look at its signal is not waited for: it would hold its place, and a closing process.
+    return interruption.guard(result).finally(cancel);
   }
+}
+
+const DONE: Outcome = Object.freeze({ action: 'done' });
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function';
 }
 
 /** Failures that the next try would only repeat: what the handler says is one, and data that does not fit. */

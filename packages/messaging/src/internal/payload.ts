@@ -1,7 +1,7 @@
 import type { Issue } from '@ent/errors';
-import { jsonPointer } from '@ent/internal';
+import { type Awaitable, jsonPointer } from '@ent/internal';
 import { messagingErrors } from '../errors.ts';
-import type { SchemaIssue, StandardSchema } from '../options.ts';
+import type { SchemaIssue, SchemaResult, StandardSchema } from '../options.ts';
 
 export const JSON_TYPE = 'application/json';
 const encoder = new TextEncoder();
@@ -36,17 +36,20 @@ export function decode(body: Uint8Array, contentType: string): unknown {
 }
 
 /**
- * The data as the schema answers it.
+ * The data as the schema answers it; a promise of it where the schema takes its time.
  *
  * @throws `messaging.invalid_payload` with `issues`
  */
-export async function validate<Output>(
+export function validate<Output>(
   schema: StandardSchema<unknown, Output>,
   data: unknown,
   topic: string,
-): Promise<Output> {
-  let result = schema['~standard'].validate(data);
-  if (result instanceof Promise) result = await result;
+): Awaitable<Output> {
+  const result = schema['~standard'].validate(data);
+  return result instanceof Promise ? result.then((later) => valueOf(later, topic)) : valueOf(result, topic);
+}
+
+function valueOf<Output>(result: SchemaResult<Output>, topic: string): Output {
   if (result.issues === undefined) return result.value;
   throw messagingErrors.invalid_payload(`The data does not fit the schema of "${topic}".`, {
     issues: result.issues.map(toIssue),

@@ -1,5 +1,6 @@
 import type { SettleResult, WireMessage } from '../driver.ts';
 import type { Clock } from '../options.ts';
+import { Heap } from './heap.ts';
 
 /** A delivery: the message, for one subscriber, until its lease ends. */
 export interface Taken {
@@ -21,8 +22,8 @@ export class Queue {
   /** New messages, in the order of arrival, from `head` on. */
   #fresh: Entry[] = [];
   #head = 0;
-  /** Messages that came back, by place: they are older than most of what waits, and few. */
-  readonly #returned: Entry[] = [];
+  /** Messages that came back, the one with the first place on top. */
+  readonly #returned = new Heap<Entry>((a, b) => a.place < b.place);
   /** By the end of the lease: all leases are equally long, and a renewed one goes to the end. */
   readonly #leased = new Map<Taken, { readonly entry: Entry; readonly endsAt: number }>();
   readonly #waiters = new Set<() => void>();
@@ -36,7 +37,7 @@ export class Queue {
   }
 
   get ready(): number {
-    return this.#fresh.length - this.#head + this.#returned.length;
+    return this.#fresh.length - this.#head + this.#returned.size;
   }
 
   get delayed(): number {
@@ -125,9 +126,9 @@ export class Queue {
   }
 
   #next(): Entry | undefined {
-    const [old] = this.#returned;
+    const old = this.#returned.size === 0 ? undefined : this.#returned.top;
     const young = this.#fresh[this.#head];
-    if (old && (!young || old.place < young.place)) return this.#returned.shift();
+    if (old && (!young || old.place < young.place)) return this.#returned.pop();
     if (!young) return undefined;
     this.#head++;
     // The taken part is cut off now and then, in one move.
@@ -139,15 +140,7 @@ export class Queue {
   }
 
   #putBack(entry: Entry): void {
-    const returned = this.#returned;
-    let low = 0;
-    let high = returned.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((returned[middle] as Entry).place < entry.place) low = middle + 1;
-      else high = middle;
-    }
-    returned.splice(low, 0, entry);
+    this.#returned.push(entry);
     this.wakeNext();
   }
 

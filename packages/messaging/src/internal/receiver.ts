@@ -1,12 +1,14 @@
+import type { Ticket } from '@ent/internal';
 import type { Delivery, Source, SubscriptionSpec, WireMessage } from '../driver.ts';
 import { pause } from './clock.ts';
-import { deadLetterOf } from './dead-letter.ts';
+import { deadLetterOf, reasonOf } from './dead-letter.ts';
 import type { Hands } from './hands.ts';
 import { Job, type Outcome } from './job.ts';
 import { type Arrival, arrivalOf, retriedArrivalOf, retryOf } from './retry.ts';
 import { store } from './send.ts';
 import { Settler } from './settler.ts';
 import type { SubscriptionSetup } from './setup.ts';
+import type { Cause, Unburied } from './unburied.ts';
 
 /** How many messages that wait for their next try are held beside those being handled. */
 const WAITING_HERE = 100;
@@ -22,6 +24,8 @@ interface Held {
   readonly job: Job;
   /** Waits for a free hand. */
   readonly begin: () => void;
+  /** Its place among those that wait for a hand. */
+  place: Ticket<() => void> | undefined;
   /** False from when its handler begins, or its storing. */
   waits: boolean;
   cancel: (() => void) | undefined;
@@ -38,6 +42,7 @@ export class Receiver {
   readonly #from: 'topic' | 'retries';
   readonly #setup: SubscriptionSetup;
   readonly #hands: Hands;
+  readonly #unburied: Unburied;
   readonly #settler: Settler;
   readonly #held = new Set<Held>();
   /** Of those, what is to be given back. */
@@ -51,11 +56,12 @@ export class Receiver {
   #closed = false;
   #received = 0;
 
-  constructor(source: Source, from: 'topic' | 'retries', setup: SubscriptionSetup, hands: Hands) {
+  constructor(source: Source, from: 'topic' | 'retries', setup: SubscriptionSetup, hands: Hands, unburied: Unburied) {
     this.#source = source;
     this.#from = from;
     this.#setup = setup;
     this.#hands = hands;
+    this.#unburied = unburied;
     this.#settler = new Settler(source);
     if (source.leaseMs !== null) this.#renewEvery(source.leaseMs / 3);
   }
@@ -81,7 +87,8 @@ export class Receiver {
         this.#received += deliveries.length;
         const held = deliveries.map((delivery) => this.#hold(delivery));
         if (stop.aborted) return;
-        for (const one of held) this.#wait(one, one.arrival.waitMs);
+        // The handler of one may have closed the subscription: the others are given back by then.
+        for (const one of held) if (one.waits) this.#wait(one, one.arrival.waitMs);
       }
     } finally {
       stop.removeEventListener('abort', halt);
@@ -116,11 +123,12 @@ export class Receiver {
 
   #hold(delivery: Delivery): Held {
     const read = this.#from === 'topic' ? arrivalOf : retriedArrivalOf;
-    const arrival = read(delivery, this.#setup);
+    const arrival = read(delivery, this.#setup, this.#unburied);
     const held: Held = {
       arrival,
       job: new Job(arrival, this.#setup),
-      begin: () => void this.#handle(held),
+      begin: () => this.#handle(held),
+      place: undefined,
       waits: true,
       cancel: undefined,
     };
@@ -130,7 +138,10 @@ export class Receiver {
 
   /** For its time, then for a free hand; but not for ever where others could have it. */
   #wait(held: Held, waitMs: number): void {
-    if (this.#from === 'topic') return this.#hands.take(held.begin);
+    if (this.#from === 'topic') {
+      held.place = this.#hands.take(held.begin);
+      return;
+    }
     const { clock } = this.#setup.time;
     const putBack = (leftMs: number) => (): void => {
       if (this.#takeBack(held)) void this.#putBack(held, leftMs);
@@ -141,7 +152,7 @@ export class Receiver {
     }
     const handOver = (): void => {
       held.cancel = clock.after(HELD_FOR_MS, putBack(0));
-      this.#hands.take(held.begin);
+      held.place = this.#hands.take(held.begin);
     };
     if (waitMs > 0) held.cancel = clock.after(waitMs, handOver);
     else handOver();
@@ -152,48 +163,58 @@ export class Receiver {
     if (!held.waits) return false;
     held.waits = false;
     held.cancel?.();
-    this.#hands.withdraw(held.begin);
+    if (held.place) this.#hands.withdraw(held.place);
     return true;
   }
 
-  async #handle(held: Held): Promise<void> {
+  #handle(held: Held): void {
     held.waits = false;
     held.cancel?.();
-    const outcome = await held.job.run();
-    // The next one begins while this one is settled; it is held until then.
-    this.#hands.give();
-    await this.#settle(held, outcome);
-    this.#drop(held);
+    const outcome = held.job.run();
+    if (outcome instanceof Promise) void outcome.then((ended) => this.#end(held, ended));
+    else this.#end(held, outcome);
   }
 
-  async #settle(held: Held, outcome: Outcome): Promise<unknown> {
-    const { arrival } = held;
-    const { token } = arrival;
+  #end(held: Held, outcome: Outcome): void {
+    const { token } = held.arrival;
+    const drop = (): void => this.#drop(held);
+    // It is held until it is settled; the next one begins meanwhile.
     switch (outcome.action) {
-      case 'lost':
-        return;
       case 'done':
-        return this.#settler.settle({ token, action: 'ack' });
+        if (!this.#unburied.isEmpty) this.#unburied.delete(held.arrival.message);
+        this.#settler.settle({ token, action: 'ack' }, drop);
+        break;
       case 'released':
-        return this.#settler.settle({ token, action: 'release' });
-      case 'dead_letter': {
-        const letter = deadLetterOf(arrival, this.#setup, outcome.error);
-        return (await this.#move(arrival, letter, this.#setup.deadLetter)) || this.#retry(arrival);
-      }
-      case 'retry':
-        return this.#retry(arrival);
+        this.#settler.settle({ token, action: 'release' }, drop);
+        break;
+      case 'lost':
+        drop();
+        break;
+      default:
+        void this.#fail(held.arrival, outcome.action === 'dead_letter', outcome.error).then(drop);
     }
+    this.#hands.give();
   }
 
-  async #retry(arrival: Arrival): Promise<unknown> {
+  async #fail(arrival: Arrival, isDead: boolean, error: unknown): Promise<unknown> {
+    if (!isDead) return this.#retry(arrival);
+    const cause = arrival.cause ?? { reason: reasonOf(error), attempts: arrival.attempt };
+    if (await this.#move(arrival, deadLetterOf(arrival, this.#setup, cause), this.#setup.deadLetter)) {
+      return this.#unburied.delete(arrival.message);
+    }
+    this.#unburied.add(arrival.message, cause);
+    return this.#retry(arrival, cause);
+  }
+
+  async #retry(arrival: Arrival, cause?: Cause): Promise<unknown> {
     const { token, message, attempt } = arrival;
     const { backoff, retries, time } = this.#setup;
     const delayMs = backoff(attempt);
-    if (!retries) return this.#settler.settle({ token, action: 'retry', delayMs });
-    if (await this.#move(arrival, retryOf(message, attempt, delayMs, this.#setup), retries)) return;
+    if (!retries) return this.#settler.settled({ token, action: 'retry', delayMs });
+    if (await this.#move(arrival, retryOf(message, attempt, delayMs, this.#setup, cause), retries)) return;
     // It can be stored nowhere. It waits here, lest its handler be called again and again, and goes back as it came.
     await pause(time.clock, delayMs, this.#ending.signal);
-    return this.#settler.settle({ token, action: 'release' });
+    return this.#settler.settled({ token, action: 'release' });
   }
 
   /**
@@ -203,14 +224,14 @@ export class Receiver {
   async #move({ token }: Arrival, letter: WireMessage, to: SubscriptionSpec): Promise<boolean> {
     const { driver, time } = this.#setup;
     if (!(await store(driver, letter, to.group, time, this.#over.signal))) return false;
-    await this.#settler.settle({ token, action: 'ack' });
+    await this.#settler.settled({ token, action: 'ack' });
     return true;
   }
 
   /** To the end of the retry topic. */
   async #putBack(held: Held, waitMs: number): Promise<void> {
-    const { message, attempt } = held.arrival;
-    const letter = retryOf(message, attempt - 1, waitMs, this.#setup);
+    const { message, attempt, cause } = held.arrival;
+    const letter = retryOf(message, attempt - 1, waitMs, this.#setup, cause);
     if (await this.#move(held.arrival, letter, this.#setup.retries as SubscriptionSpec)) return this.#drop(held);
     if (this.#ending.signal.aborted) return this.#release(held);
     held.waits = true;
@@ -218,7 +239,7 @@ export class Receiver {
   }
 
   async #release(held: Held): Promise<void> {
-    await this.#settler.settle({ token: held.arrival.token, action: 'release' });
+    await this.#settler.settled({ token: held.arrival.token, action: 'release' });
     this.#drop(held);
   }
 

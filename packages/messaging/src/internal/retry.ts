@@ -5,12 +5,16 @@
  */
 import type { Delivery, SubscriptionSpec, WireMessage } from '../driver.ts';
 import type { SubscriptionSetup } from './setup.ts';
+import type { Cause, Unburied } from './unburied.ts';
 
 /** No publisher may set a header that begins so. */
 export const RETRY_PREFIX = 'ent-retry-';
 const ATTEMPTS = `${RETRY_PREFIX}attempts`;
 const NOT_BEFORE = `${RETRY_PREFIX}not-before`;
 const WAIT = `${RETRY_PREFIX}wait`;
+/** Of a message that could not be buried. */
+const DIED_OF = `${RETRY_PREFIX}died-of`;
+const DIED_AFTER = `${RETRY_PREFIX}died-after`;
 
 /**
  * So often may a broker have taken a message back, for whatever reason: more
@@ -28,10 +32,18 @@ export interface Arrival {
   readonly waitMs: number;
   /** It came too often without an answer: whoever tries it dies of it. */
   readonly deadly: boolean;
+  /** It is dead already, of this. */
+  readonly cause: Cause | undefined;
 }
 
 /** The message as it waits. The same id: should it be there twice, consumers know the duplicate. */
-export function retryOf(message: WireMessage, attempts: number, waitMs: number, setup: SubscriptionSetup): WireMessage {
+export function retryOf(
+  message: WireMessage,
+  attempts: number,
+  waitMs: number,
+  setup: SubscriptionSetup,
+  cause?: Cause,
+): WireMessage {
   return {
     ...message,
     topic: (setup.retries as SubscriptionSpec).topic,
@@ -40,27 +52,44 @@ export function retryOf(message: WireMessage, attempts: number, waitMs: number, 
       [ATTEMPTS]: String(attempts),
       [NOT_BEFORE]: String(Math.ceil(setup.time.clock.now() + waitMs)),
       [WAIT]: String(Math.ceil(waitMs)),
+      ...(cause && { [DIED_OF]: cause.reason, [DIED_AFTER]: String(cause.attempts) }),
     },
   };
 }
 
 /** What a delivery of the topic itself is. */
-export function arrivalOf({ token, message, attempt = 1, returns = 0 }: Delivery, setup: SubscriptionSetup): Arrival {
+export function arrivalOf(delivery: Delivery, setup: SubscriptionSetup, unburied: Unburied): Arrival {
+  const { token, message, attempt = 1, returns = 0 } = delivery;
   const deadly = attempt > setup.maxAttempts || returns >= mostReturns(setup);
-  return { token, message, attempt, waitMs: 0, deadly };
+  return {
+    token,
+    message,
+    attempt,
+    waitMs: 0,
+    deadly,
+    cause: unburied.isEmpty ? undefined : unburied.causeOf(message),
+  };
 }
 
 /** What a delivery of the retry topic is. */
-export function retriedArrivalOf(delivery: Delivery, setup: SubscriptionSetup): Arrival {
+export function retriedArrivalOf(delivery: Delivery, setup: SubscriptionSetup, unburied: Unburied): Arrival {
   const { token, attempt: deliveries = 1, returns = deliveries - 1 } = delivery;
-  const { [ATTEMPTS]: attempts, [NOT_BEFORE]: notBefore, [WAIT]: wait, ...headers } = delivery.message.headers;
+  const {
+    [ATTEMPTS]: attempts,
+    [NOT_BEFORE]: notBefore,
+    [WAIT]: wait,
+    [DIED_OF]: reason,
+    [DIED_AFTER]: after,
+    ...headers
+  } = delivery.message.headers;
   const message = { ...delivery.message, topic: setup.topic, headers };
   const attempt = Math.max(1, numberIn(attempts)) + 1;
   // The clock of who stored it may be another one. That moves the wait; longer than the whole of it nobody waits.
   const waitMs = Math.max(0, Math.min(numberIn(notBefore) - setup.time.clock.now(), numberIn(wait)));
   // What the broker counts here is no attempt: whoever died of another message may have held this one while it waited.
   const deadly = attempt > setup.maxAttempts || returns >= mostReturns(setup);
-  return { token, message, attempt, waitMs, deadly };
+  const cause = reason === undefined ? unburied.causeOf(message) : { reason, attempts: numberIn(after) };
+  return { token, message, attempt, waitMs, deadly, cause };
 }
 
 function mostReturns({ maxAttempts }: SubscriptionSetup): number {

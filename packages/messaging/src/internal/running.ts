@@ -1,8 +1,9 @@
-import type { Call } from '@ent/internal';
+import { type Call, outsideContext } from '@ent/internal';
 import { messagingErrors } from '../errors.ts';
 import { Feed } from './feed.ts';
 import { Hands } from './hands.ts';
 import type { SubscriptionSetup } from './setup.ts';
+import { Unburied } from './unburied.ts';
 
 /**
  * A subscription at work: it receives from the topic, and from that of its
@@ -18,12 +19,17 @@ export class RunningSubscription {
   constructor(setup: SubscriptionSetup) {
     this.#setup = setup;
     const hands = new Hands(setup.concurrency);
-    this.#feeds = [new Feed('topic', setup, hands)];
-    if (setup.retries) this.#feeds = [...this.#feeds, new Feed('retries', setup, hands)];
+    const unburied = new Unburied();
+    this.#feeds = [new Feed('topic', setup, hands, unburied)];
+    if (setup.retries) this.#feeds = [...this.#feeds, new Feed('retries', setup, hands, unburied)];
   }
 
-  /** Begins, or leaves nothing behind. */
-  async start(call: Call): Promise<void> {
+  /** Begins, or leaves nothing behind. It outlives who asked for it, a request or a transaction. */
+  start(call: Call): Promise<void> {
+    return outsideContext(() => this.#start(call));
+  }
+
+  async #start(call: Call): Promise<void> {
     try {
       for (const feed of this.#feeds) await call.guard(feed.open(call));
       call.check();
@@ -42,12 +48,13 @@ export class RunningSubscription {
   async #close(timeoutMs: number): Promise<void> {
     const { topic, group, time, brokerTimeoutMs } = this.#setup;
     this.#stopping.abort(messagingErrors.closed(`The subscription of "${group}" to "${topic}" is closing.`));
-    const cancelStop = time.clock.after(timeoutMs, () => {
+    const stop = (): void => {
       for (const feed of this.#feeds) feed.stop();
-    });
+    };
+    const cancelStop = time.clock.after(timeoutMs, stop, true);
     await new Promise<void>((resolve, reject) => {
       // A broker that does not answer is not waited for: what it was not told comes back when the connection ends.
-      const cancel = time.clock.after(timeoutMs + brokerTimeoutMs, resolve);
+      const cancel = time.clock.after(timeoutMs + brokerTimeoutMs, resolve, true);
       this.#ended.then(() => resolve(), reject).finally(cancel);
     });
     cancelStop();

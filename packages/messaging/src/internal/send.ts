@@ -1,3 +1,4 @@
+import type { Awaitable } from '@ent/internal';
 import type { DriverCall, MessagingDriver, SendResult, WireMessage } from '../driver.ts';
 import { messagingErrors } from '../errors.ts';
 import { withCall } from './call.ts';
@@ -6,29 +7,53 @@ import { pause, type Timing } from './clock.ts';
 /** How long it may take to store a message that failed. */
 const STORE_TIMEOUT_MS = 10_000;
 
-/** Sends, and sends again what may not have arrived, until each message has a final answer or the time is up. */
-export async function sendAll(
+/**
+ * Sends, and sends again what may not have arrived, until each message has a final answer or the time is up. Without a
+ * promise where the driver needs none.
+ */
+export function sendAll(
   driver: MessagingDriver,
   messages: readonly WireMessage[],
   time: Timing,
   call: DriverCall,
+): Awaitable<SendResult[]> {
+  const results = sendOnce(driver, messages, call);
+  if (results instanceof Promise) return results.then((later) => sendAgain(driver, messages, later, time, call));
+  return results.some((result) => mayPass(driver, result)) ? sendAgain(driver, messages, results, time, call) : results;
+}
+
+async function sendAgain(
+  driver: MessagingDriver,
+  messages: readonly WireMessage[],
+  first: SendResult[],
+  time: Timing,
+  call: DriverCall,
 ): Promise<SendResult[]> {
-  const results: SendResult[] = [];
-  let open = messages.map((_, at) => at);
+  const results = [...first];
   for (let attempt = 1; ; attempt++) {
-    const batch = open.map((at) => messages[at] as WireMessage);
-    const answers = await driver
-      .send(batch, call)
-      .catch((error: unknown): SendResult[] => batch.map(() => ({ status: 'indeterminate', error })));
-    for (const [i, at] of open.entries()) results[at] = answers[i] as SendResult;
-    open = open.filter((at) => mayPass(driver, results[at] as SendResult));
+    const open = [...messages.keys()].filter((at) => mayPass(driver, results[at]));
     if (open.length === 0) return results;
     await pause(time.clock, time.resend(attempt), call.signal);
     if (call.signal.aborted) return results;
+    const batch = open.map((at) => messages[at] as WireMessage);
+    const answers = await sendOnce(driver, batch, call);
+    for (const [i, at] of open.entries()) results[at] = answers[i] as SendResult;
   }
 }
 
-function mayPass(driver: MessagingDriver, result: SendResult): boolean {
+/** Never fails: what is thrown leaves open what became of the messages. */
+function sendOnce(driver: MessagingDriver, batch: readonly WireMessage[], call: DriverCall): Awaitable<SendResult[]> {
+  const unknown = (error: unknown): SendResult[] => batch.map(() => ({ status: 'indeterminate', error }));
+  try {
+    const answers = driver.send(batch, call);
+    return answers instanceof Promise ? answers.catch(unknown) : answers;
+  } catch (error) {
+    return unknown(error);
+  }
+}
+
+function mayPass(driver: MessagingDriver, result: SendResult | undefined): boolean {
+  if (result === undefined) return false;
   if (result.status !== 'rejected' && result.status !== 'indeterminate') return false;
   const failure = driver.classify(result.error);
   return failure === 'unavailable' || failure === 'lost';
@@ -43,14 +68,18 @@ export async function store(
   signal: AbortSignal,
 ): Promise<boolean> {
   const timeout = (): Error => messagingErrors.timeout(`${driver.name} did not confirm a message that failed.`);
-  const status = await withCall(STORE_TIMEOUT_MS, timeout, signal, async (call) => {
+  const storing = async (call: DriverCall): Promise<SendResult['status'] | undefined> => {
     const [result] = await sendAll(driver, [message], time, call);
     if (result?.status !== 'unroutable') return result?.status;
     // Somebody has deleted it, or the broker came back without it.
     await driver.ensure({ topic: message.topic, group }, call);
     return (await sendAll(driver, [message], time, call))[0]?.status;
-  }).catch(() => undefined);
-  return status === 'stored';
+  };
+  try {
+    return (await withCall(STORE_TIMEOUT_MS, timeout, signal, storing)) === 'stored';
+  } catch {
+    return false;
+  }
 }
 
 /** The one place where a driver's error becomes one of ours. */

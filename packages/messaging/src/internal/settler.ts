@@ -1,4 +1,4 @@
-import type { SettleResult, Settlement, Source } from '../driver.ts';
+import type { Settlement, SettleResult, Source } from '../driver.ts';
 
 interface Asked {
   readonly settlement: Settlement;
@@ -15,14 +15,16 @@ export class Settler {
     this.#source = source;
   }
 
-  /** `lost`: the broker could not be told; the message will come back. */
-  settle(settlement: Settlement): Promise<SettleResult | 'lost'> {
-    return new Promise((done) => {
-      this.#batch.push({ settlement, done });
-      if (this.#flushing) return;
-      this.#flushing = true;
-      setImmediate(() => void this.#flush());
-    });
+  /** @param done told `lost` when the broker could not be told; the message will come back */
+  settle(settlement: Settlement, done: (result: SettleResult | 'lost') => void): void {
+    this.#batch.push({ settlement, done });
+    if (this.#flushing) return;
+    this.#flushing = true;
+    setImmediate(() => void this.#flush());
+  }
+
+  settled(settlement: Settlement): Promise<SettleResult | 'lost'> {
+    return new Promise((done) => this.settle(settlement, done));
   }
 
   /** One batch at a time, in the order of asking. */
@@ -30,9 +32,12 @@ export class Settler {
     while (this.#batch.length > 0) {
       const now = this.#batch;
       this.#batch = [];
-      const results = await this.#source
-        .settle(now.map(({ settlement }) => settlement))
-        .catch(() => now.map(() => 'lost' as const));
+      let results: readonly (SettleResult | 'lost')[] = [];
+      try {
+        results = await this.#source.settle(now.map(({ settlement }) => settlement));
+      } catch {
+        // Each is lost.
+      }
       for (const [at, { done }] of now.entries()) done(results[at] ?? 'lost');
     }
     this.#flushing = false;

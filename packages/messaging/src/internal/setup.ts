@@ -1,7 +1,7 @@
-import { exponentialBackoff } from '@ent/internal';
+import { exponentialBackoff, refuseUnknown } from '@ent/internal';
 import type { MessagingDriver, SubscriptionSpec } from '../driver.ts';
 import { messagingErrors } from '../errors.ts';
-import { checkName, type Handler, type Topic } from '../message.ts';
+import { checkName, nameOf, type Handler, type Topic } from '../message.ts';
 import type { SubscribeOptions } from '../options.ts';
 import { countOption, durationOption } from './checks.ts';
 import type { Timing } from './clock.ts';
@@ -28,6 +28,17 @@ export interface SubscriptionSetup {
   readonly retries: SubscriptionSpec | undefined;
 }
 
+const SUBSCRIBE_OPTIONS = {
+  group: true,
+  concurrency: true,
+  prefetch: true,
+  maxAttempts: true,
+  backoff: true,
+  timeout: true,
+  deadLetter: true,
+} as const;
+const BACKOFF_OPTIONS = { base: true, max: true, jitter: true } as const;
+
 /** @throws `messaging.invalid_options` */
 export function setupOf(
   driver: MessagingDriver,
@@ -37,7 +48,10 @@ export function setupOf(
   brokerTimeoutMs: number,
   time: Timing,
 ): SubscriptionSetup {
-  const name = checkName('topic', typeof topic === 'string' ? topic : topic.name);
+  refuseUnknown(options, SUBSCRIBE_OPTIONS, 'subscribe', messagingErrors.invalid_options);
+  refuseUnknown(options.backoff ?? {}, BACKOFF_OPTIONS, 'subscribe: backoff', messagingErrors.invalid_options);
+  if (typeof handler !== 'function') throw messagingErrors.invalid_options('subscribe needs a handler, a function.');
+  const name = checkName('topic', nameOf(topic));
   const group = checkName('group', options.group);
   const concurrency = countOption(options.concurrency ?? 1, 'concurrency', 1);
   const { base = 500, max = 60_000, jitter = 1 } = options.backoff ?? {};
