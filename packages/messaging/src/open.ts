@@ -22,6 +22,19 @@ export interface OpenMessagingOptions extends Omit<MessagingOptions, 'driver'> {
   readonly drivers?: Readonly<Record<string, () => Promise<MessagingDriverModule>>> | undefined;
 }
 
+const RABBITMQ: Scheme<MessagingDriver, OpenMessagingOptions> = {
+  hosts: 'several',
+  parameters: ['heartbeat', 'queues'],
+  async open({ text, parameters: { heartbeat, queues } }) {
+    const { rabbitmq } = await import('./drivers/rabbitmq/index.ts');
+    const [url = ''] = text.split('?', 1);
+    return rabbitmq({
+      url: heartbeat === undefined ? url : `${url}?heartbeat=${encodeURIComponent(heartbeat)}`,
+      ...(queues !== undefined && { queues: queues as 'quorum' }),
+    });
+  },
+};
+
 const SCHEMES: Readonly<Record<string, Scheme<MessagingDriver, OpenMessagingOptions>>> = {
   memory: {
     hosts: 'none',
@@ -35,6 +48,8 @@ const SCHEMES: Readonly<Record<string, Scheme<MessagingDriver, OpenMessagingOpti
       });
     },
   },
+  amqp: RABBITMQ,
+  amqps: RABBITMQ,
 };
 
 /**
@@ -44,6 +59,7 @@ const SCHEMES: Readonly<Record<string, Scheme<MessagingDriver, OpenMessagingOpti
  * | URL | driver |
  * |---|---|
  * | `memory:` with `?lease=30s`, `&maxQueued=100000` | `memory()` |
+ * | `amqp://user:password@host-1:5672,host-2:5672/vhost` with `?heartbeat=10`, `&queues=quorum`; `amqps://` with TLS | `rabbitmq()` |
  *
  * @throws `messaging.unknown_scheme` with the supported ones; `messaging.invalid_options`
  *

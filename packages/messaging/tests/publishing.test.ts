@@ -214,7 +214,7 @@ describe('the schema of a topic', () => {
     const dead: Message[] = [];
     await messaging.subscribe(deadLetter, { group: 'dead' }, (message) => dead.push(message));
     await messaging.publish('t', { n: 'x' });
-    await expect.poll(() => dead.length).toBe(1);
+    await expect.poll(() => dead.length, { timeout: 10_000 }).toBe(1);
     expect(calls).toBe(0);
     expect(dead[0]?.headers).toMatchObject({
       'dead-letter-reason': 'messaging.invalid_payload',

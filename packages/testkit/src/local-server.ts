@@ -155,6 +155,12 @@ export class LocalServer implements Server {
     if (this.#running) await this.#supervisor.signalTree(this.#running.pid, 'SIGCONT');
   }
 
+  async control(...args: readonly string[]): Promise<void> {
+    const command = this.#recipe.control?.(this.#site, args);
+    if (command === undefined) throw new Error(`The testkit knows no program that controls ${this.#recipe.title}.`);
+    await this.run(command);
+  }
+
   logTail(lines = 30): string {
     try {
       return readFileSync(this.#logFile, 'utf8').trimEnd().split('\n').slice(-lines).join('\n');
@@ -182,7 +188,7 @@ export class LocalServer implements Server {
   async run(command: Command): Promise<void> {
     const code = await this.#supervisor.run(this.#program(command));
     if (code === 0) return;
-    throw new Error(`${this.#recipe.title} did not start: ${command.file} ended with code ${code}.\n${this.logTail()}`);
+    throw new Error(`${this.#recipe.title}: ${command.file} ended with code ${code}.\n${this.logTail()}`);
   }
 
   #program(command: Command): ReturnType<typeof programFor> {

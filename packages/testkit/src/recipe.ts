@@ -49,6 +49,8 @@ export interface Recipe {
   prepare?(site: Site): Promise<void>;
   /** The server's command, for each start. */
   command(site: Site): Command;
+  /** The server's own program for administrators, where it has one. */
+  control?(site: Site, args: readonly string[]): Command;
   /** Talks to the server in its own protocol; throws until it is ready for clients. */
   ping(site: Site): Promise<unknown>;
 }

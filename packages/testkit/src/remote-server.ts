@@ -63,6 +63,10 @@ export class RemoteServer implements Server, Omit<RedisCluster, keyof Server>, O
     return this.#refuse('resumed');
   }
 
+  control(): Promise<void> {
+    return this.#refuse('controlled');
+  }
+
   primary(): Promise<Server> {
     return this.#refuse('asked for its nodes');
   }

@@ -59,6 +59,10 @@ export class ServerGroup implements Server {
     await this.#each((member) => member.resume());
   }
 
+  control(): Promise<void> {
+    return Promise.reject(new Error('A group is controlled by its nodes.'));
+  }
+
   logTail(lines = 10): string {
     return this.#members.map((member) => `--- ${member.url}\n${member.logTail(lines)}`).join('\n');
   }

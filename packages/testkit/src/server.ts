@@ -44,6 +44,8 @@ export interface Server {
   pause(): Promise<void>;
   /** Lets a paused server go on. */
   resume(): Promise<void>;
+  /** Runs the server's own program for administrators to its end: `rabbitmqctl`. Throws for a server that has none. */
+  control(...args: readonly string[]): Promise<void>;
   /** The last lines of the server's own log; empty for a server given by URL. */
   logTail(lines?: number): string;
   /** A proxy in front of this server that can delay, cut, refuse and swallow. It is closed with the server. */

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { ask } from '../probe.ts';
 import { findProgram } from '../programs.ts';
-import type { Recipe } from '../recipe.ts';
+import type { Recipe, Site } from '../recipe.ts';
 
 /** RabbitMQ with the user `guest`, the password `guest` and the virtual host `/`; no plugins. */
 export const rabbitmq: Recipe = {
@@ -26,24 +26,33 @@ export const rabbitmq: Recipe = {
   command: (site) => ({
     file: serverProgram() as string,
     args: [],
-    env: {
-      RABBITMQ_NODENAME: `ent${site.port}@localhost`,
-      RABBITMQ_NODE_IP_ADDRESS: site.host,
-      RABBITMQ_NODE_PORT: String(site.port),
-      RABBITMQ_DIST_PORT: String(site.sidePorts[1]),
-      RABBITMQ_MNESIA_BASE: join(site.dir, 'data'),
-      RABBITMQ_LOG_BASE: site.dir,
-      RABBITMQ_LOGS: '-',
-      RABBITMQ_CONFIG_FILE: join(site.dir, 'rabbitmq.conf'),
-      RABBITMQ_ADVANCED_CONFIG_FILE: join(site.dir, 'advanced.config'),
-      RABBITMQ_ENABLED_PLUGINS_FILE: join(site.dir, 'enabled_plugins'),
-      RABBITMQ_CONF_ENV_FILE: join(site.dir, 'none'), // not the machine's /etc/rabbitmq/rabbitmq-env.conf
-      ERL_EPMD_PORT: String(site.sidePorts[0]),
-      ERL_EPMD_ADDRESS: site.host,
-    },
+    env: environmentOf(site),
+  }),
+  control: (site, args) => ({
+    file: findProgram('rabbitmqctl', ['/usr/lib/rabbitmq/bin']) as string,
+    args,
+    env: environmentOf(site),
   }),
   ping: (site) => ask(site, 'AMQP\0\0\x09\x01', isConnectionStart),
 };
+
+function environmentOf(site: Site): Record<string, string> {
+  return {
+    RABBITMQ_NODENAME: `ent${site.port}@localhost`,
+    RABBITMQ_NODE_IP_ADDRESS: site.host,
+    RABBITMQ_NODE_PORT: String(site.port),
+    RABBITMQ_DIST_PORT: String(site.sidePorts[1]),
+    RABBITMQ_MNESIA_BASE: join(site.dir, 'data'),
+    RABBITMQ_LOG_BASE: site.dir,
+    RABBITMQ_LOGS: '-',
+    RABBITMQ_CONFIG_FILE: join(site.dir, 'rabbitmq.conf'),
+    RABBITMQ_ADVANCED_CONFIG_FILE: join(site.dir, 'advanced.config'),
+    RABBITMQ_ENABLED_PLUGINS_FILE: join(site.dir, 'enabled_plugins'),
+    RABBITMQ_CONF_ENV_FILE: join(site.dir, 'none'), // not the machine's /etc/rabbitmq/rabbitmq-env.conf
+    ERL_EPMD_PORT: String(site.sidePorts[0]),
+    ERL_EPMD_ADDRESS: site.host,
+  };
+}
 
 /**
  * Debian's /usr/sbin/rabbitmq-server is a wrapper for root and the user

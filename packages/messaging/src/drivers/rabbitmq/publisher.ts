@@ -1,0 +1,198 @@
+import { Semaphore } from '@ent/internal';
+import type { ConfirmChannel, Message } from 'amqplib';
+import type { SendResult } from '../../driver.ts';
+import { RabbitmqError } from './failures.ts';
+import { channelOf, ended, type Link, onChannel, orAborted } from './link.ts';
+import { checkHeaders, type Parcel, SEQUENCE } from './wire.ts';
+
+/** How many messages may be on their way, without a confirmation. */
+const MOST_OPEN = 2_000;
+
+/** A channel that publishes, for as long as it lives, and what it knows. */
+interface Lane {
+  readonly channel: ConfirmChannel;
+  /** Exchanges that are there. */
+  readonly made: Set<string>;
+  /** Messages that no queue wanted, by their sequence. */
+  readonly returned: Set<number>;
+  open: number;
+  /** The socket takes no more for now. */
+  isFull: boolean;
+  isOver: boolean;
+}
+
+/** Sends with confirmations, many at a time, in the order in which they came. */
+export class Publisher {
+  readonly #link: Link;
+  readonly #turn = new Semaphore(1);
+  #lane: Lane | undefined;
+  #opening: Promise<Lane> | undefined;
+  #sequence = 0;
+  #onRoom = (): void => {};
+
+  constructor(link: Link) {
+    this.#link = link;
+  }
+
+  /** A connection that is the application's stays, and its channel would, too. */
+  async close(): Promise<void> {
+    if (this.#lane) await ended(this.#lane.channel);
+  }
+
+  /** Something changed that a sender may wait for. */
+  readonly look = (): void => this.#onRoom();
+
+  /** Never rejects, and answers by the time that the signal aborts. */
+  async send(parcels: readonly Parcel[], signal: AbortSignal): Promise<SendResult[]> {
+    const sending = new Sending(parcels.length);
+    const giveUp = (): void => sending.end('indeterminate', signal.reason);
+    signal.addEventListener('abort', giveUp, { once: true });
+    try {
+      if (!this.#turn.tryTake()) await this.#turn.take(signal);
+      try {
+        await this.#write(parcels, sending, signal);
+      } finally {
+        this.#turn.give();
+      }
+    } catch (error) {
+      // What was not written was not sent, for certain.
+      sending.end('rejected', error);
+    }
+    const results = await sending.results;
+    signal.removeEventListener('abort', giveUp);
+    return results;
+  }
+
+  async #write(parcels: readonly Parcel[], sending: Sending, signal: AbortSignal): Promise<void> {
+    const lane = this.#lane ?? (await orAborted(this.#opened(), signal));
+    for (const [at, parcel] of parcels.entries()) {
+      if (!lane.made.has(parcel.topic)) await this.#make(lane, parcel.topic, signal);
+      while (this.#link.isBlocked || lane.isFull || lane.open >= MOST_OPEN) await this.#room(lane, signal);
+      if (lane.isOver) throw new RabbitmqError('lost', 'The channel was closed.');
+      signal.throwIfAborted();
+      try {
+        checkHeaders(parcel);
+      } catch (error) {
+        sending.settle(at, { status: 'rejected', error });
+        continue;
+      }
+      sending.written = at + 1;
+      this.#publish(lane, parcel, (result) => sending.settle(at, result));
+    }
+  }
+
+  #publish(lane: Lane, { topic, body, headers, options }: Parcel, done: (result: SendResult) => void): void {
+    const sequence = ++this.#sequence;
+    headers[SEQUENCE] = sequence;
+    lane.open++;
+    const confirmed = (error: unknown): void => {
+      lane.open--;
+      if (lane.open === MOST_OPEN - 1) this.look();
+      // What no queue wanted was returned before this. A "nack" is one queue's: another one of the topic may have it.
+      if (error) done({ status: 'indeterminate', error: nacked(error) });
+      else done({ status: lane.returned.delete(sequence) ? 'unroutable' : 'stored' });
+    };
+    try {
+      if (!lane.channel.publish(topic, '', body, options, confirmed)) lane.isFull = true;
+    } catch (error) {
+      // It throws on a channel that has just closed, and has written nothing.
+      lane.open--;
+      done({ status: 'rejected', error });
+    }
+  }
+
+  /** Resolves when it may be worth while to look again. */
+  async #room(lane: Lane, signal: AbortSignal): Promise<void> {
+    if (lane.isOver) throw new RabbitmqError('lost', 'The channel was closed.');
+    if (this.#link.isBlocked) {
+      // Kept waiting, and told so when the time is up: written, it would fill the memory here instead of there.
+      await orAborted(this.#change(), signal).catch(() => {
+        throw new RabbitmqError('unavailable', 'The broker takes no messages: it is short of memory or disk.');
+      });
+      return;
+    }
+    await orAborted(this.#change(), signal);
+  }
+
+  #change(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onRoom = resolve;
+    });
+  }
+
+  #opened(): Promise<Lane> {
+    this.#opening ??= this.#open().finally(() => {
+      this.#opening = undefined;
+    });
+    return this.#opening;
+  }
+
+  async #open(): Promise<Lane> {
+    const channel = await channelOf(await this.#link.open(), 'createConfirmChannel');
+    const lane: Lane = {
+      channel,
+      made: new Set(),
+      returned: new Set(),
+      open: 0,
+      isFull: false,
+      isOver: false,
+    };
+    channel.on('return', ({ properties }: Message) => lane.returned.add(Number(properties.headers?.[SEQUENCE])));
+    channel.on('drain', () => {
+      lane.isFull = false;
+      this.look();
+    });
+    channel.on('close', () => {
+      lane.isOver = true;
+      if (this.#lane === lane) this.#lane = undefined;
+      this.look();
+    });
+    this.#lane = lane;
+    return lane;
+  }
+
+  /** Publishing to an exchange that is missing would end the channel, with all that is under way on it. */
+  async #make(lane: Lane, topic: string, signal: AbortSignal): Promise<void> {
+    await onChannel(this.#link, signal, (channel) => channel.assertExchange(topic, 'fanout'));
+    lane.made.add(topic);
+  }
+}
+
+/** The results of one batch, as they come. */
+class Sending {
+  /** So many of them have been written, from the first on. */
+  written = 0;
+  readonly results: Promise<SendResult[]>;
+  readonly #known: (SendResult | undefined)[];
+  #left: number;
+  #done!: (results: SendResult[]) => void;
+
+  constructor(count: number) {
+    this.#known = Array.from({ length: count });
+    this.#left = count;
+    this.results = new Promise((resolve) => {
+      this.#done = resolve;
+    });
+  }
+
+  settle(at: number, result: SendResult): void {
+    if (this.#known[at] !== undefined) return;
+    this.#known[at] = result;
+    if (--this.#left === 0) this.#done(this.#known as SendResult[]);
+  }
+
+  /** For all that were not written; with `indeterminate` for those that were and are not confirmed, too. */
+  end(status: 'rejected' | 'indeterminate', error: unknown): void {
+    for (let at = 0; at < this.#known.length; at++) {
+      if (at >= this.written) this.settle(at, { status: 'rejected', error });
+      else if (status === 'indeterminate') this.settle(at, { status, error });
+    }
+  }
+}
+
+/** A queue that is full, or that has no leader for now. */
+function nacked(error: unknown): unknown {
+  return /nacked/.test(String((error as Error).message))
+    ? new RabbitmqError('unavailable', 'The broker did not confirm: a queue is full, or without a leader.', error)
+    : error;
+}

@@ -1,0 +1,121 @@
+import { outsideContext } from '@ent/internal';
+import type { Channel, ConsumeMessage } from 'amqplib';
+import type { Delivery, SettleResult, Settlement, Source } from '../../driver.ts';
+import { RabbitmqError } from './failures.ts';
+import { ended, inTime } from './link.ts';
+import { messageOf, returnsOf } from './wire.ts';
+
+/**
+ * A consumer on a channel of its own. The broker pushes up to its prefetch; what came ahead is handed out when it is
+ * asked for. Its deliveries end with the channel, and so do their tokens: a tag means another message on the next one.
+ */
+export class RabbitmqSource implements Source {
+  readonly leaseMs = null;
+  readonly #channel: Channel;
+  readonly #topic: string;
+  readonly #queue: string;
+  readonly #unsettled = new Set<unknown>();
+  #ahead: ConsumeMessage[] = [];
+  #consuming: Promise<string> | undefined;
+  #end: Error | undefined;
+  #wake = (): void => {};
+
+  constructor(channel: Channel, topic: string, queue: string) {
+    this.#channel = channel;
+    this.#topic = topic;
+    this.#queue = queue;
+    channel.on('error', (error) => this.#die(error));
+    channel.on('close', () => this.#die(new RabbitmqError('lost', 'The channel was closed.')));
+  }
+
+  async receive(max: number, signal: AbortSignal): Promise<Delivery[]> {
+    const wake = (): void => this.#wake();
+    signal.addEventListener('abort', wake, { once: true });
+    try {
+      if (!signal.aborted && !this.#end) await this.#consume();
+      if (this.#ahead.length === 0 && !signal.aborted && !this.#end) {
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+      }
+    } finally {
+      signal.removeEventListener('abort', wake);
+    }
+    if (signal.aborted) await this.#giveBack();
+    if (this.#end) throw this.#end;
+    const taken = this.#ahead.length <= max ? this.#ahead : this.#ahead.slice(0, max);
+    this.#ahead = this.#ahead.length <= max ? [] : this.#ahead.slice(max);
+    return taken.map((token) => {
+      this.#unsettled.add(token);
+      return { token, message: messageOf(this.#topic, token), attempt: undefined, returns: returnsOf(token) };
+    });
+  }
+
+  settle(batch: readonly Settlement[]): SettleResult[] {
+    return batch.map(({ token, action }) => {
+      if (this.#end || !this.#unsettled.delete(token)) return 'stale';
+      try {
+        if (action === 'ack') this.#channel.ack(token as ConsumeMessage);
+        else this.#channel.nack(token as ConsumeMessage);
+        return 'ok';
+      } catch (error) {
+        // It throws on a channel that has just closed.
+        this.#die(error as Error);
+        return 'stale';
+      }
+    });
+  }
+
+  async renew(): Promise<SettleResult[]> {
+    return [];
+  }
+
+  /** Closing the channel puts back what is unsettled, each in its old place. */
+  async close(): Promise<void> {
+    if (this.#end) return;
+    this.#die(new RabbitmqError('lost', 'The source is closed.'));
+    await ended(this.#channel);
+  }
+
+  async #consume(): Promise<void> {
+    this.#consuming ??= outsideContext(() => this.#channel.consume(this.#queue, this.#arrive)).then(
+      ({ consumerTag }) => consumerTag,
+    );
+    try {
+      await this.#consuming;
+    } catch (error) {
+      this.#die(error as Error);
+    }
+  }
+
+  /** What it throws would end the channel, or even the connection: it throws nothing. */
+  readonly #arrive = (message: ConsumeMessage | null): void => {
+    if (message) this.#ahead.push(message);
+    else this.#die(new RabbitmqError('lost', 'The broker ended the subscription: its queue was deleted, or moved.'));
+    this.#wake();
+  };
+
+  /** Stops the broker from pushing, then returns what came ahead: nobody else would get it. */
+  async #giveBack(): Promise<void> {
+    const consuming = this.#consuming;
+    if (this.#end || consuming === undefined) return;
+    this.#consuming = undefined;
+    const isCancelled = await inTime(consuming.then((tag) => this.#channel.cancel(tag)));
+    if (this.#end) return;
+    // A broker that does not answer keeps what it pushed until the channel ends.
+    if (!isCancelled) return this.close();
+    try {
+      for (const message of this.#ahead) this.#channel.nack(message);
+    } catch (error) {
+      this.#die(error as Error);
+    }
+    this.#ahead = [];
+  }
+
+  #die(error: Error): void {
+    this.#end ??= error;
+    this.#ahead = [];
+    this.#unsettled.clear();
+    this.#wake();
+  }
+}

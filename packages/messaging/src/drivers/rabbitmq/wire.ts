@@ -1,0 +1,103 @@
+/**
+ * A message as AMQP carries it: CloudEvents 1.0 in binary mode of its AMQP binding, so that the attributes are headers
+ * whose names begin with "cloudEvents:", and the body is the data. No header of a publisher has a colon.
+ */
+import type { ConsumeMessage, Options } from 'amqplib';
+import type { WireMessage } from '../../driver.ts';
+import { RabbitmqError } from './failures.ts';
+
+/** Tells which message came back because no queue wanted it. */
+export const SEQUENCE = 'ent:seq';
+/** The headers travel in one frame, of 128 KiB where both sides keep their defaults. */
+const MOST_HEADER_BYTES = 120_000;
+
+export interface Parcel {
+  readonly topic: string;
+  readonly body: Buffer;
+  readonly headers: Record<string, unknown>;
+  readonly options: Options.Publish;
+}
+
+/** A copy: what the sender does to its bytes later changes nothing. */
+export function parcelOf({
+  id,
+  topic,
+  type,
+  source,
+  subject,
+  time,
+  contentType,
+  headers: own,
+  body,
+}: WireMessage): Parcel {
+  const headers: Record<string, unknown> = {
+    ...own,
+    'cloudEvents:specversion': '1.0',
+    'cloudEvents:id': id,
+    'cloudEvents:type': type,
+    'cloudEvents:source': source,
+    'cloudEvents:time': new Date(time).toISOString(),
+    ...(subject !== undefined && { 'cloudEvents:subject': subject }),
+  };
+  const options = { headers, contentType, mandatory: true, persistent: true };
+  return { topic, body: Buffer.from(body), headers, options };
+}
+
+/** @throws where the headers do not fit: the broker would close the connection, with all that is under way */
+export function checkHeaders({ headers }: Parcel): void {
+  let bytes = 0;
+  for (const name in headers) bytes += name.length + Buffer.byteLength(String(headers[name]));
+  if (bytes > MOST_HEADER_BYTES)
+    throw new RabbitmqError('refused', 'The headers have more bytes than a frame of AMQP.');
+}
+
+/** Of any publisher: what it did not say is filled in. */
+export function messageOf(topic: string, { properties, content }: ConsumeMessage): WireMessage {
+  // Undefined, and not {}, for a publisher that set none.
+  const given = (properties.headers ?? {}) as Record<string, unknown>;
+  const attribute = (name: string): string | undefined =>
+    textOf(given[`cloudEvents:${name}`] ?? given[`cloudEvents_${name}`]);
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(given)) {
+    const text = isOurs(name) ? undefined : textOf(value);
+    if (text !== undefined) headers[name] = text;
+  }
+  const { messageId, timestamp, contentType } = properties as { [K in keyof typeof properties]: unknown };
+  return {
+    id: attribute('id') ?? textOf(messageId) ?? 'unknown',
+    topic,
+    type: attribute('type') ?? topic,
+    source: attribute('source') ?? 'unknown',
+    subject: attribute('subject'),
+    time: timeOf(attribute('time'), timestamp),
+    contentType: textOf(contentType) ?? 'application/octet-stream',
+    headers,
+    body: content,
+  };
+}
+
+/** How often a quorum queue took it back, for whatever reason; 0 where nothing is said, as by a classic queue. */
+export function returnsOf({ properties }: ConsumeMessage): number {
+  const count: unknown = properties.headers?.['x-delivery-count'];
+  return typeof count === 'number' ? count : 0;
+}
+
+/** The broker's own. */
+const BROKERS = /^x-(?:death|delivery-count|acquired-count|(?:first|last)-death-(?:exchange|queue|reason))$/;
+
+/** The broker's own, those of CloudEvents, and ours. */
+function isOurs(name: string): boolean {
+  return BROKERS.test(name) || name.startsWith('cloudEvents') || name === SEQUENCE;
+}
+
+function textOf(value: unknown): string | undefined {
+  if (typeof value === 'string') return value;
+  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : undefined;
+}
+
+function timeOf(text: string | undefined, timestamp: unknown): number {
+  const time = text === undefined ? Number.NaN : Date.parse(text);
+  if (!Number.isNaN(time)) return time;
+  // Seconds, by AMQP.
+  return typeof timestamp === 'number' && Math.abs(timestamp) < 8.64e12 ? timestamp * 1000 : 0;
+}

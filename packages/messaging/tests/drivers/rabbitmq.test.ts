@@ -1,0 +1,202 @@
+import { uniqueName } from '@ent/testkit';
+import { describeWithServer } from '@ent/testkit/vitest';
+import { connect } from 'amqplib';
+import { describe, expect, it } from 'vitest';
+import { rabbitmq, rabbitmqFeatures, type RabbitmqOptions } from '../../src/drivers/rabbitmq/index.ts';
+import { createMessaging, type Message, type MessagingDriver } from '../../src/index.ts';
+import { openMessaging } from '../../src/open.ts';
+import { testMessagingDriver } from '../../src/testing.ts';
+import { patientCall } from '../support.ts';
+
+describeWithServer('rabbitmq', (server) => {
+  for (const queues of ['quorum', 'classic'] as const) {
+    describe(`conformance, ${queues} queues`, () => {
+      const cuts = new WeakMap<MessagingDriver, () => void>();
+      testMessagingDriver(
+        { it },
+        {
+          features: rabbitmqFeatures,
+          async createDriver() {
+            const proxy = await server.proxy();
+            const driver = rabbitmq({ url: proxy.url, queues });
+            cuts.set(driver, () => proxy.cut());
+            return driver;
+          },
+          disconnect: (driver) => cuts.get(driver)?.(),
+        },
+      );
+    });
+  }
+
+  const messagingOf = (options: RabbitmqOptions = { url: server.url }) =>
+    createMessaging({ driver: rabbitmq(options), source: 'suite' });
+
+  it('publishes and consumes on connections of their own, and closes both', async () => {
+    const proxy = await server.proxy();
+    const messaging = messagingOf({ url: proxy.url });
+    await messaging.connect();
+    expect(proxy.connections).toBe(2);
+    const { publishing, consuming } = messaging.driver.client;
+    expect(publishing).not.toBe(consuming);
+    await messaging.close();
+    await expect.poll(() => proxy.connections).toBe(0);
+  });
+
+  it('uses a connection that it was given, for all, and leaves it open', async () => {
+    const connection = await connect(server.url);
+    const messaging = messagingOf({ connection });
+    const topic = uniqueName('given');
+    const seen: unknown[] = [];
+    await messaging.subscribe(topic, { group: 'g' }, ({ data }) => seen.push(data));
+    await messaging.publish(topic, 1);
+    await expect.poll(() => seen).toEqual([1]);
+    await messaging.close();
+    const channel = await connection.createChannel();
+    // Its own channels are closed: nobody consumes.
+    expect(await channel.checkQueue(`${topic}/g`)).toMatchObject({ messageCount: 0, consumerCount: 0 });
+    await connection.close();
+  });
+
+  it('asks the nodes in turn, and remembers the one that lets it in', async () => {
+    const dead = await server.proxy();
+    await dead.refuse();
+    const alive = await server.proxy();
+    const url = `amqp://guest:guest@${dead.host}:${dead.port},${alive.host}:${alive.port}`;
+    const messaging = await openMessaging(`${url}?heartbeat=5&queues=classic`);
+    await messaging.connect();
+    alive.cut();
+    const reconnected = async (): Promise<number> => {
+      await messaging.connect();
+      return alive.accepted;
+    };
+    await expect.poll(reconnected, { timeout: 20_000 }).toBe(4);
+    await messaging.close();
+    const list = messagingOf({ url: [dead.url, alive.url] });
+    await list.ping();
+    await list.close();
+  });
+
+  it('says what is wrong with a login, a virtual host, and an address that nobody listens on', async () => {
+    const wrong = new URL(server.url);
+    wrong.password = 'secret-4711';
+    for (const [url, code] of [
+      [wrong.href, 'messaging.rejected'],
+      [`${server.url}/no-such-host`, 'messaging.rejected'],
+      ['amqp://127.0.0.1:1', 'messaging.unavailable'],
+    ] as const) {
+      const messaging = messagingOf({ url });
+      const error: unknown = await messaging.connect().catch((thrown: unknown) => thrown);
+      expect(error).toMatchObject({ code });
+      expect(JSON.stringify([String(error), String((error as Error).cause)])).not.toContain('4711');
+      await messaging.close();
+    }
+  });
+
+  it('tells what differs where a queue was made otherwise, and leaves it as it is', async () => {
+    const topic = uniqueName('other');
+    const spec = { topic, group: 'g' };
+    const [quorum, classic] = [rabbitmq({ url: server.url }), rabbitmq({ url: server.url, queues: 'classic' })];
+    await classic.ensure(spec, patientCall());
+    const messaging = createMessaging({ driver: quorum });
+    const error: unknown = await messaging
+      .subscribe(topic, { group: 'g' }, () => {})
+      .catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: 'messaging.rejected' });
+    expect(String((error as Error).cause)).toMatch(/not as quorum queues are made: inequivalent arg 'x-/);
+    await classic.ensure(spec, patientCall());
+    await Promise.all([messaging.close(), classic.close()]);
+  });
+
+  it('tells of each message in flight what became of it', async () => {
+    const [wanted, nobodys] = [uniqueName('wanted'), uniqueName('nobodys')];
+    const messaging = messagingOf();
+    await messaging.driver.ensure({ topic: wanted, group: 'g' }, patientCall());
+    const sent = Array.from({ length: 600 }, (_, n) => messaging.publish(n % 3 === 0 ? nobodys : wanted, n));
+    const statuses = (await Promise.all(sent)).map(({ status }) => status);
+    expect(statuses).toEqual(sent.map((_, n) => (n % 3 === 0 ? 'unroutable' : 'stored')));
+    await expect(messaging.publish(nobodys, 1, { mandatory: true })).rejects.toMatchObject({
+      code: 'messaging.unroutable',
+    });
+    await messaging.close();
+  });
+
+  it('refuses headers that would cost the connection, and nothing beside them', async () => {
+    const topic = uniqueName('headers');
+    const messaging = messagingOf();
+    await messaging.driver.ensure({ topic, group: 'g' }, patientCall());
+    const long = Object.fromEntries(Array.from({ length: 40 }, (_, n) => [`h${n}`, 'x'.repeat(4000)]));
+    const [bad, good] = await Promise.allSettled([
+      messaging.publish(topic, 1, { headers: long }),
+      messaging.publish(topic, 2, { headers: { 'x-tenant': 't1' } }),
+    ]);
+    expect(bad).toMatchObject({ reason: { code: 'messaging.rejected' } });
+    expect(good).toMatchObject({ value: { status: 'stored' } });
+    await messaging.close();
+  });
+
+  it('carries CloudEvents in binary mode, and reads messages of any publisher', async () => {
+    const topic = uniqueName('events');
+    const messaging = messagingOf();
+    const seen: Message[] = [];
+    await messaging.subscribe(topic, { group: 'g' }, (message) => seen.push(message));
+    const connection = await connect(server.url);
+    const channel = await connection.createChannel();
+    await channel.assertQueue(`${topic}/others`);
+    await channel.bindQueue(`${topic}/others`, topic, '');
+    await messaging.publish(topic, { n: 1 }, { id: 'e1', subject: 'ü 42', headers: { 'x-tenant': 't1' } });
+    const message = await channel.get(`${topic}/others`);
+    expect(message && message.properties).toMatchObject({
+      contentType: 'application/json',
+      deliveryMode: 2,
+      headers: {
+        'cloudEvents:specversion': '1.0',
+        'cloudEvents:id': 'e1',
+        'cloudEvents:source': 'suite',
+        'cloudEvents:type': topic,
+        'cloudEvents:subject': 'ü 42',
+        'x-tenant': 't1',
+      },
+    });
+    // Without headers, as from another language; and with some that are no text.
+    channel.publish(topic, '', Buffer.from('2'), { contentType: 'application/json', messageId: 'e2' });
+    const headers = { n: 1, no: { deep: true }, cloudEvents_id: 'e3' };
+    channel.publish(topic, '', Buffer.from('3'), {
+      contentType: 'application/json',
+      headers,
+      timestamp: 1_700_000_000,
+    });
+    await expect.poll(() => seen.length).toBe(3);
+    expect(seen.map(({ id, data, subject }) => [id, data, subject])).toEqual([
+      ['e1', { n: 1 }, 'ü 42'],
+      ['e2', 2, undefined],
+      ['e3', 3, undefined],
+    ]);
+    expect([seen[0]?.headers, seen[2]?.headers]).toEqual([{ 'x-tenant': 't1', 'correlation-id': 'e1' }, { n: '1' }]);
+    expect(seen[2]?.time).toEqual(new Date(1_700_000_000_000));
+    await Promise.all([connection.close(), messaging.close()]);
+  });
+});
+
+describe('options of rabbitmq', () => {
+  it('that cannot work are refused, without a part of the URL in the message', () => {
+    for (const bad of [
+      undefined,
+      {},
+      { url: [] },
+      { url: 'redis://secret-4711@h' },
+      { url: 'amqp://' },
+      { url: 'amqp://u:secret-4711/x@h' },
+      { url: 'amqp://u:secret-4711@a:99999' },
+      { url: 'amqp://secret-4711@a?heartbeat=0' },
+      { url: 'amqp://secret-4711@a?frameMax=1' },
+      { url: 'amqp://a', queues: 'mirrored' },
+      { url: 'amqp://a', host: 'b' },
+      { connection: {} },
+      { connection: undefined, url: 'amqp://a' },
+    ]) {
+      const make = () => rabbitmq(bad as unknown as RabbitmqOptions);
+      expect(make).toThrow(expect.objectContaining({ code: 'messaging.invalid_options' }));
+      expect(make).not.toThrow(/4711/);
+    }
+  });
+});
