@@ -59,7 +59,8 @@ const SCHEMES: Readonly<Record<string, Scheme<MessagingDriver, OpenMessagingOpti
  * | URL | driver |
  * |---|---|
  * | `memory:` with `?lease=30s`, `&maxQueued=100000` | `memory()` |
- * | `amqp://user:password@host-1:5672,host-2:5672/vhost` with `?heartbeat=10`, `&queues=quorum`; `amqps://` with TLS | `rabbitmq()` |
+ * | `amqp://user:password@host:5672/vhost`, also several hosts with commas; `amqps://` with TLS | `rabbitmq()` |
+ * | the same with `?heartbeat=10` in seconds, `&queues=quorum` or `classic` | |
  *
  * @throws `messaging.unknown_scheme` with the supported ones; `messaging.invalid_options`
  *

@@ -16,19 +16,15 @@ describe('openMessaging', () => {
     await Promise.all([a.close(), b.close()]);
   });
 
-  it.each([
-    'redis://:secret@host',
-    'kafka://host',
-    'MEMORY',
-    '',
-    'not a url',
-    '__proto__:',
-  ])('names what is supported, and no password, for %j', async (url) => {
-    const error = await openMessaging(url).catch((thrown: unknown) => thrown);
-    expect(error).toMatchObject({ code: 'messaging.unknown_scheme' });
-    expect((error as Error).message).toContain('memory:');
-    expect((error as Error).message).not.toContain('secret');
-  });
+  it.each(['redis://:secret@host', 'kafka://host', 'MEMORY', '', 'not a url', '__proto__:'])(
+    'names what is supported, and no password, for %j',
+    async (url) => {
+      const error = await openMessaging(url).catch((thrown: unknown) => thrown);
+      expect(error).toMatchObject({ code: 'messaging.unknown_scheme' });
+      expect((error as Error).message).toContain('memory:');
+      expect((error as Error).message).not.toContain('secret');
+    },
+  );
 
   it.each([
     'memory:?leas=5s',

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -133,6 +134,19 @@ function topics(driverFor: () => CacheDriver): void {
     await until(() => got[1]!.at(-1) === 'later' && got[2]!.at(-1) === 'later', 'the later message');
     expect(got[0]).toHaveLength(plainValues.length);
     await Promise.all([...subscriptions, other].map((subscription) => subscription.close()));
+  });
+
+  it('has handlers outside of the transaction in which they were given', async () => {
+    // As @ent/database keeps its transaction.
+    const transaction = new AsyncLocalStorage<string>();
+    const topic = open().topic<number>(uniqueName('topic'));
+    const seen: unknown[] = [];
+    await transaction.run('ended', async () => {
+      await topic.subscribe(() => void seen.push(transaction.getStore()));
+      await topic.publish(1);
+    });
+    await until(() => seen.length === 1, 'the message');
+    expect(seen).toEqual([undefined]);
   });
 
   it('takes hostile names', async () => {

@@ -1,22 +1,19 @@
-import { itInDepth } from '@ent/testkit/vitest';
-import { describeWithServer } from '@ent/testkit/vitest';
+import { describeWithServer, itInDepth } from '@ent/testkit/vitest';
 import { randomOf, uniqueName } from '@ent/testkit';
-import { connect } from 'amqplib';
+import { type Channel, connect } from 'amqplib';
 import { describe, expect, it } from 'vitest';
-import { rabbitmq, type RabbitmqOptions } from '../../src/drivers/rabbitmq/index.ts';
+import { rabbitmq, type RabbitmqServerOptions } from '../../src/drivers/rabbitmq/index.ts';
 import { createMessaging, type Source } from '../../src/index.ts';
 import { patientCall } from '../support.ts';
 
 const PATIENT = { timeout: 60_000 };
 
 describeWithServer('rabbitmq', { killable: true }, (server) => {
-  const messagingOf = (options: Partial<RabbitmqOptions> = {}, timeout = '30s') =>
-    createMessaging({ driver: rabbitmq({ url: server.url, ...options } as RabbitmqOptions), timeout });
+  const messagingOf = (options: Partial<RabbitmqServerOptions> = {}, timeout = '30s') =>
+    createMessaging({ driver: rabbitmq({ url: server.url, ...options }), timeout });
 
   /** What somebody with the rights for it does to the broker. */
-  const operate = async <T>(
-    work: (channel: Awaited<ReturnType<Awaited<ReturnType<typeof connect>>['createChannel']>>) => Promise<T>,
-  ) => {
+  const operate = async <T>(work: (channel: Channel) => Promise<T>): Promise<T> => {
     const connection = await connect(server.url);
     try {
       return await work(await connection.createChannel());
@@ -115,7 +112,8 @@ describeWithServer('rabbitmq', { killable: true }, (server) => {
       new Set(['messaging.timeout']),
     );
     // Found out by the heartbeat, also where nobody publishes; the silence goes on until then.
-    await expect.poll(() => proxy.connections, PATIENT).toBe(0);
+    const { client } = messaging.driver;
+    await expect.poll(() => [client.publishing, client.consuming], PATIENT).toEqual([undefined, undefined]);
     await proxy.heal();
     await messaging.publish(topic, 'after');
     await expect.poll(() => seen.includes('after'), PATIENT).toBe(true);
@@ -129,7 +127,8 @@ describeWithServer('rabbitmq', { killable: true }, (server) => {
     await messaging.connect();
     proxy.blackhole();
     await messaging.close({ timeout: 100 });
-    await expect.poll(() => proxy.connections, PATIENT).toBe(0);
+    const { client } = messaging.driver;
+    await expect.poll(() => [client.publishing, client.consuming], PATIENT).toEqual([undefined, undefined]);
   });
 
   it('waits with its messages while the broker is short of memory, and sends them after', PATIENT, async () => {
@@ -185,7 +184,7 @@ describeWithServer('rabbitmq', (server) => {
         for (let epoch = 0; epoch < count; epoch++) {
           const source = await driver.subscribe(spec, call);
           const deliveries = await source.receive(4, call.signal);
-          // Answers that come late: to the new source, and to the one that is gone. Their tags are those of its messages.
+          // Answers that come late, to the new source and to the one that is gone; its messages have the same tags.
           const late = tokens.map((token) => ({ token, action: random() < 0.5 ? 'ack' : 'release' }) as const);
           expect(new Set(await source.settle(late))).toEqual(new Set(late.map(() => 'stale')));
           expect(new Set(await old?.settle(late))).toEqual(new Set(late.map(() => 'stale')));

@@ -1,4 +1,5 @@
 import { EntError } from '@ent/errors';
+import { outsideContext } from '@ent/internal';
 import { Script } from '../redis/scripts.ts';
 import { cacheErrors } from '../../errors.ts';
 import { assertKnown } from '../../internal/checks.ts';
@@ -84,7 +85,7 @@ export class RedisTopic<T = unknown> {
     let checked: number | undefined;
     let closed = false;
 
-    const onMessage = (message: Buffer): void => {
+    const receive = (message: Buffer): void => {
       const read = this.#read(message);
       if (read instanceof Error) return onError(read);
       const { number, value } = read;
@@ -96,6 +97,8 @@ export class RedisTopic<T = unknown> {
         .then(() => handler(value as T))
         .catch(onError);
     };
+    // Else in the context of whoever was the first to need the connection: a transaction that has ended, for example.
+    const onMessage = (message: Buffer): void => outsideContext(() => receive(message));
     const check = async (): Promise<void> => {
       const sent = await this.#sent();
       const missing = last !== undefined && checked !== undefined && last < checked;
@@ -118,12 +121,13 @@ export class RedisTopic<T = unknown> {
       throw error;
     }
     let checking: Promise<unknown> = Promise.resolve();
-    const timer = setInterval(() => {
+    const look = (): void => {
       checking = checking.then(check).catch((error: unknown) => {
         // An outage is over some time; the next turn sees. A cache that was closed is not.
         if (EntError.is(error) && error.code === cacheErrors.closed.code) void close();
       });
-    }, CHECK_MS).unref();
+    };
+    const timer = outsideContext(() => setInterval(look, CHECK_MS)).unref();
     const close = async (): Promise<void> => {
       if (closed) return;
       closed = true;

@@ -1,4 +1,4 @@
-import { traced } from '@ent/internal';
+import { outsideContext, traced } from '@ent/internal';
 import { type CacheLoadOperation, channels } from '../../channels.ts';
 import type { TagVersion } from '../../driver.ts';
 import type { Factory, Ttl } from '../../options.ts';
@@ -126,9 +126,12 @@ export class Loader {
     }
   }
 
-  /** Loads without a caller that waits. Errors are on the channel. */
+  /**
+   * Loads without a caller that waits. Errors are on the channel. The request or transaction of who
+   * began it will have ended: its factory runs outside of it.
+   */
   refresh(request: LoadRequest<unknown>): void {
-    if (this.#join(request) === undefined) this.#start(request).waiting++;
+    if (this.#join(request) === undefined) outsideContext(() => this.#start(request)).waiting++;
   }
 
   /**

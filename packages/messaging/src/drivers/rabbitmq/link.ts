@@ -8,9 +8,9 @@ const DIAL_MS = 5_000;
 /** How long a channel or connection may take to close in order. */
 const CLOSE_MS = 2_000;
 
-/** One connection, made when it is first needed, and made anew when it was lost: to each node in turn. */
+/** One connection, made when it is first needed, and anew when it was lost: to each node in turn. */
 export class Link {
-  /** The broker takes no messages for now: it is short of memory or disk. It tells with the first one that it is sent. */
+  /** The broker is short of memory or disk, and takes no messages. It tells with the first one that it is sent. */
   isBlocked = false;
   readonly #settings: Settings;
   readonly #onChange: () => void;

@@ -2,7 +2,7 @@ import { outsideContext } from '@ent/internal';
 import type { Channel, ConsumeMessage } from 'amqplib';
 import type { Delivery, SettleResult, Settlement, Source } from '../../driver.ts';
 import { RabbitmqError } from './failures.ts';
-import { ended, inTime } from './link.ts';
+import { ended, inTime, orAborted } from './link.ts';
 import { messageOf, returnsOf } from './wire.ts';
 
 /**
@@ -32,7 +32,8 @@ export class RabbitmqSource implements Source {
     const wake = (): void => this.#wake();
     signal.addEventListener('abort', wake, { once: true });
     try {
-      if (!signal.aborted && !this.#end) await this.#consume();
+      // A broker that is frozen does not answer; who gives up is not kept waiting for it.
+      if (!signal.aborted && !this.#end) await orAborted(this.#consume(), signal).catch(() => {});
       if (this.#ahead.length === 0 && !signal.aborted && !this.#end) {
         await new Promise<void>((resolve) => {
           this.#wake = resolve;
