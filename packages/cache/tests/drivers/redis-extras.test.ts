@@ -141,12 +141,14 @@ function topics(driverFor: () => CacheDriver): void {
     const transaction = new AsyncLocalStorage<string>();
     const topic = open().topic<number>(uniqueName('topic'));
     const seen: unknown[] = [];
-    await transaction.run('ended', async () => {
-      await topic.subscribe(() => void seen.push(transaction.getStore()));
+    const subscription = await transaction.run('ended', async () => {
+      const made = await topic.subscribe(() => void seen.push(transaction.getStore()));
       await topic.publish(1);
+      return made;
     });
     await until(() => seen.length === 1, 'the message');
     expect(seen).toEqual([undefined]);
+    await subscription.close();
   });
 
   it('takes hostile names', async () => {

@@ -124,11 +124,12 @@ export async function ended(one: Channel | ChannelModel): Promise<void> {
   });
   if (await inTime(closed)) return;
   // A channel of a frozen connection ends with it: by its heartbeat.
-  if ('createChannel' in one) socketOf(one)?.destroy();
+  if ('createChannel' in one)
+    socketOf(one)?.destroy(new RabbitmqError('lost', 'The connection did not close in time.'));
 }
 
-function socketOf({ connection }: ChannelModel): { destroy(): void } | undefined {
-  return (connection as { stream?: { destroy(): void } }).stream;
+function socketOf({ connection }: ChannelModel): { destroy(error: Error): void } | undefined {
+  return (connection as { stream?: { destroy(error: Error): void } }).stream;
 }
 
 /**
