@@ -23,6 +23,28 @@ describe('types', () => {
     expectTypeOf(cache.getMany(['k'], { schema })).resolves.toEqualTypeOf<Map<string, { name: string; age: number }>>();
   });
 
+  it('deletions and counters say what they did', () => {
+    expectTypeOf(cache.getAndDelete<User>('k')).resolves.toEqualTypeOf<User | undefined>();
+    expectTypeOf(cache.deleteMany(['k'])).resolves.toEqualTypeOf<Set<string>>();
+    expectTypeOf(cache.incrementWithTtl('n')).resolves.toEqualTypeOf<{
+      readonly count: number;
+      readonly ttl: number | null;
+    }>();
+  });
+
+  it('an entry of a batch can have a TTL', () => {
+    void cache.setMany(new Map([['k', 1]]));
+    void cache.setMany(
+      [
+        ['k', 1],
+        ['j', 'text', { ttl: '1s' }],
+      ],
+      { ttl: '1h' },
+    );
+    // @ts-expect-error the TTL stands in an object
+    void cache.setMany([['k', 1, '1s']]);
+  });
+
   it('getOrSet answers what its factory makes', () => {
     expectTypeOf(cache.getOrSet('k', async () => ({ name: 'Ada' }))).resolves.toEqualTypeOf<User>();
     expectTypeOf(cache.getOrSet('k', () => 1)).resolves.toEqualTypeOf<number>();

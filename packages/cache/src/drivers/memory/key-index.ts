@@ -8,19 +8,21 @@
  */
 export class KeyIndex {
   readonly #groups = new Map<string, Group>();
-  readonly #root: Group = { path: '', keys: new Set(), below: new Set(), above: undefined };
+  readonly #root: Group = groupOf('', undefined);
 
   add(key: string): void {
-    this.#groupAt(pathOf(key)).keys.add(key);
+    const group = this.#groupAt(pathOf(key));
+    group.keys ??= new Set();
+    group.keys.add(key);
   }
 
   delete(key: string): void {
     let group = this.#find(pathOf(key));
-    if (group === undefined || !group.keys.delete(key)) return;
+    group?.keys?.delete(key);
     // An empty group goes, and those above it that held nothing else.
-    while (group.above !== undefined && group.keys.size === 0 && group.below.size === 0) {
+    while (group?.above !== undefined && !group.keys?.size && !group.below?.size) {
       this.#groups.delete(group.path);
-      group.above.below.delete(group);
+      group.above.below?.delete(group);
       group = group.above;
     }
   }
@@ -41,8 +43,9 @@ export class KeyIndex {
     const found = this.#find(path);
     if (found !== undefined) return found;
     const above = this.#groupAt(path.slice(0, Math.max(0, path.lastIndexOf('/'))));
-    const group: Group = { path, keys: new Set(), below: new Set(), above };
+    const group = groupOf(path, above);
     this.#groups.set(path, group);
+    above.below ??= new Set();
     above.below.add(group);
     return group;
   }
@@ -51,10 +54,15 @@ export class KeyIndex {
 /** The keys of one path. */
 interface Group {
   readonly path: string;
-  readonly keys: Set<string>;
+  keys: Set<string> | undefined;
   /** The groups whose path goes one segment further. */
-  readonly below: Set<Group>;
+  below: Set<Group> | undefined;
   readonly above: Group | undefined;
+}
+
+// Many groups have either keys or groups below them: an empty set takes 200 bytes.
+function groupOf(path: string, above: Group | undefined): Group {
+  return { path, keys: undefined, below: undefined, above };
 }
 
 // A key of nothing but slashes must not make a group for each.
@@ -83,7 +91,8 @@ function* below(group: Group, prefix: string): Iterable<string> {
 }
 
 /** What is in a set now, but for what goes meanwhile. What comes meanwhile is not waited for: there may be no end. */
-function* some<T>(all: ReadonlySet<T>): Iterable<T> {
+function* some<T>(all: ReadonlySet<T> | undefined): Iterable<T> {
+  if (all === undefined) return;
   let left = all.size;
   for (const one of all) {
     if (left-- === 0) return;
