@@ -7,8 +7,8 @@ import { memory } from '../../src/drivers/memory/index.ts';
 import { redis } from '../../src/drivers/redis/index.ts';
 import { bytesDriver } from '../fixtures/bytes-driver.ts';
 
-// A promise, or a listener, that one of the dozen calls of a cycle leaves behind takes more. What the engine learns takes
-// up to 250 kB once, which is a hundred bytes for each of a few cycles and nothing for each of many.
+// A promise, or a listener, that one of the dozen calls of a cycle leaves behind takes more. What the engine learns
+// takes up to 250 kB once, which is a hundred bytes for each of a few cycles and nothing for each of many.
 const NOTHING = 300;
 const LIFE = { full: 1_000_000, ci: 2_000, of: 'cycles of a long life' };
 const BY_NETWORK = 50_000;

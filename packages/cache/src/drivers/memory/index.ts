@@ -200,7 +200,7 @@ class MemoryDriver implements CacheDriver<LRUCache<string, MemoryItem>> {
     void this.#sweep(gone);
   }
 
-  /** Removes what was dropped, with turns of the event loop in between: `LRUCache.clear` of a million takes a second. */
+  /** Removes what was dropped, in turns of the event loop: `LRUCache.clear` of a million takes too long. */
   async #sweep(gone: KeyIndex): Promise<void> {
     let looked = 0;
     for (const key of gone.candidates('')) {
