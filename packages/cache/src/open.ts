@@ -1,4 +1,4 @@
-import { type ConnectionUrl, openByUrl, type Scheme } from '@ent/internal';
+import { openByUrl, REDIS_SCHEMES, redisServers, type Scheme } from '@ent/internal';
 import { type Cache, createCache } from './cache.ts';
 import type { CacheDriver } from './driver.ts';
 import { cacheErrors } from './errors.ts';
@@ -49,29 +49,14 @@ export async function openCache(url: string, options: OpenCacheOptions = {}): Pr
   return createCache({ ...rest, driver });
 }
 
-const REDIS: Scheme<CacheDriver, undefined> = {
-  hosts: 'one',
-  parameters: [],
-  async open({ text }) {
-    const { redis } = await import('./drivers/redis/index.ts');
-    return redis({ url: text });
-  },
-};
-
-const REDIS_CLUSTER: Scheme<CacheDriver, undefined> = {
-  hosts: 'several',
+const redisScheme = (hosts: 'one' | 'several'): Scheme<CacheDriver, undefined> => ({
+  hosts,
   parameters: [],
   async open(url) {
     const { redis } = await import('./drivers/redis/index.ts');
-    const tls = url.scheme.startsWith('rediss');
-    return redis({
-      cluster: {
-        rootNodes: url.hosts.map((host) => ({ url: `redis${tls ? 's' : ''}://${host}`, ...credentials(url) })),
-        defaults: { ...credentials(url), ...(tls && { socket: { tls } }) },
-      },
-    });
+    return redis(redisServers(url, cacheErrors.invalid_options) as { url: string });
   },
-};
+});
 
 const SCHEMES: Readonly<Record<string, Scheme<CacheDriver, undefined>>> = {
   memory: {
@@ -86,26 +71,7 @@ const SCHEMES: Readonly<Record<string, Scheme<CacheDriver, undefined>>> = {
       });
     },
   },
-  redis: REDIS,
-  rediss: REDIS,
-  'redis+cluster': REDIS_CLUSTER,
-  'rediss+cluster': REDIS_CLUSTER,
-  'redis+sentinel': {
-    hosts: 'several',
-    parameters: [],
-    async open(url) {
-      const { redis } = await import('./drivers/redis/index.ts');
-      const name = url.path.slice(1);
-      if (name === '') {
-        throw cacheErrors.invalid_options('redis+sentinel: URLs end in the name of the primary, such as /mymaster.');
-      }
-      const sentinelRootNodes = url.hosts.map((host) => {
-        const node = new URL(`redis://${host}`);
-        return { host: node.hostname.replace(/^\[|\]$/g, ''), port: Number(node.port || 26379) };
-      });
-      return redis({ sentinel: { name, sentinelRootNodes, nodeClientOptions: credentials(url) } });
-    },
-  },
+  ...Object.fromEntries(Object.entries(REDIS_SCHEMES).map(([name, hosts]) => [name, redisScheme(hosts)])),
   memcached: {
     hosts: 'several',
     parameters: [],
@@ -120,7 +86,3 @@ const SCHEMES: Readonly<Record<string, Scheme<CacheDriver, undefined>>> = {
     },
   },
 };
-
-function credentials({ user, password }: ConnectionUrl): { username?: string; password?: string } {
-  return { ...(user !== undefined && { username: user }), ...(password !== undefined && { password }) };
-}

@@ -1,3 +1,4 @@
+import { slotOf } from '@ent/internal';
 import { type Server, uniqueName } from '@ent/testkit';
 import { describeWithServer } from '@ent/testkit/vitest';
 import { createClient, createCluster } from 'redis';
@@ -5,7 +6,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createCache } from '../../src/cache.ts';
 import { memory } from '../../src/drivers/memory/index.ts';
 import { redis } from '../../src/drivers/redis/index.ts';
-import { slotOf } from '../../src/drivers/redis/slot.ts';
 import { hostileKeys } from '../../src/testing/suite.ts';
 
 /** Sends one command to one node. */

@@ -1,4 +1,4 @@
-import { Script } from '../redis/scripts.ts';
+import { Script } from '@ent/internal';
 import { cacheErrors } from '../../errors.ts';
 import { assertKnown } from '../../internal/checks.ts';
 import type { Access } from './access.ts';

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { pause } from '@ent/internal';
-import { Script } from '../redis/scripts.ts';
+import { pause, Script } from '@ent/internal';
 import { cacheErrors } from '../../errors.ts';
 import { assertKnown } from '../../internal/checks.ts';
 import { durationMs } from '../../internal/ttl.ts';

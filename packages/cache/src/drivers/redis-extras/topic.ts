@@ -1,6 +1,5 @@
 import { EntError } from '@ent/errors';
-import { outsideContext } from '@ent/internal';
-import { Script } from '../redis/scripts.ts';
+import { outsideContext, Script } from '@ent/internal';
 import { cacheErrors } from '../../errors.ts';
 import { assertKnown } from '../../internal/checks.ts';
 import type { Access } from './access.ts';

@@ -13,7 +13,6 @@ import {
 } from 'redis';
 import { cacheErrors } from '../../errors.ts';
 import type { ChangeFeed } from './changes.ts';
-import type { Connectable } from './connection.ts';
 
 /** The clients that the driver works on. */
 export type RedisDriverClient = RedisClientType | RedisClusterType | RedisSentinelType;
@@ -47,21 +46,6 @@ export interface RedisSentinelDriverOptions {
 
 /** For a client that the driver makes. */
 export type RedisMadeOptions = RedisServerOptions | RedisClusterDriverOptions | RedisSentinelDriverOptions;
-
-/** The commands that are used; the three client types have them in common, but not their generic types. */
-export interface Commands extends Connectable {
-  get(key: string): Promise<Buffer | null>;
-  getDel(key: string): Promise<Buffer | null>;
-  mGet(keys: string[]): Promise<(Buffer | null)[]>;
-  set(key: string, value: Buffer, options?: object): Promise<unknown>;
-  unlink(key: string): Promise<number>;
-  exists(key: string): Promise<number>;
-  pTTL(key: string): Promise<number>;
-  scan(cursor: string, options: { MATCH: string; COUNT: number }): Promise<{ cursor: string; keys: string[] }>;
-  evalSha(sha: string, options: { keys: string[]; arguments: (string | Buffer)[] }): Promise<unknown>;
-  eval(script: string, options: { keys: string[]; arguments: (string | Buffer)[] }): Promise<unknown>;
-  withCommandOptions(options: object): Commands;
-}
 
 /** Whether commands take one of several connections to a server. Each would hear of the keys that itself has read. */
 export function hasPool(options: RedisMadeOptions): boolean {

@@ -4,7 +4,7 @@
  * last. The native client is the node-redis client.
  */
 import { hash } from 'node:crypto';
-import { refuseUnknown } from '@ent/internal';
+import { Offline, RedisConnection, RedisNodes, refuseUnknown } from '@ent/internal';
 import { ErrorReply, type RedisClientType, type RedisClusterType, type RedisSentinelType, RESP_TYPES } from 'redis';
 import type {
   CacheDriver,
@@ -20,7 +20,6 @@ import type {
 import { cacheErrors } from '../../errors.ts';
 import { ChangeFeed, hearFromAll } from './changes.ts';
 import {
-  type Commands,
   hasPool,
   makeClient,
   type RedisClusterDriverOptions,
@@ -29,9 +28,8 @@ import {
   type RedisSentinelDriverOptions,
   type RedisServerOptions,
 } from './client.ts';
-import { Connection, Offline } from './connection.ts';
+import type { Commands } from './commands.ts';
 import { NATIVE } from './native.ts';
-import { Nodes } from './nodes.ts';
 import { incrementCounter, setIfVersion } from './scripts.ts';
 
 export type {
@@ -95,7 +93,7 @@ class RedisDriver<Client extends RedisDriverClient> implements CacheDriver<Clien
   #commands!: Commands;
   /** Their answers are bytes. */
   #bytes!: Commands;
-  #connection!: Connection;
+  #connection!: RedisConnection;
 
   /** @param remake makes the client anew, with a handshake that asks to be told of changes */
   constructor(client: Client, owned: boolean, remake?: (changes: ChangeFeed) => RedisDriverClient) {
@@ -120,9 +118,9 @@ class RedisDriver<Client extends RedisDriverClient> implements CacheDriver<Clien
     // A client of the application may have other types by default.
     this.#commands = native.withCommandOptions({ ...options, typeMapping: {} });
     this.#bytes = native.withCommandOptions({ ...options, typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } });
-    const nodes = 'slots' in client ? new Nodes(client) : undefined;
+    const nodes = 'slots' in client ? new RedisNodes(client) : undefined;
     if (nodes) this.shardOf = nodes.numberOf;
-    this.#connection = new Connection(native, { owned: this.#owned, single, replaceNode: nodes?.replace });
+    this.#connection = new RedisConnection(native, { owned: this.#owned, single, replaceNode: nodes?.replace });
   }
 
   get client(): Client {

@@ -1,33 +1,4 @@
-import { createHash } from 'node:crypto';
-import { ErrorReply } from 'redis';
-
-/** What runs a script. */
-interface Scriptable {
-  evalSha(sha: string, options: { keys: string[]; arguments: (string | Buffer)[] }): Promise<unknown>;
-  eval(script: string, options: { keys: string[]; arguments: (string | Buffer)[] }): Promise<unknown>;
-}
-
-/** A Lua script for one key. */
-export class Script {
-  readonly #text: string;
-  readonly #sha: string;
-
-  constructor(text: string) {
-    this.#text = text;
-    this.#sha = createHash('sha1').update(text).digest('hex');
-  }
-
-  /** Runs it by its digest; with its text where the server does not know it yet. */
-  async run(client: Scriptable, key: string, args: (string | Buffer)[]): Promise<unknown> {
-    const options = { keys: [key], arguments: args };
-    try {
-      return await client.evalSha(this.#sha, options);
-    } catch (error) {
-      if (!(error instanceof ErrorReply && error.message.startsWith('NOSCRIPT'))) throw error;
-      return client.eval(this.#text, options);
-    }
-  }
-}
+import { Script } from '@ent/internal';
 
 /** Writes if the value still has this SHA-1. ARGV: digest, value, milliseconds or ''. Answers 1 or 0. */
 export const setIfVersion = new Script(`

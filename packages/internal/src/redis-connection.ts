@@ -1,8 +1,7 @@
-import { withDeadline } from '@ent/internal';
-import type { DriverCall } from '../../driver.ts';
+import { withDeadline } from './deadline.ts';
 
 /** What all three kinds of node-redis clients have. */
-export interface Connectable {
+export interface RedisConnectable {
   readonly isOpen: boolean;
   readonly isReady: boolean;
   on(event: 'error', listener: (error: Error) => void): unknown;
@@ -43,8 +42,8 @@ const OVERDUE = 2;
  * and replaces a connection that swallows what it is sent. node-redis itself does not notice the
  * latter: TCP gives up after a quarter of an hour.
  */
-export class Connection {
-  readonly #client: Connectable;
+export class RedisConnection {
+  readonly #client: RedisConnectable;
   readonly #owned: boolean;
   #connecting: Promise<unknown> | undefined;
   /** What the client met since it was connected last. */
@@ -58,7 +57,7 @@ export class Connection {
   readonly #pending = new Set<Pending>();
   readonly #replaceNode: ((key: string, began: number) => void) | undefined;
 
-  constructor(client: Connectable, { owned, single, replaceNode }: ConnectionOptions) {
+  constructor(client: RedisConnectable, { owned, single, replaceNode }: ConnectionOptions) {
     this.#client = client;
     this.#owned = owned;
     this.#replaceNode = replaceNode;
@@ -77,7 +76,7 @@ export class Connection {
    *
    * @param key the one that they are about, if they are about those of one node
    */
-  async run<T>(call: DriverCall, key: string | undefined, work: () => Promise<T>): Promise<T> {
+  async run<T>(call: { readonly deadlineAt: number }, key: string | undefined, work: () => Promise<T>): Promise<T> {
     const began = performance.now();
     if (this.#owned && this.#pending.size > 0) this.#replaceDead(began, call.deadlineAt - began);
     const pending = { began, key };

@@ -1,8 +1,8 @@
 import type { RedisClusterType } from 'redis';
-import { slotOf } from './slot.ts';
+import { slotOf } from './redis-slot.ts';
 
 /** The nodes of a cluster, as far as they fail one by one. */
-export class Nodes {
+export class RedisNodes {
   readonly #client: RedisClusterType;
   /** The number of each node that was a primary. */
   readonly #numbers = new Map<string, number>();
