@@ -1,4 +1,4 @@
-import { openByUrl, type Scheme } from '@ent/internal';
+import { openByUrl, REDIS_SCHEMES, redisServers, type Scheme } from '@ent/internal';
 import type { MessagingDriver } from './driver.ts';
 import { messagingErrors } from './errors.ts';
 import { createMessaging, type Messaging } from './messaging.ts';
@@ -35,6 +35,18 @@ const RABBITMQ: Scheme<MessagingDriver, OpenMessagingOptions> = {
   },
 };
 
+/** The same URLs as those of a cache: they name the server. What messages take there is always a stream. */
+const redisScheme = (hosts: 'one' | 'several'): Scheme<MessagingDriver, OpenMessagingOptions> => ({
+  hosts,
+  parameters: ['lease', 'prefix'],
+  open: async (url) => {
+    const { redisStreams } = await import('./drivers/redis-streams/index.ts');
+    const { lease, prefix } = url.parameters;
+    const servers = redisServers(url, messagingErrors.invalid_options);
+    return redisStreams({ ...servers, lease, prefix });
+  },
+});
+
 const SCHEMES: Readonly<Record<string, Scheme<MessagingDriver, OpenMessagingOptions>>> = {
   memory: {
     hosts: 'none',
@@ -50,6 +62,7 @@ const SCHEMES: Readonly<Record<string, Scheme<MessagingDriver, OpenMessagingOpti
   },
   amqp: RABBITMQ,
   amqps: RABBITMQ,
+  ...Object.fromEntries(Object.entries(REDIS_SCHEMES).map(([name, hosts]) => [name, redisScheme(hosts)])),
 };
 
 /**
@@ -61,6 +74,9 @@ const SCHEMES: Readonly<Record<string, Scheme<MessagingDriver, OpenMessagingOpti
  * | `memory:` with `?lease=30s`, `&maxQueued=100000` | `memory()` |
  * | `amqp://user:password@host:5672/vhost`, also several hosts with commas; `amqps://` with TLS | `rabbitmq()` |
  * | the same with `?heartbeat=10` in seconds, `&queues=quorum` or `classic` | |
+ * | `redis://user:password@host:6379/0`, `rediss://` with TLS; with `?lease=30s`, `&prefix=ent:` | `redisStreams()` |
+ * | `redis+cluster://user:password@host-1:6379,host-2:6379`, `rediss+cluster://` | `redisStreams({ cluster })` |
+ * | `redis+sentinel://user:password@host-1:26379,host-2:26379/primary-name` | `redisStreams({ sentinel })` |
  *
  * @throws `messaging.unknown_scheme` with the supported ones; `messaging.invalid_options`
  *

@@ -16,7 +16,18 @@ describe('openMessaging', () => {
     await Promise.all([a.close(), b.close()]);
   });
 
-  it.each(['redis://:secret@host', 'kafka://host', 'MEMORY', '', 'not a url', '__proto__:'])(
+  it.each([
+    'redis://user:secret@127.0.0.1:1/3?lease=5s&prefix=shop:',
+    'rediss://127.0.0.1:1',
+    'redis+cluster://127.0.0.1:1,127.0.0.1:2',
+    'redis+sentinel://127.0.0.1:1,127.0.0.1:2/primary',
+  ])('opens streams for %j, and connects to nothing before it has to', async (url) => {
+    const messaging = await openMessaging(url);
+    expect(messaging.driver.name).toBe('redis-streams');
+    await messaging.close();
+  });
+
+  it.each(['redis+streams://:secret@host', 'kafka://host', 'MEMORY', '', 'not a url', '__proto__:'])(
     'names what is supported, and no password, for %j',
     async (url) => {
       const error = await openMessaging(url).catch((thrown: unknown) => thrown);
@@ -30,6 +41,11 @@ describe('openMessaging', () => {
     'memory:?leas=5s',
     'memory:?lease=soon',
     'memory:?maxQueued=many',
+    'redis://127.0.0.1:1?leas=5s',
+    'redis://127.0.0.1:1?lease=soon',
+    'redis://127.0.0.1:1?prefix={a}',
+    'redis://127.0.0.1:1,127.0.0.1:2',
+    'redis+sentinel://127.0.0.1:1',
     'amqp://',
     'amqp://user:secret@host/?queues=mirrored',
     'amqp://user:secret@host/?heartbeat=never',

@@ -1,0 +1,108 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { describeWithServer } from '@ent/testkit/vitest';
+import { expect, it } from 'vitest';
+import { redisStreams } from '../../src/drivers/redis-streams/index.ts';
+import { createMessaging, type Messaging } from '../../src/index.ts';
+import { onStreams, publishUntil } from './redis-streams-support.ts';
+
+const holder = join(import.meta.dirname, '../fixtures/held-message.ts');
+
+describeWithServer('redis', { killable: true }, (server) => {
+  const setUp = onStreams(() => server.url);
+
+  it('no message is lost when the server is killed under load', { timeout: 120_000 }, async () => {
+    const { topic, messaging } = await setUp();
+    const subscriber = createMessaging({ driver: redisStreams({ url: server.url, lease: 1000 }) });
+    const handled = new Set<unknown>();
+    const options = { group: 'g', concurrency: 5, maxAttempts: 100, backoff: { base: 20 } };
+    await subscriber.subscribe(topic, options, ({ data }, { attempt }) => {
+      // Half of them wait for their next try when it happens.
+      if (Number(data) % 2 === 1 && attempt === 1) throw new Error('not yet');
+      handled.add(data);
+    });
+    for (let kills = 0; kills < 2; kills++) {
+      const before = handled.size;
+      let isUp = false;
+      const publishing = publishUntil(messaging, topic, () => isUp && handled.size > before + 200);
+      await expect.poll(() => handled.size, { timeout: 20_000 }).toBeGreaterThan(before + 50);
+      await server.kill();
+      await server.start();
+      isUp = true;
+      const published = await publishing;
+      await expect.poll(() => published.filter((n) => !handled.has(n)), { timeout: 30_000 }).toEqual([]);
+    }
+    await subscriber.close();
+  });
+
+  it('what a process held that was killed goes to another', { timeout: 60_000 }, async () => {
+    const { topic, messaging } = await setUp();
+    const child = fork(holder, [server.url, topic], { execArgv: ['--conditions=@ent/source'], stdio: 'inherit' });
+    const holds = new Promise<void>((resolve) => child.on('message', (held) => held === 5 && resolve()));
+    await expect
+      .poll(() => messaging.publish(topic, 0).then(({ status }) => status), { timeout: 30_000 })
+      .toBe('stored');
+    await messaging.publishMany(
+      topic,
+      [1, 2, 3, 4].map((data) => ({ data })),
+    );
+    await holds;
+    const exit = once(child, 'exit');
+    child.kill('SIGKILL');
+    await exit;
+    const seen: [unknown, number][] = [];
+    await messaging.subscribe(topic, { group: 'g' }, ({ data }, { attempt }) => seen.push([data, attempt]));
+    await expect
+      .poll(() => seen, { timeout: 20_000 })
+      .toEqual([
+        [0, 2],
+        [1, 2],
+        [2, 2],
+        [3, 2],
+        [4, 2],
+      ]);
+  });
+
+  it('nothing hangs while the server stands still, and all goes on after it', { timeout: 60_000 }, async () => {
+    const { topic } = await setUp();
+    const make = (): Messaging =>
+      createMessaging({ driver: redisStreams({ url: server.url, lease: 1000 }), timeout: '1s' });
+    const [publisher, leaver, stayer] = [make(), make(), make()];
+    const handled = new Set<unknown>();
+    await stayer.subscribe(topic, { group: 'g' }, ({ data }) => void handled.add(data));
+    const leaving = await leaver.subscribe(topic, { group: 'g' }, ({ data }) => void handled.add(data));
+    await publisher.publish(topic, 'before');
+    await expect.poll(() => handled.size).toBe(1);
+    await server.pause();
+    const late = { code: 'messaging.timeout' };
+    await expect(publisher.publish(topic, 'meanwhile')).rejects.toMatchObject(late);
+    await expect(publisher.ping()).rejects.toMatchObject(late);
+    await expect(publisher.subscribe(topic, { group: 'h' }, () => {})).rejects.toMatchObject(late);
+    await leaving.close({ timeout: 500 });
+    await leaver.close({ timeout: 500 });
+    await server.resume();
+    const publish = () => publisher.publish(topic, 'after').catch(() => ({ status: 'failed' }));
+    await expect.poll(publish, { timeout: 20_000 }).toMatchObject({ status: 'stored' });
+    await expect.poll(() => handled.has('after'), { timeout: 20_000 }).toBe(true);
+    await Promise.all([publisher.close(), stayer.close()]);
+  });
+
+  it('a server that is away is told at once, and found when it is there', { timeout: 60_000 }, async () => {
+    const { topic } = await setUp();
+    await server.stop();
+    const messaging = createMessaging({ driver: redisStreams({ url: server.url }), timeout: '5s' });
+    const away = { code: 'messaging.unavailable' };
+    await expect(messaging.connect()).rejects.toMatchObject(away);
+    await expect(messaging.ping()).rejects.toMatchObject(away);
+    await expect(messaging.subscribe(topic, { group: 'g' }, () => {})).rejects.toMatchObject(away);
+    await expect(messaging.publish(topic, 1)).rejects.toMatchObject({ code: 'messaging.timeout' });
+    await server.start();
+    const seen: unknown[] = [];
+    const subscribe = () => messaging.subscribe(topic, { group: 'g' }, ({ data }) => seen.push(data));
+    await expect.poll(() => subscribe().then(Boolean, () => false), { timeout: 20_000 }).toBe(true);
+    await messaging.publish(topic, 1);
+    await expect.poll(() => seen).toEqual([1]);
+    await messaging.close();
+  });
+});
