@@ -131,7 +131,8 @@ async function inBareProject({ root, dir, packed, tool }: Context): Promise<Find
     const built = await run(process.execPath, ['bundle.js', name, tool('..'), output], { cwd: project });
     const ran = built.code === 0 ? await run(process.execPath, [output], { cwd: dir, timeoutMs: 60_000 }) : built;
     if (ran.code === 0 && ran.output.trim() === BUNDLED.join('\n')) continue;
-    const problem = `${name} ${built.code === 0 ? 'does not run' : 'is not built'}:\n${ran.output.trim()}`;
+    const said = ran.output.trim().split('\n').slice(0, 20).join('\n');
+    const problem = `${name} ${built.code === 0 ? 'does not run' : 'is not built'}:\n${said}`;
     findings.push({ file: 'scripts/samples/open.js', problem, fix: 'see scripts/optional-peers.ts' });
   }
   return findings;

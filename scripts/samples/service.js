@@ -11,6 +11,7 @@ import { EntError, NotFoundError } from '@ent/errors';
 import { createListener, createServer, drain, route } from '@ent/http';
 import { createLogger, withContext } from '@ent/logging';
 import { memoryDriver } from '@ent/logging/memory';
+import { createMetrics } from '@ent/observability/prometheus';
 import { z } from 'zod';
 
 const parts = {
@@ -80,6 +81,17 @@ const parts = {
     const answers = [await ask('/notes/7?size=3'), await ask('/notes/7?size=x'), await ask('/nowhere')];
     await drain(server, { grace: 0 });
     return answers.join(', ');
+  },
+
+  async metrics() {
+    const metrics = createMetrics({ version: '1.2.3' });
+    const cache = createCache({ driver: memory(), ttl: '1m' });
+    await cache.getOrSet('a', () => 1);
+    await cache.get('a');
+    await cache.close();
+    const text = await metrics.render();
+    metrics.close();
+    return text.match(/^cache_requests_total.*/gm).join(', ');
   },
 
   async absent() {

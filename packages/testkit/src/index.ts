@@ -1,6 +1,7 @@
 export { runInBareApp } from './bare-app.ts';
 export { randomOf } from './depth.ts';
 export { bytesPerRound, heldBytes } from './heap.ts';
+export { findProgram } from './programs.ts';
 export { type FaultProxy, startProxy } from './proxy.ts';
 export {
   type RedisCluster,

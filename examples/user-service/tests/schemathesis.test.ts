@@ -1,0 +1,60 @@
+import { execFile } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { findProgram } from '@ent/testkit';
+import { itInDepth } from '@ent/testkit/vitest';
+import { afterAll, beforeAll, describe, expect } from 'vitest';
+import { client } from './client.ts';
+import { type Service, settings, start, temporaryFolder } from './service.ts';
+
+// Somebody else's tool makes requests of the document, right ones and wrong ones, and sequences of them, and judges the
+// answers by it. `pip install schemathesis==4.32.5` in a virtual environment whose bin/ is in PATH.
+const program = findProgram('schemathesis');
+const absent = program === undefined ? ' (skipped: schemathesis of PyPI is not installed)' : '';
+
+const folder = temporaryFolder();
+let service: Service;
+beforeAll(async () => {
+  if (program !== undefined)
+    service = await start(folder.path, settings(folder.path, { REGISTRATION_LIMIT: '100000' }));
+});
+afterAll(async () => {
+  await service?.stop();
+  folder.remove();
+});
+
+describe.skipIf(program === undefined)(`schemathesis${absent}`, () => {
+  itInDepth('the service does what its document says', { full: 50, ci: 4, of: 'examples' }, async ({ count, seed }) => {
+    const { access_token: token } = await client(service.url).loginAdmin();
+    const config = join(folder.path, 'schemathesis.toml');
+    // What the tool has no idea of: a head that is too large is refused before anything of it is read, a version that
+    // is not the stored one fails what is conditional.
+    const refusals = [400, 401, 403, 404, 405, 406, 409, 412, 413, 415, 422, 429, 431, 503];
+    const accepted = ['2xx', '3xx', 401, 403, 404, 409, 412, 429, 503];
+    const statuses = { negative_data_rejection: refusals, positive_data_acceptance: accepted };
+    const checks = Object.entries(statuses).map(
+      ([name, list]) => `${name}.expected-statuses = ${JSON.stringify(list)}`,
+    );
+    // A cursor is any text for the document, and one that the list has given for the service.
+    const cursors = `checks.positive_data_acceptance.expected-statuses = ${JSON.stringify([...accepted, 422])}`;
+    writeFileSync(
+      config,
+      ['[checks]', ...checks, '[[operations]]', 'include-operation-id = "listUsers"', cursors].join('\n'),
+    );
+    const phases = count < 10 ? 'examples,fuzzing,stateful' : 'examples,coverage,fuzzing,stateful';
+    const args = [
+      ...['--config-file', config, 'run', `${service.url}/openapi.json`, '--no-color', '--checks', 'all'],
+      ...['--phases', phases, '--max-examples', String(count), '--seed', String(seed), '--workers', '1'],
+      ...['--header', `Authorization: Bearer ${token}`],
+      // It would end the session of the token.
+      ...['--exclude-operation-id', 'logout'],
+    ];
+    const { code, output } = await new Promise<{ code: unknown; output: string }>((resolve) => {
+      execFile(program as string, args, { cwd: folder.path }, (error, stdout, stderr) =>
+        resolve({ code: error === null ? 0 : error.code, output: stdout + stderr }),
+      );
+    });
+    expect(output).toMatch(/Test cases:\n +\d+ generated, \d+ passed/);
+    expect({ code, output: code === 0 ? '' : output }).toEqual({ code: 0, output: '' });
+  });
+});
