@@ -146,6 +146,45 @@ describe('what a framework throws', () => {
   });
 });
 
+describe('exceptions that make a response themselves', () => {
+  // As @nestjs/common 11 and hono 4 have them.
+  class HttpException extends Error {
+    readonly response: unknown;
+    readonly status: number;
+    readonly options: object;
+    constructor(response: string, status: number) {
+      super(response);
+      this.response = response;
+      this.status = status;
+      this.options = {};
+    }
+    getStatus = (): number => this.status;
+    getResponse = (): unknown => this.response;
+  }
+  class HTTPException extends Error {
+    readonly res = undefined;
+    readonly status: number;
+    constructor(status: number, { message }: { message: string }) {
+      super(message);
+      this.status = status;
+    }
+    getResponse(): Response {
+      return new Response(this.message, { status: this.status });
+    }
+  }
+
+  it.each([new HttpException('No cat 42.', 404), new HTTPException(404, { message: 'No cat 42.' })])('%s', (thrown) => {
+    const problem = { type: 'about:blank', title: 'Not Found', status: 404, detail: 'No cat 42.', code: 'not_found' };
+    expect(EntError.from(thrown).toProblem()).toEqual(problem);
+  });
+
+  it.each([new HttpException('secret', 503), new HTTPException(503, { message: 'secret' })])('%s', (thrown) => {
+    const error = EntError.from(thrown);
+    expect(error.status).toBe(503);
+    expect(JSON.stringify(error)).not.toContain('secret');
+  });
+});
+
 describe('what has a status and is no answer of ours', () => {
   const request = { headers: { authorization: 'Bearer secret' } };
   it.each([

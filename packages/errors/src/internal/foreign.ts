@@ -5,7 +5,8 @@ import type { ErrorShape } from '../options.ts';
 
 // How the libraries around Express, Koa and Fastify say what a server should answer: `status` or `statusCode`, and
 // `expose`, which says whether a client may read the message (http-errors, and with it body-parser, raw-body, send
-// and `ctx.throw`). Fastify has the status alone.
+// and `ctx.throw`). Fastify has the status alone. The exceptions of Nest and Hono have a status and make the response
+// themselves, by `getResponse()`, with the message in it.
 
 const CODES: Readonly<Record<number, string>> = {
   401: 'unauthenticated',
@@ -45,13 +46,15 @@ export function fromConvention(value: unknown): ErrorShape | undefined {
   if (!(value instanceof Error) || BRAND in value) return undefined;
   const status = statusOf(value);
   const expose = read(value, 'expose');
-  if (status === undefined || (typeof expose !== 'boolean' && !isBare(value, status))) return undefined;
+  const answers = typeof read(value, 'getResponse') === 'function';
+  if (status === undefined || (typeof expose !== 'boolean' && !answers && !isBare(value, status))) return undefined;
   const make = makerOf(CODES[status] ?? (status < 500 ? 'bad_request' : 'internal'));
   const message = read(value, 'message');
   const error = make?.(typeof message === 'string' ? message : '', { status, cause: value, headers: headersOf(value) });
   // Fastify shows its own messages, which it writes for clients. What somebody else wrote may be for the log.
-  const isFastify = expose === undefined && String(read(value, 'code')).startsWith('FST_');
-  if (error !== undefined && expose !== true && !isFastify) Object.defineProperty(error, 'expose', { value: false });
+  const isFastify = String(read(value, 'code')).startsWith('FST_');
+  const isShown = expose === undefined ? (answers && status < 500) || isFastify : expose === true;
+  if (error !== undefined && !isShown) Object.defineProperty(error, 'expose', { value: false });
   return error;
 }
 
