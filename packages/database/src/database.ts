@@ -1,13 +1,21 @@
-import { durationOption } from '@ent/internal';
+import { durationOption, refuseUnknown } from '@ent/internal';
 import type { DatabaseDriver, DatabaseFeatures, NativeRunner, PoolStats } from './driver.ts';
 import type { Entity } from './entity.ts';
 import { databaseErrors } from './errors.ts';
 import { Calls } from './internal/calls.ts';
 import { hostOf } from './internal/core.ts';
 import type { Host } from './internal/host.ts';
-import { expectOptions } from './internal/problems.ts';
+import { expectCallOptions } from './internal/known-options.ts';
 import type { CallOptions, DatabaseOptions, TransactionOptions } from './options.ts';
 import { Repository } from './repository.ts';
+
+const DATABASE_OPTIONS = {
+  driver: true,
+  timeout: true,
+  transactionTimeout: true,
+  retries: true,
+  cursorSecret: true,
+} as const;
 
 /**
  * A database. Calls inside of {@link Database.transaction} join it by themselves, wherever they are made: the
@@ -85,11 +93,18 @@ export class Database<Native = unknown> {
     this.host.afterCommit(hook);
   }
 
-  /** Resolves if the database answers. */
+  /**
+   * Resolves if the database answers and has room: for health checks.
+   *
+   * @throws `database.full` for 30 seconds after a write that found it full, unless one is stored meanwhile; and on
+   *   SQLite while the disk of its file is full
+   */
   async ping(options?: CallOptions): Promise<void> {
+    expectCallOptions('ping', options);
     await this.host.run({ operation: 'ping', use: 'read' }, options, (session, call) =>
       this.driver.ping(session, call),
     );
+    this.host.checkRoom();
   }
 
   /** Connections, and calls that wait for one. */
@@ -122,7 +137,7 @@ export class Database<Native = unknown> {
  * ```
  */
 export function createDatabase<Native>(options: DatabaseOptions<Native>): Database<Native> {
-  expectOptions('createDatabase', options, ['driver', 'timeout', 'transactionTimeout', 'retries', 'cursorSecret']);
+  refuseUnknown(options, DATABASE_OPTIONS, 'createDatabase', databaseErrors.invalid_definition);
   const { driver, timeout = '10s', transactionTimeout = '30s', retries = 10, cursorSecret = '' } = options;
   const invalid = databaseErrors.invalid_definition;
   const timeoutMs = durationOption(timeout, 'createDatabase: timeout', invalid);

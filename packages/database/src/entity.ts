@@ -1,3 +1,4 @@
+import { refuseUnknown } from '@ent/internal';
 import { databaseErrors } from './errors.ts';
 
 /** How a field is stored. The README says which column type each needs on each database. */
@@ -129,6 +130,15 @@ type NewRow<F extends Fields, Managed> = Flat<
 >;
 type WithId<T> = T extends { id: string } ? T : never;
 
+const KNOWN = {
+  name: true,
+  fields: true,
+  unique: true,
+  version: true,
+  createdAt: true,
+  updatedAt: true,
+  deletedAt: true,
+} as const;
 const NAME = /^[A-Za-z][A-Za-z0-9_]{0,62}$/;
 const TYPES: ReadonlySet<string> = new Set<FieldType>([
   'string',
@@ -178,6 +188,7 @@ export function defineEntity<
 >(
   definition: EntityDefinition<F, Version, CreatedAt, UpdatedAt, DeletedAt>,
 ): Entity<WithId<RowOf<F>>, NewRow<F, Version | CreatedAt | UpdatedAt | DeletedAt>> {
+  refuseUnknown(definition, KNOWN, 'defineEntity', databaseErrors.invalid_definition);
   const { name, version, createdAt, updatedAt, deletedAt } = definition;
   if (!NAME.test(name))
     throw invalid(String(name), 'its name must be a letter, then letters, digits and "_", at most 63');

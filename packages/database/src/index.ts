@@ -50,6 +50,8 @@ export {
 export { createMigrator } from './migrator.ts';
 export type { CallOptions, DatabaseOptions, Duration, TransactionOptions } from './options.ts';
 export type {
+  CountOptions,
+  DeleteManyOptions,
   DeleteOptions,
   Filter,
   FindOptions,
@@ -58,6 +60,7 @@ export type {
   ReadOptions,
   Sort,
   StreamOptions,
+  UpdateManyOptions,
   UpdateOptions,
   Window,
   WindowOptions,

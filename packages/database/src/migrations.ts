@@ -1,3 +1,4 @@
+import { refuseUnknown } from '@ent/internal';
 import { databaseErrors } from './errors.ts';
 import type { CallOptions, Duration } from './options.ts';
 
@@ -108,6 +109,7 @@ export interface Migrator {
   repair(options?: MigrateOptions): Promise<string[]>;
 }
 
+const KNOWN = { name: true, up: true, down: true, foreignKeys: true } as const;
 const NAME = /^[A-Za-z0-9][\w.-]{0,199}$/;
 
 /**
@@ -139,7 +141,9 @@ const NAME = /^[A-Za-z0-9][\w.-]{0,199}$/;
  */
 export function defineMigrations<Native = unknown>(list: readonly Migration<Native>[]): readonly Migration<Native>[] {
   const names = new Set<string>();
-  for (const { name, foreignKeys } of list) {
+  for (const migration of list) {
+    const { name, foreignKeys } = migration;
+    refuseUnknown(migration, KNOWN, `Migration "${name}"`, databaseErrors.invalid_definition);
     if (foreignKeys !== undefined && foreignKeys !== 'off') {
       throw databaseErrors.invalid_definition(`Migration "${name}": foreignKeys can be 'off', or is left out.`);
     }

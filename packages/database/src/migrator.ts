@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import { EntError } from '@ent/errors';
-import { durationOption } from '@ent/internal';
+import { durationOption, refuseUnknown } from '@ent/internal';
 import type { Database } from './database.ts';
 import { defineEntity, type EntityOf } from './entity.ts';
 import { databaseErrors } from './errors.ts';
 import type { MigrationHost } from './internal/host.ts';
-import { expectOptions } from './internal/problems.ts';
 import {
   defineMigrations,
+  type MigrateOptions,
   type Migration,
   type MigrationStatus,
   type Migrator,
@@ -57,7 +57,7 @@ export function createMigrator<Native>(
   migrations: readonly Migration<Native>[],
   options: MigratorOptions = {},
 ): Migrator {
-  expectOptions('createMigrator', options, ['table', 'timeout']);
+  refuseUnknown(options, { table: true, timeout: true }, 'createMigrator', databaseErrors.invalid_definition);
   const { table = 'ent_migrations', timeout = '10m' } = options;
   durationOption(timeout, 'createMigrator: timeout', databaseErrors.invalid_definition);
   const { migrations: host } = db.host;
@@ -138,14 +138,16 @@ export function createMigrator<Native>(
   }
 
   return {
-    async up({ signal } = {}) {
+    async up(given = {}) {
+      const signal = signalOf('up', given);
       await expectNoDrift(await peek(signal, applied));
       const done: string[] = [];
       for (const migration of list) if (await apply(migration, signal)) done.push(migration.name);
       return done;
     },
 
-    async down({ steps = 1, signal } = {}) {
+    async down({ steps = 1, ...given } = {}) {
+      const signal = signalOf('down', given);
       if (!Number.isSafeInteger(steps) || steps < 1) {
         throw databaseErrors.invalid_query('steps must be a whole number, 1 or more.');
       }
@@ -168,8 +170,8 @@ export function createMigrator<Native>(
       return done;
     },
 
-    status: ({ signal } = {}) =>
-      peek(signal, async () => {
+    status: async (given = {}) =>
+      peek(signalOf('status', given), async () => {
         const entries = await applied();
         const drifted = await changed(entries);
         const known = list.map(({ name }): MigrationStatus => {
@@ -186,9 +188,9 @@ export function createMigrator<Native>(
         return [...missing, ...known];
       }),
 
-    dryRun: ({ signal } = {}) =>
+    dryRun: async (given = {}) =>
       peek(
-        signal,
+        signalOf('dryRun', given),
         async () => {
           const entries = await applied();
           const planned: PlannedMigration[] = [];
@@ -201,8 +203,8 @@ export function createMigrator<Native>(
         suspending,
       ),
 
-    repair: ({ signal } = {}) =>
-      locked(signal, async () => {
+    repair: async (given = {}) =>
+      locked(signalOf('repair', given), async () => {
         const names = await changed(await applied());
         for (const migration of list) {
           if (!names.includes(migration.name)) continue;
@@ -211,6 +213,11 @@ export function createMigrator<Native>(
         return names;
       }),
   };
+}
+
+function signalOf(method: string, options: MigrateOptions): AbortSignal | undefined {
+  refuseUnknown(options, { signal: true }, `migrator.${method}`, databaseErrors.invalid_query);
+  return options.signal;
 }
 
 type Reversible<Native> = Migration<Native> & Required<Pick<Migration<Native>, 'down'>>;

@@ -75,11 +75,16 @@ export interface ReadOptions extends CallOptions {
   readonly withDeleted?: boolean | undefined;
 }
 
-/** Options of `find`. */
-export interface FindOptions<T> extends ReadOptions {
+/** Options of `count`; the calls that read many rows have more. */
+export interface CountOptions<T> extends ReadOptions {
+  /** Which rows. Default: every row. */
   readonly where?: Filter<T> | undefined;
+}
+
+/** Options of `find`. */
+export interface FindOptions<T> extends CountOptions<T> {
   readonly sort?: Sort<T> | undefined;
-  /** Default: no limit. */
+  /** How many rows at most. Default: no limit. */
   readonly limit?: number | undefined;
   /**
    * How many rows to pass over. For pages use `window`: an offset reads all it skips, and shifts when rows come and go.
@@ -89,19 +94,17 @@ export interface FindOptions<T> extends ReadOptions {
 }
 
 /** Options of `stream`. */
-export interface StreamOptions<T> extends ReadOptions {
-  readonly where?: Filter<T> | undefined;
+export interface StreamOptions<T> extends CountOptions<T> {
   readonly sort?: Sort<T> | undefined;
   /** Rows per query. Default 500. */
   readonly batchSize?: number | undefined;
 }
 
 /** Options of `window`. */
-export interface WindowOptions<T> extends ReadOptions {
-  readonly where?: Filter<T> | undefined;
+export interface WindowOptions<T> extends CountOptions<T> {
   readonly sort?: Sort<T> | undefined;
   /** How many rows at most. */
-  readonly size: number;
+  readonly limit: number;
   /** The `next` of another window: the rows after it. */
   readonly after?: string | null | undefined;
   /** The `prev` of another window: the rows before it. */
@@ -123,6 +126,12 @@ export interface UpdateOptions extends ReadOptions {
   readonly version?: number | undefined;
 }
 
+/** Options of `updateMany`. */
+export interface UpdateManyOptions<T> extends ReadOptions {
+  /** Which rows. Has to leave some out; `{ id: { ne: null } }` is every row, said on purpose. */
+  readonly where: Filter<T>;
+}
+
 /** Options of `delete`. */
 export interface DeleteOptions extends CallOptions {
   /** Only if the row has this version; else `database.version_conflict`. Needs an entity with a `version` field. */
@@ -132,4 +141,10 @@ export interface DeleteOptions extends CallOptions {
    * `false`.
    */
   readonly hard?: boolean | undefined;
+}
+
+/** Options of `deleteMany`. */
+export interface DeleteManyOptions<T> extends Omit<DeleteOptions, 'version'> {
+  /** Which rows. Has to leave some out; `{ id: { ne: null } }` is every row, said on purpose. */
+  readonly where: Filter<T>;
 }

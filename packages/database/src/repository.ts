@@ -4,6 +4,7 @@ import { databaseErrors } from './errors.ts';
 import { and, equals, parseFilter, parseSort } from './internal/conditions.ts';
 import { alive, expectId, expectKey, expectWhole, ofVersion, some } from './internal/criteria.ts';
 import type { Host } from './internal/host.ts';
+import { expectOptions } from './internal/known-options.ts';
 import type { Work } from './internal/operation.ts';
 import { type Paging, pageOf, streamOf } from './internal/pages.ts';
 import { invalidValue, pointer } from './internal/problems.ts';
@@ -11,12 +12,15 @@ import { isStorableText } from './internal/values.ts';
 import { changeOf, completeRow, isEmptyChange, replacement, touched } from './internal/writes.ts';
 import type { CallOptions } from './options.ts';
 import type {
+  CountOptions,
+  DeleteManyOptions,
   DeleteOptions,
   Filter,
   FindOptions,
   Patch,
   ReadOptions,
   StreamOptions,
+  UpdateManyOptions,
   UpdateOptions,
   Window,
   WindowOptions,
@@ -26,7 +30,8 @@ import type {
 const INSERT_BATCH = 500;
 
 /**
- * The rows of one entity; made by `db.repo(entity)`. Every call joins the transaction around it.
+ * The rows of one entity; made by `db.repo(entity)`. Every call joins the transaction around it. The last argument of a
+ * method is its options, and a filter is its option `where`.
  *
  * Beside what a method lists, each can throw `database.timeout`, `database.unavailable`, `database.query_failed` and,
  * before anything is sent, `database.invalid_query` or `database.invalid_value`. Aborting rejects with the signal's
@@ -44,6 +49,7 @@ export class Repository<T extends { id: string }, New = unknown> {
 
   /** The row with this id, or null. */
   async get(id: string, options?: ReadOptions): Promise<T | null> {
+    expectOptions(this.entity, 'get', options);
     expectId(this.entity, id);
     // No row can have an id that cannot be stored; a lookup with one is a miss, not a fault.
     if (!isStorableText(id)) return null;
@@ -60,6 +66,7 @@ export class Repository<T extends { id: string }, New = unknown> {
    * ```
    */
   async find(options: FindOptions<T> = {}): Promise<T[]> {
+    expectOptions(this.entity, 'find', options);
     const { limit, offset } = options;
     expectWhole(this.entity, 'limit', limit, 0);
     expectWhole(this.entity, 'offset', offset, 0);
@@ -76,6 +83,7 @@ export class Repository<T extends { id: string }, New = unknown> {
    * @throws `database.invalid_cursor` for a cursor that was changed, or that belongs to another entity or sort
    */
   async window(options: WindowOptions<T>): Promise<Window<T>> {
+    expectOptions(this.entity, 'window', options === undefined ? {} : options);
     return pageOf(this.#paging('window', options), options, this.#host.cursorSecret);
   }
 
@@ -89,12 +97,17 @@ export class Repository<T extends { id: string }, New = unknown> {
    * ```
    */
   async *stream(options: StreamOptions<T> = {}): AsyncGenerator<T, void, undefined> {
+    expectOptions(this.entity, 'stream', options);
     yield* streamOf(this.#paging('stream', options), options.batchSize ?? 500);
   }
 
   /** How many rows match. */
-  async count(where?: Filter<T>, options?: ReadOptions): Promise<number> {
-    const condition = this.#where({ ...options, where });
+  async count(options: CountOptions<T> = {}): Promise<number> {
+    expectOptions(this.entity, 'count', options);
+    return this.#count(this.#where(options), options);
+  }
+
+  #count(condition: Condition, options: CallOptions): Promise<number> {
     return this.#run('count', 'read', options, (driver, entity, session, call) =>
       driver.count(session, entity, condition, call),
     );
@@ -107,6 +120,7 @@ export class Repository<T extends { id: string }, New = unknown> {
    * @throws `database.unique_violation`, `database.foreign_key_violation`, ...
    */
   async insert(row: New, options?: CallOptions): Promise<T> {
+    expectOptions(this.entity, 'insert', options);
     const complete = completeRow(this.entity, row, new Date());
     await this.#insert('insert', [complete], options);
     return complete as unknown as T;
@@ -114,6 +128,7 @@ export class Repository<T extends { id: string }, New = unknown> {
 
   /** Stores new rows, all or none, and answers their ids in the same order. */
   async insertMany(rows: readonly New[], options?: CallOptions): Promise<string[]> {
+    expectOptions(this.entity, 'insertMany', options);
     const now = new Date();
     const complete = rows.map((row, index) => completeRow(this.entity, row, now, [index]));
     const insert = async (): Promise<void> => {
@@ -136,6 +151,7 @@ export class Repository<T extends { id: string }, New = unknown> {
    * @throws `database.not_found`; `database.version_conflict` when it has another version than `options.version`
    */
   async update(id: string, patch: Patch<T>, options?: UpdateOptions): Promise<T> {
+    expectOptions(this.entity, 'update', options);
     const change = changeOf(this.entity, patch, new Date(), this.#rules.decimalOrder);
     expectId(this.entity, id);
     if (!isStorableText(id)) throw this.#notFound();
@@ -157,12 +173,17 @@ export class Repository<T extends { id: string }, New = unknown> {
    * Changes all rows that match, in one statement, and answers how many matched. With a condition on what a field is
    * now, this is compare and set.
    *
-   * @throws `database.invalid_query` for a filter that matches everything; say `{ id: { ne: null } }` if you mean it
+   * ```ts no-run
+   * await jobs.updateMany({ set: { state: 'taken' } }, { where: { id, state: 'open' } });
+   * ```
+   *
+   * @throws `database.invalid_query` without a filter, or for one that matches everything; say `{ id: { ne: null } }`
+   *   if you mean it
    */
-  async updateMany(where: Filter<T>, patch: Patch<T>, options?: ReadOptions): Promise<{ matched: number }> {
+  async updateMany(patch: Patch<T>, options: UpdateManyOptions<T>): Promise<{ matched: number }> {
+    const condition = this.#some('updateMany', options, options?.withDeleted);
     const change = changeOf(this.entity, patch, new Date(), this.#rules.decimalOrder);
-    const condition = and([some(this.entity, where, this.#rules), alive(this.entity, options?.withDeleted)]);
-    if (isEmptyChange(change)) return { matched: await this.count(where, options) };
+    if (isEmptyChange(change)) return { matched: await this.#count(condition, options) };
     return this.#run('updateMany', 'write', options, (driver, entity, session, call) =>
       driver.update(session, entity, condition, change, call),
     );
@@ -182,6 +203,7 @@ export class Repository<T extends { id: string }, New = unknown> {
     options?: CallOptions,
   ): Promise<T> {
     const { entity } = this;
+    expectOptions(entity, 'upsert', options);
     const now = new Date();
     expectKey(entity, key, this.#host.driver);
     const row = completeRow(entity, create, now);
@@ -208,6 +230,7 @@ export class Repository<T extends { id: string }, New = unknown> {
    * @throws `database.version_conflict` when it has another version than `options.version`
    */
   async delete(id: string, options?: DeleteOptions): Promise<boolean> {
+    expectOptions(this.entity, 'delete', options);
     expectId(this.entity, id);
     if (!isStorableText(id)) return false;
     const where = and([equals('id', id), alive(this.entity, options?.hard)]);
@@ -221,11 +244,11 @@ export class Repository<T extends { id: string }, New = unknown> {
   /**
    * Deletes all rows that match and answers how many there were.
    *
-   * @throws `database.invalid_query` for a filter that matches everything; say `{ id: { ne: null } }` if you mean it
+   * @throws `database.invalid_query` without a filter, or for one that matches everything; say `{ id: { ne: null } }`
+   *   if you mean it
    */
-  async deleteMany(where: Filter<T>, options?: Omit<DeleteOptions, 'version'>): Promise<{ matched: number }> {
-    const condition = and([some(this.entity, where, this.#rules), alive(this.entity, options?.hard)]);
-    return this.#remove('deleteMany', condition, options);
+  async deleteMany(options: DeleteManyOptions<T>): Promise<{ matched: number }> {
+    return this.#remove('deleteMany', this.#some('deleteMany', options, options?.hard), options);
   }
 
   #remove(operation: string, where: Condition, options: DeleteOptions | undefined): Promise<{ matched: number }> {
@@ -281,6 +304,16 @@ export class Repository<T extends { id: string }, New = unknown> {
   #where(options: ReadOptions & { readonly where?: Filter<T> | undefined }): Condition {
     const filter = parseFilter(this.entity, options.where, this.#rules);
     return and([filter, alive(this.entity, options.withDeleted)]);
+  }
+
+  /** Rows for a write, which must not be all of them by accident. */
+  #some(
+    method: 'updateMany' | 'deleteMany',
+    options: UpdateManyOptions<T> | DeleteManyOptions<T>,
+    withDeleted: boolean | undefined,
+  ): Condition {
+    expectOptions(this.entity, method, options === undefined ? {} : options);
+    return and([some(this.entity, options?.where, this.#rules), alive(this.entity, withDeleted)]);
   }
 
   #paging(operation: string, options: FindOptions<T>): Paging<T> {

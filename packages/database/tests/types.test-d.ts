@@ -92,7 +92,7 @@ describe('a repository', () => {
   it('types its answers', () => {
     expectTypeOf(repo.get('x')).resolves.toEqualTypeOf<User | null>();
     expectTypeOf(repo.find()).resolves.toEqualTypeOf<User[]>();
-    expectTypeOf(repo.window({ size: 5 })).resolves.toEqualTypeOf<Window<User>>();
+    expectTypeOf(repo.window({ limit: 5 })).resolves.toEqualTypeOf<Window<User>>();
     expectTypeOf(
       repo.update('x', { set: { email: 'y' }, inc: { logins: 1, balance: 1n } }),
     ).resolves.toEqualTypeOf<User>();

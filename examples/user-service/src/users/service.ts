@@ -48,7 +48,7 @@ export function createUserService({ db, cache, passwords, sessions, publish }: U
   ): Promise<User> => {
     const { email, name } = input;
     // Looked at before the costly work, too; the database has the last word.
-    if ((await stored.count({ emailKey: emailKey(email) })) > 0) throw taken();
+    if ((await stored.count({ where: { emailKey: emailKey(email) } })) > 0) throw taken();
     const passwordHash = await passwords.hash(input.password, { from });
     const row = { email, emailKey: emailKey(email), name, passwordHash, roles };
     let created: StoredUser;
@@ -164,7 +164,7 @@ export function createUserService({ db, cache, passwords, sessions, publish }: U
     const { items, next } = await stored.window({
       ...(query.email !== undefined && { where: { emailKey: emailKey(query.email) } }),
       sort,
-      size: query.limit,
+      limit: query.limit,
       after: query.cursor,
     });
     return { items: items.map(toUser), next };
@@ -184,7 +184,9 @@ export function createUserService({ db, cache, passwords, sessions, publish }: U
     if (!ok || !found) return undefined;
     const { id, passwordHash } = found;
     // Only in the place of the hash that was looked at: a new password is not undone.
-    if (upgraded !== undefined) await stored.updateMany({ id, passwordHash }, { set: { passwordHash: upgraded } });
+    if (upgraded !== undefined) {
+      await stored.updateMany({ set: { passwordHash: upgraded } }, { where: { id, passwordHash } });
+    }
     const confirm = async (): Promise<boolean> => {
       const current = await stored.get(id);
       if (!current) return false;
@@ -200,7 +202,7 @@ export function createUserService({ db, cache, passwords, sessions, publish }: U
 
   /** Makes the first administrator, if nobody has the address yet. */
   const ensureAdmin = async (email: string, password: string): Promise<'created' | 'present'> => {
-    if ((await stored.count({ emailKey: emailKey(email) })) > 0) return 'present';
+    if ((await stored.count({ where: { emailKey: emailKey(email) } })) > 0) return 'present';
     try {
       await create({ email, password, name: 'Administrator' }, { roles: ['user', 'admin'] });
       return 'created';

@@ -18,8 +18,11 @@ export interface StoreRepository<T extends { id: string }> {
   find(options: { readonly where: StoreFilter<T> }): Promise<T[]>;
   /** Rejects with an error of status 409 when the id is taken. */
   insert(row: T): Promise<unknown>;
-  updateMany(where: StoreFilter<T>, patch: { readonly set: Partial<Omit<T, 'id'>> }): Promise<{ matched: number }>;
-  deleteMany(where: StoreFilter<T>): Promise<{ matched: number }>;
+  updateMany(
+    patch: { readonly set: Partial<Omit<T, 'id'>> },
+    options: { readonly where: StoreFilter<T> },
+  ): Promise<{ matched: number }>;
+  deleteMany(options: { readonly where: StoreFilter<T> }): Promise<{ matched: number }>;
 }
 
 /**
@@ -87,19 +90,19 @@ export function repositoryStores(repositories: StoreRepositories): AuthStores {
       },
       get: async (id) => (await sessions.get(id)) ?? undefined,
       async touch(id, at) {
-        await sessions.updateMany({ id }, { set: { lastUsedAt: at } });
+        await sessions.updateMany({ set: { lastUsedAt: at } }, { where: { id } });
       },
       async revoke(id, at, reason) {
         const set = { revokedAt: at, revokedReason: reason };
-        return (await sessions.updateMany({ id, revokedAt: null }, { set })).matched > 0;
+        return (await sessions.updateMany({ set }, { where: { id, revokedAt: null } })).matched > 0;
       },
       async revokeSubject(subject, at, reason, except) {
         const others = except === undefined ? {} : { id: { ne: except } };
         const set = { revokedAt: at, revokedReason: reason };
-        return (await sessions.updateMany({ subject, revokedAt: null, ...others }, { set })).matched;
+        return (await sessions.updateMany({ set }, { where: { subject, revokedAt: null, ...others } })).matched;
       },
       list: (subject) => sessions.find({ where: { subject } }),
-      deleteExpired: async (before) => (await sessions.deleteMany({ expiresAt: { lt: before } })).matched,
+      deleteExpired: async (before) => (await sessions.deleteMany({ where: { expiresAt: { lt: before } } })).matched,
     },
     refreshTokens: {
       async insert(token) {
@@ -114,11 +117,12 @@ export function repositoryStores(repositories: StoreRepositories): AuthStores {
       get: async (id) => (await refreshTokens.get(id)) ?? undefined,
       async spend(id, at, successorId) {
         const set = { spentAt: at, successorId };
-        const { matched } = await refreshTokens.updateMany({ id, spentAt: null }, { set });
+        const { matched } = await refreshTokens.updateMany({ set }, { where: { id, spentAt: null } });
         const record = await refreshTokens.get(id);
         return record ? { record, first: matched > 0 } : undefined;
       },
-      deleteExpired: async (before) => (await refreshTokens.deleteMany({ expiresAt: { lt: before } })).matched,
+      deleteExpired: async (before) =>
+        (await refreshTokens.deleteMany({ where: { expiresAt: { lt: before } } })).matched,
     },
   };
 }

@@ -41,12 +41,15 @@ export async function attempt<R>(
     const scope: Scope = { unit, parent: undefined, call, isolation: how.isolation, readOnly: how.readOnly };
     const result = await runBody(calls, scope, body);
     if (!bare) await calls.step(unit, call, () => driver.commit(session, call));
+    if (!how.readOnly) calls.fullness.stored();
     return { result, hooks: unit.hooks };
   } catch (error) {
     unit.state = 'ended';
     await unit.idle();
     if (!bare) await undo(unit, 'rollback', (own) => driver.rollback(session, own));
-    throw wrapped(driver, error, TRANSACTION);
+    const failure = wrapped(driver, error, TRANSACTION);
+    calls.fullness.failed(failure);
+    throw failure;
   } finally {
     unit.state = 'ended';
     const { unlock } = unit;

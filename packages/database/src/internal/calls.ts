@@ -6,6 +6,7 @@ import { databaseErrors } from '../errors.ts';
 import type { CallOptions } from '../options.ts';
 import { beginCall, type DatabaseCall } from './call.ts';
 import { backoff, isConflict, wrapped } from './faults.ts';
+import { Fullness } from './fullness.ts';
 import { nameOf, type Operation, type Work } from './operation.ts';
 import { type Scope, Scopes, type Unit } from './scope.ts';
 import { Sessions } from './sessions.ts';
@@ -27,6 +28,7 @@ export class Calls {
   readonly defaults: Defaults;
   readonly sessions: Sessions;
   readonly scopes = new Scopes();
+  readonly fullness = new Fullness();
   readonly #turn = new Turn();
 
   constructor(driver: DatabaseDriver, defaults: Defaults) {
@@ -84,11 +86,14 @@ export class Calls {
     if (scope === undefined) this.sessions.enter(this.scopes);
     try {
       options?.signal?.throwIfAborted();
-      return await (scope === undefined
-        ? this.#alone(operation, call, work)
-        : this.#within(scope, operation, call, work));
+      if (scope !== undefined) return await this.#within(scope, operation, call, work);
+      const result = await this.#alone(operation, call, work);
+      if (operation.use === 'write') this.fullness.stored();
+      return result;
     } catch (error) {
-      throw wrapped(this.driver, error, operation);
+      const failure = wrapped(this.driver, error, operation);
+      this.fullness.failed(failure);
+      throw failure;
     } finally {
       call.dispose();
       if (scope === undefined) this.sessions.leave();

@@ -3,6 +3,7 @@ import { beginCall } from './call.ts';
 import type { Calls } from './calls.ts';
 import { migrationHost } from './exclusive.ts';
 import type { Host } from './host.ts';
+import { expectCallOptions } from './known-options.ts';
 import type { Scope } from './scope.ts';
 import { runTransaction } from './transactions.ts';
 
@@ -26,7 +27,9 @@ export function hostOf(calls: Calls, cursorSecret: string): Host {
       }
       around.unit.hooks.push(hook);
     },
+    checkRoom: () => calls.fullness.check(),
     async close(options) {
+      expectCallOptions('close', options);
       if (calls.scopes.of(undefined)?.unit.state === 'open') {
         throw databaseErrors.invalid_query('close() was called inside a transaction, which it would wait for.');
       }

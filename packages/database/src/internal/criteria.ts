@@ -11,7 +11,8 @@ export function alive({ deletedAt }: EntityModel, withDeleted: boolean | undefin
 
 /** A filter for many rows, which must not be all of them by accident. */
 export function some(entity: EntityModel, where: unknown, rules: FilterRules): Condition {
-  const condition = parseFilter(entity, where ?? null, rules);
+  if (where === undefined) throw invalidQuery(entity.name, ['where'], 'required', 'is missing: which rows');
+  const condition = parseFilter(entity, where, rules);
   if (condition.op !== 'all') return condition;
   throw invalidQuery(
     entity.name,

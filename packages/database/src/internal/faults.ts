@@ -31,6 +31,8 @@ export function wrapped(driver: DatabaseDriver, error: unknown, attempted: Attem
   const { operation, entity } = attempted;
   return databaseErrors[code](`${nameOf(attempted)}: ${message}.`, {
     cause,
+    // Room does not come by itself.
+    ...(code === 'full' && { retryAfterMs: 30_000 }),
     details: {
       system: driver.name,
       operation,

@@ -13,6 +13,8 @@ export interface Host {
   /** Runs `body` in a transaction, with the host of its handle. */
   transaction<R>(options: TransactionOptions, body: (inner: Host) => Promise<R>): Promise<R>;
   afterCommit(hook: () => unknown): void;
+  /** Throws `database.full` where the last write found it so. */
+  checkRoom(): void;
   close(options: CallOptions | undefined): Promise<void>;
   readonly migrations: MigrationHost;
 }

@@ -16,7 +16,7 @@ export interface Paging<T> {
 
 /** Which page. */
 export interface Page {
-  readonly size: number;
+  readonly limit: number;
   readonly after?: string | null | undefined;
   readonly before?: string | null | undefined;
 }
@@ -24,10 +24,10 @@ export interface Page {
 /** One page, by the keys of its neighbours, and cursors for them. */
 export async function pageOf<T extends object>(
   { entity, where, order, read }: Paging<T>,
-  { size, after = null, before = null }: Page,
+  { limit, after = null, before = null }: Page,
   cursorSecret: string,
 ): Promise<{ items: T[]; next: string | null; prev: string | null }> {
-  expectWhole(entity, 'size', size ?? Number.NaN, 1);
+  expectWhole(entity, 'limit', limit ?? Number.NaN, 1);
   if (after !== null && before !== null) {
     throw invalidQuery(entity.name, ['before'], 'conflict', 'cannot be combined with after');
   }
@@ -37,9 +37,9 @@ export async function pageOf<T extends object>(
   const cursor = after ?? before;
   if (cursor !== null) parts.push(rowsAfter(entity, direction, decodeCursor(entity, order, cursor, cursorSecret)));
   // One more than asked for tells whether there is a next one.
-  const found = await read({ where: and(parts), order: direction, limit: size + 1 });
-  const more = found.length > size;
-  const items = found.slice(0, size);
+  const found = await read({ where: and(parts), order: direction, limit: limit + 1 });
+  const more = found.length > limit;
+  const items = found.slice(0, limit);
   if (backward) items.reverse();
   const cursorOf = (row: T | undefined): string | null =>
     row === undefined ? null : encodeCursor(entity, order, row as Row, cursorSecret);

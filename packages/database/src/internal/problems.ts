@@ -28,12 +28,3 @@ export function issueOf(error: unknown, path: readonly (string | number)[]): Iss
   if (!(error instanceof Mismatch)) throw error;
   return { pointer: pointer(...path), code: error.code, detail: error.message };
 }
-
-/** Refuses options that are none: a name that is spelled wrong would otherwise do nothing. */
-export function expectOptions(caller: string, options: object, names: readonly string[]): void {
-  const unknown = Object.keys(options).find((name) => !names.includes(name));
-  if (unknown === undefined) return;
-  throw databaseErrors.invalid_definition(
-    `${caller} has no option ${JSON.stringify(unknown)}; it has: ${names.join(', ')}.`,
-  );
-}

@@ -1,4 +1,4 @@
-import { traced } from '@ent/internal';
+import { refuseUnknown, traced } from '@ent/internal';
 import { channels, type TransactionOperation } from '../channels.ts';
 import { databaseErrors } from '../errors.ts';
 import type { TransactionOptions } from '../options.ts';
@@ -10,6 +10,15 @@ import { joined, nested } from './inner.ts';
 import { assertFits, levelFor } from './isolation.ts';
 import type { Scope } from './scope.ts';
 
+const OPTIONS = {
+  isolation: true,
+  readOnly: true,
+  propagation: true,
+  retries: true,
+  timeout: true,
+  signal: true,
+} as const;
+
 /**
  * Runs `body` in a transaction of its own, in a savepoint, or in the transaction around it: as `options.propagation`
  * says.
@@ -20,6 +29,7 @@ export async function runTransaction<R>(
   options: TransactionOptions,
   body: Body<R>,
 ): Promise<R> {
+  refuseUnknown(options, OPTIONS, 'transaction', databaseErrors.invalid_query);
   const { features, name } = calls.driver;
   const outer = calls.scopes.of(bound);
   const isolation = levelFor(features, name, options.isolation);

@@ -61,7 +61,9 @@ export const concurrencyCases: readonly DatabaseCase[] = [
       const dbs = many();
       const { id } = await db.repo(people).insert(person(1));
       const attempts = Array.from({ length: 12 }, (_, n) =>
-        (dbs[n % dbs.length] as Database).repo(people).updateMany({ id, name: null }, { set: { name: `n${n}` } }),
+        (dbs[n % dbs.length] as Database)
+          .repo(people)
+          .updateMany({ set: { name: `n${n}` } }, { where: { id, name: null } }),
       );
       const outcomes = await Promise.all(attempts);
       assert.equal(outcomes.filter(({ matched }) => matched === 1).length, 1);

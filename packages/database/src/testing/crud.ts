@@ -152,7 +152,7 @@ export const crudCases: readonly DatabaseCase[] = [
       await repo.insert({ id: 'a', cents: 5n, moves: 0, rate: 0 });
       assert.deepEqual(await repo.update('a', {}), { id: 'a', cents: 5n, moves: 0, rate: 0 });
       assert.deepEqual(await repo.update('a', { set: { cents: 5n } }), { id: 'a', cents: 5n, moves: 0, rate: 0 });
-      assert.deepEqual(await repo.updateMany({ id: 'a' }, { set: { cents: 5n } }), { matched: 1 });
+      assert.deepEqual(await repo.updateMany({ set: { cents: 5n } }, { where: { id: 'a' } }), { matched: 1 });
       assert.equal(await codeOf(repo.update('b', {})), 'database.not_found');
     },
   },
@@ -211,9 +211,12 @@ export const crudCases: readonly DatabaseCase[] = [
     run: async ({ db }) => {
       const repo = db.repo(people);
       await repo.insertMany([1, 2, 3, 4].map((n) => person(n, { logins: n })));
-      assert.deepEqual(await repo.updateMany({ logins: { gte: 3 } }, { set: { name: 'often' }, inc: { logins: 10 } }), {
-        matched: 2,
-      });
+      assert.deepEqual(
+        await repo.updateMany({ set: { name: 'often' }, inc: { logins: 10 } }, { where: { logins: { gte: 3 } } }),
+        {
+          matched: 2,
+        },
+      );
       const changed = await repo.find({ where: { name: 'often' }, sort: [['logins', 'asc']] });
       assert.deepEqual(
         changed.map(({ logins, version }) => [logins, version]),
@@ -222,10 +225,10 @@ export const crudCases: readonly DatabaseCase[] = [
           [14, 2],
         ],
       );
-      assert.deepEqual(await repo.updateMany({ logins: 99 }, { set: { name: 'x' } }), { matched: 0 });
-      assert.deepEqual(await repo.deleteMany({ name: 'often' }), { matched: 2 });
+      assert.deepEqual(await repo.updateMany({ set: { name: 'x' } }, { where: { logins: 99 } }), { matched: 0 });
+      assert.deepEqual(await repo.deleteMany({ where: { name: 'often' } }), { matched: 2 });
       assert.equal(await repo.count(), 2);
-      assert.deepEqual(await repo.deleteMany({ id: { ne: null } }), { matched: 2 });
+      assert.deepEqual(await repo.deleteMany({ where: { id: { ne: null } } }), { matched: 2 });
     },
   },
 
@@ -241,10 +244,18 @@ export const crudCases: readonly DatabaseCase[] = [
         { $not: { $or: [] } },
         { $or: [{ logins: 1 }, {}] },
       ]) {
-        assert.equal(await codeOf(repo.deleteMany(where)), 'database.invalid_query');
-        assert.equal(await codeOf(repo.updateMany(where, { set: { name: 'x' } })), 'database.invalid_query');
+        assert.equal(await codeOf(repo.deleteMany({ where })), 'database.invalid_query');
+        assert.equal(await codeOf(repo.updateMany({ set: { name: 'x' } }, { where })), 'database.invalid_query');
       }
-      assert.equal(await codeOf(repo.deleteMany(undefined as never)), 'database.invalid_query');
+      // Nor does a filter that is missing, lost, or not where it belongs.
+      for (const options of [undefined, {}, { where: undefined }, { where: null }, { logins: 1 }]) {
+        assert.equal(await codeOf(repo.deleteMany(options as never)), 'database.invalid_query');
+        assert.equal(await codeOf(repo.updateMany({ set: { name: 'x' } }, options as never)), 'database.invalid_query');
+      }
+      assert.equal(
+        await codeOf(repo.updateMany({ logins: 1 } as never, { set: {} } as never)),
+        'database.invalid_query',
+      );
       assert.equal(await repo.count(), 1);
     },
   },

@@ -22,7 +22,7 @@ export const failureCases: readonly DatabaseCase[] = [
         await rejection(repo.insert({ ...taken, name: `${secret}\0` })),
         await rejection(repo.find({ where: { logins: secret as never } })),
         await rejection(repo.find({ where: { name: { eq: `${secret}\0` } } })),
-        await rejection(repo.window({ size: 1, after: secret })),
+        await rejection(repo.window({ limit: 1, after: secret })),
       ];
       for (const error of errors) {
         if (!EntError.is(error)) throw error;
@@ -313,7 +313,7 @@ export const failureCases: readonly DatabaseCase[] = [
         );
         // Each transaction counts a move on both accounts; each line was written after one was committed.
         assert.deepEqual([moves % 2, moves / 2 >= lines], [0, true]);
-        await again.repo(accounts).deleteMany({ id: { ne: null } });
+        await again.repo(accounts).deleteMany({ where: { id: { ne: null } } });
       }
       assert.equal(await db.repo(accounts).count(), 0);
     },

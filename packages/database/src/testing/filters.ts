@@ -18,7 +18,7 @@ export const filterCases: readonly DatabaseCase[] = [
         const expected = rows.filter((row) => matches(row, where));
         const found = await repo.find({ where, sort: [['id', 'asc']] });
         assert.deepEqual({ where, ids: ids(found) }, { where, ids: ids(expected) });
-        assert.deepEqual({ where, count: await repo.count(where) }, { where, count: expected.length });
+        assert.deepEqual({ where, count: await repo.count({ where }) }, { where, count: expected.length });
       }
     },
   },
@@ -80,7 +80,27 @@ export const filterCases: readonly DatabaseCase[] = [
       const repo = db.repo(things);
       await repo.insert({ id: 'a', int: 5 });
       const list = Array.from({ length: 2000 }, (_, index) => index);
-      assert.equal(await repo.count({ int: { in: list } }), 1);
+      assert.equal(await repo.count({ where: { int: { in: list } } }), 1);
+    },
+  },
+
+  {
+    name: 'filters and sorts: thousands of conditions, and deep ones, are taken',
+    run: async ({ db }) => {
+      const repo = db.repo(things);
+      await repo.insertMany([5, 6].map((int) => ({ id: `t${int}`, int })));
+      const many = Array.from({ length: 2000 }, (_, index) => index + 6);
+      assert.equal(await repo.count({ where: { $or: many.map((int) => ({ int })) } }), 1);
+      assert.equal(await repo.count({ where: { $or: many.map((int) => ({ int: { gte: int }, flag: null })) } }), 1);
+      assert.equal(await repo.count({ where: { $and: many.map((int) => ({ int: { ne: int } })) } }), 1);
+      let deep: Filter<Thing> = { int: 5 };
+      // As deep as filters may be, and each level as wide as chains are put together.
+      const beside = Array.from({ length: 20 }, (): Filter<Thing> => ({ text: { ne: 'x' } }));
+      for (let level = 0; level < 7; level += 1) deep = { $and: [{ $or: [deep, ...beside] }, ...beside] };
+      assert.equal(await repo.count({ where: deep }), 2);
+      let negated: Filter<Thing> = { int: 5 };
+      for (let level = 0; level < 30; level += 1) negated = { $not: negated, text: null };
+      assert.equal(await repo.count({ where: negated }), 1);
     },
   },
 

@@ -12,13 +12,13 @@ export const softDeleteCases: readonly DatabaseCase[] = [
       assert.equal(await repo.delete(id), true);
       assert.equal(await repo.delete(id), false);
       assert.deepEqual([await repo.get(id), await repo.count(), await repo.find()], [null, 1, [other]]);
-      assert.deepEqual((await repo.window({ size: 5 })).items, [other]);
+      assert.deepEqual((await repo.window({ limit: 5 })).items, [other]);
       assert.equal(await codeOf(repo.update(id, { set: { text: 'y' } })), 'database.not_found');
-      assert.deepEqual(await repo.updateMany({ text: 'x' }, { set: { text: 'y' } }), { matched: 1 });
-      assert.deepEqual(await repo.deleteMany({ slug: 'a' }), { matched: 0 });
+      assert.deepEqual(await repo.updateMany({ set: { text: 'y' } }, { where: { text: 'x' } }), { matched: 1 });
+      assert.deepEqual(await repo.deleteMany({ where: { slug: 'a' } }), { matched: 0 });
       const gone = await repo.get(id, { withDeleted: true });
       assert.deepEqual([gone?.text, gone?.deletedAt instanceof Date, gone?.version], ['x', true, 2]);
-      assert.equal(await repo.count({}, { withDeleted: true }), 2);
+      assert.equal(await repo.count({ withDeleted: true }), 2);
     },
   },
 
@@ -32,7 +32,7 @@ export const softDeleteCases: readonly DatabaseCase[] = [
       assert.equal((await repo.get(id))?.slug, 'a');
       await repo.delete(id);
       assert.equal(await repo.delete(id, { hard: true }), true);
-      assert.equal(await repo.count({}, { withDeleted: true }), 0);
+      assert.equal(await repo.count({ withDeleted: true }), 0);
     },
   },
 

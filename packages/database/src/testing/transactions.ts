@@ -29,7 +29,7 @@ export const transactionCases: readonly DatabaseCase[] = [
       const thrown = await rejection(
         db.transaction(async () => {
           await repo.insertMany([person(3), person(4)]);
-          await repo.deleteMany({ badge: 1 });
+          await repo.deleteMany({ where: { badge: 1 } });
           throw mine;
         }),
       );

@@ -21,7 +21,7 @@ export const windowCases: readonly DatabaseCase[] = [
         let after: string | null = null;
         let before: string | null = null;
         do {
-          const page: Awaited<ReturnType<typeof repo.window>> = await repo.window({ sort, size: 17, after });
+          const page: Awaited<ReturnType<typeof repo.window>> = await repo.window({ sort, limit: 17, after });
           forward.push(...ids(page.items));
           pages.push(ids(page.items));
           after = page.next;
@@ -30,7 +30,7 @@ export const windowCases: readonly DatabaseCase[] = [
         assert.deepEqual({ sort, forward }, { sort, forward: expected });
         const back: string[][] = [pages.pop() as string[]];
         while (before !== null) {
-          const page: Awaited<ReturnType<typeof repo.window>> = await repo.window({ sort, size: 17, before });
+          const page: Awaited<ReturnType<typeof repo.window>> = await repo.window({ sort, limit: 17, before });
           back.unshift(ids(page.items));
           before = page.prev;
         }
@@ -45,8 +45,8 @@ export const windowCases: readonly DatabaseCase[] = [
       const repo = db.repo(things);
       const text = (n: number): string => `${'ü'.repeat(10_000)}${n}`;
       await repo.insertMany([1, 2, 3].map((n) => ({ id: `t${n}`, text: text(n) })));
-      const { next } = await repo.window({ sort: [['text', 'asc']], size: 1 });
-      assert.deepEqual(ids((await repo.window({ sort: [['text', 'asc']], size: 1, after: next })).items), ['t2']);
+      const { next } = await repo.window({ sort: [['text', 'asc']], limit: 1 });
+      assert.deepEqual(ids((await repo.window({ sort: [['text', 'asc']], limit: 1, after: next })).items), ['t2']);
     },
   },
 
@@ -56,14 +56,14 @@ export const windowCases: readonly DatabaseCase[] = [
       const repo = db.repo(things);
       await repo.insertMany([1, 2, 3, 4].map((int) => ({ id: `t${int}`, int, flag: int > 1 })));
       const where = { flag: true };
-      const first = await repo.window({ where, size: 2 });
+      const first = await repo.window({ where, limit: 2 });
       assert.deepEqual([ids(first.items), first.prev], [['t2', 't3'], null]);
-      const last = await repo.window({ where, size: 2, after: first.next });
+      const last = await repo.window({ where, limit: 2, after: first.next });
       assert.deepEqual([ids(last.items), last.next, last.prev !== null], [['t4'], null, true]);
-      const again = await repo.window({ where, size: 2, before: last.prev });
+      const again = await repo.window({ where, limit: 2, before: last.prev });
       assert.deepEqual([ids(again.items), again.prev, again.next], [['t2', 't3'], null, first.next]);
-      assert.deepEqual(await repo.window({ where: { int: 99 }, size: 2 }), { items: [], next: null, prev: null });
-      assert.equal((await repo.window({ where, size: 3 })).next, null);
+      assert.deepEqual(await repo.window({ where: { int: 99 }, limit: 2 }), { items: [], next: null, prev: null });
+      assert.equal((await repo.window({ where, limit: 3 })).next, null);
     },
   },
 
@@ -79,7 +79,7 @@ export const windowCases: readonly DatabaseCase[] = [
       let after: string | null = null;
       let round = 0;
       do {
-        const page: Awaited<ReturnType<typeof repo.window>> = await repo.window({ sort, size: 7, after });
+        const page: Awaited<ReturnType<typeof repo.window>> = await repo.window({ sort, limit: 7, after });
         seen.push(...ids(page.items));
         await repo.insertMany([
           { id: `new${round}a`, int: 99 },
@@ -101,7 +101,7 @@ export const windowCases: readonly DatabaseCase[] = [
       const repo = db.repo(things);
       await repo.insertMany([1, 2, 3].map((int) => ({ id: `t${int}`, int, text: 'x' })));
       const sort: Sort<Thing> = [['int', 'asc']];
-      const { next } = await repo.window({ sort, size: 1 });
+      const { next } = await repo.window({ sort, limit: 1 });
       const cursor = next as string;
       const faulty: unknown[] = [
         '',
@@ -122,7 +122,7 @@ export const windowCases: readonly DatabaseCase[] = [
       }
       for (const after of faulty) {
         assert.deepEqual(
-          { after, code: await codeOf(repo.window({ sort, size: 1, after: after as string })) },
+          { after, code: await codeOf(repo.window({ sort, limit: 1, after: after as string })) },
           {
             after,
             code: 'database.invalid_cursor',
@@ -130,23 +130,23 @@ export const windowCases: readonly DatabaseCase[] = [
         );
       }
       for (const other of [[['int', 'desc']], [['text', 'asc']], []] as Sort<Thing>[]) {
-        assert.equal(await codeOf(repo.window({ sort: other, size: 1, after: cursor })), 'database.invalid_cursor');
+        assert.equal(await codeOf(repo.window({ sort: other, limit: 1, after: cursor })), 'database.invalid_cursor');
       }
       assert.equal(
-        await codeOf(repo.window({ sort, size: 1, after: cursor, before: cursor })),
+        await codeOf(repo.window({ sort, limit: 1, after: cursor, before: cursor })),
         'database.invalid_query',
       );
-      for (const size of [0, -1, 1.5, undefined])
-        assert.equal(await codeOf(repo.window({ sort, size: size as number })), 'database.invalid_query');
+      for (const limit of [0, -1, 1.5, undefined])
+        assert.equal(await codeOf(repo.window({ sort, limit: limit as number })), 'database.invalid_query');
       if (!features.shared) return;
       const signed = connect({ cursorSecret: 'k1' });
-      const { next: withSecret } = await signed.repo(things).window({ sort, size: 1 });
-      assert.equal((await signed.repo(things).window({ sort, size: 1, after: withSecret })).items.length, 1);
+      const { next: withSecret } = await signed.repo(things).window({ sort, limit: 1 });
+      assert.equal((await signed.repo(things).window({ sort, limit: 1, after: withSecret })).items.length, 1);
       assert.equal(
-        await codeOf(signed.repo(things).window({ sort, size: 1, after: cursor })),
+        await codeOf(signed.repo(things).window({ sort, limit: 1, after: cursor })),
         'database.invalid_cursor',
       );
-      assert.equal(await codeOf(repo.window({ sort, size: 1, after: withSecret })), 'database.invalid_cursor');
+      assert.equal(await codeOf(repo.window({ sort, limit: 1, after: withSecret })), 'database.invalid_cursor');
     },
   },
 

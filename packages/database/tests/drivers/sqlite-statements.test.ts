@@ -23,13 +23,13 @@ describe('statements of the repository', () => {
     await db.native.kysely.schema.createIndex('by_age').on('people').columns(['age', 'id']).execute();
     const repo = db.repo(people);
     await repo.insertMany(Array.from({ length: 30 }, (_, n) => ({ email: `e${n}`, age: n })));
-    const { next } = await repo.window({ size: 5, sort: [['age', 'asc']] });
+    const { next } = await repo.window({ limit: 5, sort: [['age', 'asc']] });
     const statements = await statementsOf(db, async () => {
       await repo.get('x');
       await repo.find({ where: { email: { startsWith: 'e1' } } });
       await repo.find({ where: { email: 'e1' } });
-      await repo.window({ size: 5, sort: [['age', 'asc']], after: next });
-      await repo.window({ size: 5 });
+      await repo.window({ limit: 5, sort: [['age', 'asc']], after: next });
+      await repo.window({ limit: 5 });
     });
     const plans: string[] = [];
     const reader = new BetterSqlite3(place.file, { readonly: true });
@@ -53,8 +53,8 @@ describe('statements of the repository', () => {
     const db = await place.open();
     const values = Array.from({ length: 32_767 }, (_, n) => n);
     const repo = db.repo(people);
-    expect(await repo.count({ age: { in: values.slice(1) } })).toBe(0);
-    expect((await rejection(repo.count({ age: { in: values } }))).code).toBe('database.invalid_query');
+    expect(await repo.count({ where: { age: { in: values.slice(1) } } })).toBe(0);
+    expect((await rejection(repo.count({ where: { age: { in: values } } }))).code).toBe('database.invalid_query');
   });
 
   it('refuse a stored value that is none of the field, without repeating it', async () => {

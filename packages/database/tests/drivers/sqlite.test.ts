@@ -1,5 +1,7 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { execFile, spawnSync } from 'node:child_process';
+import { chmod, mkdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { createDatabase } from '@ent/database';
 import { sqlite } from '@ent/database/sqlite';
 import { createTables, testDatabaseDriver } from '@ent/database/testing';
@@ -17,6 +19,9 @@ describe('SQLite in memory, by the conformance suite', () => {
 });
 
 const place = useSqliteFile();
+const run = promisify(execFile);
+// A disk of its own, in a namespace of its own.
+const canMount = spawnSync('unshare', ['-rm', 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt']).status === 0;
 
 describe('a SQLite file', () => {
   it('is made with its folder, in WAL mode, with foreign keys on', async () => {
@@ -28,6 +33,19 @@ describe('a SQLite file', () => {
     ]).toEqual(['wal', 1, 1]);
     expect(await pragma(await place.open({ synchronous: 'full' }), 'synchronous')).toBe(2);
     expect(db.driver.namespace).toBe('yet.db');
+  });
+
+  it('is made for its owner alone, and one that is there keeps its mode', async () => {
+    const modes = async (path: string) =>
+      Promise.all(['', '-wal', '-shm'].map(async (end) => ((await stat(path + end)).mode & 0o777).toString(8)));
+    const path = place.pathOf('made/secret.db');
+    await place.open({ file: path });
+    expect(await modes(path)).toEqual(['600', '600', '600']);
+    const shared = place.pathOf('shared.db');
+    await writeFile(shared, '');
+    await chmod(shared, 0o640);
+    await place.open({ file: shared });
+    expect(await modes(shared)).toEqual(['640', '640', '640']);
   });
 
   it('that cannot be opened, or is none, is unavailable', async () => {
@@ -51,18 +69,40 @@ describe('a SQLite file', () => {
     }
   });
 
+  it.skipIf(!canMount)(
+    `says at a ping that its disk is full${canMount ? '' : ' (skipped: cannot mount)'}`,
+    async () => {
+      const folder = place.pathOf('mounted');
+      await mkdir(folder);
+      const script = 'mount -t tmpfs -o size=8m tmpfs "$1" && exec "$2" --conditions=@ent/source "$3" "$1"';
+      const program = join(import.meta.dirname, '../fixtures/full-disk.ts');
+      const { stdout } = await run('unshare', ['-rm', 'sh', '-c', script, 'sh', folder, process.execPath, program]);
+      expect(JSON.parse(stdout)).toEqual(['ok', 'database.full', 'database.full', 'ok', 'ok']);
+    },
+  );
+
   it('that is full says so, and serves again when there is room', async () => {
     const db = await place.open();
+    await db.repo(people).insert({ email: 'small' });
     const pages = (await pragma(db, 'page_count')) as number;
     await pragma(db, `max_page_count = ${pages + 2}`);
     const repo = db.repo(people);
     const big = { email: 'a', name: 'x'.repeat(100_000) };
     const error = await rejection(repo.insert(big));
     expect([error.code, (error as unknown as { status: number }).status]).toEqual(['database.full', 503]);
-    expect((await rejection(db.transaction(() => repo.insert(big)))).code).toBe('database.full');
+    expect(error).toMatchObject({ retryAfterMs: 30_000 });
+    expect((await rejection(db.ping())).code).toBe('database.full');
     await pragma(db, 'max_page_count = 100000');
     await repo.insert(big);
-    expect(await repo.count()).toBe(1);
+    await db.ping();
+    await pragma(db, `max_page_count = ${pages + 2}`);
+    expect((await rejection(db.transaction(() => repo.insert({ ...big, email: 'b' })))).code).toBe('database.full');
+    expect((await rejection(db.ping())).code).toBe('database.full');
+    expect(await repo.count()).toBe(2);
+    await db.transaction(() => repo.update('none', { set: { age: 1 } }).catch(() => {}), { readOnly: true });
+    expect((await rejection(db.ping())).code).toBe('database.full');
+    await db.transaction(() => repo.updateMany({ set: { age: 1 } }, { where: { email: 'small' } }));
+    await db.ping();
   });
 });
 

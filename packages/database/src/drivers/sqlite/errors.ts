@@ -11,6 +11,13 @@ export class ForeignKeysError extends Error {
   }
 }
 
+/** The disk of the file has no room left. */
+export class FullDiskError extends Error {
+  constructor() {
+    super('The disk has less than 1 MiB left.');
+  }
+}
+
 // https://www.sqlite.org/rescode.html; the longest name that fits is found first.
 const CODES: readonly (readonly [prefix: string, code: DriverFailure['code']])[] = [
   ['SQLITE_CONSTRAINT_UNIQUE', 'unique_violation'],
@@ -53,6 +60,7 @@ export function classify(error: unknown): DriverFailure | undefined {
   if (error instanceof OverflowError) return { code: 'bad_data', message: 'the sum does not fit the field' };
   if (error instanceof LostTransactionError) return { code: 'query_failed', message: error.message };
   if (error instanceof ForeignKeysError) return { code: 'foreign_key_violation', message: error.message };
+  if (error instanceof FullDiskError) return { code: 'full', message: 'the disk of the file has less than 1 MiB left' };
   if (!(error instanceof Error)) return undefined;
   const code = (error as { code?: unknown }).code;
   if (error.name === 'SqliteError' && typeof code === 'string') return ofSqlite(code, error.message);

@@ -7,10 +7,10 @@
  * brings functions for what SQLite's own do otherwise.
  */
 import { basename, resolve } from 'node:path';
+import { refuseUnknown } from '@ent/internal';
 import type { Awaitable, BeginOptions, DatabaseDriver, DatabaseFeatures, DriverCall } from '../../driver.ts';
 import { databaseErrors } from '../../errors.ts';
 import { chain } from '../../internal/awaitable.ts';
-import { expectOptions } from '../../internal/problems.ts';
 import { controlOf, sqlDriver } from '../../internal/sql/driver.ts';
 import type { SqlNative } from '../../internal/sql/types.ts';
 import type { SqliteClient } from './client.ts';
@@ -84,7 +84,7 @@ export type SqliteDriver<Tables> = DatabaseDriver<SqlNative<Tables>, Connection,
  */
 // oxlint-disable-next-line typescript/no-explicit-any -- Kysely's own word for tables that are not typed
 export function sqlite<Tables = any>(options: SqliteOptions): SqliteDriver<Tables> {
-  expectOptions('sqlite', options, 'client' in options ? ['client'] : ['file', 'synchronous']);
+  expectKnown(options);
   const source =
     'client' in options
       ? { file: options.client.name, synchronous: 'normal' as const, client: options.client }
@@ -100,7 +100,7 @@ export function sqlite<Tables = any>(options: SqliteOptions): SqliteDriver<Table
     },
     connect: (call) => pool.connect(call),
     // Reads the file, where `select 1` would not.
-    ping: (connection, call) => control(connection, TOUCH, call),
+    ping: (connection, call) => chain(control(connection, TOUCH, call), () => pool.expectRoom()),
     close: () => pool.close(),
     classify,
     sessions: pool,
@@ -133,6 +133,20 @@ function begin(connection: Connection, { readOnly, foreignKeys }: BeginOptions, 
   // SQLite takes its snapshot with the first read; this is it.
   const began = chain(control(connection, 'begin', call), () => control(connection, TOUCH, call));
   return chain(began, begun);
+}
+
+function expectKnown(options: SqliteOptions): void {
+  const invalid = databaseErrors.invalid_definition;
+  // What is no object is refused by either.
+  if (Object(options) === options && 'client' in options)
+    refuseUnknown(options, { client: true }, 'sqlite with a client of yours', invalid);
+  else
+    refuseUnknown(
+      options as Extract<SqliteOptions, { file: string }>,
+      { file: true, synchronous: true },
+      'sqlite',
+      invalid,
+    );
 }
 
 function pathOf(file: string): string {

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Semaphore } from '@ent/internal';
 import BetterSqlite3 from 'better-sqlite3';
@@ -9,8 +9,11 @@ import { whenFree } from './busy.ts';
 import type { SqliteClient } from './client.ts';
 import { Connection } from './connection.ts';
 import { registerFunctions } from './dialect.ts';
+import { FullDiskError } from './errors.ts';
 
 const MAX_READERS = 4;
+/** A few hundred pages: less may still take a small commit, and not the next one. */
+const LEAST_BYTES = 1024 * 1024;
 
 /** Where the connections come from. */
 export interface PoolSource {
@@ -57,6 +60,14 @@ export class Pool implements DriverSessions<Connection> {
       if (this.#writer?.client.open === true) return;
       this.#writer = new Connection(this.#openWriter(), false);
     });
+  }
+
+  /** Refuses where the disk has no room for a commit any more. A client that was handed in may have it anywhere. */
+  expectRoom(): void {
+    if (this.#isSingle) return;
+    const { bavail, bsize, blocks } = statfsSync(this.#source.file);
+    // Some network file systems do not tell, and say 0 of 0.
+    if (blocks > 0 && bavail * bsize < LEAST_BYTES) throw new FullDiskError();
   }
 
   stats(): PoolStats {
@@ -154,7 +165,10 @@ export class Pool implements DriverSessions<Connection> {
       return given;
     }
     expectNodeApi();
-    if (file !== ':memory:') mkdirSync(dirname(file), { recursive: true });
+    if (file !== ':memory:') {
+      mkdirSync(dirname(file), { recursive: true });
+      makePrivate(file);
+    }
     const client = new BetterSqlite3(file, { timeout: 0 });
     try {
       // WAL: readers and the writer do not wait for each other. It stays with the file.
@@ -167,6 +181,18 @@ export class Pool implements DriverSessions<Connection> {
       client.close();
       throw error;
     }
+  }
+}
+
+/**
+ * Makes the file, if there is none, for its owner alone: SQLite would let everybody read it. Its `-wal` and `-shm` get
+ * the mode of the file.
+ */
+function makePrivate(file: string): void {
+  try {
+    closeSync(openSync(file, 'wx', 0o600));
+  } catch {
+    // It is there, or SQLite will say what is wrong.
   }
 }
 

@@ -1,4 +1,4 @@
-import { type Expression, type SqlBool, sql } from 'kysely';
+import { type Expression, type RawBuilder, type SqlBool, sql } from 'kysely';
 import type { Condition } from '../../driver.ts';
 import type { EntityField, EntityModel } from '../../entity.ts';
 import type { Bind, SqlDialect, Term } from './dialect.ts';
@@ -70,9 +70,9 @@ export function whereOf(
     case 'none':
       return sql<SqlBool>`1 = 0`;
     case 'and':
-      return sql<SqlBool>`(${sql.join(condition.nodes.map(recur), sql` and `)})`;
+      return joined(condition.nodes.map(recur), sql` and `);
     case 'or':
-      return sql<SqlBool>`(${sql.join(condition.nodes.map(recur), sql` or `)})`;
+      return joined(condition.nodes.map(recur), sql` or `);
     case 'not':
       // SQL's NOT keeps "unknown"; IS NOT TRUE makes it true, as the contract has it.
       if (condition.node.op === 'null') return sql<SqlBool>`${sql.ref(condition.node.field)} is not null`;
@@ -82,6 +82,24 @@ export function whereOf(
     default:
       return leafOf(dialect, entity, condition, slots);
   }
+}
+
+const CHAIN = 16;
+
+/**
+ * `(a or b or c)`; many of them as a balanced tree. A chain is as deep as it is long, and databases limit the depth
+ * (SQLite at 1,000) or recurse into it.
+ */
+function joined(parts: readonly Expression<SqlBool>[], word: RawBuilder<unknown>): Expression<SqlBool> {
+  let level = parts;
+  while (level.length > CHAIN) {
+    const above: Expression<SqlBool>[] = [];
+    for (let start = 0; start < level.length; start += CHAIN) {
+      above.push(sql<SqlBool>`(${sql.join(level.slice(start, start + CHAIN), word)})`);
+    }
+    level = above;
+  }
+  return sql<SqlBool>`(${sql.join(level, word)})`;
 }
 
 function leafOf(
