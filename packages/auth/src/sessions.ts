@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { type KeyObject, randomUUID } from 'node:crypto';
 import { durationOption, refuseUnknown } from '@ent/internal';
 import { demandMethods, demandText } from './internal/demand.ts';
 import { tracedOutcome } from './internal/outcome.ts';
@@ -8,7 +8,7 @@ import { channels, type SessionOperation } from './channels.ts';
 import type { RefreshTokenRecord, SessionRecord } from './driver.ts';
 import { authErrors, credentialError, storeCall } from './errors.ts';
 import { isPrincipal, makePrincipal, type Principal } from './principal.ts';
-import { isRefreshToken, newNonce, newRefreshToken, secretBytes, successorOf, tokenId } from './refresh-tokens.ts';
+import { isRefreshToken, newNonce, newRefreshToken, secretKey, successorOf, tokenId } from './refresh-tokens.ts';
 import type { SessionClaims, Sessions, SessionsOptions, StartSession, TokenPair } from './session-options.ts';
 
 const OPTIONS = {
@@ -56,7 +56,7 @@ export function createSessions(options: SessionsOptions): Sessions {
   demandMethods(stores.refreshTokens, ['insert', 'get', 'spend'], 'createSessions: stores.refreshTokens');
   const claimsFor: NonNullable<SessionsOptions['claims']> = options.claims ?? (() => ({}));
   const { now } = accessTokens;
-  const secrets = (Array.isArray(options.secret) ? options.secret : [options.secret]).map(secretBytes);
+  const secrets = (Array.isArray(options.secret) ? options.secret : [options.secret]).map(secretKey);
   if (secrets.length === 0) throw authErrors.configuration('"secret" must not be an empty list.');
   const refreshTtlMs = durationOption(options.refreshTtl ?? '30d', 'refreshTtl', authErrors.configuration);
   const sessionTtlMs = durationOption(options.sessionTtl ?? '90d', 'sessionTtl', authErrors.configuration);
@@ -164,7 +164,7 @@ export function createSessions(options: SessionsOptions): Sessions {
       operation.outcome = 'retry';
       return giveSuccessor(access, token, stored, session, operation);
     }
-    const nextToken = successorOf(token, stored.nonce, secrets[0] as Uint8Array);
+    const nextToken = successorOf(token, stored.nonce, secrets[0] as KeyObject);
     const successor = recordFor(nextToken, session, time);
     const added = await storeCall('add a refresh token', () => stores.refreshTokens.insert(successor));
     const spent = await storeCall('spend a refresh token', () =>

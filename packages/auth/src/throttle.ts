@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { addressKey, durationOption, refuseUnknown } from '@ent/internal';
 import { demandMethods, demandText } from './internal/demand.ts';
 import { tracedOutcome } from './internal/outcome.ts';
@@ -143,6 +143,6 @@ function ruleOf(name: Kind, { attempts, per }: ThrottleLimit): ThrottleRule {
 function keysOf({ address, account }: Attempt): Record<Kind, string> {
   const where = addressKey(address);
   const who = account.slice(0, 1024).normalize('NFKC').toLowerCase();
-  const key = (...parts: string[]): string => createHash('sha256').update(JSON.stringify(parts)).digest('base64url');
+  const key = (...parts: string[]): string => hash('sha256', JSON.stringify(parts), 'base64url');
   return { address: key('address', where), account: key('account', who), pair: key('pair', where, who) };
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { deriveSecret } from '../src/index.ts';
-import { isRefreshToken, newNonce, newRefreshToken, secretBytes, successorOf, tokenId } from '../src/refresh-tokens.ts';
+import { isRefreshToken, newNonce, newRefreshToken, secretKey, successorOf, tokenId } from '../src/refresh-tokens.ts';
 
 describe('a refresh token', () => {
   it('is 256 random bits, and is stored as a hash that says nothing about it', () => {
@@ -19,11 +19,11 @@ describe('a refresh token', () => {
 });
 
 describe('the successor of a token', () => {
-  const secret = secretBytes('s'.repeat(32));
+  const secret = secretKey('s'.repeat(32));
   const [token, nonce] = [newRefreshToken(), newNonce()];
 
   it('is the same for everybody who knows all three parts', () => {
-    expect(successorOf(token, nonce, secret)).toBe(successorOf(token, nonce, secretBytes('s'.repeat(32))));
+    expect(successorOf(token, nonce, secret)).toBe(successorOf(token, nonce, secretKey('s'.repeat(32))));
     expect(isRefreshToken(successorOf(token, nonce, secret))).toBe(true);
   });
 
@@ -32,8 +32,8 @@ describe('the successor of a token', () => {
       successorOf(token, nonce, secret),
       successorOf(newRefreshToken(), nonce, secret),
       successorOf(token, newNonce(), secret),
-      successorOf(token, nonce, secretBytes('t'.repeat(32))),
-      successorOf(token, nonce, deriveSecret('s'.repeat(32), 'refresh-tokens')),
+      successorOf(token, nonce, secretKey('t'.repeat(32))),
+      successorOf(token, nonce, secretKey(deriveSecret('s'.repeat(32), 'refresh-tokens'))),
     ];
     expect(new Set(all).size).toBe(all.length);
   });

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { middlewareErrors } from './errors.ts';
 import type { Exchange, Reply } from './exchange.ts';
 
@@ -17,7 +17,7 @@ export function entityTag(version: string | Uint8Array): string {
   if (typeof version !== 'string' && !(version instanceof Uint8Array)) {
     throw middlewareErrors.invalid_options('entityTag: the version must be a text or bytes.');
   }
-  return `"${createHash('sha256').update(version).digest('base64url').slice(0, 27)}"`;
+  return `"${hash('sha256', version, 'base64url').slice(0, 27)}"`;
 }
 
 /**
