@@ -49,7 +49,7 @@ export class Repository<T extends { id: string }, New = unknown> {
 
   /** The row with this id, or null. */
   async get(id: string, options?: ReadOptions): Promise<T | null> {
-    expectOptions(this.entity, 'get', options);
+    if (options !== undefined) expectOptions(this.entity, 'get', options);
     expectId(this.entity, id);
     // No row can have an id that cannot be stored; a lookup with one is a miss, not a fault.
     if (!isStorableText(id)) return null;
@@ -83,7 +83,7 @@ export class Repository<T extends { id: string }, New = unknown> {
    * @throws `database.invalid_cursor` for a cursor that was changed, or that belongs to another entity or sort
    */
   async window(options: WindowOptions<T>): Promise<Window<T>> {
-    expectOptions(this.entity, 'window', options === undefined ? {} : options);
+    expectOptions(this.entity, 'window', options);
     return pageOf(this.#paging('window', options), options, this.#host.cursorSecret);
   }
 
@@ -120,7 +120,7 @@ export class Repository<T extends { id: string }, New = unknown> {
    * @throws `database.unique_violation`, `database.foreign_key_violation`, ...
    */
   async insert(row: New, options?: CallOptions): Promise<T> {
-    expectOptions(this.entity, 'insert', options);
+    if (options !== undefined) expectOptions(this.entity, 'insert', options);
     const complete = completeRow(this.entity, row, new Date());
     await this.#insert('insert', [complete], options);
     return complete as unknown as T;
@@ -128,7 +128,7 @@ export class Repository<T extends { id: string }, New = unknown> {
 
   /** Stores new rows, all or none, and answers their ids in the same order. */
   async insertMany(rows: readonly New[], options?: CallOptions): Promise<string[]> {
-    expectOptions(this.entity, 'insertMany', options);
+    if (options !== undefined) expectOptions(this.entity, 'insertMany', options);
     const now = new Date();
     const complete = rows.map((row, index) => completeRow(this.entity, row, now, [index]));
     const insert = async (): Promise<void> => {
@@ -151,7 +151,7 @@ export class Repository<T extends { id: string }, New = unknown> {
    * @throws `database.not_found`; `database.version_conflict` when it has another version than `options.version`
    */
   async update(id: string, patch: Patch<T>, options?: UpdateOptions): Promise<T> {
-    expectOptions(this.entity, 'update', options);
+    if (options !== undefined) expectOptions(this.entity, 'update', options);
     const change = changeOf(this.entity, patch, new Date(), this.#rules.decimalOrder);
     expectId(this.entity, id);
     if (!isStorableText(id)) throw this.#notFound();
@@ -203,7 +203,7 @@ export class Repository<T extends { id: string }, New = unknown> {
     options?: CallOptions,
   ): Promise<T> {
     const { entity } = this;
-    expectOptions(entity, 'upsert', options);
+    if (options !== undefined) expectOptions(entity, 'upsert', options);
     const now = new Date();
     expectKey(entity, key, this.#host.driver);
     const row = completeRow(entity, create, now);
@@ -230,7 +230,7 @@ export class Repository<T extends { id: string }, New = unknown> {
    * @throws `database.version_conflict` when it has another version than `options.version`
    */
   async delete(id: string, options?: DeleteOptions): Promise<boolean> {
-    expectOptions(this.entity, 'delete', options);
+    if (options !== undefined) expectOptions(this.entity, 'delete', options);
     expectId(this.entity, id);
     if (!isStorableText(id)) return false;
     const where = and([equals('id', id), alive(this.entity, options?.hard)]);
@@ -312,7 +312,7 @@ export class Repository<T extends { id: string }, New = unknown> {
     options: UpdateManyOptions<T> | DeleteManyOptions<T>,
     withDeleted: boolean | undefined,
   ): Condition {
-    expectOptions(this.entity, method, options === undefined ? {} : options);
+    if (options !== undefined) expectOptions(this.entity, method, options);
     return and([some(this.entity, options?.where, this.#rules), alive(this.entity, withDeleted)]);
   }
 

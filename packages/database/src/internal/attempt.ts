@@ -41,7 +41,7 @@ export async function attempt<R>(
     const scope: Scope = { unit, parent: undefined, call, isolation: how.isolation, readOnly: how.readOnly };
     const result = await runBody(calls, scope, body);
     if (!bare) await calls.step(unit, call, () => driver.commit(session, call));
-    if (!how.readOnly) calls.fullness.stored();
+    if (!how.readOnly) calls.fullness.isSuspected = false;
     return { result, hooks: unit.hooks };
   } catch (error) {
     unit.state = 'ended';

@@ -88,7 +88,7 @@ export class Calls {
       options?.signal?.throwIfAborted();
       if (scope !== undefined) return await this.#within(scope, operation, call, work);
       const result = await this.#alone(operation, call, work);
-      if (operation.use === 'write') this.fullness.stored();
+      if (operation.use === 'write') this.fullness.isSuspected = false;
       return result;
     } catch (error) {
       const failure = wrapped(this.driver, error, operation);

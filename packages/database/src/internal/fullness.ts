@@ -9,6 +9,8 @@ const FULL_MS = 30_000;
  * believed for a while only.
  */
 export class Fullness {
+  /** Whether a write has found it full, and none was stored since. */
+  isSuspected = false;
   #until = 0;
   #error: unknown;
 
@@ -17,16 +19,12 @@ export class Fullness {
     if ((error as { code?: unknown } | null)?.code !== databaseErrors.full.code) return;
     this.#error = error;
     this.#until = performance.now() + FULL_MS;
-  }
-
-  /** A write is stored. */
-  stored(): void {
-    this.#until = 0;
+    this.isSuspected = true;
   }
 
   /** @throws `database.full` */
   check(): void {
-    if (this.#until === 0 || performance.now() >= this.#until) return;
+    if (!this.isSuspected || performance.now() >= this.#until) return;
     throw databaseErrors.full('ping: the last write found the database full.', {
       cause: this.#error,
       retryAfterMs: FULL_MS,

@@ -31,9 +31,8 @@ const KNOWN = {
 export function expectOptions(
   { name: entity, fields }: EntityModel,
   method: keyof typeof KNOWN,
-  options: object | undefined,
+  options: object,
 ): void {
-  if (options === undefined) return;
   const known: Readonly<Record<string, true>> = KNOWN[method];
   refuseUnknown(options, known, `${entity}.${method}`, (message) => {
     const given: object = typeof options === 'object' ? (options ?? {}) : {};

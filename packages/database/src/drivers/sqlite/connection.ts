@@ -49,7 +49,7 @@ export class Connection {
   rollback(): void {
     this.inTransaction = false;
     if (this.client.open && this.client.inTransaction) this.client.exec('rollback');
-    this.resumeForeignKeys();
+    if (this.#suspendsForeignKeys) this.resumeForeignKeys();
   }
 
   /** For the next transaction; in one SQLite would ignore it. */
