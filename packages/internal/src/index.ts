@@ -19,7 +19,14 @@ export { GcraTable } from './gcra-table.ts';
 export { jsonPointer } from './json-pointer.ts';
 export { jsonKeeps, type Keeps, type Loss, lossIn, surelyKeeps } from './lossless.ts';
 export { missingPackage } from './missing-package.ts';
-export { type ConnectionUrl, openByUrl, type OwnSchemes, type Scheme, type UrlErrors } from './open.ts';
+export {
+  type ConnectionUrl,
+  openByUrl,
+  type OwnSchemes,
+  parseConnectionUrl,
+  type Scheme,
+  type UrlErrors,
+} from './open.ts';
 export { outsideContext } from './outside.ts';
 export { pause } from './pause.ts';
 export { Offline, RedisConnection, type RedisConnectable } from './redis-connection.ts';

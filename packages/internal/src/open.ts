@@ -19,8 +19,8 @@ export interface ConnectionUrl {
 /** What stands behind one scheme of ours. */
 export interface Scheme<Driver, Options> {
   readonly hosts: 'none' | 'one' | 'several';
-  /** Parameters that it knows; others are refused. */
-  readonly parameters: readonly string[];
+  /** Parameters that it knows; others are refused. Undefined: `open` sees to that. */
+  readonly parameters: readonly string[] | undefined;
   /** Imports the driver, whose library is needed only then. */
   open(url: ConnectionUrl, options: Options): Promise<Driver>;
 }
@@ -116,7 +116,8 @@ async function openOwn<Driver extends object>(
   return driver as Driver;
 }
 
-function parseConnectionUrl(
+/** Takes a URL of this scheme apart. @throws what `errors.invalid` makes */
+export function parseConnectionUrl(
   name: string,
   text: string,
   { hosts: wanted, parameters }: Pick<Scheme<never, never>, 'hosts' | 'parameters'>,
@@ -150,12 +151,12 @@ function parseConnectionUrl(
 function parametersOf(
   scheme: string,
   query: string | undefined,
-  known: readonly string[],
+  known: readonly string[] | undefined,
   errors: UrlErrors,
 ): Record<string, string> {
   const found: Record<string, string> = {};
   for (const [name, value] of new URLSearchParams(query)) {
-    if (!known.includes(name)) {
+    if (known?.includes(name) === false) {
       const has = known.length === 0 ? 'no parameters' : `the parameters ${known.join(', ')}`;
       throw errors.invalid(`${scheme}: URLs have ${has}; got "${name}".`);
     }

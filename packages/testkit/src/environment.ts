@@ -1,4 +1,4 @@
-import { SERVER_NAMES, type ServerName } from './server.ts';
+import { OPTIONAL_SERVERS, SERVER_NAMES, type ServerName } from './server.ts';
 
 /** Other spellings that people will try. */
 const ALIASES: Readonly<Record<string, ServerName>> = {
@@ -37,8 +37,8 @@ export function isRequired(name: ServerName, env: NodeJS.ProcessEnv = process.en
     .split(',')
     .map((word) => word.trim().toLowerCase())
     .filter(Boolean);
-  if (wanted.includes('all')) return true;
-  const names = wanted.map((word) => ALIASES[word] ?? word);
+  if (wanted.includes('all') && !OPTIONAL_SERVERS.has(name)) return true;
+  const names = wanted.filter((word) => word !== 'all').map((word) => ALIASES[word] ?? word);
   const unknown = names.find((word) => !(SERVER_NAMES as readonly string[]).includes(word));
   if (unknown !== undefined) {
     throw new Error(`ENT_TEST_REQUIRE names "${unknown}"; it takes "all" or some of ${SERVER_NAMES.join(', ')}.`);

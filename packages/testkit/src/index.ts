@@ -4,6 +4,8 @@ export { bytesPerRound, heldBytes } from './heap.ts';
 export { findProgram } from './programs.ts';
 export { type FaultProxy, startProxy } from './proxy.ts';
 export {
+  OPTIONAL_SERVERS,
+  type PgBouncer,
   type RedisCluster,
   type RedisSentinel,
   SERVER_NAMES,

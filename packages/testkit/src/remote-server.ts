@@ -1,13 +1,15 @@
 import { variablesOf } from './environment.ts';
 import { canConnect, until } from './probe.ts';
 import { type FaultProxy, startProxy } from './proxy.ts';
-import type { RedisCluster, RedisSentinel, Server, ServerName } from './server.ts';
+import type { PgBouncer, RedisCluster, RedisSentinel, Server, ServerName } from './server.ts';
 
 /**
  * A server that `ENT_TEST_<NAME>_URL` names. It is somebody else's: it can
  * be used, and reached through a proxy, no more.
  */
-export class RemoteServer implements Server, Omit<RedisCluster, keyof Server>, Omit<RedisSentinel, keyof Server> {
+export class RemoteServer
+  implements Server, Omit<RedisCluster, keyof Server>, Omit<RedisSentinel, keyof Server>, Omit<PgBouncer, keyof Server>
+{
   readonly name: ServerName;
   readonly url: string;
   readonly urls: readonly string[];
@@ -25,6 +27,10 @@ export class RemoteServer implements Server, Omit<RedisCluster, keyof Server>, O
     const { hostname, port } = new URL(this.url);
     this.host = hostname.replace(/^\[|\]$/g, '');
     this.port = Number(port);
+  }
+
+  get direct(): Server {
+    throw new Error(`${variablesOf(this.name).join(' or ')} names a pooler, not the server behind it.`);
   }
 
   /** The sentinel URL may name the primary in its path, `redis://host:26379/mymaster`; else it is called `mymaster`. */

@@ -10,7 +10,12 @@ export const SERVER_NAMES = [
   'memcached',
   'rabbitmq',
   'mongodb',
+  'postgres-18',
+  'pgbouncer',
 ] as const;
+
+/** Servers that prove more where they are there; `ENT_TEST_REQUIRE=all` does not demand them, only their names do. */
+export const OPTIONAL_SERVERS: ReadonlySet<ServerName> = new Set(['postgres-18', 'pgbouncer']);
 
 /**
  * The name of a server, as used by `startServer`, `ENT_TEST_REQUIRE` and (in
@@ -76,6 +81,12 @@ export interface RedisSentinel extends Server {
   primary(): Promise<Server>;
 }
 
+/** PgBouncer in transaction mode. `url` is that of the pooler. */
+export interface PgBouncer extends Server {
+  /** The PostgreSQL behind it. Throws for a pooler given by URL. */
+  readonly direct: Server;
+}
+
 /** Which type of server a name gives. */
 export interface Servers {
   postgres: Server;
@@ -86,4 +97,6 @@ export interface Servers {
   memcached: Server;
   rabbitmq: Server;
   mongodb: Server;
+  'postgres-18': Server;
+  pgbouncer: PgBouncer;
 }

@@ -6,7 +6,8 @@ import { SERVER_NAMES, type ServerName, type Servers } from './server.ts';
 import { mariadb } from './servers/mariadb.ts';
 import { memcached } from './servers/memcached.ts';
 import { mongodb } from './servers/mongodb.ts';
-import { postgres } from './servers/postgres.ts';
+import { pgbouncerNode, startPgBouncer } from './servers/pgbouncer.ts';
+import { postgres, postgres18 } from './servers/postgres.ts';
 import { rabbitmq } from './servers/rabbitmq.ts';
 import { redis } from './servers/redis.ts';
 import { redisClusterNode, startRedisCluster } from './servers/redis-cluster.ts';
@@ -44,6 +45,8 @@ const KINDS: { readonly [Name in ServerName]: Kind<Name> } = {
   memcached: single(memcached),
   rabbitmq: single(rabbitmq),
   mongodb: single(mongodb),
+  'postgres-18': single(postgres18),
+  pgbouncer: { recipe: pgbouncerNode, start: ({ args }) => startPgBouncer(args) },
 };
 
 /**

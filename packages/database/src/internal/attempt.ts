@@ -1,3 +1,4 @@
+import { EntError } from '@ent/errors';
 import type { Awaitable, BeginOptions } from '../driver.ts';
 import { databaseErrors } from '../errors.ts';
 import { beginCall, type DatabaseCall } from './call.ts';
@@ -40,7 +41,7 @@ export async function attempt<R>(
     if (!bare) await calls.step(unit, call, () => driver.begin(session, how, call));
     const scope: Scope = { unit, parent: undefined, call, isolation: how.isolation, readOnly: how.readOnly };
     const result = await runBody(calls, scope, body);
-    if (!bare) await calls.step(unit, call, () => driver.commit(session, call));
+    if (!bare) await commit(calls, unit, call);
     if (!how.readOnly) calls.fullness.isSuspected = false;
     return { result, hooks: unit.hooks };
   } catch (error) {
@@ -55,6 +56,24 @@ export async function attempt<R>(
     const { unlock } = unit;
     if (unlock !== undefined) await undo(unit, 'unlock', unlock);
     sessions.release(session, unit.broken);
+  }
+}
+
+/**
+ * Commits. A connection that is lost meanwhile, or a time that is up, leaves open whether that was done; a database
+ * that says no has not.
+ */
+async function commit(calls: Calls, unit: Unit, call: DatabaseCall): Promise<void> {
+  const { driver } = calls;
+  try {
+    await calls.step(unit, call, () => driver.commit(unit.session, call));
+  } catch (error) {
+    const cause = wrapped(driver, error, TRANSACTION);
+    // Who gave it up by their own signal gets its reason, as everywhere.
+    if (!unit.broken || !EntError.is(cause)) throw error;
+    throw databaseErrors.commit_unknown('The transaction may be stored or not: its COMMIT was not answered.', {
+      cause,
+    });
   }
 }
 

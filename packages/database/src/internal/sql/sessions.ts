@@ -1,12 +1,19 @@
 import { Semaphore, withDeadline } from '@ent/internal';
 import type { Awaitable, DriverCall, DriverSessions } from '../../driver.ts';
+import { databaseErrors } from '../../errors.ts';
+import { chain, orElse } from '../awaitable.ts';
+import { LeakWatch } from './leaks.ts';
 
 /** Where sessions come from: the pool of a library, or what opens connections. */
 export interface SessionSource<Session> {
   /** How many may be in use at a time. */
   readonly max: number;
-  /** A connection that nobody uses. */
-  take(call: DriverCall): Promise<Session>;
+  /** How long a call waits for one that is free, in milliseconds. Default: as long as the call may take. */
+  readonly acquireTimeoutMs?: number | undefined;
+  /** One that is in use for longer is told as a warning of the process, in milliseconds. Default: never. */
+  readonly leakAfterMs?: number | undefined;
+  /** A connection that nobody uses; best at once, where there is one. */
+  take(call: DriverCall): Awaitable<Session>;
   /** Takes it back, whole. Never throws. */
   give(session: Session): void;
   /**
@@ -47,6 +54,7 @@ const ENDING_MS = 5_000;
 export function pooledSessions<Session>(source: SessionSource<Session>): PooledSessions<Session> {
   const permits = new Semaphore(source.max);
   const inUse = new Set<Session>();
+  const leaks = source.leakAfterMs === undefined ? undefined : new LeakWatch<Session>(source.leakAfterMs);
   const ending = new Set<Promise<void>>();
 
   function end(session: Session): void {
@@ -56,23 +64,42 @@ export function pooledSessions<Session>(source: SessionSource<Session>): PooledS
     void ended.then(() => ending.delete(ended));
   }
 
+  async function permit(call: DriverCall): Promise<void> {
+    const { max, acquireTimeoutMs = Infinity } = source;
+    call.waitingFor = 'a connection of the pool';
+    if (acquireTimeoutMs === Infinity) {
+      await permits.take(call.signal);
+    } else {
+      const late = (): Error =>
+        databaseErrors.pool_timeout(
+          `No connection was free within ${acquireTimeoutMs} ms (in use: ${inUse.size} of ${max}, waiting: ${permits.waiting}).`,
+        );
+      await withDeadline((signal) => permits.take(signal), acquireTimeoutMs, late, call.signal);
+    }
+    call.waitingFor = undefined;
+  }
+
+  /** With a permit. What is there at once is answered at once: a promise would cost a timer too. */
+  function take(call: DriverCall, place: Error | undefined): Awaitable<Session> {
+    const taken = (session: Session): Session => {
+      inUse.add(session);
+      leaks?.taken(session, place);
+      return session;
+    };
+    const fail = (error: unknown): never => {
+      permits.give();
+      throw error;
+    };
+    return orElse(() => chain(source.take(call), taken), fail);
+  }
+
   return {
-    async acquire(_use, _forTransaction, call) {
-      if (!permits.tryTake()) {
-        call.waitingFor = 'a connection of the pool';
-        await permits.take(call.signal);
-        call.waitingFor = undefined;
-      }
-      try {
-        const session = await source.take(call);
-        inUse.add(session);
-        return session;
-      } catch (error) {
-        permits.give();
-        throw error;
-      }
+    acquire(_use, _forTransaction, call) {
+      const place = leaks?.place();
+      return permits.tryTake() ? take(call, place) : permit(call).then(() => take(call, place));
     },
     release(session, broken) {
+      leaks?.back(session);
       // One that `close` has ended is not there any more.
       if (inUse.has(session)) {
         if (broken) end(session);

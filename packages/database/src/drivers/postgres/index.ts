@@ -1,0 +1,124 @@
+/**
+ * PostgreSQL, by Kysely and pg: a pool of connections to one server, or to whichever of several takes writes. The
+ * native client is pg's `Pool`.
+ *
+ * Text goes to the server and comes from it, since pg's own conversions round integers and move dates (decode.ts). A
+ * call that is given up is cancelled on the server, and its connection ended (session.ts).
+ */
+import type { DatabaseDriver, DatabaseFeatures } from '../../driver.ts';
+import { controlOf, sqlDriver } from '../../internal/sql/driver.ts';
+import { pooledSessions } from '../../internal/sql/sessions.ts';
+import type { SqlNative } from '../../internal/sql/types.ts';
+import type { PgPool } from './client.ts';
+import { dialect } from './dialect.ts';
+import { classify } from './errors.ts';
+import { Names } from './names.ts';
+import { type PostgresOptions, settingsOf } from './options.ts';
+import { Connections } from './pool.ts';
+import type { Session } from './session.ts';
+
+export type { PgClient, PgPool, PgQuery, PgResult, PgTypes } from './client.ts';
+export type {
+  PostgresCommonOptions,
+  PostgresHostOptions,
+  PostgresMadeOptions,
+  PostgresOptions,
+  PostgresPoolOptions,
+  PostgresUrlOptions,
+} from './options.ts';
+
+/** What PostgreSQL can do. */
+export const postgresFeatures = {
+  transactions: true,
+  savepoints: true,
+  independentTransactions: true,
+  // Its "repeatable read" is a snapshot.
+  isolation: ['read committed', 'snapshot', 'serializable'],
+  readOnlyTransactions: true,
+  transactionalDdl: true,
+  foreignKeys: true,
+  // Only those that were declared deferrable can wait.
+  suspendsForeignKeys: false,
+  decimalOrder: true,
+  exactUpsert: true,
+  shared: true,
+  cancelsRunning: true,
+} as const satisfies DatabaseFeatures;
+
+/** The driver that {@link postgres} makes. Its `client` is the pool: outside of our control, mind open transactions. */
+export type PostgresDriver<Tables> = DatabaseDriver<SqlNative<Tables>, Session, PgPool>;
+
+/**
+ * PostgreSQL 13 or later by pg, with Kysely.
+ *
+ * ```ts no-run
+ * import { createDatabase } from '@ent/database';
+ * import { postgres } from '@ent/database/postgres';
+ *
+ * const db = createDatabase({ driver: postgres({ url: 'postgres://app:secret@localhost/app', max: 20 }) });
+ * await db.ping();
+ * await db.close();
+ * ```
+ *
+ * @throws ConfigurationError `database.invalid_definition` for options or a URL that are not right
+ */
+// oxlint-disable-next-line typescript/no-explicit-any -- Kysely's own word for tables that are not typed
+export function postgres<Tables = any>(options: PostgresOptions): PostgresDriver<Tables> {
+  const settings = settingsOf(options);
+  const names = new Names(settings.prepare ?? true);
+  const connections = new Connections(settings, names);
+  const sessions = pooledSessions<Session>({
+    max: connections.max,
+    acquireTimeoutMs: settings.acquireTimeoutMs,
+    leakAfterMs: settings.leakAfterMs,
+    take: (call) => connections.take(call),
+    give: (session) => connections.give(session),
+    end: (session) => connections.end(session),
+    total: () => connections.total(),
+  });
+  const control = async (session: Session, text: string): Promise<void> => {
+    await session.execute(controlOf(text), []);
+  };
+
+  return sqlDriver<Session, PgPool, Tables>({
+    name: 'postgresql',
+    namespace: settings.namespace,
+    features: postgresFeatures,
+    dialect,
+    client: connections.pool,
+    connect: (call) => connections.open(call),
+    async close() {
+      await sessions.close();
+      await connections.close();
+    },
+    classify,
+    sessions,
+    execute: (session, statement, parameters) => session.execute(statement, parameters),
+    async begin(session, { isolation, readOnly }) {
+      const level = isolation === 'snapshot' ? 'repeatable read' : isolation;
+      const begin = level === undefined ? 'begin' : `begin isolation level ${level}`;
+      await control(session, readOnly ? `${begin} read only` : begin);
+      session.inTransaction = true;
+    },
+    async commit(session) {
+      await control(session, 'commit');
+      session.inTransaction = false;
+    },
+    async rollback(session) {
+      await control(session, 'rollback');
+      session.inTransaction = false;
+    },
+    // Of the transaction, not of the session: it ends with it, also behind a pooler, and nobody has to give it back.
+    async lock(session, name) {
+      await session.execute(LOCK, [name]);
+      return () => {};
+    },
+  });
+}
+
+const LOCK = {
+  sql: `select pg_advisory_xact_lock(hashtextextended(current_schema() || '.' || $1::text, 0))`,
+  kind: 'rows',
+  returnsRows: true,
+  recurs: false,
+} as const;

@@ -1,0 +1,219 @@
+import type { ConnectionOptions } from 'node:tls';
+import { durationOption, refuseUnknown } from '@ent/internal';
+import { databaseErrors } from '../../errors.ts';
+import type { Duration } from '../../options.ts';
+import type { PgPool } from './client.ts';
+import { type Address, readUrl } from './url.ts';
+
+/** Options that do not depend on where the connections come from. */
+export interface PostgresCommonOptions {
+  /**
+   * How long a call waits for a connection that is free, at most; then it fails with `database.pool_timeout`. Default:
+   * as long as the call may take.
+   */
+  readonly acquireTimeout?: Duration | undefined;
+  /**
+   * A connection that is in use for longer is told as a warning of the process (`ENT_DATABASE_LEAK`), with the place
+   * where it was taken; that place costs some microseconds a call. Default: off.
+   */
+  readonly leakAfter?: Duration | undefined;
+  /**
+   * Prepare the statements of repositories on each connection, under a name. Default: yes, unless a pooler answers
+   * (PgBouncer and its like), which may run each transaction on another connection.
+   */
+  readonly prepare?: boolean | undefined;
+}
+
+/** Options for connections that this driver makes. */
+export interface PostgresMadeOptions extends PostgresCommonOptions {
+  /** Also called for each new connection, for tokens that expire. */
+  readonly password?: string | (() => string | Promise<string>) | undefined;
+  /** `true`: encrypted, to a server whose certificate is right; or options of `node:tls`. Default: not encrypted. */
+  readonly tls?: boolean | ConnectionOptions | undefined;
+  /** The schemas in which names are looked for, the first of which is written to. Default: those of the user. */
+  readonly searchPath?: string | readonly string[] | undefined;
+  /** What the server's own lists call this program. */
+  readonly applicationName?: string | undefined;
+  /**
+   * Of several hosts, take the first that answers (`any`), or that takes writes. Default: `read-write` with several
+   * hosts, so that the driver follows a failover.
+   */
+  readonly targetSession?: 'any' | 'read-write' | undefined;
+  /** Connections, at the most. Default 10. */
+  readonly max?: number | undefined;
+  /** Connections that stay open when nobody uses them. Default 0. */
+  readonly min?: number | undefined;
+  /** How long a connection may be unused before it is closed. Default `"30s"`. */
+  readonly idleTimeout?: Duration | undefined;
+  /** How old a connection may become; it is closed when it is free. Default `"1h"`. */
+  readonly maxLifetime?: Duration | undefined;
+  /** How long connecting to one host may take. Default `"5s"`. */
+  readonly connectTimeout?: Duration | undefined;
+}
+
+/** The server by its URL. */
+export interface PostgresUrlOptions extends PostgresMadeOptions {
+  /**
+   * `postgres://user:password@host:5432/database`; hosts may be several, with commas. Its parameters are those of
+   * libpq (`sslmode`, `sslrootcert`, `sslcert`, `sslkey`, `application_name`, `connect_timeout`,
+   * `target_session_attrs`), `search_path`, and the numbers and times of these options.
+   */
+  readonly url: string;
+}
+
+/** The server by its parts. */
+export interface PostgresHostOptions extends PostgresMadeOptions {
+  /** A name or address, or the folder of a Unix socket; several are tried in this order. */
+  readonly host: string | readonly string[];
+  /** Default 5432. */
+  readonly port?: number | undefined;
+  readonly user?: string | undefined;
+  readonly database?: string | undefined;
+}
+
+/** A pool of your own. */
+export interface PostgresPoolOptions extends PostgresCommonOptions {
+  /** A `Pool` of pg. Its settings stay as they are, and you end it. */
+  readonly pool: PgPool;
+}
+
+/** Options of `postgres`: a URL, a host, or a pool of your own. */
+export type PostgresOptions = PostgresUrlOptions | PostgresHostOptions | PostgresPoolOptions;
+
+/** What the options come to. */
+export interface Settings {
+  readonly pool: PgPool | undefined;
+  readonly hosts: readonly Address[];
+  readonly client: {
+    readonly user?: string | undefined;
+    readonly password?: string | (() => string | Promise<string>) | undefined;
+    readonly database?: string | undefined;
+    readonly ssl: boolean | ConnectionOptions;
+    readonly application_name?: string | undefined;
+  };
+  readonly namespace: string;
+  readonly searchPath: string | undefined;
+  readonly needsWrites: boolean;
+  readonly prepare: boolean | undefined;
+  readonly max: number;
+  readonly min: number;
+  readonly idleTimeoutMs: number;
+  readonly maxLifetimeMs: number;
+  readonly connectTimeoutMs: number;
+  readonly acquireTimeoutMs: number | undefined;
+  readonly leakAfterMs: number | undefined;
+}
+
+const COMMON = { acquireTimeout: true, leakAfter: true, prepare: true } as const;
+const MADE = {
+  ...COMMON,
+  password: true,
+  tls: true,
+  searchPath: true,
+  applicationName: true,
+  targetSession: true,
+  max: true,
+  min: true,
+  idleTimeout: true,
+  maxLifetime: true,
+  connectTimeout: true,
+} as const;
+const invalid = databaseErrors.invalid_definition;
+
+/** @throws `database.invalid_definition` */
+export function settingsOf(options: PostgresOptions): Settings {
+  if ('pool' in options) {
+    refuseUnknown(options, { ...COMMON, pool: true }, 'postgres with a pool of yours', invalid);
+    return { ...settingsOfMade(options, [], {}), pool: expectPool(options.pool) };
+  }
+  if ('url' in options) {
+    refuseUnknown(options, { ...MADE, url: true }, 'postgres', invalid);
+    const { url, ...given } = options;
+    const { hosts, client, ...told } = readUrl(url);
+    const both = Object.keys(told).find((name) => given[name as keyof typeof given] !== undefined);
+    if (both !== undefined) throw invalid(`postgres: ${both} is given twice, in the URL and as an option.`);
+    return settingsOfMade({ ...given, ...told }, hosts, client);
+  }
+  refuseUnknown(options, { ...MADE, host: true, port: true, user: true, database: true }, 'postgres', invalid);
+  const { host, port = 5432, user, database } = options;
+  const hosts = [host].flat().filter((each: unknown) => typeof each === 'string' && each !== '');
+  if (hosts.length === 0 || hosts.length < [host].flat().length) {
+    throw invalid('postgres needs a url, a host or a pool; host is a name or an address, or a list of them.');
+  }
+  const addresses = hosts.map((each) => ({ host: each, port: whole(port, 'port', 1) }));
+  return settingsOfMade(options, addresses, { user, database });
+}
+
+function settingsOfMade(
+  options: PostgresMadeOptions,
+  hosts: readonly Address[],
+  client: {
+    readonly user?: string | undefined;
+    readonly password?: string | undefined;
+    readonly database?: string | undefined;
+  },
+): Settings {
+  const { tls = false, searchPath, targetSession = hosts.length > 1 ? 'read-write' : 'any' } = options;
+  if (targetSession !== 'any' && targetSession !== 'read-write') {
+    throw invalid("postgres: targetSession must be 'any' or 'read-write'.");
+  }
+  if (options.prepare !== undefined && typeof options.prepare !== 'boolean') {
+    throw invalid('postgres: prepare must be true or false.');
+  }
+  if (typeof tls !== 'boolean' && (typeof tls !== 'object' || tls === null)) {
+    throw invalid('postgres: tls must be true, false or options of node:tls.');
+  }
+  const max = whole(options.max ?? 10, 'max', 1);
+  const min = whole(options.min ?? 0, 'min', 0);
+  if (min > max) throw invalid(`postgres: min (${min}) is more than max (${max}).`);
+  return {
+    pool: undefined,
+    hosts,
+    client: {
+      ...client,
+      ...(options.password !== undefined && { password: options.password }),
+      ssl: tls,
+      application_name: options.applicationName,
+    },
+    namespace: client.database ?? client.user ?? 'postgres',
+    searchPath: searchPath === undefined ? undefined : pathOf(searchPath),
+    needsWrites: targetSession === 'read-write',
+    prepare: options.prepare,
+    max,
+    min,
+    idleTimeoutMs: time(options.idleTimeout ?? '30s', 'idleTimeout'),
+    maxLifetimeMs: time(options.maxLifetime ?? '1h', 'maxLifetime'),
+    connectTimeoutMs: time(options.connectTimeout ?? '5s', 'connectTimeout'),
+    acquireTimeoutMs: options.acquireTimeout === undefined ? undefined : time(options.acquireTimeout, 'acquireTimeout'),
+    leakAfterMs: options.leakAfter === undefined ? undefined : time(options.leakAfter, 'leakAfter'),
+  };
+}
+
+function expectPool(pool: unknown): PgPool {
+  const { connect, on, options } = (pool ?? {}) as Partial<PgPool>;
+  if (typeof connect === 'function' && typeof on === 'function' && typeof options?.max === 'number')
+    return pool as PgPool;
+  throw invalid('postgres: pool must be a Pool of pg.');
+}
+
+function time(value: Duration, name: string): number {
+  return durationOption(value, name, (message, options) => invalid(`postgres: ${message}`, options));
+}
+
+function whole(value: unknown, name: string, least: number): number {
+  if (Number.isSafeInteger(value) && (value as number) >= least) return value as number;
+  throw invalid(`postgres: ${name} must be a whole number from ${least} on.`);
+}
+
+/** As PostgreSQL reads it: quoted, so that names are taken as they are. */
+function pathOf(searchPath: string | readonly string[]): string {
+  const names: readonly unknown[] =
+    typeof searchPath === 'string' ? searchPath.split(',').map((name) => name.trim()) : [searchPath].flat();
+  const quoted = names.filter((name) => typeof name === 'string' && name !== '').map((name) => quote(name as string));
+  if (quoted.length > 0 && quoted.length === names.length) return quoted.join();
+  throw invalid('postgres: searchPath must be the name of a schema, or a list of names.');
+}
+
+function quote(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}

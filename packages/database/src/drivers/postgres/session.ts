@@ -1,0 +1,122 @@
+import { pause } from '@ent/internal';
+import type { SqlOutcome, SqlStatement } from '../../internal/sql/types.ts';
+import { cancel } from './cancel.ts';
+import type { PgClient, PgQuery, PgResult } from './client.ts';
+import { asText, asValues } from './decode.ts';
+import { LostConnectionError, LostTransactionError, StaleStatementError } from './errors.ts';
+import { isStale, type Names } from './names.ts';
+
+/** Commands whose effect on the connection stays: who has it next must not meet it. */
+const LEAVES_TRACES: ReadonlySet<string> = new Set([
+  'SET',
+  'LISTEN',
+  'PREPARE',
+  'DECLARE',
+  'LOAD',
+  'DISCARD',
+  'DEALLOCATE',
+]);
+
+/** One connection, and what is known of it. */
+export class Session {
+  readonly client: PgClient;
+  /** A transaction of ours is open. */
+  inTransaction = false;
+  readonly #names: Names;
+  /** The {@link Names.generation} of its prepared statements. */
+  readonly #generation: number;
+  readonly #gone: Promise<void>;
+  #isDirty = false;
+  #isRunning = false;
+  #isEnding = false;
+  #whenIdle: (() => void) | undefined;
+
+  constructor(client: PgClient, names: Names) {
+    this.client = client;
+    this.#names = names;
+    this.#generation = names.generation;
+    this.#gone = new Promise((resolve) => client.once('end', resolve));
+  }
+
+  /** Whether it is as it was at first, so that the next one may have it. */
+  get isClean(): boolean {
+    // A transaction that is open now was begun by a BEGIN of the application's own, and nobody would end it.
+    return !this.#isDirty && this.isFresh && this.client.getTransactionStatus() === 'I';
+  }
+
+  /** Whether its prepared statements are for the schema of now. */
+  get isFresh(): boolean {
+    return this.#generation === this.#names.generation;
+  }
+
+  execute(statement: SqlStatement, values: readonly unknown[]): Promise<SqlOutcome> {
+    const { sql: text, kind } = statement;
+    if (kind === 'native') return this.#native(text, values);
+    if (kind === 'control') return this.#send({ text }).then(outcomeOf);
+    return this.#send({ text, name: this.#names.of(statement), values, types: asText }).then(outcomeOf);
+  }
+
+  /** Stops what it runs, here and on the server; resolves when it is gone, by the signal at the latest. */
+  async end(signal: AbortSignal): Promise<void> {
+    this.#isEnding = true;
+    const idle = new AbortController();
+    this.#whenIdle = () => idle.abort();
+    // A request that comes before the server has begun stops nothing, so it is repeated.
+    for (let tries = 1; this.#isRunning && !signal.aborted; tries += 1) {
+      await cancel(this.client, signal);
+      await pause(Math.min(tries * 10, 250), idle.signal);
+    }
+    this.client.release(true);
+    const { stream } = this.client.connection;
+    if (signal.aborted) stream.destroy();
+    else signal.addEventListener('abort', () => stream.destroy(), { once: true });
+    await this.#gone;
+  }
+
+  async #native(text: string, values: readonly unknown[]): Promise<SqlOutcome> {
+    // Not the simple protocol, in which a text may hold several statements.
+    const result = await this.#send({ text, values, types: asValues, queryMode: 'extended' });
+    if (LEAVES_TRACES.has(result.command)) this.#isDirty = true;
+    if (this.inTransaction && this.client.getTransactionStatus() === 'I') {
+      throw new LostTransactionError('the transaction was ended by a COMMIT or ROLLBACK of yours');
+    }
+    return outcomeOf(result);
+  }
+
+  #send(query: PgQuery): Promise<PgResult> {
+    return new Promise((resolve, reject) => {
+      // A call of several steps that was given up; a request to cancel the last one is on its way, and would meet this.
+      if (this.#isEnding) throw new LostConnectionError('the call was given up');
+      this.#isRunning = true;
+      this.client.query(query, (error, result) => {
+        this.#isRunning = false;
+        this.#whenIdle?.();
+        if (!error) resolve(result);
+        else if (query.name !== undefined && isStale(error)) this.#sendAgain(query, error).then(resolve, reject);
+        else reject(this.#failure(error));
+      });
+    });
+  }
+
+  /** A statement whose name does not do any more has done nothing. */
+  async #sendAgain(query: PgQuery, error: Error & { readonly code?: string }): Promise<PgResult> {
+    this.#names.stale(error.code as string);
+    if (!this.inTransaction) return this.#send({ ...query, name: undefined });
+    // After an error nothing can be done in a transaction; all of it is run again.
+    throw new StaleStatementError('the schema has changed below a prepared statement', { cause: error });
+  }
+
+  #failure(error: Error & { readonly code?: unknown; readonly severity?: unknown }): Error {
+    // What does not come from the server tells that the connection is no more.
+    if (error.severity === undefined) {
+      return new LostConnectionError('the connection was lost while a statement ran', { cause: error });
+    }
+    // A server that is no primary any more goes on to answer; the next connection looks for one that takes writes.
+    if (error.code === '25006' && !this.inTransaction) this.#isDirty = true;
+    return error;
+  }
+}
+
+function outcomeOf({ rows, rowCount, command }: PgResult): SqlOutcome {
+  return { rows, matched: command === 'SELECT' ? undefined : (rowCount ?? 0) };
+}

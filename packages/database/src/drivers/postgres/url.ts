@@ -1,0 +1,141 @@
+import { readFileSync } from 'node:fs';
+import type { ConnectionOptions } from 'node:tls';
+import { parseConnectionUrl } from '@ent/internal';
+import { databaseErrors } from '../../errors.ts';
+
+/** Where a server listens. */
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** What a URL says of the connections, beside where the server is; named as the options of the driver. */
+interface Told {
+  readonly tls?: boolean | ConnectionOptions;
+  readonly searchPath?: string;
+  readonly applicationName?: string;
+  readonly targetSession?: 'any' | 'read-write';
+  readonly max?: number;
+  readonly min?: number;
+  readonly idleTimeout?: string;
+  readonly maxLifetime?: string;
+  readonly connectTimeout?: number;
+  readonly acquireTimeout?: string;
+}
+
+/** A URL, read. */
+export interface ReadUrl extends Told {
+  readonly hosts: readonly Address[];
+  readonly client: { readonly user?: string; readonly password?: string; readonly database?: string };
+}
+
+/** The parameters that a URL can have. */
+export const URL_PARAMETERS = [
+  'sslmode',
+  'sslrootcert',
+  'sslcert',
+  'sslkey',
+  'application_name',
+  'connect_timeout',
+  'search_path',
+  'target_session_attrs',
+  'max',
+  'min',
+  'idleTimeout',
+  'maxLifetime',
+  'acquireTimeout',
+] as const;
+
+type Parameters = Readonly<Partial<Record<(typeof URL_PARAMETERS)[number], string>>>;
+const invalid = databaseErrors.invalid_definition;
+
+/** @throws `database.invalid_definition`; no part of the URL is in its message, since it can hold a password */
+export function readUrl(text: string): ReadUrl {
+  const scheme = /^(postgres(?:ql)?):/i.exec(String(text))?.[1]?.toLowerCase();
+  if (scheme === undefined) throw invalid('postgres: url must begin with postgres:// or postgresql://.');
+  const rule = { hosts: 'several', parameters: URL_PARAMETERS } as const;
+  const { user, password, hosts, path, parameters } = parseConnectionUrl(scheme, text, rule, {
+    unknown: invalid,
+    invalid,
+  });
+  const database = path.slice(1);
+  return {
+    ...toldBy(parameters),
+    hosts: hosts.map(addressOf),
+    client: {
+      ...(user !== undefined && { user }),
+      ...(password !== undefined && { password }),
+      ...(database !== '' && { database }),
+    },
+  };
+}
+
+function toldBy(parameters: Parameters): Told {
+  const { search_path: searchPath, application_name: applicationName, connect_timeout: seconds } = parameters;
+  const { max, min, idleTimeout, maxLifetime, acquireTimeout, target_session_attrs: targetSession } = parameters;
+  const tls = tlsOf(parameters);
+  return {
+    ...(tls !== undefined && { tls }),
+    ...(searchPath !== undefined && { searchPath }),
+    ...(applicationName !== undefined && { applicationName }),
+    // The driver checks the values.
+    ...(targetSession !== undefined && { targetSession: targetSession as 'any' }),
+    ...(max !== undefined && { max: Number(max) }),
+    ...(min !== undefined && { min: Number(min) }),
+    ...(idleTimeout !== undefined && { idleTimeout }),
+    ...(maxLifetime !== undefined && { maxLifetime }),
+    ...(acquireTimeout !== undefined && { acquireTimeout }),
+    ...(seconds !== undefined && { connectTimeout: Number(seconds) * 1000 }),
+  };
+}
+
+/**
+ * `sslmode` as libpq means it, where pg reads `require` as `verify-full`. The two modes that fall back to plain text
+ * are refused: whoever can reach the network could make them fall.
+ */
+function tlsOf({ sslmode, sslrootcert, sslcert, sslkey }: Parameters): boolean | ConnectionOptions | undefined {
+  if (sslmode === undefined || sslmode === 'disable') {
+    if (sslrootcert === undefined && sslcert === undefined && sslkey === undefined) {
+      return sslmode === undefined ? undefined : false;
+    }
+    throw invalid('postgres: sslrootcert, sslcert and sslkey need an sslmode, such as verify-full.');
+  }
+  const files: ConnectionOptions = {
+    ...(sslrootcert !== undefined && sslrootcert !== 'system' && { ca: fileOf('sslrootcert', sslrootcert) }),
+    ...(sslcert !== undefined && { cert: fileOf('sslcert', sslcert) }),
+    ...(sslkey !== undefined && { key: fileOf('sslkey', sslkey) }),
+  };
+  switch (sslmode) {
+    case 'verify-full':
+      return files;
+    case 'verify-ca':
+      // The certificate of anybody whom this authority trusts will do.
+      return { ...files, checkServerIdentity: () => undefined };
+    case 'require':
+      // Of a root certificate libpq makes "verify-ca" out of this.
+      if (sslrootcert !== undefined) return { ...files, checkServerIdentity: () => undefined };
+      return { ...files, rejectUnauthorized: false };
+    case 'allow':
+    case 'prefer':
+      throw invalid(
+        `postgres: sslmode=${sslmode} would fall back to plain text without a word; say disable, require or verify-full.`,
+      );
+    default:
+      throw invalid('postgres: sslmode must be disable, require, verify-ca or verify-full.');
+  }
+}
+
+function fileOf(parameter: string, path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw invalid(`postgres: the file of ${parameter} cannot be read.`, { cause });
+  }
+}
+
+function addressOf(host: string): Address {
+  const { hostname, port } = new URL(`http://${host}`);
+  // `URL` drops the port that is http's own.
+  const given = /:(\d+)$/.exec(host)?.[1] ?? port;
+  return { host: hostname.replace(/^\[|\]$/g, ''), port: given === '' ? 5432 : Number(given) };
+}

@@ -1,0 +1,197 @@
+// The connections of PostgreSQL: what a call that is given up leaves, who waits for one and how long, and what they are
+// like when they come back.
+import { createDatabase } from '@ent/database';
+import { postgres } from '@ent/database/postgres';
+import type { SqlNative } from '@ent/database/sql';
+import { createTables } from '@ent/database/testing';
+import { describeWithServer } from '@ent/testkit/vitest';
+import { sql } from 'kysely';
+import { Pool } from 'pg';
+import { describe, expect, it } from 'vitest';
+import { people, rejection, signal } from '../fixtures/people.ts';
+import { ann, ask, isWell, sleep, useDatabases } from '../fixtures/postgres.ts';
+
+describeWithServer('postgres', (server) => {
+  const { open, running, connections, schema } = useDatabases(server);
+
+  describe('a call that is given up', () => {
+    it('is cancelled on the server, by abort and by timeout, and its connection is replaced', async () => {
+      const db = await open({}, { timeout: 500 });
+      const controller = new AbortController();
+      const aborted = rejection(sleep(db, controller.signal));
+      await expect.poll(running).toHaveLength(1);
+      controller.abort(new Error('gone'));
+      expect((await aborted).message).toBe('gone');
+      expect((await rejection(sleep(db))).code).toBe('database.timeout');
+      await expect.poll(running).toEqual([]);
+      await isWell(db);
+    });
+
+    it('takes its locks with it, and never hits the query of another', async () => {
+      const db = await open({ max: 4 });
+      await db.repo(people).insert(ann);
+      for (let round = 0; round < 10; round += 1) {
+        const others = Array.from({ length: 3 }, () => db.repo(people).count());
+        const locked = db.transaction(
+          async () => {
+            await db.repo(people).update('ann', { set: { name: 'locked' } });
+            await sleep(db);
+          },
+          { timeout: 50 + round },
+        );
+        expect((await rejection(locked)).code).toBe('database.timeout');
+        expect(await Promise.all(others)).toEqual([1, 1, 1]);
+      }
+      expect(await db.repo(people).get('ann')).toMatchObject({ name: 'Ann', version: 1 });
+      expect((await db.repo(people).update('ann', { set: { name: 'B' } })).version).toBe(2);
+      await expect.poll(running).toEqual([]);
+    });
+
+    it('leaves nothing when the database is closed right after', async () => {
+      const db = await open();
+      const controller = new AbortController();
+      const aborted = rejection(sleep(db, controller.signal));
+      await expect.poll(running).toHaveLength(1);
+      controller.abort(new Error('gone'));
+      await aborted;
+      await db.close();
+      expect(await connections()).toBe(0);
+    });
+  });
+
+  describe('an exhausted pool', () => {
+    it('fails at its acquireTimeout with a code of its own, and is well afterwards', async () => {
+      const db = await open({ max: 1, acquireTimeout: 100 });
+      const { promise: gate, fire: release } = signal();
+      const { promise: taken, fire: take } = signal();
+      const holder = db.transaction(async () => {
+        await db.repo(people).count();
+        take();
+        await gate;
+      });
+      await taken;
+      const error = await rejection(db.repo(people).count());
+      release();
+      await holder;
+      expect([error.code, error.message]).toEqual([
+        'database.pool_timeout',
+        'No connection was free within 100 ms (in use: 1 of 1, waiting: 1).',
+      ]);
+      await isWell(db);
+    });
+
+    it('tells where a connection was taken that does not come back', async () => {
+      const db = await open({ leakAfter: 50 });
+      const { promise: warned, resolve: warn } = Promise.withResolvers<Error & { code?: string; detail?: string }>();
+      const hear = (warning: Error & { code?: string }): void => {
+        if (warning.code === 'ENT_DATABASE_LEAK') warn(warning);
+      };
+      process.on('warning', hear);
+      async function theLeakingFunction(): Promise<void> {
+        await db.transaction(() => warned);
+      }
+      await theLeakingFunction();
+      process.off('warning', hear);
+      expect((await warned).detail).toContain('theLeakingFunction');
+    });
+  });
+
+  describe('a connection that comes back dirty', () => {
+    it.each([`set application_name = 'x'`, 'listen x', 'begin', `prepare x as select 1`])(
+      'after "%s" is replaced',
+      async (text) => {
+        const db = await open({ max: 1 });
+        const pid = async (): Promise<unknown> => {
+          const { rows } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(db.native.kysely);
+          return rows[0]?.pid;
+        };
+        const before = await pid();
+        expect(await pid()).toBe(before);
+        await sql.raw(text).execute(db.native.kysely);
+        expect(await pid()).not.toBe(before);
+      },
+    );
+
+    it('a COMMIT of your own inside a transaction is found out', async () => {
+      const db = await open();
+      const ended = db.transaction(async () => {
+        await sql`commit`.execute(db.native.kysely);
+        await db.repo(people).insert(ann);
+      });
+      expect((await rejection(ended)).code).toBe('database.query_failed');
+      expect(await db.repo(people).count()).toBe(0);
+    });
+  });
+
+  describe('a schema that changes below prepared statements', () => {
+    it('is nothing that a caller sees, in a transaction or not', async () => {
+      const db = await open();
+      const repo = db.repo(people);
+      await repo.insert(ann);
+      const read = (): Promise<unknown> => repo.get('ann');
+      for (const type of ['text', 'varchar(99)', 'text']) {
+        for (let n = 0; n < 5; n += 1) await Promise.all([read(), read()]);
+        await ask(server.url, `alter table ${schema()}.people alter column name type ${type}`);
+        let runs = 0;
+        const inside = db.transaction(async () => {
+          runs += 1;
+          return read();
+        });
+        expect(await inside).toMatchObject({ id: 'ann' });
+        expect(runs).toBe(2);
+        expect(await read()).toMatchObject({ id: 'ann' });
+      }
+    });
+
+    it('is healed where somebody has discarded them all, which pg does not notice', async () => {
+      const pool = new Pool({ connectionString: server.url, options: `-c search_path=${schema()}`, max: 1 });
+      const db = createDatabase<SqlNative>({ driver: postgres({ pool }) });
+      await createTables(db, people);
+      const three = async (): Promise<void> => {
+        for (let n = 0; n < 3; n += 1) expect(await db.repo(people).get('ann')).toBe(null);
+      };
+      await three();
+      await pool.query('discard all');
+      await pool.query(`set search_path = ${schema()}`);
+      await three();
+      await db.close();
+      // It was handed in, so it is still open.
+      expect(pool.ended).toBe(false);
+      await pool.end();
+    });
+  });
+
+  it('a database that is not there says so', async () => {
+    const url = new URL(server.url);
+    url.pathname = '/nowhere';
+    const db = createDatabase({ driver: postgres({ url: url.href }) });
+    const error = await rejection(db.ping());
+    await db.close();
+    expect([error.code, error.message]).toEqual(['database.unavailable', 'connect: there is no such database.']);
+  });
+
+  it('what a statement_timeout of the server cancels is a timeout', async () => {
+    const db = await open();
+    const slow = db.transaction(async () => {
+      await sql`set local statement_timeout = 50`.execute(db.native.kysely);
+      await sleep(db);
+    });
+    expect((await rejection(slow)).code).toBe('database.timeout');
+  });
+
+  it('min connections are there after the first call', async () => {
+    const db = await open({ min: 2, max: 4 });
+    await db.ping();
+    expect(db.stats()).toEqual({ total: 2, idle: 2, inUse: 0, waiting: 0 });
+  });
+
+  it('connections are closed when they are idle for long, and when they are old', async () => {
+    const db = await open({ idleTimeout: 50 });
+    await db.ping();
+    await expect.poll(() => db.stats().total).toBe(0);
+    const other = await open({ maxLifetime: 50 });
+    await other.ping();
+    await expect.poll(() => other.stats().total).toBe(0);
+    await isWell(other);
+  });
+});
