@@ -1,4 +1,4 @@
-import { fork } from 'node:child_process';
+import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { describeWithServer } from '@ent/testkit/vitest';
@@ -7,7 +7,15 @@ import { redisStreams } from '../../src/drivers/redis-streams/index.ts';
 import { createMessaging, type Messaging } from '../../src/index.ts';
 import { onStreams, publishUntil } from './redis-streams-support.ts';
 
-const holder = join(import.meta.dirname, '../fixtures/held-message.ts');
+/** A process of its own, with a fixture on the topic. */
+function processWith(fixture: string, url: string, topic: string): ChildProcess {
+  const script = join(import.meta.dirname, '../fixtures', fixture);
+  return fork(script, [url, topic], { execArgv: ['--conditions=@ent/source'], stdio: 'inherit' });
+}
+
+function says(child: ChildProcess, expected: unknown): Promise<void> {
+  return new Promise((resolve) => child.on('message', (message) => message === expected && resolve()));
+}
 
 describeWithServer('redis', { killable: true }, (server) => {
   const setUp = onStreams(() => server.url);
@@ -38,8 +46,8 @@ describeWithServer('redis', { killable: true }, (server) => {
 
   it('what a process held that was killed goes to another', { timeout: 60_000 }, async () => {
     const { topic, messaging } = await setUp();
-    const child = fork(holder, [server.url, topic], { execArgv: ['--conditions=@ent/source'], stdio: 'inherit' });
-    const holds = new Promise<void>((resolve) => child.on('message', (held) => held === 5 && resolve()));
+    const child = processWith('held-message.ts', server.url, topic);
+    const holds = says(child, 5);
     await expect
       .poll(() => messaging.publish(topic, 0).then(({ status }) => status), { timeout: 30_000 })
       .toBe('stored');
@@ -62,6 +70,27 @@ describeWithServer('redis', { killable: true }, (server) => {
         [3, 2],
         [4, 2],
       ]);
+  });
+
+  it('a late acknowledgement does not settle what another has by now', { timeout: 60_000 }, async () => {
+    const { topic, messaging, native, stream } = await setUp();
+    const child = processWith('blocked-handler.ts', server.url, topic);
+    const [begun, closed] = [says(child, 'begun'), says(child, 'closed')];
+    const publish = () => messaging.publish(topic, 1).then(({ status }) => status);
+    await expect.poll(publish, { timeout: 30_000 }).toBe('stored');
+    await begun;
+    const seen: number[] = [];
+    const late = Promise.withResolvers<void>();
+    await messaging.subscribe(topic, { group: 'g' }, async (_message, { attempt }) => {
+      seen.push(attempt);
+      await late.promise;
+    });
+    await expect.poll(() => seen, { timeout: 20_000 }).toEqual([2]);
+    await closed;
+    expect((await native.xPending(stream, 'g')).consumers).toMatchObject([{ deliveriesCounter: 1 }]);
+    late.resolve();
+    await expect.poll(async () => (await native.xPending(stream, 'g')).pending).toBe(0);
+    expect(seen).toEqual([2]);
   });
 
   it('nothing hangs while the server stands still, and all goes on after it', { timeout: 60_000 }, async () => {

@@ -6,7 +6,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { RedisClientType, RedisClusterType, RedisSentinelType } from 'redis';
-import type { MessagingDriver, MessagingFeatures, SendResult, SubscriptionSpec } from '../../driver.ts';
+import type { MessagingDriver, MessagingFeatures, SubscriptionSpec } from '../../driver.ts';
 import { messagingErrors } from '../../errors.ts';
 import { durationOption } from '../../internal/checks.ts';
 import {
@@ -19,8 +19,8 @@ import {
   type RedisStreamsServerOptions,
 } from './client.ts';
 import { durabilityOf, type RedisStreamsDurability } from './durability.ts';
-import { fieldsOf } from './entry.ts';
-import { classify, type Commands, isRefusal, Link } from './link.ts';
+import { classify, Link } from './link.ts';
+import { Outbox } from './outbox.ts';
 import { ensureGroup } from './scripts.ts';
 import { StreamSource } from './source.ts';
 import { Trims } from './trims.ts';
@@ -81,6 +81,7 @@ export function redisStreams(options: RedisStreamsOptions = {}): RedisStreamsDri
   /** The sources of each group, by a key that only it has. */
   const groups = new Map<string, Set<StreamSource>>();
   const made = new Set<string>();
+  const outbox = new Outbox(link);
   const trims = new Trims(link);
 
   return {
@@ -107,14 +108,7 @@ export function redisStreams(options: RedisStreamsOptions = {}): RedisStreamsDri
     },
     async send(batch, call) {
       call.signal.throwIfAborted();
-      // Read at once: the sender may change it afterwards. Those of one tick travel together.
-      const parcels = batch.map((message) => [keys.stream(message.topic), fieldsOf(message)] as const);
-      const bytes = batch.reduce((sum, { body }) => sum + body.byteLength, 0);
-      const add = (commands: Commands) =>
-        Promise.all(
-          parcels.map(([key, fields]) => commands.xAddNoMkStream(key, '*', fields).then(answerOf, failureOf)),
-        );
-      return link.run(parcels[0]![0], add, bytes > LARGE_BYTES);
+      return outbox.send(batch, keys.stream);
     },
     async subscribe(spec, call) {
       const { topic } = spec;
@@ -151,19 +145,4 @@ function keyNames(prefix: string) {
     /** When what a group has to wait for is due. */
     later: ({ topic, group }: SubscriptionSpec): string => `${stream(topic)}:later:${group}`,
   };
-}
-
-/** So much may take longer to be sent than a server may take to answer. */
-const LARGE_BYTES = 1_000_000;
-
-const STORED: SendResult = { status: 'stored' };
-/** A stream is there as soon as it has a group. */
-const UNROUTABLE: SendResult = { status: 'unroutable' };
-
-function answerOf(id: string | null): SendResult {
-  return id === null ? UNROUTABLE : STORED;
-}
-
-function failureOf(error: unknown): SendResult {
-  return { status: isRefusal(error) ? 'rejected' : 'indeterminate', error };
 }

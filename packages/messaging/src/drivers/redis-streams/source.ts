@@ -120,6 +120,10 @@ export class StreamSource implements Source {
     return taken.map(([id, deliveries, fields]) => this.#deliver([id, fields], deliveries));
   }
 
+  /**
+   * Raw, and only what is new: node-redis cannot read entries of the pending list that were deleted (node-redis#2865).
+   * A signal of node-redis does nothing for a command that was sent, whose messages would be lost.
+   */
   async #read(max: number, signal: AbortSignal): Promise<Delivery[]> {
     const { reader, spec, consumer, keys } = this.#setup;
     const until = Math.min(this.#dueAt, this.#lookAt, performance.now() + LONGEST_WAIT_MS);
