@@ -81,6 +81,7 @@ const rawSet = async (key: string): Promise<void> => {
 };
 await bench('memory: set', {
   isolate: true,
+  clock: 'cpu',
   raw: () => rawSet(next()),
   subjects: {
     '@ent': () => ours.set(next(), user),
