@@ -72,9 +72,7 @@ export function createPublisher(driver: MessagingDriver, source: string, timeout
         `The message for "${name}" has ${body.byteLength} bytes; ${driver.name} takes ${limit}.`,
       );
     }
-    const id = about.id ?? randomUUID();
-    if (typeof id !== 'string' || !VALUE.test(id) || id === '')
-      throw messagingErrors.invalid_options('"id" must be printable text.');
+    const id = about.id === undefined ? randomUUID() : checkId(about.id);
     const message: WireMessage = {
       id,
       topic: name,
@@ -139,6 +137,11 @@ export function createPublisher(driver: MessagingDriver, source: string, timeout
       return sendTraced(await allOf(prepared), options.mandatory ?? false, options.signal);
     },
   };
+}
+
+function checkId(id: unknown): string {
+  if (typeof id === 'string' && id !== '' && VALUE.test(id)) return id;
+  throw messagingErrors.invalid_options('"id" must be printable text.');
 }
 
 function allOf<T>(items: readonly Awaitable<T>[]): Awaitable<T[]> {
@@ -212,7 +215,8 @@ function headersOf(item: Omit<BatchItem, 'data'>, id: string): Record<string, st
   }
   const context = currentContext();
   const correlationId = item.correlationId ?? text(context?.correlationId) ?? text(context?.requestId) ?? id;
-  if (!VALUE.test(correlationId)) throw messagingErrors.invalid_options('"correlationId" must be printable text.');
+  if (correlationId !== id && !VALUE.test(correlationId))
+    throw messagingErrors.invalid_options('"correlationId" must be printable text.');
   headers[HEADERS.correlationId] = correlationId;
   const causationId = text(context?.messageId);
   if (causationId !== undefined) headers[HEADERS.causationId] = causationId;

@@ -110,22 +110,19 @@ export function memory(
   };
 
   const store = (message: WireMessage): SendResult => {
-    const queues = [...(topics.get(message.topic)?.values() ?? [])];
-    if (queues.length === 0) return { status: 'unroutable' };
+    const queues = topics.get(message.topic);
+    if (queues === undefined || queues.size === 0) return { status: 'unroutable' };
     // All groups or none, as a broker that confirms once for all would.
-    if (queues.some((queue) => queue.ready + queue.delayed >= maxQueued)) {
+    for (const queue of queues.values()) {
+      if (queue.ready + queue.delayed < maxQueued) continue;
       return { status: 'rejected', error: new BrokerError('full', `A group has ${maxQueued} messages waiting.`) };
     }
-    const copy: WireMessage = Object.freeze({
-      ...message,
-      headers: Object.freeze({ ...message.headers }),
-      body: message.body.slice(),
-    });
-    for (const queue of queues) {
+    const copy = copyOf(message);
+    for (const queue of queues.values()) {
       queue.add(copy, faults.reorder() ? 1 : 0);
       if (faults.duplicate()) queue.add(copy, 0);
     }
-    return { status: 'stored' };
+    return STORED;
   };
 
   return {
@@ -201,7 +198,7 @@ class MemorySource implements Source {
     }
     return this.#queue.take(max).map((one): Delivery => {
       this.#taken.add(one);
-      return { token: one, message: one.message, attempt: one.attempt };
+      return { token: one, message: one.entry.message, attempt: one.entry.attempt };
     });
   }
 
@@ -245,6 +242,23 @@ class MemorySource implements Source {
   #demandAlive(): void {
     if (this.#gone.signal.aborted) throw new BrokerError('lost', 'The connection was lost.');
   }
+}
+
+const STORED: SendResult = Object.freeze({ status: 'stored' });
+
+/** The sender may change what it has sent, and a handler what it gets. */
+function copyOf({ id, topic, type, source, subject, time, contentType, headers, body }: WireMessage): WireMessage {
+  return Object.freeze({
+    id,
+    topic,
+    type,
+    source,
+    subject,
+    time,
+    contentType,
+    headers: Object.freeze({ ...headers }),
+    body: Buffer.from(body),
+  });
 }
 
 /** What a broker's client library would throw. */

@@ -35,12 +35,22 @@ export class Job {
    */
   stop(why: 'released' | 'lost'): void {
     this.#stopped ??= why;
+    this.#interruption?.cause(this.#reason());
+  }
+
+  /** Of a handler that was stopped. */
+  #reason(): Error {
     const { topic, group } = this.#setup;
-    this.#interruption?.cause(
-      why === 'lost'
-        ? messagingErrors.lease_lost(`A message of "${topic}" was given to another subscriber.`)
-        : messagingErrors.closed(`The subscription of "${group}" to "${topic}" is closing.`),
-    );
+    return this.#stopped === 'lost'
+      ? messagingErrors.lease_lost(`A message of "${topic}" was given to another subscriber.`)
+      : messagingErrors.closed(`The subscription of "${group}" to "${topic}" is closing.`);
+  }
+
+  /** Made for a handler that waits, or asks for its signal. */
+  #interrupting(): Interruption {
+    this.#interruption ??= new Interruption();
+    if (this.#stopped) this.#interruption.cause(this.#reason());
+    return this.#interruption;
   }
 
   async #traced(): Promise<Outcome> {
@@ -93,14 +103,13 @@ export class Job {
   #call(data: unknown): Awaitable<unknown> {
     const { message: wire, attempt } = this.#arrival;
     const { topic, group, handler, timeoutMs, time } = this.#setup;
-    const interruption = new Interruption();
-    this.#interruption = interruption;
     // What was stopped while its data was checked does not begin.
-    if (this.#stopped) throw messagingErrors.closed('The subscription is closing.');
+    if (this.#stopped) throw this.#reason();
     const message = toMessage(wire, data);
+    const interrupting = (): Interruption => this.#interrupting();
     const context: HandlerContext = {
       get signal() {
-        return interruption.signal();
+        return interrupting().signal();
       },
       attempt,
       group,
@@ -108,6 +117,7 @@ export class Job {
     const fields = { messageId: message.id, correlationId: message.correlationId };
     const result = runWithContext(fields, () => handler(message, context));
     if (!isThenable(result)) return undefined;
+    const interruption = this.#interrupting();
     const cancel = time.clock.after(timeoutMs, () =>
       interruption.cause(messagingErrors.timeout(`The handler of "${topic}" took longer than ${timeoutMs} ms.`)),
     );

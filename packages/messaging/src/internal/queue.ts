@@ -4,11 +4,13 @@ import { Heap } from './heap.ts';
 
 /** A delivery: the message, for one subscriber, until its lease ends. */
 export interface Taken {
-  readonly message: WireMessage;
-  readonly attempt: number;
+  readonly entry: Entry;
+  /** Of its lease. */
+  endsAt: number;
 }
 
-interface Entry {
+/** A message of the group. */
+export interface Entry {
   readonly message: WireMessage;
   /** The place in the order of arrival. */
   readonly place: number;
@@ -25,7 +27,7 @@ export class Queue {
   /** Messages that came back, the one with the first place on top. */
   readonly #returned = new Heap<Entry>((a, b) => a.place < b.place);
   /** By the end of the lease: all leases are equally long, and a renewed one goes to the end. */
-  readonly #leased = new Map<Taken, { readonly entry: Entry; readonly endsAt: number }>();
+  readonly #leased = new Set<Taken>();
   readonly #waiters = new Set<() => void>();
   #places = 0;
   #delayed = 0;
@@ -78,14 +80,15 @@ export class Queue {
 
   take(max: number): Taken[] {
     const all: Taken[] = [];
+    const endsAt = this.#clock.now() + this.#leaseMs;
     while (all.length < max) {
       const entry = this.#next();
       if (!entry) break;
-      const taken: Taken = { message: entry.message, attempt: entry.attempt };
-      this.#leased.set(taken, { entry, endsAt: this.#clock.now() + this.#leaseMs });
-      this.#expireIn(this.#leaseMs);
+      const taken: Taken = { entry, endsAt };
+      this.#leased.add(taken);
       all.push(taken);
     }
+    if (all.length > 0) this.#expireIn(this.#leaseMs);
     return all;
   }
 
@@ -119,9 +122,9 @@ export class Queue {
   }
 
   renew(taken: Taken): SettleResult {
-    const entry = this.#end(taken);
-    if (!entry) return 'stale';
-    this.#leased.set(taken, { entry, endsAt: this.#clock.now() + this.#leaseMs });
+    if (!this.#leased.delete(taken)) return 'stale';
+    taken.endsAt = this.#clock.now() + this.#leaseMs;
+    this.#leased.add(taken);
     return 'ok';
   }
 
@@ -145,9 +148,7 @@ export class Queue {
   }
 
   #end(taken: Taken): Entry | undefined {
-    const found = this.#leased.get(taken);
-    this.#leased.delete(taken);
-    return found?.entry;
+    return this.#leased.delete(taken) ? taken.entry : undefined;
   }
 
   #expireIn(ms: number): void {
@@ -156,7 +157,8 @@ export class Queue {
     this.#clock.after(ms, () => {
       this.#expiring = false;
       const now = this.#clock.now();
-      for (const [taken, { entry, endsAt }] of this.#leased) {
+      for (const taken of this.#leased) {
+        const { entry, endsAt } = taken;
         if (endsAt > now) return this.#expireIn(endsAt - now);
         this.#leased.delete(taken);
         // Its subscriber has died, or is lost in it: that counts as an attempt, or it would kill one after the other.
