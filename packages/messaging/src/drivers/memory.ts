@@ -117,7 +117,11 @@ export function memory(
       if (queue.ready + queue.delayed < maxQueued) continue;
       return { status: 'rejected', error: new BrokerError('full', `A group has ${maxQueued} messages waiting.`) };
     }
-    const copy = copyOf(message);
+    // The sender may change what it has sent, and a handler what it gets.
+    const { id, topic, type, source, subject, time, contentType } = message;
+    const headers = Object.freeze({ ...message.headers });
+    const body = Buffer.from(message.body);
+    const copy = Object.freeze({ id, topic, type, source, subject, time, contentType, headers, body });
     for (const queue of queues.values()) {
       queue.add(copy, faults.reorder() ? 1 : 0);
       if (faults.duplicate()) queue.add(copy, 0);
@@ -245,21 +249,6 @@ class MemorySource implements Source {
 }
 
 const STORED: SendResult = Object.freeze({ status: 'stored' });
-
-/** The sender may change what it has sent, and a handler what it gets. */
-function copyOf({ id, topic, type, source, subject, time, contentType, headers, body }: WireMessage): WireMessage {
-  return Object.freeze({
-    id,
-    topic,
-    type,
-    source,
-    subject,
-    time,
-    contentType,
-    headers: Object.freeze({ ...headers }),
-    body: Buffer.from(body),
-  });
-}
 
 /** What a broker's client library would throw. */
 class BrokerError extends Error {

@@ -30,15 +30,11 @@ export function decode(body: Uint8Array, contentType: string): unknown {
   }
   try {
     if (!isUtf8(body)) throw new TypeError('The body is not UTF-8.');
-    return JSON.parse(bufferOf(body).toString());
+    const bytes = body instanceof Buffer ? body : Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+    return JSON.parse(bytes.toString());
   } catch (cause) {
     throw messagingErrors.invalid_payload('The body of the message is not JSON.', { cause });
   }
-}
-
-/** The same bytes. */
-function bufferOf(body: Uint8Array): Buffer {
-  return body instanceof Buffer ? body : Buffer.from(body.buffer, body.byteOffset, body.byteLength);
 }
 
 /**
