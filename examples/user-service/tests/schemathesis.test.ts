@@ -41,14 +41,18 @@ describe.skipIf(program === undefined)(`schemathesis${absent}`, () => {
       config,
       ['[checks]', ...checks, '[[operations]]', 'include-operation-id = "listUsers"', cursors].join('\n'),
     );
-    const phases = count < 10 ? 'examples,fuzzing,stateful' : 'examples,coverage,fuzzing,stateful';
-    const args = [
-      ...['--config-file', config, 'run', `${service.url}/openapi.json`, '--no-color', '--checks', 'all'],
-      ...['--phases', phases, '--max-examples', String(count), '--seed', String(seed), '--workers', '1'],
-      ...['--header', `Authorization: Bearer ${token}`],
-      // It would end the session of the token.
-      ...['--exclude-operation-id', 'logout'],
-    ];
+    // Logging out would end the session of the token.
+    const options = {
+      checks: 'all',
+      phases: count < 10 ? 'examples,fuzzing,stateful' : 'examples,coverage,fuzzing,stateful',
+      'max-examples': String(count),
+      seed: String(seed),
+      workers: '1',
+      header: `Authorization: Bearer ${token}`,
+      'exclude-operation-id': 'logout',
+    };
+    const flags = Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]);
+    const args = ['--config-file', config, 'run', `${service.url}/openapi.json`, '--no-color', ...flags];
     const { code, output } = await new Promise<{ code: unknown; output: string }>((resolve) => {
       execFile(program as string, args, { cwd: folder.path }, (error, stdout, stderr) =>
         resolve({ code: error === null ? 0 : error.code, output: stdout + stderr }),
