@@ -20,6 +20,9 @@ const bundlers = {
       outfile: output,
     });
   },
+  async 'docs.cjs'() {
+    await load('esbuild').build({ entryPoints: ['./docs.js'], bundle: true, platform: 'node', outfile: output });
+  },
   async 'rollup.mjs'() {
     await rollup({ dir: join(output, '..') });
   },

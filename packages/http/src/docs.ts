@@ -1,4 +1,5 @@
 import { refuseUnknown } from '@ent/internal';
+import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -151,10 +152,13 @@ function file(
 }
 
 function locate(name: string): { directory: string; version: string } {
-  const require = createRequire(import.meta.url);
+  // A bundle in CommonJS has no URL of its own; what it needs beside itself is installed where it is started.
+  const here: string | undefined = import.meta.url;
+  const packages = createRequire(here ?? join(process.cwd(), 'package.json'));
   try {
-    const manifest = require.resolve(`${name}/package.json`);
-    return { directory: dirname(manifest), version: (require(manifest) as { version: string }).version };
+    const manifest = packages.resolve(`${name}/package.json`);
+    const { version } = JSON.parse(readFileSync(manifest, 'utf8')) as { version: string };
+    return { directory: dirname(manifest), version };
   } catch (cause) {
     throw httpErrors.invalid_options(
       `docs: the package "${name}" is not installed: npm install ${name}, or leave its page out of "pages".`,
