@@ -173,6 +173,8 @@ function every(ms: number, work: () => Promise<unknown>): Component {
 
 /** The folder of the database file: where what belongs to it is kept. */
 function folderOf(databaseUrl: string): string | undefined {
+  // Beside no database: where the service runs.
+  if (!databaseUrl.startsWith('sqlite:')) return 'data';
   const file = decodeURIComponent(databaseUrl.replace(/^sqlite:(\/\/)?/, '').split('?')[0] ?? '');
   return file === '' || file === ':memory:' ? undefined : dirname(file);
 }

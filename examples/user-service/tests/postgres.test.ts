@@ -1,0 +1,85 @@
+// The service on PostgreSQL: two instances that start at once on an empty database, and one database for both.
+import { uniqueName } from '@ent/testkit';
+import { describeWithServer } from '@ent/testkit/vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { admin, type Service, settings, start, temporaryFolder } from './service.ts';
+import { type Client, client, newEmail, password, type User } from './client.ts';
+
+describeWithServer('postgres', { killable: true }, (server) => {
+  let folder: ReturnType<typeof temporaryFolder>;
+  let env: Record<string, string>;
+  let instances: Service[] = [];
+  let one: Client;
+  let two: Client;
+
+  const startAll = async (): Promise<void> => {
+    instances = await Promise.all([start(folder.path, env), start(folder.path, env)]);
+    [one, two] = instances.map((instance) => client(instance.url)) as [Client, Client];
+  };
+  beforeAll(async () => {
+    folder = temporaryFolder();
+    const DATABASE_URL = `${server.url}?application_name=${uniqueName('users')}&max=5`;
+    env = settings(folder.path, { DATABASE_URL, RATE_LIMIT_PER_MINUTE: '100000' });
+    await startAll();
+  });
+  afterAll(async () => {
+    await Promise.all(instances.map((instance) => instance.stop()));
+    folder?.remove();
+  });
+
+  it('has one administrator, made by whichever instance was first', async () => {
+    const { access_token: token } = await one.loginAdmin();
+    const { body } = await two.call('GET', '/api/v1/users/', { token });
+    expect(body.items.map(({ email }) => email)).toEqual([admin.email]);
+  });
+
+  it('a user who registers with one is known to the other, changes, and is listed in pages', async () => {
+    const users = await Promise.all(Array.from({ length: 5 }, (_, n) => one.register(newEmail(), `Ann ${n}`)));
+    const [first] = users as [User];
+    const { access_token: token } = await two.login(first.email);
+    const path = `/api/v1/users/${first.id}`;
+    expect(await two.call('GET', path, { token })).toMatchObject({ status: 200, body: { ...first } });
+    const renamed = await one.call('PUT', path, { token, body: { name: 'É 日本語' } });
+    expect(renamed).toMatchObject({ status: 200, body: { name: 'É 日本語' } });
+    expect((await two.call<User>('GET', path, { token })).body.createdAt).toBe(first.createdAt);
+
+    const { access_token: adminToken } = await one.loginAdmin();
+    const seen: string[] = [];
+    for (let next: string | null = ''; next !== null; ) {
+      const query: string = next === '' ? '' : `&cursor=${encodeURIComponent(next)}`;
+      const answer = await two.call('GET', `/api/v1/users/?limit=2${query}`, { token: adminToken });
+      expect(answer.status).toBe(200);
+      seen.push(...answer.body.items.map(({ id }) => id));
+      next = answer.body.next;
+    }
+    expect(new Set(seen).size).toBe(seen.length);
+    for (const { id } of users) expect(seen).toContain(id);
+  });
+
+  it('of many who take one address at once exactly one gets it', async () => {
+    const email = newEmail();
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, (_, n) =>
+        (n % 2 ? one : two).call('POST', '/api/v1/users/', { body: { email, password, name: `n${n}` } }),
+      ),
+    );
+    expect(answers.map(({ status }) => status).sort()).toEqual([201, ...Array.from({ length: 9 }, () => 409)]);
+  });
+
+  it('is well again by itself after the database was killed, and has everything', async () => {
+    const user = await one.register();
+    await server.kill();
+    const answer = await one.call('POST', '/api/v1/auth/login', { body: { email: user.email, password } });
+    expect(answer.status).toBe(503);
+    await server.start();
+    await expect.poll(async () => (await one.call('GET', '/readyz')).status, { timeout: 20_000 }).toBe(200);
+    await two.login(user.email);
+  });
+
+  it('has everything when it is started again', async () => {
+    const user = await one.register();
+    await Promise.all(instances.map((instance) => instance.stop()));
+    await startAll();
+    await one.login(user.email);
+  });
+});
