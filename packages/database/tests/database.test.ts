@@ -59,7 +59,9 @@ describe('openDatabase', () => {
     const db = await openDatabase('mine::memory:', { drivers, timeout: '5s' });
     expect(db.driver.name).toBe('sqlite');
     await db.close();
-    expect((await rejection(openDatabase('other:', { drivers }))).message).toContain('sqlite:, postgres:, postgresql:, mine: URLs');
+    expect((await rejection(openDatabase('other:', { drivers }))).message).toContain(
+      'sqlite:, postgres:, postgresql:, mine: URLs',
+    );
     for (const wrong of [{ mine: 'x' }, { mine: async () => ({}) }]) {
       const error = await rejection(openDatabase('mine:', { drivers: wrong as never }));
       expect(error.code).toBe('database.invalid_definition');
