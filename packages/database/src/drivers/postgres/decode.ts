@@ -5,7 +5,7 @@ import type { PgTypes } from './client.ts';
 export const asText: PgTypes = { getTypeParser: () => (text) => text };
 
 /** A number, or a bigint where a number would round it. */
-export function integerOf(text: string): number | bigint {
+function integerOf(text: string): number | bigint {
   const number = Number(text);
   return Number.isSafeInteger(number) ? number : BigInt(text);
 }

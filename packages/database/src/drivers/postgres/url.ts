@@ -30,7 +30,7 @@ export interface ReadUrl extends Told {
 }
 
 /** The parameters that a URL can have. */
-export const URL_PARAMETERS = [
+const URL_PARAMETERS = [
   'sslmode',
   'sslrootcert',
   'sslcert',

@@ -78,15 +78,16 @@ export class Plans {
     });
   }
 
-  insert(entity: EntityModel, rows: readonly Row[]): Ready {
+  /** @param whole as many rows as one statement takes: of those it comes again, however long it is */
+  insert(entity: EntityModel, rows: readonly Row[], whole: boolean): Ready {
     const values: unknown[] = [];
     for (const row of rows) for (const name of entity.fields.keys()) values.push(row[name]);
-    return this.#ready(entity, `insert ${rows.length}`, 'matched', values, (slots) =>
+    const compile = (slots: Slots): CompiledQuery =>
       this.#compiler
         .insertInto(entity.name)
         .values(rows.map(() => this.#row(entity, slots)))
-        .compile(),
-    );
+        .compile();
+    return this.#ready(entity, `insert ${rows.length}`, 'matched', values, compile, whole);
   }
 
   update(entity: EntityModel, where: Condition, change: Change, returning: boolean): Ready {
@@ -173,12 +174,19 @@ export class Plans {
     answer: Answer,
     values: readonly unknown[],
     compile: (slots: Slots) => CompiledQuery,
+    isKept = false,
   ): Ready {
-    const { statement, slots } = this.#plan(entity, shape, answer, compile);
+    const { statement, slots } = this.#plan(entity, shape, answer, compile, isKept);
     return { statement, parameters: slots.map(({ index, encode }) => encode(values[index])) };
   }
 
-  #plan(entity: EntityModel, shape: string, answer: Answer, compile: (slots: Slots) => CompiledQuery): Plan {
+  #plan(
+    entity: EntityModel,
+    shape: string,
+    answer: Answer,
+    compile: (slots: Slots) => CompiledQuery,
+    isKept: boolean,
+  ): Plan {
     let plans = this.#plans.get(entity);
     if (plans === undefined) {
       plans = new Map();
@@ -194,7 +202,7 @@ export class Plans {
       kind: 'rows',
       entity: answer === 'entity' ? entity : undefined,
       returnsRows: answer !== 'matched',
-      recurs: slots.length <= MAX_SLOTS,
+      recurs: isKept || slots.length <= MAX_SLOTS,
     };
     const plan: Plan = { statement, slots };
     if (!statement.recurs) return plan;

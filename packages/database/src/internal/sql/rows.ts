@@ -79,7 +79,7 @@ export function rowsOf<Session>(
         while (next < rows.length) {
           const chunk = rows.slice(next, next + size);
           next += size;
-          const outcome = run(session, plans.insert(entity, chunk), call);
+          const outcome = run(session, plans.insert(entity, chunk, chunk.length === size), call);
           if (outcome instanceof Promise) return outcome.then(() => from(next));
         }
       };
