@@ -13,9 +13,9 @@ readonly GO_MINIMUM=1.24
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 readonly repository
 readonly ferretdb=$repository/packages/testkit/ferretdb
-# Servers live in folders that a normal user's PATH often lacks.
 # A tool of PyPI, in an environment of its own: kept for all clones of a user.
 readonly schemathesis=${XDG_CACHE_HOME:-~/.cache}/ent/schemathesis-4.32.5
+# Servers live in folders that a normal user's PATH often lacks.
 export PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin:/usr/local/go/bin
 
 say() { printf '%s\n' "$*"; }
