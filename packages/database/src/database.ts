@@ -42,7 +42,7 @@ export class Database<Native = unknown> {
    * call.
    */
   get native(): Native {
-    const run: NativeRunner<unknown> = (use, work, signal) =>
+    const run: NativeRunner<unknown> = async (use, work, signal) =>
       this.host.run({ operation: 'native', use }, signal && { signal }, work);
     this.#native ??= this.driver.native(run);
     return this.#native;

@@ -53,9 +53,12 @@ export class Repository<T extends { id: string }, New = unknown> {
     expectId(this.entity, id);
     // No row can have an id that cannot be stored; a lookup with one is a miss, not a fault.
     if (!isStorableText(id)) return null;
-    const where = and([equals('id', id), alive(this.entity, options?.withDeleted)]);
-    const [row] = await this.#read('get', { where, order: [], limit: 1 }, options);
-    return row ?? null;
+    const { deletedAt } = this.entity;
+    const byId = equals('id', id);
+    const where = deletedAt === undefined ? byId : and([byId, alive(this.entity, options?.withDeleted)]);
+    const found = this.#read('get', { where, order: [], limit: 1 }, options);
+    const rows = found instanceof Promise ? await found : found;
+    return rows[0] ?? null;
   }
 
   /**
@@ -107,7 +110,7 @@ export class Repository<T extends { id: string }, New = unknown> {
     return this.#count(this.#where(options), options);
   }
 
-  #count(condition: Condition, options: CallOptions): Promise<number> {
+  #count(condition: Condition, options: CallOptions): Awaitable<number> {
     return this.#run('count', 'read', options, (driver, entity, session, call) =>
       driver.count(session, entity, condition, call),
     );
@@ -122,7 +125,8 @@ export class Repository<T extends { id: string }, New = unknown> {
   async insert(row: New, options?: CallOptions): Promise<T> {
     if (options !== undefined) expectOptions(this.entity, 'insert', options);
     const complete = completeRow(this.entity, row, new Date());
-    await this.#insert('insert', [complete], options);
+    const inserted = this.#insert('insert', [complete], options);
+    if (inserted instanceof Promise) await inserted;
     return complete as unknown as T;
   }
 
@@ -251,7 +255,7 @@ export class Repository<T extends { id: string }, New = unknown> {
     return this.#remove('deleteMany', this.#some('deleteMany', options, options?.hard), options);
   }
 
-  #remove(operation: string, where: Condition, options: DeleteOptions | undefined): Promise<{ matched: number }> {
+  #remove(operation: string, where: Condition, options: DeleteOptions | undefined): Awaitable<{ matched: number }> {
     const { deletedAt } = this.entity;
     if (deletedAt === undefined || options?.hard === true) {
       return this.#run(operation, 'write', options, (driver, entity, session, call) =>
@@ -265,16 +269,16 @@ export class Repository<T extends { id: string }, New = unknown> {
     );
   }
 
-  #insert(operation: string, rows: readonly Row[], options: CallOptions | undefined): Promise<void> {
+  #insert(operation: string, rows: readonly Row[], options: CallOptions | undefined): Awaitable<void> {
     return this.#run(operation, 'write', options, (driver, entity, session, call) =>
       driver.insert(session, entity, rows, call),
     );
   }
 
-  #read(operation: string, query: DriverQuery, options: CallOptions | undefined): Promise<T[]> {
+  #read(operation: string, query: DriverQuery, options: CallOptions | undefined): Awaitable<T[]> {
     // Known to be empty: no reason to ask. What a caller would otherwise learn (that the database is down) it learns
     // from the next call.
-    if (query.where.op === 'none') return Promise.resolve([]);
+    if (query.where.op === 'none') return [];
     return this.#run(
       operation,
       'read',
@@ -289,7 +293,7 @@ export class Repository<T extends { id: string }, New = unknown> {
     use: 'read' | 'write',
     options: CallOptions | undefined,
     work: (driver: DatabaseDriver, entity: EntityModel, ...rest: Parameters<Work<R>>) => ReturnType<Work<R>>,
-  ): Promise<R> {
+  ): Awaitable<R> {
     const { driver } = this.#host;
     const entity: EntityModel = this.entity;
     return this.#host.run({ operation, entity: entity.name, use }, options, (session, call) =>
@@ -325,7 +329,7 @@ export class Repository<T extends { id: string }, New = unknown> {
     };
   }
 
-  #isThere(where: Condition, options: CallOptions | undefined): Promise<boolean> {
+  #isThere(where: Condition, options: CallOptions | undefined): Awaitable<boolean> {
     return this.#run('exists', 'read', options, async (driver, entity, session, call) => {
       const rows = await driver.find(session, entity, { where, order: [], limit: 1 }, call);
       return rows.length > 0;

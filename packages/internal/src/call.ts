@@ -3,9 +3,11 @@ import { startTimer, type Timer } from './timer.ts';
 /** A value or a promise of it. */
 export type Awaitable<T> = T | Promise<T>;
 
+type Watcher = (reason: unknown) => void;
+
 /**
  * The time that one call may take, as drivers get it. Its signal and timer exist only once somebody asks for them: what
- * is answered at once would pay more for a timer than for the work.
+ * is answered at once would pay more for a timer than for the work; and a signal costs more than to be told.
  */
 export class Call {
   /**
@@ -19,6 +21,9 @@ export class Call {
   readonly #caller: AbortSignal | undefined;
   readonly #parent: Call | undefined;
   readonly #onTimeout: (call: Call) => Error;
+  /** Who is told when the time is up; there is a timer from the first one on. */
+  #watchers: Set<Watcher> | undefined;
+  #over: { readonly reason: unknown } | undefined;
   #controller: AbortController | undefined;
   #timer: Timer | undefined;
   #unlisten: (() => void) | undefined;
@@ -39,12 +44,19 @@ export class Call {
 
   /** Aborts at the deadline, or when the caller gives up. */
   get signal(): AbortSignal {
-    return (this.#controller ?? this.#arm()).signal;
+    if (this.#controller === undefined) {
+      const controller = new AbortController();
+      this.#controller = controller;
+      this.watch((reason) => controller.abort(reason));
+    }
+    return this.#controller.signal;
   }
 
   /** Throws if the time is up or the caller has given up. */
   check(): void {
-    if (this.#controller !== undefined) return this.#controller.signal.throwIfAborted();
+    if (this.#over !== undefined) throw this.#over.reason;
+    // The timer and the listeners tell.
+    if (this.#watchers !== undefined) return;
     this.#caller?.throwIfAborted();
     this.#parent?.check();
     if (performance.now() >= this.#endsAt) throw this.#onTimeout(this);
@@ -52,8 +64,9 @@ export class Call {
 
   /** Gives the call up for `reason`. */
   abort(reason: unknown): void {
-    void this.signal;
-    this.#controller?.abort(reason);
+    if (this.#over !== undefined) return;
+    this.#over = { reason };
+    for (const watcher of this.#watchers ?? []) watcher(reason);
   }
 
   /**
@@ -62,12 +75,18 @@ export class Call {
    */
   guard<T>(work: Awaitable<T>): Awaitable<T> {
     if (!(work instanceof Promise)) return work;
-    const { signal } = this;
     return new Promise<T>((resolve, reject) => {
-      const stop = (): void => reject(signal.reason as Error);
-      if (signal.aborted) stop();
-      signal.addEventListener('abort', stop, { once: true });
-      work.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
+      this.watch(reject);
+      work.then(
+        (value) => {
+          this.unwatch(reject);
+          resolve(value);
+        },
+        (error: unknown) => {
+          this.unwatch(reject);
+          reject(error);
+        },
+      );
     });
   }
 
@@ -87,26 +106,35 @@ export class Call {
 
   /** Stops the timer and lets go of the other signals. */
   dispose(): void {
-    if (this.#controller === undefined) return;
     this.#timer?.cancel();
     this.#unlisten?.();
   }
 
-  #arm(): AbortController {
-    const controller = new AbortController();
-    this.#controller = controller;
+  /** Tells `watcher` when the time is up, perhaps at once. */
+  watch(watcher: Watcher): void {
+    if (this.#over === undefined && this.#watchers === undefined) this.#arm();
+    if (this.#over === undefined) this.#watchers?.add(watcher);
+    else watcher(this.#over.reason);
+  }
+
+  unwatch(watcher: Watcher): void {
+    this.#watchers?.delete(watcher);
+  }
+
+  #arm(): void {
+    this.#watchers = new Set();
     const left = this.#endsAt - performance.now();
-    if (left < Infinity) this.#timer = startTimer(left, () => controller.abort(this.#onTimeout(this)));
-    const signals = [this.#caller, this.#parent?.signal].filter((signal) => signal !== undefined);
-    const listeners = signals.map((signal) => {
-      const listener = (): void => controller.abort(signal.reason);
-      if (signal.aborted) listener();
-      else signal.addEventListener('abort', listener, { once: true });
-      return () => signal.removeEventListener('abort', listener);
-    });
+    if (left < Infinity) this.#timer = startTimer(left, () => this.abort(this.#onTimeout(this)));
+    const [caller, parent] = [this.#caller, this.#parent];
+    if (caller === undefined && parent === undefined) return;
+    const onParent: Watcher = (reason) => this.abort(reason);
+    const onCaller = (): void => this.abort(caller?.reason);
     this.#unlisten = () => {
-      for (const unlisten of listeners) unlisten();
+      caller?.removeEventListener('abort', onCaller);
+      parent?.unwatch(onParent);
     };
-    return controller;
+    if (caller?.aborted) onCaller();
+    else caller?.addEventListener('abort', onCaller, { once: true });
+    parent?.watch(onParent);
   }
 }

@@ -4,6 +4,7 @@ import { channels, type QueryOperation } from '../channels.ts';
 import type { Awaitable, DatabaseDriver } from '../driver.ts';
 import { databaseErrors } from '../errors.ts';
 import type { CallOptions } from '../options.ts';
+import { chain, finish } from './awaitable.ts';
 import { beginCall, type DatabaseCall } from './call.ts';
 import { backoff, isConflict, wrapped } from './faults.ts';
 import { Fullness } from './fullness.ts';
@@ -38,7 +39,12 @@ export class Calls {
   }
 
   /** @param bound the transaction of the handle that was used */
-  run<R>(bound: Scope | undefined, operation: Operation, options: CallOptions | undefined, work: Work<R>): Promise<R> {
+  run<R>(
+    bound: Scope | undefined,
+    operation: Operation,
+    options: CallOptions | undefined,
+    work: Work<R>,
+  ): Awaitable<R> {
     const scope = this.scopes.of(bound);
     if (!channels.query.hasSubscribers) return this.#run(scope, operation, options, work, undefined);
     const event: QueryOperation = {
@@ -67,13 +73,13 @@ export class Calls {
     });
   }
 
-  async #run<R>(
+  #run<R>(
     scope: Scope | undefined,
     operation: Operation,
     options: CallOptions | undefined,
     work: Work<R>,
     event: QueryOperation | undefined,
-  ): Promise<R> {
+  ): Awaitable<R> {
     // A call inside a transaction may take what is left of the transaction's time.
     const call = beginCall(options, scope === undefined ? this.defaults.timeoutMs : Infinity, operation, scope?.call);
     const recorded = scope?.unit.statements;
@@ -84,46 +90,82 @@ export class Calls {
       };
     }
     if (scope === undefined) this.sessions.enter(this.scopes);
+    // No async function: what is there at once is answered at once, and each promise would be dearer than all of this.
+    let isPending = false;
     try {
       options?.signal?.throwIfAborted();
-      if (scope !== undefined) return await this.#within(scope, operation, call, work);
-      const result = await this.#alone(operation, call, work);
-      if (operation.use === 'write') this.fullness.isSuspected = false;
+      const answer =
+        scope === undefined ? this.#alone(operation, call, work) : this.#within(scope, operation, call, work);
+      isPending = answer instanceof Promise;
+      if (answer instanceof Promise) return this.#later(answer, scope, operation, call);
+      if (scope === undefined && operation.use === 'write') this.fullness.isSuspected = false;
+      return answer;
+    } catch (error) {
+      throw this.#failure(error, operation);
+    } finally {
+      if (!isPending) {
+        call.dispose();
+        if (scope === undefined) this.sessions.leave();
+      }
+    }
+  }
+
+  async #later<R>(answer: Promise<R>, scope: Scope | undefined, operation: Operation, call: DatabaseCall): Promise<R> {
+    try {
+      const result = await answer;
+      if (scope === undefined && operation.use === 'write') this.fullness.isSuspected = false;
       return result;
     } catch (error) {
-      const failure = wrapped(this.driver, error, operation);
-      this.fullness.failed(failure);
-      throw failure;
+      throw this.#failure(error, operation);
     } finally {
       call.dispose();
       if (scope === undefined) this.sessions.leave();
     }
   }
 
+  #failure(error: unknown, operation: Operation): unknown {
+    const failure = wrapped(this.driver, error, operation);
+    this.fullness.failed(failure);
+    return failure;
+  }
+
   /** Outside of a transaction: on a session of its own; again after a conflict, since nothing was done. */
-  async #alone<R>(operation: Operation, call: DatabaseCall, work: Work<R>): Promise<R> {
+  #alone<R>(operation: Operation, call: DatabaseCall, work: Work<R>, attempt = 1): Awaitable<R> {
     const pause = this.#turn.pause();
-    if (pause !== undefined) await pause;
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        // What is there at once is not awaited: each `await` is a turn of the microtask queue.
-        const acquired = this.sessions.acquire(operation.use, false, call);
-        const session: unknown = acquired instanceof Promise ? await acquired : acquired;
-        const answer = this.sessions.ask(
-          call,
-          () => work(session, call),
-          (broken) => this.sessions.release(session, broken),
-        );
-        return answer instanceof Promise ? await answer : answer;
-      } catch (error) {
-        if (attempt > this.defaults.retries || !isConflict(this.driver, error)) throw error;
-        await call.sleep(backoff(attempt));
-      }
+    if (pause !== undefined) return pause.then(() => this.#alone(operation, call, work, attempt));
+    try {
+      const session = this.sessions.acquire(operation.use, false, call);
+      const answer =
+        session instanceof Promise ? session.then((own) => this.#on(own, call, work)) : this.#on(session, call, work);
+      if (!(answer instanceof Promise)) return answer;
+      return answer.catch((error: unknown) => this.#again(error, operation, call, work, attempt));
+    } catch (error) {
+      return this.#again(error, operation, call, work, attempt);
     }
   }
 
+  #on<R>(session: unknown, call: DatabaseCall, work: Work<R>): Awaitable<R> {
+    return this.sessions.ask(
+      call,
+      () => work(session, call),
+      (broken) => this.sessions.release(session, broken),
+    );
+  }
+
+  async #again<R>(
+    error: unknown,
+    operation: Operation,
+    call: DatabaseCall,
+    work: Work<R>,
+    attempt: number,
+  ): Promise<R> {
+    if (attempt > this.defaults.retries || !isConflict(this.driver, error)) throw error;
+    await call.sleep(backoff(attempt));
+    return this.#alone(operation, call, work, attempt + 1);
+  }
+
   /** In a transaction: on its session, when it is this call's turn. */
-  async #within<R>(scope: Scope, operation: Operation, call: DatabaseCall, work: Work<R>): Promise<R> {
+  #within<R>(scope: Scope, operation: Operation, call: DatabaseCall, work: Work<R>): Awaitable<R> {
     const { unit } = scope;
     unit.assertUsable(operation);
     // Whether a native statement writes is for the database to say.
@@ -134,42 +176,61 @@ export class Calls {
     }
     // From here on the end of the transaction waits for this call.
     unit.begin();
-    try {
-      const pause = this.#turn.pause();
-      if (pause !== undefined) await pause;
-      call.check();
-      if (!unit.gate.tryTake()) {
-        call.waitingFor = 'an earlier call or a savepoint of the same transaction';
-        await unit.gate.take(call.signal);
-        call.waitingFor = undefined;
-      }
-      return await this.#inside(unit, operation, call, work);
-    } finally {
-      unit.end();
-    }
+    return finish(
+      () => chain(this.#turnIn(unit, call), () => this.#inside(unit, operation, call, work)),
+      rethrow,
+      () => unit.end(),
+    );
   }
 
-  async #inside<R>(unit: Unit, operation: Operation, call: DatabaseCall, work: Work<R>): Promise<R> {
-    let cut = false;
-    try {
-      // It may have ended or failed while this call waited.
-      unit.assertUsable(operation, true);
-      return await this.sessions.ask(
-        call,
-        () => work(unit.session, call),
-        (broken) => {
-          cut = broken;
-          unit.broken ||= broken;
-        },
-      );
-    } catch (error) {
-      // What the driver refused before it did anything is one of our errors, and no reason to end the transaction.
-      if (cut || !EntError.is(error)) unit.failure ??= wrapped(this.driver, error, operation);
-      throw error;
-    } finally {
-      unit.gate.give();
+  /** When the session of a transaction has time for this call. */
+  #turnIn(unit: Unit, call: DatabaseCall): Awaitable<void> {
+    const pause = this.#turn.pause();
+    if (pause === undefined) {
+      call.check();
+      if (unit.gate.tryTake()) return undefined;
     }
+    return this.#waitIn(unit, call, pause);
   }
+
+  async #waitIn(unit: Unit, call: DatabaseCall, pause: Promise<void> | undefined): Promise<void> {
+    if (pause !== undefined) {
+      await pause;
+      call.check();
+      if (unit.gate.tryTake()) return;
+    }
+    call.waitingFor = 'an earlier call or a savepoint of the same transaction';
+    await unit.gate.take(call.signal);
+    call.waitingFor = undefined;
+  }
+
+  #inside<R>(unit: Unit, operation: Operation, call: DatabaseCall, work: Work<R>): Awaitable<R> {
+    let cut = false;
+    return finish(
+      () => {
+        // It may have ended or failed while this call waited.
+        unit.assertUsable(operation, true);
+        return this.sessions.ask(
+          call,
+          () => work(unit.session, call),
+          (broken) => {
+            cut = broken;
+            unit.broken ||= broken;
+          },
+        );
+      },
+      (error) => {
+        // What the driver refused before it did anything is one of our errors, and no reason to end the transaction.
+        if (cut || !EntError.is(error)) unit.failure ??= wrapped(this.driver, error, operation);
+        throw error;
+      },
+      () => unit.gate.give(),
+    );
+  }
+}
+
+function rethrow(error: unknown): never {
+  throw error;
 }
 
 function rowsOf(result: unknown): number {

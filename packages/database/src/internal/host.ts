@@ -1,4 +1,4 @@
-import type { BeginOptions, DatabaseDriver } from '../driver.ts';
+import type { Awaitable, BeginOptions, DatabaseDriver } from '../driver.ts';
 import type { EntityModel } from '../entity.ts';
 import type { CallOptions, TransactionOptions } from '../options.ts';
 import type { Operation, Work } from './operation.ts';
@@ -9,7 +9,7 @@ export interface Host {
   /** Signs cursors. */
   readonly cursorSecret: string;
   /** Runs a call: in the transaction around it, or on a session of its own. */
-  run<R>(operation: Operation, options: CallOptions | undefined, work: Work<R>): Promise<R>;
+  run<R>(operation: Operation, options: CallOptions | undefined, work: Work<R>): Awaitable<R>;
   /** Runs `body` in a transaction, with the host of its handle. */
   transaction<R>(options: TransactionOptions, body: (inner: Host) => Promise<R>): Promise<R>;
   afterCommit(hook: () => unknown): void;

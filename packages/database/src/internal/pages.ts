@@ -1,4 +1,4 @@
-import type { Condition, DriverQuery, Order, Row } from '../driver.ts';
+import type { Awaitable, Condition, DriverQuery, Order, Row } from '../driver.ts';
 import type { EntityModel } from '../entity.ts';
 import { ALL, and } from './conditions.ts';
 import { decodeCursor, encodeCursor, reversed, rowsAfter } from './cursor.ts';
@@ -11,7 +11,7 @@ export interface Paging<T> {
   readonly where: Condition;
   /** Total, so that a row is a place in it. */
   readonly order: Order;
-  readonly read: (query: DriverQuery) => Promise<T[]>;
+  readonly read: (query: DriverQuery) => Awaitable<T[]>;
 }
 
 /** Which page. */

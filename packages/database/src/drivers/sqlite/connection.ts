@@ -18,6 +18,8 @@ export class Connection {
   readonly isReader: boolean;
   /** A transaction of ours is open. */
   inTransaction = false;
+  /** Whether a transaction may be open, ours or another: to ask SQLite costs more than to know. */
+  #mayBeOpen = false;
   #refusesWrites = false;
   #suspendsForeignKeys = false;
   readonly #prepared = new Map<SqlStatement, SqliteStatement>();
@@ -29,10 +31,15 @@ export class Connection {
 
   execute(call: DriverCall, statement: SqlStatement, parameters: readonly unknown[]): Awaitable<SqlOutcome> {
     return whenFree(call, () => {
+      if (statement.kind !== 'rows') this.#mayBeOpen = true;
       if (statement.kind === 'control') return this.#control(statement);
       this.#expectTransaction();
       if (statement.kind === 'native') return this.#native(statement.sql, parameters);
       const prepared = this.#prepare(statement);
+      if (statement.single === true) {
+        const row = prepared.get(parameters);
+        return { rows: row === undefined ? [] : [row as Row] };
+      }
       if (statement.returnsRows) return { rows: prepared.all(parameters) as Row[] };
       return { rows: [], matched: prepared.run(parameters).changes };
     });
@@ -48,8 +55,10 @@ export class Connection {
   /** Ends whatever transaction is open, ours or one that a raw statement left behind. */
   rollback(): void {
     this.inTransaction = false;
+    if (!this.#mayBeOpen) return;
     if (this.client.open && this.client.inTransaction) this.client.exec('rollback');
-    if (this.#suspendsForeignKeys) this.resumeForeignKeys();
+    this.#mayBeOpen = false;
+    this.resumeForeignKeys();
   }
 
   /** For the next transaction; in one SQLite would ignore it. */
@@ -58,6 +67,7 @@ export class Connection {
     if (this.client.pragma('foreign_keys', { simple: true }) !== 1) return;
     this.client.pragma('foreign_keys = off');
     this.#suspendsForeignKeys = true;
+    this.#mayBeOpen = true;
   }
 
   /** Refuses to commit what they would not have allowed. */

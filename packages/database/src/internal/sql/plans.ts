@@ -16,8 +16,14 @@ interface Plan {
   readonly slots: readonly Slot[];
 }
 
-/** What a statement answers: rows of its entity, other rows, or how many it matched. */
-type Answer = 'entity' | 'rows' | 'matched';
+/** The id of a query that asks for the row with it, and for nothing else. */
+function idAskedFor({ where, order, limit, offset }: DriverQuery): unknown {
+  if (where.op !== 'eq' || where.field !== 'id' || where.ignoreCase) return undefined;
+  return order.length === 0 && limit === 1 && offset === undefined ? where.value : undefined;
+}
+
+/** What a statement answers: rows of its entity, one at most, other rows, or how many it matched. */
+type Answer = 'entity' | 'one entity' | 'rows' | 'matched';
 
 // Shapes are few in any program; a filter built from hostile input must not fill the memory.
 const MAX_PLANS = 500;
@@ -39,19 +45,25 @@ export class Plans {
   }
 
   /** @param locked nobody else may change the rows before this transaction ends */
-  select(entity: EntityModel, { where, order, limit, offset }: DriverQuery, locked = false): Ready {
-    const values: unknown[] = [];
-    const condition = shapeOf(where, values);
-    let shape = `select${locked ? ' locked' : ''} ${condition} by ${orderShape(order)}`;
+  select(entity: EntityModel, asked: DriverQuery, locked = false): Ready {
+    const { where, order, limit, offset } = asked;
+    const bound = this.#dialect.limits === 'bind';
     // An OFFSET without a LIMIT is PostgreSQL's alone.
     const most = limit ?? (offset === undefined ? undefined : Number.MAX_SAFE_INTEGER);
-    const bound = this.#dialect.limits === 'bind';
-    for (const number of [most, offset]) {
-      shape += bound ? ` ${number === undefined ? '' : '?'}` : ` ${number}`;
-      if (bound && number !== undefined) values.push(number);
+    const id = locked ? undefined : idAskedFor(asked);
+    // What `get` asks comes most of all, and its shape is known.
+    const values: unknown[] = id === undefined ? [] : [id, most];
+    let shape = 'get';
+    if (id === undefined) {
+      shape = `select${locked ? ' locked' : ''} ${shapeOf(where, values)} by ${orderShape(order)}${most === 1 ? ' one' : ''}`;
+      for (const number of [most, offset]) {
+        shape += bound ? ` ${number === undefined ? '' : '?'}` : ` ${number}`;
+        if (bound && number !== undefined) values.push(number);
+      }
     }
+    const answer = most === 1 ? 'one entity' : 'entity';
     const numberOf = (slots: Slots, number: number): Term => (bound ? slots.next(whole)() : sql.lit(number));
-    return this.#ready(entity, shape, 'entity', values, (slots) => {
+    return this.#ready(entity, shape, answer, values, (slots) => {
       let query = this.#compiler.selectFrom(entity.name).select([...entity.fields.keys()]);
       if (where.op !== 'all') query = query.where(whereOf(this.#dialect, entity, where, slots));
       for (const { field, descending } of order) {
@@ -176,31 +188,24 @@ export class Plans {
     compile: (slots: Slots) => CompiledQuery,
     isKept = false,
   ): Ready {
-    const { statement, slots } = this.#plan(entity, shape, answer, compile, isKept);
+    const known = this.#plans.get(entity)?.get(shape);
+    const { statement, slots } = known ?? this.#plan(entity, shape, answer, compile(new Slots()), isKept);
     return { statement, parameters: slots.map(({ index, encode }) => encode(values[index])) };
   }
 
-  #plan(
-    entity: EntityModel,
-    shape: string,
-    answer: Answer,
-    compile: (slots: Slots) => CompiledQuery,
-    isKept: boolean,
-  ): Plan {
+  #plan(entity: EntityModel, shape: string, answer: Answer, compiled: CompiledQuery, isKept: boolean): Plan {
     let plans = this.#plans.get(entity);
     if (plans === undefined) {
       plans = new Map();
       this.#plans.set(entity, plans);
     }
-    const known = plans.get(shape);
-    if (known !== undefined) return known;
-    const compiled = compile(new Slots());
     // Every parameter is a slot: no value ever gets into a compiled statement.
     const slots = compiled.parameters as readonly Slot[];
     const statement: SqlStatement = {
       sql: compiled.sql,
       kind: 'rows',
-      entity: answer === 'entity' ? entity : undefined,
+      entity: answer === 'entity' || answer === 'one entity' ? entity : undefined,
+      single: answer === 'one entity',
       returnsRows: answer !== 'matched',
       recurs: isKept || slots.length <= MAX_SLOTS,
     };

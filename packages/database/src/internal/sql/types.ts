@@ -34,6 +34,8 @@ export interface SqlStatement {
   readonly entity?: EntityModel | undefined;
   /** Whether its rows are read. For `native` the database knows better. */
   readonly returnsRows: boolean;
+  /** It answers one row at most, as the statement itself says. */
+  readonly single?: boolean | undefined;
   /** Whether this very object comes again: what a driver has prepared for it can be kept. */
   readonly recurs: boolean;
 }
