@@ -219,7 +219,7 @@ export class Cache<D extends CacheDriver = CacheDriver> implements CacheWithPart
     const physical = keys.map((key) => this.#keys.encode(key));
     const { loader, store } = this.#core;
     return this.#core.traced(channels.delete, physical.length, () => {
-      return loader.change(physical, () => store.remove(physical));
+      return loader.changes.run(physical, () => store.remove(physical));
     });
   }
 
@@ -257,7 +257,7 @@ export class Cache<D extends CacheDriver = CacheDriver> implements CacheWithPart
     }
     const addition = { key: physical, by, initial, ttlMs: planTtl(options, this.#core.ttlMs) };
     return this.#core.traced(channels.set, 1, async () => {
-      return this.#core.loader.change([physical], () => increment(this.#core, this.#view, addition));
+      return this.#core.loader.changes.run([physical], () => increment(this.#core, this.#view, addition), true);
     });
   }
 
@@ -299,7 +299,7 @@ export class Cache<D extends CacheDriver = CacheDriver> implements CacheWithPart
   keys(options: { readonly prefix?: string | undefined } = {}): AsyncIterable<string> {
     assertKnown(options, { prefix: true }, 'keys');
     this.#core.requires('enumerate', 'keys');
-    return listKeys(this.#core, this.#keys, options.prefix ?? '');
+    return listKeys(this.#core, this.#view, options.prefix ?? '');
   }
 
   /**
@@ -321,8 +321,9 @@ export class Cache<D extends CacheDriver = CacheDriver> implements CacheWithPart
   async invalidateTags(tags: readonly string[]): Promise<void> {
     this.#core.requiresTags();
     await this.#core.traced(channels.delete, 0, async () => {
-      await this.#core.loader.changeWhere(
+      await this.#core.loader.changes.runWhere(
         (physical, versions) => this.#view.tags.concern(physical, versions, tags),
+        (physical) => this.#keys.decode(physical) !== undefined,
         () => this.#view.tags.invalidate(tags),
       );
     });

@@ -33,10 +33,13 @@ export interface CacheDeleteOperation extends CacheOperation {
 /** `ent:cache:load`: one run of a factory of getOrSet; its duration is the load time. */
 export interface CacheLoadOperation extends CacheOperation {
   /**
-   * `stored`; `discarded` when the key was invalidated meanwhile; `stale` when the factory failed and a stale value was
-   * served; `elsewhere` when another process loaded the value.
+   * `stored`; `discarded` when the key was invalidated meanwhile; `refused` when the value went to the callers alone:
+   * it cannot be stored, or the backend is out, and takes no writes; `stale` when the factory failed and a stale value
+   * was served; `elsewhere` when another process loaded the value.
    */
-  outcome?: 'stored' | 'discarded' | 'stale' | 'elsewhere';
+  outcome?: 'stored' | 'discarded' | 'refused' | 'stale' | 'elsewhere';
+  /** The error for which a value was `refused`. */
+  reason?: unknown;
 }
 
 /** `ent:cache:command`: commands to a structure, lock or topic of `@ent/cache/redis-extras`. */

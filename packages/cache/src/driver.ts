@@ -105,8 +105,12 @@ export interface DriverCount {
   readonly ttlMs: number | null;
 }
 
-/** What a driver says about an error it threw. `unavailable` counts against the circuit breaker. */
-export type DriverFailure = 'unavailable' | 'too_large' | 'other';
+/**
+ * What a driver says about an error it threw. `unavailable`: nobody answered, or somebody who cannot serve; it counts
+ * against the circuit breaker. `unwritable`: it answers, but takes no writes for now (full, a replica); an outage for
+ * writes, and its message, which must be free of keys and values, stands in that of the core.
+ */
+export type DriverFailure = 'unavailable' | 'unwritable' | 'too_large' | 'other';
 
 /** Told of changes by {@link CacheDriver.track}: keys that may be others now, or null when that is true of any key. */
 export type ChangeListener = (keys: readonly string[] | null) => void;
@@ -121,8 +125,13 @@ export interface CacheDriver<Client = unknown> {
 
   /** Idempotent. Operations work without it, by connecting on their own. */
   connect(call: DriverCall): Promise<void>;
-  /** Fails when the backend does not answer. */
-  ping(call: DriverCall): Promise<void>;
+  /**
+   * Fails when the backend does not answer.
+   *
+   * @param key one that nobody writes, for a backend that is best asked for one: it lies where the cache's keys lie,
+   *   and others may be forbidden
+   */
+  ping(call: DriverCall, key: string): Promise<void>;
   /** Idempotent. Closes only what the driver itself has opened. */
   close(): Promise<void>;
   /** What an error means that a call has thrown. */
@@ -152,24 +161,26 @@ export interface CacheDriver<Client = unknown> {
    * the answer to any call that was made after the change and concerns the key: a read, a write, a scan.
    *
    * Answers a function that resolves when all connections that changes come by have answered, and so have
-   * told all that was changed before it was called.
+   * told all that was changed before it was called. The key is as for {@link CacheDriver.ping}.
    */
-  track?(listener: ChangeListener): (call: DriverCall) => Promise<void>;
+  track?(listener: ChangeListener): (call: DriverCall, key: string) => Promise<void>;
   /**
    * Answers what a key held, and deletes it in the same step: of several callers, one is answered. Optional: the core
    * writes an expired record by the version that it has read without it.
    */
   take?(key: string, call: DriverCall): Promise<DriverEntry | undefined>;
   /**
-   * Adds to a counter, atomically, keeping its expiry; an absent key starts as `initial + by` with the given
-   * expiry. A counter is stored as bare decimal digits. Answers undefined for a value that is not one: the
-   * core then finds out what it is. Optional: the core counts by conditional writes without it. Integers
-   * beyond 2^53 - 1 are never stored: answer `overflow`.
+   * Adds to a counter, atomically, keeping its expiry; an absent key starts as `initial + by` with the given expiry. A
+   * counter is stored as decimal digits, behind which `suffix` may stand: a driver whose versions are made of the bytes
+   * stores it, and a new one with each change, since a counter comes back to what it was. One that others have stored
+   * as bare digits stays so. Answers undefined for a value that is no counter: the core then finds out what it is.
+   * Optional: the core counts by conditional writes without it. Integers beyond 2^53 - 1 are never stored: answer
+   * `overflow`.
    */
   increment?(
     key: string,
     by: number,
-    start: { readonly initial: number; readonly expiresAt: number | null },
+    start: { readonly initial: number; readonly expiresAt: number | null; readonly suffix: string },
     call: DriverCall,
   ): Promise<DriverCount | undefined | 'overflow'>;
   /** When a counter expires, as the core cannot see it inside the bytes. Null for never, undefined for no such key. */

@@ -142,11 +142,15 @@ export interface LoadOptions<T = unknown> extends ReadOptions<T>, WriteOptions {
    */
   readonly eagerRefresh?: number | undefined;
   /**
-   * Answers with a stale value when the factory takes longer; it goes on in the
-   * background. 0 answers at once. Default: waits.
+   * Answers with a stale value when the factory takes longer; it goes on in the background, for as long as
+   * {@link hardTimeout} says. 0 answers at once. Default: waits.
    */
   readonly softTimeout?: Duration | undefined;
-  /** Rejects with `cache.load_timeout` when the factory takes longer and there is no stale value. Default: waits. */
+  /**
+   * Rejects with `cache.load_timeout` when the load takes longer and there is no stale value; for this caller, whoever
+   * began the load. A load in the background, of {@link eagerRefresh} or {@link softTimeout}, ends after it. Default:
+   * waits; a load in the background ends after a minute.
+   */
   readonly hardTimeout?: Duration | undefined;
   /** The TTL of a value that is null or undefined. Default: as any other. */
   readonly negativeTtl?: Ttl | undefined;
@@ -162,7 +166,7 @@ export interface LoadOptions<T = unknown> extends ReadOptions<T>, WriteOptions {
 /** What a factory of `getOrSet` is given. */
 export interface LoadContext<T = unknown> {
   readonly key: string;
-  /** Aborts when no caller waits any more, or at the hard timeout. */
+  /** Aborts when no caller waits any more: all have left, by their signals or timeouts; or the cache was closed. */
   readonly signal: AbortSignal;
   /** The stale value, when there is one. */
   readonly stale: { readonly value: T } | undefined;
@@ -194,7 +198,7 @@ export type LoadManyOptions<T = unknown> = Omit<LoadOptions<T>, 'eagerRefresh' |
 
 /** What a factory of `getOrSetMany` is given. */
 export interface LoadManyContext {
-  /** Aborts when no caller waits any more, or at the hard timeout. */
+  /** Aborts when no caller waits any more: all have left, by their signals or timeouts; or the cache was closed. */
   readonly signal: AbortSignal;
 }
 

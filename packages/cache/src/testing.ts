@@ -16,8 +16,10 @@ import { contract } from './testing/contract.ts';
 import type { CacheDriverHarness, TestRunner } from './testing/harness.ts';
 import { invalidation } from './testing/invalidation.ts';
 import { loads } from './testing/loads.ts';
+import { order } from './testing/order.ts';
 import { processes } from './testing/processes.ts';
 import { declare } from './testing/suite.ts';
+import { timeouts } from './testing/timeouts.ts';
 
 export type { CacheDriverHarness, TestRunner } from './testing/harness.ts';
 
@@ -26,5 +28,14 @@ export type { CacheDriverHarness, TestRunner } from './testing/harness.ts';
  * their own, and leave little behind. The whole takes about half a minute for a backend that expires by the second.
  */
 export function testCacheDriver(runner: TestRunner, harness: CacheDriverHarness): void {
-  declare(runner, harness, [...contract, ...basics, ...loads, ...atomics, ...invalidation, ...processes]);
+  declare(runner, harness, [
+    ...contract,
+    ...basics,
+    ...loads,
+    ...timeouts,
+    ...atomics,
+    ...invalidation,
+    ...order,
+    ...processes,
+  ]);
 }

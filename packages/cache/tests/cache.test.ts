@@ -249,7 +249,7 @@ describe('a load', () => {
   it('whose value cannot be stored gives up its lease', async () => {
     const cache = createCache({ driver: bytesDriver(), lease: '1h' });
     for (let round = 0; round < 3; round++) {
-      await expect(cache.getOrSet('k', () => ({ f() {} }))).rejects.toMatchObject({ code: 'cache.not_serializable' });
+      expect(await cache.getOrSet('k', () => Symbol.iterator)).toBe(Symbol.iterator);
     }
     expect(await cache.getOrSet('k', () => 1)).toBe(1);
   });

@@ -29,6 +29,7 @@ export {
 } from './open.ts';
 export { outsideContext } from './outside.ts';
 export { pause } from './pause.ts';
+export { redisCode } from './redis-code.ts';
 export { Offline, RedisConnection, type RedisConnectable } from './redis-connection.ts';
 export { RedisNodes } from './redis-nodes.ts';
 export { Script } from './redis-script.ts';

@@ -1,4 +1,5 @@
 import { withDeadline } from './deadline.ts';
+import { redisCode } from './redis-code.ts';
 
 /** What all three kinds of node-redis clients have. */
 export interface RedisConnectable {
@@ -34,13 +35,20 @@ export class Offline extends Error {}
 // How long a client may take to say goodbye.
 const GOODBYE_MS = 1_000;
 
+// Of a server that may not be the one any more which its address stands for.
+const OF_ANOTHER: ReadonlySet<string> = new Set(['READONLY', 'LOADING', 'MASTERDOWN', 'CLUSTERDOWN', 'NOREPLICAS']);
+
+// How often at the most a connection is replaced for what its server answers: it may be the right one all the same.
+const REDIAL_MS = 1_000;
+
 // How many deadlines a call may be overdue before its connection counts as dead.
 const OVERDUE = 2;
 
 /**
  * Keeps one client connected: connects at the first call, fails at once while the client reconnects,
- * and replaces a connection that swallows what it is sent. node-redis itself does not notice the
- * latter: TCP gives up after a quarter of an hour.
+ * and replaces a connection that swallows what it is sent, or whose server is a replica now, since its
+ * address has moved to another. node-redis itself does not notice the former (TCP gives up after a quarter of an hour),
+ * and keeps the latter for ever.
  */
 export class RedisConnection {
   readonly #client: RedisConnectable;
@@ -53,6 +61,11 @@ export class RedisConnection {
   #closed = false;
   /** Set while an attempt to connect goes on that was given up. */
   #leaving = false;
+  /** Set while the connection is being left for a new one. */
+  #moving: Promise<void> | undefined;
+  #movedAt = Number.NEGATIVE_INFINITY;
+  /** Whether the client was open before. One of the application that is not any more was closed by its owner. */
+  #wasOpen: boolean;
   /** The calls without an answer, oldest first. */
   readonly #pending = new Set<Pending>();
   readonly #replaceNode: ((key: string, began: number) => void) | undefined;
@@ -60,6 +73,7 @@ export class RedisConnection {
   constructor(client: RedisConnectable, { owned, single, replaceNode }: ConnectionOptions) {
     this.#client = client;
     this.#owned = owned;
+    this.#wasOpen = client.isOpen;
     this.#replaceNode = replaceNode;
     if (!single) return;
     client.on('ready', () => {
@@ -82,8 +96,12 @@ export class RedisConnection {
     const pending = { began, key };
     this.#pending.add(pending);
     try {
-      if (!this.#client.isReady || this.#connecting !== undefined) await this.connected();
+      if (!this.#client.isReady || this.#connecting !== undefined || this.#moving !== undefined) await this.connected();
+      this.#wasOpen = true;
       return await work();
+    } catch (error) {
+      if (this.#owned && OF_ANOTHER.has(redisCode(error) ?? '')) this.#move(key, began);
+      throw error;
     } finally {
       this.#pending.delete(pending);
     }
@@ -91,11 +109,13 @@ export class RedisConnection {
 
   /** Connects, unless that was done. */
   async connected(): Promise<void> {
+    if (this.#moving !== undefined) await this.#moving;
     if (this.#closed) throw new Offline('the driver was closed');
     if (this.#leaving) throw this.#offline('an attempt to connect took too long, and is being given up');
     if (this.#connecting === undefined) {
       if (this.#client.isReady) return;
       if (this.#client.isOpen) throw this.#offline('the connection is lost; the client is reconnecting');
+      if (!this.#owned && this.#wasOpen) throw this.#offline('the client was closed by its owner');
       this.#trouble = undefined;
       const attempt = Promise.withResolvers<void>();
       attempt.promise.catch(() => {}); // whoever waits for it is told
@@ -120,11 +140,31 @@ export class RedisConnection {
     if (this.#closed) return;
     this.#closed = true;
     if (!this.#owned || !this.#client.isOpen) return;
-    if (this.#client.isReady && this.#pending.size === 0) {
-      const late = (): Error => new Offline('The goodbye took too long.');
-      await withDeadline(async () => this.#client.close(), GOODBYE_MS, late).catch(() => {});
-    }
+    if (this.#client.isReady && this.#pending.size === 0) await this.#sayGoodbye();
     if (this.#client.isOpen) await this.#leave();
+  }
+
+  /** Ends the connection when its calls have their answers, but does not wait for long. */
+  async #sayGoodbye(): Promise<void> {
+    try {
+      const late = (): Error => new Offline('The goodbye took too long.');
+      await withDeadline(async () => this.#client.close(), GOODBYE_MS, late);
+    } catch {
+      await this.#destroy();
+    }
+  }
+
+  /** Leaves the connection on which a call has heard that its server may be another now. The next call dials anew. */
+  #move(key: string | undefined, began: number): void {
+    if (this.#closed || began - this.#movedAt < REDIAL_MS) return;
+    this.#movedAt = performance.now();
+    if (this.#replaceNode !== undefined) {
+      if (key !== undefined) this.#replaceNode(key, began);
+    } else if (this.#client.isReady) {
+      this.#moving ??= this.#sayGoodbye().finally(() => {
+        this.#moving = undefined;
+      });
+    }
   }
 
   #replaceDead(now: number, deadlineMs: number): void {

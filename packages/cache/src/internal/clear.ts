@@ -9,7 +9,7 @@ export async function clear(core: Core, keys: KeySpace, view: View): Promise<voi
   const { store, loader } = core;
   const mine = (physical: string): boolean => keys.holds(physical);
   if (core.generations) {
-    await loader.changeWhere(mine, () => view.tags.nextGeneration());
+    await loader.changes.runWhere(mine, mine, () => view.tags.nextGeneration());
     return;
   }
   core.requires('enumerate', "clear; with the option clear: 'generation' it does");
@@ -19,7 +19,7 @@ export async function clear(core: Core, keys: KeySpace, view: View): Promise<voi
       'clear of a cache without prefix on a shared backend; give createCache a prefix.',
     );
   }
-  await loader.changeWhere(mine, async () => {
+  await loader.changes.runWhere(mine, mine, async () => {
     for (const prefix of keys.head === undefined ? [''] : [keys.head, keys.below]) {
       for await (const page of pages(core, prefix)) {
         const found = page.filter(mine);
@@ -30,13 +30,18 @@ export async function clear(core: Core, keys: KeySpace, view: View): Promise<voi
 }
 
 /** The application's keys of a namespace. */
-export async function* listKeys(core: Core, keys: KeySpace, prefix: string): AsyncIterable<string> {
+export async function* listKeys(core: Core, view: View, prefix: string): AsyncIterable<string> {
+  const { keys } = view;
   for await (const page of pages(core, (keys.head ?? '') + (keys.head === undefined ? '' : prefix))) {
-    for (const physical of page) {
-      const key = keys.decode(physical);
-      if (key?.startsWith(prefix)) yield key;
-    }
+    const mine = page.filter((physical) => keys.decode(physical)?.startsWith(prefix));
+    for (const physical of core.generations ? await ofNow(core, view, mine) : mine) yield keys.decode(physical)!;
   }
+}
+
+/** Those of the current generation: what a clear has left behind is there no more. */
+async function ofNow({ store }: Core, view: View, keys: readonly BackendKey[]): Promise<BackendKey[]> {
+  const valid = await view.tags.valid(await store.many(keys));
+  return keys.filter((_, i) => valid[i]);
 }
 
 /** The pages of a scan, each within the deadline of a call. */

@@ -8,7 +8,7 @@ import { Atomic } from './atomic.ts';
 import type { BreakerPlan } from './backend/breaker.ts';
 import { Calls } from './backend/calls.ts';
 import { assertCount, assertOneOf } from './checks.ts';
-import { KeySpace } from './keys.ts';
+import { type BackendKey, KeySpace } from './keys.ts';
 import { Leases } from './loads/leases.ts';
 import { Loader } from './loads/loader.ts';
 import { Codec } from './records/codec.ts';
@@ -60,7 +60,7 @@ export class Core<D extends CacheDriver = CacheDriver> {
     this.calls = new Calls(driver, onError === 'miss', shared ? { timeoutMs, breaker: breaking } : undefined);
     this.#local = options.local;
     if (options.local !== undefined) this.requires('tracks', 'a local tier');
-    const tier = options.local && openTier(options.local, this.calls);
+    const tier = options.local && openTier(options.local, this.calls, this.#pingKey);
     this.store = new Store(this.calls, new Codec(driver, this.serializer), tier);
     this.atomic = new Atomic(this.store);
     const leases = shared && conditional && !this.isPlain ? new Leases(this.store, leaseMs) : undefined;
@@ -72,7 +72,11 @@ export class Core<D extends CacheDriver = CacheDriver> {
   }
 
   async ping(): Promise<void> {
-    await this.calls.run('ping', (call) => this.driver.ping(call));
+    await this.calls.run('ping', (call) => this.driver.ping(call, this.#pingKey));
+  }
+
+  get #pingKey(): BackendKey {
+    return this.root.reserved('ping', '');
   }
 
   close(): Promise<void> {
@@ -81,6 +85,7 @@ export class Core<D extends CacheDriver = CacheDriver> {
   }
 
   async #close(): Promise<void> {
+    this.loader.close();
     this.calls.close();
     await this.driver.close();
     await this.#local?.close();

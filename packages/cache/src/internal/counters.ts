@@ -3,7 +3,7 @@ import { cacheErrors } from '../errors.ts';
 import type { Count } from '../options.ts';
 import type { Core } from './core.ts';
 import type { BackendKey } from './keys.ts';
-import { counterDraft, draft, isCounter } from './records/record.ts';
+import { counterDraft, draft, isCounter, newSuffix } from './records/record.ts';
 import type { View } from './records/view.ts';
 import { expiryOf, toContract } from './ttl.ts';
 
@@ -22,10 +22,10 @@ export async function increment(core: Core, view: View, { key, by, initial, ttlM
   const isPlain = core.isPlain && driver.features.stores === 'bytes';
   if (isPlain) assertCountsPlain(core);
   const expiresAt = expiryOf(ttlMs, Date.now());
-  // A native counter is bare digits, which have no place for a generation.
+  // A native counter is digits, which have no place for a generation.
   const isNative = driver.increment !== undefined && view.tags.generations.length === 0;
   if (isNative) {
-    const start = { initial, expiresAt: toContract(expiresAt) };
+    const start = { initial, expiresAt: toContract(expiresAt), suffix: isPlain ? '' : newSuffix() };
     const count = await calls.run('increment', (call) => driver.increment!(key, by, start, call), key);
     if (count === 'overflow') throw overflow();
     if (count !== undefined) return { count: count.count, ttl: count.ttlMs };

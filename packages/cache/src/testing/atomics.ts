@@ -43,6 +43,27 @@ export const atomics: readonly Case[] = [
     },
   },
   {
+    name: 'refuses the version of a counter that was changed, also when it is back at its number',
+    when: conditional,
+    run: async ({ cache }) => {
+      const c = await cache();
+      const versionOf = async (): Promise<string> => (await c.entry('n'))!.version!;
+      await c.increment('n', 5, { ttl: '1h' });
+      const first = await versionOf();
+      assert.equal(await versionOf(), first, 'a read changes no version');
+      await c.increment('n');
+      await c.decrement('n');
+      assert.equal(await c.compareAndSet('n', first, 0), false);
+      assert.equal(await c.increment('n', -5), 0);
+      assert.ok((await c.ttl('n'))! > 3_000_000, 'the TTL stays');
+      assert.equal(await c.compareAndSet('n', await versionOf(), 7), true);
+      assert.equal(await c.increment('n'), 8);
+      const second = await versionOf();
+      assert.equal(await c.increment('n', 0), 8);
+      assert.notEqual(await versionOf(), second);
+    },
+  },
+  {
     name: 'loses no count between concurrent callers',
     when: conditional,
     run: async ({ cache, features }) => {

@@ -21,7 +21,7 @@ export const contract: readonly Case[] = [
       const d = await driver();
       await d.connect(patient);
       await d.connect(patient);
-      await d.ping(patient);
+      await d.ping(patient, randomUUID());
       await d.close();
       await d.close();
     },
@@ -213,7 +213,7 @@ export const contract: readonly Case[] = [
           keys.map((key) => ({ key, value: stored(features, 'v'), expiresAt: null })),
           patient,
         );
-        await hear(patient);
+        await hear(patient, randomUUID());
         assert.deepEqual(
           keys.filter((key) => !changed.has(key)),
           [],

@@ -107,6 +107,21 @@ export const invalidation: readonly Case[] = [
     },
   },
   {
+    name: 'lists nothing that a clear by generation has left behind',
+    when: ({ enumerate, conditional }) => enumerate && conditional,
+    run: async ({ cache }) => {
+      const c = await cache({ clear: 'generation' });
+      const inner = c.namespace('inner');
+      for (const one of [c, inner]) await one.set('a', 1);
+      await c.clear();
+      for (const one of [c, inner]) {
+        assert.deepEqual(await collect(one.keys()), []);
+        await one.set('b', 1, { tags: ['t'] });
+        assert.deepEqual(await collect(one.keys()), ['b']);
+      }
+    },
+  },
+  {
     name: 'stores nothing of a load from before a clear',
     when: ({ enumerate, conditional }) => enumerate || conditional,
     run: async ({ cache, features }) => {

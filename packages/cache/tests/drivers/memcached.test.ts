@@ -1,5 +1,6 @@
 import { type Server, startServer } from '@ent/testkit';
 import { describeWithServer } from '@ent/testkit/vitest';
+import { MemcacheClient } from 'memcache-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createCache } from '../../src/cache.ts';
 import { type MemcachedOptions, memcached, memcachedFeatures } from '../../src/drivers/memcached/index.ts';
@@ -51,6 +52,30 @@ describeWithServer('memcached', (server) => {
     expect(await cache.getOrSet('foreign', () => 'ours')).toBe('ours');
     expect(await cache.get('foreign')).toBe('ours');
     await cache.close();
+  });
+
+  it('takes the item of another program for a miss, whatever its flags, and leaves the other keys alone', async () => {
+    const writer = memcached({ servers: address() });
+    const owner = new MemcacheClient({ server: address() });
+    const given = { clients: { [address()]: owner } };
+    for (const driver of [memcached({ servers: address() }), memcached(given)]) {
+      await using cache = createCache({ driver, timeout: '10s' });
+      await cache.set('ours', 1);
+      for (const flags of [1, 2, 4, 6, 8, 16, 0xffff, 2 ** 31]) {
+        const item = Buffer.from('{not json');
+        await writer.client[0]!.send(
+          (socket) => void socket!.write(`set theirs ${flags} 0 ${item.length}\r\n${item.toString()}\r\n`),
+        );
+        const found = await Promise.all([cache.get('theirs'), cache.get('ours'), cache.get('theirs')]);
+        expect(found).toEqual([undefined, 1, undefined]);
+        expect(await cache.getMany(['theirs', 'ours'])).toEqual(new Map([['ours', 1]]));
+        if (driver.client[0] !== owner) expect(await cache.getOrSet('theirs', () => 'made')).toBe('made');
+        await cache.set('theirs', 'written over');
+        expect(await cache.get('theirs')).toBe('written over');
+      }
+    }
+    owner.shutdown();
+    await writer.close();
   });
 
   it('keeps what expires after 2038, when the dates of the server end', async () => {
@@ -118,6 +143,7 @@ it('refuses wrong options', () => {
     { maxConnections: 0 },
     { maxValueBytes: 0 },
     { clients: {} },
+    { clients: { 'a:1': {} as never } },
   ];
   for (const options of wrong) {
     expect(() => memcached(options)).toThrow(expect.objectContaining({ code: 'cache.invalid_options' }));

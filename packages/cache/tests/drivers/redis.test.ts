@@ -44,6 +44,25 @@ describeWithServer('redis', (server) => {
     client.destroy();
   });
 
+  it('lets expire what an invalidated tag or a clear by generation leaves behind, at last', async () => {
+    const prefix = uniqueName('left');
+    const client = await createClient({ url: server.url }).connect();
+    await using cache = createCache({ driver: redis({ url: server.url }), prefix, clear: 'generation' });
+    await using tagged = createCache({ driver: redis({ url: server.url }), prefix });
+    await cache.set('a', 1);
+    await cache.increment('n');
+    await tagged.set('t', 1, { tags: ['t'] });
+    for (const key of ['a', 'n', 't']) {
+      const left = await client.pTTL(`${prefix}:${key}`);
+      expect(left).toBeGreaterThan(29 * 86_400_000);
+      expect(left).toBeLessThanOrEqual(30 * 86_400_000);
+    }
+    expect(await cache.ttl('a')).toBeNull();
+    await tagged.set('plain', 1);
+    expect(await client.pTTL(`${prefix}:plain`)).toBe(-1);
+    client.destroy();
+  });
+
   it('leaves no connection behind that is closed while it connects', async () => {
     const admin = await createClient({ url: server.url }).connect();
     const connections = async (): Promise<number> => (await admin.clientList()).length;

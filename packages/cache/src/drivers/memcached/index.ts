@@ -4,7 +4,7 @@
  */
 import type { ConnectionOptions } from 'node:tls';
 import { refuseUnknown } from '@ent/internal';
-import { MemcacheClient } from 'memcache-client';
+import { MemcacheClient, type PackedData } from 'memcache-client';
 import type {
   CacheDriver,
   CacheFeatures,
@@ -79,7 +79,7 @@ export function memcached(options: MemcachedOptions = {}): CacheDriver<readonly 
     if (!/^[^:/\s]+:\d{1,5}$/.test(server)) {
       throw cacheErrors.invalid_options('memcached: a server is written host:port, with a name or an IPv4 address.');
     }
-    const client = new MemcacheClient({
+    const client = new BytesClient({
       server: { server, maxConnections },
       noDelay: true,
       cmdTimeout: REPLY_TIMEOUT_MS,
@@ -91,6 +91,16 @@ export function memcached(options: MemcachedOptions = {}): CacheDriver<readonly 
   return new MemcachedDriver(new Map(clients), features, true);
 }
 
+/**
+ * Whatever flags an item has, its value is bytes. The client's own reading of the flags of others (a number, JSON,
+ * compressed) changes them, or fails, and with it the reads of all keys of the same command.
+ */
+class BytesClient extends MemcacheClient {
+  override _unpackValue({ data }: PackedData): Buffer {
+    return data as Buffer;
+  }
+}
+
 class MemcachedDriver implements CacheDriver<readonly MemcacheClient[]> {
   readonly name = 'memcached';
   readonly features: CacheFeatures;
@@ -100,6 +110,10 @@ class MemcachedDriver implements CacheDriver<readonly MemcacheClient[]> {
 
   constructor(clients: ReadonlyMap<string, MemcacheClient>, features: CacheFeatures, owned: boolean) {
     if (clients.size === 0) throw cacheErrors.invalid_options('memcached: clients is empty.');
+    for (const client of clients.values()) {
+      if (typeof client?.xretrieve === 'function') continue;
+      throw cacheErrors.invalid_options('memcached: clients must be clients of memcache-client.');
+    }
     this.features = features;
     this.client = [...clients.values()];
     this.#servers = new Rendezvous([...clients.keys()]);
@@ -119,6 +133,7 @@ class MemcachedDriver implements CacheDriver<readonly MemcacheClient[]> {
   }
 
   classify(error: unknown): DriverFailure {
+    if (isUnreadable(error)) return 'other';
     const message = error instanceof Error ? error.message : '';
     const answer = ANSWERS.find(([start]) => message.startsWith(start));
     // What is no answer of the server comes from the connection to it.
@@ -133,12 +148,9 @@ class MemcachedDriver implements CacheDriver<readonly MemcacheClient[]> {
     const wire = keys.map(wireKey);
     const command = versions ? 'gets' : 'get';
     const replies = await Promise.all(
-      Array.from(this.#byServer(wire), ([client, some]) =>
-        // The array form: for a single key the client looks it up on the prototype too.
-        client.xretrieve(command, some),
-      ),
+      Array.from(this.#byServer(wire), ([client, some]) => retrieve(client, command, some)),
     );
-    const found = (replies.length === 1 ? replies[0] : Object.assign({}, ...replies)) as Record<string, Reply>;
+    const found = (replies.length === 1 ? replies[0]! : Object.assign({}, ...replies)) as Replies;
     return wire.map((key) => {
       if (!Object.hasOwn(found, key)) return undefined;
       const reply = found[key]!;
@@ -203,12 +215,32 @@ class MemcachedDriver implements CacheDriver<readonly MemcacheClient[]> {
   }
 }
 
+type Replies = Record<string, Reply>;
+
+async function retrieve(client: MemcacheClient, command: 'get' | 'gets', keys: string[]): Promise<Replies> {
+  try {
+    // The array form: for a single key the client looks it up on the prototype too.
+    return (await client.xretrieve(command, keys)) as Replies;
+  } catch (error) {
+    // A client of the application could not read another's item. Without its version a write cannot go by it.
+    if (!isUnreadable(error) || (command === 'gets' && keys.length === 1)) throw error;
+    if (keys.length === 1) return {};
+    const alone = await Promise.all(keys.map((key) => retrieve(client, command, [key])));
+    return Object.assign({}, ...alone) as Replies;
+  }
+}
+
+/** What memcache-client throws for an item whose flags say JSON or compressed, and that is not. */
+function isUnreadable(error: unknown): boolean {
+  return error instanceof SyntaxError || (error as Error).message.startsWith('No compressor');
+}
+
 /** What the server's answers mean, by how they begin; the first that fits counts. */
 const ANSWERS: readonly (readonly [start: string, failure: DriverFailure])[] = [
   ['SERVER_ERROR object too large', 'too_large'],
-  // It is there, but cannot serve: no connection is free, or no memory.
+  // It is there, but cannot serve: no connection is free.
   ['ERROR Too many open connections', 'unavailable'],
-  ['SERVER_ERROR out of memory', 'unavailable'],
+  ['SERVER_ERROR out of memory', 'unwritable'],
   ['SERVER_ERROR', 'other'],
   ['CLIENT_ERROR', 'other'],
   ['ERROR', 'other'],

@@ -38,11 +38,15 @@ export class ChangeFeed extends BasicPooledClientSideCache {
   }
 }
 
-/** Resolves when each connection of the client has answered. */
-export async function hearFromAll(client: unknown): Promise<void> {
+/**
+ * Resolves when each connection of the client has answered.
+ *
+ * @param key one that the client may ask for
+ */
+export async function hearFromAll(client: unknown, key: string): Promise<void> {
   const { masters, replicas = [] } = client as Cluster;
   if (masters === undefined) {
-    await (client as Single).exists('ent:ping');
+    await (client as Single).exists(key);
     return;
   }
   // Not EXISTS: a node would answer it with MOVED.

@@ -4,7 +4,7 @@
  * last. The native client is the node-redis client.
  */
 import { hash } from 'node:crypto';
-import { Offline, RedisConnection, RedisNodes, refuseUnknown } from '@ent/internal';
+import { Offline, RedisConnection, RedisNodes, redisCode, refuseUnknown } from '@ent/internal';
 import { ErrorReply, type RedisClientType, type RedisClusterType, type RedisSentinelType, RESP_TYPES } from 'redis';
 import type {
   CacheDriver,
@@ -77,6 +77,11 @@ export function redis(
 ): CacheDriver<RedisDriverClient> {
   if ('client' in options) {
     refuseUnknown(options, { client: true }, 'redis', cacheErrors.invalid_options);
+    if (typeof (options.client as Partial<Commands> | undefined)?.withCommandOptions !== 'function') {
+      throw cacheErrors.invalid_options(
+        'redis: client must be one of node-redis, made by createClient, createCluster or createSentinel.',
+      );
+    }
     return new RedisDriver(options.client, false);
   }
   const remake = (changes: ChangeFeed): RedisDriverClient => makeClient(options, changes);
@@ -131,9 +136,9 @@ class RedisDriver<Client extends RedisDriverClient> implements CacheDriver<Clien
     return this.#connection.connected();
   }
 
-  async ping(call: DriverCall): Promise<void> {
+  async ping(call: DriverCall, key: string): Promise<void> {
     // Not PING: a cluster has none, and a server that is loading its data answers it.
-    await this.#connection.run(call, PING, () => this.#commands.exists(PING));
+    await this.#connection.run(call, key, () => this.#commands.exists(key));
   }
 
   close(): Promise<void> {
@@ -141,7 +146,7 @@ class RedisDriver<Client extends RedisDriverClient> implements CacheDriver<Clien
   }
 
   classify(error: unknown): DriverFailure {
-    if (error instanceof ErrorReply) return CODES.get(error.message.split(' ', 1)[0]!) ?? 'other';
+    if (error instanceof ErrorReply) return CODES.get(redisCode(error) ?? '') ?? 'other';
     if (error instanceof Offline) return 'unavailable';
     // A sentinel client trips over its own missing node during a failover (6.3.1).
     if (error instanceof TypeError && 'getSentinelNode' in this.client) return 'unavailable';
@@ -205,19 +210,23 @@ class RedisDriver<Client extends RedisDriverClient> implements CacheDriver<Clien
     } while (cursor !== '0');
   }
 
-  track(listener: ChangeListener): (call: DriverCall) => Promise<void> {
+  track(listener: ChangeListener): (call: DriverCall, key: string) => Promise<void> {
     if (this.#client.isOpen) {
       throw cacheErrors.invalid_options('redis: a local tier must be set up before the client is connected.');
     }
     const client = this.#remake!(new ChangeFeed(listener)) as Client;
     this.#use(client);
-    return (call) => this.#connection.run(call, undefined, () => hearFromAll(client));
+    return (call, key) => this.#connection.run(call, undefined, () => hearFromAll(client, key));
   }
 
   increment(
     key: string,
     by: number,
-    { initial, expiresAt }: { readonly initial: number; readonly expiresAt: number | null },
+    {
+      initial,
+      expiresAt,
+      suffix,
+    }: { readonly initial: number; readonly expiresAt: number | null; readonly suffix: string },
     call: DriverCall,
   ): Promise<DriverCount | undefined | 'overflow'> {
     return this.#connection.run(call, key, async () => {
@@ -227,6 +236,7 @@ class RedisDriver<Client extends RedisDriverClient> implements CacheDriver<Clien
         String(by),
         Number.isSafeInteger(start) ? String(start) : '',
         px === undefined ? '' : String(px),
+        suffix,
       ]);
       if (!Array.isArray(answer)) return answer === 'overflow' ? 'overflow' : undefined;
       const [sum, left] = answer as [sum: string, left: number];
@@ -248,19 +258,16 @@ class RedisDriver<Client extends RedisDriverClient> implements CacheDriver<Clien
   }
 }
 
-const PING = 'ent:ping';
-
-/**
- * What the first word of the server's errors means, where it is no fault of the
- * call: the server is there, but cannot serve now.
- */
+/** What the codes mean, where it is no fault of the call: the server is there, but cannot serve, or write, now. */
 const CODES: ReadonlyMap<string, DriverFailure> = new Map([
+  ['OOM', 'unwritable'],
+  ['MISCONF', 'unwritable'],
+  ['READONLY', 'unwritable'],
+  ['NOREPLICAS', 'unwritable'],
   ['LOADING', 'unavailable'],
   ['CLUSTERDOWN', 'unavailable'],
   ['MASTERDOWN', 'unavailable'],
-  ['READONLY', 'unavailable'],
   ['TRYAGAIN', 'unavailable'],
-  ['NOREPLICAS', 'unavailable'],
   ['MOVED', 'unavailable'],
   ['ASK', 'unavailable'],
   ['UNKILLABLE', 'unavailable'],

@@ -41,6 +41,11 @@ export class Calls {
     this.#breaker = policy?.breaker;
   }
 
+  /** The deadline of each call; none for what lives in this process. */
+  get timeoutMs(): number | undefined {
+    return this.#deadlines?.ms;
+  }
+
   close(): void {
     this.#isClosed = true;
   }
@@ -70,10 +75,10 @@ export class Calls {
       });
       const failed = (cause: unknown): void => {
         if (!deadlines.end(call)) return;
-        const error = this.#wrapped(operation, cause);
-        if (error.code === cacheErrors.unavailable.code) this.#hasFailed(server);
+        // Who answers, with whatever, is there.
+        if (isUnavailable(cause, this.driver)) this.#hasFailed(server);
         else this.#breakers.delete(server);
-        reject(error);
+        reject(this.#wrapped(operation, cause));
       };
       const done = (value: T): void => {
         if (!deadlines.end(call)) return;
@@ -184,6 +189,10 @@ export class Calls {
     switch (this.driver.classify(cause)) {
       case 'unavailable':
         return cacheErrors.unavailable(`${name} could not be reached for ${operation}.`, { cause });
+      case 'unwritable': {
+        const reason = (cause as Error).message.replace(/\.?$/, '.');
+        return cacheErrors.unavailable(`${name} takes no writes now, refused ${operation}: ${reason}`, { cause });
+      }
       case 'too_large':
         return cacheErrors.value_too_large(`${name} refused ${operation}: the value is too large.`, { cause });
       default:
@@ -206,6 +215,10 @@ const OUTAGES: ReadonlySet<string> = new Set([
   cacheErrors.unavailable.code,
   cacheErrors.circuit_open.code,
 ]);
+
+function isUnavailable(error: unknown, driver: CacheDriver): boolean {
+  return EntError.is(error) ? error.code === cacheErrors.unavailable.code : driver.classify(error) === 'unavailable';
+}
 
 function keyOf(item: Item): string {
   return typeof item === 'string' ? item : item.key;

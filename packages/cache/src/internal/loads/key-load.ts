@@ -39,6 +39,7 @@ export class KeyLoad<T> {
   /** The lease under which the key was being loaded here, from before it was read. */
   #leaseBefore: string | undefined;
   #found: Found | undefined;
+  #deadlineAt: number | undefined;
 
   constructor(call: CheckedLoadCall<T>, key: string) {
     this.key = key;
@@ -83,17 +84,18 @@ export class KeyLoad<T> {
     const { schema, tags: names } = options;
     if (names !== undefined) core.requiresTags();
     let tags: readonly TagVersion[] | undefined;
-    let isStorable = true;
+    let refusal: unknown;
     if (names?.length || view.tags.generations.length > 0) {
       try {
         tags = await view.tags.begin(names ?? []);
       } catch (error) {
         if (!core.calls.forgives(error)) throw error;
-        isStorable = false;
+        refusal = error;
       }
     }
     const record = this.#found?.record;
     const isStale = record?.hasValue && this.#found?.valid && plan.graceMs > 0 && !isFresh(record);
+    if (plan.hardTimeoutMs !== undefined) this.#deadlineAt ??= performance.now() + plan.hardTimeoutMs;
     const isUsable = async (current: StoredRecord): Promise<boolean> => {
       if (isRefresh && current.stamp === record?.stamp) return false;
       if (!(await view.visible(current))) return false;
@@ -104,10 +106,11 @@ export class KeyLoad<T> {
       physical: this.physical,
       factory,
       plan,
+      deadlineAt: this.#deadlineAt,
       found: record,
       stale: isStale ? await fits(schema, record.value) : undefined,
       tags,
-      isStorable,
+      refusal,
       isUsable,
       isValid: view.valid,
     };
@@ -121,6 +124,6 @@ export class KeyLoad<T> {
     const { loader } = this.#call.core;
     const before = this.#leaseBefore;
     if (before === undefined || this.#found?.record.lease?.token === before) return;
-    if (loader.leaseOf(this.physical) === before) loader.abandon(this.physical);
+    if (loader.leaseOf(this.physical) === before) void loader.cancel(this.physical);
   }
 }

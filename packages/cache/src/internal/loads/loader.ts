@@ -1,16 +1,18 @@
+import { EntError } from '@ent/errors';
 import { outsideContext, traced } from '@ent/internal';
 import { type CacheLoadOperation, channels } from '../../channels.ts';
-import type { TagVersion } from '../../driver.ts';
+import { cacheErrors } from '../../errors.ts';
 import type { Factory, Ttl } from '../../options.ts';
 import type { Calls } from '../backend/calls.ts';
+import { type Barrier, type Cancellable, Changes } from '../changes.ts';
 import type { BackendKey } from '../keys.ts';
 import type { RecordDraft } from '../records/record.ts';
 import type { Store } from '../records/store.ts';
-import { expiryOf, ttlMs } from '../ttl.ts';
+import { ttlMs } from '../ttl.ts';
 import { NotMade } from './batch-factory.ts';
 import type { Lease, LeaseRequest, Leases } from './leases.ts';
-import { type LoadPlan, ttlOf } from './plan.ts';
-import { settleEarly, withHardTimeout } from './waiting.ts';
+import { type LoadPlan, type Made, recordOf } from './plan.ts';
+import { EARLY, inTime, LATE } from './waiting.ts';
 
 /** One key to load. */
 export interface LoadRequest<T> extends LeaseRequest {
@@ -18,10 +20,12 @@ export interface LoadRequest<T> extends LeaseRequest {
   readonly key: string;
   readonly factory: Factory<T>;
   readonly plan: LoadPlan;
+  /** When the caller's hard timeout is over, by the monotonic clock. */
+  readonly deadlineAt: number | undefined;
   /** What may be served when the factory fails or is slow. */
   readonly stale: { readonly value: T } | undefined;
-  /** False while the backend is out: the value is made for the caller alone. */
-  readonly isStorable: boolean;
+  /** Set while the backend is out: the value is made for the callers alone. */
+  readonly refusal: unknown;
 }
 
 /** What a load gives; nothing when its callers should look again. */
@@ -30,21 +34,31 @@ export type Loaded = { readonly value: unknown } | undefined;
 /** Thrown to a caller that should look again: another process has stored the value. Never reaches an application. */
 export class AskAgain extends Error {}
 
-/** Which keys are being changed, also by the tags that a load of them has. */
-type Barrier = (physical: BackendKey, tags: readonly TagVersion[] | undefined) => boolean;
+// How long a load goes on that no caller waits for, where its caller named no hard timeout.
+const BACKGROUND_MS = 60_000;
 
 /** A load in flight. */
 class Load {
   readonly request: LoadRequest<unknown>;
   readonly controller = new AbortController();
+  /** Ends the wait for its factory, whether that listens to the signal or not. Set while it runs. */
+  stop: ((reason: unknown) => void) | undefined;
   promise!: Promise<Loaded>;
-  /** Callers that wait; a load that was left to the background counts as one. */
+  /** Callers that wait. */
   waiting = 0;
+  /** Ends it. Set when it goes on also without a caller. */
+  background: NodeJS.Timeout | undefined;
+  /** Set when that end came: those who had joined it have factories of their own. */
+  isGivenUp = false;
   served = 0;
   /** Set when the key was changed meanwhile: the result must not be stored. */
   isCancelled: boolean;
   /** Set when there was nothing to store: the factory failed, or took too long. */
   hasFailed = false;
+  /** Why its value is not stored, when that is not the fault of a change. */
+  refusal: unknown;
+  /** Set when the value cannot be copied either. */
+  isOneOfAKind = false;
   /** Set when it is over, so that its signal never aborts after the fact. */
   isSettled = false;
   /** Set while it holds the key's lease. */
@@ -57,6 +71,7 @@ class Load {
   constructor(request: LoadRequest<unknown>, isCancelled: boolean) {
     this.request = request;
     this.isCancelled = isCancelled;
+    this.refusal = request.refusal;
   }
 
   get signal(): AbortSignal {
@@ -67,6 +82,7 @@ class Load {
   release(): void {
     // The backend may be what others wait for: not awaited.
     void this.lease?.release();
+    this.lease = undefined;
   }
 }
 
@@ -79,50 +95,53 @@ interface LoaderParts {
 }
 
 /**
- * Runs factories: one at a time for a key, in this process; with leases, in all processes.
- *
- * The rule that makes invalidation safe: a change of a key cancels the load in flight *before* it is sent, waits for a
- * write that the load has already begun, and cancels what begins until it is over. So nothing that was read earlier is
- * written later. Changes by other processes end the lease.
+ * Runs factories: one at a time for a key, in this process; with leases, in all processes. See {@link Changes} for what
+ * ends them.
  */
-export class Loader {
+export class Loader implements Cancellable {
   readonly #calls: Calls;
   readonly #store: Store;
   readonly #leases: Leases | undefined;
   readonly #loads = new Map<BackendKey, Load>();
-  /** Changes that are under way. */
-  readonly #barriers = new Set<Barrier>();
+  readonly changes: Changes;
 
   constructor({ calls, store, leases }: LoaderParts) {
     this.#calls = calls;
     this.#store = store;
     this.#leases = leases;
+    this.changes = new Changes(this, calls.timeoutMs);
   }
 
   /** The value of the load in flight or of a new one; or the stale value, by the plan's rules. */
   async load<T>(request: LoadRequest<T>, signal?: AbortSignal): Promise<T> {
     signal?.throwIfAborted();
-    const { stale } = request;
-    const { softTimeoutMs } = request.plan;
+    const { stale, deadlineAt } = request;
     const load = this.#join(request) ?? this.#start(request);
     load.waiting++;
-    let isInBackground = false;
-    const onEarly = (): void => {
-      isInBackground = true;
-    };
-    const early = stale && softTimeoutMs !== undefined ? { stale, softTimeoutMs, onEarly } : undefined;
+    let why: unknown;
     try {
-      const waitsToTheEnd = signal === undefined && early === undefined;
-      const loaded = await (waitsToTheEnd ? load.promise : settleEarly(load.promise, { signal, early }));
-      if (loaded === undefined) throw new AskAgain();
+      const softMs = stale && request.plan.softTimeoutMs;
+      const waitsToTheEnd = signal === undefined && softMs === undefined && deadlineAt === undefined;
+      const hardMs = deadlineAt && deadlineAt - performance.now();
+      const outcome = await (waitsToTheEnd ? load.promise : inTime(load.promise, { signal, softMs, hardMs }));
+      if (outcome === undefined) throw new AskAgain();
+      if (outcome === EARLY) this.#leave(load, deadlineAt);
+      if (outcome === LATE) why = tooLate(request.plan.hardTimeoutMs);
+      if (outcome === EARLY || outcome === LATE) {
+        if (stale === undefined) throw why;
+        return stale.value;
+      }
       // Each caller gets a value of its own, as from a read.
-      return (load.served++ === 0 ? loaded.value : this.#store.copy(loaded.value)) as T;
+      return (load.served++ === 0 || load.isOneOfAKind ? outcome.value : this.#store.copy(outcome.value)) as T;
     } catch (error) {
+      why = error;
+      if (signal?.aborted) throw error;
+      if (load.isGivenUp) throw new AskAgain();
       // Whether a stale value will do is up to each caller, also of those that joined.
-      if (stale === undefined || !load.hasFailed || signal?.aborted) throw error;
+      if (stale === undefined || !load.hasFailed) throw error;
       return stale.value;
     } finally {
-      if (!isInBackground && --load.waiting === 0 && !load.isSettled) load.controller.abort();
+      if (--load.waiting === 0 && load.background === undefined && !load.isSettled) load.controller.abort(why);
     }
   }
 
@@ -131,7 +150,16 @@ export class Loader {
    * began it will have ended: its factory runs outside of it.
    */
   refresh(request: LoadRequest<unknown>): void {
-    if (this.#join(request) === undefined) outsideContext(() => this.#start(request)).waiting++;
+    if (this.#join(request) !== undefined) return;
+    const load = outsideContext(() => this.#start(request));
+    this.#leave(load, request.deadlineAt);
+  }
+
+  /** Ends the loads that nobody waits for: their factories must not keep the process. */
+  close(): void {
+    for (const load of this.#loads.values()) {
+      if (load.waiting === 0) load.controller.abort(cacheErrors.closed('The cache was closed during a load.'));
+    }
   }
 
   /**
@@ -147,52 +175,13 @@ export class Loader {
     return this.#loads.get(request.physical)?.request === request;
   }
 
-  /**
-   * Runs a change of keys. Loads that began before it is over do not store their
-   * value, and callers from then on do not join them.
-   */
-  async change<T>(keys: readonly BackendKey[], work: () => Promise<T>): Promise<T> {
-    const changing = new Set(keys);
-    return this.#exclude(
-      (physical) => changing.has(physical),
-      () => keys,
-      work,
-    );
+  /** The keys of the loads in flight that fit. */
+  keysWhere(fits: Barrier): BackendKey[] {
+    return [...this.#loads].filter(([key, { request }]) => fits(key, request.tags)).map(([key]) => key);
   }
 
-  /** {@link change} of a key that was made at once, so that no load has begun or written meanwhile. */
-  changed(key: BackendKey): void {
-    if (this.#loads.size > 0) void this.#cancel(key);
-  }
-
-  /** {@link change} of all keys that fit. */
-  changeWhere<T>(fits: Barrier, work: () => Promise<T>): Promise<T> {
-    const fitting = (): BackendKey[] =>
-      [...this.#loads].filter(([physical, { request }]) => fits(physical, request.tags)).map(([physical]) => physical);
-    return this.#exclude(fits, fitting, work);
-  }
-
-  /** Drops a load that another process has overtaken. */
-  abandon(physical: BackendKey): void {
-    void this.#cancel(physical);
-  }
-
-  async #exclude<T>(fits: Barrier, keys: () => readonly BackendKey[], work: () => Promise<T>): Promise<T> {
-    this.#barriers.add(fits);
-    try {
-      const publishing = keys()
-        .map((physical) => this.#cancel(physical))
-        .filter((writing) => writing !== undefined);
-      if (publishing.length > 0) await Promise.all(publishing);
-      return await work();
-    } finally {
-      this.#barriers.delete(fits);
-      for (const physical of keys()) void this.#cancel(physical); // those that began meanwhile
-    }
-  }
-
-  /** Answers the write that the load has already begun, if any. */
-  #cancel(physical: BackendKey): Promise<unknown> | undefined {
+  /** Drops a load that a change has overtaken. Answers the write that it has already begun, if any. */
+  cancel(physical: BackendKey): Promise<unknown> | undefined {
     const load = this.#loads.get(physical);
     if (load === undefined) return undefined;
     load.isCancelled = true;
@@ -217,6 +206,7 @@ export class Loader {
     load.signal.addEventListener('abort', () => {
       this.#forget(load); // a caller that comes now must not join a load that was told to stop
       load.release(); // nor must others wait for a factory that may never end
+      load.stop?.(load.signal.reason);
     });
     this.#loads.set(request.physical, load);
     load.promise = this.#run(load);
@@ -224,8 +214,18 @@ export class Loader {
     return load;
   }
 
+  /** Lets a load go on without a caller, but not for ever: a factory that hangs would keep the key from all others. */
+  #leave(load: Load, deadlineAt: number | undefined): void {
+    if (load.isSettled) return;
+    const ms = deadlineAt === undefined ? BACKGROUND_MS : Math.max(0, Math.ceil(deadlineAt - performance.now()));
+    load.background ??= setTimeout(() => {
+      load.isGivenUp = true;
+      load.controller.abort(tooLate(ms));
+    }, ms).unref();
+  }
+
   #isChanging<T>({ physical, tags }: LoadRequest<T>): boolean {
-    for (const fits of this.#barriers) if (fits(physical, tags)) return true;
+    for (const fits of this.changes.barriers) if (fits(physical, tags)) return true;
     return false;
   }
 
@@ -241,30 +241,31 @@ export class Loader {
       return await traced(channels.load, event, () => this.#loadAndStore(load, event));
     } finally {
       load.isSettled = true;
+      clearTimeout(load.background);
       this.#forget(load);
     }
   }
 
   async #loadAndStore(load: Load, event: CacheLoadOperation): Promise<Loaded> {
-    const { plan, stale } = load.request;
     let made: Made | undefined;
     try {
-      const making = this.#make(load);
-      made = await (plan.hardTimeoutMs === undefined
-        ? making
-        : withHardTimeout(plan.hardTimeoutMs, load.controller, making));
+      const { promise, resolve, reject } = Promise.withResolvers<Made | undefined>();
+      load.stop = reject;
+      this.#make(load).then(resolve, reject);
+      made = await promise;
     } catch (error) {
       load.release();
-      load.lease = undefined;
       load.hasFailed = !(error instanceof NotMade);
-      if (stale !== undefined && load.hasFailed) event.outcome = 'stale';
+      if (load.request.stale !== undefined && load.hasFailed) event.outcome = 'stale';
       throw error;
     }
     if (made === undefined) {
       event.outcome = 'elsewhere';
       return undefined;
     }
-    event.outcome = (await this.#publish(load, recordOf(made, load.request))) ? 'stored' : 'discarded';
+    const isStored = await this.#publish(load, recordOf(made, load.request.plan, load.request.tags));
+    event.outcome = isStored ? 'stored' : load.refusal === undefined ? 'discarded' : 'refused';
+    if (load.refusal !== undefined) event.reason = load.refusal;
     return made;
   }
 
@@ -283,7 +284,7 @@ export class Loader {
   /** Takes the lease; answers false when another process has stored the value meanwhile. */
   async #lease(load: Load): Promise<boolean> {
     const { request, signal } = load;
-    if (!request.isStorable) return true;
+    if (load.refusal !== undefined) return true;
     if (!this.#leases) {
       // The key may have been set since the caller read it.
       const current = await this.#store.one(request.physical);
@@ -300,6 +301,7 @@ export class Loader {
       load.token = lease.token;
     } catch (error) {
       if (!this.#calls.forgives(error)) throw error;
+      load.refusal = error;
       load.isCancelled = true; // without a lease nothing tells whether the value is still right when it is there
     }
     return true;
@@ -308,38 +310,38 @@ export class Loader {
   async #publish(load: Load, record: RecordDraft): Promise<boolean> {
     const { request, lease } = load;
     load.lease = undefined;
-    if (!request.isStorable) return false;
+    if (load.refusal !== undefined) return false;
     if (load.isCancelled || load.signal.aborted) {
       await lease?.release();
       return false;
     }
-    const writing = lease
-      ? lease.publish(record)
-      : this.#store.fill([{ key: request.physical, record }]).then(([stored]) => stored === true);
+    const writing = lease ? lease.publish(record) : this.#storeAlone(request.physical, record);
     // What cannot be stored must not keep others from trying for as long as the lease lasts.
     load.publishing = writing.catch(() => lease?.release());
-    return this.#calls.orElse(writing, false);
+    try {
+      return await writing;
+    } catch (error) {
+      // The value is there: whoever waits for it has it. Only an outage is for the application to judge.
+      if (!EntError.is(error) || !(UNSTORABLE.has(error.code) || this.#calls.forgives(error))) throw error;
+      load.refusal = error;
+      load.isOneOfAKind = error.code === cacheErrors.not_serializable.code;
+      return false;
+    }
+  }
+
+  async #storeAlone(key: BackendKey, record: RecordDraft): Promise<boolean> {
+    const [isStored] = await this.#store.write([{ key, record }]);
+    return isStored === true;
   }
 }
 
-/** What a factory gave, and the TTL if it chose one. */
-interface Made {
-  readonly value: unknown;
-  readonly ttlMs: number | undefined;
-}
+/** The fault of the value, or of a cache that was closed meanwhile. */
+const UNSTORABLE: ReadonlySet<string> = new Set([
+  cacheErrors.not_serializable.code,
+  cacheErrors.value_too_large.code,
+  cacheErrors.closed.code,
+]);
 
-/** The record of a loaded value. */
-function recordOf<T>({ value, ttlMs: chosen }: Made, { plan, tags }: LoadRequest<T>): RecordDraft {
-  const now = Date.now();
-  const ttl = chosen ?? ttlOf(value, plan);
-  const lifetime =
-    ttl === Number.POSITIVE_INFINITY ? ttl : Math.max(1, Math.round(ttl * (1 - plan.jitter * Math.random())));
-  return {
-    value,
-    freshUntil: expiryOf(lifetime, now),
-    expiresAt: expiryOf(lifetime + plan.graceMs, now),
-    tags,
-    lease: undefined,
-    hasValue: true,
-  };
+function tooLate(ms: number | undefined): EntError {
+  return cacheErrors.load_timeout(`The load did not end within ${ms} ms.`);
 }

@@ -1,6 +1,8 @@
-import type { LoadOptions, Ttl } from '../../options.ts';
+import type { TagVersion } from '../../driver.ts';
 import { cacheErrors } from '../../errors.ts';
-import { durationMs, ttlMs } from '../ttl.ts';
+import type { LoadOptions, Ttl } from '../../options.ts';
+import type { RecordDraft } from '../records/record.ts';
+import { durationMs, expiryOf, ttlMs } from '../ttl.ts';
 
 /** `LoadOptions` with every duration in milliseconds. */
 export interface LoadPlan {
@@ -54,4 +56,30 @@ export function planLoad<T>(options: LoadOptions<T>, defaultTtlMs: number): Load
 /** Milliseconds that a loaded value is fresh, where its factory did not say. */
 export function ttlOf(value: unknown, plan: LoadPlan): number {
   return value == null ? (plan.negativeTtlMs ?? plan.ttlMs) : plan.ttlMs;
+}
+
+/** What a factory gave, and the TTL if it chose one. */
+export interface Made {
+  readonly value: unknown;
+  readonly ttlMs: number | undefined;
+}
+
+/** The record of a loaded value, which depends on the versions of its tags. */
+export function recordOf(
+  { value, ttlMs: chosen }: Made,
+  plan: LoadPlan,
+  tags: readonly TagVersion[] | undefined,
+): RecordDraft {
+  const now = Date.now();
+  const ttl = chosen ?? ttlOf(value, plan);
+  const lifetime =
+    ttl === Number.POSITIVE_INFINITY ? ttl : Math.max(1, Math.round(ttl * (1 - plan.jitter * Math.random())));
+  return {
+    value,
+    freshUntil: expiryOf(lifetime, now),
+    expiresAt: expiryOf(lifetime + plan.graceMs, now),
+    tags,
+    lease: undefined,
+    hasValue: true,
+  };
 }

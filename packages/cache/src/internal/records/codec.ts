@@ -1,7 +1,7 @@
 import type { CacheDriver, CacheFeatures, DriverEntry, StoredRecord, TagVersion } from '../../driver.ts';
 import { cacheErrors } from '../../errors.ts';
 import type { CacheSerializer } from '../../options.ts';
-import { counterDraft, draft, isCounter, newStamp, type RecordDraft, STAMP_BYTES } from './record.ts';
+import { counterDraft, draft, isCounter, newStamp, newSuffix, type RecordDraft, STAMP_BYTES } from './record.ts';
 import { TAGGED, taggedJson } from './tagged-json.ts';
 
 /** Records as a driver keeps them, and back. */
@@ -103,7 +103,7 @@ const FIXED_BYTES = 10;
 const FOREVER = Number.POSITIVE_INFINITY;
 
 function bytesOf(record: RecordDraft, serializer: CacheSerializer, key: string): Uint8Array {
-  if (isCounter(record)) return Buffer.from(String(record.value));
+  if (isCounter(record)) return Buffer.from(String(record.value) + (serializer.plain ? '' : newSuffix()));
   if (serializer.plain && record.bytes !== undefined) return record.bytes;
   const payload = record.hasValue ? serialize(record.value, serializer, key) : EMPTY;
   if (serializer.plain) return payload;
@@ -217,16 +217,14 @@ class DecodedRecord implements StoredRecord {
 }
 
 const EMPTY = new Uint8Array(0);
-const MINUS = 45;
+// "007" or "1e3" is somebody else's text.
+const COUNTER = /^(0|-?[1-9]\d{0,15})(?:~[\w-]{11})?$/;
+const LONGEST_COUNTER = 29;
 
 function decodeCounter(bytes: Buffer): StoredRecord | undefined {
-  const first = bytes[0] ?? 0;
-  if (bytes.length > 17 || !(first === MINUS || (first >= 48 && first <= 57))) return undefined;
-  const text = bytes.toString('latin1');
-  const value = Number(text);
-  // "007" or "1e3" is somebody else's text.
-  if (!Number.isSafeInteger(value) || String(value) !== text) return undefined;
-  return counterDraft(value, FOREVER);
+  if (bytes.length > LONGEST_COUNTER) return undefined;
+  const value = Number(COUNTER.exec(bytes.toString('latin1'))?.[1]);
+  return Number.isSafeInteger(value) ? counterDraft(value, FOREVER) : undefined;
 }
 
 /** @throws `cache.not_serializable` */

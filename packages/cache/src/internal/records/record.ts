@@ -31,14 +31,19 @@ export function newStamp(): string {
   return origin + String.fromCharCode(written >> 16, (written >> 8) & 255, written & 255);
 }
 
+/** What stands behind the digits of a counter: `~` and a stamp. */
+export function newSuffix(): string {
+  return `~${Buffer.from(newStamp(), 'latin1').toString('base64url')}`;
+}
+
 const COUNTER = 'counter';
 
-/** A counter for drivers that count natively: bare digits, whose expiry the driver alone knows. */
+/** A counter for drivers that count natively: digits, whose expiry the driver alone knows. */
 export function counterDraft(value: number, expiresAt: number): StoredRecord {
   return { ...draft(value, expiresAt), stamp: COUNTER };
 }
 
-/** Whether the record was stored as bare digits, so that its expiry is known to the driver alone. */
+/** Whether the record was stored as digits, so that its expiry is known to the driver alone. */
 export function isCounter(record: RecordDraft): boolean {
   return record.stamp === COUNTER;
 }

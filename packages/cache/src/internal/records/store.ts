@@ -91,14 +91,6 @@ export class Store {
     }
   }
 
-  /** {@link write} for entries that may be lost: where the cache forgives it, an outage drops them. */
-  fill(writes: readonly StoreWrite[]): Promise<boolean[]> {
-    return this.#calls.orElse(
-      this.write(writes),
-      writes.map(() => false),
-    );
-  }
-
   /** What a key held, which is deleted in the same step. Only where the driver has one for it. */
   async take(key: BackendKey): Promise<StoredRecord | undefined> {
     try {
@@ -125,7 +117,7 @@ export class Store {
   }
 
   #encoded({ key, record, when }: StoreWrite): DriverWrite {
-    const write = { key, value: this.#codec.encode(key, record), expiresAt: toContract(endOf(record)) };
+    const write = { key, value: this.#codec.encode(key, record), expiresAt: endOf(record) };
     return when === undefined ? write : { ...write, when };
   }
 }
@@ -133,9 +125,14 @@ export class Store {
 // Bytes of another deployment: not a value for readers, but a conditional write has to know that something is there.
 const UNREADABLE: StoredRecord = { ...bare(Number.POSITIVE_INFINITY), stamp: '' };
 
-/** A lease outlives the value that it stands in. */
-function endOf({ expiresAt, lease }: RecordDraft): number {
-  return lease === undefined ? expiresAt : Math.max(expiresAt, lease.until);
+// An entry whose tag was invalidated, or its namespace cleared by generation, is passed over, but nobody looks for it
+// to remove it. So one that could be, and has no end of its own, goes so long after its last write.
+const TAGGED_MS = 30 * 24 * 60 * 60 * 1000;
+
+/** When the backend may forget a record. A lease outlives the value that it stands in. */
+function endOf({ expiresAt, lease, tags }: RecordDraft): number | null {
+  const end = toContract(lease === undefined ? expiresAt : Math.max(expiresAt, lease.until));
+  return end === null && tags !== undefined ? Date.now() + TAGGED_MS : end;
 }
 
 function first<T>(all: readonly T[]): T | undefined {

@@ -1,3 +1,4 @@
+import { EntError } from '@ent/errors';
 import type { CacheDriver, StoredRecord } from '../../driver.ts';
 import { cacheErrors } from '../../errors.ts';
 import { type Calls, UNLIMITED } from '../backend/calls.ts';
@@ -10,15 +11,18 @@ import { isCounter } from './record.ts';
 const TRUSTED_MS = 2_000;
 const PROBE_AFTER_MS = 1_000;
 
-/** @throws `cache.invalid_options` for a driver that cannot be the near one */
-export function openTier(local: CacheDriver, calls: Calls): Tier {
+/**
+ * @param pingKey as for {@link CacheDriver.ping}
+ * @throws `cache.invalid_options` for a driver that cannot be the near one
+ */
+export function openTier(local: CacheDriver, calls: Calls, pingKey: BackendKey): Tier {
   if (local.peek === undefined || local.drop === undefined || local.features.shared) {
     throw cacheErrors.invalid_options(
       "local must be a driver that keeps values in this process, such as memory(); not with values: 'serialized'.",
     );
   }
   const verify = calls.driver.track!((keys) => tier.changed(keys));
-  const tier = new Tier(local, () => calls.run('ping', verify));
+  const tier = new Tier(local, () => calls.run('ping', (call) => verify(call, pingKey)));
   return tier;
 }
 
@@ -45,6 +49,7 @@ export class Tier {
   readonly #readings = new Map<string, Reading>();
   #provenAt = Number.NEGATIVE_INFINITY;
   #probing = false;
+  #hasWarned = false;
 
   /** @param verify resolves when everything that was changed before its call has been told to {@link changed} */
   constructor(near: CacheDriver, verify: () => Promise<void>) {
@@ -156,10 +161,25 @@ export class Tier {
     try {
       await this.#verify();
       this.#provenAt = now;
-    } catch {
+    } catch (error) {
       // The next read tries again; until one succeeds, the backend is asked for everything.
+      this.#warn(error);
     } finally {
       this.#probing = false;
     }
+  }
+
+  /** An outage passes, but what the backend refuses for good would show in nothing but its load. */
+  #warn(error: unknown): void {
+    if (this.#hasWarned || !EntError.is(error) || error.code !== cacheErrors.driver_failed.code) return;
+    this.#hasWarned = true;
+    const detail = error.cause instanceof Error ? error.cause.message : undefined;
+    process.emitWarning(
+      `The local tier serves nothing, since no proof of its connection is to be had: ${error.message}`,
+      {
+        code: error.code,
+        ...(detail !== undefined && { detail }),
+      },
+    );
   }
 }

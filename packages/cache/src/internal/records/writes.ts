@@ -1,6 +1,6 @@
 import type { Awaitable } from '@ent/internal';
 import { channels } from '../../channels.ts';
-import type { StoredRecord, TagVersion } from '../../driver.ts';
+import type { StoredRecord } from '../../driver.ts';
 import { cacheErrors } from '../../errors.ts';
 import type { EntryOptions, SetOptions, Ttl, WriteOptions } from '../../options.ts';
 import { assertKnown, assertOneOf } from '../checks.ts';
@@ -44,31 +44,32 @@ export class Writes {
       this.#core.requires('conditional', `set with when: '${when}'`);
     }
     const ttl = planTtl(options, this.#core.ttlMs);
-    const { loader, store } = this.#core;
-    if (this.#isHere && when === undefined && options.tags === undefined && !channels.set.hasSubscribers) {
+    const { calls, loader, store } = this.#core;
+    const isPlain = when === undefined && options.tags === undefined && !channels.set.hasSubscribers;
+    if (this.#isHere && isPlain && loader.changes.isFree(physical)) {
       const isWritten = store.put(physical, draft(value, expiryOf(ttl, Date.now())));
-      loader.changed(physical);
+      void loader.cancel(physical);
       return isWritten;
     }
     return this.#core.traced(channels.set, 1, async () => {
-      const record = await this.#draft(value, ttl, options.tags);
-      if (record === undefined) return false;
-      if (when !== undefined) return this.#setWhen(physical, record, when);
-      const [isWritten] = await loader.change([physical], () => store.fill([{ key: physical, record }]));
-      return isWritten === true;
+      const change = loader.changes.run([physical], async () => {
+        const drafted = this.#draft(value, ttl, options.tags);
+        const record = drafted instanceof Promise ? await drafted : drafted;
+        if (when !== undefined) return this.#setWhen(physical, record, when);
+        const [isWritten] = await store.write([{ key: physical, record }]);
+        return isWritten === true;
+      });
+      return calls.orElse(change, false);
     });
   }
 
   async #setWhen(physical: BackendKey, record: RecordDraft, when: 'absent' | 'present'): Promise<boolean> {
-    const { calls, store, atomic, loader } = this.#core;
-    const change = loader.change([physical], async () => {
-      if (when === 'absent' && (await store.writeIf(physical, record, when))) return true;
-      // What the driver found may be nothing to readers: stale, invalidated, or a lease alone.
-      return atomic.update<boolean>(physical, this.#view.visible, (current) =>
-        (current === undefined) === (when === 'absent') ? { record, answer: true } : { answer: false },
-      );
-    });
-    return calls.orElse(change, false);
+    const { store, atomic } = this.#core;
+    if (when === 'absent' && (await store.writeIf(physical, record, when))) return true;
+    // What the driver found may be nothing to readers: stale, invalidated, or a lease alone.
+    return atomic.update<boolean>(physical, this.#view.visible, (current) =>
+      (current === undefined) === (when === 'absent') ? { record, answer: true } : { answer: false },
+    );
   }
 
   async setMany(entries: Iterable<Entry>, options: WriteOptions): Promise<void> {
@@ -80,19 +81,16 @@ export class Writes {
       values.set(this.#view.keys.encode(key), { value, ttl: own === undefined ? ttl : planTtl(own, ttl) });
     }
     if (values.size === 0) return;
-    const { loader, store } = this.#core;
+    const { calls, loader, store } = this.#core;
     await this.#core.traced(channels.set, values.size, async () => {
-      const shared = await this.#draft(undefined, ttl, options.tags);
-      if (shared === undefined) return;
-      const now = Date.now();
-      await loader.change([...values.keys()], () =>
-        store.fill(
-          Array.from(values, ([key, one]) => ({
-            key,
-            record: { ...draft(one.value, expiryOf(one.ttl, now)), tags: shared.tags },
-          })),
-        ),
-      );
+      const change = loader.changes.run([...values.keys()], async () => {
+        const { tags } = await this.#draft(undefined, ttl, options.tags);
+        const now = Date.now();
+        return store.write(
+          Array.from(values, ([key, one]) => ({ key, record: { ...draft(one.value, expiryOf(one.ttl, now)), tags } })),
+        );
+      });
+      await calls.orElse<unknown>(change, undefined);
     });
   }
 
@@ -103,7 +101,7 @@ export class Writes {
     const isOneStep = driver.take !== undefined;
     if (!isOneStep) this.#core.requires('conditional', 'getAndDelete');
     return this.#core.traced(channels.delete, 1, async () => {
-      const record = await loader.change([physical], () => (isOneStep ? store : atomic).take(physical));
+      const record = await loader.changes.run([physical], () => (isOneStep ? store : atomic).take(physical));
       return record !== undefined && (await this.#view.visible(record)) ? record : undefined;
     });
   }
@@ -114,14 +112,15 @@ export class Writes {
     this.#core.requires('conditional', 'compareAndSet');
     if (typeof version !== 'string') throw cacheErrors.invalid_argument('compareAndSet needs the version of an entry.');
     assertKnown(options, WRITE_OPTIONS, 'compareAndSet');
-    const record = await this.#strictDraft(value, planTtl(options, this.#core.ttlMs), options.tags);
+    const ttl = planTtl(options, this.#core.ttlMs);
     const { loader, atomic } = this.#core;
     return this.#core.traced(channels.set, 1, () =>
-      loader.change([physical], () =>
-        atomic.update<boolean>(physical, this.#view.visible, (_, current) =>
+      loader.changes.run([physical], async () => {
+        const record = await this.#draft(value, ttl, options.tags);
+        return atomic.update<boolean>(physical, this.#view.visible, (_, current) =>
           current === version ? { record, answer: true } : { answer: false },
-        ),
-      ),
+        );
+      }),
     );
   }
 
@@ -130,22 +129,21 @@ export class Writes {
     const physical = this.#view.keys.encode(key);
     this.#core.requires('conditional', 'touch');
     const ms = ttlMs(ttl);
-    return this.#core.atomic.update<boolean>(physical, this.#view.visible, (record) => {
-      if (record === undefined) return { answer: false };
-      return { record: prolonged(record, ms), answer: true };
-    });
+    const { loader, atomic } = this.#core;
+    return loader.changes.runBeside(physical, () =>
+      atomic.update<boolean>(physical, this.#view.visible, (record) => {
+        if (record === undefined) return { answer: false };
+        return { record: prolonged(record, ms), answer: true };
+      }),
+    );
   }
 
-  /** The record to write; undefined when the backend is out and that is to be passed over. */
-  #draft(value: unknown, ttl: number, tags: readonly string[] | undefined): Promise<RecordDraft | undefined> {
-    return this.#core.calls.orElse<RecordDraft | undefined>(this.#strictDraft(value, ttl, tags), undefined);
-  }
-
-  async #strictDraft(value: unknown, ttl: number, tags: readonly string[] | undefined): Promise<RecordDraft> {
+  /** The record to write. A plain one is made at once: what is asked for next must not come before it. */
+  #draft(value: unknown, ttl: number, tags: readonly string[] | undefined): Awaitable<RecordDraft> {
     if (tags !== undefined) this.#core.requiresTags();
-    const isPlain = (tags === undefined || tags.length === 0) && this.#view.tags.generations.length === 0;
-    const versions: readonly TagVersion[] | undefined = isPlain ? undefined : await this.#view.tags.begin(tags ?? []);
-    return { ...draft(value, expiryOf(ttl, Date.now())), tags: versions };
+    const record = draft(value, expiryOf(ttl, Date.now()));
+    if ((tags === undefined || tags.length === 0) && this.#view.tags.generations.length === 0) return record;
+    return this.#view.tags.begin(tags ?? []).then((versions) => ({ ...record, tags: versions }));
   }
 }
 

@@ -1,4 +1,12 @@
-import { Deadlines, Offline, RedisConnection, type RedisConnectable, RedisNodes, type Script } from '@ent/internal';
+import {
+  Deadlines,
+  Offline,
+  RedisConnection,
+  type RedisConnectable,
+  RedisNodes,
+  redisCode,
+  type Script,
+} from '@ent/internal';
 import {
   ClientClosedError,
   ClientOfflineError,
@@ -210,7 +218,7 @@ const CODES: ReadonlyMap<string, DriverFailure> = new Map([
 ]);
 
 export function classify(error: unknown): DriverFailure {
-  if (error instanceof ErrorReply) return CODES.get(error.message.split(' ', 1)[0]!) ?? 'other';
+  if (error instanceof ErrorReply) return CODES.get(redisCode(error) ?? '') ?? 'other';
   // A sentinel client trips over its own missing node during a failover (6.3.1); a wrong argument is our own fault.
   if (error instanceof TypeError || error instanceof RangeError) return 'other';
   return isRefusal(error) ? 'unavailable' : 'lost';

@@ -1,0 +1,211 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { startServer, uniqueName } from '@ent/testkit';
+import { describeWithServer } from '@ent/testkit/vitest';
+import { createClient } from 'redis';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { createCache } from '../../src/cache.ts';
+import { type CacheGetOperation, type CacheLoadOperation, channels } from '../../src/channels.ts';
+import { memory } from '../../src/drivers/memory/index.ts';
+import { redis } from '../../src/drivers/redis/index.ts';
+import { redisExtras } from '../../src/drivers/redis-extras/index.ts';
+
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  // the test has an end of its own
+  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+const succeeds = (call: Promise<unknown>): Promise<boolean> =>
+  call.then(
+    () => true,
+    () => false,
+  );
+
+type Admin = ReturnType<typeof createClient>;
+
+describeWithServer('redis', (server) => {
+  let admin: Admin;
+  beforeEach(async () => {
+    admin = createClient({ url: server.url });
+    await admin.connect();
+  });
+  afterEach(() => admin.destroy());
+
+  it('follows its address to a new primary, while the old one stays up as a replica', { timeout: 60_000 }, async () => {
+    const newer = await startServer('redis');
+    let target = server.port;
+    const sockets = new Set<Socket>();
+    const address = createServer((near) => {
+      const far = connect(target, '127.0.0.1');
+      for (const [from, to] of [
+        [near, far],
+        [far, near],
+      ] as const) {
+        sockets.add(from);
+        from.pipe(to).on('error', () => {});
+        from.on('error', () => {}).on('close', () => to.destroy());
+      }
+    }).listen(0, '127.0.0.1');
+    await once(address, 'listening');
+    const url = `redis://127.0.0.1:${(address.address() as AddressInfo).port}`;
+    const prefix = uniqueName('moved');
+    await using cache = createCache({ driver: redis({ url }), prefix, onError: 'miss' });
+    await using strict = createCache({ driver: redis({ url }), prefix });
+    await cache.set('k', 1);
+    await strict.set('k', 2);
+    target = newer.port;
+    await admin.sendCommand(['REPLICAOF', '127.0.0.1', String(newer.port)]);
+    await expect(strict.set('k', 3)).rejects.toMatchObject({
+      code: 'cache.unavailable',
+      message: expect.stringContaining('READONLY'),
+    });
+    await until(() => cache.set('k', 4));
+    await until(() => succeeds(strict.set('s', 5)));
+    let runs = 0;
+    await until(async () => {
+      await cache.getOrSet('loaded', () => ++runs);
+      return cache.has('loaded');
+    });
+    const before = runs;
+    await cache.getOrSet('loaded', () => ++runs);
+    expect(runs).toBe(before);
+    await admin.sendCommand(['REPLICAOF', 'NO', 'ONE']);
+    address.close();
+    for (const socket of sockets) socket.destroy();
+    await newer.close();
+  });
+
+  for (const [reason, setting, refused, allowed] of [
+    ['OOM', 'maxmemory', '1', '0'],
+    ['NOREPLICAS', 'min-replicas-to-write', '1', '0'],
+  ] as const) {
+    it(`answers what it has while the server takes no writes (${reason}), and tells why`, async () => {
+      const prefix = uniqueName('full');
+      await using strict = createCache({ driver: redis({ url: server.url }), prefix });
+      await using lenient = createCache({ driver: redis({ url: server.url }), prefix, onError: 'miss' });
+      await strict.set('k', 'stored');
+      await lenient.get('k');
+      const loads: CacheLoadOperation[] = [];
+      const handlers = { asyncEnd: (event: CacheLoadOperation) => void loads.push(event) };
+      channels.load.subscribe(handlers as never);
+      await admin.configSet(setting, refused);
+      try {
+        for (let round = 0; round < 5; round++) {
+          await expect(strict.set('k', 1)).rejects.toMatchObject({
+            code: 'cache.unavailable',
+            message: expect.stringContaining(reason),
+          });
+        }
+        // A server that answers is there: no breaker is open.
+        expect(await strict.get('k')).toBe('stored');
+        await expect(strict.getOrSet('new', () => 1)).rejects.toMatchObject({ code: 'cache.unavailable' });
+        expect(await lenient.set('k', 1)).toBe(false);
+        expect(await lenient.getOrSet('new', () => 'made')).toBe('made');
+        expect(await lenient.getOrSet('tagged', () => 'made', { tags: ['t'] })).toBe('made');
+        expect(await lenient.getOrSetMany(['a'], () => new Map([['a', 1]]))).toEqual(new Map([['a', 1]]));
+        expect(await lenient.get('new')).toBeUndefined();
+        expect(loads.length).toBeGreaterThan(3);
+        for (const load of loads.filter((one) => one.error === undefined)) {
+          expect(load).toMatchObject({
+            outcome: 'refused',
+            reason: { code: 'cache.unavailable', message: expect.stringContaining(reason) },
+          });
+        }
+      } finally {
+        await admin.configSet(setting, allowed);
+        channels.load.unsubscribe(handlers as never);
+      }
+      await until(() => succeeds(strict.set('k', 2)));
+    });
+  }
+
+  async function asUser(name: string, ...rules: string[]): Promise<string> {
+    await admin.sendCommand(['ACL', 'SETUSER', name, 'on', '>pw', ...rules]);
+    return server.url.replace('://', `://${name}:pw@`);
+  }
+
+  it('keeps all of its keys under the prefix, so that a user may be limited to it', async () => {
+    const url = await asUser('shop', '~shop*', '&shop*', '+@all');
+    await using cache = createCache({ driver: redis({ url }), prefix: 'shop', local: memory() });
+    await using generations = createCache({ driver: redis({ url }), prefix: 'shop-2', clear: 'generation' });
+    await cache.ping();
+    const seen: CacheGetOperation[] = [];
+    const handlers = { asyncEnd: (event: CacheGetOperation) => void seen.push(event) };
+    channels.get.subscribe(handlers as never);
+    try {
+      await cache.set('k', 1);
+      await until(async () => {
+        expect(await cache.get('k')).toBe(1);
+        return seen.at(-1)!.local === 1;
+      });
+    } finally {
+      channels.get.unsubscribe(handlers as never);
+    }
+    for (const one of [cache, generations]) {
+      await one.getOrSet('loaded', () => 1, { tags: ['t'] });
+      await one.increment('n');
+      await one.invalidateTags(['t']);
+      await one.namespace('inner').set('k', 1);
+      await one.clear();
+      expect(await one.get('loaded')).toBeUndefined();
+    }
+    const extras = redisExtras(cache);
+    await extras.hash('h').set('f', 1);
+    await extras.lock('l').run(async () => {});
+    const heard = Promise.withResolvers<unknown>();
+    const subscription = await extras.topic('t').subscribe((message) => heard.resolve(message));
+    await extras.topic('t').publish('hello');
+    expect(await heard.promise).toBe('hello');
+    await subscription.close();
+  });
+
+  it('says once that a local tier serves nothing, which cannot prove its connection', async () => {
+    const url = await asUser('blind', '~*', '&*', '+@all', '-exists');
+    const warnings: Error[] = [];
+    const onWarning = (warning: Error): void => void warnings.push(warning);
+    process.on('warning', onWarning);
+    try {
+      await using cache = createCache({ driver: redis({ url }), prefix: uniqueName('blind'), local: memory() });
+      await cache.set('k', 1);
+      for (let round = 0; round < 20; round++) expect(await cache.get('k')).toBe(1);
+      await until(async () => {
+        await cache.get('k');
+        return warnings.length > 0;
+      });
+      for (let round = 0; round < 20; round++) expect(await cache.get('k')).toBe(1);
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(warnings).toMatchObject([
+        {
+          code: 'cache.driver_failed',
+          message: expect.stringContaining('local tier'),
+          detail: expect.stringContaining('NOPERM'),
+        },
+      ]);
+    } finally {
+      process.off('warning', onWarning);
+    }
+  });
+
+  it('does not open a client again that its owner has closed', async () => {
+    for (const end of ['close', 'destroy'] as const) {
+      const client = createClient({ url: server.url }).on('error', () => {});
+      await client.connect();
+      await using cache = createCache({ driver: redis({ client: client as never }), prefix: uniqueName('quit') });
+      if (end === 'close') await cache.set('k', 1);
+      await client[end]();
+      await expect(cache.get('k')).rejects.toMatchObject({ code: 'cache.unavailable' });
+      expect(client.isOpen).toBe(false);
+      await client.connect();
+      await until(() => succeeds(cache.set('k', 2)));
+      client.destroy();
+    }
+  });
+});
+
+it('refuses what is no client of node-redis', () => {
+  for (const client of [undefined, null, {}, { get: () => {}, status: 'ready' }, 'redis://localhost']) {
+    expect(() => redis({ client: client as never })).toThrow(
+      expect.objectContaining({ code: 'cache.invalid_options' }),
+    );
+  }
+});
