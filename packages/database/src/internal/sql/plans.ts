@@ -90,8 +90,8 @@ export class Plans {
     });
   }
 
-  /** @param whole as many rows as one statement takes: of those it comes again, however long it is */
-  insert(entity: EntityModel, rows: readonly Row[], whole: boolean): Ready {
+  /** @param isWhole as many rows as one statement takes: of those it comes again, however long it is */
+  insert(entity: EntityModel, rows: readonly Row[], isWhole: boolean): Ready {
     const values: unknown[] = [];
     for (const row of rows) for (const name of entity.fields.keys()) values.push(row[name]);
     const compile = (slots: Slots): CompiledQuery =>
@@ -99,7 +99,7 @@ export class Plans {
         .insertInto(entity.name)
         .values(rows.map(() => this.#row(entity, slots)))
         .compile();
-    return this.#ready(entity, `insert ${rows.length}`, 'matched', values, compile, whole);
+    return this.#ready(entity, `insert ${rows.length}`, 'matched', values, compile, isWhole);
   }
 
   update(entity: EntityModel, where: Condition, change: Change, returning: boolean): Ready {
