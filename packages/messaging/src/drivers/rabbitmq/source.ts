@@ -18,6 +18,7 @@ export class RabbitmqSource implements Source {
   #ahead: ConsumeMessage[] = [];
   #consuming: Promise<string> | undefined;
   #end: Error | undefined;
+  #closing: Promise<void> | undefined;
   #wake = (): void => {};
 
   constructor(channel: Channel, topic: string, queue: string) {
@@ -71,11 +72,14 @@ export class RabbitmqSource implements Source {
     return [];
   }
 
-  /** Closing the channel puts back what is unsettled, each in its old place. */
-  async close(): Promise<void> {
-    if (this.#end) return;
+  /**
+   * Closing the channel puts back what is unsettled, each in its old place; also where it was the
+   * broker that ended the subscription, or it would keep them for the channel.
+   */
+  close(): Promise<void> {
     this.#die(new RabbitmqError('lost', 'The source is closed.'));
-    await ended(this.#channel);
+    this.#closing ??= ended(this.#channel);
+    return this.#closing;
   }
 
   async #consume(): Promise<void> {
