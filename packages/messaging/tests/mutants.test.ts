@@ -276,7 +276,8 @@ const mutants: Record<string, Mutant> = {
   'goes on after it was closed': (driver) => ({ ...driver, close: async () => {} }),
   'sends although the call was given up': (driver) => ({
     ...driver,
-    send: (batch, { deadlineAt }) => driver.send(batch, { deadlineAt, signal: new AbortController().signal }),
+    // With a promise: what is answered at once can be given up by nobody.
+    send: async (batch, { deadlineAt }) => driver.send(batch, { deadlineAt, signal: new AbortController().signal }),
   }),
   'is well although it is closed': (driver) => ({ ...driver, ping: async () => {} }),
   'hangs when its connection breaks': onSource((source) => ({
