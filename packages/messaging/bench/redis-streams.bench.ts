@@ -69,7 +69,7 @@ for (const [size, length] of Object.entries(sizes)) {
   const each = Array.from({ length: CALLERS }, () => data);
   const batch = each.map(() => ({ data }));
 
-  await bench(`publish and handle one message of ${size}`, {
+  await bench(`redis streams: one message of ${size}`, {
     raw: async () => {
       const done = raw.until(1);
       await add(data);
@@ -85,7 +85,7 @@ for (const [size, length] of Object.entries(sizes)) {
     perTurn: 1,
   });
 
-  await bench(`publish and handle 100 messages of ${size}`, {
+  await bench(`redis streams: 100 messages of ${size}`, {
     raw: async () => {
       const done = raw.until(CALLERS);
       await Promise.all(each.map(add));
