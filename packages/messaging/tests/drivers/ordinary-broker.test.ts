@@ -5,6 +5,7 @@ import { createMessaging, type Message, type MessagingDriver } from '../../src/i
 import { testMessagingDriver } from '../../src/testing.ts';
 import { patientCall } from '../support.ts';
 import { rabbitmq, rabbitmqFeatures } from '../throwaway/rabbitmq.ts';
+import { outlivesAKill } from './rabbitmq-support.ts';
 
 // The contract, proved on a broker that has neither delayed redelivery nor a count of attempts.
 describeWithServer('rabbitmq', (server) => {
@@ -66,31 +67,7 @@ describeWithServer('rabbitmq', (server) => {
   });
 
   it.runIf(server.killable)('no message is lost when the broker is killed', { timeout: 180_000 }, async () => {
-    const topic = uniqueName('killed');
     const make = () => createMessaging({ driver: rabbitmq(server.url), timeout: '2m' });
-    const [publisher, subscriber] = [make(), make()];
-    const handled = new Set<unknown>();
-    const begun = performance.now();
-    const options = { group: 'g', concurrency: 5, maxAttempts: 100, backoff: { base: 20 } };
-    await subscriber.subscribe(topic, options, ({ data }, { attempt }) => {
-      // Half of them are on their way through the topic for retries when it happens.
-      if (Number(data) % 2 === 1 && attempt === 1) throw new Error('not yet');
-      handled.add(data);
-    });
-    let published = 0;
-    const publishUntil = async (enough: () => boolean): Promise<void> => {
-      while (!enough()) await publisher.publish(topic, published++);
-    };
-    // RabbitMQ 3.10 forgets a queue that is killed right after its declaration, with what was confirmed in it.
-    await publishUntil(() => performance.now() - begun > 3000);
-    let isUp = false;
-    const before = published;
-    const publishing = publishUntil(() => isUp && published > before + 200);
-    await server.kill();
-    await server.start();
-    isUp = true;
-    await publishing;
-    await expect.poll(() => handled.size, { timeout: 60_000 }).toBe(published);
-    await Promise.all([publisher.close(), subscriber.close()]);
+    await outlivesAKill(server, uniqueName('killed'), [make(), make()], 200);
   });
 });

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { rabbitmq, type RabbitmqServerOptions } from '../../src/drivers/rabbitmq/index.ts';
 import { createMessaging, type Source } from '../../src/index.ts';
 import { patientCall } from '../support.ts';
+import { outlivesAKill } from './rabbitmq-support.ts';
 
 /** Less than a test has, so that it tells what did not happen. */
 const PATIENT = { timeout: 40_000 };
@@ -25,31 +26,8 @@ describeWithServer('rabbitmq', { killable: true }, (server) => {
 
   for (const queues of ['quorum', 'classic'] as const) {
     it(`loses no message when the broker is killed (${queues})`, { timeout: 240_000 }, async () => {
-      const topic = uniqueName('killed');
-      const [publisher, subscriber] = [messagingOf({ queues }, '3m'), messagingOf({ queues }, '3m')];
-      const handled = new Set<unknown>();
-      const begun = performance.now();
-      const options = { group: 'g', concurrency: 5, maxAttempts: 100, backoff: { base: 20 } };
-      await subscriber.subscribe(topic, options, ({ data }, { attempt }) => {
-        // Half of them are on their way through the topic for retries when it happens.
-        if (Number(data) % 2 === 1 && attempt === 1) throw new Error('not yet');
-        handled.add(data);
-      });
-      let published = 0;
-      const publishUntil = async (enough: () => boolean): Promise<void> => {
-        while (!enough()) await publisher.publish(topic, published++);
-      };
-      // RabbitMQ 3.10 forgets a queue that is killed right after its declaration, with what was confirmed in it.
-      await publishUntil(() => performance.now() - begun > 3000);
-      let isUp = false;
-      const before = published;
-      const publishing = publishUntil(() => isUp && published > before + 100);
-      await server.kill();
-      await server.start();
-      isUp = true;
-      await publishing;
-      await expect.poll(() => handled.size, { timeout: 60_000 }).toBe(published);
-      await Promise.all([publisher.close(), subscriber.close()]);
+      const make = () => messagingOf({ queues }, '3m');
+      await outlivesAKill(server, uniqueName('killed'), [make(), make()], 100);
     });
   }
 
