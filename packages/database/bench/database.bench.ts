@@ -8,23 +8,9 @@ import BetterSqlite3 from 'better-sqlite3';
 import { Kysely, SqliteDialect } from 'kysely';
 import { bench } from '../../../scripts/bench.ts';
 import { sqlite } from '../src/drivers/sqlite/index.ts';
-import { createDatabase, defineEntity, typed, uuidv7 } from '../src/index.ts';
+import { createDatabase, uuidv7 } from '../src/index.ts';
 import { createTables } from '../src/testing.ts';
-
-const users = defineEntity({
-  name: 'users',
-  fields: {
-    id: 'string',
-    email: 'string',
-    name: 'string',
-    roles: typed<string[]>('json'),
-    createdAt: 'date',
-    version: 'int',
-  },
-  unique: [['email']],
-  createdAt: 'createdAt',
-  version: 'version',
-});
+import { users } from './users.ts';
 
 interface Stored {
   id: string;

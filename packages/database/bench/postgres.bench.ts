@@ -5,23 +5,9 @@ import { Kysely, PostgresDialect } from 'kysely';
 import { Client, Pool, types } from 'pg';
 import { bench } from '../../../scripts/bench.ts';
 import { postgres } from '../src/drivers/postgres/index.ts';
-import { createDatabase, defineEntity, typed, uuidv7 } from '../src/index.ts';
+import { createDatabase, uuidv7 } from '../src/index.ts';
 import { createTables } from '../src/testing.ts';
-
-const users = defineEntity({
-  name: 'users',
-  fields: {
-    id: 'string',
-    email: 'string',
-    name: 'string',
-    roles: typed<string[]>('json'),
-    createdAt: 'date',
-    version: 'int',
-  },
-  unique: [['email']],
-  createdAt: 'createdAt',
-  version: 'version',
-});
+import { users } from './users.ts';
 
 interface Stored {
   id: string;
