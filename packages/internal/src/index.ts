@@ -40,3 +40,4 @@ export { Semaphore } from './semaphore.ts';
 export { type Case, declareCases, rejectionOf, rejectsWith, type TestRunner, until } from './suite.ts';
 export { startTimer, type Timer } from './timer.ts';
 export { traced } from './trace.ts';
+export { throwUncaught } from './uncaught.ts';

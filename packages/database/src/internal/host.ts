@@ -19,6 +19,12 @@ export interface Host {
   readonly migrations: MigrationHost;
 }
 
+/** A database, as what comes beside its driver sees it. */
+export interface Hosted {
+  /** @internal */
+  readonly host: Host;
+}
+
 /** How {@link MigrationHost.exclusive} runs. */
 export interface ExclusiveOptions extends CallOptions {
   readonly foreignKeys?: BeginOptions['foreignKeys'];

@@ -1,5 +1,5 @@
 import { EntError } from '@ent/errors';
-import { outsideContext, Script } from '@ent/internal';
+import { outsideContext, Script, throwUncaught } from '@ent/internal';
 import { cacheErrors } from '../../errors.ts';
 import { assertKnown } from '../../internal/checks.ts';
 import type { Access } from './access.ts';
@@ -148,10 +148,4 @@ export class RedisTopic<T = unknown> {
     if (Number.isSafeInteger(number) && decoded !== undefined) return { number, value: decoded.value };
     return cacheErrors.driver_failed('A topic received a message that it cannot read; somebody else publishes there.');
   }
-}
-
-function throwUncaught(error: unknown): void {
-  queueMicrotask(() => {
-    throw error;
-  });
 }

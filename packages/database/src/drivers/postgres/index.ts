@@ -12,11 +12,13 @@ import type { SqlNative } from '../../internal/sql/types.ts';
 import type { PgPool } from './client.ts';
 import { dialect } from './dialect.ts';
 import { classify } from './errors.ts';
+import { letListen, Listeners } from './listen.ts';
 import { Names } from './names.ts';
 import { type PostgresOptions, settingsOf } from './options.ts';
 import { Connections } from './pool.ts';
 import type { Session } from './session.ts';
 
+export { listen, type ListenOptions, notify, type Subscription } from './listen.ts';
 export type { PgClient, PgPool, PgQuery, PgResult, PgTypes } from './client.ts';
 export type {
   PostgresCommonOptions,
@@ -80,7 +82,8 @@ export function postgres<Tables = any>(options: PostgresOptions): PostgresDriver
     await session.execute(controlOf(text), []);
   };
 
-  return sqlDriver<Session, PgPool, Tables>({
+  const listeners = new Listeners(settings);
+  const driver = sqlDriver<Session, PgPool, Tables>({
     name: 'postgresql',
     namespace: settings.namespace,
     features: postgresFeatures,
@@ -88,7 +91,7 @@ export function postgres<Tables = any>(options: PostgresOptions): PostgresDriver
     client: connections.pool,
     connect: (call) => connections.open(call),
     async close() {
-      await sessions.close();
+      await Promise.all([listeners.close(), sessions.close()]);
       await connections.close();
     },
     classify,
@@ -114,6 +117,8 @@ export function postgres<Tables = any>(options: PostgresOptions): PostgresDriver
       return () => {};
     },
   });
+  letListen(driver, listeners);
+  return driver;
 }
 
 const LOCK = {

@@ -1,5 +1,5 @@
 import { withDeadline } from '@ent/internal';
-import { Pool as PgPoolClass, type PoolConfig } from 'pg';
+import { type ClientConfig, Pool as PgPoolClass, type PoolConfig } from 'pg';
 import type { Awaitable, DriverCall } from '../../driver.ts';
 import { databaseErrors } from '../../errors.ts';
 import type { SessionSource } from '../../internal/sql/sessions.ts';
@@ -9,12 +9,13 @@ import { LostConnectionError } from './errors.ts';
 import type { Names } from './names.ts';
 import type { Settings } from './options.ts';
 import { Session } from './session.ts';
+import type { Address } from './url.ts';
 
 /** How long a connection that is given up may take to end on the server, in milliseconds. */
 const ENDING_MS = 4_000;
 
 /** What stands at the other end. */
-const PROBE = `pg_backend_pid() as pid, current_setting('transaction_read_only') as read_only`;
+export const PROBE = `pg_backend_pid() as pid, current_setting('transaction_read_only') as read_only`;
 /** Dates and times in the one way that is read here, in the zone that native statements get on every machine. */
 const SETTINGS = `set_config('datestyle', 'ISO', false) as datestyle, set_config('timezone', 'UTC', false) as zone,
   set_config('bytea_output', 'hex', false) as bytes`;
@@ -183,22 +184,25 @@ export class Connections implements SessionSource<Session> {
 }
 
 function makePool(settings: Settings): PgPool {
-  const { max: _max, hosts, client, ...rest } = settings;
+  const { min, idleTimeoutMs, maxLifetimeMs } = settings;
   const config = {
-    ...client,
-    ...hosts[0],
+    ...configOf(settings, settings.hosts[0]),
     // Who may have one is decided before; connections that are on their way out are not counted.
     max: Number.MAX_SAFE_INTEGER,
-    min: rest.min,
-    idleTimeoutMillis: rest.idleTimeoutMs,
-    maxLifetimeSeconds: rest.maxLifetimeMs / 1000,
-    connectionTimeoutMillis: rest.connectTimeoutMs,
-    keepAlive: true,
+    min,
+    idleTimeoutMillis: idleTimeoutMs,
+    maxLifetimeSeconds: maxLifetimeMs / 1000,
   } satisfies PoolConfig;
   return new PgPoolClass(config);
 }
 
-function unreachable(error: Error & { readonly severity?: unknown }): Error {
+/** How pg connects to one of the hosts. */
+export function configOf({ client, connectTimeoutMs }: Settings, host: Address | undefined): ClientConfig {
+  return { ...client, ...host, connectionTimeoutMillis: connectTimeoutMs, keepAlive: true };
+}
+
+/** An error of pg's while it connects, as this driver classifies it. */
+export function unreachable(error: Error & { readonly severity?: unknown }): Error {
   if (error.severity !== undefined) return error;
   return new LostConnectionError('the server cannot be reached', { cause: error });
 }
