@@ -247,6 +247,7 @@ describe('a batch', () => {
     const items = ['a', 'b', 'c', 'd'].map((id) => ({ id, data: 1 }));
     await expect(messaging.publishMany('t', items)).rejects.toMatchObject({
       code: 'messaging.rejected',
+      message: expect.stringMatching(/refused: queue full\.$/),
       cause: refused,
       details: { failedIds: ['b', 'd'] },
     });

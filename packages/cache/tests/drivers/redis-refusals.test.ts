@@ -23,6 +23,52 @@ const succeeds = (call: Promise<unknown>): Promise<boolean> =>
 
 type Admin = ReturnType<typeof createClient>;
 
+interface Refusal {
+  readonly reason: string;
+  refuse(admin: Admin): Promise<unknown>;
+  allow(admin: Admin): Promise<unknown>;
+}
+
+function answersWhatItHas(server: { readonly url: string }, { reason, refuse, allow }: Refusal): void {
+  it(`answers what it has while the server takes no writes (${reason}), and tells why`, async () => {
+    const { url } = server;
+    const admin = await createClient({ url }).connect();
+    const prefix = uniqueName('full');
+    await using strict = createCache({ driver: redis({ url }), prefix });
+    await using lenient = createCache({ driver: redis({ url }), prefix, onError: 'miss' });
+    await strict.set('k', 'stored');
+    await lenient.get('k');
+    const loads: CacheLoadOperation[] = [];
+    const handlers = { asyncEnd: (event: CacheLoadOperation) => void loads.push(event) };
+    channels.load.subscribe(handlers as never);
+    const told = { code: 'cache.unavailable', message: expect.stringContaining(reason) };
+    await refuse(admin);
+    try {
+      for (let round = 0; round < 5; round++) {
+        await expect(strict.set('k', 1)).rejects.toMatchObject(told);
+        await expect(strict.increment('n')).rejects.toMatchObject(told);
+      }
+      // A server that answers is there: no breaker is open.
+      expect(await strict.get('k')).toBe('stored');
+      await expect(strict.getOrSet('new', () => 1)).rejects.toMatchObject(told);
+      expect(await lenient.set('k', 1)).toBe(false);
+      expect(await lenient.getOrSet('new', () => 'made')).toBe('made');
+      expect(await lenient.getOrSet('tagged', () => 'made', { tags: ['t'] })).toBe('made');
+      expect(await lenient.getOrSetMany(['a'], () => new Map([['a', 1]]))).toEqual(new Map([['a', 1]]));
+      expect(await lenient.get('new')).toBeUndefined();
+      expect(loads.length).toBeGreaterThan(3);
+      for (const load of loads.filter((one) => one.error === undefined)) {
+        expect(load).toMatchObject({ outcome: 'refused', reason: told });
+      }
+    } finally {
+      await allow(admin);
+      admin.destroy();
+      channels.load.unsubscribe(handlers as never);
+    }
+    await until(() => succeeds(strict.set('k', 2)));
+  });
+}
+
 describeWithServer('redis', (server) => {
   let admin: Admin;
   beforeEach(async () => {
@@ -79,43 +125,10 @@ describeWithServer('redis', (server) => {
     ['OOM', 'maxmemory', '1', '0'],
     ['NOREPLICAS', 'min-replicas-to-write', '1', '0'],
   ] as const) {
-    it(`answers what it has while the server takes no writes (${reason}), and tells why`, async () => {
-      const prefix = uniqueName('full');
-      await using strict = createCache({ driver: redis({ url: server.url }), prefix });
-      await using lenient = createCache({ driver: redis({ url: server.url }), prefix, onError: 'miss' });
-      await strict.set('k', 'stored');
-      await lenient.get('k');
-      const loads: CacheLoadOperation[] = [];
-      const handlers = { asyncEnd: (event: CacheLoadOperation) => void loads.push(event) };
-      channels.load.subscribe(handlers as never);
-      await admin.configSet(setting, refused);
-      try {
-        for (let round = 0; round < 5; round++) {
-          await expect(strict.set('k', 1)).rejects.toMatchObject({
-            code: 'cache.unavailable',
-            message: expect.stringContaining(reason),
-          });
-        }
-        // A server that answers is there: no breaker is open.
-        expect(await strict.get('k')).toBe('stored');
-        await expect(strict.getOrSet('new', () => 1)).rejects.toMatchObject({ code: 'cache.unavailable' });
-        expect(await lenient.set('k', 1)).toBe(false);
-        expect(await lenient.getOrSet('new', () => 'made')).toBe('made');
-        expect(await lenient.getOrSet('tagged', () => 'made', { tags: ['t'] })).toBe('made');
-        expect(await lenient.getOrSetMany(['a'], () => new Map([['a', 1]]))).toEqual(new Map([['a', 1]]));
-        expect(await lenient.get('new')).toBeUndefined();
-        expect(loads.length).toBeGreaterThan(3);
-        for (const load of loads.filter((one) => one.error === undefined)) {
-          expect(load).toMatchObject({
-            outcome: 'refused',
-            reason: { code: 'cache.unavailable', message: expect.stringContaining(reason) },
-          });
-        }
-      } finally {
-        await admin.configSet(setting, allowed);
-        channels.load.unsubscribe(handlers as never);
-      }
-      await until(() => succeeds(strict.set('k', 2)));
+    answersWhatItHas(server, {
+      reason,
+      refuse: (admin) => admin.configSet(setting, refused),
+      allow: (admin) => admin.configSet(setting, allowed),
     });
   }
 
@@ -199,6 +212,19 @@ describeWithServer('redis', (server) => {
       await until(() => succeeds(cache.set('k', 2)));
       client.destroy();
     }
+  });
+});
+
+// A snapshot never takes the place of a folder: each one fails, for root too.
+describeWithServer('redis', { args: ['--dbfilename', 'appendonlydir'] }, (server) => {
+  answersWhatItHas(server, {
+    reason: 'MISCONF',
+    async refuse(admin) {
+      await admin.configSet('save', '3600 1');
+      await admin.bgSave();
+      await until(async () => (await admin.info('persistence')).includes('rdb_last_bgsave_status:err'));
+    },
+    allow: (admin) => admin.configSet('stop-writes-on-bgsave-error', 'no'),
   });
 });
 

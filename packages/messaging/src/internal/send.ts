@@ -90,8 +90,12 @@ export function wrap(driver: MessagingDriver, cause: unknown, what: string, deta
     case 'lost':
       return messagingErrors.unavailable(`${what}: ${driver.name} cannot be reached.`, options);
     case 'refused':
-      return messagingErrors.rejected(`${what}: ${driver.name} refused.`, options);
+      return messagingErrors.rejected(`${what}: ${driver.name} refused: ${reasonOf(cause)}`, options);
     default:
       return messagingErrors.driver_failed(`${what}: ${driver.name} failed.`, options);
   }
+}
+
+function reasonOf(cause: unknown): string {
+  return (cause instanceof Error ? cause.message : String(cause)).replace(/\.?$/, '.');
 }

@@ -204,3 +204,26 @@ describeWithServer('redis', { args: ['--maxmemory', '6mb'] }, (server) => {
     await expect.poll(() => publish().catch(() => {}), { timeout: 20_000 }).toMatchObject({ status: 'stored' });
   });
 });
+
+// A snapshot never takes the place of a folder: each one fails, for root too.
+describeWithServer('redis', { args: ['--dbfilename', 'appendonlydir'] }, (server) => {
+  const setUp = onStreams(() => server.url);
+
+  it('a server that cannot save refuses messages, says why, and has none of them', async () => {
+    const { topic, messaging, native, stream } = await setUp();
+    const seen: unknown[] = [];
+    await messaging.subscribe(topic, { group: 'g' }, ({ data }) => seen.push(data));
+    await messaging.publish(topic, 'before');
+    await native.configSet('save', '3600 1');
+    await native.bgSave();
+    await expect.poll(() => native.info('persistence')).toContain('rdb_last_bgsave_status:err');
+    const rejected = { code: 'messaging.rejected', message: expect.stringContaining('refused: MISCONF') };
+    await expect(messaging.publish(topic, 'meanwhile')).rejects.toMatchObject(rejected);
+    await expect(messaging.publishMany(topic, [{ data: 'one' }, { data: 'two' }])).rejects.toMatchObject(rejected);
+    await native.configSet('stop-writes-on-bgsave-error', 'no');
+    await messaging.publish(topic, 'after');
+    await expect.poll(() => seen, { timeout: 20_000 }).toContain('after');
+    expect(seen.filter((data) => data !== 'before')).toEqual(['after']);
+    expect(await native.exists(stream)).toBe(1);
+  });
+});
