@@ -129,7 +129,7 @@ async function keepsItsRecords(seed: number): Promise<void> {
 }
 
 describe('whatever the descriptor does', () => {
-  itInDepth('records are whole, in order and accounted for', { full: 20_000, ci: 60, of: 'seeds' }, async (round) => {
+  itInDepth('records are whole, in order and accounted for', { full: 10_000, ci: 60, of: 'seeds' }, async (round) => {
     for (let seed = round.seed; seed < round.seed + round.count; seed++) {
       await keepsItsRecords(seed).catch((cause: unknown) => {
         throw new Error(`It failed with the seed ${seed}.`, { cause });

@@ -25,14 +25,15 @@ type Admin = ReturnType<typeof createClient>;
 
 interface Refusal {
   readonly reason: string;
-  refuse(admin: Admin): Promise<unknown>;
-  allow(admin: Admin): Promise<unknown>;
+  refuse(client: Admin): Promise<unknown>;
+  allow(client: Admin): Promise<unknown>;
 }
 
 function answersWhatItHas(server: { readonly url: string }, { reason, refuse, allow }: Refusal): void {
   it(`answers what it has while the server takes no writes (${reason}), and tells why`, async () => {
     const { url } = server;
-    const admin = await createClient({ url }).connect();
+    const admin: Admin = createClient({ url });
+    await admin.connect();
     const prefix = uniqueName('full');
     await using strict = createCache({ driver: redis({ url }), prefix });
     await using lenient = createCache({ driver: redis({ url }), prefix, onError: 'miss' });
@@ -127,8 +128,8 @@ describeWithServer('redis', (server) => {
   ] as const) {
     answersWhatItHas(server, {
       reason,
-      refuse: (admin) => admin.configSet(setting, refused),
-      allow: (admin) => admin.configSet(setting, allowed),
+      refuse: (client) => client.configSet(setting, refused),
+      allow: (client) => client.configSet(setting, allowed),
     });
   }
 
@@ -219,12 +220,12 @@ describeWithServer('redis', (server) => {
 describeWithServer('redis', { args: ['--dbfilename', 'appendonlydir'] }, (server) => {
   answersWhatItHas(server, {
     reason: 'MISCONF',
-    async refuse(admin) {
-      await admin.configSet('save', '3600 1');
-      await admin.bgSave();
-      await until(async () => (await admin.info('persistence')).includes('rdb_last_bgsave_status:err'));
+    async refuse(client) {
+      await client.configSet('save', '3600 1');
+      await client.bgSave();
+      await until(async () => (await client.info('persistence')).includes('rdb_last_bgsave_status:err'));
     },
-    allow: (admin) => admin.configSet('stop-writes-on-bgsave-error', 'no'),
+    allow: (client) => client.configSet('stop-writes-on-bgsave-error', 'no'),
   });
 });
 
