@@ -36,11 +36,28 @@ export interface TransactionOperation {
   outcome?: 'committed' | 'rolled_back';
 }
 
+/**
+ * Published while a replica is left out of the reads (`ent:database:replica`): `start` when that begins, `asyncEnd`
+ * when it is read from again.
+ */
+export interface ReplicaOperation {
+  readonly system: string;
+  readonly namespace: string;
+  /** Where it is: its host and port. */
+  readonly replica: string;
+  /** `lag`: it is further behind than it may be. `unavailable`: it cannot be reached, or follows nobody. */
+  readonly reason: 'lag' | 'unavailable';
+  /** Why it is unavailable. */
+  readonly cause?: unknown;
+}
+
 /** The channels of this package; subscribe with `channels.query.subscribe({ start, asyncEnd, error, ... })`. */
 export const channels: {
   readonly query: TracingChannel<QueryOperation, QueryOperation>;
   readonly transaction: TracingChannel<TransactionOperation, TransactionOperation>;
+  readonly replica: TracingChannel<ReplicaOperation, ReplicaOperation>;
 } = {
   query: operationChannel<QueryOperation>('database', 'query'),
   transaction: operationChannel<TransactionOperation>('database', 'transaction'),
+  replica: operationChannel<ReplicaOperation>('database', 'replica'),
 };

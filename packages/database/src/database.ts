@@ -101,7 +101,7 @@ export class Database<Native = unknown> {
    */
   async ping(options?: CallOptions): Promise<void> {
     expectCallOptions('ping', options);
-    await this.host.run({ operation: 'ping', use: 'read' }, options, (session, call) =>
+    await this.host.run({ operation: 'ping', use: 'read', latest: true }, options, (session, call) =>
       this.driver.ping(session, call),
     );
     this.host.checkRoom();

@@ -70,6 +70,11 @@ export interface DriverCall {
   readonly onStatement?: ((statement: string) => void) | undefined;
   /** A driver may say what the call is waiting for; the timeout error repeats it. */
   waitingFor?: string | undefined;
+  /**
+   * For a driver with replicas: a read shows at least what was committed before this time, by `performance.now()`.
+   * Then the caller has written for the last time; `Infinity` for all that was.
+   */
+  readonly asOf?: number | undefined;
 }
 
 /** A stored row by field name. Values have the types of their fields: `Date` for a date, `bigint`, ... */
@@ -174,7 +179,8 @@ interface NativeWork<Session, R> {
 export interface DriverSessions<Session> {
   /**
    * A session for one call, or for a transaction. In first-come order; rejects when `call.signal` aborts while it
-   * waits. Calls outside of transactions see what was committed before they began.
+   * waits. Calls outside of transactions see what was committed before they began; where there are replicas, reads see
+   * what was committed before `call.asOf`.
    */
   acquire(use: 'read' | 'write', forTransaction: boolean, call: DriverCall): Awaitable<Session>;
   /**
@@ -183,6 +189,11 @@ export interface DriverSessions<Session> {
    */
   release(session: Session, broken: boolean): void;
   stats(): PoolStats;
+  /**
+   * Where there are replicas: whether a session is on one. What is refused there is asked again with an `asOf` of
+   * `Infinity`, which is for the primary.
+   */
+  isReplica?(session: Session): boolean;
 }
 
 /** What is all or nothing. */

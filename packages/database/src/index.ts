@@ -1,4 +1,4 @@
-export { channels, type QueryOperation, type TransactionOperation } from './channels.ts';
+export { channels, type QueryOperation, type ReplicaOperation, type TransactionOperation } from './channels.ts';
 export { createDatabase, type Database } from './database.ts';
 export type {
   Awaitable,

@@ -44,6 +44,18 @@ describe('the URL of PostgreSQL', () => {
     expect(byUrl('postgres://a,b/db?target_session_attrs=any').needsWrites).toBe(false);
   });
 
+  it('names replicas, beside which the primary has to take writes', () => {
+    const { replicas, maxReplicaLagMs, needsWrites } = byUrl(
+      'postgres://a/db?replicas=b,c:5433,[::1]:80&maxReplicaLag=2s',
+    );
+    expect(replicas).toEqual([
+      { host: 'b', port: 5432 },
+      { host: 'c', port: 5433 },
+      { host: '::1', port: 80 },
+    ]);
+    expect([maxReplicaLagMs, needsWrites]).toEqual([2000, true]);
+  });
+
   it('means by sslmode what libpq means', () => {
     const tlsBy = (sslmode: string) => byUrl(`postgres://h/db?sslmode=${sslmode}`).client.ssl;
     expect(tlsBy('disable')).toBe(false);
@@ -62,6 +74,8 @@ describe('the URL of PostgreSQL', () => {
     ['postgres://h/db?max=many', /max must be a whole number/],
     ['postgres://h/db?connect_timeout=soon', /connectTimeout/],
     ['postgres://h/db?target_session_attrs=primary', /'any' or 'read-write'/],
+    ['postgres://h/db?replicas=postgres://h2/db', /replicas must be a list of hosts/],
+    ['postgres://h/db?replicas=', /replicas must be a list of hosts/],
     ['postgres:///db', /host or port/],
     ['postgres://u:hunter2@h:x/db', /host or port/],
     ['mysql://h/db', /must begin with postgres/],
@@ -90,6 +104,9 @@ describe('the options of PostgreSQL', () => {
     [{ url: 'postgres://h/db', searchPath: [] }, /searchPath must be/],
     [{ url: 'postgres://h/db', prepare: 'no' }, /prepare must be/],
     [{ url: 'postgres://h/db', targetSession: 'primary' }, /targetSession must be/],
+    [{ url: 'postgres://h/db', replicas: 'h2' }, /replicas must be a list of hosts/],
+    [{ url: 'postgres://h/db', replicas: ['h2:port'] }, /replicas must be a list of hosts/],
+    [{ url: 'postgres://h/db', replicas: ['h2'], maxReplicaLag: 'never' }, /maxReplicaLag/],
   ])('%j is refused', (options, message) => {
     expect(refusal(options)).toMatch(message);
   });

@@ -12,6 +12,8 @@ export type ContextFields = Readonly<Record<string, unknown>>;
 export interface ContextRecord {
   readonly fields: ContextFields;
   memo: unknown;
+  /** The same object in the outermost context and in all within it: what belongs to a whole request goes by it. */
+  readonly root: object;
 }
 
 // One storage for the whole process: on Node 22 every enabled AsyncLocalStorage makes each `await` dearer. This file is
@@ -33,7 +35,8 @@ function contextStorage(): AsyncLocalStorage<ContextRecord> {
  */
 export function runWithContext<T>(fields: ContextFields, work: () => T): T {
   const als = storage ?? contextStorage();
-  return als.run({ fields: merge(als.getStore()?.fields, fields), memo: undefined }, work);
+  const outer = als.getStore();
+  return als.run({ fields: merge(outer?.fields, fields), memo: undefined, root: outer?.root ?? {} }, work);
 }
 
 function merge(outer: ContextFields | undefined, fields: ContextFields): ContextFields {

@@ -6,6 +6,7 @@ export { type FaultProxy, startProxy } from './proxy.ts';
 export {
   OPTIONAL_SERVERS,
   type PgBouncer,
+  type PostgresStandby,
   type RedisCluster,
   type RedisSentinel,
   SERVER_NAMES,

@@ -1,14 +1,19 @@
 import { variablesOf } from './environment.ts';
 import { canConnect, until } from './probe.ts';
 import { type FaultProxy, startProxy } from './proxy.ts';
-import type { PgBouncer, RedisCluster, RedisSentinel, Server, ServerName } from './server.ts';
+import type { PgBouncer, PostgresStandby, RedisCluster, RedisSentinel, Server, ServerName } from './server.ts';
 
 /**
  * A server that `ENT_TEST_<NAME>_URL` names. It is somebody else's: it can
  * be used, and reached through a proxy, no more.
  */
 export class RemoteServer
-  implements Server, Omit<RedisCluster, keyof Server>, Omit<RedisSentinel, keyof Server>, Omit<PgBouncer, keyof Server>
+  implements
+    Server,
+    Omit<RedisCluster, keyof Server>,
+    Omit<RedisSentinel, keyof Server>,
+    Omit<PgBouncer, keyof Server>,
+    Omit<PostgresStandby, keyof Server>
 {
   readonly name: ServerName;
   readonly url: string;
@@ -18,6 +23,7 @@ export class RemoteServer
   readonly killable = false;
   readonly nodes: readonly Server[] = [];
   readonly sentinels: readonly Server[] = [];
+  readonly standbys: readonly Server[] = [];
   readonly #proxies: FaultProxy[] = [];
 
   constructor(name: ServerName, urls: readonly string[]) {
@@ -31,6 +37,10 @@ export class RemoteServer
 
   get direct(): Server {
     throw new Error(`${variablesOf(this.name).join(' or ')} names a pooler, not the server behind it.`);
+  }
+
+  get primaryNode(): Server {
+    throw new Error(`${variablesOf(this.name).join(' or ')} names a server that is not ours to fail.`);
   }
 
   /** The sentinel URL may name the primary in its path, `redis://host:26379/mymaster`; else it is called `mymaster`. */

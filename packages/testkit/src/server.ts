@@ -12,10 +12,11 @@ export const SERVER_NAMES = [
   'mongodb',
   'postgres-18',
   'pgbouncer',
+  'postgres-standby',
 ] as const;
 
 /** Servers that prove more where they are there; `ENT_TEST_REQUIRE=all` does not demand them, only their names do. */
-export const OPTIONAL_SERVERS: ReadonlySet<ServerName> = new Set(['postgres-18', 'pgbouncer']);
+export const OPTIONAL_SERVERS: ReadonlySet<ServerName> = new Set(['postgres-18', 'pgbouncer', 'postgres-standby']);
 
 /**
  * The name of a server, as used by `startServer`, `ENT_TEST_REQUIRE` and (in
@@ -87,6 +88,14 @@ export interface PgBouncer extends Server {
   readonly direct: Server;
 }
 
+/** A PostgreSQL and two standbys that follow it by streaming. `url` is that of the primary. */
+export interface PostgresStandby extends Server {
+  /** The one that takes writes at the start. Throws for servers given by URL. */
+  readonly primaryNode: Server;
+  /** They take reads; `select pg_promote()` makes one a primary. Empty if given by URL. */
+  readonly standbys: readonly Server[];
+}
+
 /** Which type of server a name gives. */
 export interface Servers {
   postgres: Server;
@@ -99,4 +108,5 @@ export interface Servers {
   mongodb: Server;
   'postgres-18': Server;
   pgbouncer: PgBouncer;
+  'postgres-standby': PostgresStandby;
 }

@@ -8,6 +8,7 @@ import { memcached } from './servers/memcached.ts';
 import { mongodb } from './servers/mongodb.ts';
 import { pgbouncerNode, startPgBouncer } from './servers/pgbouncer.ts';
 import { postgres, postgres18 } from './servers/postgres.ts';
+import { standbyNode, startPostgresStandby } from './servers/postgres-standby.ts';
 import { rabbitmq } from './servers/rabbitmq.ts';
 import { redis } from './servers/redis.ts';
 import { redisClusterNode, startRedisCluster } from './servers/redis-cluster.ts';
@@ -47,6 +48,7 @@ const KINDS: { readonly [Name in ServerName]: Kind<Name> } = {
   mongodb: single(mongodb),
   'postgres-18': single(postgres18),
   pgbouncer: { recipe: pgbouncerNode, start: ({ args }) => startPgBouncer(args) },
+  'postgres-standby': { recipe: standbyNode, start: ({ args }) => startPostgresStandby(args) },
 };
 
 /**

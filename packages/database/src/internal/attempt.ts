@@ -55,6 +55,7 @@ export async function attempt<R>(
     unit.state = 'ended';
     const { unlock } = unit;
     if (unlock !== undefined) await undo(unit, 'unlock', unlock);
+    if (!how.readOnly) calls.ownWrites?.note();
     sessions.release(session, unit.broken);
   }
 }

@@ -7,6 +7,9 @@ import { type Attempted, nameOf } from './operation.ts';
 /** The time that one call or transaction may take, and who hears of its statements. */
 export class DatabaseCall extends Call implements DriverCall {
   onStatement: ((statement: string) => void) | undefined;
+  asOf: number | undefined;
+  /** Whether its last try was on a replica. */
+  isOnReplica = false;
 }
 
 /**

@@ -9,6 +9,7 @@ import { beginCall, type DatabaseCall } from './call.ts';
 import { backoff, isConflict, wrapped } from './faults.ts';
 import { Fullness } from './fullness.ts';
 import { nameOf, type Operation, type Work } from './operation.ts';
+import { OwnWrites } from './own-writes.ts';
 import { type Scope, Scopes, type Unit } from './scope.ts';
 import { Sessions } from './sessions.ts';
 import { Turn } from './turn.ts';
@@ -30,12 +31,15 @@ export class Calls {
   readonly sessions: Sessions;
   readonly scopes = new Scopes();
   readonly fullness = new Fullness();
+  /** Only where reads may go to replicas. */
+  readonly ownWrites: OwnWrites | undefined;
   readonly #turn = new Turn();
 
   constructor(driver: DatabaseDriver, defaults: Defaults) {
     this.driver = driver;
     this.defaults = defaults;
     this.sessions = new Sessions(driver, defaults.timeoutMs);
+    this.ownWrites = driver.isReplica === undefined ? undefined : new OwnWrites();
   }
 
   /** @param bound the transaction of the handle that was used */
@@ -90,6 +94,7 @@ export class Calls {
       };
     }
     if (scope === undefined) this.sessions.enter(this.scopes);
+    if (this.ownWrites !== undefined) call.asOf = operation.latest ? Infinity : this.ownWrites.last();
     // No async function: what is there at once is answered at once, and each promise would be dearer than all of this.
     let isPending = false;
     try {
@@ -105,6 +110,7 @@ export class Calls {
     } finally {
       if (!isPending) {
         call.dispose();
+        if (scope === undefined && operation.use === 'write') this.ownWrites?.note();
         if (scope === undefined) this.sessions.leave();
       }
     }
@@ -119,6 +125,7 @@ export class Calls {
       throw this.#failure(error, operation);
     } finally {
       call.dispose();
+      if (scope === undefined && operation.use === 'write') this.ownWrites?.note();
       if (scope === undefined) this.sessions.leave();
     }
   }
@@ -145,6 +152,7 @@ export class Calls {
   }
 
   #on<R>(session: unknown, call: DatabaseCall, work: Work<R>): Awaitable<R> {
+    if (this.ownWrites !== undefined) call.isOnReplica = this.driver.isReplica?.(session) === true;
     return this.sessions.ask(
       call,
       () => work(session, call),
@@ -159,6 +167,11 @@ export class Calls {
     work: Work<R>,
     attempt: number,
   ): Promise<R> {
+    if (call.isOnReplica && isRefusal(this.driver, error)) {
+      call.isOnReplica = false;
+      call.asOf = Infinity;
+      return this.#alone(operation, call, work, attempt);
+    }
     if (attempt > this.defaults.retries || !isConflict(this.driver, error)) throw error;
     await call.sleep(backoff(attempt));
     return this.#alone(operation, call, work, attempt + 1);
@@ -227,6 +240,15 @@ export class Calls {
       () => unit.gate.give(),
     );
   }
+}
+
+/**
+ * Whether a replica could not do what the primary may: it went down, has no such table yet, or what looked like a read
+ * writes. A read has done nothing, so it is asked again; what took too long would there too.
+ */
+function isRefusal(driver: DatabaseDriver, error: unknown): boolean {
+  const code = driver.classify(error)?.code;
+  return code !== undefined && code !== 'timeout';
 }
 
 function rethrow(error: unknown): never {

@@ -9,6 +9,8 @@ export interface Attempted {
 /** What a call does, and what it needs. */
 export interface Operation extends Attempted {
   readonly use: 'read' | 'write';
+  /** No replica may answer, however fresh it is. */
+  readonly latest?: true | undefined;
 }
 
 /** The part of a call that the driver does. */

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { ask } from '../probe.ts';
 import { findProgram } from '../programs.ts';
 import type { Recipe, Site } from '../recipe.ts';
+import type { Server } from '../server.ts';
 
 type Programs = (name: 'postgres' | 'initdb') => string | undefined;
 
@@ -61,6 +62,24 @@ function dataOf(site: Site): string {
 /** Debian keeps the programs of each major version in a folder of its own, outside of PATH: the newest is taken. */
 function program(name: string): string | undefined {
   return findProgram(name, versionFolders('/usr/lib/postgresql'));
+}
+
+/** A standby of a PostgreSQL, made of a copy of it, that follows it by streaming. */
+export function standbyOf(primary: Pick<Server, 'host' | 'port'>): Recipe {
+  return {
+    ...postgres,
+    programs: () => [...postgres.programs(), program('pg_basebackup')],
+    prepare(site) {
+      const from = ['-h', primary.host, '-p', String(primary.port), '-U', 'postgres'];
+      const how = ['--write-recovery-conf', '--wal-method=stream', '--checkpoint=fast', '--no-sync'];
+      return site.run({ file: program('pg_basebackup') as string, args: [...from, '-D', dataOf(site), ...how] });
+    },
+    command(site) {
+      const { file, args } = postgres.command(site);
+      // 5 s by default: so long a standby would wait before it asks a primary again that was restarted.
+      return { file, args: [...args, '--wal_retrieve_retry_interval=200ms'] };
+    },
+  };
 }
 
 /** Where `scripts/install-services.sh` puts it: for all, or for the user who is not root. */

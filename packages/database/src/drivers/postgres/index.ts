@@ -7,6 +7,7 @@
  */
 import type { DatabaseDriver, DatabaseFeatures } from '../../driver.ts';
 import { controlOf, sqlDriver } from '../../internal/sql/driver.ts';
+import { replicatedSessions } from '../../internal/sql/replicas.ts';
 import { pooledSessions } from '../../internal/sql/sessions.ts';
 import type { SqlNative } from '../../internal/sql/types.ts';
 import type { PgPool } from './client.ts';
@@ -14,8 +15,9 @@ import { dialect } from './dialect.ts';
 import { classify } from './errors.ts';
 import { letListen, Listeners } from './listen.ts';
 import { Names } from './names.ts';
-import { type PostgresOptions, settingsOf } from './options.ts';
+import { type PostgresOptions, type Settings, settingsOf } from './options.ts';
 import { Connections } from './pool.ts';
+import { positions } from './replication.ts';
 import type { Session } from './session.ts';
 
 export { listen, type ListenOptions, notify, type Subscription } from './listen.ts';
@@ -69,15 +71,18 @@ export function postgres<Tables = any>(options: PostgresOptions): PostgresDriver
   const settings = settingsOf(options);
   const names = new Names(settings.prepare ?? true);
   const connections = new Connections(settings, names);
-  const sessions = pooledSessions<Session>({
-    max: connections.max,
-    acquireTimeoutMs: settings.acquireTimeoutMs,
-    leakAfterMs: settings.leakAfterMs,
-    take: (call) => connections.take(call),
-    give: (session) => connections.give(session),
-    end: (session) => connections.end(session),
-    total: () => connections.total(),
-  });
+  const replicas = replicasOf(settings, names);
+  const sessions =
+    replicas.length === 0
+      ? pooledSessions(connections)
+      : replicatedSessions<Session, bigint>({
+          ...positions,
+          system: 'postgresql',
+          namespace: settings.namespace,
+          primary: connections,
+          replicas,
+          maxLagMs: settings.maxReplicaLagMs,
+        });
   const control = async (session: Session, text: string): Promise<void> => {
     await session.execute(controlOf(text), []);
   };
@@ -92,7 +97,7 @@ export function postgres<Tables = any>(options: PostgresOptions): PostgresDriver
     connect: (call) => connections.open(call),
     async close() {
       await Promise.all([listeners.close(), sessions.close()]);
-      await connections.close();
+      await Promise.all([connections.close(), ...replicas.map(({ source }) => source.close())]);
     },
     classify,
     sessions,
@@ -119,6 +124,13 @@ export function postgres<Tables = any>(options: PostgresOptions): PostgresDriver
   });
   letListen(driver, listeners);
   return driver;
+}
+
+function replicasOf(settings: Settings, names: Names): { readonly name: string; readonly source: Connections }[] {
+  return settings.replicas.map((address) => ({
+    name: `${address.host}:${address.port}`,
+    source: new Connections({ ...settings, hosts: [address], needsWrites: false, min: 0 }, names),
+  }));
 }
 
 const LOCK = {

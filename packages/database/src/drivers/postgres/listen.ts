@@ -63,7 +63,9 @@ export async function listen(
   const listeners = listenersOf('listen', host.driver);
   // Not in the transaction around it. From then on the database is open, and closes this with it.
   await outsideContext(() =>
-    host.run({ operation: 'listen', use: 'read' }, undefined, (session, call) => host.driver.ping(session, call)),
+    host.run({ operation: 'listen', use: 'read', latest: true }, undefined, (session, call) =>
+      host.driver.ping(session, call),
+    ),
   );
   const listener = new Listener(listeners.settings, channel, { onNotification: handler, onGap, onError });
   listeners.open.add(listener);

@@ -3,7 +3,7 @@ import { durationOption, refuseUnknown } from '@ent/internal';
 import { databaseErrors } from '../../errors.ts';
 import type { Duration } from '../../options.ts';
 import type { PgPool } from './client.ts';
-import { type Address, readUrl } from './url.ts';
+import { type Address, addressOf, readUrl } from './url.ts';
 
 /** Options that do not depend on where the connections come from. */
 export interface PostgresCommonOptions {
@@ -36,9 +36,17 @@ export interface PostgresMadeOptions extends PostgresCommonOptions {
   readonly applicationName?: string | undefined;
   /**
    * Of several hosts, take the first that answers (`any`), or that takes writes. Default: `read-write` with several
-   * hosts, so that the driver follows a failover.
+   * hosts or replicas, so that the driver follows a failover.
    */
   readonly targetSession?: 'any' | 'read-write' | undefined;
+  /**
+   * Hosts of standbys, each with its port if it is not 5432 (`['db-2', 'db-3:5433']`), which take the reads outside of
+   * transactions. The user, the database and all else is as on the primary, with a pool of up to `max` connections for
+   * each. A request or message that has written reads from the primary until a standby shows that. Default: none.
+   */
+  readonly replicas?: readonly string[] | undefined;
+  /** How far a standby may be behind; one that is further is left out. Default `"10s"`. */
+  readonly maxReplicaLag?: Duration | undefined;
   /** Connections, at the most. Default 10. */
   readonly max?: number | undefined;
   /** Connections that stay open when nobody uses them. Default 0. */
@@ -56,7 +64,7 @@ export interface PostgresUrlOptions extends PostgresMadeOptions {
   /**
    * `postgres://user:password@host:5432/database`; hosts may be several, with commas. Its parameters are those of
    * libpq (`sslmode`, `sslrootcert`, `sslcert`, `sslkey`, `application_name`, `connect_timeout`,
-   * `target_session_attrs`), `search_path`, and the numbers and times of these options.
+   * `target_session_attrs`), `search_path`, `replicas` (with commas), and the numbers and times of these options.
    */
   readonly url: string;
 }
@@ -94,6 +102,8 @@ export interface Settings {
   readonly namespace: string;
   readonly searchPath: string | undefined;
   readonly needsWrites: boolean;
+  readonly replicas: readonly Address[];
+  readonly maxReplicaLagMs: number;
   readonly prepare: boolean | undefined;
   readonly max: number;
   readonly min: number;
@@ -112,6 +122,8 @@ const MADE = {
   searchPath: true,
   applicationName: true,
   targetSession: true,
+  replicas: true,
+  maxReplicaLag: true,
   max: true,
   min: true,
   idleTimeout: true,
@@ -153,7 +165,9 @@ function settingsOfMade(
     readonly database?: string | undefined;
   },
 ): Settings {
-  const { tls = false, searchPath, targetSession = hosts.length > 1 ? 'read-write' : 'any' } = options;
+  const replicas = replicasOf(options.replicas ?? []);
+  const isOneOfMany = hosts.length + replicas.length > 1;
+  const { tls = false, searchPath, targetSession = isOneOfMany ? 'read-write' : 'any' } = options;
   if (targetSession !== 'any' && targetSession !== 'read-write') {
     throw invalid("postgres: targetSession must be 'any' or 'read-write'.");
   }
@@ -178,6 +192,8 @@ function settingsOfMade(
     namespace: client.database ?? client.user ?? 'postgres',
     searchPath: searchPath === undefined ? undefined : pathOf(searchPath),
     needsWrites: targetSession === 'read-write',
+    replicas,
+    maxReplicaLagMs: time(options.maxReplicaLag ?? '10s', 'maxReplicaLag'),
     prepare: options.prepare,
     max,
     min,
@@ -203,6 +219,15 @@ function time(value: Duration, name: string): number {
 function whole(value: unknown, name: string, least: number): number {
   if (Number.isSafeInteger(value) && (value as number) >= least) return value as number;
   throw invalid(`postgres: ${name} must be a whole number from ${least} on.`);
+}
+
+/** A name or an address (of IPv6 in brackets), and a port. */
+const HOST = /^(?:\[[\da-f:.]+\]|[^\s:/?#@[\]]+)(?::\d{1,5})?$/i;
+
+function replicasOf(replicas: readonly string[]): readonly Address[] {
+  const isList = Array.isArray(replicas) && replicas.every((each) => typeof each === 'string' && HOST.test(each));
+  if (isList) return replicas.map(addressOf);
+  throw invalid("postgres: replicas must be a list of hosts, such as ['db-2', 'db-3:5433'].");
 }
 
 /** As PostgreSQL reads it: quoted, so that names are taken as they are. */

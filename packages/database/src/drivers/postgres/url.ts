@@ -21,6 +21,8 @@ interface Told {
   readonly maxLifetime?: string;
   readonly connectTimeout?: number;
   readonly acquireTimeout?: string;
+  readonly replicas?: readonly string[];
+  readonly maxReplicaLag?: string;
 }
 
 /** A URL, read. */
@@ -44,6 +46,8 @@ const URL_PARAMETERS = [
   'idleTimeout',
   'maxLifetime',
   'acquireTimeout',
+  'replicas',
+  'maxReplicaLag',
 ] as const;
 
 type Parameters = Readonly<Partial<Record<(typeof URL_PARAMETERS)[number], string>>>;
@@ -73,6 +77,7 @@ export function readUrl(text: string): ReadUrl {
 function toldBy(parameters: Parameters): Told {
   const { search_path: searchPath, application_name: applicationName, connect_timeout: seconds } = parameters;
   const { max, min, idleTimeout, maxLifetime, acquireTimeout, target_session_attrs: targetSession } = parameters;
+  const { replicas, maxReplicaLag } = parameters;
   const tls = tlsOf(parameters);
   return {
     ...(tls !== undefined && { tls }),
@@ -85,6 +90,8 @@ function toldBy(parameters: Parameters): Told {
     ...(idleTimeout !== undefined && { idleTimeout }),
     ...(maxLifetime !== undefined && { maxLifetime }),
     ...(acquireTimeout !== undefined && { acquireTimeout }),
+    ...(replicas !== undefined && { replicas: replicas.split(',') }),
+    ...(maxReplicaLag !== undefined && { maxReplicaLag }),
     ...(seconds !== undefined && { connectTimeout: Number(seconds) * 1000 }),
   };
 }
@@ -133,7 +140,8 @@ function fileOf(parameter: string, path: string): string {
   }
 }
 
-function addressOf(host: string): Address {
+/** `db`, `db:5433` or `[::1]:5433`. */
+export function addressOf(host: string): Address {
   const { hostname, port } = new URL(`http://${host}`);
   // `URL` drops the port that is http's own.
   const given = /:(\d+)$/.exec(host)?.[1] ?? port;

@@ -127,6 +127,7 @@ export function sqlDriver<Session extends object, Client = unknown, Tables = any
       sessions.release(session, broken);
     },
     stats: () => sessions.stats(),
+    ...(sessions.isReplica && { isReplica: (session: Session) => sessions.isReplica?.(session) === true }),
 
     ...transactions,
     ...rows,

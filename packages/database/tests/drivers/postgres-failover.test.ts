@@ -1,0 +1,76 @@
+// Several hosts of PostgreSQL, of which one takes writes, and then another one.
+import { createDatabase } from '@ent/database';
+import { listen, notify, postgres } from '@ent/database/postgres';
+import type { SqlNative } from '@ent/database/sql';
+import { createTables } from '@ent/database/testing';
+import type { Server } from '@ent/testkit';
+import { describeWithServer } from '@ent/testkit/vitest';
+import { sql } from 'kysely';
+import { expect, it } from 'vitest';
+import { people } from '../fixtures/people.ts';
+import { ann, ask, newSchema } from '../fixtures/postgres.ts';
+
+describeWithServer('postgres-standby', { killable: true }, (server) => {
+  const urlOf = (...servers: readonly Server[]): string =>
+    `postgres://postgres@${servers.map(({ host, port }) => `${host}:${port}`).join()}/postgres`;
+
+  it('takes the one that takes writes, whichever comes first, or any', async () => {
+    const [first, second] = server.standbys as [Server, Server];
+    const port = async (options: { readonly targetSession?: 'any' }): Promise<unknown> => {
+      const url = urlOf(first, second, server.primaryNode);
+      const db = createDatabase<SqlNative>({ driver: postgres({ url, ...options }) });
+      const { rows } = await sql<{ port: number }>`select inet_server_port() as port`.execute(db.native.kysely);
+      await db.close();
+      return rows[0]?.port;
+    };
+    expect(await port({})).toBe(server.primaryNode.port);
+    expect(await port({ targetSession: 'any' })).toBe(first.port);
+  });
+
+  it('follows to a standby that is promoted, with all that was answered, its readers and its listener', async () => {
+    const [next, other] = server.standbys as [Server, Server];
+    // What was answered stands on both standbys then.
+    await ask(server.url, `alter system set synchronous_standby_names = 'ANY 2 (*)'`);
+    await ask(server.url, 'select pg_reload_conf()');
+    const { searchPath } = await newSchema(server.url);
+    const replicas = [`${next.host}:${next.port}`];
+    const url = urlOf(server.primaryNode, other, next);
+    const db = createDatabase({ driver: postgres({ url, searchPath, replicas, max: 4, connectTimeout: 1000 }) });
+    await createTables(db, people);
+    const repo = db.repo(people);
+    const heard: string[] = [];
+    let gaps = 0;
+    await listen(db, searchPath, (payload) => void heard.push(payload), { onGap: () => void (gaps += 1) });
+
+    const stored: string[] = [];
+    const codes = new Set<string>();
+    let on = true;
+    const worker = async (w: number): Promise<void> => {
+      for (let n = 0; on; n += 1) {
+        const id = `${w}-${n}`;
+        try {
+          await repo.insert({ ...ann, id, email: id });
+          stored.push(id);
+          if ((await repo.get(id)) === null) throw new Error('It does not see what it wrote.');
+        } catch (error) {
+          codes.add((error as { code?: string }).code ?? String(error));
+          await new Promise(setImmediate);
+        }
+      }
+    };
+    const workers = Array.from({ length: 4 }, (_, w) => worker(w));
+    await expect.poll(() => stored.length, { timeout: 20_000 }).toBeGreaterThan(20);
+    await server.primaryNode.kill();
+    const before = stored.length;
+    expect(await ask(next.url, 'select pg_promote() as done')).toEqual([{ done: true }]);
+    await expect.poll(() => stored.length, { timeout: 30_000 }).toBeGreaterThan(before + 20);
+    on = false;
+    await Promise.all(workers);
+    expect([...codes].filter((code) => code !== 'database.unavailable' && code !== 'database.timeout')).toEqual([]);
+    expect(await repo.find({ where: { id: { in: stored } } })).toHaveLength(stored.length);
+    await expect.poll(() => gaps, { timeout: 20_000 }).toBeGreaterThan(0);
+    await notify(db, searchPath, 'after');
+    await expect.poll(() => heard).toEqual(['after']);
+    await db.close();
+  });
+});
