@@ -3,7 +3,7 @@ import { operationChannel } from '@ent/internal';
 
 /** Published while messages are sent (`ent:messaging:publish`). */
 export interface PublishOperation {
-  /** The driver's name: `messaging.system` of OpenTelemetry. */
+  /** The driver's name: `messaging.system` of OpenTelemetry. `outbox` for what is stored in one, to be sent later. */
   readonly driver: string;
   readonly topic: string;
   /**
@@ -30,11 +30,29 @@ export interface ProcessOperation {
   outcome?: 'done' | 'retry' | 'dead_letter' | 'released' | 'lost';
 }
 
+/** Published while a relay reads and sends a batch of an outbox (`ent:messaging:relay`). */
+export interface RelayOperation {
+  readonly driver: string;
+  /** How many messages were due before it, and how long ago the oldest of those that it sends was published. */
+  due?: number;
+  lagMs?: number;
+  stored: number;
+  unroutable: number;
+  /** Refused, and tried again later. */
+  postponed: number;
+  /** Refused too often: those that are not tried any more. */
+  readonly parked: { readonly id: string; readonly topic: string; readonly code: string }[];
+  /** Nothing got through: the code of the first error. All is tried again. */
+  trouble?: string;
+}
+
 /** The channels of this package; subscribe with `channels.process.subscribe({ start, asyncEnd, error, ... })`. */
 export const channels: {
   readonly publish: TracingChannel<PublishOperation, PublishOperation>;
   readonly process: TracingChannel<ProcessOperation, ProcessOperation>;
+  readonly relay: TracingChannel<RelayOperation, RelayOperation>;
 } = {
   publish: operationChannel<PublishOperation>('messaging', 'publish'),
   process: operationChannel<ProcessOperation>('messaging', 'process'),
+  relay: operationChannel<RelayOperation>('messaging', 'relay'),
 };

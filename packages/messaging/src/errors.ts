@@ -27,6 +27,8 @@ export const messagingErrors = defineErrors('messaging', {
   unprocessable: { ...misuse, class: ValidationError, status: 422, title: 'Message cannot be processed' },
   /** Aborts the signal of a handler whose message now belongs to another subscriber. */
   lease_lost: { ...failure, title: 'Message delivered elsewhere', retryable: 'never' },
+  /** `outbox.publish` outside of a transaction: a crash could store the change and not the message. */
+  no_transaction: { ...misuse, title: 'Not in a transaction' },
   /** An option or a name is wrong. */
   invalid_options: { ...misuse, title: 'Invalid messaging options' },
   /** `openMessaging` does not know the scheme of the URL. */

@@ -1,4 +1,4 @@
-export { channels, type ProcessOperation, type PublishOperation } from './channels.ts';
+export { channels, type ProcessOperation, type PublishOperation, type RelayOperation } from './channels.ts';
 export type {
   Delivery,
   DriverCall,

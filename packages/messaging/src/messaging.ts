@@ -4,12 +4,14 @@ import { messagingErrors } from './errors.ts';
 import { withCall } from './internal/call.ts';
 import { durationOption } from './internal/checks.ts';
 import { createTiming, systemClock } from './internal/clock.ts';
+import { forwardOnce, registerForwarding } from './internal/forward.ts';
+import { checkAttribute } from './internal/prepare.ts';
 import { RunningSubscription } from './internal/running.ts';
 import { wrap } from './internal/send.ts';
 import { setupOf } from './internal/setup.ts';
 import type { Handler, Topic } from './message.ts';
 import type { CloseOptions, MessagingOptions, SubscribeOptions } from './options.ts';
-import { checkAttribute, createPublisher, type Publisher } from './publisher.ts';
+import { createPublisher, type Publisher } from './publisher.ts';
 import type { Subscription } from './subscription.ts';
 
 /** Receives messages. */
@@ -113,7 +115,7 @@ export function createMessaging<D extends MessagingDriver>(options: MessagingOpt
         }),
     );
 
-  return {
+  const messaging: Messaging<D> = {
     driver,
     publish: (topic, data, call) => track(() => publisher.publish(topic, data, call)),
     publishMany: (topic, items, call) => track(() => publisher.publishMany(topic, items, call)),
@@ -151,6 +153,12 @@ export function createMessaging<D extends MessagingDriver>(options: MessagingOpt
       return closing;
     },
   };
+  registerForwarding(messaging, {
+    driver,
+    forward: (messages, signal) => track(() => forwardOnce(driver, messages, timeoutMs, signal)),
+    ping: () => messaging.ping(),
+  });
+  return messaging;
 }
 
 function closeTimeoutOf(options: CloseOptions): number {

@@ -1,14 +1,12 @@
-import { randomUUID } from 'node:crypto';
-import { type Awaitable, currentContext, refuseUnknown, traced } from '@ent/internal';
+import { type Awaitable, refuseUnknown, traced } from '@ent/internal';
 import { channels, type PublishOperation } from './channels.ts';
 import type { MessagingDriver, SendResult, WireMessage } from './driver.ts';
 import { messagingErrors } from './errors.ts';
 import { withCall } from './internal/call.ts';
 import type { Timing } from './internal/clock.ts';
-import { decode, encode, JSON_TYPE, validate } from './internal/payload.ts';
-import { RETRY_PREFIX } from './internal/retry.ts';
+import { ABOUT, type About, type Origin, prepareMessage } from './internal/prepare.ts';
 import { sendAll, wrap } from './internal/send.ts';
-import { checkName, HEADERS, nameOf, type Topic } from './message.ts';
+import type { Topic } from './message.ts';
 import type { PublishOptions } from './options.ts';
 
 /** One message of a batch: its data, and what may be said beside it. */
@@ -49,12 +47,6 @@ export interface Publisher {
   ): Promise<Published[]>;
 }
 
-const HEADER = /^[a-z0-9][a-z0-9-]{0,99}$/;
-const VALUE = /^[\x20-\x7e]{0,4096}$/;
-/** Attributes of CloudEvents: any text but control characters. */
-const ATTRIBUTE = /^\P{Cc}{1,1024}$/u;
-
-const ABOUT = { id: true, type: true, subject: true, headers: true, correlationId: true } as const;
 const CALL = { mandatory: true, signal: true } as const;
 const PUBLISH_OPTIONS = { ...ABOUT, ...CALL } as const;
 const ITEM = { ...ABOUT, data: true } as const;
@@ -62,33 +54,9 @@ const NOTHING: PublishOptions = Object.freeze({});
 
 /** Sends what was checked: with a deadline, again while that can help, and with one span around it all. */
 export function createPublisher(driver: MessagingDriver, source: string, timeoutMs: number, time: Timing): Publisher {
-  /** A promise only where a schema takes its time. */
-  const prepare = (topic: string | Topic, data: unknown, about: Omit<BatchItem, 'data'>): Awaitable<WireMessage> => {
-    const name = checkName('topic', nameOf(topic));
-    const body = encode(data, name);
-    const limit = driver.features.maxMessageBytes;
-    if (limit !== null && body.byteLength > limit) {
-      throw messagingErrors.too_large(
-        `The message for "${name}" has ${body.byteLength} bytes; ${driver.name} takes ${limit}.`,
-      );
-    }
-    const id = about.id === undefined ? randomUUID() : checkId(about.id);
-    const message: WireMessage = {
-      id,
-      topic: name,
-      type: about.type === undefined ? name : checkAttribute('type', about.type),
-      source,
-      subject: about.subject === undefined ? undefined : checkAttribute('subject', about.subject),
-      time: time.clock.now(),
-      contentType: JSON_TYPE,
-      headers: headersOf(about, id),
-      body,
-    };
-    if (typeof topic === 'string') return message;
-    // What the consumers will read is checked, not what was handed in: a Date, for example, is a string by then.
-    const checked = validate(topic.schema, decode(body, JSON_TYPE), name);
-    return checked instanceof Promise ? checked.then(() => message) : message;
-  };
+  const origin: Origin = { source, clock: time.clock, driver };
+  const prepare = (topic: string | Topic, data: unknown, about: About): Awaitable<WireMessage> =>
+    prepareMessage(topic, data, about, origin);
 
   const send = (messages: readonly WireMessage[], mandatory: boolean, signal?: AbortSignal): Awaitable<Published[]> => {
     const timeout = (): Error =>
@@ -139,11 +107,6 @@ export function createPublisher(driver: MessagingDriver, source: string, timeout
   };
 }
 
-function checkId(id: unknown): string {
-  if (typeof id === 'string' && id !== '' && VALUE.test(id)) return id;
-  throw messagingErrors.invalid_options('"id" must be printable text.');
-}
-
 function allOf<T>(items: readonly Awaitable<T>[]): Awaitable<T[]> {
   const known = items.filter((item) => !(item instanceof Promise));
   return known.length === items.length ? (known as T[]) : Promise.all(items.map(async (item) => item));
@@ -152,12 +115,6 @@ function allOf<T>(items: readonly Awaitable<T>[]): Awaitable<T[]> {
 /** JavaScript gives anything. */
 function isList(items: unknown): boolean {
   return Array.isArray(items);
-}
-
-/** An attribute that every broker carries as it is. */
-export function checkAttribute(name: string, value: string): string {
-  if (typeof value === 'string' && ATTRIBUTE.test(value) && value.isWellFormed()) return value;
-  throw messagingErrors.invalid_options(`"${name}" must be text of 1 to 1024 characters without control characters.`);
 }
 
 function publishedOf(
@@ -198,31 +155,4 @@ function failureOf(
   }
   const cause = result && 'error' in result ? result.error : undefined;
   return wrap(driver, cause, what, details);
-}
-
-function headersOf(item: Omit<BatchItem, 'data'>, id: string): Record<string, string> {
-  const headers: Record<string, string> = {};
-  for (const [name, value] of Object.entries(item.headers ?? {})) {
-    if (!HEADER.test(name) || typeof value !== 'string' || !VALUE.test(value)) {
-      throw messagingErrors.invalid_options(
-        `The header ${JSON.stringify(name)} is not one: names in lower case with "-", values of printable ASCII, at most 4096.`,
-      );
-    }
-    if (name.startsWith(RETRY_PREFIX)) {
-      throw messagingErrors.invalid_options(`Headers that begin with "${RETRY_PREFIX}" are set by retries alone.`);
-    }
-    headers[name] = value;
-  }
-  const context = currentContext();
-  const correlationId = item.correlationId ?? text(context?.correlationId) ?? text(context?.requestId) ?? id;
-  if (correlationId !== id && !VALUE.test(correlationId))
-    throw messagingErrors.invalid_options('"correlationId" must be printable text.');
-  headers[HEADERS.correlationId] = correlationId;
-  const causationId = text(context?.messageId);
-  if (causationId !== undefined) headers[HEADERS.causationId] = causationId;
-  return headers;
-}
-
-function text(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' && VALUE.test(value) ? value : undefined;
 }

@@ -3,7 +3,7 @@ import { givenUrls, isRequired } from './environment.ts';
 import type { ServerName, Servers } from './server.ts';
 import { type StartOptions, startServer, whyMissing } from './start.ts';
 
-export { itInDepth, type Rounds } from './it-in-depth.ts';
+export { itInDepth, type Round, type Rounds } from './it-in-depth.ts';
 
 /** What a block of tests needs of its server. */
 export interface ServerOptions extends StartOptions {

@@ -1,0 +1,104 @@
+import { randomUUID } from 'node:crypto';
+import { type Awaitable, currentContext } from '@ent/internal';
+import type { MessagingDriver, WireMessage } from '../driver.ts';
+import { messagingErrors } from '../errors.ts';
+import { checkName, HEADERS, nameOf, type Topic } from '../message.ts';
+import type { Clock, PublishOptions } from '../options.ts';
+import { decode, encode, JSON_TYPE, validate } from './payload.ts';
+import { RETRY_PREFIX } from './retry.ts';
+
+/** What may be said about a message beside its data, wherever it is published. */
+export type About = Omit<PublishOptions, 'signal' | 'mandatory'>;
+
+/** The names of {@link About}. */
+export const ABOUT = { id: true, type: true, subject: true, headers: true, correlationId: true } as const;
+
+const HEADER = /^[a-z0-9][a-z0-9-]{0,99}$/;
+const VALUE = /^[\x20-\x7e]{0,4096}$/;
+/** Attributes of CloudEvents: any text but control characters. */
+const ATTRIBUTE = /^\P{Cc}{1,1024}$/u;
+
+/** Who makes messages. */
+export interface Origin {
+  readonly source: string;
+  readonly clock: Clock;
+  /** Who is to send them and takes messages up to a length; undefined where that is not known yet. */
+  readonly driver?: MessagingDriver | undefined;
+}
+
+/**
+ * A message as it will travel; a promise of it only where a schema takes its time.
+ *
+ * @throws `messaging.invalid_options`, `messaging.not_serializable`, `messaging.invalid_payload`, `messaging.too_large`
+ */
+export function prepareMessage(
+  topic: string | Topic,
+  data: unknown,
+  about: About,
+  { source, clock, driver }: Origin,
+): Awaitable<WireMessage> {
+  const name = checkName('topic', nameOf(topic));
+  const body = encode(data, name);
+  if (driver !== undefined) checkLength(driver, name, body);
+  const id = about.id === undefined ? randomUUID() : checkId(about.id);
+  const message: WireMessage = {
+    id,
+    topic: name,
+    type: about.type === undefined ? name : checkAttribute('type', about.type),
+    source,
+    subject: about.subject === undefined ? undefined : checkAttribute('subject', about.subject),
+    time: clock.now(),
+    contentType: JSON_TYPE,
+    headers: headersOf(about, id),
+    body,
+  };
+  if (typeof topic === 'string') return message;
+  // What the consumers will read is checked, not what was handed in: a Date, for example, is a string by then.
+  const checked = validate(topic.schema, decode(body, JSON_TYPE), name);
+  return checked instanceof Promise ? checked.then(() => message) : message;
+}
+
+/** @throws `messaging.too_large` */
+export function checkLength({ name, features }: MessagingDriver, topic: string, { byteLength }: Uint8Array): void {
+  const limit = features.maxMessageBytes;
+  if (limit === null || byteLength <= limit) return;
+  throw messagingErrors.too_large(`The message for "${topic}" has ${byteLength} bytes; ${name} takes ${limit}.`);
+}
+
+function checkId(id: unknown): string {
+  if (typeof id === 'string' && id !== '' && VALUE.test(id)) return id;
+  throw messagingErrors.invalid_options('"id" must be printable text.');
+}
+
+/** An attribute that every broker carries as it is. */
+export function checkAttribute(name: string, value: string): string {
+  if (typeof value === 'string' && ATTRIBUTE.test(value) && value.isWellFormed()) return value;
+  throw messagingErrors.invalid_options(`"${name}" must be text of 1 to 1024 characters without control characters.`);
+}
+
+function headersOf(item: About, id: string): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(item.headers ?? {})) {
+    if (!HEADER.test(name) || typeof value !== 'string' || !VALUE.test(value)) {
+      throw messagingErrors.invalid_options(
+        `The header ${JSON.stringify(name)} is not one: names in lower case with "-", values of printable ASCII, at most 4096.`,
+      );
+    }
+    if (name.startsWith(RETRY_PREFIX)) {
+      throw messagingErrors.invalid_options(`Headers that begin with "${RETRY_PREFIX}" are set by retries alone.`);
+    }
+    headers[name] = value;
+  }
+  const context = currentContext();
+  const correlationId = item.correlationId ?? text(context?.correlationId) ?? text(context?.requestId) ?? id;
+  if (correlationId !== id && !VALUE.test(correlationId))
+    throw messagingErrors.invalid_options('"correlationId" must be printable text.');
+  headers[HEADERS.correlationId] = correlationId;
+  const causationId = text(context?.messageId);
+  if (causationId !== undefined) headers[HEADERS.causationId] = causationId;
+  return headers;
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' && VALUE.test(value) ? value : undefined;
+}

@@ -1,0 +1,136 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { createTables } from '@ent/database/testing';
+import { uniqueName } from '@ent/testkit';
+import type { Round, Rounds } from '@ent/testkit/vitest';
+import { expect } from 'vitest';
+import { redisStreams } from '../src/drivers/redis-streams/index.ts';
+import { createInbox } from '../src/inbox.ts';
+import { createMessaging, type Message, type Messaging } from '../src/index.ts';
+import { createOutbox } from '../src/outbox.ts';
+import { databaseAt, orders, type PlaceOf, totals } from './fixtures/outbox-places.ts';
+import type { Task } from './fixtures/outbox-process.ts';
+import { migrate } from './outbox-support.ts';
+
+const script = fileURLToPath(new URL('fixtures/outbox-process.ts', import.meta.url));
+
+/** Starts a process of this repository. */
+function startProcess(file: string, task: object): ChildProcess {
+  const args = ['--conditions=@ent/source', file, JSON.stringify(task)];
+  return spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+}
+
+/** Runs it to its end, or to its death, and answers how many steps it made, or undefined when it was killed. */
+async function run(task: Task): Promise<number | undefined> {
+  const child = startProcess(script, task);
+  let text = '';
+  child.stdout!.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+  const [code, signal] = (await once(child, 'close')) as [number | null, string | null];
+  if (signal === 'SIGKILL') return undefined;
+  expect([code, signal]).toEqual([0, null]);
+  return Number(/steps (\d+)/.exec(text)?.[1]);
+}
+
+/** One place to store things, and what a test needs of it. */
+interface Ground {
+  readonly place: PlaceOf;
+  readonly redis: string;
+}
+
+const ORDERS = 4;
+
+/** A publisher that is killed before one of its steps; then another one does what is left. */
+async function killPublisher({ place, redis }: Ground, dieAt: number): Promise<number | undefined> {
+  const topic = uniqueName('t');
+  const messaging = createMessaging({ driver: redisStreams({ url: redis }) });
+  const arrived: Message[] = [];
+  await messaging.subscribe(topic, { group: 'g' }, (message) => void arrived.push(message));
+  const db = databaseAt(place);
+  await migrate(db);
+  await createTables(db, orders);
+  const steps = await run({ place, redis, topic, role: 'publish', dieAt, orders: ORDERS });
+  const outbox = createOutbox({ db });
+  const relay = outbox.relay(messaging, { lease: 1000, poll: 50 });
+  await relay.start();
+  const expected = (await db.repo(orders).find({ sort: [['n', 'asc']] })).map(({ n }) => n);
+  await expect.poll(() => outbox.lag(), { timeout: 20_000 }).toMatchObject({ waiting: 0 });
+  await expect.poll(() => new Set(arrived.map(({ id }) => id)).size, { timeout: 20_000 }).toBe(expected.length);
+  await relay.close();
+  await messaging.close();
+  await db.close();
+  expectRight(arrived, expected, dieAt);
+  return steps;
+}
+
+/** A message for each order that is stored, and for no other; those of a key in their order; a duplicate has its id. */
+function expectRight(arrived: readonly Message[], expected: readonly number[], dieAt: number): void {
+  const first = new Map<string, number>();
+  for (const { id, data } of arrived) if (!first.has(id)) first.set(id, Number(data));
+  const where = `killed before step ${dieAt}`;
+  expect(
+    [...first.values()].sort((a, b) => a - b),
+    where,
+  ).toEqual(expected);
+  for (const [id, n] of first) expect(id, where).toBe(`order ${n}`);
+  for (const parity of [0, 1]) {
+    const ofKey = [...first.values()].filter((n) => n % 2 === parity);
+    expect(ofKey, where).toEqual([...ofKey].sort((a, b) => a - b));
+  }
+  // At most what one batch had.
+  expect(arrived.length - first.size, where).toBeLessThanOrEqual(ORDERS);
+}
+
+/** A consumer that is killed before one of its steps; then another one of its group goes on. */
+async function killHandler({ place, redis }: Ground, dieAt: number): Promise<number | undefined> {
+  const topic = uniqueName('t');
+  const messaging: Messaging = createMessaging({ driver: redisStreams({ url: redis, lease: 1000 }) });
+  const db = databaseAt(place);
+  await migrate(db);
+  await createTables(db, totals);
+  await db.repo(totals).insert({ id: 'all', orders: 0, sum: 0 });
+  const making = await messaging.subscribe(topic, { group: 'totals' }, () => {});
+  await making.close();
+  for (let n = 1; n <= ORDERS; n++) await messaging.publish(topic, n);
+  const steps = await run({ place, redis, topic, role: 'handle', dieAt, orders: ORDERS });
+  const handler = createInbox({ db }).once<unknown>(async ({ data }) => {
+    await db.repo(totals).update('all', { inc: { orders: 1, sum: Number(data) } });
+  });
+  await messaging.subscribe(topic, { group: 'totals' }, handler);
+  const all = () => db.repo(totals).get('all');
+  await expect.poll(all, { timeout: 20_000 }).toMatchObject({ orders: ORDERS });
+  // What comes twice has no effect: one more message shows that everything before it is through.
+  await messaging.publish(topic, 100);
+  await expect.poll(all, { timeout: 20_000 }).toMatchObject({ orders: ORDERS + 1 });
+  expect(await all(), `killed before step ${dieAt}`).toMatchObject({ orders: ORDERS + 1, sum: 110 });
+  await messaging.close();
+  await db.close();
+  return steps;
+}
+
+/** Kills processes at steps that are spread over all of them; `ground` makes a new place for each. */
+async function atSteps(
+  kill: (ground: Ground, dieAt: number) => Promise<number | undefined>,
+  ground: () => Promise<Ground>,
+  { count, seed }: Round,
+): Promise<void> {
+  const steps = await kill(await ground(), Number.MAX_SAFE_INTEGER);
+  expect(steps).toBeGreaterThan(15);
+  let killed = 0;
+  for (let n = 0; n < count; n++) {
+    const dieAt = 1 + ((seed + Math.floor((n * steps!) / Math.min(count, steps!))) % steps!);
+    // The last steps may not be reached: how many there are depends on how messages meet in batches.
+    if ((await kill(await ground(), dieAt)) === undefined) killed++;
+  }
+  expect(killed).toBeGreaterThan(count / 2);
+}
+
+/** How often a process is killed: in the soak at each of its steps several times. */
+export const KILLS: Rounds = { full: 200, ci: 3, of: 'kills' };
+
+/** A process that publishes is killed: there is a message for each change that is stored. */
+export const killPublishers = (ground: () => Promise<Ground>, round: Round): Promise<void> =>
+  atSteps(killPublisher, ground, round);
+/** A process that handles is killed: each message has its effect once. */
+export const killHandlers = (ground: () => Promise<Ground>, round: Round): Promise<void> =>
+  atSteps(killHandler, ground, round);
