@@ -233,12 +233,11 @@ class MemoryDriver implements CacheDriver<LRUCache<string, MemoryItem>> {
   }
 
   #own(value: Uint8Array | StoredRecord): Uint8Array | StoredRecord {
-    if (value instanceof Uint8Array) return value; // the core encoded it just now: nobody else has it
-    if (value.value instanceof Uint8Array && this.#values === 'serialized') {
+    if (ArrayBuffer.isView(value)) return value; // the core encoded it just now: nobody else has it
+    if (this.#values === 'cloned') value.value = clone(value.value);
+    else if (this.#values === 'serialized' && value.value instanceof Uint8Array) {
       value.value = new Uint8Array(value.value); // a small buffer is part of a large one, and keeps it
-    } else {
-      value.value = this.#values === 'cloned' ? clone(value.value) : deepFreeze(value.value);
-    }
+    } else deepFreeze(value.value);
     return value;
   }
 

@@ -30,9 +30,18 @@ export class Codec {
         `The value takes ${bytes.length} bytes; ${name} stores up to ${maxValueBytes}.`,
       );
     }
-    const stored = { ...record, stamp: newStamp() };
-    if (this.#stores === 'serialized' && record.hasValue) stored.value = serialize(record.value, this.#serializer, key);
-    return stored;
+    // Not by spread: it takes as long as the rest of a write.
+    const { value, expiresAt, freshUntil, tags, lease, hasValue } = record;
+    const isSerialized = this.#stores === 'serialized' && hasValue;
+    return {
+      value: isSerialized ? serialize(value, this.#serializer, key) : value,
+      expiresAt,
+      freshUntil,
+      tags,
+      lease,
+      hasValue,
+      stamp: newStamp(),
+    };
   }
 
   /**

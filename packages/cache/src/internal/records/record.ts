@@ -24,11 +24,15 @@ export const STAMP_BYTES = 8;
 // A random start and a counter: unique across processes, at the price of one increment.
 const origin = randomBytes(5).toString('latin1');
 let written = 0;
+/** What 256 stamps in a row begin with. */
+let high = `${origin}\0\0`;
 
 /** A new stamp: 8 characters, one byte each. */
 export function newStamp(): string {
   written = (written + 1) % 0x100_0000;
-  return origin + String.fromCharCode(written >> 16, (written >> 8) & 255, written & 255);
+  const low = written & 255;
+  if (low === 0) high = origin + String.fromCharCode(written >> 16, (written >> 8) & 255);
+  return high + String.fromCharCode(low);
 }
 
 /** What stands behind the digits of a counter: `~` and a stamp. */

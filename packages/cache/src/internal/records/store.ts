@@ -67,7 +67,7 @@ export class Store {
 
   /** One write, at once, where the driver keeps its data in this process. */
   put(key: BackendKey, record: RecordDraft): boolean {
-    return this.#calls.put(this.#encoded({ key, record }));
+    return this.#calls.put({ key, value: this.#codec.encode(key, record), expiresAt: endOf(record) });
   }
 
   /** One conditional write; answers whether it happened. */

@@ -26,9 +26,9 @@ export class View {
   readonly keys: KeySpace;
   readonly tags: Tags;
   readonly #core: Core;
-  /** Looks at what is in this process. */
-  readonly #peek: ((key: BackendKey) => StoredRecord | undefined) | undefined;
-  /** Whether what {@link #peek} does not find is a miss. */
+  /** Whether some of what is stored is in this process, to be looked at without a call. */
+  readonly #isNear: boolean = false;
+  /** Whether all of it is: what is not there is a miss. */
   readonly #isComplete: boolean = false;
 
   constructor(core: Core, keys: KeySpace) {
@@ -36,9 +36,8 @@ export class View {
     this.tags = new Tags(core, keys);
     this.#core = core;
     if (this.tags.generations.length > 0) return; // they are read with each entry
-    const { driver, store } = core;
-    this.#isComplete = driver.peek !== undefined;
-    this.#peek = driver.peek?.bind(driver) ?? (core.isTiered ? (key) => store.near(key) : undefined);
+    this.#isComplete = core.driver.peek !== undefined;
+    this.#isNear = this.#isComplete || core.isTiered;
   }
 
   /** The record that readers may see, if it is in this process, has no tags, and nobody listens. */
@@ -108,9 +107,11 @@ export class View {
 
   /** What this process has for a key: a record, nothing, or {@link ELSEWHERE} where that is the backend's to say. */
   #look(key: string): StoredRecord | undefined | typeof ELSEWHERE {
-    if (this.#peek === undefined || channels.get.hasSubscribers) return ELSEWHERE;
-    this.#core.calls.assertOpen('get');
-    const record = this.#peek(this.keys.lookup(key));
+    if (!this.#isNear || channels.get.hasSubscribers) return ELSEWHERE;
+    const { calls, driver, store } = this.#core;
+    calls.assertOpen('get');
+    const physical = this.keys.lookup(key);
+    const record = this.#isComplete ? driver.peek!(physical) : store.near(physical);
     if (record !== undefined && (this.#isComplete || isFresh(record))) return record;
     if (!this.#isComplete) return ELSEWHERE;
     this.keys.encode(key); // refuses what is no key
