@@ -33,6 +33,24 @@ describeWithServer('redis-cluster', { killable: true }, (cluster) => {
     client.destroy();
   });
 
+  it('takes a key with what is no text for a miss, and leaves the other keys of the same read alone', async () => {
+    const prefix = uniqueName('types');
+    const client = createCluster(options());
+    await client.connect();
+    await using cache = createCache({ driver: redis({ cluster: options() }), prefix });
+    const keys = Array.from({ length: 20 }, (_, i) => `k${i}`);
+    await cache.setMany(keys.map((key) => [key, 1]));
+    await client.rPush(`${prefix}:theirs`, 'x');
+    expect(await cache.getMany([...keys, 'theirs'])).toEqual(new Map(keys.map((key) => [key, 1])));
+    expect(await Promise.all(['theirs', ...keys].map((key) => cache.has(key)))).toEqual([
+      false,
+      ...keys.map(() => true),
+    ]);
+    expect(await cache.getOrSet('theirs', () => 'made')).toBe('made');
+    expect(await cache.get('theirs')).toBe('made');
+    client.destroy();
+  });
+
   describe('while one primary stands still, and none takes its place', () => {
     let still: Server;
     let stillAddress: string;

@@ -44,6 +44,41 @@ describeWithServer('redis', (server) => {
     client.destroy();
   });
 
+  it('takes a key with what is no text, of another program, for a miss, and leaves the other keys alone', async () => {
+    const prefix = uniqueName('types');
+    const client = createClient({ url: server.url });
+    await client.connect();
+    await using cache = createCache({ driver: redis({ url: server.url }), prefix });
+    await cache.set('ours', 1);
+    const theirs = async (): Promise<void> => {
+      await client.del(`${prefix}:theirs`);
+      await client.rPush(`${prefix}:theirs`, 'x');
+    };
+    await theirs();
+    const found = await Promise.all([cache.get('theirs'), cache.get('ours'), cache.has('theirs')]);
+    expect(found).toEqual([undefined, 1, false]);
+    expect(await cache.get('theirs')).toBeUndefined();
+    expect(await cache.entry('theirs')).toBeUndefined();
+    expect(await cache.getMany(['theirs', 'ours'])).toEqual(new Map([['ours', 1]]));
+    expect(await cache.touch('theirs', '1h')).toBe(false);
+    for (const write of [
+      () => cache.set('theirs', 1),
+      () => cache.set('theirs', 1, { when: 'absent' }),
+      () => cache.increment('theirs'),
+      () => cache.getOrSet('theirs', () => 1),
+      () => cache.getOrSet('theirs', () => 1, { tags: ['t'] }),
+      () => cache.getOrSetMany(['theirs'], () => new Map([['theirs', 1]])),
+    ]) {
+      await theirs();
+      await write();
+      expect(await cache.get('theirs'), String(write)).toBe(1);
+    }
+    await theirs();
+    expect(await cache.getAndDelete('theirs')).toBeUndefined();
+    expect(await client.exists(`${prefix}:theirs`)).toBe(0);
+    client.destroy();
+  });
+
   it('lets expire what an invalidated tag or a clear by generation leaves behind, at last', async () => {
     const prefix = uniqueName('left');
     const client = await createClient({ url: server.url }).connect();

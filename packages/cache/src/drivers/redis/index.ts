@@ -162,12 +162,29 @@ class RedisDriver<Client extends RedisDriverClient> implements CacheDriver<Clien
     const entryOf = versions ? versionedEntry : plainEntry;
     const commands = this.#bytes;
     return this.#connection.run(call, keys[0], async () => {
-      if (keys.length === 1) return [entryOf(await commands.get(keys[0]!))];
-      // The commands of one tick travel together in any case; MGET is one only where all keys are on one server.
-      const all = this.shardOf === undefined;
-      const values = await (all ? commands.mGet(keys as string[]) : Promise.all(keys.map((key) => commands.get(key))));
-      return values.map(entryOf);
+      try {
+        if (keys.length === 1) return [entryOf(await commands.get(keys[0]!))];
+        // The commands of one tick travel together in any case; MGET is one only where all keys are on one server.
+        const all = this.shardOf === undefined;
+        const values = await (all
+          ? commands.mGet(keys as string[])
+          : Promise.all(keys.map((key) => commands.get(key))));
+        return values.map(entryOf);
+      } catch (error) {
+        // MGET answers null for what is no text, such as a list of another program.
+        if (!isOtherType(error)) throw error;
+        return Promise.all(keys.map(async (key) => entryOf(await this.#text(key, versions ? UNREADABLE : null))));
+      }
     });
+  }
+
+  async #text(key: string, other: Buffer | null): Promise<Buffer | null> {
+    try {
+      return await this.#bytes.get(key);
+    } catch (error) {
+      if (isOtherType(error)) return other;
+      throw error;
+    }
   }
 
   set(writes: readonly DriverWrite[], call: DriverCall): Promise<boolean[]> {
@@ -194,7 +211,15 @@ class RedisDriver<Client extends RedisDriverClient> implements CacheDriver<Clien
   }
 
   take(key: string, call: DriverCall): Promise<DriverEntry | undefined> {
-    return this.#connection.run(call, key, async () => plainEntry(await this.#bytes.getDel(key)));
+    return this.#connection.run(call, key, async () => {
+      try {
+        return plainEntry(await this.#bytes.getDel(key));
+      } catch (error) {
+        if (!isOtherType(error)) throw error;
+        await this.#commands.unlink(key);
+        return undefined;
+      }
+    });
   }
 
   /** Of a cluster. */
@@ -273,6 +298,13 @@ const CODES: ReadonlyMap<string, DriverFailure> = new Map([
   ['UNKILLABLE', 'unavailable'],
   ['BUSY', 'unavailable'],
 ]);
+
+// What a write has to know of that is no text: something is there, and it is none of ours. The scripts read it so too.
+const UNREADABLE = Buffer.alloc(0);
+
+function isOtherType(error: unknown): boolean {
+  return redisCode(error) === 'WRONGTYPE';
+}
 
 function plainEntry(value: Buffer | null): DriverEntry | undefined {
   return value === null ? undefined : { value };

@@ -1,8 +1,12 @@
 import { Script } from '@ent/internal';
 
-/** Writes if the value still has this SHA-1. ARGV: digest, value, milliseconds or ''. Answers 1 or 0. */
+/**
+ * Writes if the value still has this SHA-1, which is that of no bytes for what is no text. ARGV: digest, value,
+ * milliseconds or ''. Answers 1 or 0.
+ */
 export const setIfVersion = new Script(`
-local value = redis.call('GET', KEYS[1])
+local value = redis.pcall('GET', KEYS[1])
+if type(value) == 'table' then value = '' end
 if value == false or redis.sha1hex(value) ~= ARGV[1] then return 0 end
 if ARGV[3] == '' then
   redis.call('SET', KEYS[1], ARGV[2])
@@ -20,7 +24,8 @@ return 1`);
  * Sums are compared as doubles: exact up to 2^53, and beyond that still beyond the limit.
  */
 export const incrementCounter = new Script(`
-local value = redis.call('GET', KEYS[1])
+local value = redis.pcall('GET', KEYS[1])
+if type(value) == 'table' then return 'other' end
 if value == false then
   if ARGV[2] == '' then return 'overflow' end
   if ARGV[3] == '' then
