@@ -33,6 +33,11 @@ export interface FaultProxy {
    * `heal`. New clients can still connect, and then wait.
    */
   blackhole(): void;
+  /**
+   * New connections go to another server, as when a name or a service address moves. Those that are open stay where
+   * they are.
+   */
+  moveTo(target: string): void;
   /** Ends latency, refusal and blackhole. */
   heal(): Promise<void>;
   /** Cuts the connections and frees the port. */
@@ -55,7 +60,7 @@ class TcpProxy implements FaultProxy {
   readonly url: string;
   readonly host = '127.0.0.1';
   readonly port: number;
-  readonly #target: { readonly host: string; readonly port: number };
+  #target: { readonly host: string; readonly port: number };
   #release: (() => Promise<void>) | undefined;
   readonly #links = new Set<Link>();
   readonly #weather: Weather = { latencyMs: 0, dark: false };
@@ -63,7 +68,7 @@ class TcpProxy implements FaultProxy {
   #accepted = 0;
 
   constructor(target: URL, port: number, release: () => Promise<void>) {
-    this.#target = { host: target.hostname.replace(/^\[|\]$/g, ''), port: Number(target.port) };
+    this.#target = addressOf(target);
     this.port = port;
     this.#release = release;
     const url = new URL(target);
@@ -104,6 +109,10 @@ class TcpProxy implements FaultProxy {
     for (const link of this.#links) link.pause();
   }
 
+  moveTo(target: string): void {
+    this.#target = addressOf(new URL(target));
+  }
+
   async heal(): Promise<void> {
     this.#weather.latencyMs = 0;
     this.#weather.dark = false;
@@ -129,6 +138,10 @@ class TcpProxy implements FaultProxy {
     this.#links.add(link);
     if (this.#weather.dark) link.pause();
   }
+}
+
+function addressOf(target: URL): { readonly host: string; readonly port: number } {
+  return { host: target.hostname.replace(/^\[|\]$/g, ''), port: Number(target.port) };
 }
 
 /** What all connections of a proxy suffer at the moment. */

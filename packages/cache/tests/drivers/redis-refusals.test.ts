@@ -1,9 +1,7 @@
-import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { startServer, uniqueName } from '@ent/testkit';
 import { describeWithServer } from '@ent/testkit/vitest';
 import { createClient } from 'redis';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, onTestFinished } from 'vitest';
 import { createCache } from '../../src/cache.ts';
 import { type CacheGetOperation, type CacheLoadOperation, channels } from '../../src/channels.ts';
 import { memory } from '../../src/drivers/memory/index.ts';
@@ -33,18 +31,20 @@ function answersWhatItHas(server: { readonly url: string }, { reason, refuse, al
   it(`answers what it has while the server takes no writes (${reason}), and tells why`, async () => {
     const { url } = server;
     const admin: Admin = createClient({ url });
+    admin.on('error', () => {});
+    onTestFinished(() => admin.destroy());
     await admin.connect();
-    const prefix = uniqueName('full');
-    await using strict = createCache({ driver: redis({ url }), prefix });
-    await using lenient = createCache({ driver: redis({ url }), prefix, onError: 'miss' });
+    const shared = { prefix: uniqueName('full'), timeout: '10s' } as const;
+    await using strict = createCache({ ...shared, driver: redis({ url }) });
+    await using lenient = createCache({ ...shared, driver: redis({ url }), onError: 'miss' });
     await strict.set('k', 'stored');
     await lenient.get('k');
     const loads: CacheLoadOperation[] = [];
     const handlers = { asyncEnd: (event: CacheLoadOperation) => void loads.push(event) };
     channels.load.subscribe(handlers as never);
     const told = { code: 'cache.unavailable', message: expect.stringContaining(reason) };
-    await refuse(admin);
     try {
+      await refuse(admin);
       for (let round = 0; round < 5; round++) {
         await expect(strict.set('k', 1)).rejects.toMatchObject(told);
         await expect(strict.increment('n')).rejects.toMatchObject(told);
@@ -63,7 +63,6 @@ function answersWhatItHas(server: { readonly url: string }, { reason, refuse, al
       }
     } finally {
       await allow(admin);
-      admin.destroy();
       channels.load.unsubscribe(handlers as never);
     }
     await until(() => succeeds(strict.set('k', 2)));
@@ -74,51 +73,41 @@ describeWithServer('redis', (server) => {
   let admin: Admin;
   beforeEach(async () => {
     admin = createClient({ url: server.url });
+    admin.on('error', () => {});
     await admin.connect();
   });
   afterEach(() => admin.destroy());
 
   it('follows its address to a new primary, while the old one stays up as a replica', { timeout: 60_000 }, async () => {
     const newer = await startServer('redis');
-    let target = server.port;
-    const sockets = new Set<Socket>();
-    const address = createServer((near) => {
-      const far = connect(target, '127.0.0.1');
-      for (const [from, to] of [
-        [near, far],
-        [far, near],
-      ] as const) {
-        sockets.add(from);
-        from.pipe(to).on('error', () => {});
-        from.on('error', () => {}).on('close', () => to.destroy());
-      }
-    }).listen(0, '127.0.0.1');
-    await once(address, 'listening');
-    const url = `redis://127.0.0.1:${(address.address() as AddressInfo).port}`;
-    const prefix = uniqueName('moved');
-    await using cache = createCache({ driver: redis({ url }), prefix, onError: 'miss' });
-    await using strict = createCache({ driver: redis({ url }), prefix });
+    const address = await server.proxy();
+    const { url } = address;
+    const shared = { prefix: uniqueName('moved'), timeout: '10s' } as const;
+    await using cache = createCache({ ...shared, driver: redis({ url }), onError: 'miss' });
+    await using strict = createCache({ ...shared, driver: redis({ url }) });
     await cache.set('k', 1);
     await strict.set('k', 2);
-    target = newer.port;
-    await admin.sendCommand(['REPLICAOF', '127.0.0.1', String(newer.port)]);
-    await expect(strict.set('k', 3)).rejects.toMatchObject({
-      code: 'cache.unavailable',
-      message: expect.stringContaining('READONLY'),
-    });
-    await until(() => cache.set('k', 4));
-    await until(() => succeeds(strict.set('s', 5)));
-    let runs = 0;
-    await until(async () => {
+    address.moveTo(newer.url);
+    try {
+      await admin.sendCommand(['REPLICAOF', '127.0.0.1', String(newer.port)]);
+      await expect(strict.set('k', 3)).rejects.toMatchObject({
+        code: 'cache.unavailable',
+        message: expect.stringContaining('READONLY'),
+      });
+      await until(() => cache.set('k', 4));
+      await until(() => succeeds(strict.set('s', 5)));
+      let runs = 0;
+      await until(async () => {
+        await cache.getOrSet('loaded', () => ++runs);
+        return cache.has('loaded');
+      });
+      const before = runs;
       await cache.getOrSet('loaded', () => ++runs);
-      return cache.has('loaded');
-    });
-    const before = runs;
-    await cache.getOrSet('loaded', () => ++runs);
-    expect(runs).toBe(before);
-    await admin.sendCommand(['REPLICAOF', 'NO', 'ONE']);
-    address.close();
-    for (const socket of sockets) socket.destroy();
+      expect(runs).toBe(before);
+    } finally {
+      await admin.sendCommand(['REPLICAOF', 'NO', 'ONE']);
+    }
+    await address.close();
     await newer.close();
   });
 

@@ -30,6 +30,25 @@ describeWithServer('redis', (server) => {
     expect(elsewhere).toEqual([{ status: 'unroutable' }]);
   });
 
+  it('keeps all of its keys under the prefix, so that a user may be limited to it', async () => {
+    const { topic, native } = await setUp();
+    await native.sendCommand(['ACL', 'SETUSER', 'shop', 'on', '>pw', '~shop:*', '+@all']);
+    const url = server.url.replace('://', '://shop:pw@');
+    const messaging = createMessaging({ driver: redisStreams({ url, prefix: 'shop:' }) });
+    await messaging.ping();
+    const seen: unknown[] = [];
+    const options = { group: 'g', maxAttempts: 2, backoff: { base: 1 } };
+    const { deadLetter } = await messaging.subscribe(topic, options, ({ data }, { attempt }) => {
+      seen.push([data, attempt]);
+      throw new Error('no');
+    });
+    await messaging.subscribe(deadLetter, { group: 'dead' }, ({ data }) => void seen.push(data));
+    await messaging.publish(topic, 1);
+    await expect.poll(() => seen, { timeout: 20_000 }).toEqual([[1, 1], [1, 2], 1]);
+    await messaging.driver.durability(topic);
+    await messaging.close();
+  });
+
   it('takes what others add to its stream for a message', async () => {
     const { topic, messaging, native, stream } = await setUp();
     const seen: Message[] = [];
@@ -162,7 +181,7 @@ describeWithServer('redis', (server) => {
       await messaging.subscribe(topic, { group }, ({ data }) => void seen[group].add(data));
     }
     await messaging.publish(topic, 'before');
-    await expect.poll(() => [seen.a.size, seen.b.size]).toEqual([1, 1]);
+    await expect.poll(() => [seen.a.size, seen.b.size], { timeout: 20_000 }).toEqual([1, 1]);
     await native.sendCommand(command === 'DEL' ? ['DEL', stream] : ['FLUSHALL']);
     const publish = async () => (await messaging.publish(topic, 'after')).status;
     await expect.poll(publish, { timeout: 10_000 }).toBe('stored');

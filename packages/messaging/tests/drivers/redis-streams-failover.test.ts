@@ -1,4 +1,4 @@
-import { uniqueName } from '@ent/testkit';
+import { startServer, uniqueName } from '@ent/testkit';
 import { describeWithServer } from '@ent/testkit/vitest';
 import { createClient, type RedisClientType } from 'redis';
 import { expect, it } from 'vitest';
@@ -78,5 +78,33 @@ describeWithServer('redis-sentinel', { killable: true }, (server) => {
       },
       async () => (await server.primary()).kill(),
     );
+  });
+});
+
+describeWithServer('redis', { killable: true }, (server) => {
+  it('follows its address to a new primary, while the old one stays up as a replica', { timeout: 60_000 }, async () => {
+    const newer = await startServer('redis');
+    const address = await server.proxy();
+    const old = await createClient({ url: server.url }).connect();
+    const topic = uniqueName('moved');
+    const messaging = createMessaging({ driver: redisStreams({ url: address.url, lease: 1000 }), timeout: '20s' });
+    const seen = new Set<unknown>();
+    await messaging.subscribe(topic, { group: 'g' }, ({ data }) => void seen.add(data));
+    await messaging.publish(topic, 'before');
+    await expect.poll(() => seen.has('before')).toBe(true);
+    address.moveTo(newer.url);
+    await old.sendCommand(['REPLICAOF', '127.0.0.1', String(newer.port)]);
+    try {
+      // Until the subscriber is there too, nobody is to get it.
+      const publish = () => messaging.publish(topic, 'after').then(({ status }) => status);
+      await expect.poll(publish, { timeout: 30_000 }).toBe('stored');
+      await expect.poll(() => seen.has('after'), { timeout: 20_000 }).toBe(true);
+    } finally {
+      await old.sendCommand(['REPLICAOF', 'NO', 'ONE']);
+      old.destroy();
+    }
+    await messaging.close();
+    await address.close();
+    await newer.close();
   });
 });

@@ -147,6 +147,20 @@ describe('startProxy', () => {
     await received(late, 'c');
   });
 
+  it('takes new connections elsewhere, and leaves the open ones where they are', async () => {
+    const open = await openClient();
+    open.socket.write('a');
+    await received(open, 'a');
+    const other = createServer((socket) => socket.on('error', () => {}).write('other')).listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    proxy.moveTo(`echo://127.0.0.1:${(other.address() as { port: number }).port}`);
+    const late = await openClient();
+    await received(late, 'other');
+    open.socket.write('b');
+    await received(open, 'ab');
+    other.close();
+  });
+
   it('passes on that the server refuses', async () => {
     const nobody = await startProxy(target);
     await nobody.refuse();

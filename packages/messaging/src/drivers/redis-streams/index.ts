@@ -90,7 +90,7 @@ export function redisStreams(options: RedisStreamsOptions = {}): RedisStreamsDri
     client: link.client,
     connect: () => link.connect(),
     // Not PING: a cluster has none, and a server that is loading its data answers it.
-    ping: async () => void (await link.runAgain('ent:ping', (commands) => commands.exists('ent:ping'))),
+    ping: async () => void (await link.runAgain(keys.ping, (commands) => commands.exists(keys.ping))),
     async close() {
       const sources = [...groups.values()].flatMap((some) => [...some]);
       await Promise.all(sources.map((source) => source.close()));
@@ -138,6 +138,8 @@ function keyNames(prefix: string) {
   }
   const stream = (topic: string): string => `${prefix}{${topic}}`;
   return {
+    /** Nothing is there; it is asked for as a sign of life. */
+    ping: `${prefix}ping`,
     /** The messages. */
     stream,
     /** Up to where each group is done, as far as that was noted. */
