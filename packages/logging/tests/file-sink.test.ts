@@ -13,7 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createLogger, type DropOperation, type FileSinkOptions, fileSink, type RotateOperation } from '@ent/logging';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { filesIn, outcomeOf, Program, upTo } from './fixtures/run.ts';
 
 let folder: string;
@@ -65,24 +65,30 @@ describe('a file', () => {
     },
   );
 
-  it('that somebody moves away is opened anew', async () => {
-    const logger = fileLogger();
-    logger.info('x', { n: 0 });
-    await logger.flush();
-    renameSync(path, join(folder, 'moved.log'));
-    let n = 1;
-    await vi.waitFor(
-      async () => {
-        logger.info('x', { n: n++ });
-        await logger.flush();
-        expect(readdirSync(folder)).toContain('service.log');
-      },
-      { timeout: 20_000, interval: 20 },
-    );
-    await logger.close();
-    const moved = outcomeOf(readFileSync(join(folder, 'moved.log'), 'utf8')).numbers;
-    expect([...moved, ...outcomeOf(readFileSync(path, 'utf8')).numbers]).toEqual(upTo(n));
-  });
+  it.each([0, 3_600_000])(
+    'that somebody moves away is opened anew, with a wall clock set back by %i ms',
+    async (ms) => {
+      const logger = fileLogger();
+      logger.info('x', { n: 0 });
+      await logger.flush();
+      const wall = Date.now;
+      const back = vi.spyOn(Date, 'now').mockImplementation(() => wall() - ms);
+      onTestFinished(() => back.mockRestore());
+      renameSync(path, join(folder, 'moved.log'));
+      let n = 1;
+      await vi.waitFor(
+        async () => {
+          logger.info('x', { n: n++ });
+          await logger.flush();
+          expect(readdirSync(folder)).toContain('service.log');
+        },
+        { timeout: 20_000, interval: 20 },
+      );
+      await logger.close();
+      const moved = outcomeOf(readFileSync(join(folder, 'moved.log'), 'utf8')).numbers;
+      expect([...moved, ...outcomeOf(readFileSync(path, 'utf8')).numbers]).toEqual(upTo(n));
+    },
+  );
 });
 
 describe('rotation', () => {

@@ -186,6 +186,6 @@ function amendStringbool({ _zod: { bag } }: $ZodTypes, json: JsonSchema): void {
 function isSteady(def: { readonly defaultValue: unknown }): boolean {
   const first = JSON.stringify(def.defaultValue) ?? '';
   // A time shows only when the clock has moved on.
-  if (/\d{4}/.test(first)) for (const now = Date.now(); Date.now() < now + 2; );
+  if (/\d{4}/.test(first)) for (const now = Date.now(); Date.now() === now; );
   return (JSON.stringify(def.defaultValue) ?? '') === first;
 }

@@ -33,6 +33,7 @@ export class RotatingFile implements Target {
   #size = 0;
   /** The day (UTC) that the file's lines are of. */
   #day = '';
+  // Both by the monotonic clock: one that is set back must not make an hour of a second.
   #checkedAt = 0;
   /** Moving failed; until then the file just grows: better a large file than lost lines. */
   #pausedUntil = 0;
@@ -54,19 +55,20 @@ export class RotatingFile implements Target {
     this.#inode = stat.ino;
     this.#size = stat.size;
     this.#day = dayOf(stat.size > 0 ? stat.mtimeMs : Date.now());
-    this.#checkedAt = Date.now();
+    this.#checkedAt = performance.now();
   }
 
   room(): number {
-    const now = Date.now();
+    const now = performance.now();
     if (now - this.#checkedAt >= CHECK_MS) {
       this.#checkedAt = now;
       if (!this.#isOurs()) this.#reopen();
     }
     if (now < this.#pausedUntil) return Number.POSITIVE_INFINITY;
-    if (this.#options.daily && this.#day !== dayOf(now)) {
-      if (!this.isEmpty) return 0;
-      this.#day = dayOf(now);
+    if (this.#options.daily) {
+      const today = dayOf(Date.now());
+      if (this.#day !== today && !this.isEmpty) return 0;
+      this.#day = today;
     }
     return this.#options.maxBytes - this.#size;
   }
@@ -119,7 +121,7 @@ export class RotatingFile implements Target {
       name = this.#claimName();
       renameSync(this.#options.path, name);
     } catch {
-      this.#pausedUntil = Date.now() + PAUSE_MS;
+      this.#pausedUntil = performance.now() + PAUSE_MS;
       if (name !== undefined) remove(name);
       return undefined;
     }
