@@ -52,14 +52,15 @@ export const timeouts: readonly Case[] = [
         return signal !== undefined;
       }, 'a load in the background');
       await until(async () => !(await c.has('k')), 'expiry');
-      if (!signal!.aborted) {
-        await rejectsWith(
-          'cache.load_timeout',
-          c.getOrSet('k', () => 'impatient', { hardTimeout: 50 }),
-        );
+      const isOver = (): boolean => signal?.aborted === true;
+      if (!isOver()) {
+        const impatient = c.getOrSet('k', () => 'own', { hardTimeout: 50 });
+        const outcome = await impatient.catch((error: unknown) => (error as { code?: unknown }).code);
+        // A busy machine may come to it when that load has ended.
+        assert.ok(outcome === 'cache.load_timeout' || (outcome === 'own' && isOver()));
       }
       assert.equal(await c.getOrSet('k', () => 'own'), 'own', 'who has joined it loads by a factory of its own');
-      assert.equal(signal!.aborted, true, 'the factory is told');
+      assert.ok(isOver(), 'the factory is told');
       assert.equal(await c.get('k'), 'own');
     },
   },

@@ -162,8 +162,10 @@ function failures(server: Server, driverFor: (at: { url: string; host: string; p
     await noHang(cache.setMany([['a', 1]], { tags: ['t'] }));
     let runs = 0;
     const load = () => cache.getOrSet('a', () => ++runs, { tags: ['t'] });
-    expect(await noHang(Promise.all([load(), load(), load()]))).toEqual([1, 1, 1]);
-    expect(await noHang(load())).toBe(2);
+    const made = await noHang(Promise.all([load(), load(), load()]));
+    // One may be the probe of the circuit breaker, which waits for its deadline while the others load.
+    expect(made.filter((run) => run === 1).length).toBeGreaterThanOrEqual(2);
+    expect(await noHang(load())).toBe(Math.max(...made) + 1);
     expect(await noHang(cache.getOrSetMany(['a', 'b'], (keys) => new Map(keys.map((key) => [key, key]))))).toEqual(
       new Map([
         ['a', 'a'],
@@ -267,7 +269,7 @@ describeWithServer('memcached', { args: ['-m', '4'] }, (server) => {
         await cache.set(`k${i}`, value(i));
       } catch (error) {
         // Memcached may refuse a large item while it has no page of that size to evict from.
-        expect(error).toMatchObject({ code: 'cache.driver_failed' });
+        expect(error).toMatchObject({ code: 'cache.unavailable' });
       }
     }
     let found = 0;
@@ -280,6 +282,26 @@ describeWithServer('memcached', { args: ['-m', '4'] }, (server) => {
     expect(found).toBeGreaterThan(0);
     expect(found).toBeLessThan(600);
     await cache.close();
+  });
+});
+
+describeWithServer('memcached', { args: ['-m', '4', '-M'] }, (server) => {
+  it('tells that a server that evicts nothing is full, and runs on without storing under onError: miss', async () => {
+    const driver = () => memcached({ servers: `${server.host}:${server.port}` });
+    await using cache = createCache({ driver: driver(), timeout: '10s' });
+    await using lenient = createCache({ driver: driver(), timeout: '10s', onError: 'miss' });
+    const text = 'x'.repeat(20_000);
+    const full = { code: 'cache.unavailable', message: expect.stringContaining('out of memory') };
+    const filling = async (): Promise<void> => {
+      for (let i = 0; i < 2_000; i++) await cache.set(`k${i}`, text);
+    };
+    await expect(filling()).rejects.toMatchObject(full);
+    for (let round = 0; round < 5; round++) await expect(cache.set('new', text)).rejects.toMatchObject(full);
+    // A server that answers is there: no breaker is open.
+    expect(await cache.get('k0')).toBe(text);
+    expect(await lenient.set('new', text)).toBe(false);
+    expect(await lenient.getOrSet('new', () => text)).toBe(text);
+    expect(await lenient.get('new')).toBeUndefined();
   });
 });
 

@@ -149,6 +149,19 @@ describeWithServer('postgres', (server) => {
     expect((await rejection(repo.update('a', { inc: { big: 2n ** 63n - 1n } }))).code).toBe('database.bad_data');
   });
 
+  it('a row that is still referred to is a foreign key violation to delete, whichever way the key forbids it', async () => {
+    for (const rule of ['restrict', 'no action']) {
+      const { id } = await db.repo(totals).insert({ big: 1n, exact: '1' });
+      const table = `kept by ${rule}`;
+      await sql
+        .raw(`create table "${table}" (parent text references totals (id) on delete ${rule})`)
+        .execute(db.native.kysely);
+      await sql.raw(`insert into "${table}" values ('${id}')`).execute(db.native.kysely);
+      const refused = { code: 'database.foreign_key_violation', status: 409 };
+      expect(await rejection(db.repo(totals).delete(id))).toMatchObject(refused);
+    }
+  });
+
   it('several statements in one text are refused, as on every database', async () => {
     const several = sql.raw('select 1; select 2').execute(db.native.kysely);
     expect((await rejection(several)).code).toBe('database.query_failed');
