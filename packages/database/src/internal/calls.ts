@@ -167,6 +167,7 @@ export class Calls {
     work: Work<R>,
     attempt: number,
   ): Promise<R> {
+    if (operation.once === true) throw error;
     if (call.isOnReplica && isRefusal(this.driver, error)) {
       call.isOnReplica = false;
       call.asOf = Infinity;

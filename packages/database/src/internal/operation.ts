@@ -9,6 +9,8 @@ export interface Attempted {
 /** What a call does, and what it needs. */
 export interface Operation extends Attempted {
   readonly use: 'read' | 'write';
+  /** What it reads or answers is gone then: it is not run again. */
+  readonly once?: true | undefined;
   /** No replica may answer, however fresh it is. */
   readonly latest?: true | undefined;
 }

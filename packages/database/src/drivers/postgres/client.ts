@@ -21,6 +21,8 @@ export interface PgClient {
   readonly secretKey: number | null;
   readonly connection: { readonly stream: { destroy(): unknown } };
   query(query: PgQuery, callback: (error: Error | null, result: PgResult) => void): void;
+  /** A query that reads the protocol by itself. */
+  query(query: PgSubmittable): void;
   /** `I`, `T` or `E`, as the server told with its last answer. */
   getTransactionStatus(): string | null;
   release(destroy?: boolean): void;
@@ -36,6 +38,11 @@ export interface PgQuery {
   readonly types?: PgTypes | undefined;
   /** `extended`: one statement, also where no value is bound. */
   readonly queryMode?: 'extended' | undefined;
+}
+
+/** What sends itself, and is told what the server answers. */
+export interface PgSubmittable {
+  readonly text: string;
 }
 
 /** Who reads a value of a type; the text is as PostgreSQL writes it. */

@@ -20,8 +20,9 @@ import { Connections } from './pool.ts';
 import { positions } from './replication.ts';
 import type { Session } from './session.ts';
 
+export { copyIn, copyOut, type CopySource } from './copy.ts';
 export { listen, type ListenOptions, notify, type Subscription } from './listen.ts';
-export type { PgClient, PgPool, PgQuery, PgResult, PgTypes } from './client.ts';
+export type { PgClient, PgPool, PgQuery, PgResult, PgSubmittable, PgTypes } from './client.ts';
 export type {
   PostgresCommonOptions,
   PostgresHostOptions,

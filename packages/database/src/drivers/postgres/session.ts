@@ -2,6 +2,7 @@ import { pause } from '@ent/internal';
 import type { SqlOutcome, SqlStatement } from '../../internal/sql/types.ts';
 import { cancel } from './cancel.ts';
 import type { PgClient, PgQuery, PgResult } from './client.ts';
+import { type Copying, NoCopyError } from './copying.ts';
 import { asText, asValues } from './decode.ts';
 import { LostConnectionError, LostTransactionError, StaleStatementError } from './errors.ts';
 import { isStale, type Names } from './names.ts';
@@ -30,6 +31,7 @@ export class Session {
   #isRunning = false;
   #isEnding = false;
   #whenIdle: (() => void) | undefined;
+  #copying: Copying | undefined;
 
   constructor(client: PgClient, names: Names) {
     this.client = client;
@@ -52,13 +54,31 @@ export class Session {
   execute(statement: SqlStatement, values: readonly unknown[]): Promise<SqlOutcome> {
     const { sql: text, kind } = statement;
     if (kind === 'native') return this.#native(text, values);
-    if (kind === 'control') return this.#send({ text }).then(outcomeOf);
+    if (kind === 'control') return this.#control(text);
     return this.#send({ text, name: this.#names.of(statement), values, types: asText }).then(outcomeOf);
+  }
+
+  /** Runs a COPY, and answers how many rows it were. */
+  async copy(copying: Copying): Promise<number> {
+    if (this.#isEnding) throw new LostConnectionError('the call was given up');
+    this.#isRunning = true;
+    this.#copying = copying;
+    this.client.query(copying);
+    try {
+      return await copying.done;
+    } catch (error) {
+      throw error instanceof NoCopyError ? error : this.#failure(error as Error);
+    } finally {
+      this.#copying = undefined;
+      this.#isRunning = false;
+      this.#whenIdle?.();
+    }
   }
 
   /** Stops what it runs, here and on the server; resolves when it is gone, by the signal at the latest. */
   async end(signal: AbortSignal): Promise<void> {
     this.#isEnding = true;
+    this.#copying?.stop();
     const idle = new AbortController();
     this.#whenIdle = () => idle.abort();
     // A request that comes before the server has begun stops nothing, so it is repeated.
@@ -71,6 +91,15 @@ export class Session {
     if (signal.aborted) stream.destroy();
     else signal.addEventListener('abort', () => stream.destroy(), { once: true });
     await this.#gone;
+  }
+
+  async #control(text: string): Promise<SqlOutcome> {
+    const result = await this.#send({ text });
+    // A COMMIT of what has failed answers so, and no error.
+    if (text === 'commit' && result.command === 'ROLLBACK') {
+      throw new LostTransactionError('the transaction had failed, and was rolled back');
+    }
+    return outcomeOf(result);
   }
 
   async #native(text: string, values: readonly unknown[]): Promise<SqlOutcome> {
