@@ -48,9 +48,13 @@ export class Database<Native = unknown> {
     return this.#native;
   }
 
-  /** The repository of an entity. Cheap; keep it or ask again. */
-  repo<T extends { id: string }, New>(entity: Entity<T, New>): Repository<T, New> {
-    return new Repository<T, New>(entity, this.host);
+  /**
+   * The repository of an entity. Cheap; keep it or ask again.
+   *
+   * @throws `database.unsupported` for generated fields, where the database fills in none
+   */
+  repo<T extends object, New, Key extends keyof T & string>(entity: Entity<T, New, Key>): Repository<T, New, Key> {
+    return new Repository<T, New, Key>(entity, this.host);
   }
 
   /**

@@ -2,9 +2,12 @@ import type { EntityModel } from './entity.ts';
 
 /**
  * The contract between the portable core and a driver. What the core has already done when it calls a driver: checked
- * every value, name, filter, sort and option; filled in ids, times and versions; appended `id` to sorts; turned cursors
- * into filters; decided which session to use, and made sure that a session runs one call at a time. What it does
- * afterwards: wraps errors, retries, publishes telemetry. A driver translates.
+ * every value, name, filter, sort and option; filled in ids, times and versions; appended the id to sorts; turned
+ * cursors into filters; decided which session to use, and made sure that a session runs one call at a time. What it
+ * does afterwards: wraps errors, retries, publishes telemetry. A driver translates.
+ *
+ * Conditions, orders, changes and rows name fields. What is stored is called otherwise: a field is stored in its
+ * `column`, by the type `as` where that is given, and an entity in its `table`.
  *
  * A driver of a SQL database is made by `sqlDriver` of `@ent/database/sql`, which has most of this already.
  *
@@ -40,6 +43,8 @@ export interface DatabaseFeatures {
   readonly decimalOrder: boolean;
   /** `upsert` acts on exactly the key it is given, also where an entity has several unique keys. */
   readonly exactUpsert: boolean;
+  /** Fields that the database fills in: `generated('int')`. */
+  readonly generatedFields: boolean;
   /** Other processes can use the same database. */
   readonly shared: boolean;
   /**
@@ -152,7 +157,7 @@ export interface DriverFailure {
   readonly message?: string | undefined;
   /** The name of the constraint, where the database tells. */
   readonly constraint?: string | undefined;
-  /** The fields (or columns) of the constraint, where the database tells. */
+  /** The columns of the constraint, where the database tells; the core names their fields instead. */
   readonly fields?: readonly string[] | undefined;
   /** The session cannot be used any more. */
   readonly broken?: boolean | undefined;
@@ -216,9 +221,16 @@ export interface DriverRows<Session> {
   find(session: Session, entity: EntityModel, query: DriverQuery, call: DriverCall): Awaitable<Row[]>;
   count(session: Session, entity: EntityModel, where: Condition, call: DriverCall): Awaitable<number>;
   /**
-   * Inserts complete rows (every field is present). Several rows come only inside a transaction, where there are any.
+   * Inserts complete rows: every field is present, but for those of `entity.generated` that the database is to fill in.
+   * Several rows come only inside a transaction, where there are any. Answers the rows as they are stored, in their
+   * order, where the entity has such fields; else nothing.
    */
-  insert(session: Session, entity: EntityModel, rows: readonly Row[], call: DriverCall): Awaitable<void>;
+  insert(
+    session: Session,
+    entity: EntityModel,
+    rows: readonly Row[],
+    call: DriverCall,
+  ): Awaitable<readonly Row[] | undefined>;
   /** Changes all rows that match, and answers how many matched (not: how many have other values now). */
   update(
     session: Session,
@@ -268,8 +280,9 @@ export interface DriverSchema<Native, Session> {
    */
   record(work: (native: Native) => Promise<unknown>): Promise<readonly string[]>;
   /**
-   * Creates the table or collection of an entity with its unique keys, unless it is there. Where rows can be
-   * soft-deleted, only those that are not take up a unique key. For the migrations' ledger and for tests; what
+   * Creates the table or collection of an entity with its unique keys, unless it is there. A generated id is a number
+   * that the database counts; other generated fields are as those that are not. Where rows can be soft-deleted, only
+   * those that are not take up a unique key. For the migrations' ledger and for tests; what
    * applications store is created by their migrations.
    */
   createTable(session: Session, entity: EntityModel, call: DriverCall): Awaitable<void>;

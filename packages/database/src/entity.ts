@@ -1,65 +1,31 @@
 import { refuseUnknown } from '@ent/internal';
 import { databaseErrors } from './errors.ts';
+import {
+  type FieldSpec,
+  type FieldStorage,
+  type FieldType,
+  fieldOf,
+  type IsGenerated,
+  type IsNullable,
+  type NativeType,
+  type TypeOf,
+  type ValueOf,
+} from './field.ts';
+import { columnOf, isNativeType, type Naming, tableOf } from './internal/naming.ts';
 
-/** How a field is stored. The README says which column type each needs on each database. */
-export type FieldType = 'string' | 'int' | 'bigint' | 'decimal' | 'double' | 'boolean' | 'date' | 'json' | 'bytes';
-
-interface FieldValues {
-  /** Well-formed Unicode without U+0000, which PostgreSQL cannot store. Compared by code point. */
-  string: string;
-  /** An integer that a JavaScript number holds exactly. */
-  int: number;
-  /** A 64-bit signed integer. */
-  bigint: bigint;
-  /** A decimal number as a string, at most 34 digits: `"19.99"`. Comes back in its shortest form. */
-  decimal: string;
-  /** A finite number. */
-  double: number;
-  boolean: boolean;
-  /** An instant in milliseconds, of the years 1 to 9999. */
-  date: Date;
-  /** Anything that JSON can express. Opaque: it can be stored and read, not searched. */
-  json: unknown;
-  bytes: Uint8Array;
-}
-
-declare const value: unique symbol;
-
-/** A field with its options; made by {@link nullable} and {@link typed}. */
-export interface Field<V = unknown, Type extends FieldType = FieldType, Nullable extends boolean = boolean> {
-  readonly type: Type;
-  readonly nullable: Nullable;
-  /** For the compiler only. */
-  readonly [value]?: V;
-}
-
-/** What may stand in `fields` of an entity: the name of a type, or a {@link Field}. */
-export type FieldSpec = FieldType | Field;
-
-type ValueOf<S> = S extends FieldType ? FieldValues[S] : S extends Field<infer V> ? V : never;
-type TypeOf<S> = S extends FieldType ? S : S extends Field<unknown, infer Type> ? Type : never;
-type IsNullable<S> = S extends Field<unknown, FieldType, infer N> ? N : false;
-
-/** A field that may be null: `nullable('date')`. */
-export function nullable<const S extends FieldSpec>(spec: S): Field<ValueOf<S> | null, TypeOf<S>, true> {
-  return { type: typeOf(spec), nullable: true } as Field<ValueOf<S> | null, TypeOf<S>, true>;
-}
-
-/**
- * A field with a narrower TypeScript type than its storage has: `typed<Role[]>('json')`, `typed<'on' |
- * 'off'>('string')`. The compiler believes it; nothing is checked while it runs.
- */
-export function typed<V>(type: 'json'): Field<V, 'json', false>;
-export function typed<V extends string>(type: 'string'): Field<V, 'string', false>;
-export function typed(type: FieldType): Field {
-  return { type, nullable: false };
-}
+declare const types: unique symbol;
 
 /** The fields of an entity, by name. */
 export type Fields = Readonly<Record<string, FieldSpec>>;
 
 type KeysOfType<F extends Fields, Type extends FieldType> = {
   [K in keyof F & string]: TypeOf<F[K]> extends Type ? K : never;
+}[keyof F & string];
+
+/** What can be an id, or a part of one. */
+type IdType = 'string' | 'int' | 'bigint' | 'date';
+type IdKeys<F extends Fields> = {
+  [K in keyof F & string]: TypeOf<F[K]> extends IdType ? (IsNullable<F[K]> extends true ? never : K) : never;
 }[keyof F & string];
 
 /** What {@link defineEntity} takes. */
@@ -69,13 +35,27 @@ export interface EntityDefinition<
   CreatedAt extends string = string,
   UpdatedAt extends string = string,
   DeletedAt extends string = string,
+  Key extends string = string,
 > {
-  /** The table or collection. A letter, then letters, digits and `_`; at most 63 characters. */
+  /** What it is called, in errors and telemetry. A letter, then letters, digits and `_`; at most 63 characters. */
   readonly name: string;
-  /** Every field with its type; `id: 'string'` is required. Names as for `name`. */
-  readonly fields: F & { readonly id: 'string' | Field<string, 'string', false> };
+  /** The table or collection, perhaps with its schema: `app.users`. Default: by `naming`, which is the name itself. */
+  readonly table?: string | undefined;
   /**
-   * The unique keys beside `id`. Your migration creates them; declared here, `upsert` can use them and errors name
+   * What columns are called whose field does not say, and the table. `snake_case`: `createdAt` is stored in
+   * `created_at`. Default: they have the names of their fields.
+   */
+  readonly naming?: Naming | undefined;
+  /** Every field with its type. Names as for `name`. Columns that stand for none of them are left alone. */
+  readonly fields: F;
+  /**
+   * The field that is the primary key, of the type `string`, `int`, `bigint` or `date`; several for a composite key. A
+   * single one of the type `string` that is not given and not {@link generated} becomes a UUID version 7. Default
+   * `id`.
+   */
+  readonly id?: Key | readonly Key[] | undefined;
+  /**
+   * The unique keys beside the id. Your migration creates them; declared here, `upsert` can use them and errors name
    * them.
    */
   readonly unique?: readonly (readonly (keyof F & string)[])[] | undefined;
@@ -94,12 +74,24 @@ export interface EntityField {
   readonly name: string;
   readonly type: FieldType;
   readonly nullable: boolean;
+  /** The database fills it in where an insert gives no value. */
+  readonly generated: boolean;
+  /** What it is called in the table or collection. Everything else names the field. */
+  readonly column: string;
+  /** The type of its column, where it is not the one that the driver has for `type`. */
+  readonly as: NativeType | undefined;
 }
 
 /** An entity as the core and the drivers see it, while the program runs. */
 export interface EntityModel {
   readonly name: string;
+  /** The table or collection; perhaps with its schema before a dot. */
+  readonly table: string;
   readonly fields: ReadonlyMap<string, EntityField>;
+  /** The fields of the id, never none. */
+  readonly id: readonly string[];
+  /** The fields that the database fills in. */
+  readonly generated: readonly string[];
   readonly unique: readonly (readonly string[])[];
   readonly version?: string | undefined;
   readonly createdAt?: string | undefined;
@@ -107,32 +99,43 @@ export interface EntityModel {
   readonly deletedAt?: string | undefined;
 }
 
-/** A defined entity: what `db.repo` takes. `T` is a stored row, `New` what an insert takes. */
-export interface Entity<T extends { id: string }, New> extends EntityModel {
+/**
+ * A defined entity: what `db.repo` takes. `T` is a stored row, `New` what an insert takes, `Key` are the fields of the
+ * id.
+ */
+export interface Entity<T extends object, New, Key extends string = 'id'> extends EntityModel {
   /** For the compiler only. */
-  readonly [value]?: (row: T, fresh: New) => void;
+  readonly [types]?: (row: T, fresh: New, key: Key) => void;
 }
 
 /** The type of a stored row: `type User = EntityOf<typeof users>`. */
-export type EntityOf<E> = E extends Entity<infer T, infer _New> ? T : never;
+export type EntityOf<E> = E extends Entity<infer T, infer _New, infer _Key> ? T : never;
 /** The type of what an insert takes. */
-export type NewOf<E> = E extends Entity<infer _T, infer New> ? New : never;
+export type NewOf<E> = E extends Entity<infer _T, infer New, infer _Key> ? New : never;
+/** The type of an id: that of its field, or an object with all fields of a composite key. */
+export type IdOf<T, Key extends keyof T> = IsUnion<Key> extends true ? Flat<Pick<T, Key>> : T[Key];
 
+type IsUnion<K, All = K> = [K] extends [never] ? false : K extends unknown ? ([All] extends [K] ? false : true) : never;
 type Flat<T> = { [K in keyof T]: T[K] } & {};
 type RowOf<F extends Fields> = { -readonly [K in keyof F]: ValueOf<F[K]> };
+/** A single id of text that nobody gives is made up. */
+type MadeUp<F extends Fields, Key extends keyof F> =
+  IsUnion<Key> extends true ? never : TypeOf<F[Key]> extends 'string' ? Key : never;
 type OptionalKeys<F extends Fields, Managed> = {
-  [K in keyof F]: K extends 'id' | Managed ? K : IsNullable<F[K]> extends true ? K : never;
+  [K in keyof F]: K extends Managed ? K : true extends IsNullable<F[K]> | IsGenerated<F[K]> ? K : never;
 }[keyof F];
 type NewRow<F extends Fields, Managed> = Flat<
   Omit<RowOf<F>, OptionalKeys<F, Managed>> & {
     [K in OptionalKeys<F, Managed>]?: RowOf<F>[K] | undefined;
   }
 >;
-type WithId<T> = T extends { id: string } ? T : never;
 
 const KNOWN = {
   name: true,
+  table: true,
+  naming: true,
   fields: true,
+  id: true,
   unique: true,
   version: true,
   createdAt: true,
@@ -185,22 +188,24 @@ export function defineEntity<
   const CreatedAt extends KeysOfType<F, 'date'> = never,
   const UpdatedAt extends KeysOfType<F, 'date'> = never,
   const DeletedAt extends KeysOfType<F, 'date'> = never,
+  const Key extends IdKeys<F> = IdKeys<F> & 'id',
 >(
-  definition: EntityDefinition<F, Version, CreatedAt, UpdatedAt, DeletedAt>,
-): Entity<WithId<RowOf<F>>, NewRow<F, Version | CreatedAt | UpdatedAt | DeletedAt>> {
-  refuseUnknown(definition, KNOWN, 'defineEntity', databaseErrors.invalid_definition);
+  definition: EntityDefinition<F, Version, CreatedAt, UpdatedAt, DeletedAt, Key> &
+    ([Key] extends [never] ? { readonly fields: { readonly id: IdType } } : unknown),
+): Entity<RowOf<F>, NewRow<F, Version | CreatedAt | UpdatedAt | DeletedAt | MadeUp<F, Key>>, Key> {
+  refuseUnknown<EntityDefinition<F, Version, CreatedAt, UpdatedAt, DeletedAt, Key>>(
+    definition,
+    KNOWN,
+    'defineEntity',
+    databaseErrors.invalid_definition,
+  );
   const { name, version, createdAt, updatedAt, deletedAt } = definition;
   if (!NAME.test(name))
     throw invalid(String(name), 'its name must be a letter, then letters, digits and "_", at most 63');
-  const fields = new Map<string, EntityField>();
-  for (const [field, spec] of Object.entries(definition.fields as Fields)) {
-    const type = typeOf(spec);
-    if (!NAME.test(field))
-      throw invalid(name, `field "${field}" must be a letter, then letters, digits and "_", at most 63`);
-    if (!TYPES.has(type)) throw invalid(name, `field "${field}" must have one of the types ${[...TYPES].join(', ')}`);
-    fields.set(field, Object.freeze({ name: field, type, nullable: typeof spec === 'object' && spec.nullable }));
-  }
-  expectField(name, fields, 'id', 'id', 'string', false);
+  const why = (detail: string): Error => invalid(name, detail);
+  const table = tableOf(name, definition.table, definition.naming, why);
+  const fields = fieldsOf(definition.fields, definition.naming, why);
+  const id = idOf(definition.id ?? 'id', fields, why);
   expectField(name, fields, 'version', version, 'int', false);
   expectField(name, fields, 'createdAt', createdAt, 'date', false);
   expectField(name, fields, 'updatedAt', updatedAt, 'date', false);
@@ -211,11 +216,57 @@ export function defineEntity<
       if (!fields.has(field)) throw invalid(name, `its unique key names "${field}", which is no field`);
     return Object.freeze([...key]);
   });
-  return Object.freeze({ name, fields, unique: Object.freeze(unique), version, createdAt, updatedAt, deletedAt });
+  const generated = [...fields.values()].filter((field) => field.generated).map((field) => field.name);
+  return Object.freeze({
+    name,
+    table,
+    fields,
+    id,
+    generated: Object.freeze(generated),
+    unique: Object.freeze(unique),
+    version,
+    createdAt,
+    updatedAt,
+    deletedAt,
+  });
 }
 
-function typeOf(spec: FieldSpec): FieldType {
-  return typeof spec === 'string' ? spec : spec?.type;
+type Refuse = (detail: string) => Error;
+
+function fieldsOf(specs: Fields, naming: Naming | undefined, refuse: Refuse): Map<string, EntityField> {
+  const fields = new Map<string, EntityField>();
+  const columns = new Set<string>();
+  for (const [name, spec] of Object.entries(specs)) {
+    const { type, nullable, generated, storage } = fieldOf(spec) ?? {};
+    if (!NAME.test(name)) throw refuse(`field "${name}" must be a letter, then letters, digits and "_", at most 63`);
+    if (!TYPES.has(type)) throw refuse(`field "${name}" must have one of the types ${[...TYPES].join(', ')}`);
+    refuseUnknown<FieldStorage>(storage, { column: true, as: true }, `Field "${name}"`, (detail) => refuse(detail));
+    const { as } = storage;
+    if (as !== undefined && !isNativeType(type, as)) {
+      throw refuse(`field "${name}" is of the type '${type}', which cannot be stored as '${String(as)}'`);
+    }
+    const column = columnOf(name, storage.column, naming, refuse);
+    if (columns.has(column)) throw refuse(`two of its fields are stored in the column "${column}"`);
+    columns.add(column);
+    fields.set(name, Object.freeze({ name, type, nullable, generated, column, as }));
+  }
+  return fields;
+}
+
+const IDS: ReadonlySet<FieldType> = new Set<IdType>(['string', 'int', 'bigint', 'date']);
+
+function idOf(key: string | readonly string[], fields: ReadonlyMap<string, EntityField>, refuse: Refuse) {
+  const id = typeof key === 'string' ? [key] : [...key];
+  if (id.length === 0 || new Set(id).size < id.length)
+    throw refuse('its id must be a field, or several different ones');
+  for (const name of id) {
+    const field = fields.get(name);
+    if (field === undefined) throw refuse(`its id "${name}" is no field; say which one is: { id: ... }`);
+    if (field.nullable || !IDS.has(field.type)) {
+      throw refuse(`its id "${name}" must be of the type ${[...IDS].join(', ')}, and not nullable`);
+    }
+  }
+  return Object.freeze(id);
 }
 
 function expectField(

@@ -28,15 +28,22 @@ export {
   type EntityField,
   type EntityModel,
   type EntityOf,
-  type Field,
   type Fields,
-  type FieldSpec,
-  type FieldType,
+  type IdOf,
   type NewOf,
-  nullable,
-  typed,
 } from './entity.ts';
 export { databaseErrors, isUniqueViolation } from './errors.ts';
+export {
+  type Field,
+  type FieldSpec,
+  type FieldStorage,
+  type FieldType,
+  generated,
+  type NativeType,
+  nullable,
+  stored,
+  typed,
+} from './field.ts';
 export { uuidv7 } from './internal/uuid.ts';
 export {
   defineMigrations,

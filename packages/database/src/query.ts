@@ -56,17 +56,23 @@ export type Filter<T> = { readonly [K in keyof T & string]?: Condition<T[K]> } &
 };
 
 /**
- * The order: `[['createdAt', 'desc'], ['name', 'asc']]`. `id` is appended in the direction of the last field, so the
+ * The order: `[['createdAt', 'desc'], ['name', 'asc']]`. The id is appended in the direction of the last field, so the
  * order is always total. Null is smaller than every value. Strings go by code point.
  */
 export type Sort<T> = readonly (readonly [SortKey<T>, 'asc' | 'desc'])[];
 type SortKey<T> = { [K in keyof T & string]: NonNullable<T[K]> extends Comparable ? K : never }[keyof T & string];
 
 /** What an update changes. `undefined` leaves a field as it is; `null` stores null. */
-export interface Patch<T> {
-  readonly set?: { readonly [K in keyof Omit<T, 'id'>]?: T[K] | undefined } | undefined;
+export interface Patch<T, Key extends string = 'id'> {
+  readonly set?: { readonly [K in keyof Omit<T, Key>]?: T[K] | undefined } | undefined;
   /** Adds to numbers, in the database, so that concurrent increments all count. Not for fields that may be null. */
-  readonly inc?: { readonly [K in keyof T as T[K] extends number | bigint ? K : never]?: T[K] | undefined } | undefined;
+  readonly inc?:
+    | {
+        readonly [K in keyof Omit<T, Key> as T[K & keyof T] extends number | bigint ? K : never]?:
+          | T[K & keyof T]
+          | undefined;
+      }
+    | undefined;
 }
 
 /** Options of the calls that read. */

@@ -1,14 +1,14 @@
 import type { Awaitable, Condition, DatabaseDriver, DatabaseFeatures, DriverQuery, Row } from './driver.ts';
-import type { Entity, EntityModel } from './entity.ts';
+import type { Entity, EntityModel, IdOf } from './entity.ts';
 import { databaseErrors } from './errors.ts';
-import { and, equals, parseFilter, parseSort } from './internal/conditions.ts';
-import { alive, expectId, expectKey, expectWhole, ofVersion, some } from './internal/criteria.ts';
+import { and, parseFilter, parseSort } from './internal/conditions.ts';
+import { alive, expectKey, expectWhole, ofVersion, some, withId } from './internal/criteria.ts';
 import type { Host } from './internal/host.ts';
 import { expectOptions } from './internal/known-options.ts';
 import type { Work } from './internal/operation.ts';
+import { timeFor } from './internal/native-values.ts';
 import { type Paging, pageOf, streamOf } from './internal/pages.ts';
 import { invalidValue, pointer } from './internal/problems.ts';
-import { isStorableText } from './internal/values.ts';
 import { changeOf, completeRow, isEmptyChange, replacement, touched } from './internal/writes.ts';
 import type { CallOptions } from './options.ts';
 import type {
@@ -37,24 +37,27 @@ const INSERT_BATCH = 500;
  * before anything is sent, `database.invalid_query` or `database.invalid_value`. Aborting rejects with the signal's
  * reason.
  */
-export class Repository<T extends { id: string }, New = unknown> {
-  readonly entity: Entity<T, New>;
+export class Repository<T extends object, New = unknown, Key extends keyof T & string = keyof T & 'id'> {
+  readonly entity: Entity<T, New, Key>;
   readonly #host: Host;
 
   /** @internal Use `db.repo(entity)`. */
-  constructor(entity: Entity<T, New>, host: Host) {
+  constructor(entity: Entity<T, New, Key>, host: Host) {
     this.entity = entity;
     this.#host = host;
+    if (entity.generated.length > 0 && !host.driver.features.generatedFields) {
+      throw databaseErrors.unsupported(
+        `${entity.name}: ${host.driver.name} fills in no fields, so "${entity.generated[0]}" cannot be generated.`,
+      );
+    }
   }
 
-  /** The row with this id, or null. */
-  async get(id: string, options?: ReadOptions): Promise<T | null> {
+  /** The row with this id, or null. The id of a composite key is an object: `get({ film: 1, actor: 2 })`. */
+  async get(id: IdOf<T, Key>, options?: ReadOptions): Promise<T | null> {
     if (options !== undefined) expectOptions(this.entity, 'get', options);
-    expectId(this.entity, id);
-    // No row can have an id that cannot be stored; a lookup with one is a miss, not a fault.
-    if (!isStorableText(id)) return null;
+    const byId = withId(this.entity, id);
+    if (byId === undefined) return null;
     const { deletedAt } = this.entity;
-    const byId = equals('id', id);
     const where = deletedAt === undefined ? byId : and([byId, alive(this.entity, options?.withDeleted)]);
     const found = this.#read('get', { where, order: [], limit: 1 }, options);
     const rows = found instanceof Promise ? await found : found;
@@ -81,7 +84,7 @@ export class Repository<T extends { id: string }, New = unknown> {
   /**
    * One page of the rows that match, and cursors for its neighbours. Rows that come or go in between neither shift a
    * page nor repeat in the next one; each page costs the same, however far in, if there is an index on the sorted
-   * fields and `id`.
+   * fields and the id.
    *
    * @throws `database.invalid_cursor` for a cursor that was changed, or that belongs to another entity or sort
    */
@@ -117,8 +120,8 @@ export class Repository<T extends { id: string }, New = unknown> {
   }
 
   /**
-   * Stores a new row and answers it as stored. An `id` that is not given becomes a UUID version 7; times and version
-   * are filled in; what may be null and is not given is null.
+   * Stores a new row and answers it as stored. An id of text that is not given becomes a UUID version 7; times and
+   * version are filled in; what the database fills in is read back; what may be null and is not given is null.
    *
    * @throws `database.unique_violation`, `database.foreign_key_violation`, ...
    */
@@ -126,23 +129,29 @@ export class Repository<T extends { id: string }, New = unknown> {
     if (options !== undefined) expectOptions(this.entity, 'insert', options);
     const complete = completeRow(this.entity, row, new Date());
     const inserted = this.#insert('insert', [complete], options);
-    if (inserted instanceof Promise) await inserted;
-    return complete as unknown as T;
+    const stored = inserted instanceof Promise ? await inserted : inserted;
+    return (stored?.[0] ?? complete) as unknown as T;
   }
 
   /** Stores new rows, all or none, and answers their ids in the same order. */
-  async insertMany(rows: readonly New[], options?: CallOptions): Promise<string[]> {
+  async insertMany(rows: readonly New[], options?: CallOptions): Promise<IdOf<T, Key>[]> {
     if (options !== undefined) expectOptions(this.entity, 'insertMany', options);
     const now = new Date();
     const complete = rows.map((row, index) => completeRow(this.entity, row, now, [index]));
-    const insert = async (): Promise<void> => {
+    const insert = async (): Promise<Row[]> => {
+      const inserted: Row[] = [];
       for (let start = 0; start < complete.length; start += INSERT_BATCH) {
-        await this.#insert('insertMany', complete.slice(start, start + INSERT_BATCH), options);
+        const batch = complete.slice(start, start + INSERT_BATCH);
+        inserted.push(...((await this.#insert('insertMany', batch, options)) ?? batch));
       }
+      return inserted;
     };
-    if (complete.length > 1 && this.#rules.transactions) await this.#host.transaction(options ?? {}, insert);
-    else await insert();
-    return complete.map(({ id }) => id as string);
+    const isOne = complete.length <= 1 || !this.#rules.transactions;
+    const inserted = await (isOne ? insert() : this.#host.transaction(options ?? {}, insert));
+    const [name] = this.entity.id as readonly [string];
+    const idOf = (row: Row): unknown =>
+      this.entity.id.length === 1 ? row[name] : Object.fromEntries(this.entity.id.map((part) => [part, row[part]]));
+    return inserted.map(idOf) as IdOf<T, Key>[];
   }
 
   /**
@@ -154,12 +163,12 @@ export class Repository<T extends { id: string }, New = unknown> {
    *
    * @throws `database.not_found`; `database.version_conflict` when it has another version than `options.version`
    */
-  async update(id: string, patch: Patch<T>, options?: UpdateOptions): Promise<T> {
+  async update(id: IdOf<T, Key>, patch: Patch<T, Key>, options?: UpdateOptions): Promise<T> {
     if (options !== undefined) expectOptions(this.entity, 'update', options);
     const change = changeOf(this.entity, patch, new Date(), this.#rules.decimalOrder);
-    expectId(this.entity, id);
-    if (!isStorableText(id)) throw this.#notFound();
-    const where = and([equals('id', id), alive(this.entity, options?.withDeleted)]);
+    const byId = withId(this.entity, id);
+    if (byId === undefined) throw this.#notFound();
+    const where = and([byId, alive(this.entity, options?.withDeleted)]);
     const guarded = and([where, ofVersion(this.entity, options?.version)]);
     if (isEmptyChange(change)) {
       const [row] = await this.#read('update', { where: guarded, order: [], limit: 1 }, options);
@@ -184,7 +193,7 @@ export class Repository<T extends { id: string }, New = unknown> {
    * @throws `database.invalid_query` without a filter, or for one that matches everything; say `{ id: { ne: null } }`
    *   if you mean it
    */
-  async updateMany(patch: Patch<T>, options: UpdateManyOptions<T>): Promise<{ matched: number }> {
+  async updateMany(patch: Patch<T, Key>, options: UpdateManyOptions<T>): Promise<{ matched: number }> {
     const condition = this.#some('updateMany', options, options?.withDeleted);
     const change = changeOf(this.entity, patch, new Date(), this.#rules.decimalOrder);
     if (isEmptyChange(change)) return { matched: await this.#count(condition, options) };
@@ -198,12 +207,12 @@ export class Repository<T extends { id: string }, New = unknown> {
    * Answers it as stored. Atomic: of concurrent calls one inserts and the others update. A row that is soft-deleted
    * counts as absent: `create` takes its place, and nothing of it lives on.
    *
-   * @param key `['id']`, or one of the unique keys of the entity
+   * @param key the fields of the id, or one of the unique keys of the entity
    */
   async upsert<K extends keyof T & string>(
     key: readonly K[],
     create: New,
-    patch?: Patch<T>,
+    patch?: Patch<T, Key>,
     options?: CallOptions,
   ): Promise<T> {
     const { entity } = this;
@@ -233,11 +242,11 @@ export class Repository<T extends { id: string }, New = unknown> {
    *
    * @throws `database.version_conflict` when it has another version than `options.version`
    */
-  async delete(id: string, options?: DeleteOptions): Promise<boolean> {
+  async delete(id: IdOf<T, Key>, options?: DeleteOptions): Promise<boolean> {
     if (options !== undefined) expectOptions(this.entity, 'delete', options);
-    expectId(this.entity, id);
-    if (!isStorableText(id)) return false;
-    const where = and([equals('id', id), alive(this.entity, options?.hard)]);
+    const byId = withId(this.entity, id);
+    if (byId === undefined) return false;
+    const where = and([byId, alive(this.entity, options?.hard)]);
     const guarded = and([where, ofVersion(this.entity, options?.version)]);
     const { matched } = await this.#remove('delete', guarded, options);
     if (matched > 0) return true;
@@ -263,13 +272,18 @@ export class Repository<T extends { id: string }, New = unknown> {
       );
     }
     const now = new Date();
-    const change = touched(this.entity, { set: { [deletedAt]: now }, add: {} }, now);
+    const at = timeFor(this.entity.fields.get(deletedAt), now);
+    const change = touched(this.entity, { set: { [deletedAt]: at }, add: {} }, now);
     return this.#run(operation, 'write', options, (driver, entity, session, call) =>
       driver.update(session, entity, where, change, call),
     );
   }
 
-  #insert(operation: string, rows: readonly Row[], options: CallOptions | undefined): Awaitable<void> {
+  #insert(
+    operation: string,
+    rows: readonly Row[],
+    options: CallOptions | undefined,
+  ): Awaitable<readonly Row[] | undefined> {
     return this.#run(operation, 'write', options, (driver, entity, session, call) =>
       driver.insert(session, entity, rows, call),
     );
@@ -296,7 +310,7 @@ export class Repository<T extends { id: string }, New = unknown> {
   ): Awaitable<R> {
     const { driver } = this.#host;
     const entity: EntityModel = this.entity;
-    return this.#host.run({ operation, entity: entity.name, use }, options, (session, call) =>
+    return this.#host.run({ operation, entity: entity.name, model: entity, use }, options, (session, call) =>
       work(driver, entity, session, call),
     );
   }

@@ -4,8 +4,10 @@ import { failureCases } from './testing/failures.ts';
 import { filterCases } from './testing/filters.ts';
 import { innerCases } from './testing/inner.ts';
 import type { DatabaseHarness, TestRunner } from './testing/harness.ts';
+import { idCases } from './testing/ids.ts';
 import { migrationCases } from './testing/migrations.ts';
 import { softDeleteCases } from './testing/soft-delete.ts';
+import { storageCases } from './testing/storage.ts';
 import { declare } from './testing/suite.ts';
 import { transactionCases } from './testing/transactions.ts';
 import { windowCases } from './testing/windows.ts';
@@ -37,6 +39,8 @@ export function testDatabaseDriver(runner: TestRunner, harness: DatabaseHarness)
   declare(runner, harness, [
     ...crudCases,
     ...softDeleteCases,
+    ...idCases,
+    ...storageCases,
     ...filterCases,
     ...windowCases,
     ...transactionCases,

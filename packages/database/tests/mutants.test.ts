@@ -175,6 +175,28 @@ const mutants: Record<string, Mutate> = {
   'the unique keys of deleted rows stay taken': (driver) => ({
     createTable: (session, entity, call) => driver.createTable(session, { ...entity, deletedAt: undefined }, call),
   }),
+  'of a composite key only the first field counts': (driver) => ({
+    updateOne: (session, entity, where, change, call) =>
+      driver.updateOne(session, entity, where.op === 'and' ? (where.nodes[0] as Condition) : where, change, call),
+  }),
+  'rows come back in another order than they were given': (driver) => ({
+    async insert(...call) {
+      const stored = await driver.insert(...call);
+      return stored && [...stored].reverse();
+    },
+  }),
+  'what the database fills in is not read back': (driver) => ({
+    async insert(...call) {
+      await driver.insert(...call);
+      return undefined;
+    },
+  }),
+  'fields are stored under their own names': (driver) => ({
+    createTable(session, entity, call) {
+      const fields = [...entity.fields].map(([name, field]) => [name, { ...field, column: name }] as const);
+      return driver.createTable(session, { ...entity, fields: new Map(fields) }, call);
+    },
+  }),
   'a delete answers 0': (driver) => ({
     async delete(...call) {
       await driver.delete(...call);

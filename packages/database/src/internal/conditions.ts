@@ -1,7 +1,9 @@
 import type { Condition, Order } from '../driver.ts';
 import type { EntityField, EntityModel } from '../entity.ts';
+import { Mismatch } from './mismatch.ts';
+import { isSearchable } from './native-values.ts';
 import { invalidQuery } from './problems.ts';
-import { Mismatch, storable } from './values.ts';
+import { storable } from './values.ts';
 
 /** What of a filter depends on the driver. */
 export interface FilterRules {
@@ -79,8 +81,8 @@ function parseField(entity: EntityModel, field: EntityField, part: unknown, rule
   }
   if (!isPlainObject(part)) throw jsonIsOpaque(entity, path);
   const ignoreCase = part['ignoreCase'] ?? false;
-  if (typeof ignoreCase !== 'boolean' || (ignoreCase && field.type !== 'string')) {
-    throw invalidQuery(entity.name, [...path, 'ignoreCase'], 'invalid_type', 'must be a boolean, on a string field');
+  if (typeof ignoreCase !== 'boolean' || (ignoreCase && !isSearchable(field))) {
+    throw invalidQuery(entity.name, [...path, 'ignoreCase'], 'invalid_type', 'must be a boolean, on a field of text');
   }
   const parts: Condition[] = [];
   for (const operator of Object.keys(part)) {
@@ -126,17 +128,17 @@ function parseOperator(
     const value = checked(entity, field, operand, path);
     return { op: operator as 'gt', field: field.name, value };
   }
-  if (TEXTS.has(operator) && field.type === 'string') {
+  if (TEXTS.has(operator) && isSearchable(field)) {
     const value = checked(entity, field, operand, path);
     if (value === null) throw invalidQuery(entity.name, path, 'invalid_type', 'must not be null');
     // Every text contains the empty one.
     if (value === '') return not(equal(null));
     return { op: operator as 'contains', field: field.name, value: value as string, ignoreCase };
   }
-  throw invalidQuery(entity.name, path, 'unknown_operator', `is no operator of a ${field.type} field`);
+  throw invalidQuery(entity.name, path, 'unknown_operator', `is no operator of a ${field.as ?? field.type} field`);
 }
 
-/** Checks a sort, and appends `id` where it is not the last word already. */
+/** Checks a sort, and appends the fields of the id that it does not have already. */
 export function parseSort(entity: EntityModel, sort: unknown, rules: FilterRules): Order {
   if (sort !== undefined && !Array.isArray(sort)) {
     throw invalidQuery(entity.name, ['sort'], 'invalid_type', "must be an array of [field, 'asc' | 'desc']");
@@ -155,9 +157,8 @@ export function parseSort(entity: EntityModel, sort: unknown, rules: FilterRules
       throw invalidQuery(entity.name, path, 'duplicate', 'is there twice');
     order.push({ field: name, descending: direction === 'desc' });
   }
-  if (!order.some(({ field }) => field === 'id')) {
-    order.push({ field: 'id', descending: order.at(-1)?.descending ?? false });
-  }
+  const descending = order.at(-1)?.descending ?? false;
+  for (const field of entity.id) if (!order.some((part) => part.field === field)) order.push({ field, descending });
   return order;
 }
 

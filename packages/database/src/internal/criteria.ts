@@ -1,8 +1,10 @@
 import type { Condition, DatabaseDriver } from '../driver.ts';
-import type { EntityModel } from '../entity.ts';
+import type { EntityField, EntityModel } from '../entity.ts';
 import { databaseErrors } from '../errors.ts';
-import { ALL, equals, type FilterRules, parseFilter } from './conditions.ts';
+import { ALL, and, equals, type FilterRules, parseFilter } from './conditions.ts';
+import { isStorableText, Mismatch } from './mismatch.ts';
 import { invalidQuery } from './problems.ts';
+import { storable } from './values.ts';
 
 /** Rows that are not soft-deleted; every row, where that is asked for or there is no such thing. */
 export function alive({ deletedAt }: EntityModel, withDeleted: boolean | undefined): Condition {
@@ -18,7 +20,7 @@ export function some(entity: EntityModel, where: unknown, rules: FilterRules): C
     entity.name,
     ['where'],
     'matches_everything',
-    'matches every row; say { id: { ne: null } } if that is what you mean',
+    `matches every row; say { ${entity.id[0]}: { ne: null } } if that is what you mean`,
   );
 }
 
@@ -32,9 +34,41 @@ export function ofVersion(entity: EntityModel, version: number | undefined): Con
   return equals(entity.version, version);
 }
 
-/** Refuses an id that is no text. Text that no database can store is let through: no row has it. */
-export function expectId(entity: EntityModel, id: unknown): void {
-  if (typeof id !== 'string') throw invalidQuery(entity.name, ['id'], 'invalid_type', 'must be a string');
+/**
+ * The row with this id; undefined for a value that no database can store, since no row has it: to look for one is a
+ * miss, not a fault. Refuses what is no id of this entity.
+ */
+export function withId(entity: EntityModel, id: unknown): Condition | undefined {
+  const [name] = entity.id as readonly [string];
+  if (entity.id.length === 1) return valueOfId(entity, name, id, ['id']);
+  const given = isRecord(id) ? id : {};
+  const stray = Object.keys(given).some((key) => !entity.id.includes(key));
+  if (stray || !isRecord(id)) {
+    const detail = `must be an object with the members ${entity.id.join(', ')}`;
+    throw invalidQuery(entity.name, ['id'], 'invalid_type', detail);
+  }
+  const parts = entity.id.map((part) => valueOfId(entity, part, id[part], ['id', part]));
+  return parts.includes(undefined) ? undefined : and(parts as Condition[]);
+}
+
+function valueOfId(entity: EntityModel, name: string, value: unknown, path: readonly string[]): Condition | undefined {
+  const field = entity.fields.get(name) as EntityField;
+  if (field.type === 'string' && field.as === undefined) {
+    if (typeof value !== 'string') throw invalidQuery(entity.name, path, 'invalid_type', 'must be a string');
+    return isStorableText(value) ? equals(name, value) : undefined;
+  }
+  try {
+    if (value !== null) return equals(name, storable(field, value));
+  } catch (error) {
+    if (!(error instanceof Mismatch)) throw error;
+    if (error.code !== 'invalid_type') return undefined;
+    throw invalidQuery(entity.name, path, error.code, error.message);
+  }
+  throw invalidQuery(entity.name, path, 'invalid_type', 'must not be null');
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 export function expectWhole(entity: EntityModel, name: string, value: number | undefined, least: number): void {
@@ -46,9 +80,9 @@ export function expectWhole(entity: EntityModel, name: string, value: number | u
 export function expectKey(entity: EntityModel, key: readonly string[], { name, features }: DatabaseDriver): void {
   const isSame = (other: readonly string[]): boolean =>
     other.length === key.length && other.every((field) => key.includes(field));
-  const isId = isSame(['id']);
+  const isId = isSame(entity.id);
   if (!isId && !entity.unique.some(isSame)) {
-    throw invalidQuery(entity.name, ['key'], 'no_key', "must be ['id'] or one of the unique keys of the entity");
+    throw invalidQuery(entity.name, ['key'], 'no_key', 'must be the id or one of the unique keys of the entity');
   }
   if (!features.exactUpsert && entity.unique.length > (isId ? 0 : 1)) {
     throw databaseErrors.unsupported(

@@ -38,10 +38,16 @@ export function wrapped(driver: DatabaseDriver, error: unknown, attempted: Attem
       system: driver.name,
       operation,
       ...(entity !== undefined && { entity }),
-      ...(fields !== undefined && { fields }),
+      ...(fields !== undefined && { fields: fields.map((column) => fieldOf(attempted, column)) }),
       ...(constraint !== undefined && { constraint }),
     },
   });
+}
+
+/** The field that is stored in a column; the column itself, where the entity does not know it. */
+function fieldOf({ model }: Attempted, column: string): string {
+  for (const field of model?.fields.values() ?? []) if (field.column === column) return field.name;
+  return column;
 }
 
 const CONFLICTS: ReadonlySet<string> = new Set([

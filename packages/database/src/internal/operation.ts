@@ -1,9 +1,12 @@
 import type { Awaitable, DriverCall } from '../driver.ts';
+import type { EntityModel } from '../entity.ts';
 
 /** What is being done, for messages and telemetry. */
 export interface Attempted {
   readonly operation: string;
   readonly entity?: string | undefined;
+  /** What tells the fields of columns. */
+  readonly model?: EntityModel | undefined;
 }
 
 /** What a call does, and what it needs. */

@@ -1,7 +1,7 @@
 import type { Issue, ValidationError } from '@ent/errors';
 import { jsonPointer } from '@ent/internal';
 import { databaseErrors } from '../errors.ts';
-import { Mismatch } from './values.ts';
+import { Mismatch } from './mismatch.ts';
 
 /** A path into an input as an RFC 6901 pointer in fragment form. */
 export function pointer(...path: readonly (string | number)[]): string {

@@ -1,15 +1,7 @@
 import { isDate, isUint8Array } from 'node:util/types';
 import type { EntityField } from '../entity.ts';
-
-/** What was expected of a value, in words; thrown by {@link storable} without the value. */
-export class Mismatch extends Error {
-  readonly code: string;
-
-  constructor(code: string, expected: string) {
-    super(expected);
-    this.code = code;
-  }
-}
+import { isStorableText, Mismatch } from './mismatch.ts';
+import { fitting } from './native-values.ts';
 
 const DECIMAL = /^(-?)0*(\d+)(?:\.(\d*?)0*)?$/;
 const INT64 = { min: -(2n ** 63n), max: 2n ** 63n - 1n };
@@ -26,7 +18,12 @@ export function storable(field: EntityField, value: unknown): unknown {
     if (field.nullable) return null;
     throw new Mismatch('required', 'must not be null');
   }
-  switch (field.type) {
+  const plain = ofType(field, value);
+  return field.as === undefined ? plain : fitting(field, plain);
+}
+
+function ofType({ type }: EntityField, value: unknown): unknown {
+  switch (type) {
     case 'string':
       if (typeof value !== 'string') throw new Mismatch('invalid_type', 'must be a string');
       if (!isStorableText(value)) throw new Mismatch('invalid_text', 'must be well-formed Unicode without U+0000');
@@ -60,11 +57,6 @@ export function storable(field: EntityField, value: unknown): unknown {
       if (!isUint8Array(value)) throw new Mismatch('invalid_type', 'must be a Uint8Array');
       return new Uint8Array(value);
   }
-}
-
-/** Whether every database can store this text and give it back unchanged. */
-export function isStorableText(text: string): boolean {
-  return text.isWellFormed() && !text.includes('\0');
 }
 
 function decimal(value: unknown): string {

@@ -1,13 +1,17 @@
 import type { Issue } from '@ent/errors';
 import type { Change, Row } from '../driver.ts';
 import type { EntityField, EntityModel } from '../entity.ts';
+import { timeFor } from './native-values.ts';
 import { invalidValue, issueOf, pointer } from './problems.ts';
 import { uuidv7 } from './uuid.ts';
 import { storable } from './values.ts';
 
 type Path = readonly (string | number)[];
 
-/** A complete row for an insert: checked, with what is managed filled in. All faults are reported at once. */
+/**
+ * A complete row for an insert: checked, with what is managed filled in, without what the database is to fill in. All
+ * faults are reported at once.
+ */
 export function completeRow(entity: EntityModel, input: unknown, now: Date, path: Path = []): Row {
   const issues: Issue[] = [];
   const given = recordOf(entity, input, path);
@@ -20,8 +24,9 @@ export function completeRow(entity: EntityModel, input: unknown, now: Date, path
     const value = Object.hasOwn(given, name) ? given[name] : undefined;
     const stored = value === undefined ? initial(entity, field, now) : value;
     if (stored === undefined) {
+      if (field.generated) continue;
       issues.push({ pointer: pointer(...path, name), code: 'required', detail: 'is required' });
-    } else if (name === 'id' && stored === '') {
+    } else if (stored === '' && entity.id.includes(name)) {
       issues.push({ pointer: pointer(...path, name), code: 'invalid_id', detail: 'must not be empty' });
     } else {
       collect(issues, [...path, name], () => {
@@ -33,11 +38,19 @@ export function completeRow(entity: EntityModel, input: unknown, now: Date, path
   return row;
 }
 
-function initial(entity: EntityModel, { name, nullable }: EntityField, now: Date): unknown {
-  if (name === 'id') return uuidv7(now.getTime());
-  if (name === entity.createdAt || name === entity.updatedAt) return now;
+function initial(entity: EntityModel, field: EntityField, now: Date): unknown {
+  const { name } = field;
+  if (field.generated) return undefined;
+  if (name === entity.createdAt || name === entity.updatedAt) return timeFor(field, now);
   if (name === entity.version) return 1;
-  return nullable ? null : undefined;
+  if (isMadeUp(entity, field)) return uuidv7(now.getTime());
+  return field.nullable ? null : undefined;
+}
+
+/** A single id of text. */
+function isMadeUp({ id }: EntityModel, { name, type, as }: EntityField): boolean {
+  const isUuid = as === undefined || as === 'uuid' || as === 'binary(16)';
+  return type === 'string' && isUuid && id.length === 1 && id[0] === name;
 }
 
 /** A patch in the drivers' form, with version and time of update. May be empty, where the entity has neither. */
@@ -57,7 +70,7 @@ export function changeOf(entity: EntityModel, patch: unknown, now: Date, decimal
     const field = entity.fields.get(name);
     if (field === undefined) issues.push(unknownField(entity, ['set', name]));
     else if (value !== undefined) {
-      if (name === 'id' || name === entity.version) issues.push(managed(['set', name]));
+      if (entity.id.includes(name) || name === entity.version) issues.push(managed(['set', name]));
       else {
         collect(issues, ['set', name], () => {
           set[name] = storable(field, value);
@@ -70,7 +83,7 @@ export function changeOf(entity: EntityModel, patch: unknown, now: Date, decimal
     if (field === undefined) issues.push(unknownField(entity, ['inc', name]));
     else if (value !== undefined) {
       const at = ['inc', name];
-      if (name === entity.version) issues.push(managed(at));
+      if (entity.id.includes(name) || name === entity.version) issues.push(managed(at));
       else if (Object.hasOwn(set, name))
         issues.push({ pointer: pointer(...at), code: 'twice', detail: 'is also in "set"' });
       else if (!isCountable(field, decimals)) {
@@ -92,7 +105,7 @@ export function changeOf(entity: EntityModel, patch: unknown, now: Date, decimal
 
 /** What an upsert without a patch does to the row that exists: every value of the new row but its identity. */
 export function replacement(entity: EntityModel, key: readonly string[], row: Row, now: Date): Change {
-  const kept = new Set([...key, 'id', entity.createdAt, entity.updatedAt, entity.version]);
+  const kept = new Set([...key, ...entity.id, entity.createdAt, entity.updatedAt, entity.version]);
   const set = Object.fromEntries(Object.entries(row).filter(([name]) => !kept.has(name)));
   return touched(entity, { set, add: {} }, now);
 }
@@ -100,8 +113,9 @@ export function replacement(entity: EntityModel, key: readonly string[], row: Ro
 /** A change with the time of update and the next version. */
 export function touched(entity: EntityModel, { set, add }: Change, now: Date): Change {
   const { updatedAt, version } = entity;
+  const isSet = updatedAt === undefined || Object.hasOwn(set, updatedAt);
   return {
-    set: updatedAt === undefined || Object.hasOwn(set, updatedAt) ? set : { ...set, [updatedAt]: now },
+    set: isSet ? set : { ...set, [updatedAt]: timeFor(entity.fields.get(updatedAt), now) },
     add: version === undefined ? add : { ...add, [version]: 1 },
   };
 }

@@ -1,5 +1,6 @@
 import type { Database } from '../database.ts';
-import { defineEntity, type Entity, type EntityModel, type EntityOf, nullable, typed } from '../entity.ts';
+import { defineEntity, type Entity, type EntityModel, type EntityOf } from '../entity.ts';
+import { nullable, typed } from '../field.ts';
 
 /** One field of each type, all nullable. */
 export const things = defineEntity({

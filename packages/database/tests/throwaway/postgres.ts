@@ -28,6 +28,7 @@ export const postgresFeatures = {
   suspendsForeignKeys: false,
   decimalOrder: true,
   exactUpsert: true,
+  generatedFields: true,
   shared: true,
   cancelsRunning: true,
 } as const satisfies DatabaseFeatures;
@@ -134,6 +135,7 @@ const dialect: Omit<SqlDialect, 'writes'> = {
     json: 'json',
     bytes: 'bytea',
   },
+  identity: (column) => column.generatedByDefaultAsIdentity(),
   codecs: {
     string: codec(asIs),
     int: codec(Number),

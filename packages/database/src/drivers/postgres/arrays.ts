@@ -42,3 +42,11 @@ export function arrayOf(text: string, parse: (element: string) => unknown): unkn
 
   return list();
 }
+
+/** An array in that notation, of any type that PostgreSQL reads from text. */
+export function arrayText(elements: readonly (string | number | boolean | null)[]): string {
+  const texts = elements.map((element) =>
+    element === null ? 'NULL' : `"${String(element).replaceAll(/["\\]/g, '\\$&')}"`,
+  );
+  return `{${texts.join()}}`;
+}

@@ -1,6 +1,9 @@
 import { PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler, type SqlBool, sql } from 'kysely';
-import type { FieldType } from '../../entity.ts';
-import { type Codec, excluded, onConflict, type SqlDialect } from '../../internal/sql/dialect.ts';
+import type { FieldType } from '../../field.ts';
+import type { EntityField } from '../../entity.ts';
+import { Mismatch } from '../../internal/mismatch.ts';
+import { type Codec, type ColumnStorage, excluded, onConflict, type SqlDialect } from '../../internal/sql/dialect.ts';
+import { arrayOf, arrayText } from './arrays.ts';
 import { bytesOf, instantOf, jsonOf } from './decode.ts';
 
 type Text = (stored: string) => unknown;
@@ -48,6 +51,8 @@ export const dialect: SqlDialect = {
     bytes: 'bytea',
   },
   codecs,
+  storageOf,
+  identity: (column) => column.generatedByDefaultAsIdentity(),
   // The protocol counts them in 16 bits.
   maxParameters: 65_535,
   rowsPerInsert: 500,
@@ -69,6 +74,51 @@ export const dialect: SqlDialect = {
   },
 };
 
+/** An enum has no functions of text, and the order in which its labels were declared. */
+const asTextOf: ColumnStorage['text'] = (column) => sql`(${column})::text collate "C"`;
+const lists = (column: string, parse: Text): ColumnStorage => ({
+  column: sql.raw(column),
+  codec: codec((stored) => arrayOf(stored, parse), arrayText),
+});
+
+/** Columns of types of PostgreSQL; those that are missing here are stored as their fields are. */
+const NATIVE: Readonly<Record<string, ColumnStorage>> = {
+  'string uuid': { column: 'uuid', codec: codec(unchanged) },
+  'string enum': { column: text, codec: codec(unchanged), text: asTextOf },
+  'string date': { column: 'date', codec: codec(day) },
+  'string timestamptz': { column: 'timestamptz(6)', codec: codec(microseconds) },
+  'string timestamp': { column: 'timestamp(6)', codec: codec((stored) => microseconds(`${stored}+00`)) },
+  // A zone in the text that is bound is passed over; it is UTC in both directions.
+  'date timestamp': { column: 'timestamp(3)', codec: codec((stored) => date(`${stored}+00`), codecs.date.encode) },
+  'json jsonb': { column: 'jsonb', codec: codecs.json },
+  'json text[]': lists('text[]', unchanged),
+  'json int[]': lists('int8[]', safeInteger),
+  'json double[]': lists('float8[]', (stored) => Number(finite(stored))),
+  'json boolean[]': lists('boolean[]', (stored) => stored === 't'),
+};
+
+function storageOf({ type, as }: EntityField): ColumnStorage | undefined {
+  if (type === 'decimal') return { column: sql.raw(as as string), codec: codecs.decimal };
+  return NATIVE[`${type} ${as}`];
+}
+
+const MICROSECONDS = /\.\d{3}\d*[1-9]/;
+const TOO_PRECISE =
+  "has microseconds, which a Date would lose; map it as stored('string', { as: 'timestamptz' }), or give the column three digits: timestamptz(3)";
+
+/** The infinities are days of PostgreSQL, and none of a field. */
+function day(stored: string): string {
+  if (!/^\d{4}-\d\d-\d\d$/.test(stored)) throw new TypeError('not a day of the years 1 to 9999');
+  return stored;
+}
+
+/** `2024-03-10 02:30:00.5+00` as an instant with six digits. */
+function microseconds(stored: string): string {
+  const [, fraction = ''] = /\.(\d+)/.exec(stored) ?? [];
+  const seconds = date(stored.replace(/\.\d+/, ''));
+  return `${seconds.toISOString().slice(0, 19)}.${fraction.padEnd(6, '0')}Z`;
+}
+
 function safeInteger(stored: string): number {
   const number = Number(stored);
   if (!Number.isSafeInteger(number)) throw new TypeError('not a safe integer');
@@ -84,5 +134,7 @@ function finite(stored: string): string {
 function date(stored: string): Date {
   const instant = instantOf(stored);
   if (Number.isNaN(instant)) throw new TypeError('not a date');
+  // 26 characters is one with milliseconds, in UTC.
+  if (stored.length > 26 && MICROSECONDS.test(stored)) throw new Mismatch('too_precise', TOO_PRECISE);
   return new Date(instant);
 }

@@ -46,6 +46,7 @@ export const postgresFeatures = {
   suspendsForeignKeys: false,
   decimalOrder: true,
   exactUpsert: true,
+  generatedFields: true,
   shared: true,
   cancelsRunning: true,
 } as const satisfies DatabaseFeatures;

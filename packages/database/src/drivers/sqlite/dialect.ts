@@ -1,6 +1,14 @@
 import { SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler, type SqlBool, sql } from 'kysely';
-import type { FieldType } from '../../entity.ts';
-import { type Codec, excluded, onConflict, type SqlDialect, type Term } from '../../internal/sql/dialect.ts';
+import type { FieldType } from '../../field.ts';
+import type { EntityField } from '../../entity.ts';
+import {
+  type Codec,
+  type ColumnStorage,
+  excluded,
+  onConflict,
+  type SqlDialect,
+  type Term,
+} from '../../internal/sql/dialect.ts';
 
 const unchanged = (value: unknown): unknown => value;
 const text: Codec = { encode: unchanged, decode: only('string') };
@@ -23,6 +31,33 @@ const codecs: Readonly<Record<FieldType, Codec>> = {
   },
   bytes: { encode: unchanged, decode: (stored) => new Uint8Array(bytes(stored)) },
 };
+
+/** Times that are not milliseconds since 1970. */
+const TIMES: Readonly<Record<string, ColumnStorage>> = {
+  text: { column: 'text', codec: written((time) => time.toISOString()) },
+  // As SQLite's `datetime()` and CURRENT_TIMESTAMP write it.
+  datetime: { column: 'text', codec: written((time) => time.toISOString().slice(0, 19).replace('T', ' ')) },
+  unixepoch: {
+    column: 'integer',
+    codec: {
+      encode: (value) => (value as Date).getTime() / 1000,
+      decode: (stored) => new Date(integer(stored) * 1000),
+    },
+  },
+};
+
+/** Times as text in one form to the letter, since texts are compared as they stand. */
+function written(form: (time: Date) => string): Codec {
+  return {
+    encode: (value) => form(value as Date),
+    decode(stored) {
+      const value = text.decode(stored) as string;
+      const time = new Date(value.replace(' ', 'T').replace(/Z?$/, 'Z'));
+      if (form(time) !== value) throw new TypeError('not a time in this form');
+      return time;
+    },
+  };
+}
 
 /**
  * SQL functions that {@link registerFunctions} defines: SQLite's own `lower` knows ASCII only, and its `+` turns an
@@ -54,6 +89,7 @@ export const dialect: SqlDialect = {
     bytes: 'blob',
   },
   codecs,
+  storageOf: ({ type, as }: EntityField) => (type === 'date' && as !== undefined ? TIMES[as] : undefined),
   maxParameters: 32_766,
   // A prepared one-row INSERT in a loop is faster than parsing a long one: there is no network to save.
   rowsPerInsert: 1,

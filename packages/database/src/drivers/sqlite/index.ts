@@ -35,6 +35,7 @@ export const sqliteFeatures = {
   // SQLite has no decimal type; as text "10" sorts before "9".
   decimalOrder: false,
   exactUpsert: true,
+  generatedFields: true,
   // Except in memory.
   shared: true,
   // The library runs a statement on the JavaScript thread and cannot interrupt it.

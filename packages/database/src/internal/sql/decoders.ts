@@ -1,7 +1,8 @@
 import type { Row } from '../../driver.ts';
 import type { EntityModel } from '../../entity.ts';
 import { databaseErrors } from '../../errors.ts';
-import type { SqlDialect } from './dialect.ts';
+import { Mismatch } from '../mismatch.ts';
+import { type SqlDialect, storageOf } from './dialect.ts';
 
 /** Makes a row as it is stored into one with the values of its fields. */
 export type Decoder = (row: Row) => Row;
@@ -21,11 +22,11 @@ export function decodersOf(dialect: SqlDialect): (entity: EntityModel) => Decode
 
 /** Decodes a row in place: it was made for us, and its members are already those of the entity, in order. */
 function decoderOf(entity: EntityModel, dialect: SqlDialect): Decoder {
-  const fields = [...entity.fields.values()].map(({ name, type, nullable }) => ({
-    name,
-    type,
-    nullable,
-    decode: dialect.codecs[type].decode,
+  const fields = [...entity.fields.values()].map((field) => ({
+    name: field.name,
+    type: field.as ?? field.type,
+    nullable: field.nullable,
+    decode: storageOf(dialect, field).codec.decode,
   }));
   return (row) => {
     for (const { name, type, nullable, decode } of fields) {
@@ -36,9 +37,9 @@ function decoderOf(entity: EntityModel, dialect: SqlDialect): Decoder {
       }
       try {
         row[name] = decode(stored);
-      } catch {
+      } catch (error) {
         // Without a cause: parsers quote what they could not read.
-        throw misfit(entity, name, `is no ${type}`);
+        throw misfit(entity, name, error instanceof Mismatch ? error.message : `is no ${type}`);
       }
     }
     return row;

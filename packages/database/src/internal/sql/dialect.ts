@@ -1,4 +1,7 @@
 import {
+  type AliasedRawBuilder,
+  type ColumnDataType,
+  type ColumnDefinitionBuilder,
   type Dialect,
   DummyDriver,
   type Expression,
@@ -9,7 +12,8 @@ import {
   type SqlBool,
   sql,
 } from 'kysely';
-import type { FieldType } from '../../entity.ts';
+import type { EntityField, EntityModel } from '../../entity.ts';
+import type { FieldType } from '../../field.ts';
 import type { ColumnTypes } from './types.ts';
 
 /** Between a field and its column. Neither is called with null. */
@@ -18,6 +22,18 @@ export interface Codec {
   readonly encode: (value: unknown) => unknown;
   /** The field's value. Throws anything for a stored value that is none of this type. */
   readonly decode: (stored: unknown) => unknown;
+}
+
+/** How a field is stored whose column has a type of its own: `stored('string', { as: 'uuid' })`. */
+export interface ColumnStorage {
+  /** For CREATE TABLE. */
+  readonly column: ColumnDataType | Expression<unknown>;
+  readonly codec: Codec;
+  /**
+   * The column as text, where it has another order than its text has, or no functions of text, as an enum of
+   * PostgreSQL. Equality compares the column itself.
+   */
+  readonly text?: ((column: Term) => Term) | undefined;
 }
 
 /** A column or an expression over it. */
@@ -36,6 +52,10 @@ export interface SqlDialect {
   readonly kysely: Omit<Dialect, 'createDriver'>;
   readonly columns: ColumnTypes;
   readonly codecs: Readonly<Record<FieldType, Codec>>;
+  /** How a field with `as` is stored. Undefined where this database has no such type: then as without it. */
+  storageOf?(field: EntityField): ColumnStorage | undefined;
+  /** Makes a column of integers one that the database counts. Default: `AUTO_INCREMENT`, as MySQL calls it. */
+  identity?(column: ColumnDefinitionBuilder): ColumnDefinitionBuilder;
   /** How many values one statement can bind. */
   readonly maxParameters: number;
   /** How many rows go into one INSERT. */
@@ -56,8 +76,8 @@ export interface SqlDialect {
   readonly writes: 'returning' | 'read-back';
   /**
    * Makes an INSERT change the row that has the same `key`, if there is one: by `set`, whose columns are named with
-   * their table. {@link onConflict}, or what the database has instead. Where rows can be soft-deleted, `deletedAt` is
-   * the column that says so, and the key may be an index over the rows where it is null.
+   * their table. {@link onConflict}, or what the database has instead. All names are those of columns. Where rows can
+   * be soft-deleted, `deletedAt` is the column that says so, and the key may be an index over the rows where it is null.
    */
   upsert(
     insert: Insert,
@@ -94,6 +114,23 @@ export function onConflict(
 /** The row that an `ON CONFLICT` has kept out: `proposed` of a dialect whose `upsert` is {@link onConflict}. */
 export function excluded(column: string): Term {
   return sql.ref(`excluded.${column}`);
+}
+
+/** How a field is stored. */
+export function storageOf(dialect: SqlDialect, field: EntityField): ColumnStorage {
+  const native = field.as === undefined ? undefined : dialect.storageOf?.(field);
+  return native ?? { column: dialect.columns[field.type], codec: dialect.codecs[field.type] };
+}
+
+/** The column of a field, as text where only that has the order and the functions of text. */
+export function textOf(dialect: SqlDialect, field: EntityField, prefix = ''): Term {
+  const column = sql.ref(prefix + field.column);
+  return storageOf(dialect, field).text?.(column) ?? column;
+}
+
+/** The columns of an entity, by the names of its fields. */
+export function selectionOf({ fields }: EntityModel): (string | AliasedRawBuilder<unknown, string>)[] {
+  return [...fields.values()].map(({ name, column }) => (column === name ? name : sql.ref(column).as(name)));
 }
 
 /** Kysely as a compiler. */

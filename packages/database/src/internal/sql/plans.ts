@@ -1,7 +1,16 @@
 import { type CompiledQuery, type RawBuilder, sql } from 'kysely';
 import type { Change, Condition, DriverQuery, Order, Row } from '../../driver.ts';
 import type { EntityField, EntityModel } from '../../entity.ts';
-import { type Compiler, compilerOf, type SqlDialect, type Term } from './dialect.ts';
+import {
+  type Compiler,
+  compilerOf,
+  type Insert,
+  type SqlDialect,
+  selectionOf,
+  storageOf,
+  type Term,
+  textOf,
+} from './dialect.ts';
 import type { SqlStatement } from './types.ts';
 import { shapeOf, type Slot, Slots, whereOf } from './where.ts';
 
@@ -17,8 +26,8 @@ interface Plan {
 }
 
 /** The id of a query that asks for the row with it, and for nothing else. */
-function idAskedFor({ where, order, limit, offset }: DriverQuery): unknown {
-  if (where.op !== 'eq' || where.field !== 'id' || where.ignoreCase) return undefined;
+function idAskedFor({ id }: EntityModel, { where, order, limit, offset }: DriverQuery): unknown {
+  if (where.op !== 'eq' || where.field !== id[0] || id.length > 1 || where.ignoreCase) return undefined;
   return order.length === 0 && limit === 1 && offset === undefined ? where.value : undefined;
 }
 
@@ -50,7 +59,7 @@ export class Plans {
     const bound = this.#dialect.limits === 'bind';
     // An OFFSET without a LIMIT is PostgreSQL's alone.
     const most = limit ?? (offset === undefined ? undefined : Number.MAX_SAFE_INTEGER);
-    const id = locked ? undefined : idAskedFor(asked);
+    const id = locked ? undefined : idAskedFor(entity, asked);
     // What `get` asks comes most of all, and its shape is known.
     const values: unknown[] = id === undefined ? [] : [id, most];
     let shape = 'get';
@@ -64,13 +73,13 @@ export class Plans {
     const answer = most === 1 ? 'one entity' : 'entity';
     const numberOf = (slots: Slots, number: number): Term => (bound ? slots.next(whole)() : sql.lit(number));
     return this.#ready(entity, shape, answer, values, (slots) => {
-      let query = this.#compiler.selectFrom(entity.name).select([...entity.fields.keys()]);
+      let query = this.#compiler.selectFrom(entity.table).select(selectionOf(entity));
       if (where.op !== 'all') query = query.where(whereOf(this.#dialect, entity, where, slots));
       for (const { field, descending } of order) {
-        const nullable = (entity.fields.get(field) as EntityField).nullable;
-        query = query.orderBy(sql.ref(field), (by) => {
+        const ordered = entity.fields.get(field) as EntityField;
+        query = query.orderBy(textOf(this.#dialect, ordered, qualifierOf(entity, ordered)), (by) => {
           const directed = descending ? by.desc() : by.asc();
-          if (!nullable || this.#dialect.nulls === 'first') return directed;
+          if (!ordered.nullable || this.#dialect.nulls === 'first') return directed;
           return descending ? directed.nullsLast() : directed.nullsFirst();
         });
       }
@@ -84,7 +93,7 @@ export class Plans {
     const values: unknown[] = [];
     const shape = `count ${shapeOf(where, values)}`;
     return this.#ready(entity, shape, 'rows', values, (slots) => {
-      let query = this.#compiler.selectFrom(entity.name).select(sql`count(*)`.as('n'));
+      let query = this.#compiler.selectFrom(entity.table).select(sql`count(*)`.as('n'));
       if (where.op !== 'all') query = query.where(whereOf(this.#dialect, entity, where, slots));
       return query.compile();
     });
@@ -96,10 +105,22 @@ export class Plans {
     for (const row of rows) for (const name of entity.fields.keys()) values.push(row[name]);
     const compile = (slots: Slots): CompiledQuery =>
       this.#compiler
-        .insertInto(entity.name)
+        .insertInto(entity.table)
         .values(rows.map(() => this.#row(entity, slots)))
         .compile();
     return this.#ready(entity, `insert ${rows.length}`, 'matched', values, compile, isWhole);
+  }
+
+  /** Of rows that lack the same fields, which the database fills in. */
+  insertPartly(entity: EntityModel, rows: readonly Row[], returning: boolean): Ready {
+    const [first = {}] = rows;
+    const given = [...entity.fields.values()].filter(({ name }) => Object.hasOwn(first, name));
+    const values = rows.flatMap((row) => given.map(({ name }) => row[name]));
+    const shape = `insert ${rows.length} of ${given.map(({ name }) => name).join()}${returning ? ' returning' : ''}`;
+    return this.#ready(entity, shape, returning ? 'entity' : 'matched', values, (slots) => {
+      const query = this.#insert(entity, given, rows.length, slots);
+      return returning ? query.returning(selectionOf(entity)).compile() : query.compile();
+    });
   }
 
   update(entity: EntityModel, where: Condition, change: Change, returning: boolean): Ready {
@@ -107,23 +128,26 @@ export class Plans {
     const changes = changeShape(change, values);
     const shape = `update ${changes} where ${shapeOf(where, values)}${returning ? ' returning' : ''}`;
     return this.#ready(entity, shape, returning ? 'entity' : 'matched', values, (slots) => {
-      let query = this.#compiler.updateTable(entity.name).set(this.#change(entity, change, slots));
+      let query = this.#compiler.updateTable(entity.table).set(this.#change(entity, change, slots));
       if (where.op !== 'all') query = query.where(whereOf(this.#dialect, entity, where, slots));
-      return returning ? query.returning([...entity.fields.keys()]).compile() : query.compile();
+      return returning ? query.returning(selectionOf(entity)).compile() : query.compile();
     });
   }
 
   upsert(entity: EntityModel, key: readonly string[], row: Row, change: Change, returning: boolean): Ready {
-    const values: unknown[] = [...entity.fields.keys()].map((name) => row[name]);
-    const shape = `upsert ${key.join()} ${changeShape(change, values)}${returning ? ' returning' : ''}`;
+    const given = [...entity.fields.values()].filter(({ name }) => Object.hasOwn(row, name));
+    const values: unknown[] = given.map(({ name }) => row[name]);
+    const lacking = given.length < entity.fields.size ? ` of ${given.map(({ name }) => name).join()}` : '';
+    const shape = `upsert ${key.join()} ${changeShape(change, values)}${lacking}${returning ? ' returning' : ''}`;
     return this.#ready(entity, shape, returning ? 'entity' : 'matched', values, (slots) => {
-      const insert = this.#compiler.insertInto(entity.name).values(this.#row(entity, slots));
+      const insert = this.#insert(entity, given, 1, slots);
       // `add` means the stored value; PostgreSQL wants to be told so.
-      const changes = this.#change(entity, change, slots, `${entity.name}.`);
-      const set =
-        entity.deletedAt === undefined ? changes : this.#unlessDeleted(entity, entity.deletedAt, key, changes);
-      const query = this.#dialect.upsert(insert, key, set, entity.deletedAt);
-      return returning ? query.returning([...entity.fields.keys()]).compile() : query.compile();
+      const changes = this.#change(entity, change, slots, prefixOf(entity));
+      const deletedAt = entity.deletedAt === undefined ? undefined : entity.fields.get(entity.deletedAt);
+      const set = deletedAt === undefined ? changes : this.#unlessDeleted(entity, deletedAt, key, changes);
+      const columns = key.map((name) => (entity.fields.get(name) as EntityField).column);
+      const query = this.#dialect.upsert(insert, columns, set, deletedAt?.column);
+      return returning ? query.returning(selectionOf(entity)).compile() : query.compile();
     });
   }
 
@@ -131,52 +155,66 @@ export class Plans {
     const values: unknown[] = [];
     const shape = `delete ${shapeOf(where, values)}`;
     return this.#ready(entity, shape, 'matched', values, (slots) => {
-      let query = this.#compiler.deleteFrom(entity.name);
+      let query = this.#compiler.deleteFrom(entity.table);
       if (where.op !== 'all') query = query.where(whereOf(this.#dialect, entity, where, slots));
       return query.compile();
     });
   }
 
   #row(entity: EntityModel, slots: Slots): Record<string, Term> {
+    return this.#partOf([...entity.fields.values()], slots);
+  }
+
+  #partOf(fields: readonly EntityField[], slots: Slots): Record<string, Term> {
     const row: Record<string, Term> = {};
-    for (const field of entity.fields.values()) row[field.name] = slots.next(this.#encoder(field))();
+    for (const field of fields) row[field.column] = slots.next(this.#encoder(field))();
     return row;
+  }
+
+  #insert({ table, id, fields }: EntityModel, given: readonly EntityField[], rows: number, slots: Slots): Insert {
+    const insert = this.#compiler.insertInto(table);
+    if (given.length > 0) return insert.values(Array.from({ length: rows }, () => this.#partOf(given, slots)));
+    // MySQL has no DEFAULT VALUES, and SQLite no DEFAULT for one column.
+    const { column } = fields.get(id[0] as string) as EntityField;
+    return this.#dialect.writes === 'returning' ? insert.defaultValues() : insert.values({ [column]: sql`default` });
   }
 
   #change(entity: EntityModel, { set, add }: Change, slots: Slots, prefix = ''): Record<string, Term> {
     const updates: Record<string, Term> = {};
     for (const name of Object.keys(set)) {
-      updates[name] = slots.next(this.#encoder(entity.fields.get(name) as EntityField))();
+      const field = entity.fields.get(name) as EntityField;
+      updates[field.column] = slots.next(this.#encoder(field))();
     }
     for (const name of Object.keys(add)) {
-      const { type } = entity.fields.get(name) as EntityField;
-      updates[name] = this.#dialect.add(sql.ref(prefix + name), slots.next(whole), type);
+      const { column, type } = entity.fields.get(name) as EntityField;
+      updates[column] = this.#dialect.add(sql.ref(prefix + column), slots.next(whole), type);
     }
     return updates;
   }
 
   /** Where the row in the way is soft-deleted, the new one takes its place. */
   #unlessDeleted(
-    { name: table, fields }: EntityModel,
-    deletedAt: string,
+    entity: EntityModel,
+    deletedAt: EntityField,
     key: readonly string[],
     changes: Readonly<Record<string, Term>>,
   ): Record<string, Term> {
-    const stored = (field: string): Term => sql.ref(`${table}.${field}`);
+    const stored = (column: string): Term => sql.ref(prefixOf(entity) + column);
     const set: Record<string, Term> = {};
     // `deletedAt` at the end: MySQL evaluates from left to right, with what is changed already.
-    for (const field of [...[...fields.keys()].filter((other) => other !== deletedAt), deletedAt]) {
-      const change = changes[field];
+    for (const { name, column } of [...[...entity.fields.values()].filter((other) => other !== deletedAt), deletedAt]) {
+      const change = changes[column];
       // That of the key is the same in both.
-      if (change === undefined && key.includes(field)) continue;
-      const proposed = this.#dialect.proposed(field);
-      set[field] = sql`case when ${stored(deletedAt)} is null then ${change ?? stored(field)} else ${proposed} end`;
+      if (change === undefined && key.includes(name)) continue;
+      const proposed = this.#dialect.proposed(column);
+      set[column] =
+        sql`case when ${stored(deletedAt.column)} is null then ${change ?? stored(column)} else ${proposed} end`;
     }
     return set;
   }
 
-  #encoder({ type }: EntityField): (value: unknown) => unknown {
-    const { encode } = this.#dialect.codecs[type];
+  #encoder(field: EntityField): (value: unknown) => unknown {
+    const { encode } = storageOf(this.#dialect, field).codec;
     return (value) => (value === null ? null : encode(value));
   }
 
@@ -216,6 +254,16 @@ export class Plans {
     plans.set(shape, plan);
     return plan;
   }
+}
+
+/** Before a column that is meant as it is stored. Without the schema, which not every database takes there. */
+function prefixOf({ table }: EntityModel): string {
+  return `${table.slice(table.indexOf('.') + 1)}.`;
+}
+
+/** A bare name of ORDER BY is that of an answered column, if there is one: another field may be answered by it. */
+function qualifierOf(entity: EntityModel, { column, name }: EntityField): string {
+  return column !== name && entity.fields.has(column) ? prefixOf(entity) : '';
 }
 
 function orderShape(order: Order): string {

@@ -65,6 +65,37 @@ export function rowsOf<Session>(
     }
   }
 
+  /** Inserts rows that lack what the database fills in, and answers them as they are stored. */
+  async function insertGenerated(
+    session: Session,
+    entity: EntityModel,
+    rows: readonly Row[],
+    call: DriverCall,
+  ): Promise<Row[]> {
+    const { maxParameters, rowsPerInsert } = dialect;
+    const size = Math.max(1, Math.min(rowsPerInsert, Math.floor(maxParameters / entity.fields.size)));
+    const stored: Row[] = [];
+    const alike = (row: Row, other: Row): boolean =>
+      entity.generated.every((name) => Object.hasOwn(row, name) === Object.hasOwn(other, name));
+    while (returning && stored.length < rows.length) {
+      const first = rows[stored.length] as Row;
+      const next = rows.slice(stored.length, stored.length + size);
+      const other = next.findIndex((row) => !alike(row, first));
+      const chunk = other === -1 ? next : next.slice(0, other);
+      // In the order of the values: one INSERT of VALUES goes through them one by one.
+      stored.push(...(await read(session, entity, plans.insertPartly(entity, chunk, true), call)));
+    }
+    if (returning) return stored;
+    return together(session, call, async () => {
+      for (const row of rows) {
+        const { insertId } = await run(session, plans.insertPartly(entity, [row], false), call);
+        const where = and(entity.id.map((name) => equals(name, row[name] ?? madeId(entity, name, insertId))));
+        stored.push((await readBack(session, entity, where, call)) as Row);
+      }
+      return stored;
+    });
+  }
+
   return {
     find: (session, entity, query, call) => read(session, entity, plans.select(entity, query), call),
 
@@ -72,9 +103,10 @@ export function rowsOf<Session>(
       chain(run(session, plans.count(entity, where), call), ({ rows }) => Number(rows[0]?.['n'])),
 
     insert(session, entity, rows, call) {
+      if (entity.generated.length > 0) return insertGenerated(session, entity, rows, call);
       const { maxParameters, rowsPerInsert } = dialect;
       const size = Math.max(1, Math.min(rowsPerInsert, Math.floor(maxParameters / entity.fields.size)));
-      const from = (start: number): Awaitable<void> => {
+      const from = (start: number): Awaitable<undefined> => {
         let next = start;
         while (next < rows.length) {
           const chunk = rows.slice(next, next + size);
@@ -82,6 +114,7 @@ export function rowsOf<Session>(
           const outcome = run(session, plans.insert(entity, chunk, chunk.length === size), call);
           if (outcome instanceof Promise) return outcome.then(() => from(next));
         }
+        return undefined;
       };
       return from(0);
     },
@@ -93,7 +126,7 @@ export function rowsOf<Session>(
       if (returning) return chain(read(session, entity, ready, call), ([row]) => row);
       return together(session, call, async () => {
         const { matched } = await match(session, ready, call);
-        return matched === 0 ? undefined : readBack(session, entity, equals('id', idIn(where)), call);
+        return matched === 0 ? undefined : readBack(session, entity, idIn(entity, where), call);
       });
     },
 
@@ -121,9 +154,18 @@ function tooMany(count: number, { maxParameters }: SqlDialect): Error {
   );
 }
 
-/** The id that a condition fixes. */
-function idIn(where: Condition): unknown {
+/** The part of a condition that fixes the id. */
+function idIn({ id }: EntityModel, where: Condition): Condition {
   const nodes = where.op === 'and' ? where.nodes : [where];
-  for (const node of nodes) if (node.op === 'eq' && node.field === 'id') return node.value;
-  throw new Error('The condition fixes no id.');
+  return and(id.map((name) => nodes.find((node) => node.op === 'eq' && node.field === name) as Condition));
+}
+
+/** An id that the database has counted; of others it tells nothing without RETURNING. */
+function madeId({ name: entity, fields }: EntityModel, name: string, insertId: bigint | undefined): unknown {
+  const type = fields.get(name)?.type;
+  if (insertId !== undefined && insertId !== 0n && type === 'bigint') return insertId;
+  if (insertId !== undefined && insertId !== 0n && type === 'int') return Number(insertId);
+  throw databaseErrors.unsupported(
+    `${entity}: this database tells of no generated id but one that it counts; give "${name}" a value.`,
+  );
 }

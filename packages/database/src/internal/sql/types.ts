@@ -1,6 +1,7 @@
 import type { ColumnDataType, Expression, Kysely } from 'kysely';
 import type { Awaitable, DriverCall, Row } from '../../driver.ts';
-import type { EntityModel, FieldType } from '../../entity.ts';
+import type { EntityModel } from '../../entity.ts';
+import type { FieldType } from '../../field.ts';
 
 /** The column types that fit the field types on a database. `id` is short text that can be a key. */
 export type ColumnTypes = Readonly<Record<FieldType | 'id', ColumnDataType | Expression<unknown>>>;
@@ -46,7 +47,7 @@ export interface SqlOutcome {
   readonly rows: Row[];
   /** Rows that an INSERT, UPDATE or DELETE matched. Left out for what answers rows. */
   readonly matched?: number | undefined;
-  /** For `native`, where the database makes ids by itself. */
+  /** The id that the database has counted for a row, where it does not answer rows. */
   readonly insertId?: bigint | undefined;
 }
 

@@ -1,7 +1,7 @@
 import { type Expression, type RawBuilder, type SqlBool, sql } from 'kysely';
 import type { Condition } from '../../driver.ts';
 import type { EntityField, EntityModel } from '../../entity.ts';
-import type { Bind, SqlDialect, Term } from './dialect.ts';
+import { type Bind, type SqlDialect, storageOf, type Term, textOf } from './dialect.ts';
 
 /** A place for a value in a compiled statement: which of the values given at run time, and what to make of it. */
 export class Slot {
@@ -75,13 +75,17 @@ export function whereOf(
       return joined(condition.nodes.map(recur), sql` or `);
     case 'not':
       // SQL's NOT keeps "unknown"; IS NOT TRUE makes it true, as the contract has it.
-      if (condition.node.op === 'null') return sql<SqlBool>`${sql.ref(condition.node.field)} is not null`;
+      if (condition.node.op === 'null') return sql<SqlBool>`${columnOf(entity, condition.node.field)} is not null`;
       return sql<SqlBool>`(${recur(condition.node)}) is not true`;
     case 'null':
-      return sql<SqlBool>`${sql.ref(condition.field)} is null`;
+      return sql<SqlBool>`${columnOf(entity, condition.field)} is null`;
     default:
       return leafOf(dialect, entity, condition, slots);
   }
+}
+
+function columnOf(entity: EntityModel, field: string): Term {
+  return sql.ref((entity.fields.get(field) as EntityField).column);
 }
 
 const CHAIN = 16;
@@ -108,10 +112,11 @@ function leafOf(
   condition: Exclude<Extract<Condition, { field: string }>, { op: 'null' }>,
   slots: Slots,
 ): Expression<SqlBool> {
-  const { type } = entity.fields.get(condition.field) as EntityField;
-  const codec = dialect.codecs[type];
-  const column: Term = sql.ref(condition.field);
+  const field = entity.fields.get(condition.field) as EntityField;
+  const { codec } = storageOf(dialect, field);
+  const isEquality = condition.op === 'eq' || condition.op === 'in';
   const folded = 'ignoreCase' in condition && condition.ignoreCase;
+  const column = isEquality && !folded ? sql.ref(field.column) : textOf(dialect, field);
   const fold = (term: Term): Term => (folded ? dialect.fold(term) : term);
   if (condition.op === 'in') {
     const bind = slots.next((value) => codec.encode(value));
