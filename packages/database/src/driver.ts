@@ -116,6 +116,27 @@ export interface DriverQuery {
   readonly order: Order;
   readonly limit?: number | undefined;
   readonly offset?: number | undefined;
+  /** Which fields to answer; undefined: all of them. */
+  readonly fields?: readonly string[] | undefined;
+}
+
+/** One value over the rows of a group; without a field it counts the rows. Null is passed over. */
+export interface AggregateValue {
+  /** What it is called in the answer. That of no field. */
+  readonly name: string;
+  readonly op: 'count' | 'sum' | 'min' | 'max';
+  readonly field?: string | undefined;
+}
+
+/** What is told of the rows that match, by groups. */
+export interface DriverAggregate {
+  readonly where: Condition;
+  /**
+   * The fields whose values make the groups, which come in their order, as an {@link Order} has it; null is a value.
+   * Empty: all rows are one group, also when there are none.
+   */
+  readonly by: readonly string[];
+  readonly values: readonly AggregateValue[];
 }
 
 /** What an update does. Never empty; no field occurs in both. */
@@ -220,6 +241,12 @@ export interface DriverTransactions<Session> {
 export interface DriverRows<Session> {
   find(session: Session, entity: EntityModel, query: DriverQuery, call: DriverCall): Awaitable<Row[]>;
   count(session: Session, entity: EntityModel, where: Condition, call: DriverCall): Awaitable<number>;
+  /**
+   * One row for each group: the fields of `by`, and the values by their names. A count is a number. A sum is exact and
+   * may be beyond its field: a bigint for `int` and `bigint`, decimal text, a number for `double`, and null where there
+   * is no value; `min` and `max` are a value of their field, or null. A sum that the database cannot hold is an error.
+   */
+  aggregate(session: Session, entity: EntityModel, query: DriverAggregate, call: DriverCall): Awaitable<Row[]>;
   /**
    * Inserts complete rows: every field is present, but for those of `entity.generated` that the database is to fill in.
    * Several rows come only inside a transaction, where there are any. Answers the rows as they are stored, in their

@@ -90,6 +90,8 @@ export interface EntityModel {
   readonly fields: ReadonlyMap<string, EntityField>;
   /** The fields of the id, never none. */
   readonly id: readonly string[];
+  /** The id, where it becomes a UUID version 7 when none is given. */
+  readonly madeUp?: string | undefined;
   /** The fields that the database fills in. */
   readonly generated: readonly string[];
   readonly unique: readonly (readonly string[])[];
@@ -222,6 +224,7 @@ export function defineEntity<
     table,
     fields,
     id,
+    madeUp: madeUpOf(id, fields),
     generated: Object.freeze(generated),
     unique: Object.freeze(unique),
     version,
@@ -267,6 +270,13 @@ function idOf(key: string | readonly string[], fields: ReadonlyMap<string, Entit
     }
   }
   return Object.freeze(id);
+}
+
+/** A single id of text. */
+function madeUpOf([name = '', ...others]: readonly string[], fields: ReadonlyMap<string, EntityField>) {
+  const { type, as, generated } = fields.get(name) as EntityField;
+  const isUuid = as === undefined || as === 'uuid' || as === 'binary(16)';
+  return type === 'string' && isUuid && !generated && others.length === 0 ? name : undefined;
 }
 
 function expectField(

@@ -1,12 +1,15 @@
+export type { Aggregate, Aggregated, AggregateOptions, Aggregates, GroupOptions } from './aggregates.ts';
 export { channels, type QueryOperation, type ReplicaOperation, type TransactionOperation } from './channels.ts';
 export { createDatabase, type Database } from './database.ts';
 export type {
+  AggregateValue,
   Awaitable,
   BeginOptions,
   Change,
   Condition,
   DatabaseDriver,
   DatabaseFeatures,
+  DriverAggregate,
   DriverCall,
   DriverFailure,
   DriverQuery,
@@ -62,9 +65,11 @@ export type {
   DeleteOptions,
   Filter,
   FindOptions,
+  GetOptions,
   Operators,
   Patch,
   ReadOptions,
+  SelectOptions,
   Sort,
   StreamOptions,
   UpdateManyOptions,

@@ -87,8 +87,19 @@ export interface CountOptions<T> extends ReadOptions {
   readonly where?: Filter<T> | undefined;
 }
 
+/** Options of the calls that answer rows. */
+export interface SelectOptions<Selected extends string> {
+  /** The fields that are read and answered. Default: all. */
+  readonly select?: readonly Selected[] | undefined;
+}
+
+/** Options of `get`. */
+export interface GetOptions<Selected extends string> extends ReadOptions, SelectOptions<Selected> {}
+
 /** Options of `find`. */
-export interface FindOptions<T> extends CountOptions<T> {
+export interface FindOptions<T, Selected extends keyof T & string = keyof T & string>
+  extends CountOptions<T>,
+    SelectOptions<Selected> {
   readonly sort?: Sort<T> | undefined;
   /** How many rows at most. Default: no limit. */
   readonly limit?: number | undefined;
@@ -100,14 +111,18 @@ export interface FindOptions<T> extends CountOptions<T> {
 }
 
 /** Options of `stream`. */
-export interface StreamOptions<T> extends CountOptions<T> {
+export interface StreamOptions<T, Selected extends keyof T & string = keyof T & string>
+  extends CountOptions<T>,
+    SelectOptions<Selected> {
   readonly sort?: Sort<T> | undefined;
   /** Rows per query. Default 500. */
   readonly batchSize?: number | undefined;
 }
 
 /** Options of `window`. */
-export interface WindowOptions<T> extends CountOptions<T> {
+export interface WindowOptions<T, Selected extends keyof T & string = keyof T & string>
+  extends CountOptions<T>,
+    SelectOptions<Selected> {
   readonly sort?: Sort<T> | undefined;
   /** How many rows at most. */
   readonly limit: number;

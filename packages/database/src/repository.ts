@@ -1,7 +1,9 @@
+import type { Aggregated, AggregateOptions, Aggregates, GroupKey, GroupOptions } from './aggregates.ts';
 import type { Awaitable, Condition, DatabaseDriver, DatabaseFeatures, DriverQuery, Row } from './driver.ts';
 import type { Entity, EntityModel, IdOf } from './entity.ts';
 import { databaseErrors } from './errors.ts';
-import { and, parseFilter, parseSort } from './internal/conditions.ts';
+import { parseAggregate } from './internal/aggregates.ts';
+import { and, parseFilter, parseSelect, parseSort } from './internal/conditions.ts';
 import { alive, expectKey, expectWhole, ofVersion, some, withId } from './internal/criteria.ts';
 import type { Host } from './internal/host.ts';
 import { expectOptions } from './internal/known-options.ts';
@@ -17,6 +19,7 @@ import type {
   DeleteOptions,
   Filter,
   FindOptions,
+  GetOptions,
   Patch,
   ReadOptions,
   StreamOptions,
@@ -53,13 +56,17 @@ export class Repository<T extends object, New = unknown, Key extends keyof T & s
   }
 
   /** The row with this id, or null. The id of a composite key is an object: `get({ film: 1, actor: 2 })`. */
-  async get(id: IdOf<T, Key>, options?: ReadOptions): Promise<T | null> {
+  async get<Selected extends keyof T & string = keyof T & string>(
+    id: IdOf<T, Key>,
+    options?: GetOptions<Selected>,
+  ): Promise<Pick<T, Selected> | null> {
     if (options !== undefined) expectOptions(this.entity, 'get', options);
     const byId = withId(this.entity, id);
     if (byId === undefined) return null;
     const { deletedAt } = this.entity;
     const where = deletedAt === undefined ? byId : and([byId, alive(this.entity, options?.withDeleted)]);
-    const found = this.#read('get', { where, order: [], limit: 1 }, options);
+    const fields = options === undefined ? undefined : parseSelect(this.entity, options.select);
+    const found = this.#read('get', { where, order: [], limit: 1, fields }, options);
     const rows = found instanceof Promise ? await found : found;
     return rows[0] ?? null;
   }
@@ -71,14 +78,17 @@ export class Repository<T extends object, New = unknown, Key extends keyof T & s
    * await users.find({ where: { email: { endsWith: '@example.org' } }, sort: [['createdAt', 'desc']], limit: 20 });
    * ```
    */
-  async find(options: FindOptions<T> = {}): Promise<T[]> {
+  async find<Selected extends keyof T & string = keyof T & string>(
+    options: FindOptions<T, Selected> = {},
+  ): Promise<Pick<T, Selected>[]> {
     expectOptions(this.entity, 'find', options);
     const { limit, offset } = options;
     expectWhole(this.entity, 'limit', limit, 0);
     expectWhole(this.entity, 'offset', offset, 0);
+    const fields = parseSelect(this.entity, options.select);
     if (limit === 0) return [];
     const order = parseSort(this.entity, options.sort, this.#rules);
-    return this.#read('find', { where: this.#where(options), order, limit, offset }, options);
+    return this.#read('find', { where: this.#where(options), order, limit, offset, fields }, options);
   }
 
   /**
@@ -88,7 +98,9 @@ export class Repository<T extends object, New = unknown, Key extends keyof T & s
    *
    * @throws `database.invalid_cursor` for a cursor that was changed, or that belongs to another entity or sort
    */
-  async window(options: WindowOptions<T>): Promise<Window<T>> {
+  async window<Selected extends keyof T & string = keyof T & string>(
+    options: WindowOptions<T, Selected>,
+  ): Promise<Window<Pick<T, Selected>>> {
     expectOptions(this.entity, 'window', options);
     return pageOf(this.#paging('window', options), options, this.#host.cursorSecret);
   }
@@ -102,7 +114,9 @@ export class Repository<T extends object, New = unknown, Key extends keyof T & s
    * for await (const user of users.stream({ where: { verifiedAt: null } })) await remind(user);
    * ```
    */
-  async *stream(options: StreamOptions<T> = {}): AsyncGenerator<T, void, undefined> {
+  async *stream<Selected extends keyof T & string = keyof T & string>(
+    options: StreamOptions<T, Selected> = {},
+  ): AsyncGenerator<Pick<T, Selected>, void, undefined> {
     expectOptions(this.entity, 'stream', options);
     yield* streamOf(this.#paging('stream', options), options.batchSize ?? 500);
   }
@@ -111,6 +125,38 @@ export class Repository<T extends object, New = unknown, Key extends keyof T & s
   async count(options: CountOptions<T> = {}): Promise<number> {
     expectOptions(this.entity, 'count', options);
     return this.#count(this.#where(options), options);
+  }
+
+  /** Whether a row matches. */
+  async exists(options: CountOptions<T> = {}): Promise<boolean> {
+    expectOptions(this.entity, 'exists', options);
+    const where = this.#where(options);
+    return where.op !== 'none' && this.#isThere(where, options);
+  }
+
+  /**
+   * Counts, sums, averages, the least and the greatest over the rows that match; with `by` of each group.
+   *
+   * ```ts no-run
+   * const { orders, total } = await repo.aggregate({ values: { orders: 'count', total: { sum: 'price' } } });
+   * const byState = await repo.aggregate({ by: ['state'], values: { last: { max: 'createdAt' } } });
+   * ```
+   *
+   * @throws `database.bad_data` for a sum that does not fit its field
+   */
+  async aggregate<const A extends Aggregates<T>, const By extends GroupKey<T>>(
+    options: GroupOptions<T, A, By>,
+  ): Promise<(Pick<T, By> & Aggregated<T, A>)[]>;
+  async aggregate<const A extends Aggregates<T>>(options: AggregateOptions<T, A>): Promise<Aggregated<T, A>>;
+  async aggregate(options: AggregateOptions<T, Aggregates<T>> & { readonly by?: readonly string[] }): Promise<unknown> {
+    expectOptions(this.entity, 'aggregate', options);
+    const plan = parseAggregate(this.entity, options, this.#rules);
+    const where = this.#where(options);
+    const groups = await this.#run('aggregate', 'read', options, (driver, entity, session, call) =>
+      driver.aggregate(session, entity, { ...plan.query, where }, call),
+    );
+    const answers = groups.map((group) => plan.answer(group));
+    return options.by === undefined ? answers[0] : answers;
   }
 
   #count(condition: Condition, options: CallOptions): Awaitable<number> {
@@ -339,13 +385,14 @@ export class Repository<T extends object, New = unknown, Key extends keyof T & s
       entity: this.entity,
       where: this.#where(options),
       order: parseSort(this.entity, options.sort, this.#rules),
+      select: parseSelect(this.entity, options.select),
       read: (query) => this.#read(operation, query, options),
     };
   }
 
   #isThere(where: Condition, options: CallOptions | undefined): Awaitable<boolean> {
     return this.#run('exists', 'read', options, async (driver, entity, session, call) => {
-      const rows = await driver.find(session, entity, { where, order: [], limit: 1 }, call);
+      const rows = await driver.find(session, entity, { where, order: [], limit: 1, fields: entity.id }, call);
       return rows.length > 0;
     });
   }

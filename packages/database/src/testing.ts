@@ -1,3 +1,4 @@
+import { aggregateCases } from './testing/aggregates.ts';
 import { concurrencyCases } from './testing/concurrency.ts';
 import { crudCases } from './testing/crud.ts';
 import { failureCases } from './testing/failures.ts';
@@ -43,6 +44,7 @@ export function testDatabaseDriver(runner: TestRunner, harness: DatabaseHarness)
     ...storageCases,
     ...filterCases,
     ...windowCases,
+    ...aggregateCases,
     ...transactionCases,
     ...innerCases,
     ...concurrencyCases,

@@ -175,6 +175,32 @@ const mutants: Record<string, Mutate> = {
   'the unique keys of deleted rows stay taken': (driver) => ({
     createTable: (session, entity, call) => driver.createTable(session, { ...entity, deletedAt: undefined }, call),
   }),
+  'groups come without those of null': (driver) => ({
+    async aggregate(session, entity, query, call) {
+      const groups = await driver.aggregate(session, entity, query, call);
+      return groups.filter((group) => query.by.every((name) => group[name] !== null));
+    },
+  }),
+  'groups come in another order': (driver) => ({
+    aggregate: async (...call) => [...(await driver.aggregate(...call))].reverse(),
+  }),
+  'sums go through a double': (driver) => ({
+    async aggregate(...call) {
+      const map = (value: unknown): unknown => (typeof value === 'bigint' ? BigInt(Number(value)) : value);
+      return (await driver.aggregate(...call)).map((group) => mapValues(group, map));
+    },
+  }),
+  'aggregates are of all rows': (driver) => ({
+    aggregate: (session, entity, query, call) =>
+      driver.aggregate(session, entity, { ...query, where: { op: 'all' } }, call),
+  }),
+  'counts of a field include null': (driver) => ({
+    aggregate(session, entity, { values, ...query }, call) {
+      const counts = values.map((value) => (value.op === 'count' ? { ...value, field: undefined } : value));
+      return driver.aggregate(session, entity, { ...query, values: counts }, call);
+    },
+  }),
+  'all fields are answered, whatever is selected': querying(({ fields: _fields, ...query }) => query),
   'of a composite key only the first field counts': (driver) => ({
     updateOne: (session, entity, where, change, call) =>
       driver.updateOne(session, entity, where.op === 'and' ? (where.nodes[0] as Condition) : where, change, call),

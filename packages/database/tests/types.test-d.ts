@@ -6,9 +6,12 @@ import {
   defineMigrations,
   type EntityOf,
   type Filter,
+  generated,
+  type IdOf,
   type NewOf,
   nullable,
   type Repository,
+  stored,
   typed,
   type Window,
 } from '@ent/database';
@@ -85,6 +88,134 @@ describe('an entity', () => {
     defineEntity({ name: 'x', fields: { n: 'int' } });
     // @ts-expect-error there is no such type
     defineEntity({ name: 'x', fields: { id: 'string', n: 'varchar' } });
+  });
+});
+
+describe('an entity of a schema that is there', () => {
+  const films = defineEntity({
+    name: 'films',
+    table: 'public.film',
+    naming: 'snake_case',
+    fields: {
+      filmId: generated('int'),
+      title: stored('string', { column: 'name' }),
+      rating: nullable(stored(typed<'G' | 'R'>('string'), { as: 'enum' })),
+      rate: stored('decimal', { as: 'numeric(4,2)' }),
+      tags: stored(nullable(typed<string[]>('json')), { as: 'text[]' }),
+      changedAt: stored(generated('date'), { as: 'timestamp' }),
+    },
+    id: 'filmId',
+  });
+  type Film = EntityOf<typeof films>;
+  const cast = defineEntity({
+    name: 'cast',
+    fields: { filmId: 'int', actorId: 'bigint', part: 'string' },
+    id: ['filmId', 'actorId'],
+  });
+  const db = createDatabase({ driver: sqlite({ file: ':memory:' }) });
+  const stock = db.repo(films);
+
+  it('has the types of its fields, whatever their columns are', () => {
+    expectTypeOf<Film>().toEqualTypeOf<{
+      filmId: number;
+      title: string;
+      rating: 'G' | 'R' | null;
+      rate: string;
+      tags: string[] | null;
+      changedAt: Date;
+    }>();
+    type Row = NewOf<typeof films>;
+    expectTypeOf<Row>().toEqualTypeOf<{
+      title: string;
+      rate: string;
+      filmId?: number | undefined;
+      rating?: 'G' | 'R' | null | undefined;
+      tags?: string[] | null | undefined;
+      changedAt?: Date | undefined;
+    }>();
+  });
+
+  it('takes ids of the type of its key', () => {
+    expectTypeOf(stock.get(1)).resolves.toEqualTypeOf<Film | null>();
+    expectTypeOf(stock.insertMany([])).resolves.toEqualTypeOf<number[]>();
+    // @ts-expect-error a number
+    void stock.get('1');
+    // @ts-expect-error the id stays
+    void stock.update(1, { set: { filmId: 2 } });
+    const parts = db.repo(cast);
+    expectTypeOf<IdOf<EntityOf<typeof cast>, 'filmId' | 'actorId'>>().toEqualTypeOf<{
+      filmId: number;
+      actorId: bigint;
+    }>();
+    expectTypeOf(parts.insertMany([])).resolves.toEqualTypeOf<{ filmId: number; actorId: bigint }[]>();
+    void parts.delete({ filmId: 1, actorId: 2n });
+    // @ts-expect-error half a key
+    void parts.get({ filmId: 1 });
+    // @ts-expect-error both stay
+    void parts.update({ filmId: 1, actorId: 2n }, { set: { actorId: 3n } });
+    // @ts-expect-error nobody makes up a part of a key
+    void parts.insert({ filmId: 1, part: 'x' });
+  });
+
+  it('refuses what does not fit', () => {
+    // @ts-expect-error no such storage of a string
+    stored('string', { as: 'jsonb' });
+    // @ts-expect-error an int has none
+    stored('int', { as: 'uuid' });
+    // @ts-expect-error digits are missing
+    stored('decimal', { as: 'numeric' });
+    // @ts-expect-error no such field
+    defineEntity({ name: 'x', fields: { a: 'string' }, id: 'b' });
+    // @ts-expect-error bytes are no key
+    defineEntity({ name: 'x', fields: { a: 'bytes' }, id: 'a' });
+    // @ts-expect-error a key is never null
+    defineEntity({ name: 'x', fields: { a: nullable('string') }, id: 'a' });
+    // @ts-expect-error one of the two is no field
+    defineEntity({ name: 'x', fields: { a: 'int', b: 'int' }, id: ['a', 'c'] });
+  });
+});
+
+describe('aggregates and selections', () => {
+  it('have the types of their fields', () => {
+    const values = {
+      n: 'count',
+      known: { count: 'photo' },
+      logins: { sum: 'logins' },
+      balance: { sum: 'balance' },
+      price: { sum: 'price' },
+      mean: { avg: 'logins' },
+      exact: { avg: 'balance' },
+      first: { min: 'createdAt' },
+      last: { max: 'email' },
+    } as const;
+    expectTypeOf(repo.aggregate({ values })).resolves.toEqualTypeOf<{
+      n: number;
+      known: number;
+      logins: number;
+      balance: bigint;
+      price: string;
+      mean: number | null;
+      exact: string | null;
+      first: Date | null;
+      last: string | null;
+    }>();
+    expectTypeOf(repo.aggregate({ by: ['state', 'verified'], values: { n: 'count' } })).resolves.toEqualTypeOf<
+      (Pick<User, 'state' | 'verified'> & { n: number })[]
+    >();
+    // @ts-expect-error no sum of dates
+    void repo.aggregate({ values: { n: { sum: 'createdAt' } } });
+    // @ts-expect-error json has no least
+    void repo.aggregate({ values: { n: { min: 'roles' } } });
+    // @ts-expect-error no groups by json
+    void repo.aggregate({ by: ['roles'], values: { n: 'count' } });
+  });
+
+  it('pick fields', () => {
+    expectTypeOf(repo.find({ select: ['id', 'email'] })).resolves.toEqualTypeOf<Pick<User, 'id' | 'email'>[]>();
+    expectTypeOf(repo.get('x', { select: ['roles'] })).resolves.toEqualTypeOf<Pick<User, 'roles'> | null>();
+    expectTypeOf(repo.window({ select: ['id'], limit: 1 })).resolves.toEqualTypeOf<Window<Pick<User, 'id'>>>();
+    // @ts-expect-error no such field
+    void repo.find({ select: ['mail'] });
   });
 });
 

@@ -162,7 +162,21 @@ export function parseSort(entity: EntityModel, sort: unknown, rules: FilterRules
   return order;
 }
 
-function expectOrder(entity: EntityModel, field: EntityField, rules: FilterRules, path: Path): void {
+/** Checks which fields are selected. */
+export function parseSelect(entity: EntityModel, select: unknown): readonly string[] | undefined {
+  if (select === undefined) return undefined;
+  if (!Array.isArray(select) || select.length === 0) {
+    throw invalidQuery(entity.name, ['select'], 'invalid_type', 'must be an array of one field or more');
+  }
+  for (const [index, name] of select.entries()) {
+    fieldOf(entity, name as string, ['select', index]);
+    if (select.indexOf(name) < index) throw invalidQuery(entity.name, ['select', index], 'duplicate', 'is there twice');
+  }
+  return select as string[];
+}
+
+/** Refuses a field whose values have no order here. */
+export function expectOrder(entity: EntityModel, field: EntityField, rules: FilterRules, path: Path): void {
   const unordered = field.type === 'json' || field.type === 'bytes';
   if (!unordered && (field.type !== 'decimal' || rules.decimalOrder)) return;
   const why = unordered
@@ -171,7 +185,8 @@ function expectOrder(entity: EntityModel, field: EntityField, rules: FilterRules
   throw invalidQuery(entity.name, path, 'unordered', `is not possible: ${why}`);
 }
 
-function fieldOf(entity: EntityModel, name: string, path: Path): EntityField {
+/** The field of this name. */
+export function fieldOf(entity: EntityModel, name: string, path: Path): EntityField {
   const field = entity.fields.get(name);
   if (field === undefined) throw invalidQuery(entity.name, path, 'unknown_field', `is no field of ${entity.name}`);
   return field;

@@ -2,9 +2,9 @@ import type { Condition, DatabaseDriver } from '../driver.ts';
 import type { EntityField, EntityModel } from '../entity.ts';
 import { databaseErrors } from '../errors.ts';
 import { ALL, and, equals, type FilterRules, parseFilter } from './conditions.ts';
-import { isStorableText, Mismatch } from './mismatch.ts';
+import { Mismatch } from './mismatch.ts';
 import { invalidQuery } from './problems.ts';
-import { storable } from './values.ts';
+import { isStorableText, storable } from './values.ts';
 
 /** Rows that are not soft-deleted; every row, where that is asked for or there is no such thing. */
 export function alive({ deletedAt }: EntityModel, withDeleted: boolean | undefined): Condition {

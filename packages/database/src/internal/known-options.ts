@@ -10,11 +10,13 @@ const SORTED = { ...FILTER, sort: true } as const;
 
 /** The options of each method of a repository. */
 const KNOWN = {
-  get: READ,
-  find: { ...SORTED, limit: true, offset: true },
-  window: { ...SORTED, limit: true, after: true, before: true },
-  stream: { ...SORTED, batchSize: true },
+  get: { ...READ, select: true },
+  find: { ...SORTED, select: true, limit: true, offset: true },
+  window: { ...SORTED, select: true, limit: true, after: true, before: true },
+  stream: { ...SORTED, select: true, batchSize: true },
   count: FILTER,
+  exists: FILTER,
+  aggregate: { ...FILTER, values: true, by: true },
   insert: CALL,
   insertMany: CALL,
   update: { ...READ, version: true },

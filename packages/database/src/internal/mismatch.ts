@@ -8,8 +8,3 @@ export class Mismatch extends Error {
     this.code = code;
   }
 }
-
-/** Whether every database can store this text and give it back unchanged. */
-export function isStorableText(text: string): boolean {
-  return text.isWellFormed() && !text.includes('\0');
-}

@@ -1,5 +1,5 @@
 import type { EntityField } from '../entity.ts';
-import { isStorableText, Mismatch } from './mismatch.ts';
+import { Mismatch } from './mismatch.ts';
 
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const OBJECT_ID = /^[0-9a-f]{24}$/i;
@@ -81,7 +81,7 @@ function digits(text: string, as: string): string {
 }
 
 function isStorable(item: unknown): boolean {
-  return typeof item === 'string' && isStorableText(item);
+  return typeof item === 'string' && item.isWellFormed() && !item.includes('\0');
 }
 
 function listOf(value: unknown, isItem: (item: unknown) => boolean, what: string): unknown {

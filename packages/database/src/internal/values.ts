@@ -1,6 +1,6 @@
 import { isDate, isUint8Array } from 'node:util/types';
 import type { EntityField } from '../entity.ts';
-import { isStorableText, Mismatch } from './mismatch.ts';
+import { Mismatch } from './mismatch.ts';
 import { fitting } from './native-values.ts';
 
 const DECIMAL = /^(-?)0*(\d+)(?:\.(\d*?)0*)?$/;
@@ -18,12 +18,8 @@ export function storable(field: EntityField, value: unknown): unknown {
     if (field.nullable) return null;
     throw new Mismatch('required', 'must not be null');
   }
-  const plain = ofType(field, value);
-  return field.as === undefined ? plain : fitting(field, plain);
-}
-
-function ofType({ type }: EntityField, value: unknown): unknown {
-  switch (type) {
+  if (field.as !== undefined) return fitting(field, storable({ ...field, as: undefined }, value));
+  switch (field.type) {
     case 'string':
       if (typeof value !== 'string') throw new Mismatch('invalid_type', 'must be a string');
       if (!isStorableText(value)) throw new Mismatch('invalid_text', 'must be well-formed Unicode without U+0000');
@@ -57,6 +53,11 @@ function ofType({ type }: EntityField, value: unknown): unknown {
       if (!isUint8Array(value)) throw new Mismatch('invalid_type', 'must be a Uint8Array');
       return new Uint8Array(value);
   }
+}
+
+/** Whether every database can store this text and give it back unchanged. */
+export function isStorableText(text: string): boolean {
+  return text.isWellFormed() && !text.includes('\0');
 }
 
 function decimal(value: unknown): string {

@@ -41,16 +41,12 @@ export function completeRow(entity: EntityModel, input: unknown, now: Date, path
 function initial(entity: EntityModel, field: EntityField, now: Date): unknown {
   const { name } = field;
   if (field.generated) return undefined;
-  if (name === entity.createdAt || name === entity.updatedAt) return timeFor(field, now);
+  if (name === entity.createdAt || name === entity.updatedAt) {
+    return field.as === undefined ? now : timeFor(field, now);
+  }
   if (name === entity.version) return 1;
-  if (isMadeUp(entity, field)) return uuidv7(now.getTime());
+  if (name === entity.madeUp) return uuidv7(now.getTime());
   return field.nullable ? null : undefined;
-}
-
-/** A single id of text. */
-function isMadeUp({ id }: EntityModel, { name, type, as }: EntityField): boolean {
-  const isUuid = as === undefined || as === 'uuid' || as === 'binary(16)';
-  return type === 'string' && isUuid && id.length === 1 && id[0] === name;
 }
 
 /** A patch in the drivers' form, with version and time of update. May be empty, where the entity has neither. */

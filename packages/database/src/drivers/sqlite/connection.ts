@@ -121,7 +121,8 @@ export class Connection {
     if (known !== undefined) return known;
     const prepared = this.client.prepare(statement.sql);
     // Better-sqlite3 rounds integers beyond 2^53 unless all integers of the answer are to be bigint.
-    if (statement.entity !== undefined && hasBigint(statement.entity)) prepared.safeIntegers(true);
+    const isExact = statement.exact === true || (statement.entity !== undefined && hasBigint(statement.entity));
+    if (isExact) prepared.safeIntegers(true);
     if (!statement.recurs || statement.sql.length > MAX_LENGTH) return prepared;
     const [oldest] = this.#prepared.keys();
     if (this.#prepared.size >= MAX_STATEMENTS && oldest !== undefined) this.#prepared.delete(oldest);

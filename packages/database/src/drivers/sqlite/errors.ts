@@ -84,6 +84,7 @@ function ofSqlite(sqliteCode: string, text: string): DriverFailure {
   // Of ON DELETE RESTRICT, which SQLite makes a trigger of.
   if (text === 'FOREIGN KEY constraint failed') return { code: 'foreign_key_violation' };
   const [prefix, code] = CODES.find(([start]) => sqliteCode.startsWith(start)) ?? [sqliteCode, 'query_failed' as const];
+  if (text === 'integer overflow') return { code: 'bad_data', message: 'the sum does not fit 64 bits' };
   const columns = FAILED.exec(text)?.[1];
   if (columns !== undefined) {
     return { code, fields: columns.split(', ').map((column) => column.slice(column.indexOf('.') + 1)) };

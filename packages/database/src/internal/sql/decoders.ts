@@ -7,10 +7,11 @@ import { type SqlDialect, storageOf } from './dialect.ts';
 /** Makes a row as it is stored into one with the values of its fields. */
 export type Decoder = (row: Row) => Row;
 
-/** The decoder of each entity, made once. */
-export function decodersOf(dialect: SqlDialect): (entity: EntityModel) => Decoder {
+/** The decoder of each entity, made once; that of some fields only, each time. */
+export function decodersOf(dialect: SqlDialect): (entity: EntityModel, names?: readonly string[]) => Decoder {
   const decoders = new WeakMap<EntityModel, Decoder>();
-  return (entity) => {
+  return (entity, names) => {
+    if (names !== undefined) return decoderOf(entity, dialect, names);
     let decoder = decoders.get(entity);
     if (decoder === undefined) {
       decoder = decoderOf(entity, dialect);
@@ -21,8 +22,9 @@ export function decodersOf(dialect: SqlDialect): (entity: EntityModel) => Decode
 }
 
 /** Decodes a row in place: it was made for us, and its members are already those of the entity, in order. */
-function decoderOf(entity: EntityModel, dialect: SqlDialect): Decoder {
-  const fields = [...entity.fields.values()].map((field) => ({
+function decoderOf(entity: EntityModel, dialect: SqlDialect, names?: readonly string[]): Decoder {
+  const all = [...entity.fields.values()];
+  const fields = (names === undefined ? all : all.filter(({ name }) => names.includes(name))).map((field) => ({
     name: field.name,
     type: field.as ?? field.type,
     nullable: field.nullable,

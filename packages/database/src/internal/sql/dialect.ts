@@ -77,7 +77,8 @@ export interface SqlDialect {
   /**
    * Makes an INSERT change the row that has the same `key`, if there is one: by `set`, whose columns are named with
    * their table. {@link onConflict}, or what the database has instead. All names are those of columns. Where rows can
-   * be soft-deleted, `deletedAt` is the column that says so, and the key may be an index over the rows where it is null.
+   * be soft-deleted, `deletedAt` is the column that says so, and the key may be an index over the rows where it is
+   * null.
    */
   upsert(
     insert: Insert,
@@ -129,8 +130,13 @@ export function textOf(dialect: SqlDialect, field: EntityField, prefix = ''): Te
 }
 
 /** The columns of an entity, by the names of its fields. */
-export function selectionOf({ fields }: EntityModel): (string | AliasedRawBuilder<unknown, string>)[] {
-  return [...fields.values()].map(({ name, column }) => (column === name ? name : sql.ref(column).as(name)));
+export function selectionOf(
+  { fields }: EntityModel,
+  names: Iterable<string> = fields.keys(),
+): (string | AliasedRawBuilder<unknown, string>)[] {
+  return Array.from(names, (name) => fields.get(name) as EntityField).map(({ name, column }) =>
+    column === name ? name : sql.ref(column).as(name),
+  );
 }
 
 /** Kysely as a compiler. */

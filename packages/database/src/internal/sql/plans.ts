@@ -1,5 +1,5 @@
 import { type CompiledQuery, type RawBuilder, sql } from 'kysely';
-import type { Change, Condition, DriverQuery, Order, Row } from '../../driver.ts';
+import type { AggregateValue, Change, Condition, DriverAggregate, DriverQuery, Order, Row } from '../../driver.ts';
 import type { EntityField, EntityModel } from '../../entity.ts';
 import {
   type Compiler,
@@ -26,13 +26,14 @@ interface Plan {
 }
 
 /** The id of a query that asks for the row with it, and for nothing else. */
-function idAskedFor({ id }: EntityModel, { where, order, limit, offset }: DriverQuery): unknown {
+function idAskedFor({ id }: EntityModel, { where, order, limit, offset, fields }: DriverQuery): unknown {
   if (where.op !== 'eq' || where.field !== id[0] || id.length > 1 || where.ignoreCase) return undefined;
-  return order.length === 0 && limit === 1 && offset === undefined ? where.value : undefined;
+  const isGet = order.length === 0 && limit === 1 && offset === undefined && fields === undefined;
+  return isGet ? where.value : undefined;
 }
 
-/** What a statement answers: rows of its entity, one at most, other rows, or how many it matched. */
-type Answer = 'entity' | 'one entity' | 'rows' | 'matched';
+/** What a statement answers: rows of its entity, one at most, other rows, with sums, or how many it matched. */
+type Answer = 'entity' | 'one entity' | 'rows' | 'sums' | 'matched';
 
 // Shapes are few in any program; a filter built from hostile input must not fill the memory.
 const MAX_PLANS = 500;
@@ -55,7 +56,7 @@ export class Plans {
 
   /** @param locked nobody else may change the rows before this transaction ends */
   select(entity: EntityModel, asked: DriverQuery, locked = false): Ready {
-    const { where, order, limit, offset } = asked;
+    const { where, order, limit, offset, fields } = asked;
     const bound = this.#dialect.limits === 'bind';
     // An OFFSET without a LIMIT is PostgreSQL's alone.
     const most = limit ?? (offset === undefined ? undefined : Number.MAX_SAFE_INTEGER);
@@ -65,6 +66,7 @@ export class Plans {
     let shape = 'get';
     if (id === undefined) {
       shape = `select${locked ? ' locked' : ''} ${shapeOf(where, values)} by ${orderShape(order)}${most === 1 ? ' one' : ''}`;
+      if (fields !== undefined) shape += ` of ${fields.join()}`;
       for (const number of [most, offset]) {
         shape += bound ? ` ${number === undefined ? '' : '?'}` : ` ${number}`;
         if (bound && number !== undefined) values.push(number);
@@ -73,7 +75,7 @@ export class Plans {
     const answer = most === 1 ? 'one entity' : 'entity';
     const numberOf = (slots: Slots, number: number): Term => (bound ? slots.next(whole)() : sql.lit(number));
     return this.#ready(entity, shape, answer, values, (slots) => {
-      let query = this.#compiler.selectFrom(entity.table).select(selectionOf(entity));
+      let query = this.#compiler.selectFrom(entity.table).select(selectionOf(entity, fields));
       if (where.op !== 'all') query = query.where(whereOf(this.#dialect, entity, where, slots));
       for (const { field, descending } of order) {
         const ordered = entity.fields.get(field) as EntityField;
@@ -97,6 +99,37 @@ export class Plans {
       if (where.op !== 'all') query = query.where(whereOf(this.#dialect, entity, where, slots));
       return query.compile();
     });
+  }
+
+  aggregate(entity: EntityModel, { where, by, values: asked }: DriverAggregate): Ready {
+    const values: unknown[] = [];
+    const names = asked.map(({ name, op, field = '' }) => `${name} ${op} ${field}`).join();
+    const shape = `aggregate ${names} by ${by.join()} ${shapeOf(where, values)}`;
+    return this.#ready(entity, shape, 'sums', values, (slots) => {
+      // With their table: an answered value may be called as another column is.
+      const prefix = prefixOf(entity);
+      const groups = by.map((name) => entity.fields.get(name) as EntityField);
+      const columns = groups.map(({ name, column }) => sql.ref(prefix + column).as(name));
+      const sums = asked.map(({ name, op, field }) => this.#aggregated(entity, op, field).as(name));
+      let query = this.#compiler.selectFrom(entity.table).select([...columns, ...sums]);
+      if (where.op !== 'all') query = query.where(whereOf(this.#dialect, entity, where, slots));
+      for (const field of groups) {
+        query = query.groupBy(sql.ref(prefix + field.column));
+        query = query.orderBy(textOf(this.#dialect, field, prefix), (to) =>
+          field.nullable && this.#dialect.nulls === 'last' ? to.asc().nullsFirst() : to.asc(),
+        );
+      }
+      return query.compile();
+    });
+  }
+
+  #aggregated(entity: EntityModel, op: AggregateValue['op'], name: string | undefined): Term {
+    if (name === undefined) return sql`count(*)`;
+    const field = entity.fields.get(name) as EntityField;
+    const prefix = prefixOf(entity);
+    if (op === 'count') return sql`count(${sql.ref(prefix + field.column)})`;
+    if (op === 'sum') return sql`sum(${sql.ref(prefix + field.column)})`;
+    return sql`${op === 'min' ? sql`min` : sql`max`}(${textOf(this.#dialect, field, prefix)})`;
   }
 
   /** @param isWhole as many rows as one statement takes: of those it comes again, however long it is */
@@ -244,6 +277,7 @@ export class Plans {
       kind: 'rows',
       entity: answer === 'entity' || answer === 'one entity' ? entity : undefined,
       single: answer === 'one entity',
+      exact: answer === 'sums',
       returnsRows: answer !== 'matched',
       recurs: isKept || slots.length <= MAX_SLOTS,
     };

@@ -4,6 +4,7 @@ import { databaseErrors } from '../../errors.ts';
 import { chain } from '../awaitable.ts';
 import { and, equals } from '../conditions.ts';
 import { decodersOf } from './decoders.ts';
+import { groupsOf } from './groups.ts';
 import type { SqlDialect } from './dialect.ts';
 import { Plans, type Ready } from './plans.ts';
 import type { SqlExecute, SqlOutcome } from './types.ts';
@@ -30,8 +31,14 @@ export function rowsOf<Session>(
     return execute(session, statement, parameters, call);
   }
 
-  function read(session: Session, entity: EntityModel, ready: Ready, call: DriverCall): Awaitable<Row[]> {
-    const decode = decoderFor(entity);
+  function read(
+    session: Session,
+    entity: EntityModel,
+    ready: Ready,
+    call: DriverCall,
+    fields?: readonly string[],
+  ): Awaitable<Row[]> {
+    const decode = decoderFor(entity, fields);
     return chain(run(session, ready, call), ({ rows }) => rows.map(decode));
   }
 
@@ -97,10 +104,15 @@ export function rowsOf<Session>(
   }
 
   return {
-    find: (session, entity, query, call) => read(session, entity, plans.select(entity, query), call),
+    find: (session, entity, query, call) => read(session, entity, plans.select(entity, query), call, query.fields),
 
     count: (session, entity, where, call) =>
       chain(run(session, plans.count(entity, where), call), ({ rows }) => Number(rows[0]?.['n'])),
+
+    aggregate(session, entity, query, call) {
+      const decode = groupsOf(dialect, entity, query);
+      return chain(run(session, plans.aggregate(entity, query), call), ({ rows }) => rows.map(decode));
+    },
 
     insert(session, entity, rows, call) {
       if (entity.generated.length > 0) return insertGenerated(session, entity, rows, call);

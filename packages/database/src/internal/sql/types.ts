@@ -33,6 +33,8 @@ export interface SqlStatement {
   readonly kind: 'rows' | 'native' | 'control';
   /** The entity whose rows it answers; the columns have the names of its fields, in their order. */
   readonly entity?: EntityModel | undefined;
+  /** Its integers may be beyond 2^53, whatever fields `entity` has. */
+  readonly exact?: boolean | undefined;
   /** Whether its rows are read. For `native` the database knows better. */
   readonly returnsRows: boolean;
   /** It answers one row at most, as the statement itself says. */
