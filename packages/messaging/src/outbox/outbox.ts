@@ -183,6 +183,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
   const parts: RelayParts = {
     messages,
     marks: rows,
+    transaction: (work, given) => db.transaction(work, given),
     notifier,
     onCommit: (wake) => {
       relays.add(wake);

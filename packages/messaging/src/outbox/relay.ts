@@ -5,7 +5,7 @@ import { countOption, durationOption } from '../internal/checks.ts';
 import { pause, systemClock } from '../internal/clock.ts';
 import type { Forwarding } from '../internal/forward.ts';
 import type { Clock, CloseOptions, Duration } from '../options.ts';
-import type { Rows } from './database.ts';
+import type { OutboxDatabase, Rows } from './database.ts';
 import { Marks } from './marks.ts';
 import type { Notifier } from './notifier.ts';
 import { eventOf, Pass, type PassEnd, type PassSetup } from './pass.ts';
@@ -60,6 +60,7 @@ export interface Relay {
 export interface RelayParts {
   readonly messages: Rows<StoredMessage>;
   readonly marks: Rows<Mark>;
+  readonly transaction: OutboxDatabase['transaction'];
   readonly notifier: Notifier | undefined;
   /** Says when something is committed here, until the answer is called. */
   readonly onCommit: (wake: () => void) => () => void;
@@ -106,7 +107,7 @@ export class OutboxRelay implements Relay {
     this.#clock = clock;
     this.#pollMs = durationOption(options.poll ?? (parts.notifier ? '30s' : '5s'), 'poll');
     const elapsed = clock === systemClock ? () => performance.now() : () => clock.now();
-    this.#store = new Store(parts.messages, clock);
+    this.#store = new Store(parts.messages, parts.transaction, clock);
     this.#turn = new Turn(parts.marks, durationOption(options.lease ?? '15s', 'lease'), clock, elapsed);
     this.#marks = new Marks(parts.marks, parts.messages, clock);
     this.#cleanAt = clock.now() + CLEAN_EVERY_MS * random();
@@ -188,8 +189,8 @@ export class OutboxRelay implements Relay {
       waited = end === 'waits' || end === 'ended' ? waited + 1 : 0;
       trouble = end === 'trouble' ? trouble + 1 : 0;
       if (trouble === 0) this.#trouble = undefined;
-      if (waited > 0) await this.#rest(this.#waits.turn(waited));
-      else if (end === 'trouble') await this.#rest(this.#waits.trouble(trouble));
+      if (waited > 0) await pause(this.#clock, this.#waits.turn(waited), this.#stop.signal);
+      else if (trouble > 0) await pause(this.#clock, this.#waits.trouble(trouble), this.#stop.signal);
       else await this.#idle();
     }
   }
@@ -200,7 +201,7 @@ export class OutboxRelay implements Relay {
       // Who was told of a message need not look for it first.
       const isAwaited = this.#isAwaited;
       this.#isAwaited = false;
-      if (!isAwaited && !(await this.#store.hasDue())) return await this.#tidy();
+      if (!isAwaited && !(await this.#store.hasDue())) return 'done';
       if (!(await this.#turn.take())) return 'waits';
     } catch (error) {
       // Those who listen are to learn of it as well.
@@ -238,27 +239,23 @@ export class OutboxRelay implements Relay {
     return 'trouble';
   }
 
-  /** What nobody is in a hurry for. */
-  async #tidy(): Promise<'done'> {
-    if (this.#clock.now() < this.#cleanAt) return 'done';
+  /** What nobody is in a hurry for: where it fails, it is done the next time. */
+  async #tidy(): Promise<void> {
+    if (this.#clock.now() < this.#cleanAt) return;
     this.#cleanAt = this.#clock.now() + CLEAN_EVERY_MS;
-    await this.#marks.clean(this.#stop.signal);
-    return 'done';
+    await this.#marks.clean(this.#stop.signal).catch(() => {});
   }
 
   /** Until somebody tells of a message, or it is time to look. */
   async #idle(): Promise<void> {
+    await this.#tidy();
     const now = this.#clock.now();
     this.#dueAt = this.#dueAt.filter((at) => at > now);
     const wait = Math.min(this.#pollMs, ...this.#dueAt.map((at) => at - now));
+    if (this.#isAwaited || this.#stop.signal.aborted) return;
     const woken = new AbortController();
     this.#wake = () => woken.abort();
-    if (!this.#isAwaited) await this.#rest(wait, woken.signal);
+    await pause(this.#clock, wait, woken.signal);
     this.#wake = () => {};
-  }
-
-  async #rest(ms: number, woken?: AbortSignal): Promise<void> {
-    const { signal } = this.#stop;
-    await pause(this.#clock, ms, woken ? AbortSignal.any([signal, woken]) : signal);
   }
 }

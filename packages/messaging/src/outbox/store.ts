@@ -1,5 +1,5 @@
 import type { Clock } from '../options.ts';
-import type { Rows } from './database.ts';
+import type { OutboxDatabase, Rows } from './database.ts';
 import { PARKED, type StoredMessage } from './tables.ts';
 import { type Blocked, wavesOf } from './waves.ts';
 
@@ -7,11 +7,13 @@ import { type Blocked, wavesOf } from './waves.ts';
 export class Store {
   readonly #rows: Rows<StoredMessage>;
   readonly #clock: Clock;
+  readonly #transaction: OutboxDatabase['transaction'];
   /** Sent, and not removed yet: they are not sent again, whatever happens to the database meanwhile. */
   #sent: string[] = [];
 
-  constructor(rows: Rows<StoredMessage>, clock: Clock) {
+  constructor(rows: Rows<StoredMessage>, transaction: OutboxDatabase['transaction'], clock: Clock) {
     this.#rows = rows;
+    this.#transaction = transaction;
     this.#clock = clock;
   }
 
@@ -20,7 +22,7 @@ export class Store {
     return this.#sent.length > 0;
   }
 
-  /** Whether there is something to send. */
+  /** Whether there is something to send; what a replica of the database says is good enough here. */
   async hasDue(): Promise<boolean> {
     return (await this.#due(1)).length > 0;
   }
@@ -28,8 +30,11 @@ export class Store {
   /** What can be sent now, in waves; empty when there is nothing. */
   async next(limit: number): Promise<{ readonly waves: StoredMessage[][]; readonly isAll: boolean }> {
     await this.#removeSent();
-    const found = await this.#due(limit);
-    const rows = await this.#completed(found, limit);
+    // In a transaction, which reads from no replica: it could show what the relay before this one has sent.
+    const { found, rows } = await this.#transaction(async () => {
+      const due = await this.#due(limit);
+      return { found: due, rows: await this.#completed(due, limit) };
+    });
     const { waves, blocked } = wavesOf(rows, this.#now());
     for (const key of blocked) await this.#postpone(key);
     return { waves, isAll: found.length < limit };

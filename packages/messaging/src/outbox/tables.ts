@@ -2,11 +2,26 @@ import { messagingErrors } from '../errors.ts';
 
 type FieldType = 'string' | 'int' | 'date' | 'json' | 'bytes' | 'boolean';
 
-/** A table or a collection, as `@ent/database` describes entities: what its `repo` takes. */
+/** A field of a {@link StoredEntity}. */
+interface StoredField {
+  readonly name: string;
+  readonly column: string;
+  readonly type: FieldType;
+  readonly as: undefined;
+  readonly nullable: boolean;
+  readonly generated: false;
+}
+
+/** A table or a collection, as `defineEntity` of `@ent/database` describes it: what `db.repo` takes. */
 export interface StoredEntity {
   readonly name: string;
-  readonly fields: ReadonlyMap<string, { readonly name: string; readonly type: FieldType; readonly nullable: boolean }>;
-  readonly unique: readonly (readonly string[])[];
+  readonly table: string;
+  readonly fields: ReadonlyMap<string, StoredField>;
+  readonly id: readonly ['id'];
+  /** A row without an id gets a UUID version 7. */
+  readonly madeUp: 'id';
+  readonly generated: readonly [];
+  readonly unique: readonly [];
 }
 
 /** A message that is not sent yet. */
@@ -74,9 +89,9 @@ type Spec = FieldType | readonly [FieldType, null];
 function entity(name: string, fields: Readonly<Record<string, Spec>>): StoredEntity {
   const described = Object.entries(fields).map(([field, spec]) => {
     const [type, nullable] = typeof spec === 'string' ? [spec, false] : [spec[0], true];
-    return [field, { name: field, type, nullable }] as const;
+    return [field, { name: field, column: field, type, as: undefined, nullable, generated: false }] as const;
   });
-  return { name, fields: new Map(described), unique: [] };
+  return { name, table: name, fields: new Map(described), id: ['id'], madeUp: 'id', generated: [], unique: [] };
 }
 
 /** The entities of an outbox. */
