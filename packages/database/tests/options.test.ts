@@ -42,7 +42,7 @@ describe('a repository', () => {
     const repo = db.repo(people);
     const message = async (options: unknown): Promise<string> => (await rejection(repo.find(options as never))).message;
     expect(await message({ email: 'a' })).toBe(
-      'people.find has no option "email" (it has signal, timeout, withDeleted, where, sort, limit, offset). Conditions on fields stand in "where": { where: { email: ... } }.',
+      'people.find has no option "email" (it has signal, timeout, withDeleted, where, sort, select, limit, offset). Conditions on fields stand in "where": { where: { email: ... } }.',
     );
     expect(await message({ limitt: 1 })).toBe('people.find has no option "limitt" (did you mean limit?).');
     expect((await rejection(repo.deleteMany({} as never))).message).toBe('people: #/where is missing: which rows.');
@@ -82,6 +82,7 @@ describe('everything else', () => {
       () => sqlite({ file: ':memory:', readonly: true } as never),
       () => sqlite({ client: {}, file: 'x' } as never),
       () => sqlite(':memory:' as never),
+      ...[undefined, null, {}, { prepare() {} }, 'app.db'].map((client) => () => sqlite({ client } as never)),
       () => defineEntity({ name: 'x', fields: { id: 'string' }, uniqe: [] } as never),
       () => defineMigrations([{ name: '1', up: async () => {}, donw: async () => {} } as never]),
     ];

@@ -5,16 +5,20 @@ import { redisStreams, redisStreamsFeatures } from '../../src/drivers/redis-stre
 import type { MessagingDriver } from '../../src/index.ts';
 import { testMessagingDriver } from '../../src/testing.ts';
 
-it.each([
+it.each<[object, string]>([
   [{ leas: 1 }, 'did you mean lease'],
   [{ client: createClient(), url: 'redis://127.0.0.1:1' }, 'has no option "url"'],
   [{ cluster: { rootNodes: [] }, username: 'u' }, 'has no option "username"'],
   [{ client: createClient({ keyPrefix: 'a' }) }, 'keyPrefix'],
+  ...[undefined, null, {}, { xadd: () => {}, status: 'ready' }, 'redis://localhost'].map((client): [object, string] => [
+    { client },
+    'client must be a client of node-redis',
+  ]),
   [{ prefix: 'a{b}' }, '"prefix"'],
   [{ lease: 'soon' }, 'lease'],
   [{ url: 'nowhere' }, 'Invalid URL'],
 ])('refuses options that it does not know, or cannot use: %#', (options, why) => {
-  expect(() => redisStreams(options as object)).toThrow(
+  expect(() => redisStreams(options)).toThrow(
     expect.objectContaining({ code: 'messaging.invalid_options', message: expect.stringContaining(why) }),
   );
 });

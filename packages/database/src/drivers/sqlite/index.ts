@@ -139,15 +139,21 @@ function begin(connection: Connection, { readOnly, foreignKeys }: BeginOptions, 
 function expectKnown(options: SqliteOptions): void {
   const invalid = databaseErrors.invalid_definition;
   // What is no object is refused by either.
-  if (Object(options) === options && 'client' in options)
+  if (Object(options) === options && 'client' in options) {
     refuseUnknown(options, { client: true }, 'sqlite with a client of yours', invalid);
-  else
-    refuseUnknown(
-      options as Extract<SqliteOptions, { file: string }>,
-      { file: true, synchronous: true },
-      'sqlite',
-      invalid,
-    );
+    // JavaScript may give that of another library.
+    const client = options.client as Partial<SqliteClient> | null | undefined;
+    if (typeof client?.pragma !== 'function' || typeof client.name !== 'string') {
+      throw invalid('sqlite: client must be a Database of better-sqlite3.');
+    }
+    return;
+  }
+  refuseUnknown(
+    options as Extract<SqliteOptions, { file: string }>,
+    { file: true, synchronous: true },
+    'sqlite',
+    invalid,
+  );
 }
 
 function pathOf(file: string): string {

@@ -90,6 +90,11 @@ function made(options: RedisStreamsOptions): RedisStreamsClient {
   const refuse = messagingErrors.invalid_options;
   if ('client' in options) {
     refuseUnknown(options, { ...SETTINGS, client: true }, 'redisStreams', refuse);
+    // JavaScript may give that of another library.
+    const client = options.client as Partial<RedisClientType> | null | undefined;
+    if (typeof client?.withCommandOptions !== 'function') {
+      throw refuse('redisStreams: client must be a client of node-redis.');
+    }
     return options.client;
   }
   if ('cluster' in options) {
