@@ -11,7 +11,16 @@ import { run, withTemporaryFolder } from './lib/run.ts';
 import { installTools } from './lib/tools.ts';
 import { publicPackages } from './lib/workspace.ts';
 
-const BUNDLES = ['esbuild.cjs', 'esbuild.mjs', 'rollup.mjs', 'rollup-one.mjs', 'vite.mjs', 'webpack.cjs', 'docs.cjs'];
+const BUNDLES = [
+  'esbuild.cjs',
+  'esbuild.mjs',
+  'rollup.mjs',
+  'rollup-one.mjs',
+  'vite.mjs',
+  'webpack.cjs',
+  'webpack-empty.cjs',
+  'docs.cjs',
+];
 const OPENED = [
   'kept',
   'cache.invalid_options redis: URLs need the package redis, which is not installed; run npm install redis.',

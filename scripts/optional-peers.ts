@@ -99,8 +99,13 @@ function lateModule(file: string, code: string, isPeer: (specifier: string) => b
     else body.push(text);
   }
   return `${imports.join('\n')}
-// Not every bundler names the members of a CommonJS module beside its default.
-const membersOf = (found) => ({ ...found.default, ...found });
+// Not every bundler names the members of a CommonJS module beside its default; and some, such as that of Next.js, put
+// an empty module in the place of an optional peer that is not installed.
+function membersOf(name, found) {
+  const members = { ...found.default, ...found };
+  if (typeof found.default === 'function' || Object.keys(members).some((member) => member !== 'default')) return members;
+  throw Object.assign(new Error(\`Cannot find module '\${name}'\`), { code: 'MODULE_NOT_FOUND' });
+}
 let loading;
 export function load() {
   return (loading ??= start());
@@ -108,7 +113,7 @@ export function load() {
 async function start() {
   let ${libraries.map((_, at) => `library${at}`).join(', ')};
   try {
-    ${libraries.map((library, at) => `library${at} = membersOf(await import('${library}'));`).join('\n    ')}
+    ${libraries.map((library, at) => `library${at} = membersOf('${library}', await import('${library}'));`).join('\n    ')}
   } catch (cause) {
     throw cause; // \`openByUrl\` says what to install
   }

@@ -40,19 +40,30 @@ const bundlers = {
     });
   },
   async 'webpack.cjs'() {
-    const settings = {
-      mode: 'production',
-      target: 'node22',
-      entry,
-      output: { path: join(output, '..'), filename: 'webpack.cjs' },
-    };
-    await new Promise((resolve, reject) =>
-      load('webpack')({ ...settings, context: process.cwd() }, (error, stats) =>
-        error || stats.hasErrors() ? reject(error ?? new Error(stats.toString('errors-only'))) : resolve(),
-      ),
-    );
+    await webpack({});
+  },
+  // As Next.js has it: an empty module in the place of each optional peer that is not installed.
+  async 'webpack-empty.cjs'() {
+    const absent = ['redis', 'memcache-client', 'kysely', 'better-sqlite3', 'pg', 'amqplib'];
+    await webpack({ resolve: { alias: Object.fromEntries(absent.map((name) => [name, false])) } });
   },
 };
+
+async function webpack(more) {
+  const settings = {
+    mode: 'production',
+    target: 'node22',
+    entry,
+    output: { path: join(output, '..'), filename: output.split('/').at(-1) },
+    context: process.cwd(),
+    ...more,
+  };
+  await new Promise((resolve, reject) =>
+    load('webpack')(settings, (error, stats) =>
+      error || stats.hasErrors() ? reject(error ?? new Error(stats.toString('errors-only'))) : resolve(),
+    ),
+  );
+}
 
 async function rollup(settings) {
   const plugins = ['@rollup/plugin-node-resolve', '@rollup/plugin-commonjs'].map((name) => load(name).default());
