@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
+import { types } from 'node:util';
 import { EntError } from '@ent/errors';
 import { errors as joseErrors, type JWTPayload, jwtVerify, SignJWT } from 'jose';
-import { durationOption, MAX_TOKEN_LENGTH, refuseUnknown } from '@ent/internal';
-import { demandMethods } from './internal/demand.ts';
+import { durationOption, kindOf, MAX_TOKEN_LENGTH, refuseUnknown } from '@ent/internal';
+import { demandMethods, demandText, demandTexts } from './internal/demand.ts';
 import { tracedOutcome } from './internal/outcome.ts';
 import { channels } from './channels.ts';
 import { authErrors, credentialError, storeCall } from './errors.ts';
@@ -249,15 +250,18 @@ export function createAccessTokens(options: AccessTokensOptions): AccessTokens {
       const issuedAt = Math.floor(now() / 1000);
       const tokenId = randomUUID();
       const key = keys.active;
-      const token = await new SignJWT(claimsOf(input))
-        .setProtectedHeader({ alg: key.alg, kid: key.kid, typ: TYPE })
-        .setIssuer(issuer)
-        .setAudience(audience)
-        .setJti(tokenId)
-        .setIssuedAt(issuedAt)
-        .setNotBefore(issuedAt)
-        .setExpirationTime(issuedAt + ttlSeconds)
-        .sign(key.privateKey);
+      const claims = claimsOf(input);
+      const token = await signed(() =>
+        new SignJWT(claims)
+          .setProtectedHeader({ alg: key.alg, kid: key.kid, typ: TYPE })
+          .setIssuer(issuer)
+          .setAudience(audience)
+          .setJti(tokenId)
+          .setIssuedAt(issuedAt)
+          .setNotBefore(issuedAt)
+          .setExpirationTime(issuedAt + ttlSeconds)
+          .sign(key.privateKey),
+      );
       if (token.length > MAX_TOKEN_LENGTH) {
         throw authErrors.configuration(
           `The access token would be ${token.length} bytes long; verifiers refuse more than ${MAX_TOKEN_LENGTH}. Put less into "claims".`,
@@ -293,9 +297,31 @@ function isInTime({ notBefore, expiresAt }: Verified, timeMs: number, tolerance:
   return notBefore <= time + tolerance && expiresAt > time - tolerance;
 }
 
+/** The claims of an application may hold anything. */
+async function signed(sign: () => Promise<string>): Promise<string> {
+  try {
+    return await sign();
+  } catch (cause) {
+    const isOfClaims = cause instanceof TypeError || (cause instanceof DOMException && cause.name === 'DataCloneError');
+    if (!isOfClaims) throw cause;
+    throw authErrors.configuration('accessTokens.issue: the claims hold something that JSON does not keep.', { cause });
+  }
+}
+
 function claimsOf(input: AccessTokenInput): JWTPayload {
   const { subject, sessionId, roles, scopes, amr, authenticatedAt, claims = {} } = input;
   if (!subject || !sessionId) throw authErrors.configuration('An access token needs a "subject" and a "sessionId".');
+  demandText(subject, 'accessTokens.issue: subject');
+  demandText(sessionId, 'accessTokens.issue: sessionId');
+  for (const list of ['roles', 'scopes', 'amr'] as const) demandTexts(input[list], `accessTokens.issue: ${list}`);
+  if (authenticatedAt !== undefined && !types.isDate(authenticatedAt)) {
+    throw authErrors.configuration(
+      `accessTokens.issue: authenticatedAt must be a Date; got ${kindOf(authenticatedAt)}.`,
+    );
+  }
+  if (typeof claims !== 'object' || (claims as object | null) === null) {
+    throw authErrors.configuration(`accessTokens.issue: claims must be an object; got ${kindOf(claims)}.`);
+  }
   const taken = Object.keys(claims).find((name) => RESERVED.has(name));
   if (taken) throw authErrors.configuration(`The claim "${taken}" is set by the issuer and cannot be in "claims".`);
   const spaced = scopes?.find((scope) => scope === '' || /\s/.test(scope));

@@ -61,7 +61,7 @@ export const authErrors = defineErrors('auth', {
     retryable: 'always',
     expose: true,
   },
-  /** An option, key or role definition is wrong; thrown while setting up, never by a request. */
+  /** An option, key, role definition or argument is wrong: a fault of the program, which no client can cause. */
   configuration: {
     class: ConfigurationError,
     status: 500,

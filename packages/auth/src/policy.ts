@@ -1,4 +1,4 @@
-import { refuseUnknown } from '@ent/internal';
+import { kindOf, refuseUnknown } from '@ent/internal';
 import { channels } from './channels.ts';
 import { authErrors } from './errors.ts';
 import { createTrie, parsePattern, parsePermission, type Trie } from './internal/patterns.ts';
@@ -40,7 +40,10 @@ export type ResourceFor<Owners extends OwnerResolvers, P extends string> = P ext
     : unknown
   : unknown;
 
-/** Decides who may do what. */
+/**
+ * Decides who may do what. Each method throws `auth.configuration` for what is no principal, and for a permission that
+ * is none where a role is asked for it.
+ */
 export interface Policy<Name extends string = string, Owners extends OwnerResolvers = OwnerResolvers> {
   readonly roles: readonly Name[];
   isRole(value: unknown): value is Name;
@@ -105,7 +108,9 @@ export function createPolicy<const Name extends string, Owners extends OwnerReso
     some: boolean,
   ): Decision | undefined => {
     if (!isPrincipal(principal))
-      throw new TypeError('Not a principal: it must come from verify(), authenticate() or trustedPrincipal().');
+      throw authErrors.configuration(
+        'Not a principal: it must come from verify(), authenticate() or trustedPrincipal().',
+      );
     if (principal.scopes && !inScope(principal.scopes, permission))
       return { allowed: false, permission, reason: 'out_of_scope' };
     const { roles, subject } = principal;
@@ -196,8 +201,10 @@ function compileRole(role: Role): CompiledRole {
 
 function matchOf(role: Role, permission: string): Match {
   const segments = parsePermission(permission);
-  if (!segments)
-    throw new TypeError(`${JSON.stringify(permission)} is not a permission: words joined by ":", without wildcards.`);
+  if (!segments) {
+    const got = typeof permission === 'string' ? JSON.stringify(permission.slice(0, 256)) : kindOf(permission);
+    throw authErrors.configuration(`A permission is words joined by ":", without wildcards; got ${got}.`);
+  }
   const { deny, denyOwn, allow, allowOwn } = rulesFor(role, segments);
   const decision = (reason: Decision['reason'], rule: DecidingRule): Decision =>
     Object.freeze({ allowed: reason === 'allowed', permission, reason, rule });

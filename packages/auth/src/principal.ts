@@ -1,6 +1,6 @@
 import { refuseUnknown } from '@ent/internal';
 import { authErrors } from './errors.ts';
-import { demandText } from './internal/demand.ts';
+import { demandText, demandTexts } from './internal/demand.ts';
 
 /**
  * Who is calling, as proved by a credential.
@@ -73,6 +73,7 @@ const FIELDS = {
 export function trustedPrincipal(input: PrincipalInput): Principal {
   refuseUnknown(input, FIELDS, 'trustedPrincipal', authErrors.configuration);
   demandText(input.subject, 'trustedPrincipal: subject');
+  for (const list of ['roles', 'scopes', 'amr'] as const) demandTexts(input[list], `trustedPrincipal: ${list}`);
   return makePrincipal(input);
 }
 

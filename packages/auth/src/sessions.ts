@@ -1,6 +1,6 @@
 import { type KeyObject, randomUUID } from 'node:crypto';
-import { durationOption, refuseUnknown } from '@ent/internal';
-import { demandMethods, demandText } from './internal/demand.ts';
+import { durationOption, kindOf, refuseUnknown } from '@ent/internal';
+import { demandMethods, demandText, demandTexts } from './internal/demand.ts';
 import { tracedOutcome } from './internal/outcome.ts';
 import type { IssuedAccessToken } from './access-tokens.ts';
 import { parseBearer } from './bearer.ts';
@@ -96,6 +96,12 @@ export function createSessions(options: SessionsOptions): Sessions {
   const start = async (input: StartSession): Promise<TokenPair> => {
     refuseUnknown(input, START, 'sessions.start', authErrors.configuration);
     demandText(input.subject, 'sessions.start: subject');
+    demandTexts(input.amr, 'sessions.start: amr');
+    if (input.userAgent !== undefined) demandText(input.userAgent, 'sessions.start: userAgent');
+    if (input.address !== undefined) demandText(input.address, 'sessions.start: address');
+    if (input.confirm !== undefined && typeof input.confirm !== 'function') {
+      throw authErrors.configuration(`sessions.start: confirm must be a function; got ${kindOf(input.confirm)}.`);
+    }
     const time = now();
     if (!(await claimsFor(input.subject))) throw gone();
     const session: SessionRecord = {
@@ -272,13 +278,18 @@ export function createSessions(options: SessionsOptions): Sessions {
   };
 }
 
-/** The token response of RFC 6749 section 5.1. */
+/**
+ * The token response of RFC 6749 section 5.1.
+ *
+ * @throws `auth.configuration` for what is no pair of tokens
+ */
 export function toTokenResponse(pair: TokenPair): {
   access_token: string;
   refresh_token: string;
   token_type: 'Bearer';
   expires_in: number;
 } {
+  demandText((pair as TokenPair | undefined | null)?.accessToken, 'toTokenResponse: accessToken');
   return {
     access_token: pair.accessToken,
     refresh_token: pair.refreshToken,

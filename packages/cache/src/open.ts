@@ -1,4 +1,4 @@
-import { openByUrl, REDIS_SCHEMES, redisServers, type Scheme } from '@ent/internal';
+import { demandOptions, openByUrl, REDIS_SCHEMES, redisServers, type Scheme } from '@ent/internal';
 import { type Cache, createCache } from './cache.ts';
 import type { CacheDriver } from './driver.ts';
 import { cacheErrors } from './errors.ts';
@@ -43,6 +43,7 @@ export interface OpenCacheOptions extends Omit<CacheOptions, 'driver'> {
  * @throws `cache.unknown_scheme` with the supported ones; `cache.invalid_options`
  */
 export async function openCache(url: string, options: OpenCacheOptions = {}): Promise<Cache> {
+  demandOptions(options, 'openCache', cacheErrors.invalid_options);
   const { drivers, ...rest } = options;
   const errors = { unknown: cacheErrors.unknown_scheme, invalid: cacheErrors.invalid_options };
   const driver = await openByUrl('openCache', url, SCHEMES, undefined, errors, drivers);

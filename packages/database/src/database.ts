@@ -1,6 +1,6 @@
-import { durationOption, refuseUnknown } from '@ent/internal';
+import { durationOption, kindOf, refuseUnknown } from '@ent/internal';
 import type { DatabaseDriver, DatabaseFeatures, NativeRunner, PoolStats } from './driver.ts';
-import type { Entity } from './entity.ts';
+import type { Entity, EntityModel } from './entity.ts';
 import { databaseErrors } from './errors.ts';
 import { Calls } from './internal/calls.ts';
 import { hostOf } from './internal/core.ts';
@@ -51,9 +51,13 @@ export class Database<Native = unknown> {
   /**
    * The repository of an entity. Cheap; keep it or ask again.
    *
-   * @throws `database.unsupported` for generated fields, where the database fills in none
+   * @throws `database.unsupported` for generated fields, where the database fills in none;
+   *   `database.invalid_definition` for what is no entity
    */
   repo<T extends object, New, Key extends keyof T & string>(entity: Entity<T, New, Key>): Repository<T, New, Key> {
+    if (!((entity as EntityModel | undefined)?.fields instanceof Map)) {
+      throw databaseErrors.invalid_definition(`repo: takes what defineEntity() made; got ${kindOf(entity)}.`);
+    }
     return new Repository<T, New, Key>(entity, this.host);
   }
 
@@ -85,6 +89,9 @@ export class Database<Native = unknown> {
    * @throws what `fn` throws; a DatabaseError; `database.unsupported` when the driver cannot do what `options` ask for
    */
   transaction<R>(fn: (tx: Database<Native>) => Promise<R>, options: TransactionOptions = {}): Promise<R> {
+    if (typeof fn !== 'function') {
+      return Promise.reject(databaseErrors.invalid_query(`transaction: takes a function; got ${kindOf(fn)}.`));
+    }
     return this.host.transaction(options, async (inner) => fn(new Database<Native>(inner)));
   }
 
@@ -94,6 +101,9 @@ export class Database<Native = unknown> {
    * hooks; when one throws it rejects with `database.after_commit_failed`, though the data is stored.
    */
   afterCommit(hook: () => unknown): void {
+    if (typeof hook !== 'function') {
+      throw databaseErrors.invalid_query(`afterCommit: takes a function; got ${kindOf(hook)}.`);
+    }
     this.host.afterCommit(hook);
   }
 
@@ -144,6 +154,11 @@ export function createDatabase<Native>(options: DatabaseOptions<Native>): Databa
   refuseUnknown(options, DATABASE_OPTIONS, 'createDatabase', databaseErrors.invalid_definition);
   const { driver, timeout = '10s', transactionTimeout = '30s', retries = 10, cursorSecret = '' } = options;
   const invalid = databaseErrors.invalid_definition;
+  if (typeof (driver as DatabaseDriver<Native> | undefined)?.features !== 'object') {
+    throw invalid(
+      `createDatabase: driver must be what a driver's function made, such as sqlite(); got ${kindOf(driver)}.`,
+    );
+  }
   const timeoutMs = durationOption(timeout, 'createDatabase: timeout', invalid);
   const transactionTimeoutMs = durationOption(transactionTimeout, 'createDatabase: transactionTimeout', invalid);
   if (!Number.isInteger(retries) || retries < 0) {

@@ -1,4 +1,4 @@
-import { refuseUnknown } from '@ent/internal';
+import { kindOf, refuseUnknown } from '@ent/internal';
 import { databaseErrors } from './errors.ts';
 import {
   type FieldSpec,
@@ -202,9 +202,15 @@ export function defineEntity<
     databaseErrors.invalid_definition,
   );
   const { name, version, createdAt, updatedAt, deletedAt } = definition;
-  if (!NAME.test(name))
-    throw invalid(String(name), 'its name must be a letter, then letters, digits and "_", at most 63');
+  if (typeof name !== 'string' || !NAME.test(name))
+    throw invalid(
+      typeof name === 'string' ? name : kindOf(name),
+      'its name must be a letter, then letters, digits and "_", at most 63',
+    );
   const why = (detail: string): Error => invalid(name, detail);
+  if (typeof definition.fields !== 'object' || (definition.fields as Fields | null) === null) {
+    throw why(`fields must be an object of types by name; got ${kindOf(definition.fields)}`);
+  }
   const table = tableOf(name, definition.table, definition.naming, why);
   const fields = fieldsOf(definition.fields, definition.naming, why);
   const id = idOf(definition.id ?? 'id', fields, why);
@@ -212,6 +218,10 @@ export function defineEntity<
   expectField(name, fields, 'createdAt', createdAt, 'date', false);
   expectField(name, fields, 'updatedAt', updatedAt, 'date', false);
   expectField(name, fields, 'deletedAt', deletedAt, 'date', true);
+  const keys: unknown = definition.unique ?? [];
+  if (!Array.isArray(keys) || !keys.every((key) => Array.isArray(key))) {
+    throw invalid(name, 'unique must be a list of keys, each a list of fields');
+  }
   const unique = (definition.unique ?? []).map((key) => {
     if (key.length === 0) throw invalid(name, 'a unique key needs at least one field');
     for (const field of key)

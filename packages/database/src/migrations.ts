@@ -1,4 +1,4 @@
-import { refuseUnknown } from '@ent/internal';
+import { kindOf, refuseUnknown } from '@ent/internal';
 import { databaseErrors } from './errors.ts';
 import type { CallOptions, Duration } from './options.ts';
 
@@ -140,14 +140,20 @@ const NAME = /^[A-Za-z0-9][\w.-]{0,199}$/;
  * @throws ConfigurationError `database.invalid_definition` for a malformed or repeated name
  */
 export function defineMigrations<Native = unknown>(list: readonly Migration<Native>[]): readonly Migration<Native>[] {
+  const given: unknown = list;
+  if (!Array.isArray(given)) {
+    throw databaseErrors.invalid_definition(`defineMigrations takes a list of migrations; got ${kindOf(given)}.`);
+  }
   const names = new Set<string>();
   for (const migration of list) {
+    const told: unknown = (migration as Migration<Native> | undefined)?.name;
+    const what = typeof told === 'string' ? `Migration "${told}"` : 'A migration';
+    refuseUnknown(migration, KNOWN, what, databaseErrors.invalid_definition);
     const { name, foreignKeys } = migration;
-    refuseUnknown(migration, KNOWN, `Migration "${name}"`, databaseErrors.invalid_definition);
     if (foreignKeys !== undefined && foreignKeys !== 'off') {
       throw databaseErrors.invalid_definition(`Migration "${name}": foreignKeys can be 'off', or is left out.`);
     }
-    if (!NAME.test(name)) {
+    if (typeof name !== 'string' || !NAME.test(name)) {
       throw databaseErrors.invalid_definition(
         `Migration "${name}": its name must be letters, digits, "_", "." and "-", at most 200, such as "0001_users".`,
       );

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { EntError } from '@ent/errors';
-import { durationOption, refuseUnknown } from '@ent/internal';
+import { demandOptions, durationOption, refuseUnknown } from '@ent/internal';
 import type { Database } from './database.ts';
 import { defineEntity, type EntityOf } from './entity.ts';
 import { databaseErrors } from './errors.ts';
+import { demandHost } from './internal/demand-host.ts';
 import type { MigrationHost } from './internal/host.ts';
 import {
   defineMigrations,
@@ -60,7 +61,7 @@ export function createMigrator<Native>(
   refuseUnknown(options, { table: true, timeout: true }, 'createMigrator', databaseErrors.invalid_definition);
   const { table = 'ent_migrations', timeout = '10m' } = options;
   durationOption(timeout, 'createMigrator: timeout', databaseErrors.invalid_definition);
-  const { migrations: host } = db.host;
+  const { migrations: host } = demandHost(db, 'createMigrator');
   const list = defineMigrations(migrations);
   const suspending = list.find(({ foreignKeys }) => foreignKeys === 'off');
   if (suspending !== undefined && !db.features.suspendsForeignKeys) {
@@ -146,7 +147,9 @@ export function createMigrator<Native>(
       return done;
     },
 
-    async down({ steps = 1, ...given } = {}) {
+    async down(asked = {}) {
+      demandOptions(asked, 'migrator.down', databaseErrors.invalid_query);
+      const { steps = 1, ...given } = asked;
       const signal = signalOf('down', given);
       if (!Number.isSafeInteger(steps) || steps < 1) {
         throw databaseErrors.invalid_query('steps must be a whole number, 1 or more.');

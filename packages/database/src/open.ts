@@ -1,4 +1,4 @@
-import { openByUrl, type Scheme } from '@ent/internal';
+import { demandOptions, openByUrl, type Scheme } from '@ent/internal';
 import { createDatabase, type Database } from './database.ts';
 import type { DatabaseDriver } from './driver.ts';
 import { databaseErrors } from './errors.ts';
@@ -48,6 +48,7 @@ export async function openDatabase<Native = unknown>(
   url: string,
   options: OpenOptions = {},
 ): Promise<Database<Native>> {
+  demandOptions(options, 'openDatabase', databaseErrors.invalid_definition);
   const { drivers, ...rest } = options;
   const errors = { unknown: databaseErrors.invalid_definition, invalid: databaseErrors.invalid_definition };
   const driver = await openByUrl('openDatabase', url, schemes, undefined, errors, drivers);

@@ -182,8 +182,12 @@ export class Repository<T extends object, New = unknown, Key extends keyof T & s
   /** Stores new rows, all or none, and answers their ids in the same order. */
   async insertMany(rows: readonly New[], options?: CallOptions): Promise<IdOf<T, Key>[]> {
     if (options !== undefined) expectOptions(this.entity, 'insertMany', options);
+    if (!Array.isArray(rows)) {
+      const detail = 'must be a list of rows';
+      throw invalidValue(this.entity.name, [{ pointer: pointer(), code: 'invalid_type', detail }]);
+    }
     const now = new Date();
-    const complete = rows.map((row, index) => completeRow(this.entity, row, now, [index]));
+    const complete = (rows as readonly New[]).map((row, index) => completeRow(this.entity, row, now, [index]));
     const insert = async (): Promise<Row[]> => {
       const inserted: Row[] = [];
       for (let start = 0; start < complete.length; start += INSERT_BATCH) {

@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { entityTag } from '@ent/middleware';
 import { httpErrors } from './errors.ts';
+import { demandList } from './internal/demand.ts';
 import { OPENAPI_OPTIONS } from './internal/openapi-options.ts';
 import { type OpenApiOptions, openapi } from './openapi.ts';
 import { reply } from './responses.ts';
@@ -33,6 +34,7 @@ export interface DocsOptions extends OpenApiOptions {
 export function docs(routes: readonly Route[], options: DocsOptions): Route[] {
   refuseUnknown(options, { ...OPENAPI_OPTIONS, pages: true }, 'docs', httpErrors.invalid_options);
   const { pages = ['swagger-ui', 'redoc'], ...about } = options;
+  demandList(pages, 'docs: pages');
   const document = JSON.stringify(openapi(routes, about));
   return [
     file('/openapi.json', 'application/json', async () => document, entityTag(document), 'no-cache'),

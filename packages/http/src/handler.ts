@@ -47,6 +47,12 @@ export function createHandler(
   const router = buildRouter(routes.map((route) => compileEndpoint(route, limits)));
 
   return (exchange) => {
+    // Such as the `Request` of a fetch-like host.
+    if (typeof (exchange as Exchange | undefined)?.path !== 'string') {
+      throw httpErrors.invalid_options(
+        'What createHandler makes takes the exchange of a host of @ent/middleware, such as createNodeListener.',
+      );
+    }
     const match = router.find(exchange.method, exchange.path);
     if (match === undefined) return unmatched(exchange, router.allowed(exchange.path));
     exchange.route = match.item.route.path;

@@ -19,14 +19,19 @@ export function refuseUnknown<Options extends object>(
   what: string,
   fail: (message: string) => Error,
 ): void {
-  // JavaScript gives anything.
-  const given: unknown = options;
-  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
-    throw fail(`${what} takes its options as an object; got ${kindOf(given)}.`);
-  }
-  for (const name of Object.keys(given)) {
+  demandOptions(options, what, fail);
+  for (const name of Object.keys(options)) {
     if (!Object.hasOwn(known, name)) throw fail(refusal(name, Object.keys(known), what));
   }
+}
+
+/**
+ * Refuses what is no object in the place of options. {@link refuseUnknown} does that too; this is for those that are
+ * taken apart before their names can be looked at.
+ */
+export function demandOptions(options: unknown, what: string, fail: (message: string) => Error): void {
+  if (typeof options === 'object' && options !== null && !Array.isArray(options)) return;
+  throw fail(`${what} takes its options as an object; got ${kindOf(options)}.`);
 }
 
 function refusal(name: string, known: readonly string[], what: string): string {
@@ -36,9 +41,11 @@ function refusal(name: string, known: readonly string[], what: string): string {
   return `${what} has no option ${JSON.stringify(name.slice(0, 64))} (${advice}).`;
 }
 
-function kindOf(value: unknown): string {
+/** What JavaScript gave, for a message that holds no value: `null`, `an array`, `a number`. */
+export function kindOf(value: unknown): string {
   if (Array.isArray(value)) return 'an array';
-  return value === null || value === undefined ? String(value) : `a ${typeof value}`;
+  if (value === null || value === undefined) return String(value);
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
 }
 
 /** The name that a misspelt one is nearest to; undefined where none is near. Case does not count. */

@@ -1,5 +1,5 @@
 import { EntError } from '@ent/errors';
-import { durationOption, refuseUnknown, traced, withDeadline } from '@ent/internal';
+import { durationOption, kindOf, refuseUnknown, traced, withDeadline } from '@ent/internal';
 import { channels } from './channels.ts';
 import { lifecycleErrors } from './errors.ts';
 import type { Duration, HealthCheck, HealthOptions } from './options.ts';
@@ -41,7 +41,10 @@ export interface HealthReport {
 export interface Health {
   /** Where the process is in its life. `starting` and `stopping` fail readiness. */
   phase: 'starting' | 'ready' | 'stopping';
-  /** Adds a check. A name that is taken is replaced, so that a part can be swapped. */
+  /**
+   * Adds a check. A name that is taken is replaced, so that a part can be swapped.
+   * @throws `lifecycle.invalid_options` for what is no check
+   */
   register(name: string, check: HealthCheck): void;
   /** Is the process itself running? Looks at no dependency: a restart heals none of them. */
   live(): HealthReport;
@@ -132,7 +135,16 @@ interface Probe {
 }
 
 function createProbe(name: string, options: HealthCheck, { now, elapsed }: Clocks): Probe {
+  if (typeof name !== 'string') {
+    throw lifecycleErrors.invalid_options(`register: the name of a check must be a text; got ${kindOf(name)}.`);
+  }
   refuseUnknown(options, CHECK_OPTIONS, `The health check "${name}"`, lifecycleErrors.invalid_options);
+  const given: unknown = Reflect.get(options, 'check');
+  if (typeof given !== 'function') {
+    throw lifecycleErrors.invalid_options(
+      `The health check "${name}": check must be a function; got ${kindOf(given)}.`,
+    );
+  }
   const duration = (value: Duration, option: string): number =>
     durationOption(value, `${option} of the health check "${name}"`, lifecycleErrors.invalid_options);
   const timeoutMs = duration(options.timeout ?? '2s', 'timeout');

@@ -1,5 +1,5 @@
 import { EntError } from '@ent/errors';
-import { durationOption, pause, refuseUnknown, traced, withDeadline } from '@ent/internal';
+import { durationOption, kindOf, pause, refuseUnknown, traced, withDeadline } from '@ent/internal';
 import { channels } from './channels.ts';
 import { lifecycleErrors } from './errors.ts';
 import { createHealth, type Health } from './health.ts';
@@ -14,7 +14,7 @@ export interface Lifecycle {
   readonly health: Health;
   /**
    * Adds a part; parts start in the order in which they were added. Only before `start()`.
-   * @throws `lifecycle.wrong_state` after the start began
+   * @throws `lifecycle.wrong_state` after the start began; `lifecycle.invalid_options` for what is no part
    */
   add(name: string, component: Component): Lifecycle;
   /**
@@ -169,6 +169,7 @@ export function createLifecycle(options: LifecycleOptions = {}): Lifecycle {
     add(name, component) {
       if (state !== 'idle')
         throw lifecycleErrors.wrong_state(`"${name}" was added after the start began; add it before start().`);
+      demandComponent(name, component);
       components.push([name, component]);
       const { check } = component;
       if (check) health.register(name, { ...component.health, check: (signal) => check.call(component, signal) });
@@ -188,6 +189,23 @@ export function createLifecycle(options: LifecycleOptions = {}): Lifecycle {
       return stopping;
     },
   };
+}
+
+/** A part may be an object of any class; its `start`, `stop` and `check` are what is called. */
+function demandComponent(name: unknown, component: unknown): void {
+  if (typeof name !== 'string') {
+    throw lifecycleErrors.invalid_options(`add: the name of a part must be a text; got ${kindOf(name)}.`);
+  }
+  if ((typeof component !== 'object' && typeof component !== 'function') || component === null) {
+    throw lifecycleErrors.invalid_options(
+      `add: the part "${name}" must be an object with start(), stop() or check(); got ${kindOf(component)}.`,
+    );
+  }
+  for (const method of ['start', 'stop', 'check'] as const) {
+    const given: unknown = Reflect.get(component, method);
+    if (given === undefined || given === null || typeof given === 'function') continue;
+    throw lifecycleErrors.invalid_options(`add: ${method} of "${name}" must be a function; got ${kindOf(given)}.`);
+  }
 }
 
 /** What went wrong, in words. An error of several (a name with two addresses, both dead) has none of its own. */

@@ -1,4 +1,4 @@
-import { refuseUnknown } from '@ent/internal';
+import { kindOf, refuseUnknown } from '@ent/internal';
 import { lifecycleErrors } from './errors.ts';
 import type { Lifecycle } from './lifecycle.ts';
 
@@ -29,6 +29,10 @@ export function stopOnSignals(lifecycle: Lifecycle, options: SignalOptions = {})
     throw lifecycleErrors.invalid_options('stopOnSignals: give it what createLifecycle() gives.');
   }
   const signals = options.signals ?? ['SIGTERM', 'SIGINT'];
+  const given: unknown = signals;
+  if (!Array.isArray(given)) {
+    throw lifecycleErrors.invalid_options(`stopOnSignals: signals must be a list of names; got ${kindOf(given)}.`);
+  }
   let stoppingSince: number | undefined;
 
   const onSignal = (signal: NodeJS.Signals, number: number): void => {

@@ -1,4 +1,4 @@
-import { openByUrl, REDIS_SCHEMES, redisServers, type Scheme } from '@ent/internal';
+import { demandOptions, openByUrl, REDIS_SCHEMES, redisServers, type Scheme } from '@ent/internal';
 import type { MessagingDriver } from './driver.ts';
 import { messagingErrors } from './errors.ts';
 import { createMessaging, type Messaging } from './messaging.ts';
@@ -89,6 +89,7 @@ const SCHEMES: Readonly<Record<string, Scheme<MessagingDriver, OpenMessagingOpti
  * ```
  */
 export async function openMessaging(url: string, options: OpenMessagingOptions = {}): Promise<Messaging> {
+  demandOptions(options, 'openMessaging', messagingErrors.invalid_options);
   const { drivers, ...rest } = options;
   const errors = { unknown: messagingErrors.unknown_scheme, invalid: messagingErrors.invalid_options };
   const driver = await openByUrl('openMessaging', url, SCHEMES, rest, errors, drivers);

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { addressKey as keyOf, bareAddress } from '@ent/internal';
+import { addressKey as keyOf, bareAddress, kindOf } from '@ent/internal';
 import proxyAddr from 'proxy-addr';
 import { middlewareErrors } from './errors.ts';
 
@@ -8,6 +8,9 @@ export type TrustProxy = (address: string, hop: number) => boolean;
 
 /** Compiles a list of trusted proxies; `undefined` when there are none. */
 export function compileTrust(proxies: readonly string[]): TrustProxy | undefined {
+  if (!Array.isArray(proxies) || !proxies.every((each) => typeof each === 'string')) {
+    throw middlewareErrors.invalid_options(`trustProxies must be a list of texts; got ${kindOf(proxies)}.`);
+  }
   if (proxies.length === 0) return undefined;
   try {
     return proxyAddr.compile([...proxies]);
@@ -46,7 +49,12 @@ function plainAddress(address: string): string {
 /**
  * The key under which an address is counted: IPv4 as it is; IPv6 by its first 64 bits, since a single client has them
  * all and would otherwise never meet its limit. Different spellings of one address give one key.
+ *
+ * @throws `middleware.invalid_options` for what is no text
  */
 export function addressKey(address: string): string {
+  if (typeof address !== 'string') {
+    throw middlewareErrors.invalid_options(`addressKey takes an address as text; got ${kindOf(address)}.`);
+  }
   return keyOf(address);
 }

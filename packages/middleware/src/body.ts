@@ -3,6 +3,7 @@ import { parse as parseContentType } from 'content-type';
 import { jsonPointer, refuseUnknown } from '@ent/internal';
 import { parse as parseSecureJson } from 'secure-json-parse';
 import { middlewareErrors } from './errors.ts';
+import { demandExchange } from './internal/demand.ts';
 import type { Exchange } from './exchange.ts';
 
 /** Limits for {@link readJson}. */
@@ -18,8 +19,13 @@ export const DEFAULT_MAX_BODY_BYTES: number = 1024 * 1024;
 const DEFAULT_MAX_DEPTH = 32;
 const OPTIONS = { maxBytes: true, maxDepth: true } as const;
 
-/** Whether the request has a body at all (RFC 9112, section 6.3: by its framing headers, whatever the method). */
+/**
+ * Whether the request has a body at all (RFC 9112, section 6.3: by its framing headers, whatever the method).
+ *
+ * @throws `middleware.invalid_options` for what is no exchange
+ */
 export function hasBody(exchange: Pick<Exchange, 'header'>): boolean {
+  demandExchange(exchange, 'hasBody');
   if (exchange.header('transfer-encoding') !== undefined) return true;
   const length = exchange.header('content-length');
   return length !== undefined && length !== '0';
@@ -45,6 +51,7 @@ export function hasBody(exchange: Pick<Exchange, 'header'>): boolean {
  */
 export async function readJson(exchange: Exchange, options: JsonBodyOptions = {}): Promise<unknown> {
   refuseUnknown(options, OPTIONS, 'readJson', middlewareErrors.invalid_options);
+  demandExchange(exchange, 'readJson');
   if (!hasBody(exchange)) return undefined;
   checkContentType(exchange);
   const bytes = await exchange.bytes(options.maxBytes ?? DEFAULT_MAX_BODY_BYTES);

@@ -1,6 +1,8 @@
 import { hash } from 'node:crypto';
+import { kindOf } from '@ent/internal';
 import { middlewareErrors } from './errors.ts';
 import type { Exchange, Reply } from './exchange.ts';
+import { demandExchange } from './internal/demand.ts';
 
 /**
  * A strong entity tag for a version: a version number, an update time, or the bytes themselves. Hashed,
@@ -23,8 +25,12 @@ export function entityTag(version: string | Uint8Array): string {
 /**
  * Whether the client already has `tag`: then a GET or HEAD answers 304 (RFC 9110, section 13.1.2, weak comparison).
  * Always `false` for other methods. {@link notModified} makes the 304.
+ *
+ * @throws `middleware.invalid_options` for what is no exchange or no tag
  */
 export function ifNoneMatch(exchange: Exchange, tag: string): boolean {
+  demandExchange(exchange, 'ifNoneMatch');
+  demandTag(tag, 'ifNoneMatch');
   if (exchange.method !== 'GET' && exchange.method !== 'HEAD') return false;
   const header = exchange.header('if-none-match');
   if (header === undefined) return false;
@@ -56,8 +62,12 @@ const OF_THE_BODY = new Set([
  * const page = { status: 200, headers, body: '<!doctype html>' };
  * console.log(notModified(page)); // { status: 304, headers: { etag: '"..."' } }
  * ```
+ * @throws `middleware.invalid_options` for what is no reply
  */
 export function notModified(reply: Reply): Reply {
+  if (typeof reply !== 'object' || (reply as Reply | null) === null) {
+    throw middlewareErrors.invalid_options(`notModified takes a reply; got ${kindOf(reply)}.`);
+  }
   const headers: Record<string, string | readonly string[]> = {};
   for (const [name, value] of Object.entries(reply.headers ?? {})) {
     if (!OF_THE_BODY.has(name.toLowerCase())) headers[name] = value;
@@ -70,14 +80,21 @@ export function notModified(reply: Reply): Reply {
  * strong comparison). A request without `If-Match` passes.
  *
  * @param tag `undefined` when there is nothing stored
- * @throws `middleware.precondition_failed` (412)
+ * @throws `middleware.precondition_failed` (412); `middleware.invalid_options` for what is no exchange or no tag
  */
 export function requireMatch(exchange: Exchange, tag: string | undefined): void {
+  demandExchange(exchange, 'requireMatch');
+  if (tag !== undefined) demandTag(tag, 'requireMatch');
   const header = exchange.header('if-match');
   if (header === undefined) return;
   const holds =
     header.trim() === '*' ? tag !== undefined : tagsOf(header).some((sent) => sent === tag && !sent.startsWith('W/'));
   if (!holds) throw middlewareErrors.precondition_failed('It was changed since you read it: read it again.');
+}
+
+function demandTag(tag: unknown, what: string): void {
+  if (typeof tag === 'string') return;
+  throw middlewareErrors.invalid_options(`${what} takes an entity tag, such as entityTag() makes; got ${kindOf(tag)}.`);
 }
 
 // entity-tag of RFC 9110, section 8.8.3. What is not one is skipped, so a garbled list matches nothing.

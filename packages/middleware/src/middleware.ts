@@ -1,6 +1,7 @@
 import { channels, type RequestOperation } from './channels.ts';
 import { middlewareErrors } from './errors.ts';
 import type { Exchange, HeaderBag, Outcome, Reply } from './exchange.ts';
+import { demandExchange } from './internal/demand.ts';
 import { problemReply } from './problem.ts';
 
 /**
@@ -72,7 +73,12 @@ export function createPipeline(middleware: readonly Middleware[] = []): Pipeline
     done: middleware.filter((item) => item.done !== undefined),
     wraps: middleware.some((item) => item.context !== undefined),
   };
-  return { open: (exchange) => new PipelineRun(hooks, exchange) };
+  return {
+    open(exchange) {
+      demandExchange(exchange, 'open');
+      return new PipelineRun(hooks, exchange);
+    },
+  };
 }
 
 /** A function of another framework, or a hook that is misspelt, would do nothing, without a word. */

@@ -1,4 +1,4 @@
-import { durationOption, refuseUnknown } from '@ent/internal';
+import { durationOption, kindOf, refuseUnknown } from '@ent/internal';
 import { addressKey } from './address.ts';
 import { channels } from './channels.ts';
 import { middlewareErrors } from './errors.ts';
@@ -36,6 +36,7 @@ export interface RateLimiter {
   /**
    * Takes `cost` units (default 1) and says whether they were there. When the store fails, a local one of this process
    * decides: an outage neither locks everybody out nor opens the gates.
+   * @throws `middleware.invalid_options` for a key that is no text, or a cost that is no number
    */
   take(key: string, cost?: number): RateLimitDecision | Promise<RateLimitDecision>;
   /** As {@link take}. @throws `middleware.rate_limited` (429 with `Retry-After`) when they were not */
@@ -76,6 +77,15 @@ export function createRateLimiter(options: RateLimiterOptions): RateLimiter {
     return local.take(key, cost, rule) as RateLimitDecision;
   };
   const take = (key: string, cost = 1): RateLimitDecision | Promise<RateLimitDecision> => {
+    // A key that is not known would be one that everybody shares.
+    if (typeof key !== 'string') {
+      throw middlewareErrors.invalid_options(
+        `The key that rate limit "${name}" counts must be a text; got ${kindOf(key)}.`,
+      );
+    }
+    if (typeof cost !== 'number' || !(cost >= 0)) {
+      throw middlewareErrors.invalid_options(`The cost for rate limit "${name}" must be a number from 0 on.`);
+    }
     const full = `${name}:${key}`;
     try {
       const decision = store.take(full, cost, rule);

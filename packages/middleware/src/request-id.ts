@@ -1,4 +1,4 @@
-import { refuseUnknown } from '@ent/internal';
+import { kindOf, refuseUnknown } from '@ent/internal';
 import type { Middleware } from './middleware.ts';
 import { middlewareErrors } from './errors.ts';
 
@@ -22,7 +22,11 @@ const TOKEN = /^[a-z0-9-]+$/;
  */
 export function requestId(options: RequestIdOptions = {}): Middleware {
   refuseUnknown(options, { header: true }, 'requestId', middlewareErrors.invalid_options);
-  const header = (options.header ?? 'x-request-id').toLowerCase();
+  const given: unknown = options.header ?? 'x-request-id';
+  if (typeof given !== 'string') {
+    throw middlewareErrors.invalid_options(`requestId: header must be the name of one; got ${kindOf(given)}.`);
+  }
+  const header = given.toLowerCase();
   if (!TOKEN.test(header)) throw middlewareErrors.invalid_options(`requestId: "${header}" is not a header name.`);
   return {
     name: 'request-id',

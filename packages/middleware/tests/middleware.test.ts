@@ -117,7 +117,7 @@ describe('head and done', () => {
 
   it('run done once, however often a host says that it is over', () => {
     const done = vi.fn();
-    const run = createPipeline([{ name: 'a', done }]).open({ method: 'GET' } as Exchange);
+    const run = createPipeline([{ name: 'a', done }]).open({ method: 'GET', header() {} } as unknown as Exchange);
     for (let i = 0; i < 2; i++) run.done({ status: 200, bytes: 0, aborted: false });
     expect(done).toHaveBeenCalledOnce();
   });

@@ -7,6 +7,9 @@ export interface Codec {
    * @throws `serialization.not_lossless` with the pointer of the part that would not come back as it was
    */
   encode(value: unknown): Uint8Array;
-  /** @throws anything for bytes that are not this codec's; the serializer makes it `serialization.corrupt` */
+  /**
+   * @throws anything for bytes that are not this codec's; the serializer makes it `serialization.corrupt`, which ours
+   *   throw for what is no bytes
+   */
   decode(bytes: Uint8Array): unknown;
 }

@@ -1,10 +1,9 @@
-import { types } from 'node:util';
 import type { Codec } from './codec.ts';
 import { json } from './codecs/json.ts';
 import { COMPRESSION, compress, inflate } from './compression.ts';
 import { createCipher } from './encryption.ts';
 import { SerializationError, serializationErrors } from './errors.ts';
-import { asBuffer } from './internal/buffer.ts';
+import { asBuffer, demandBytes } from './internal/buffer.ts';
 import { checkOptions } from './internal/check.ts';
 import type { SerializerOptions } from './options.ts';
 
@@ -114,9 +113,7 @@ export function createSerializer(options: SerializerOptions = {}): Serializer {
     },
     deserialize(stored, context = '') {
       checkContext(context);
-      if (!types.isUint8Array(stored)) {
-        throw serializationErrors.corrupt(`The value is no bytes: it is a ${typeof stored}.`);
-      }
+      demandBytes(stored);
       const bytes = asBuffer(stored);
       const reader = checkHeader(bytes);
       let payload: Uint8Array = bytes.subarray(HEADER_BYTES);

@@ -1,4 +1,4 @@
-import { refuseUnknown } from '@ent/internal';
+import { kindOf, refuseUnknown } from '@ent/internal';
 import { cacheErrors } from '../errors.ts';
 
 /**
@@ -22,7 +22,9 @@ export function assertOneOf(
   wrong: (message: string) => Error,
 ): void {
   if (!allowed.includes(value))
-    throw wrong(`${name} must be '${allowed.join("' or '")}'; got ${JSON.stringify(value)}`);
+    throw wrong(
+      `${name} must be '${allowed.join("' or '")}'; got ${typeof value === 'string' ? JSON.stringify(value) : kindOf(value)}`,
+    );
 }
 
 /** @throws `cache.invalid_options` */

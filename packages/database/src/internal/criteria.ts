@@ -78,6 +78,7 @@ export function expectWhole(entity: EntityModel, name: string, value: number | u
 
 /** Refuses what is no key of the entity, or none that the driver can upsert by. */
 export function expectKey(entity: EntityModel, key: readonly string[], { name, features }: DatabaseDriver): void {
+  if (!Array.isArray(key)) throw invalidQuery(entity.name, ['key'], 'invalid_type', 'must be a list of fields');
   const isSame = (other: readonly string[]): boolean =>
     other.length === key.length && other.every((field) => key.includes(field));
   const isId = isSame(entity.id);

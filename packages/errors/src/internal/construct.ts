@@ -22,7 +22,8 @@ export function domainClass<Class extends ErrorConstructor>(
   traits: ErrorTraits & { readonly code: string },
 ): Class {
   function Domain(message: string, options?: EntErrorOptions): ErrorShape {
-    const target = new.target as unknown as ErrorConstructor;
+    // Without `new` it makes one too, as `Error()` does.
+    const target = (new.target ?? Domain) as unknown as ErrorConstructor;
     return fill(Reflect.construct(Error, nativeArguments(message, options, target), target) as ErrorShape, options);
   }
   Domain.prototype = createFrom(Base.prototype, {

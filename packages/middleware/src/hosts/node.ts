@@ -55,6 +55,13 @@ export function createNodeListener(handler: Handler<NodeExchange>, options: Node
   const middlewares = createPipeline(options.middleware);
   const trust = compileTrust(options.trustProxies ?? []);
   return (req, res) => {
+    // What a fetch-like host gives, or a test that has no request.
+    if (
+      typeof (req as IncomingMessage | undefined)?.socket !== 'object' ||
+      typeof (res as ServerResponse | undefined)?.writeHead !== 'function'
+    ) {
+      throw middlewareErrors.invalid_options('A listener takes the request and the response of node:http.');
+    }
     const exchange = new NodeHttpExchange(req, res, trust);
     const run = middlewares.open(exchange);
     exchange.attach(run);

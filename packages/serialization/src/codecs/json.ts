@@ -1,6 +1,6 @@
 import { jsonKeeps } from '@ent/internal';
 import type { Codec } from '../codec.ts';
-import { asBuffer } from '../internal/buffer.ts';
+import { asBuffer, demandBytes } from '../internal/buffer.ts';
 import { assertLossless } from '../internal/lossless.ts';
 
 const ADVICE = 'convert it, or use the v8 codec (or msgpack for dates, binary and 64-bit integers)';
@@ -19,6 +19,7 @@ export const json: Codec = {
     return Buffer.from(JSON.stringify(value));
   },
   decode(bytes) {
+    demandBytes(bytes);
     if (bytes.length === 0) return undefined;
     return JSON.parse(asBuffer(bytes).toString()) as unknown;
   },

@@ -2,6 +2,7 @@ import { types } from 'node:util';
 import type { Keeps } from '@ent/internal';
 import { Packr } from 'msgpackr';
 import type { Codec } from '../codec.ts';
+import { demandBytes } from '../internal/buffer.ts';
 import { forMsgpack } from '../internal/integers.ts';
 import { assertLossless } from '../internal/lossless.ts';
 
@@ -48,5 +49,8 @@ export const msgpack: Codec = {
     assertLossless(value, keeps, 'msgpack', 'convert it, or use the v8 codec');
     return packr.pack(forMsgpack(value));
   },
-  decode: (bytes) => packr.unpack(bytes) as unknown,
+  decode(bytes) {
+    demandBytes(bytes);
+    return packr.unpack(bytes) as unknown;
+  },
 };

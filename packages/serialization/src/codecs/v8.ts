@@ -2,6 +2,7 @@ import { types } from 'node:util';
 import { deserialize, serialize } from 'node:v8';
 import type { Keeps } from '@ent/internal';
 import type { Codec } from '../codec.ts';
+import { demandBytes } from '../internal/buffer.ts';
 import { assertLossless } from '../internal/lossless.ts';
 
 const keeps: Keeps = {
@@ -54,5 +55,8 @@ export const v8: Codec = {
     assertLossless(value, keeps, 'the v8 codec', 'convert it to plain data');
     return serialize(value);
   },
-  decode: (bytes) => deserialize(bytes) as unknown,
+  decode(bytes) {
+    demandBytes(bytes);
+    return deserialize(bytes) as unknown;
+  },
 };

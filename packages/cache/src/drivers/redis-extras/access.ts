@@ -37,9 +37,12 @@ export class Access {
   readonly #core: Core;
   readonly #keys: KeySpace;
 
-  /** @throws `cache.unsupported` */
+  /** @throws `cache.unsupported`; `cache.invalid_options` for what is no cache */
   constructor(cache: CacheWithParts) {
-    const { core, keys } = cache[PARTS];
+    const parts = (cache as Partial<CacheWithParts> | undefined | null)?.[PARTS];
+    if (parts === undefined)
+      throw cacheErrors.invalid_options('redisExtras takes what createCache() or openCache() made.');
+    const { core, keys } = parts;
     if (!(NATIVE in core.driver)) {
       throw cacheErrors.unsupported(`${core.driver.name} does not have the structures of Redis; use redis().`);
     }

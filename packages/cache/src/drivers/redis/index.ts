@@ -4,7 +4,7 @@
  * last. The native client is the node-redis client.
  */
 import { hash } from 'node:crypto';
-import { Offline, RedisConnection, RedisNodes, redisCode, refuseUnknown } from '@ent/internal';
+import { demandOptions, Offline, RedisConnection, RedisNodes, redisCode, refuseUnknown } from '@ent/internal';
 import { ErrorReply, type RedisClientType, type RedisClusterType, type RedisSentinelType, RESP_TYPES } from 'redis';
 import type {
   CacheDriver,
@@ -75,6 +75,7 @@ export function redis(options?: RedisServerOptions): CacheDriver<RedisClientType
 export function redis(
   options: RedisMadeOptions | RedisOwnClientOptions<RedisDriverClient> = {},
 ): CacheDriver<RedisDriverClient> {
+  demandOptions(options, 'redis', cacheErrors.invalid_options);
   if ('client' in options) {
     refuseUnknown(options, { client: true }, 'redis', cacheErrors.invalid_options);
     if (typeof (options.client as Partial<Commands> | undefined)?.withCommandOptions !== 'function') {

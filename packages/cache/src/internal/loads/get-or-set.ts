@@ -10,7 +10,9 @@ export const NO_OPTIONS: LoadOptions<never> = {};
 
 /** Whether any hit answers the load as it is. */
 export function takesAnyHit<T>(options: LoadOptions<T>): boolean {
-  return options.schema === undefined && options.eagerRefresh === undefined;
+  // Null comes of JavaScript, and is refused where it is looked at.
+  const given = options as LoadOptions<T> | null;
+  return given !== null && given.schema === undefined && given.eagerRefresh === undefined;
 }
 
 /** `Cache.getOrSet`, where no hit was at hand. */

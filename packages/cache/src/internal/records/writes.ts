@@ -1,4 +1,4 @@
-import type { Awaitable } from '@ent/internal';
+import { type Awaitable, kindOf } from '@ent/internal';
 import { channels } from '../../channels.ts';
 import type { StoredRecord } from '../../driver.ts';
 import { cacheErrors } from '../../errors.ts';
@@ -74,6 +74,11 @@ export class Writes {
 
   async setMany(entries: Iterable<Entry>, options: WriteOptions): Promise<void> {
     assertKnown(options, WRITE_OPTIONS, 'setMany');
+    if (typeof (entries as Partial<Iterable<Entry>> | undefined | null)?.[Symbol.iterator] !== 'function') {
+      throw cacheErrors.invalid_argument(
+        `setMany takes an array or another iterable of entries; got ${kindOf(entries)}.`,
+      );
+    }
     const ttl = planTtl(options, this.#core.ttlMs);
     const values = new Map<BackendKey, { readonly value: unknown; readonly ttl: number }>();
     for (const [key, value, own] of entries) {
@@ -142,7 +147,7 @@ export class Writes {
   #draft(value: unknown, ttl: number, tags: readonly string[] | undefined): Awaitable<RecordDraft> {
     if (tags !== undefined) this.#core.requiresTags();
     const record = draft(value, expiryOf(ttl, Date.now()));
-    if ((tags === undefined || tags.length === 0) && this.#view.tags.generations.length === 0) return record;
+    if ((tags ?? []).length === 0 && this.#view.tags.generations.length === 0) return record;
     return this.#view.tags.begin(tags ?? []).then((versions) => ({ ...record, tags: versions }));
   }
 }

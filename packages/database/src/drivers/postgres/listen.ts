@@ -1,6 +1,7 @@
-import { outsideContext, refuseUnknown, throwUncaught } from '@ent/internal';
+import { kindOf, outsideContext, refuseUnknown, throwUncaught } from '@ent/internal';
 import type { DatabaseDriver } from '../../driver.ts';
 import { databaseErrors } from '../../errors.ts';
+import { demandHost } from '../../internal/demand-host.ts';
 import { wrapped } from '../../internal/faults.ts';
 import type { Hosted } from '../../internal/host.ts';
 import { Listener } from './listener.ts';
@@ -52,13 +53,18 @@ export interface Subscription extends AsyncDisposable {
  *   not PostgreSQL, or where a pooler is in between
  */
 export async function listen(
-  { host }: Hosted,
+  db: Hosted,
   channel: string,
   handler: (payload: string) => void | Promise<void>,
   options: ListenOptions = {},
 ): Promise<Subscription> {
   refuseUnknown(options, { onGap: true, onError: true }, 'listen', databaseErrors.invalid_query);
   expectChannel('listen', channel);
+  const host = demandHost(db, 'listen');
+  for (const [name, given] of Object.entries({ handler, onGap: options.onGap, onError: options.onError })) {
+    if (typeof given === 'function' || (given === undefined && name !== 'handler')) continue;
+    throw databaseErrors.invalid_query(`listen: ${name} must be a function; got ${kindOf(given)}.`);
+  }
   const { onGap = () => {}, onError = throwUncaught } = options;
   const listeners = listenersOf('listen', host.driver);
   // Not in the transaction around it. From then on the database is open, and closes this with it.
@@ -91,8 +97,12 @@ export async function listen(
  * @param payload up to 7,999 bytes; default: empty
  * @throws `database.bad_data` for a payload that is too long
  */
-export async function notify({ host }: Hosted, channel: string, payload = ''): Promise<void> {
+export async function notify(db: Hosted, channel: string, payload = ''): Promise<void> {
   expectChannel('notify', channel);
+  if (typeof payload !== 'string') {
+    throw databaseErrors.invalid_query(`notify: the payload must be a text; got ${kindOf(payload)}.`);
+  }
+  const host = demandHost(db, 'notify');
   listenersOf('notify', host.driver);
   await host.run({ operation: 'notify', use: 'write' }, undefined, (session) =>
     (session as Session).execute(NOTIFY, [channel, payload]),

@@ -1,5 +1,5 @@
 import type { ConnectionOptions } from 'node:tls';
-import { durationOption, refuseUnknown } from '@ent/internal';
+import { demandOptions, durationOption, refuseUnknown } from '@ent/internal';
 import { databaseErrors } from '../../errors.ts';
 import type { Duration } from '../../options.ts';
 import type { PgPool } from './client.ts';
@@ -134,6 +134,7 @@ const invalid = databaseErrors.invalid_definition;
 
 /** @throws `database.invalid_definition` */
 export function settingsOf(options: PostgresOptions): Settings {
+  demandOptions(options, 'postgres', invalid);
   if ('pool' in options) {
     refuseUnknown(options, { ...COMMON, pool: true }, 'postgres with a pool of yours', invalid);
     return { ...settingsOfMade(options, [], {}), pool: expectPool(options.pool) };

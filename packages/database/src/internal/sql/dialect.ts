@@ -13,6 +13,7 @@ import {
   sql,
 } from 'kysely';
 import type { EntityField, EntityModel } from '../../entity.ts';
+import { databaseErrors } from '../../errors.ts';
 import type { FieldType } from '../../field.ts';
 import type { ColumnTypes } from './types.ts';
 
@@ -105,6 +106,11 @@ export function onConflict(
   set: Readonly<Record<string, Term>>,
   deletedAt: string | undefined,
 ): Insert {
+  if (typeof (insert as Insert | undefined)?.onConflict !== 'function') {
+    throw databaseErrors.invalid_definition(
+      'onConflict takes an INSERT of Kysely, such as upsert() of a dialect is given.',
+    );
+  }
   return insert.onConflict((conflict) => {
     const target = conflict.columns(key);
     // Finds a partial index of that condition, and one over all rows as well.

@@ -7,6 +7,7 @@ import type {
   NativeRunner,
 } from '../../driver.ts';
 import { chain } from '../awaitable.ts';
+import { demandMembers } from './demand.ts';
 import type { SqlDialect } from './dialect.ts';
 import { bindable, nativeKysely } from './native.ts';
 import { rowsOf } from './rows.ts';
@@ -25,6 +26,21 @@ export interface SqlDriverParts<Session extends object, Client>
   readonly sessions: DriverSessions<Session>;
   readonly execute: SqlExecute<Session>;
 }
+
+/** What all drivers give, for those who are not told by the compiler. */
+const PARTS = {
+  name: 'string',
+  namespace: 'string',
+  features: 'object',
+  connect: 'function',
+  close: 'function',
+  classify: 'function',
+  dialect: 'object',
+  sessions: 'object',
+  execute: 'function',
+  begin: 'function',
+  lock: 'function',
+} as const;
 
 /** A loop that waits for an answer would never end in a recording. */
 const MAX_RECORDED = 10_000;
@@ -81,6 +97,7 @@ const MAX_RECORDED = 10_000;
 export function sqlDriver<Session extends object, Client = unknown, Tables = any>(
   parts: SqlDriverParts<Session, Client>,
 ): DatabaseDriver<SqlNative<Tables>, Session, Client> {
+  demandMembers(parts, PARTS, 'sqlDriver');
   const { dialect, sessions, execute } = parts;
   // For writes that begin a transaction where there is none; else nobody asks.
   const open = dialect.writes === 'read-back' ? new WeakSet<Session>() : undefined;

@@ -1,6 +1,7 @@
 import { Semaphore, withDeadline } from '@ent/internal';
 import type { Awaitable, DriverCall, DriverSessions } from '../../driver.ts';
 import { databaseErrors } from '../../errors.ts';
+import { demandMembers } from './demand.ts';
 import { chain, orElse } from '../awaitable.ts';
 import { LeakWatch } from './leaks.ts';
 
@@ -32,6 +33,7 @@ export interface PooledSessions<Session> extends DriverSessions<Session> {
 }
 
 const ENDING_MS = 5_000;
+const SOURCE = { max: 'number', take: 'function', give: 'function', end: 'function', total: 'function' } as const;
 
 /**
  * Sessions from a pool: in first-come order, with a deadline for the wait, which the pools of most libraries lack; who
@@ -52,6 +54,7 @@ const ENDING_MS = 5_000;
  * ```
  */
 export function pooledSessions<Session>(source: SessionSource<Session>): PooledSessions<Session> {
+  demandMembers(source, SOURCE, 'pooledSessions');
   const permits = new Semaphore(source.max);
   const inUse = new Set<Session>();
   const leaks = source.leakAfterMs === undefined ? undefined : new LeakWatch<Session>(source.leakAfterMs);

@@ -1,0 +1,10 @@
+import { kindOf } from '@ent/internal';
+import { middlewareErrors } from '../errors.ts';
+
+/** Refuses what is no exchange of ours, such as a `Request`. Costs a look at one property. */
+export function demandExchange(exchange: unknown, what: string): void {
+  if (typeof (exchange as { header?: unknown } | null | undefined)?.header === 'function') return;
+  throw middlewareErrors.invalid_options(
+    `${what} takes the exchange that a host gives its handler; got ${kindOf(exchange)}.`,
+  );
+}
