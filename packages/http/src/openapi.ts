@@ -1,4 +1,4 @@
-import { refuseUnknown } from '@ent/internal';
+import { refuseUnknown, titleOf } from '@ent/internal';
 import { STATUS_CODES } from 'node:http';
 import type { $ZodType } from 'zod/v4/core';
 import { httpErrors } from './errors.ts';
@@ -197,16 +197,21 @@ function responsesOf(route: Route, schemas: Schemas, name: string): Record<strin
     const schema = spec.schema && schemas.place(spec.schema, 'output', `${pascal(name)}${status}`);
     const type = spec.contentType ?? (schema && 'application/json');
     responses[status] = compact({
-      description: spec.description ?? STATUS_CODES[status] ?? status,
+      description: spec.description ?? phraseOf(status),
       headers: spec.headers && headersOf(spec.headers),
       content: type === undefined ? undefined : { [type]: { schema: schema ?? { type: 'string' } } },
     });
   }
-  for (const status of problemsOf(route)) responses[status] ??= problem(STATUS_CODES[status] ?? String(status));
+  for (const status of problemsOf(route)) responses[status] ??= problem(titleOf(status));
   if (!Object.keys(responses).some((status) => status.startsWith('4')))
     responses['4XX'] = problem('A fault of the request');
   responses['default'] ??= problem('Any other problem');
   return responses;
+}
+
+/** That of errors is the title of their answers. */
+function phraseOf(status: string): string {
+  return /^[45]\d\d$/.test(status) ? titleOf(Number(status)) : (STATUS_CODES[status] ?? status);
 }
 
 function headersOf(headers: Readonly<Record<string, string>>): Record<string, unknown> {

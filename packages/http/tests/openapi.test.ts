@@ -1,3 +1,4 @@
+import { BadRequestError } from '@ent/errors';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -82,6 +83,17 @@ describe('openapi', () => {
     expect(at(document, 'paths /plain/{name} get parameters')).toEqual([
       { name: 'name', in: 'path', required: true, schema: { type: 'string' } },
     ]);
+  });
+
+  it('has for the status of a problem the words of the answers', () => {
+    const problems = [400, 404, 409, 412, 413, 414, 416, 422, 429, 503];
+    const document = openapi([get('/a', { responses: { 204: {}, 422: {} }, problems })], about);
+    for (const status of problems) {
+      const { title } = new BadRequestError('It was wrong.', { status });
+      expect(at(document, `paths /a get responses ${status}`)).toMatchObject({ description: title });
+    }
+    expect(at(document, 'paths /a get responses 422')).toEqual({ description: 'Unprocessable Content' });
+    expect(at(document, 'paths /a get responses 204')).toEqual({ description: 'No Content' });
   });
 
   it('lists the problems that validation, authentication and the handler cause', async () => {

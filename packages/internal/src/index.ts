@@ -37,6 +37,7 @@ export { slotOf } from './redis-slot.ts';
 export { REDIS_SCHEMES, type RedisServers, redisServers } from './redis-url.ts';
 export { demandOptions, kindOf, refuseUnknown } from './refuse-unknown.ts';
 export { Semaphore } from './semaphore.ts';
+export { titleOf } from './status-titles.ts';
 export { type Case, declareCases, rejectionOf, rejectsWith, type TestRunner, until } from './suite.ts';
 export { startTimer, type Timer } from './timer.ts';
 export { traced } from './trace.ts';

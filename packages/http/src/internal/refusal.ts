@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { type ServerResponse, STATUS_CODES } from 'node:http';
+import type { ServerResponse } from 'node:http';
+import { titleOf } from '@ent/internal';
 import { type Exchange, type HeaderBag, securityHeaders } from '@ent/middleware';
 import { httpErrors } from '../errors.ts';
 
@@ -23,7 +24,7 @@ export function refusal(status: number): string {
     connection: 'close',
   };
   const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}`);
-  return [`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, ...lines, '', body].join('\r\n');
+  return [`HTTP/1.1 ${status} ${titleOf(status)}`, ...lines, '', body].join('\r\n');
 }
 
 function problem(status: number): string {
