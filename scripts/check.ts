@@ -69,7 +69,8 @@ const STEPS = {
     command: ['node', '--conditions=@ent/source', join('scripts', 'tour.ts')],
   },
   openapi: {
-    promise: 'redocly and spectral have nothing to say of the documents that are made of routes',
+    promise:
+      'redocly, spectral and openapi-spec-validator have nothing to say of the documents that are made of routes',
     command: ['node', '--conditions=@ent/source', join('scripts', 'check-openapi.ts')],
   },
   errors: { promise: 'error codes are unique and documented', command: script('check-errors') },
