@@ -155,6 +155,12 @@ const part = { start: () => {}, stop: () => {}, check: () => {}, health: { timeo
 const db = database.createDatabase({ driver: sqlite({ file: ':memory:' }) });
 const entity = database.defineEntity(users);
 await of('@ent/database').createMigrator(db, []).up();
+const outbox = of('@ent/messaging/outbox');
+const inbox = of('@ent/messaging/inbox');
+const mail = messaging.createMessaging({ driver: broker(), source: 'a' });
+const boxes = database.createDatabase({ driver: sqlite({ file: ':memory:' }) });
+await outbox.createOutboxTables(boxes.native);
+await inbox.createInboxTable(boxes.native);
 
 /** Arguments that are right, of which the test makes one after the other wrong. */
 const RIGHT: Readonly<Record<string, readonly unknown[]>> = {
@@ -204,7 +210,7 @@ const RIGHT: Readonly<Record<string, readonly unknown[]>> = {
     { driver: db.driver, timeout: '1s', transactionTimeout: '1s', retries: 1, cursorSecret: 'x' },
   ],
   '@ent/database createMigrator': [db, [migration], { table: 'a', timeout: '1m' }],
-  '@ent/database defineEntity': [{ ...users, version: 'n' }],
+  '@ent/database defineEntity': [{ ...users, version: 'n', id: 'id', table: 'users', naming: 'snake_case' }],
   '@ent/database defineMigrations': [[migration]],
   '@ent/database/open openDatabase': ['sqlite::memory:', { timeout: '1s', drivers: {} }],
   '@ent/database/postgres postgres': [
@@ -465,6 +471,18 @@ const SUBJECTS: Readonly<Record<string, Subject>> = {
   'createMessaging: a subscription': {
     make: () => messaging.createMessaging({ driver: broker(), source: 'a' }).subscribe('a.b', { group: 'g' }, () => {}),
   },
+  createInbox: { make: () => inbox.createInbox({ db: boxes }) },
+  createOutbox: {
+    make: () => outbox.createOutbox({ db: boxes }),
+    right: {
+      publish: ['a.b', {}, { key: 'k' }],
+      relay: [mail, { batch: 5 }],
+      parked: [{ limit: 1 }],
+      retryParked: [['a']],
+      dropParked: [['a']],
+    },
+  },
+  'createOutbox: a relay': { make: () => outbox.createOutbox({ db: boxes }).relay(mail), last: ['close'] },
   createPipeline: { make: () => middleware.createPipeline([]) },
   createRateLimiter: {
     make: () => middleware.createRateLimiter({ limit: 5, window: '1m' }),
@@ -492,7 +510,7 @@ describe('the methods of what they make', () => {
   it('are asked of each factory', () => {
     const factories = subpaths
       .flatMap(({ specifier }) => Object.keys(of(specifier) as Module))
-      .filter((name) => /^create[A-Z]/.test(name));
+      .filter((name) => /^create(?!.*Tables?$)[A-Z]/.test(name));
     // A server is that of node:http.
     expect(factories.filter((name) => !(name in SUBJECTS) && name !== 'createServer')).toEqual([]);
   });

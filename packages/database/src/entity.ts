@@ -269,6 +269,8 @@ function fieldsOf(specs: Fields, naming: Naming | undefined, refuse: Refuse): Ma
 const IDS: ReadonlySet<FieldType> = new Set<IdType>(['string', 'int', 'bigint', 'date']);
 
 function idOf(key: string | readonly string[], fields: ReadonlyMap<string, EntityField>, refuse: Refuse) {
+  const given: unknown = key;
+  if (typeof given !== 'string' && !Array.isArray(given)) throw refuse('its id must be a field, or a list of fields');
   const id = typeof key === 'string' ? [key] : [...key];
   if (id.length === 0 || new Set(id).size < id.length)
     throw refuse('its id must be a field, or several different ones');

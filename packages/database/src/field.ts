@@ -110,8 +110,9 @@ export function stored<const S extends FieldSpec>(
   spec: S,
   storage: FieldStorage<TypeOf<S>>,
 ): Field<ValueOf<S>, TypeOf<S>, IsNullable<S>, IsGenerated<S>> {
-  const field = fieldOf(spec);
-  return { ...field, storage: { ...field.storage, ...storage } } as unknown as Field<
+  // What is no field is refused by defineEntity, which can say whose it is.
+  const field = fieldOf(spec) as Field | undefined;
+  return { ...field, storage: { ...field?.storage, ...storage } } as unknown as Field<
     ValueOf<S>,
     TypeOf<S>,
     IsNullable<S>,

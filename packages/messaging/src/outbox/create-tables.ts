@@ -1,3 +1,5 @@
+import { kindOf, refuseUnknown } from '@ent/internal';
+import { messagingErrors } from '../errors.ts';
 import { inboxEntity, outboxEntities, type StoredEntity, type TableOptions } from './tables.ts';
 
 /** What a migration gets on a SQL database: the smallest part of `SqlNative` of `@ent/database/sql`. */
@@ -46,8 +48,9 @@ const KEYS: ReadonlySet<string> = new Set(['id', 'orderKey', 'owner']);
  * await db.close();
  * ```
  */
-export async function createOutboxTables(native: SqlTables, { table }: TableOptions = {}): Promise<void> {
-  const { messages, marks } = outboxEntities(table);
+export async function createOutboxTables(native: SqlTables, options: TableOptions = {}): Promise<void> {
+  demandTables(native, options, 'createOutboxTables');
+  const { messages, marks } = outboxEntities(options.table);
   await create(native, messages);
   await create(native, marks);
   await index(native, messages, 'due', ['dueAt', 'id']);
@@ -55,21 +58,33 @@ export async function createOutboxTables(native: SqlTables, { table }: TableOpti
 }
 
 /** Removes what {@link createOutboxTables} has created, with all that is in it. */
-export async function dropOutboxTables({ kysely }: SqlTables, { table }: TableOptions = {}): Promise<void> {
-  const { messages, marks } = outboxEntities(table);
-  for (const { name } of [messages, marks]) await kysely.schema.dropTable(name).execute();
+export async function dropOutboxTables(native: SqlTables, options: TableOptions = {}): Promise<void> {
+  demandTables(native, options, 'dropOutboxTables');
+  const { messages, marks } = outboxEntities(options.table);
+  for (const { name } of [messages, marks]) await native.kysely.schema.dropTable(name).execute();
 }
 
 /** Creates the table of an inbox, in a migration of yours; see {@link createOutboxTables}. */
-export async function createInboxTable(native: SqlTables, { table }: TableOptions = {}): Promise<void> {
-  const seen = inboxEntity(table);
+export async function createInboxTable(native: SqlTables, options: TableOptions = {}): Promise<void> {
+  demandTables(native, options, 'createInboxTable');
+  const seen = inboxEntity(options.table);
   await create(native, seen);
   await index(native, seen, 'at', ['at']);
 }
 
 /** Removes what {@link createInboxTable} has created. */
-export async function dropInboxTable({ kysely }: SqlTables, { table }: TableOptions = {}): Promise<void> {
-  await kysely.schema.dropTable(inboxEntity(table).name).execute();
+export async function dropInboxTable(native: SqlTables, options: TableOptions = {}): Promise<void> {
+  demandTables(native, options, 'dropInboxTable');
+  await native.kysely.schema.dropTable(inboxEntity(options.table).name).execute();
+}
+
+function demandTables(native: SqlTables, options: TableOptions, what: string): void {
+  refuseUnknown(options, { table: true }, what, messagingErrors.invalid_options);
+  const given = native as Partial<SqlTables> | undefined | null;
+  if (typeof given?.kysely?.schema?.createTable === 'function' && typeof given.columns === 'object') return;
+  throw messagingErrors.invalid_options(
+    `${what} takes what a migration on a SQL database is given; got ${kindOf(native)}.`,
+  );
 }
 
 async function create({ kysely, columns }: SqlTables, { name, fields }: StoredEntity): Promise<void> {

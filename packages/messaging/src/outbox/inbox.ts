@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { refuseUnknown } from '@ent/internal';
+import { kindOf, refuseUnknown } from '@ent/internal';
 import { messagingErrors } from '../errors.ts';
 import { durationOption } from '../internal/checks.ts';
 import { systemClock } from '../internal/clock.ts';
@@ -98,16 +98,21 @@ export function createInbox(options: InboxOptions): Inbox {
   };
 
   return {
-    once: (handler) => async (message, context) => {
-      const { signal, group } = context;
-      const work = async (): Promise<void> => {
-        const fresh = { id: idOf(group, message), times: 1, at: new Date(clock.now()) };
-        // One step: a duplicate that is handled meanwhile waits here for the end of the other transaction.
-        const { times } = await rows.upsert(['id'], fresh, { inc: { times: 1 } });
-        if (times === 1) await handler(message, context);
+    once(handler) {
+      if (typeof handler !== 'function') {
+        throw messagingErrors.invalid_options(`inbox.once takes a handler; got ${kindOf(handler)}.`);
+      }
+      return async (message, context) => {
+        const { signal, group } = context;
+        const work = async (): Promise<void> => {
+          const fresh = { id: idOf(group, message), times: 1, at: new Date(clock.now()) };
+          // One step: a duplicate that is handled meanwhile waits here for the end of the other transaction.
+          const { times } = await rows.upsert(['id'], fresh, { inc: { times: 1 } });
+          if (times === 1) await handler(message, context);
+        };
+        await db.transaction(work, { signal });
+        cleanByTime();
       };
-      await db.transaction(work, { signal });
-      cleanByTime();
     },
     clean,
   };

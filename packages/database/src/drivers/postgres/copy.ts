@@ -1,5 +1,6 @@
 import { refuseUnknown } from '@ent/internal';
 import { databaseErrors } from '../../errors.ts';
+import { demandHost } from '../../internal/demand-host.ts';
 import type { Hosted } from '../../internal/host.ts';
 import type { CallOptions } from '../../options.ts';
 import { CopyingIn, CopyingOut, NoCopyError, SourceError } from './copying.ts';
@@ -33,12 +34,13 @@ export type CopySource = AsyncIterable<Uint8Array | string> | Iterable<Uint8Arra
  * @throws `database.bad_data` for a row that does not fit, `database.unique_violation`, ...
  */
 export async function copyIn(
-  { host }: Hosted,
+  db: Hosted,
   statement: string,
   source: CopySource,
   options: CallOptions = {},
 ): Promise<number> {
   expectCopy('copyIn', statement, FROM_STDIN, options);
+  const host = demandHost(db, 'copyIn');
   if (source === null || typeof source !== 'object' || !(Symbol.asyncIterator in source || Symbol.iterator in source)) {
     throw databaseErrors.invalid_query('copyIn: source must be a stream, or another iterable of text or bytes.');
   }
@@ -81,11 +83,12 @@ export async function copyIn(
  * @param options the time is that of the whole, by default the database's
  */
 export async function* copyOut(
-  { host }: Hosted,
+  db: Hosted,
   statement: string,
   options: CallOptions = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
   expectCopy('copyOut', statement, TO_STDOUT, options);
+  const host = demandHost(db, 'copyOut');
   const copying = new CopyingOut(statement);
   const left = new AbortController();
   const signal = options.signal === undefined ? left.signal : AbortSignal.any([options.signal, left.signal]);
