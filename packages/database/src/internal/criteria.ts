@@ -39,8 +39,14 @@ export function ofVersion(entity: EntityModel, version: number | undefined): Con
  * miss, not a fault. Refuses what is no id of this entity.
  */
 export function withId(entity: EntityModel, id: unknown): Condition | undefined {
-  const [name] = entity.id as readonly [string];
-  if (entity.id.length === 1) return valueOfId(entity, name, id, ['id']);
+  if (entity.id.length === 1) {
+    const name = entity.id[0] as string;
+    // What comes most of all.
+    if (typeof id === 'string' && isPlainText(entity.fields.get(name) as EntityField)) {
+      return isStorableText(id) ? equals(name, id) : undefined;
+    }
+    return valueOfId(entity, name, id, ['id']);
+  }
   const given = isRecord(id) ? id : {};
   const stray = Object.keys(given).some((key) => !entity.id.includes(key));
   if (stray || !isRecord(id)) {
@@ -53,7 +59,7 @@ export function withId(entity: EntityModel, id: unknown): Condition | undefined 
 
 function valueOfId(entity: EntityModel, name: string, value: unknown, path: readonly string[]): Condition | undefined {
   const field = entity.fields.get(name) as EntityField;
-  if (field.type === 'string' && field.as === undefined) {
+  if (isPlainText(field)) {
     if (typeof value !== 'string') throw invalidQuery(entity.name, path, 'invalid_type', 'must be a string');
     return isStorableText(value) ? equals(name, value) : undefined;
   }
@@ -65,6 +71,10 @@ function valueOfId(entity: EntityModel, name: string, value: unknown, path: read
     throw invalidQuery(entity.name, path, error.code, error.message);
   }
   throw invalidQuery(entity.name, path, 'invalid_type', 'must not be null');
+}
+
+function isPlainText({ type, as }: EntityField): boolean {
+  return type === 'string' && as === undefined;
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -114,6 +114,18 @@ function declare(database: 'postgres' | 'sqlite', open: () => Database<SqlNative
     expect(rounded).toMatchObject({ code: 'database.invalid_value', message: expect.stringContaining('#/amount') });
   });
 
+  it('looks for integers that a column is too small for, and finds none', async () => {
+    const films = db.repo(entities.films);
+    const all = await films.count();
+    expect([await films.get(2 ** 40), await films.delete(-(2 ** 40))]).toEqual([null, false]);
+    expect(await films.find({ where: { minutes: { in: [2 ** 40, -1] } } })).toEqual([]);
+    expect(await films.count({ where: { $or: [{ minutes: { lt: 2 ** 40 } }, { minutes: null }] } })).toBe(all);
+    const added = { title: 'x', languageId: 1, rentalRate: '1', releaseYear: 2 ** 40 };
+    if (database === 'postgres') {
+      expect((await rejection(films.insert(added))).code).toBe('database.bad_data');
+    }
+  });
+
   it('adds up by groups', async () => {
     const byCustomer = await db.repo(entities.payments).aggregate({
       by: ['customerId'],

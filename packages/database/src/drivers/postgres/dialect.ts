@@ -52,6 +52,8 @@ export const dialect: SqlDialect = {
   },
   codecs,
   storageOf,
+  // An `int4` column is compared with any integer, by its index too.
+  operand: (value, type) => (type === 'int' || type === 'bigint' ? sql`${value}::int8` : value),
   identity: (column) => column.generatedByDefaultAsIdentity(),
   // The protocol counts them in 16 bits.
   maxParameters: 65_535,

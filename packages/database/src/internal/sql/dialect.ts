@@ -55,6 +55,11 @@ export interface SqlDialect {
   readonly codecs: Readonly<Record<FieldType, Codec>>;
   /** How a field with `as` is stored. Undefined where this database has no such type: then as without it. */
   storageOf?(field: EntityField): ColumnStorage | undefined;
+  /**
+   * A bound value as a comparison takes it, where the database would take its type from the column, and refuse a value
+   * that is beyond it: to look for one is no fault.
+   */
+  operand?(value: Term, type: FieldType): Term;
   /** Makes a column of integers one that the database counts. Default: `AUTO_INCREMENT`, as MySQL calls it. */
   identity?(column: ColumnDefinitionBuilder): ColumnDefinitionBuilder;
   /** How many values one statement can bind. */

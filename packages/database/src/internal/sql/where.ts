@@ -118,15 +118,18 @@ function leafOf(
   const folded = 'ignoreCase' in condition && condition.ignoreCase;
   const column = isEquality && !folded ? sql.ref(field.column) : textOf(dialect, field);
   const fold = (term: Term): Term => (folded ? dialect.fold(term) : term);
+  const operand = (value: Term): Term => dialect.operand?.(value, field.type) ?? value;
   if (condition.op === 'in') {
     const bind = slots.next((value) => codec.encode(value));
-    const list = condition.values.map((_, index) => fold(bind((values) => (values as readonly unknown[])[index])));
+    const list = condition.values.map((_, index) =>
+      fold(operand(bind((values) => (values as readonly unknown[])[index]))),
+    );
     return sql<SqlBool>`${fold(column)} in (${sql.join(list)})`;
   }
   const bind = slots.next((value) => codec.encode(value));
   switch (condition.op) {
     case 'eq':
-      return sql<SqlBool>`${fold(column)} = ${fold(bind())}`;
+      return sql<SqlBool>`${fold(column)} = ${fold(operand(bind()))}`;
     case 'startsWith':
       return dialect.startsWith(fold(column), (derive) => fold(bind(derive)), folded);
     case 'endsWith':
@@ -137,6 +140,6 @@ function leafOf(
     case 'gte':
     case 'lt':
     case 'lte':
-      return sql<SqlBool>`${column} ${COMPARISON[condition.op]} ${bind()}`;
+      return sql<SqlBool>`${column} ${COMPARISON[condition.op]} ${operand(bind())}`;
   }
 }
