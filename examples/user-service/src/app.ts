@@ -20,6 +20,7 @@ import { docs } from '@ent/http/docs';
 import { type Component, createLifecycle, type Lifecycle } from '@ent/lifecycle';
 import type { Logger } from '@ent/logging';
 import { openMessaging } from '@ent/messaging/open';
+import { createOutbox } from '@ent/messaging/outbox';
 import {
   addressKey,
   cors,
@@ -34,7 +35,7 @@ import { loadServiceKey } from './auth/keys.ts';
 import { authRoutes } from './auth/routes.ts';
 import { refreshTokens, sessions as sessionEntity } from './auth/sessions.ts';
 import type { Config } from './config.ts';
-import { logEvents, publishOn } from './events.ts';
+import { logEvents, publishBy } from './events.ts';
 import { migrations } from './migrations.ts';
 import { opsRoutes } from './ops/routes.ts';
 import { httpServer } from './server.ts';
@@ -51,6 +52,8 @@ export async function createApp(config: Config, logger: Logger): Promise<Lifecyc
   const db = await openDatabase<SqlNative>(config.DATABASE_URL);
   const cache = await openCache(config.CACHE_URL, { prefix: `${NAME}:`, onError: 'miss' });
   const messaging = await openMessaging(config.BROKER_URL, { source: NAME });
+  const outbox = createOutbox({ db, source: NAME });
+  const relay = outbox.relay(messaging);
   const metrics = createMetrics();
 
   const key = await loadServiceKey(config.JWT_PRIVATE_KEY?.reveal(), folderOf(config.DATABASE_URL));
@@ -78,7 +81,7 @@ export async function createApp(config: Config, logger: Logger): Promise<Lifecyc
   });
   const passwords = createPasswords({ driver: argon2(), minLength: 8 });
   const throttle = createThrottle({ store: memoryThrottleStore() });
-  const users = createUserService({ db, cache, passwords, sessions, publish: publishOn(messaging) });
+  const users = createUserService({ db, cache, passwords, sessions, publish: publishBy(outbox) });
 
   const app = createLifecycle({ stopTimeout: config.DRAIN_TIME + 20_000, health: { serviceId: NAME } });
   const authenticate = bearer((token) => sessions.verify(token));
@@ -145,6 +148,14 @@ export async function createApp(config: Config, logger: Logger): Promise<Lifecyc
       start: () => logEvents(messaging, logger),
       stop: () => messaging.close(),
       check: () => messaging.ping(),
+      // Without it events wait in the outbox.
+      health: { critical: false },
+    })
+    .add('outbox', {
+      start: () => relay.start(),
+      stop: () => relay.close(),
+      check: () => relay.ping(),
+      health: { critical: false },
     })
     .add('administrator', { start: () => ensureAdministrator(users, config, logger) })
     .add('session-purge', every(PURGE_MS, purge))

@@ -32,9 +32,9 @@ const fields = z.object({
   CACHE_URL: url({ protocols: ['memory', 'redis', 'rediss', 'memcached'] })
     .default('memory:')
     .describe('Where users are cached: memory: for one instance, redis:// or memcached:// for several.'),
-  BROKER_URL: url({ protocols: ['memory'] })
+  BROKER_URL: url({ protocols: ['memory', 'amqp', 'amqps', 'redis', 'rediss'] })
     .default('memory:')
-    .describe('Where events go.'),
+    .describe('Where events go: memory: for this process alone, amqp:// or redis:// for others too.'),
   JWT_PRIVATE_KEY: secret(z.string().refine(isSigningKey, `expected ${PEM}`))
     .optional()
     .describe('Signs access tokens; made at the first start where it is not set, except in production.'),

@@ -1,5 +1,6 @@
 import type { Logger } from '@ent/logging';
 import { defineTopic, type Messaging } from '@ent/messaging';
+import type { Outbox } from '@ent/messaging/outbox';
 import { z } from 'zod';
 import type { PublishUserEvent } from './users/events.ts';
 
@@ -12,10 +13,10 @@ const topics = {
   'user.deleted': defineTopic('user.deleted', UserEventData),
 };
 
-/** Publishes on the broker right after the change. */
-export function publishOn(messaging: Messaging): PublishUserEvent {
+/** Publishes with the change: both are stored, or none; those of one user in the order of the changes. */
+export function publishBy(outbox: Outbox): PublishUserEvent {
   return async (type, event) => {
-    await messaging.publish(topics[type], event);
+    await outbox.publish(topics[type], event, { key: event.userId, subject: event.userId });
   };
 }
 

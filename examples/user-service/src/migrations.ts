@@ -1,5 +1,6 @@
 import { defineMigrations } from '@ent/database';
 import type { SqlNative } from '@ent/database/sql';
+import { createOutboxTables, dropOutboxTables } from '@ent/messaging/outbox';
 
 /** The history of the schema. What has been released does not change: a correction is a migration of its own. */
 export const migrations = defineMigrations<SqlNative>([
@@ -71,5 +72,10 @@ export const migrations = defineMigrations<SqlNative>([
         .execute();
     },
     down: ({ kysely }) => kysely.schema.dropTable('administrators').execute(),
+  },
+  {
+    name: '0004_outbox',
+    up: (native) => createOutboxTables(native),
+    down: (native) => dropOutboxTables(native),
   },
 ]);

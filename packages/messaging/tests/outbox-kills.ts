@@ -16,7 +16,7 @@ import { migrate } from './outbox-support.ts';
 const script = fileURLToPath(new URL('fixtures/outbox-process.ts', import.meta.url));
 
 /** Starts a process of this repository. */
-function startProcess(file: string, task: object): ChildProcess {
+export function startProcess(file: string, task: object): ChildProcess {
   const args = ['--conditions=@ent/source', file, JSON.stringify(task)];
   return spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
 }

@@ -7,7 +7,7 @@ export interface UserEvent {
   version: number;
 }
 
-/** Tells the world; the composition root decides how. */
+/** Tells the world, once the transaction around it has committed; the composition root decides how. */
 export type PublishUserEvent = (
   type: 'user.created' | 'user.updated' | 'user.deleted',
   event: UserEvent,

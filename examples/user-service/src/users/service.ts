@@ -53,11 +53,10 @@ export function createUserService({ db, cache, passwords, sessions, publish }: U
     const row = { email, emailKey: emailKey(email), name, passwordHash, roles };
     let created: StoredUser;
     try {
-      created = roles.includes('admin') ? await insertAdministrator(row) : await stored.insert(row);
+      created = await untilAlone(() => insert(row));
     } catch (error) {
       throw known(error);
     }
-    await publish('user.created', { userId: created.id, version: created.version });
     return toUser(created);
   };
 
@@ -69,14 +68,13 @@ export function createUserService({ db, cache, passwords, sessions, publish }: U
     return toUser(found);
   });
 
-  const insertAdministrator = (row: Parameters<typeof stored.insert>[0]): Promise<StoredUser> =>
-    untilAlone(() =>
-      db.transaction(async () => {
-        const user = await stored.insert(row);
-        await administrators.set(user.id, true);
-        return user;
-      }),
-    );
+  const insert = (row: Parameters<typeof stored.insert>[0]): Promise<StoredUser> =>
+    db.transaction(async () => {
+      const user = await stored.insert(row);
+      if (row.roles.includes('admin')) await administrators.set(user.id, true);
+      await publish('user.created', { userId: user.id, version: user.version });
+      return user;
+    });
 
   /**
    * Changes the fields that are given.
@@ -98,12 +96,12 @@ export function createUserService({ db, cache, passwords, sessions, publish }: U
     };
     const write = async (): Promise<StoredUser> => {
       const version = check && (await checkedVersion(id, check));
-      if (roles === undefined && passwordHash === undefined) return stored.update(id, patch, { version });
       return db.transaction(async () => {
         const user = await stored.update(id, patch, { version });
         if (roles !== undefined) await administrators.set(id, roles.includes('admin'), by);
         // With the password: no crash in between leaves a session that was opened with the old one.
         if (passwordHash !== undefined) await sessions.revokeAll(id, { reason: 'password' });
+        await publish('user.updated', { userId: id, version: user.version });
         return user;
       });
     };
@@ -118,7 +116,6 @@ export function createUserService({ db, cache, passwords, sessions, publish }: U
     }
     // Again, for a login that read the old hash while the change was on its way.
     if (passwordHash !== undefined) await sessions.revokeAll(id, { reason: 'password' });
-    await publish('user.updated', { userId: id, version: updated.version });
     return toUser(updated);
   };
 
@@ -134,7 +131,7 @@ export function createUserService({ db, cache, passwords, sessions, publish }: U
    * @throws `users.not_found`, `users.last_administrator`
    */
   const remove = async (id: string, check?: (current: User) => void): Promise<void> => {
-    const erase = async (): Promise<number> => {
+    const erase = async (): Promise<void> => {
       const current = await stored.get(id);
       if (!current) throw noUser();
       check?.(toUser(current));
@@ -144,17 +141,15 @@ export function createUserService({ db, cache, passwords, sessions, publish }: U
         // In this version: as somebody who has just become an administrator, it would be counted for ever.
         if (!(await stored.delete(id, { version }))) throw noUser();
         await sessions.revokeAll(id, { reason: 'deleted' });
+        await publish('user.deleted', { userId: id, version });
       });
-      return version;
     };
-    let version: number;
     try {
-      version = await untilAlone(erase);
+      await untilAlone(erase);
     } finally {
       await cached.changed(id);
     }
     await sessions.revokeAll(id, { reason: 'deleted' });
-    await publish('user.deleted', { userId: id, version });
   };
 
   const list = async (query: UserQuery): Promise<{ items: User[]; next: string | null }> => {

@@ -1,0 +1,18 @@
+import { defineConfig, type Settings, url } from '@ent/config';
+import { z } from 'zod';
+
+const schema = z.object({
+  BROKER_URL: url({ protocols: ['amqp', 'amqps', 'redis', 'rediss'] }).describe('Where the events come from.'),
+  DATABASE_URL: url({ protocols: ['sqlite', 'postgres', 'postgresql'] })
+    .default('sqlite:./data/user-events.db')
+    .describe('Where the projection is.'),
+  LOG_LEVEL: z
+    .enum(['debug', 'info', 'warning', 'error', 'critical'])
+    .default('info')
+    .describe('Least severe level that is logged.'),
+});
+
+/** The settings of the consumer, from the environment and `.env` files. */
+export const config = defineConfig(schema);
+
+export type Config = Settings<typeof schema>;

@@ -1,0 +1,122 @@
+// The consumer as a process of its own: killed, and its broker killed under it, while events come, also twice.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createDatabase, type Database } from '@ent/database';
+import { sqlite } from '@ent/database/sqlite';
+import type { Messaging } from '@ent/messaging';
+import { openMessaging } from '@ent/messaging/open';
+import { uniqueName } from '@ent/testkit';
+import { describeWithServer } from '@ent/testkit/vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { activity } from '../src/activity.ts';
+
+const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
+
+function run(env: Record<string, string>): { child: ChildProcess; output: () => string } {
+  const args = ['--conditions=@ent/source', main];
+  const child = spawn(process.execPath, args, {
+    cwd: tmpdir(),
+    env: { PATH: process.env['PATH'], ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let text = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+  return { child, output: () => text };
+}
+
+async function listening(env: Record<string, string>): Promise<ChildProcess> {
+  const { child, output } = run(env);
+  await expect.poll(output, { timeout: 30_000 }).toContain('listening to events');
+  return child;
+}
+
+describe('its settings', () => {
+  it('need a broker that others have, too', async () => {
+    for (const env of [{}, { BROKER_URL: 'memory:' }] as Record<string, string>[]) {
+      const { child, output } = run(env);
+      expect(await once(child, 'exit')).toEqual([78, null]);
+      expect(output()).toMatch(/BROKER_URL.*amqp:/s);
+    }
+  });
+});
+
+for (const name of ['rabbitmq', 'redis'] as const) {
+  describeWithServer(name, { killable: true }, (server) => {
+    let folder: string;
+    let consumer: ChildProcess | undefined;
+    let publisher: Messaging;
+    let db: Database;
+    beforeAll(async () => {
+      folder = mkdtempSync(join(tmpdir(), 'ent-user-events-'));
+      publisher = await openMessaging(server.url, { source: 'user-service', timeout: '2m' });
+    });
+    afterAll(async () => {
+      consumer?.kill('SIGKILL');
+      await publisher?.close();
+      await db?.close();
+      rmSync(folder, { recursive: true, force: true });
+    });
+
+    it('counts each event once, around the end of consumer and broker', async () => {
+      const file = join(folder, 'events.db');
+      const env = { BROKER_URL: server.url, DATABASE_URL: `sqlite:${file}` };
+      consumer = await listening(env);
+      // RabbitMQ 3.10 forgets a queue that is killed right after its declaration.
+      const declared = performance.now();
+      const users = Array.from({ length: 10 }, () => uniqueName('user'));
+      const versions = new Map<string, number>();
+      const publish = async (topic: string, userId: string): Promise<void> => {
+        const version = (versions.get(userId) ?? 0) + (topic === 'user.deleted' ? 0 : 1);
+        versions.set(userId, version);
+        const id = `${userId} ${topic} ${version}`;
+        // Each comes twice, as from a relay that was killed.
+        for (const _ of ['first', 'again']) await publisher.publish(topic, { userId, version, more: true }, { id });
+      };
+      for (const user of users) await publish('user.created', user);
+      let updates = 0;
+      const update = async (count: number): Promise<void> => {
+        for (let n = 0; n < count; n++) await publish('user.updated', users[updates++ % users.length]!);
+      };
+      while (performance.now() - declared < 2000) await update(1);
+
+      consumer.kill('SIGKILL');
+      await update(20);
+      const starting = listening(env);
+      await update(20);
+      consumer = await starting;
+      const during = update(40);
+      during.catch(() => {});
+      await server.kill();
+      await server.start();
+      await during;
+      await update(10);
+      for (const user of users.slice(0, 3)) await publish('user.deleted', user);
+
+      db = createDatabase({ driver: sqlite({ file }) });
+      const stored = db.repo(activity);
+      const told = (): number => [...versions.values()].reduce((sum, version) => sum + version, 0) + 3;
+      const counted = async (): Promise<number> => (await stored.find()).reduce((sum, { events }) => sum + events, 0);
+      await expect.poll(counted, { timeout: 60_000 }).toBe(told());
+      for (const user of users.slice(0, 3))
+        await publisher.publish(
+          'user.deleted',
+          { userId: user, version: 0 },
+          { id: `${user} user.deleted ${versions.get(user)}` },
+        );
+      await publish('user.created', 'the last');
+      await expect.poll(() => stored.get('the last'), { timeout: 30_000 }).toMatchObject({ events: 1 });
+      for (const [at, user] of users.entries()) {
+        const isDeleted = at < 3;
+        const version = versions.get(user)!;
+        expect(await stored.get(user)).toEqual({ id: user, events: version + (isDeleted ? 1 : 0), version, isDeleted });
+      }
+      consumer.kill('SIGTERM');
+      expect(await once(consumer, 'exit')).toEqual([0, null]);
+    }, 180_000);
+  });
+}
