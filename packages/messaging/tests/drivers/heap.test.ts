@@ -7,12 +7,12 @@ import { redisStreams } from '../../src/drivers/redis-streams/index.ts';
 import { createMessaging, type MessagingDriver } from '../../src/index.ts';
 
 const BATCH = 20;
-const ROUNDS = { full: 3_000, ci: 30, of: `batches of ${BATCH} messages` };
+const ROUNDS = { full: 2_000, ci: 30, of: `batches of ${BATCH} messages` };
 
 // Bytes: what the engine learns once, and what a message may leave behind. A promise that each leaves a reaction on
 // costs some 500; with all rounds a leak of 50 shows.
 const LEARNT = 1_000_000;
-const LEFT = 20;
+const LEFT = 10;
 
 function staysFlat(create: () => MessagingDriver): void {
   itInDepth('keeps nothing of what it has handled', ROUNDS, async ({ count }) => {
