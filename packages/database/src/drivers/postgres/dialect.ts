@@ -3,8 +3,9 @@ import type { FieldType } from '../../field.ts';
 import type { EntityField } from '../../entity.ts';
 import { Mismatch } from '../../internal/mismatch.ts';
 import { type Codec, type ColumnStorage, excluded, onConflict, type SqlDialect } from '../../internal/sql/dialect.ts';
+import { jsonOf } from '../../internal/sql/json.ts';
 import { arrayOf, arrayText } from './arrays.ts';
-import { bytesOf, instantOf, jsonOf } from './decode.ts';
+import { bytesOf, instantOf } from './decode.ts';
 
 type Text = (stored: string) => unknown;
 const unchanged = (value: unknown): unknown => value;

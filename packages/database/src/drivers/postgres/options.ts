@@ -1,22 +1,24 @@
 import type { ConnectionOptions } from 'node:tls';
-import { demandOptions, durationOption, refuseUnknown } from '@ent/internal';
+import { demandOptions, refuseUnknown } from '@ent/internal';
 import { databaseErrors } from '../../errors.ts';
+import { type Address, addressesOf, addressOf } from '../../internal/sql/addresses.ts';
+import {
+  ACQUIRE_NAMES,
+  type AcquireOptions,
+  POOL_NAMES,
+  type PoolOptions,
+  type PoolSettings,
+  poolSettings,
+  refuseTwice,
+  targetOption,
+  timeOption,
+} from '../../internal/sql/pool-options.ts';
 import type { Duration } from '../../options.ts';
 import type { PgPool } from './client.ts';
-import { type Address, addressOf, readUrl } from './url.ts';
+import { readUrl } from './url.ts';
 
 /** Options that do not depend on where the connections come from. */
-export interface PostgresCommonOptions {
-  /**
-   * How long a call waits for a connection that is free, at most; then it fails with `database.pool_timeout`. Default:
-   * as long as the call may take.
-   */
-  readonly acquireTimeout?: Duration | undefined;
-  /**
-   * A connection that is in use for longer is told as a warning of the process (`ENT_DATABASE_LEAK`), with the place
-   * where it was taken; that place costs some microseconds a call. Default: off.
-   */
-  readonly leakAfter?: Duration | undefined;
+export interface PostgresCommonOptions extends AcquireOptions {
   /**
    * Prepare the statements of repositories on each connection, under a name. Default: yes, unless a pooler answers
    * (PgBouncer and its like), which may run each transaction on another connection.
@@ -25,7 +27,7 @@ export interface PostgresCommonOptions {
 }
 
 /** Options for connections that this driver makes. */
-export interface PostgresMadeOptions extends PostgresCommonOptions {
+export interface PostgresMadeOptions extends PostgresCommonOptions, PoolOptions {
   /** Also called for each new connection, for tokens that expire. */
   readonly password?: string | (() => string | Promise<string>) | undefined;
   /** `true`: encrypted, to a server whose certificate is right; or options of `node:tls`. Default: not encrypted. */
@@ -47,16 +49,6 @@ export interface PostgresMadeOptions extends PostgresCommonOptions {
   readonly replicas?: readonly string[] | undefined;
   /** How far a standby may be behind; one that is further is left out. Default `"10s"`. */
   readonly maxReplicaLag?: Duration | undefined;
-  /** Connections, at the most. Default 10. */
-  readonly max?: number | undefined;
-  /** Connections that stay open when nobody uses them. Default 0. */
-  readonly min?: number | undefined;
-  /** How long a connection may be unused before it is closed. Default `"30s"`. */
-  readonly idleTimeout?: Duration | undefined;
-  /** How old a connection may become; it is closed when it is free. Default `"1h"`. */
-  readonly maxLifetime?: Duration | undefined;
-  /** How long connecting to one host may take. Default `"5s"`. */
-  readonly connectTimeout?: Duration | undefined;
 }
 
 /** The server by its URL. */
@@ -89,7 +81,7 @@ export interface PostgresPoolOptions extends PostgresCommonOptions {
 export type PostgresOptions = PostgresUrlOptions | PostgresHostOptions | PostgresPoolOptions;
 
 /** What the options come to. */
-export interface Settings {
+export interface Settings extends PoolSettings {
   readonly pool: PgPool | undefined;
   readonly hosts: readonly Address[];
   readonly client: {
@@ -105,18 +97,12 @@ export interface Settings {
   readonly replicas: readonly Address[];
   readonly maxReplicaLagMs: number;
   readonly prepare: boolean | undefined;
-  readonly max: number;
-  readonly min: number;
-  readonly idleTimeoutMs: number;
-  readonly maxLifetimeMs: number;
-  readonly connectTimeoutMs: number;
-  readonly acquireTimeoutMs: number | undefined;
-  readonly leakAfterMs: number | undefined;
 }
 
-const COMMON = { acquireTimeout: true, leakAfter: true, prepare: true } as const;
+const COMMON = { ...ACQUIRE_NAMES, prepare: true } as const;
 const MADE = {
   ...COMMON,
+  ...POOL_NAMES,
   password: true,
   tls: true,
   searchPath: true,
@@ -124,11 +110,6 @@ const MADE = {
   targetSession: true,
   replicas: true,
   maxReplicaLag: true,
-  max: true,
-  min: true,
-  idleTimeout: true,
-  maxLifetime: true,
-  connectTimeout: true,
 } as const;
 const invalid = databaseErrors.invalid_definition;
 
@@ -143,17 +124,13 @@ export function settingsOf(options: PostgresOptions): Settings {
     refuseUnknown(options, { ...MADE, url: true }, 'postgres', invalid);
     const { url, ...given } = options;
     const { hosts, client, ...told } = readUrl(url);
-    const both = Object.keys(told).find((name) => given[name as keyof typeof given] !== undefined);
-    if (both !== undefined) throw invalid(`postgres: ${both} is given twice, in the URL and as an option.`);
+    refuseTwice('postgres', told, given);
     return settingsOfMade({ ...given, ...told }, hosts, client);
   }
   refuseUnknown(options, { ...MADE, host: true, port: true, user: true, database: true }, 'postgres', invalid);
   const { host, port = 5432, user, database } = options;
-  const hosts = [host].flat().filter((each: unknown) => typeof each === 'string' && each !== '');
-  if (hosts.length === 0 || hosts.length < [host].flat().length) {
-    throw invalid('postgres needs a url, a host or a pool; host is a name or an address, or a list of them.');
-  }
-  const addresses = hosts.map((each) => ({ host: each, port: whole(port, 'port', 1) }));
+  const needs = 'postgres needs a url, a host or a pool; host is a name or an address, or a list of them.';
+  const addresses = addressesOf('postgres', host, port, needs);
   return settingsOfMade(options, addresses, { user, database });
 }
 
@@ -167,20 +144,13 @@ function settingsOfMade(
   },
 ): Settings {
   const replicas = replicasOf(options.replicas ?? []);
-  const isOneOfMany = hosts.length + replicas.length > 1;
-  const { tls = false, searchPath, targetSession = isOneOfMany ? 'read-write' : 'any' } = options;
-  if (targetSession !== 'any' && targetSession !== 'read-write') {
-    throw invalid("postgres: targetSession must be 'any' or 'read-write'.");
-  }
+  const { tls = false, searchPath } = options;
   if (options.prepare !== undefined && typeof options.prepare !== 'boolean') {
     throw invalid('postgres: prepare must be true or false.');
   }
   if (typeof tls !== 'boolean' && (typeof tls !== 'object' || tls === null)) {
     throw invalid('postgres: tls must be true, false or options of node:tls.');
   }
-  const max = whole(options.max ?? 10, 'max', 1);
-  const min = whole(options.min ?? 0, 'min', 0);
-  if (min > max) throw invalid(`postgres: min (${min}) is more than max (${max}).`);
   return {
     pool: undefined,
     hosts,
@@ -192,17 +162,11 @@ function settingsOfMade(
     },
     namespace: client.database ?? client.user ?? 'postgres',
     searchPath: searchPath === undefined ? undefined : pathOf(searchPath),
-    needsWrites: targetSession === 'read-write',
+    needsWrites: targetOption('postgres', options.targetSession, [...hosts, ...replicas]) === 'read-write',
     replicas,
-    maxReplicaLagMs: time(options.maxReplicaLag ?? '10s', 'maxReplicaLag'),
+    maxReplicaLagMs: timeOption('postgres', options.maxReplicaLag ?? '10s', 'maxReplicaLag'),
     prepare: options.prepare,
-    max,
-    min,
-    idleTimeoutMs: time(options.idleTimeout ?? '30s', 'idleTimeout'),
-    maxLifetimeMs: time(options.maxLifetime ?? '1h', 'maxLifetime'),
-    connectTimeoutMs: time(options.connectTimeout ?? '5s', 'connectTimeout'),
-    acquireTimeoutMs: options.acquireTimeout === undefined ? undefined : time(options.acquireTimeout, 'acquireTimeout'),
-    leakAfterMs: options.leakAfter === undefined ? undefined : time(options.leakAfter, 'leakAfter'),
+    ...poolSettings('postgres', options),
   };
 }
 
@@ -213,21 +177,12 @@ function expectPool(pool: unknown): PgPool {
   throw invalid('postgres: pool must be a Pool of pg.');
 }
 
-function time(value: Duration, name: string): number {
-  return durationOption(value, name, (message, options) => invalid(`postgres: ${message}`, options));
-}
-
-function whole(value: unknown, name: string, least: number): number {
-  if (Number.isSafeInteger(value) && (value as number) >= least) return value as number;
-  throw invalid(`postgres: ${name} must be a whole number from ${least} on.`);
-}
-
 /** A name or an address (of IPv6 in brackets), and a port. */
 const HOST = /^(?:\[[\da-f:.]+\]|[^\s:/?#@[\]]+)(?::\d{1,5})?$/i;
 
 function replicasOf(replicas: readonly string[]): readonly Address[] {
   const isList = Array.isArray(replicas) && replicas.every((each) => typeof each === 'string' && HOST.test(each));
-  if (isList) return replicas.map(addressOf);
+  if (isList) return replicas.map((each) => addressOf(each, 5432));
   throw invalid("postgres: replicas must be a list of hosts, such as ['db-2', 'db-3:5433'].");
 }
 

@@ -1,26 +1,22 @@
-import { readFileSync } from 'node:fs';
 import type { ConnectionOptions } from 'node:tls';
 import { parseConnectionUrl } from '@ent/internal';
 import { databaseErrors } from '../../errors.ts';
-
-/** Where a server listens. */
-export interface Address {
-  readonly host: string;
-  readonly port: number;
-}
+import {
+  type Address,
+  addressOf,
+  fileOf,
+  POOL_PARAMETERS,
+  type PoolTold,
+  poolTold,
+} from '../../internal/sql/addresses.ts';
 
 /** What a URL says of the connections, beside where the server is; named as the options of the driver. */
-interface Told {
+interface Told extends PoolTold {
   readonly tls?: boolean | ConnectionOptions;
   readonly searchPath?: string;
   readonly applicationName?: string;
   readonly targetSession?: 'any' | 'read-write';
-  readonly max?: number;
-  readonly min?: number;
-  readonly idleTimeout?: string;
-  readonly maxLifetime?: string;
   readonly connectTimeout?: number;
-  readonly acquireTimeout?: string;
   readonly replicas?: readonly string[];
   readonly maxReplicaLag?: string;
 }
@@ -41,11 +37,7 @@ const URL_PARAMETERS = [
   'connect_timeout',
   'search_path',
   'target_session_attrs',
-  'max',
-  'min',
-  'idleTimeout',
-  'maxLifetime',
-  'acquireTimeout',
+  ...POOL_PARAMETERS,
   'replicas',
   'maxReplicaLag',
 ] as const;
@@ -65,7 +57,7 @@ export function readUrl(text: string): ReadUrl {
   const database = path.slice(1);
   return {
     ...toldBy(parameters),
-    hosts: hosts.map(addressOf),
+    hosts: hosts.map((host) => addressOf(host, 5432)),
     client: {
       ...(user !== undefined && { user }),
       ...(password !== undefined && { password }),
@@ -76,8 +68,7 @@ export function readUrl(text: string): ReadUrl {
 
 function toldBy(parameters: Parameters): Told {
   const { search_path: searchPath, application_name: applicationName, connect_timeout: seconds } = parameters;
-  const { max, min, idleTimeout, maxLifetime, acquireTimeout, target_session_attrs: targetSession } = parameters;
-  const { replicas, maxReplicaLag } = parameters;
+  const { target_session_attrs: targetSession, replicas, maxReplicaLag } = parameters;
   const tls = tlsOf(parameters);
   return {
     ...(tls !== undefined && { tls }),
@@ -85,11 +76,7 @@ function toldBy(parameters: Parameters): Told {
     ...(applicationName !== undefined && { applicationName }),
     // The driver checks the values.
     ...(targetSession !== undefined && { targetSession: targetSession as 'any' }),
-    ...(max !== undefined && { max: Number(max) }),
-    ...(min !== undefined && { min: Number(min) }),
-    ...(idleTimeout !== undefined && { idleTimeout }),
-    ...(maxLifetime !== undefined && { maxLifetime }),
-    ...(acquireTimeout !== undefined && { acquireTimeout }),
+    ...poolTold(parameters),
     ...(replicas !== undefined && { replicas: replicas.split(',') }),
     ...(maxReplicaLag !== undefined && { maxReplicaLag }),
     ...(seconds !== undefined && { connectTimeout: Number(seconds) * 1000 }),
@@ -108,9 +95,10 @@ function tlsOf({ sslmode, sslrootcert, sslcert, sslkey }: Parameters): boolean |
     throw invalid('postgres: sslrootcert, sslcert and sslkey need an sslmode, such as verify-full.');
   }
   const files: ConnectionOptions = {
-    ...(sslrootcert !== undefined && sslrootcert !== 'system' && { ca: fileOf('sslrootcert', sslrootcert) }),
-    ...(sslcert !== undefined && { cert: fileOf('sslcert', sslcert) }),
-    ...(sslkey !== undefined && { key: fileOf('sslkey', sslkey) }),
+    ...(sslrootcert !== undefined &&
+      sslrootcert !== 'system' && { ca: fileOf('postgres', 'sslrootcert', sslrootcert) }),
+    ...(sslcert !== undefined && { cert: fileOf('postgres', 'sslcert', sslcert) }),
+    ...(sslkey !== undefined && { key: fileOf('postgres', 'sslkey', sslkey) }),
   };
   switch (sslmode) {
     case 'verify-full':
@@ -130,20 +118,4 @@ function tlsOf({ sslmode, sslrootcert, sslcert, sslkey }: Parameters): boolean |
     default:
       throw invalid('postgres: sslmode must be disable, require, verify-ca or verify-full.');
   }
-}
-
-function fileOf(parameter: string, path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (cause) {
-    throw invalid(`postgres: the file of ${parameter} cannot be read.`, { cause });
-  }
-}
-
-/** `db`, `db:5433` or `[::1]:5433`. */
-export function addressOf(host: string): Address {
-  const { hostname, port } = new URL(`http://${host}`);
-  // `URL` drops the port that is http's own.
-  const given = /:(\d+)$/.exec(host)?.[1] ?? port;
-  return { host: hostname.replace(/^\[|\]$/g, ''), port: given === '' ? 5432 : Number(given) };
 }
