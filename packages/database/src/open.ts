@@ -30,6 +30,7 @@ export interface OpenOptions extends Omit<DatabaseOptions<unknown>, 'driver'> {
  * | `sqlite:./data/app.db` | relative to the working directory |
  * | `sqlite:/var/lib/app.db?synchronous=full` | absolute; each commit on the disk before it resolves |
  * | `postgres://user:password@host:5432/app?sslmode=verify-full&max=20` | PostgreSQL; `postgresql:` is the same |
+ * | `mysql://user:password@host:3306/app?ssl-mode=verify_identity&max=20` | MySQL, MariaDB; `mariadb:` is the same |
  *
  * ```ts
  * import { openDatabase } from '@ent/database/open';
@@ -72,6 +73,15 @@ const POSTGRES: Scheme<DatabaseDriver, undefined> = {
   },
 };
 
+const MYSQL: Scheme<DatabaseDriver, undefined> = {
+  hosts: 'several',
+  parameters: undefined,
+  async open({ text }) {
+    const { mysql } = await import('./drivers/mysql/index.ts');
+    return mysql({ url: text });
+  },
+};
+
 const schemes: Readonly<Record<string, Scheme<DatabaseDriver, undefined>>> = {
   sqlite: {
     hosts: 'none',
@@ -86,4 +96,6 @@ const schemes: Readonly<Record<string, Scheme<DatabaseDriver, undefined>>> = {
   },
   postgres: POSTGRES,
   postgresql: POSTGRES,
+  mysql: MYSQL,
+  mariadb: MYSQL,
 };

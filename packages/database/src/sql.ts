@@ -10,6 +10,7 @@ export {
   onConflict,
   type SqlDialect,
   type Term,
+  type Upsert,
 } from './internal/sql/dialect.ts';
 export { sqlDriver, type SqlDriverParts } from './internal/sql/driver.ts';
 export { type PooledSessions, pooledSessions, type SessionSource } from './internal/sql/sessions.ts';

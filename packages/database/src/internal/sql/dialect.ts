@@ -47,6 +47,18 @@ type AnyTables = Record<string, Record<string, unknown>>;
 /** An INSERT of one row. */
 export type Insert = InsertQueryBuilder<AnyTables, string, InsertResult>;
 
+/**
+ * Makes an INSERT change the row that has the same `key`, if there is one: by `set`, whose columns are named with their
+ * table. {@link onConflict}, or what the database has instead. All names are those of columns. Where rows can be
+ * soft-deleted, `deletedAt` is the column that says so, and the key may be an index over the rows where it is null.
+ */
+export type Upsert = (
+  insert: Insert,
+  key: readonly string[],
+  set: Readonly<Record<string, Term>>,
+  deletedAt: string | undefined,
+) => Insert;
+
 /** Where SQL databases differ, as data: what the shared SQL is built from. */
 export interface SqlDialect {
   /** Kysely's compiler, adapter and introspector for this database. */
@@ -66,6 +78,13 @@ export interface SqlDialect {
   readonly maxParameters: number;
   /** How many rows go into one INSERT. */
   readonly rowsPerInsert: number;
+  /** About how many bytes of values go into one INSERT of several rows. Default: any number. */
+  readonly bytesPerInsert?: number | undefined;
+  /**
+   * Whether an index can be over some of the rows. Where not, the tables of entities whose rows can be soft-deleted get
+   * a column that is made of `deletedAt`, as a part of their unique keys. Default: yes.
+   */
+  readonly partialIndexes?: boolean | undefined;
   /**
    * How LIMIT and OFFSET get their numbers. `inline` where a bound one makes the database plan the query anew each
    * time.
@@ -81,19 +100,15 @@ export interface SqlDialect {
    */
   readonly writes: 'returning' | 'read-back';
   /**
-   * Makes an INSERT change the row that has the same `key`, if there is one: by `set`, whose columns are named with
-   * their table. {@link onConflict}, or what the database has instead. All names are those of columns. Where rows can
-   * be soft-deleted, `deletedAt` is the column that says so, and the key may be an index over the rows where it is
-   * null.
+   * How an upsert finds the row that has its key: by what the database has for it, or, where that would act on any
+   * unique key, by reading the row under its lock. The latter needs `writes: 'read-back'`.
    */
-  upsert(
-    insert: Insert,
-    key: readonly string[],
-    set: Readonly<Record<string, Term>>,
-    deletedAt: string | undefined,
-  ): Insert;
-  /** In the `set` of an upsert: what the INSERT would have stored in a column. {@link excluded}, or `VALUES()`. */
-  proposed(column: string): Term;
+  readonly upsert: Upsert | 'locking read';
+  /**
+   * In the `set` of an {@link Upsert}, which needs it: what the INSERT would have stored in a column. {@link excluded},
+   * or `VALUES()`.
+   */
+  proposed?(column: string): Term;
   /** The text in lower case; what `ignoreCase` compares. */
   fold(text: Term): Term;
   /** Text search by code points, as the filter operators of the same names. `folded`: both sides are in lower case. */

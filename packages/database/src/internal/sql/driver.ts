@@ -124,7 +124,12 @@ export function sqlDriver<Session extends object, Client = unknown, Tables = any
           control(session, `release savepoint ${name}`, call),
         )),
   };
-  const rows = rowsOf<Session>(dialect, execute, { ...transactions, isOpen: (session) => open?.has(session) === true });
+  const rows = rowsOf<Session>(
+    dialect,
+    execute,
+    { ...transactions, isOpen: (session) => open?.has(session) === true },
+    (error) => parts.classify(error)?.code === 'unique_violation',
+  );
 
   return {
     name: parts.name,

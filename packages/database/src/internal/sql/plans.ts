@@ -179,7 +179,8 @@ export class Plans {
       const deletedAt = entity.deletedAt === undefined ? undefined : entity.fields.get(entity.deletedAt);
       const set = deletedAt === undefined ? changes : this.#unlessDeleted(entity, deletedAt, key, changes);
       const columns = key.map((name) => (entity.fields.get(name) as EntityField).column);
-      const query = this.#dialect.upsert(insert, columns, set, deletedAt?.column);
+      const { upsert } = this.#dialect;
+      const query = upsert === 'locking read' ? insert : upsert(insert, columns, set, deletedAt?.column);
       return returning ? query.returning(selectionOf(entity)).compile() : query.compile();
     });
   }
@@ -239,7 +240,7 @@ export class Plans {
       const change = changes[column];
       // That of the key is the same in both.
       if (change === undefined && key.includes(name)) continue;
-      const proposed = this.#dialect.proposed(column);
+      const proposed = this.#dialect.proposed?.(column);
       set[column] =
         sql`case when ${stored(deletedAt.column)} is null then ${change ?? stored(column)} else ${proposed} end`;
     }

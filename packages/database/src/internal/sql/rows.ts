@@ -6,6 +6,7 @@ import { and, equals } from '../conditions.ts';
 import { decodersOf } from './decoders.ts';
 import { groupsOf } from './groups.ts';
 import type { SqlDialect } from './dialect.ts';
+import { type LockingSteps, lockingUpsert } from './locking-upsert.ts';
 import { Plans, type Ready } from './plans.ts';
 import type { SqlExecute, SqlOutcome } from './types.ts';
 
@@ -15,11 +16,16 @@ export interface OwnTransaction<Session> extends Pick<DriverTransactions<Session
   isOpen(session: Session): boolean;
 }
 
-/** What repositories do, for any SQL database: statements from {@link Plans}, values through the codecs. */
+/**
+ * What repositories do, for any SQL database: statements from {@link Plans}, values through the codecs.
+ *
+ * @param isTaken whether an error says that a unique key is taken
+ */
 export function rowsOf<Session>(
   dialect: SqlDialect,
   execute: SqlExecute<Session>,
   transaction: OwnTransaction<Session>,
+  isTaken: (error: unknown) => boolean,
 ): DriverRows<Session> {
   const plans = new Plans(dialect);
   const decoderFor = decodersOf(dialect);
@@ -103,6 +109,18 @@ export function rowsOf<Session>(
     });
   }
 
+  const steps: LockingSteps<Session> = {
+    together,
+    isTaken,
+    async insert(session, entity, row, call) {
+      if (entity.generated.length > 0) return (await insertGenerated(session, entity, [row], call))[0] as Row;
+      await run(session, plans.insert(entity, [row], false), call);
+      return row;
+    },
+    locked: readBack,
+    change: (session, entity, where, change, call) => run(session, plans.update(entity, where, change, false), call),
+  };
+
   return {
     find: (session, entity, query, call) => read(session, entity, plans.select(entity, query), call, query.fields),
 
@@ -121,8 +139,8 @@ export function rowsOf<Session>(
       const from = (start: number): Awaitable<undefined> => {
         let next = start;
         while (next < rows.length) {
-          const chunk = rows.slice(next, next + size);
-          next += size;
+          const chunk = rows.slice(next, endOfChunk(dialect, rows, next, size));
+          next += chunk.length;
           const outcome = run(session, plans.insert(entity, chunk, chunk.length === size), call);
           if (outcome instanceof Promise) return outcome.then(() => from(next));
         }
@@ -143,6 +161,9 @@ export function rowsOf<Session>(
     },
 
     upsert(session, entity, key, row, change, call) {
+      if (dialect.upsert === 'locking read') {
+        return lockingUpsert(steps, session, entity, key, row, change, call);
+      }
       const ready = plans.upsert(entity, key, row, change, returning);
       if (returning) return chain(read(session, entity, ready, call), ([stored]) => stored as Row);
       // Deleted rows may have the same key.
@@ -180,4 +201,29 @@ function madeId({ name: entity, fields }: EntityModel, name: string, insertId: b
   throw databaseErrors.unsupported(
     `${entity}: this database tells of no generated id but one that it counts; give "${name}" a value.`,
   );
+}
+
+/** Where a part of the rows ends that goes into one INSERT. */
+function endOfChunk({ bytesPerInsert }: SqlDialect, rows: readonly Row[], start: number, size: number): number {
+  const end = Math.min(rows.length, start + size);
+  if (bytesPerInsert === undefined) return end;
+  let bytes = 0;
+  for (let index = start; index < end; index += 1) {
+    bytes += bytesOf(rows[index] as Row);
+    if (bytes > bytesPerInsert && index > start) return index;
+  }
+  return end;
+}
+
+/** What its values take, or a bit more. */
+function bytesOf(row: Row): number {
+  let bytes = 0;
+  for (const value of Object.values(row)) {
+    // A unit of UTF-16 takes three bytes of UTF-8 at the most.
+    if (typeof value === 'string') bytes += value.length * 3;
+    else if (value instanceof Uint8Array) bytes += value.byteLength;
+    else if (typeof value === 'object' && value !== null) bytes += JSON.stringify(value).length * 3;
+    else bytes += 9;
+  }
+  return bytes;
 }

@@ -25,6 +25,13 @@ export function tableOf(dialect: SqlDialect, entity: EntityModel): string[] {
     for (const key of unique) table = table.addUniqueConstraint(nameOf(key), key.map(columnOf));
     return [table.compile().sql];
   }
+  if (dialect.partialIndexes === false && unique.length > 0) {
+    // Null in rows that are deleted, and a unique key takes any number of nulls.
+    const live = sql`tinyint generated always as (if(${sql.ref(columnOf(deletedAt))} is null, 1, null)) virtual`;
+    table = table.addColumn(LIVE, live);
+    for (const key of unique) table = table.addUniqueConstraint(nameOf(key), [...key.map(columnOf), LIVE]);
+    return [table.compile().sql];
+  }
   // Over the rows that are there: a key is free again when its row is deleted.
   const indexes = unique.map((key) =>
     schema
@@ -51,3 +58,6 @@ function counted(
 function last(table: string): string {
   return table.slice(table.indexOf('.') + 1);
 }
+
+/** The column by which unique keys tell rows that are there, on databases without partial indexes. */
+const LIVE = 'ent_live';

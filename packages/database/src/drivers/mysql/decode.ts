@@ -1,0 +1,52 @@
+import { parsedOrText } from '../../internal/sql/json.ts';
+import type { MysqlField } from './client.ts';
+
+const INSTANT = /^(?!0000)\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})?$/;
+
+/** A `DATETIME` or `TIMESTAMP`, which are UTC here, as milliseconds since 1970; NaN for what no Date can be. */
+export function instantOf(text: string): number {
+  return INSTANT.test(text) ? Date.parse(`${text.slice(0, 10)}T${text.slice(11, 23)}Z`) : Number.NaN;
+}
+
+/** As MySQL reads it, without a zone that it would convert by. */
+export function textOf(date: Date): string {
+  return date.toISOString().slice(0, -1).replace('T', ' ');
+}
+
+/** A Date, or the text itself where a Date would cut off microseconds or cannot be. */
+function dateOf(text: string): Date | string {
+  const instant = instantOf(text);
+  return Number.isNaN(instant) || /\.\d{3}\d*[1-9]/.test(text) ? text : new Date(instant);
+}
+
+type Read = (value: never) => unknown;
+/** Of the protocol. https://dev.mysql.com/doc/dev/mysql-server/latest/field__types_8h.html */
+const TYPES = { timestamp: 7, longlong: 8, datetime: 12, json: 245 } as const;
+
+function readerOf({ columnType, extendedFormat }: MysqlField): Read | undefined {
+  if (columnType === TYPES.json || extendedFormat === 'json') return parsedOrText;
+  if (columnType === TYPES.datetime || columnType === TYPES.timestamp) return dateOf;
+  // mysql2 gives text where a number would be rounded.
+  if (columnType === TYPES.longlong)
+    return (value: number | string) => (typeof value === 'string' ? BigInt(value) : value);
+  return undefined;
+}
+
+/**
+ * What the application's own statements answer: values of JavaScript where they say the same. `decimal`, `date` and
+ * `time` stay text: mysql2 would move the first of the latter by the zone of this machine.
+ */
+export function nativeRows(
+  rows: readonly Record<string, unknown>[],
+  fields: readonly MysqlField[],
+): Record<string, unknown>[] {
+  const readers = new Map(fields.map((field) => [field.name, readerOf(field)]));
+  return rows.map((row) => {
+    const read: Record<string, unknown> = { ...row };
+    for (const [name, reader] of readers) {
+      const value = read[name];
+      if (reader !== undefined && value !== null) read[name] = reader(value as never);
+    }
+    return read;
+  });
+}

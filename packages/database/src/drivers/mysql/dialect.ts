@@ -1,0 +1,124 @@
+import { MysqlAdapter, MysqlIntrospector, MysqlQueryCompiler, type SqlBool, sql } from 'kysely';
+import type { FieldType } from '../../field.ts';
+import { databaseErrors } from '../../errors.ts';
+import type { Codec, SqlDialect } from '../../internal/sql/dialect.ts';
+import { jsonOf } from '../../internal/sql/json.ts';
+import { decimalParameter } from './client.ts';
+import { instantOf, textOf } from './decode.ts';
+
+const unchanged = (value: unknown): unknown => value;
+function codec<Stored>(decode: (stored: Stored) => unknown, encode: (value: never) => unknown = unchanged): Codec {
+  return { decode: decode as Codec['decode'], encode: encode as Codec['encode'] };
+}
+
+/** How each type of field is sent and read; the session makes integers of numbers. */
+const codecs: Readonly<Record<FieldType, Codec>> = {
+  string: codec(only('string')),
+  int: codec((stored: number) => {
+    if (!Number.isSafeInteger(stored)) throw new TypeError('not a safe integer');
+    return stored;
+  }),
+  bigint: codec((stored: number | string) => BigInt(stored)),
+  // "1.50" of a column with a scale is 1.5 on every database.
+  decimal: codec((stored: string) => (stored.includes('.') ? stored.replace(/\.?0+$/, '') : stored), decimal),
+  double: codec(only('number')),
+  boolean: codec((stored: number) => {
+    if (stored !== 0 && stored !== 1) throw new TypeError('not a boolean');
+    return stored === 1;
+  }, Number),
+  date: codec((stored: string) => {
+    const instant = instantOf(stored);
+    if (Number.isNaN(instant)) throw new TypeError('not a date');
+    return new Date(instant);
+  }, textOf),
+  json: codec(jsonOf as (stored: string) => unknown, JSON.stringify),
+  bytes: codec((stored: Uint8Array) => new Uint8Array(stored)),
+};
+
+// By code point, trailing spaces included, whatever the charset of the database. The two servers have different names
+// for it, and neither knows the other's; each reads one of these comments.
+// https://mariadb.com/docs/server/reference/sql-structure/sql-language-structure/comment-syntax
+const byCodePoint = sql.raw('/*M!100600 collate utf8mb4_nopad_bin */ /*!80017 collate utf8mb4_0900_bin */');
+// The other collations of MariaDB know no lower case beyond U+FFFF, nor that of some before it.
+const byUnicode = sql.raw('/*M!101000 collate utf8mb4_uca1400_as_cs */');
+const text = sql`character set utf8mb4 ${byCodePoint}`;
+
+export const dialect: SqlDialect = {
+  kysely: {
+    createAdapter: () => new Adapter(),
+    createIntrospector: (db) => new MysqlIntrospector(db),
+    createQueryCompiler: () => new MysqlQueryCompiler(),
+  },
+  columns: {
+    // Three of them fit into one key of InnoDB.
+    id: sql`varchar(255) ${text}`,
+    string: sql`longtext ${text}`,
+    int: 'bigint',
+    bigint: 'bigint',
+    // All that MySQL has, of which 30 digits behind the point.
+    decimal: sql`decimal(65, 30)`,
+    double: sql`double`,
+    boolean: sql`tinyint(1)`,
+    // TIMESTAMP ends in 2038, and moves with the session's zone.
+    date: sql`datetime(3)`,
+    // MySQL's JSON sorts members by length and rounds integers beyond 64 bits.
+    json: sql`longtext character set utf8mb4 collate utf8mb4_bin`,
+    bytes: sql`longblob`,
+  },
+  codecs,
+  // A scale of its own; other types are as the field is.
+  storageOf: ({ type, as }) =>
+    type === 'decimal' && as !== undefined ? { column: sql.raw(as), codec: codecs.decimal } : undefined,
+  // The protocol counts them in 16 bits.
+  maxParameters: 65_535,
+  rowsPerInsert: 500,
+  // Of 16 MiB that the server takes by default, and 4 in older settings.
+  bytesPerInsert: 1024 * 1024,
+  partialIndexes: false,
+  limits: 'bind',
+  arrays: false,
+  nulls: 'first',
+  writes: 'read-back',
+  // ON DUPLICATE KEY UPDATE acts on any unique key.
+  upsert: 'locking read',
+  fold: (term) => sql`lower(convert(${term} using utf8mb4) ${byUnicode}) ${byCodePoint}`,
+  startsWith: (term, bind) => sql<SqlBool>`${term} like ${bind(prefix)} escape '|'`,
+  endsWith: (term, value) => sql<SqlBool>`right(${term}, char_length(${value})) = ${value}`,
+  contains: (term, value) => sql<SqlBool>`locate(${value}, ${term}) > 0`,
+  add(column, bind, type) {
+    if (type === 'decimal') return sql`${column} + ${bind((value) => decimal(String(value)))}`;
+    const sum = sql`(${column} + ${bind()})`;
+    // Beyond 2^53 this divides by zero, which is an error by our sql_mode.
+    return type === 'int' ? sql`${sum} div (abs(${column} + ${bind()}) < 9007199254740992)` : sum;
+  },
+};
+
+/** MariaDB has INSERT ... RETURNING; Kysely's own adapter would drop its rows without a word. */
+class Adapter extends MysqlAdapter {
+  override get supportsReturning(): boolean {
+    return true;
+  }
+}
+
+/** What LIKE takes for the texts that begin so. */
+function prefix(value: unknown): string {
+  return `${(value as string).replace(/[%_|]/g, '|$&')}%`;
+}
+
+const MOST_DIGITS = 30;
+
+/** The server would cut off what is beyond its 30 digits with a note that nobody reads. */
+function decimal(value: string): unknown {
+  const point = value.indexOf('.');
+  if (point !== -1 && value.length - point - 1 > MOST_DIGITS) {
+    throw databaseErrors.bad_data(`mysql: a decimal has ${MOST_DIGITS} digits behind the point at most.`);
+  }
+  return decimalParameter(value);
+}
+
+function only(type: 'string' | 'number'): (stored: unknown) => unknown {
+  return (stored) => {
+    if (typeof stored !== type) throw new TypeError(`not a ${type}`);
+    return stored;
+  };
+}

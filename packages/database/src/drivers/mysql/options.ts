@@ -1,0 +1,147 @@
+import type { ConnectionOptions } from 'node:tls';
+import { refuseUnknown } from '@ent/internal';
+import { databaseErrors } from '../../errors.ts';
+import { type Address, addressesOf } from '../../internal/sql/addresses.ts';
+import {
+  ACQUIRE_NAMES,
+  type AcquireOptions,
+  POOL_NAMES,
+  type PoolOptions,
+  type PoolSettings,
+  poolSettings,
+  refuseTwice,
+  targetOption,
+} from '../../internal/sql/pool-options.ts';
+import { readUrl } from './url.ts';
+
+/** What of `node:tls` mysql2 takes. */
+export type MysqlTls = Pick<
+  ConnectionOptions,
+  'ca' | 'cert' | 'key' | 'passphrase' | 'ciphers' | 'minVersion' | 'maxVersion' | 'rejectUnauthorized'
+> & {
+  /** Whether the certificate must be of the host that was asked for. Default: yes, unless it need not be right. */
+  readonly verifyIdentity?: boolean | undefined;
+};
+
+/** Options that do not depend on how the server is named. */
+export interface MysqlMadeOptions extends AcquireOptions, PoolOptions {
+  /** Also called for each new connection, for tokens that expire. */
+  readonly password?: string | (() => string | Promise<string>) | undefined;
+  /** `true`: encrypted, to a server whose certificate is right; or options for it. Default: not encrypted. */
+  readonly tls?: boolean | MysqlTls | undefined;
+  /** What the server's own lists call this program (`program_name` of `session_connect_attrs`). */
+  readonly applicationName?: string | undefined;
+  /**
+   * Of several hosts, take the first that answers (`any`), or that takes writes. Default: `read-write` with several
+   * hosts, so that the driver follows a failover.
+   */
+  readonly targetSession?: 'any' | 'read-write' | undefined;
+}
+
+/** The server by its URL. */
+export interface MysqlUrlOptions extends MysqlMadeOptions {
+  /**
+   * `mysql://user:password@host:3306/database`, or `mariadb://`; hosts may be several, with commas. Its parameters are
+   * those of MySQL's own programs (`ssl-mode`, `ssl-ca`, `ssl-cert`, `ssl-key`), and the numbers and times of these
+   * options.
+   */
+  readonly url: string;
+}
+
+/** The server by its parts. */
+export interface MysqlHostOptions extends MysqlMadeOptions {
+  /** A name or address, or the path of a Unix socket; several are tried in this order. */
+  readonly host: string | readonly string[];
+  /** Default 3306. */
+  readonly port?: number | undefined;
+  readonly user?: string | undefined;
+  readonly database?: string | undefined;
+}
+
+/** Options of `mysql`: a URL or a host. */
+export type MysqlOptions = MysqlUrlOptions | MysqlHostOptions;
+
+/** Who connects, and to which database. */
+export interface Login {
+  readonly user?: string | undefined;
+  readonly password?: string | undefined;
+  readonly database?: string | undefined;
+}
+
+/** What the options come to. */
+export interface Settings extends PoolSettings {
+  readonly hosts: readonly Address[];
+  readonly user: string | undefined;
+  readonly password: string | (() => string | Promise<string>) | undefined;
+  readonly database: string | undefined;
+  readonly tls: MysqlTls | undefined;
+  readonly applicationName: string | undefined;
+  readonly namespace: string;
+  readonly needsWrites: boolean;
+}
+
+const MADE = {
+  ...ACQUIRE_NAMES,
+  ...POOL_NAMES,
+  password: true,
+  tls: true,
+  applicationName: true,
+  targetSession: true,
+} as const;
+const TLS = {
+  ca: true,
+  cert: true,
+  key: true,
+  passphrase: true,
+  ciphers: true,
+  minVersion: true,
+  maxVersion: true,
+  rejectUnauthorized: true,
+  verifyIdentity: true,
+} as const;
+const invalid = databaseErrors.invalid_definition;
+
+/** @throws `database.invalid_definition` */
+export function settingsOf(options: MysqlOptions): Settings {
+  if ('url' in options) {
+    refuseUnknown(options, { ...MADE, url: true }, 'mysql', invalid);
+    const { url, ...given } = options;
+    const { hosts, login, ...told } = readUrl(url);
+    refuseTwice('mysql', told, given);
+    return settingsOfMade({ ...given, ...told }, hosts, login);
+  }
+  refuseUnknown(options, { ...MADE, host: true, port: true, user: true, database: true }, 'mysql', invalid);
+  const { host, port = 3306, user, database } = options;
+  const needs = 'mysql needs a url or a host; host is a name or an address, or a list of them.';
+  return settingsOfMade(options, addressesOf('mysql', host, port, needs), { user, database });
+}
+
+function settingsOfMade(options: MysqlMadeOptions, hosts: readonly Address[], login: Login): Settings {
+  const tls = tlsOf(options.tls);
+  // mysql2 looks at the name of a certificate where the host has a name, and else takes any.
+  const address = hosts.find(({ host }) => /^[\d.]+$|:/.test(host));
+  if (tls?.verifyIdentity === true && address !== undefined) {
+    throw invalid(
+      'mysql: tls compares the certificate with the name of the host, which is an address here. Name the host, or say verifyIdentity: false (ssl-mode=verify_ca).',
+    );
+  }
+  return {
+    hosts,
+    user: login.user,
+    password: options.password ?? login.password,
+    database: login.database,
+    tls,
+    applicationName: options.applicationName,
+    namespace: login.database ?? login.user ?? 'mysql',
+    needsWrites: targetOption('mysql', options.targetSession, hosts) === 'read-write',
+    ...poolSettings('mysql', options),
+  };
+}
+
+function tlsOf(tls: boolean | MysqlTls | undefined = false): MysqlTls | undefined {
+  if (tls === false) return undefined;
+  const given = tls === true ? {} : tls;
+  if (typeof given !== 'object' || given === null) throw invalid('mysql: tls must be true, false or options.');
+  refuseUnknown(given, TLS, 'mysql: tls', invalid);
+  return { verifyIdentity: given.rejectUnauthorized !== false, ...given };
+}

@@ -1,0 +1,270 @@
+import { databaseErrors } from '../../errors.ts';
+import { readsOnly } from '../../internal/sql/reads-only.ts';
+import type { SqlOutcome, SqlStatement } from '../../internal/sql/types.ts';
+import {
+  integerParameter,
+  isOfServer,
+  type MysqlConnection,
+  type MysqlDone,
+  type MysqlError,
+  type MysqlField,
+  type MysqlResult,
+  type MysqlStatement,
+} from './client.ts';
+import { nativeRows } from './decode.ts';
+import { LostConnectionError, LostTransactionError, TakenKeyError } from './errors.ts';
+import { KeyNames } from './key-names.ts';
+import type { Server } from './server.ts';
+
+/** Statements that one connection keeps prepared; the server has a limit for all of them together. */
+const MAX_STATEMENTS = 200;
+
+/** The server has tried three times to prepare it anew for tables that change. */
+const NEEDS_PREPARING = 1615;
+
+/** Of `serverStatus`: a transaction is open; a variable, the default database or a temporary table has changed. */
+const [IN_TRANSACTION, STATE_CHANGED] = [1, 0x40_00];
+
+/** What leaves something behind that the server does not tell: locks, handlers, variables that a SELECT sets. */
+const LEAVES_TRACES = /^\W*(?:lock|flush|handler|xa|call|prepare)\b|\bget_lock\s*\(|:=|\binto\s+@/i;
+
+/** One connection, and what is known of it. */
+export class Session {
+  readonly connection: MysqlConnection;
+  readonly server: Server;
+  /** When it was made, by `performance.now()`. */
+  readonly bornAt = performance.now();
+  /** A transaction of ours is open. */
+  inTransaction = false;
+  /** When it is gone. */
+  readonly gone: Promise<void>;
+  isGone = false;
+  readonly #statements = new Map<string, MysqlStatement>();
+  readonly #keys = new KeyNames((text, values) => this.#rowsOf(text, values));
+  #isDirty = false;
+  #isRunning = false;
+  #isEnding = false;
+  #whenIdle: (() => void) | undefined;
+
+  constructor(connection: MysqlConnection, server: Server) {
+    this.connection = connection;
+    this.server = server;
+    this.gone = new Promise((resolve) => connection.stream.once('close', resolve));
+    void this.gone.then(() => (this.isGone = true));
+  }
+
+  /** Whether it is as it was at first, so that the next one may have it. */
+  get isClean(): boolean {
+    return !this.#isDirty && !this.isGone;
+  }
+
+  /** Whether the server has not answered yet. */
+  get isRunning(): boolean {
+    return this.#isRunning;
+  }
+
+  execute(statement: SqlStatement, values: readonly unknown[]): Promise<SqlOutcome> {
+    const { sql: text, kind } = statement;
+    if (kind === 'native') return this.#native(text, values);
+    if (kind === 'control') return this.query(text).then(outcomeOf);
+    return this.#rows(statement, values);
+  }
+
+  /** Sends a text as it is. */
+  query(text: string): Promise<Answer> {
+    return this.#send((done) => this.connection.query(text, done));
+  }
+
+  /** Nothing is sent on it any more; `whenIdle` hears when the server has answered what it runs. */
+  giveUp(whenIdle: () => void): void {
+    this.#isEnding = true;
+    this.#whenIdle = whenIdle;
+  }
+
+  async #rows({ sql: text, returnsRows, recurs }: SqlStatement, values: readonly unknown[]): Promise<SqlOutcome> {
+    try {
+      const answer = await this.#prepared(text, values, recurs);
+      if (!returnsRows) this.#expectTransaction(answer.result);
+      return outcomeOf(answer);
+    } catch (error) {
+      throw await this.#explained(error, text);
+    }
+  }
+
+  async #native(text: string, values: readonly unknown[]): Promise<SqlOutcome> {
+    if (LEAVES_TRACES.test(text)) this.#isDirty = true;
+    try {
+      // In the protocol of prepared statements floating-point numbers come as they are; but not all can be prepared.
+      const isPrepared = values.length > 0 || readsOnly(text);
+      const { result, fields = [] } = await (isPrepared ? this.#prepared(text, values, true) : this.query(text));
+      if (isDone(result)) {
+        this.#look(result);
+        return outcomeOf({ result });
+      }
+      // A procedure answers several lists, each with its columns.
+      const [first, columns] = isLists(result, fields) ? [result[0] ?? [], fields[0] ?? []] : [result, fields];
+      return { rows: nativeRows(first as Rows, columns as readonly MysqlField[]) };
+    } catch (error) {
+      throw await this.#explained(error, text);
+    }
+  }
+
+  #look(done: MysqlDone): void {
+    this.#expectTransaction(done);
+    const isOpen = (done.serverStatus & IN_TRANSACTION) !== 0;
+    // A transaction that is open now was begun by a BEGIN of the application's own, and nobody would end it.
+    if ((done.serverStatus & STATE_CHANGED) !== 0 || (isOpen && !this.inTransaction)) this.#isDirty = true;
+  }
+
+  /** Also after a statement that committed before it began, as CREATE TABLE does. */
+  #expectTransaction(result: MysqlResult): void {
+    if (!this.inTransaction || !isDone(result) || (result.serverStatus & IN_TRANSACTION) !== 0) return;
+    throw new LostTransactionError(
+      'the transaction was ended by a COMMIT or ROLLBACK of yours, or by DDL, which commits what was done before it',
+    );
+  }
+
+  async #prepared(text: string, values: readonly unknown[], isKept: boolean): Promise<Answer> {
+    const bound = this.#bound(text, values);
+    const statement = this.#statements.get(text) ?? (await this.#prepare(text));
+    // mysql2 would send them all, and the server read the wrong ones.
+    if (statement.parameters.length !== bound.length) {
+      throw databaseErrors.invalid_query(
+        `mysql: the statement has ${statement.parameters.length} placeholders and ${bound.length} values.`,
+      );
+    }
+    let isStale = false;
+    try {
+      return await this.#send((done) => statement.execute(bound, done));
+    } catch (error) {
+      isStale = (error as MysqlError).errno === NEEDS_PREPARING;
+      throw error;
+    } finally {
+      if (isKept && !isStale) this.#keep(text, statement);
+      else this.#forget(text);
+    }
+  }
+
+  #prepare(text: string): Promise<MysqlStatement> {
+    return this.#step((done) => this.connection.prepare(text, (error, statement) => done(error, statement)));
+  }
+
+  #keep(text: string, statement: MysqlStatement): void {
+    if (this.#statements.has(text)) return;
+    const [oldest] = this.#statements.keys();
+    if (this.#statements.size >= MAX_STATEMENTS && oldest !== undefined) {
+      this.#forget(oldest);
+    }
+    this.#statements.set(text, statement);
+  }
+
+  #forget(text: string): void {
+    this.#statements.delete(text);
+    this.connection.unprepare(text);
+  }
+
+  /** The values as mysql2 takes them. With more bytes than it takes the server would end the connection. */
+  #bound(text: string, values: readonly unknown[]): unknown[] {
+    let bytes = text.length * 3;
+    const bound = values.map((value) => {
+      if (typeof value === 'string') bytes += value.length * 3;
+      else if (value instanceof Uint8Array) bytes += value.byteLength;
+      else bytes += 16;
+      return parameterOf(value);
+    });
+    const { maxPacketBytes } = this.server;
+    if (bytes > maxPacketBytes && exactBytes(text, values) > maxPacketBytes) {
+      throw databaseErrors.bad_data(
+        `mysql: the values are more than the server takes in one statement (${maxPacketBytes} bytes, max_allowed_packet).`,
+      );
+    }
+    return bound;
+  }
+
+  #send(ask: (done: (error: Error | null, result: MysqlResult, fields?: readonly MysqlField[]) => void) => unknown) {
+    return this.#step<Answer>((done) => ask((error, result, fields) => done(error, { result, fields })));
+  }
+
+  #step<T>(ask: (done: (error: Error | null, value: T) => void) => unknown): Promise<T> {
+    return new Promise((resolve, reject) => {
+      // A call of several steps that was given up: what is sent now would be stopped, or run on.
+      if (this.#isEnding) throw new LostConnectionError('the call was given up');
+      this.#isRunning = true;
+      ask((error, value) => {
+        this.#isRunning = false;
+        this.#whenIdle?.();
+        if (error === null || error === undefined) resolve(value);
+        else reject(this.#failure(error));
+      });
+    });
+  }
+
+  #failure(error: Error): Error {
+    // What does not come from the server tells that the connection is no more.
+    if (!isOfServer(error))
+      return new LostConnectionError('the connection was lost while a statement ran', { cause: error });
+    // A server that is no primary any more goes on to answer; the next connection looks for one that takes writes.
+    if (error.errno === 1290) this.#isDirty = true;
+    return error;
+  }
+
+  /** A key that is taken, with the fields that it has. */
+  async #explained(error: unknown, text: string): Promise<unknown> {
+    if (!(error instanceof Error) || !isOfServer(error) || error.errno !== 1062) return error;
+    const { constraint, fields } = await this.#keys.in(error, text);
+    return new TakenKeyError(error, constraint, fields);
+  }
+
+  async #rowsOf(text: string, values: readonly unknown[]): Promise<Rows> {
+    const { result } = await this.#prepared(text, values, true);
+    return isDone(result) ? [] : (result as Rows);
+  }
+}
+
+/** What came of a statement. */
+export interface Answer {
+  readonly result: MysqlResult;
+  readonly fields?: readonly MysqlField[] | undefined;
+}
+
+type Rows = Record<string, unknown>[];
+
+function isDone(result: MysqlResult): result is MysqlDone {
+  return !Array.isArray(result);
+}
+
+function isLists(result: readonly unknown[], fields: readonly unknown[]): boolean {
+  return Array.isArray(result[0]) || Array.isArray(fields[0]);
+}
+
+function outcomeOf({ result }: Answer): SqlOutcome {
+  if (!isDone(result)) return { rows: result as Rows };
+  const { affectedRows, insertId } = result;
+  return { rows: [], matched: affectedRows, ...(insertId !== 0 && { insertId: BigInt(insertId) }) };
+}
+
+function parameterOf(value: unknown): unknown {
+  switch (typeof value) {
+    case 'bigint':
+      if (value < -(2n ** 63n) || value >= 2n ** 64n) {
+        throw databaseErrors.bad_data('mysql: an integer beyond 64 bits cannot be bound.');
+      }
+      return integerParameter(value);
+    case 'number':
+      if (!Number.isFinite(value)) throw databaseErrors.bad_data('mysql: NaN and infinite numbers cannot be bound.');
+      return Number.isSafeInteger(value) ? integerParameter(value) : value;
+    default:
+      // mysql2 would send any other as text.
+      return value instanceof Uint8Array && !Buffer.isBuffer(value)
+        ? Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+        : value;
+  }
+}
+
+function exactBytes(text: string, values: readonly unknown[]): number {
+  let bytes = Buffer.byteLength(text);
+  for (const value of values) {
+    bytes += typeof value === 'string' || value instanceof Uint8Array ? Buffer.byteLength(value) : 16;
+  }
+  return bytes;
+}
