@@ -127,7 +127,7 @@ const NAME = /^[A-Za-z0-9][\w.-]{0,199}$/;
  *       kysely.schema
  *         .createTable('users')
  *         .addColumn('id', columns.id, (column) => column.primaryKey())
- *         .addColumn('email', columns.string, (column) => column.notNull().unique())
+ *         .addColumn('email', columns.id, (column) => column.notNull().unique())
  *         .execute(),
  *     down: ({ kysely }) => kysely.schema.dropTable('users').execute(),
  *   },

@@ -1,3 +1,4 @@
+import type { DriverCall } from '../driver.ts';
 import type { EntityModel } from '../entity.ts';
 import { databaseErrors } from '../errors.ts';
 import { beginCall } from './call.ts';
@@ -48,11 +49,29 @@ async function lock(calls: Calls, scope: Scope, ledger: EntityModel): Promise<vo
   const { driver } = calls;
   const operation = { operation: 'migrate', entity: ledger.name, use: 'write' } as const;
   await calls.run(scope, operation, undefined, async (session, call) => {
-    call.waitingFor = 'another process that migrates';
-    scope.unit.unlock = await driver.lock(session, ledger.name, call);
-    call.waitingFor = undefined;
+    const waiting = waitingIn(scope, call);
+    waiting.waitingFor = 'another process that migrates';
+    scope.unit.unlock = await driver.lock(session, ledger.name, waiting);
+    waiting.waitingFor = undefined;
     await driver.createTable(session, ledger, call);
   });
+}
+
+/** The call, as part of its transaction: the time is that of the whole, which tells what it was waiting for. */
+function waitingIn(scope: Scope, call: DriverCall): DriverCall {
+  return {
+    deadlineAt: call.deadlineAt,
+    get signal() {
+      return call.signal;
+    },
+    onStatement: call.onStatement,
+    get waitingFor() {
+      return scope.call.waitingFor;
+    },
+    set waitingFor(what) {
+      scope.call.waitingFor = what;
+    },
+  };
 }
 
 /** A scope in which every call is refused. */

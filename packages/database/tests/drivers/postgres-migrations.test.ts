@@ -5,7 +5,7 @@ import type { PostgresUrlOptions } from '@ent/database/postgres';
 import { describeWithServer } from '@ent/testkit/vitest';
 import { beforeEach, expect, it } from 'vitest';
 import { connect } from '../fixtures/connect.ts';
-import { steps } from '../fixtures/migrations.ts';
+import { outcomeOf, steps } from '../fixtures/migrations.ts';
 import { ask, newSchema } from '../fixtures/postgres.ts';
 import { runFixture } from '../fixtures/storage.ts';
 
@@ -20,15 +20,6 @@ describeWithServer('postgres', (server) => {
   });
 
   const migrate = (...more: string[]) => runFixture('migrate.ts', argument, ...more);
-  async function outcomeOf(child: ReturnType<typeof migrate>): Promise<string[]> {
-    let printed = '';
-    let errors = '';
-    child.stdout.on('data', (chunk: Buffer) => (printed += chunk.toString()));
-    child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
-    const [code] = (await once(child, 'close')) as [number];
-    if (code !== 0) throw new Error(errors);
-    return JSON.parse(printed) as string[];
-  }
   const logged = async (): Promise<unknown[]> =>
     (await ask(server.url, `select name from ${place.searchPath}.log order by name`)).map(({ name }) => name);
 

@@ -1,8 +1,5 @@
 // PostgreSQL over TLS: what each `sslmode` accepts, and that a call over it is cancelled as any other.
-import { execFileSync } from 'node:child_process';
-import { chmodSync, chownSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
 import { createDatabase } from '@ent/database';
 import { postgres, type PostgresUrlOptions } from '@ent/database/postgres';
 import type { SqlNative } from '@ent/database/sql';
@@ -10,26 +7,12 @@ import { whyMissing } from '@ent/testkit';
 import { describeWithServer } from '@ent/testkit/vitest';
 import { sql } from 'kysely';
 import { afterAll, expect, it } from 'vitest';
+import { makeCertificate } from '../fixtures/certificate.ts';
 import { rejection } from '../fixtures/people.ts';
 import { ask, sleep } from '../fixtures/postgres.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'ent-tls-'));
-const [key, cert] = [join(folder, 'server.key'), join(folder, 'server.crt')];
-
 // Who has PostgreSQL has OpenSSL.
-if (whyMissing('postgres', { args: [] }) === undefined) makeCertificate();
-
-function makeCertificate(): void {
-  const subject = '-subj /CN=localhost -addext subjectAltName=DNS:localhost';
-  const request = `req -new -x509 -days 2 -nodes -newkey rsa:2048 ${subject} -keyout ${key} -out ${cert}`;
-  execFileSync('openssl', request.split(' '), { stdio: 'ignore' });
-  chmodSync(folder, 0o755);
-  chmodSync(key, 0o600);
-  if (process.getuid?.() !== 0) return;
-  // As root the server runs as a user of its own, and wants the key to be its own.
-  const idOf = (flag: string): number => Number(execFileSync('id', [flag, 'postgres'], { encoding: 'utf8' }));
-  chownSync(key, idOf('-u'), idOf('-g'));
-}
+const { folder, key, cert } = makeCertificate('postgres', whyMissing('postgres', { args: [] }) === undefined);
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const args = ['-c', 'ssl=on', '-c', `ssl_cert_file=${cert}`, '-c', `ssl_key_file=${key}`];

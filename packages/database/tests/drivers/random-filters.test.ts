@@ -1,14 +1,16 @@
 // Random filters, nested three deep, on each driver: it finds the rows that the model of the conformance suite finds.
+import type { DatabaseHarness } from '@ent/database/testing';
 import { randomOf } from '@ent/testkit';
-import { itInDepth } from '@ent/testkit/vitest';
+import { describeWithServer, itInDepth } from '@ent/testkit/vitest';
 import { describe, expect } from 'vitest';
 import { corpusRows, randomFilter } from '../../src/testing/corpus.ts';
 import { createAll, things } from '../../src/testing/entities.ts';
 import { matches } from '../../src/testing/model.ts';
+import { databaseHarness } from '../fixtures/mysql.ts';
 import { memoryHarness } from '../fixtures/storage.ts';
 
-describe.each([['sqlite', memoryHarness]])('%s', (_name, { create, features }) => {
-  itInDepth('finds what the model finds', { full: 20_000, ci: 200, of: 'random filters' }, async ({ count, seed }) => {
+function findsWhatTheModelFinds({ create, features }: DatabaseHarness, rounds: { full: number; ci: number }): void {
+  itInDepth('finds what the model finds', { ...rounds, of: 'random filters' }, async ({ count, seed }) => {
     const storage = await create();
     const db = storage.connect();
     try {
@@ -28,4 +30,13 @@ describe.each([['sqlite', memoryHarness]])('%s', (_name, { create, features }) =
       await storage.remove();
     }
   });
+}
+
+describe('sqlite', () => {
+  findsWhatTheModelFinds(memoryHarness, { full: 20_000, ci: 200 });
+});
+
+describeWithServer('mariadb', (server) => {
+  const harness = databaseHarness(() => server.url);
+  findsWhatTheModelFinds(harness, { full: 20_000, ci: 200 });
 });

@@ -1,5 +1,6 @@
 import { pause } from '@ent/internal';
 import type { MysqlConnection } from './client.ts';
+import { isAt } from './server.ts';
 import type { Session } from './session.ts';
 
 /**
@@ -9,7 +10,7 @@ import type { Session } from './session.ts';
  * Not by KILL CONNECTION, which shuts the socket before the statement has ended: nobody would know when its locks are
  * free.
  *
- * @param open makes another connection to the same server
+ * @param open makes another connection to the same address
  */
 export async function endSession(
   session: Session,
@@ -38,6 +39,8 @@ async function stop(
   let killer: MysqlConnection | undefined;
   try {
     killer = await open(over);
+    // Behind a name or a proxy may stand several servers, where the number is that of somebody else.
+    if (!(await isAt(killer, session.server))) throw new Error('another server');
     for (let tries = 1; session.isRunning && !over.aborted; tries += 1) {
       await kill(killer, session.server.id);
       await pause(Math.min(tries * 10, 250), over);
@@ -46,7 +49,8 @@ async function stop(
     // A server that cannot be reached stops nothing; the connection is given up all the same.
     session.connection.stream.destroy();
   } finally {
-    killer?.destroy();
+    if (over.aborted) killer?.stream.destroy();
+    else killer?.end(() => {});
   }
 }
 

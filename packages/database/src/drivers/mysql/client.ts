@@ -11,7 +11,6 @@ export interface MysqlConnection {
   prepare(sql: string, callback: (error: Error | null, statement: MysqlStatement) => void): unknown;
   unprepare(sql: string): unknown;
   end(callback: () => void): unknown;
-  destroy(): void;
   on(event: 'error', listener: (error: Error) => void): unknown;
 }
 

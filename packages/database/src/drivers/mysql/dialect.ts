@@ -31,7 +31,7 @@ const codecs: Readonly<Record<FieldType, Codec>> = {
     if (Number.isNaN(instant)) throw new TypeError('not a date');
     return new Date(instant);
   }, textOf),
-  json: codec(jsonOf as (stored: string) => unknown, JSON.stringify),
+  json: codec(jsonOf, JSON.stringify),
   bytes: codec((stored: Uint8Array) => new Uint8Array(stored)),
 };
 

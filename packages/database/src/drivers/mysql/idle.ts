@@ -7,10 +7,15 @@ export interface IdleRules<Session> {
   readonly idleTimeoutMs: number;
   readonly maxLifetimeMs: number;
   /** How many are open, those in use included. */
-  total(): number;
+  readonly total: () => number;
   /** When it was made, by `performance.now()`. */
-  bornAt(session: Session): number;
-  end(session: Session): void;
+  readonly bornAt: (session: Session) => number;
+  readonly end: (session: Session) => void;
+}
+
+interface Entry<Session> {
+  readonly session: Session;
+  readonly since: number;
 }
 
 /**
@@ -20,64 +25,63 @@ export interface IdleRules<Session> {
 export class Idle<Session> {
   readonly #rules: IdleRules<Session>;
   /** In the order in which they came. */
-  readonly #sessions: { readonly session: Session; readonly since: number }[] = [];
+  #entries: Entry<Session>[] = [];
   #timer: Timer | undefined;
+  /** When the timer rings, by `performance.now()`. */
+  #ringsAt = Infinity;
 
   constructor(rules: IdleRules<Session>) {
     this.#rules = rules;
   }
 
   take(): Session | undefined {
-    return this.#sessions.pop()?.session;
+    return this.#entries.pop()?.session;
   }
 
   keep(session: Session): void {
-    const now = performance.now();
-    if (now - this.#rules.bornAt(session) >= this.#rules.maxLifetimeMs) this.#rules.end(session);
-    else this.#sessions.push({ session, since: now });
-    this.#wait();
+    const entry = { session, since: performance.now() };
+    this.#entries.push(entry);
+    const end = this.#endOf(entry);
+    // Mostly the timer rings before already, for one that is here for longer.
+    if (end < this.#ringsAt) this.#ringAt(end);
   }
 
   /** Takes one out that is lost. */
   remove(session: Session): void {
-    const index = this.#sessions.findIndex((each) => each.session === session);
-    if (index !== -1) this.#sessions.splice(index, 1);
+    this.#entries = this.#entries.filter((entry) => entry.session !== session);
   }
 
   /** Takes all of them out. */
   clear(): Session[] {
     this.#timer?.cancel();
-    this.#timer = undefined;
-    return this.#sessions.splice(0).map(({ session }) => session);
+    this.#ringsAt = Infinity;
+    return this.#entries.splice(0).map(({ session }) => session);
   }
 
-  #wait(): void {
-    if (this.#timer !== undefined || this.#sessions.length === 0) return;
-    const { idleTimeoutMs, maxLifetimeMs, bornAt } = this.#rules;
-    const now = performance.now();
-    const left = this.#sessions.map(({ session, since }) =>
-      Math.min(this.#isSpare ? since + idleTimeoutMs : Infinity, bornAt(session) + maxLifetimeMs),
-    );
-    this.#timer = startTimer(Math.max(0, Math.min(...left) - now), () => {
-      this.#timer = undefined;
-      this.#sweep();
-      this.#wait();
-    }).unref();
+  #ringAt(time: number): void {
+    this.#timer?.cancel();
+    this.#ringsAt = time;
+    if (time < Infinity) this.#timer = startTimer(time - performance.now(), () => this.#sweep()).unref();
   }
 
-  /** Whether there are more than have to stay. */
-  get #isSpare(): boolean {
-    return this.#rules.total() > this.#rules.min;
-  }
-
+  /** Ends those whose time is over. */
   #sweep(): void {
-    const { idleTimeoutMs, maxLifetimeMs, bornAt, end } = this.#rules;
     const now = performance.now();
-    for (const entry of [...this.#sessions]) {
-      const isOld = now - bornAt(entry.session) >= maxLifetimeMs;
-      if (!isOld && !(this.#isSpare && now - entry.since >= idleTimeoutMs)) continue;
+    for (let entry = this.#over(now); entry !== undefined; entry = this.#over(now)) {
       this.remove(entry.session);
-      end(entry.session);
+      this.#rules.end(entry.session);
     }
+    this.#ringAt(Math.min(Infinity, ...this.#entries.map((entry) => this.#endOf(entry))));
+  }
+
+  #over(now: number): Entry<Session> | undefined {
+    return this.#entries.find((entry) => this.#endOf(entry) <= now);
+  }
+
+  /** Until when it can stay. */
+  #endOf({ session, since }: Entry<Session>): number {
+    const { total, min, bornAt, idleTimeoutMs, maxLifetimeMs } = this.#rules;
+    const isSpare = total() > min;
+    return Math.min(isSpare ? since + idleTimeoutMs : Infinity, bornAt(session) + maxLifetimeMs);
   }
 }

@@ -25,7 +25,8 @@ export type {
   MysqlResult,
   MysqlStatement,
 } from './client.ts';
-export type { MysqlHostOptions, MysqlMadeOptions, MysqlOptions, MysqlTls, MysqlUrlOptions } from './options.ts';
+export type { MysqlHostOptions, MysqlMadeOptions, MysqlOptions, MysqlUrlOptions } from './options.ts';
+export type { MysqlTls } from './tls.ts';
 
 /** What MySQL and MariaDB can do. */
 export const mysqlFeatures = {

@@ -7,17 +7,18 @@ import type { Session } from './session.ts';
 const WAIT_S = 10;
 
 /**
- * A lock of the server by name (GET_LOCK), which goes with the connection. Names are those of the server, so that of the
- * database is part of ours; and they have 64 characters.
+ * A lock of the server by name (GET_LOCK), which goes with the connection. All databases of a server share the names,
+ * so that of ours is part of it; and they have 64 characters.
  */
 export async function lock(session: Session, name: string, call: DriverCall): Promise<Unlock> {
-  const [database] = await ask(session, 'select database() as value');
-  if (database?.['value'] === null || database === undefined) {
+  const [row] = await ask(session, 'select database() as value');
+  const database = row?.['value'];
+  if (typeof database !== 'string') {
     throw databaseErrors.invalid_definition(
       'mysql: name a database in the URL or the options; there is none to migrate.',
     );
   }
-  const key = `ent_${hash('sha256', `${String(database['value'])}.${name}`).slice(0, 48)}`;
+  const key = `ent_${hash('sha256', `${database}.${name}`).slice(0, 48)}`;
   for (let seconds = 0; ; seconds = WAIT_S) {
     const [got] = await ask(session, 'select get_lock(?, ?) as value', [key, seconds]);
     if (got?.['value'] === 1) break;

@@ -1,4 +1,3 @@
-import type { ConnectionOptions } from 'node:tls';
 import { refuseUnknown } from '@ent/internal';
 import { databaseErrors } from '../../errors.ts';
 import { type Address, addressesOf } from '../../internal/sql/addresses.ts';
@@ -12,16 +11,8 @@ import {
   refuseTwice,
   targetOption,
 } from '../../internal/sql/pool-options.ts';
-import { readUrl } from './url.ts';
-
-/** What of `node:tls` mysql2 takes. */
-export type MysqlTls = Pick<
-  ConnectionOptions,
-  'ca' | 'cert' | 'key' | 'passphrase' | 'ciphers' | 'minVersion' | 'maxVersion' | 'rejectUnauthorized'
-> & {
-  /** Whether the certificate must be of the host that was asked for. Default: yes, unless it need not be right. */
-  readonly verifyIdentity?: boolean | undefined;
-};
+import { type MysqlTls, tlsOption } from './tls.ts';
+import { type Login, readUrl } from './url.ts';
 
 /** Options that do not depend on how the server is named. */
 export interface MysqlMadeOptions extends AcquireOptions, PoolOptions {
@@ -61,13 +52,6 @@ export interface MysqlHostOptions extends MysqlMadeOptions {
 /** Options of `mysql`: a URL or a host. */
 export type MysqlOptions = MysqlUrlOptions | MysqlHostOptions;
 
-/** Who connects, and to which database. */
-export interface Login {
-  readonly user?: string | undefined;
-  readonly password?: string | undefined;
-  readonly database?: string | undefined;
-}
-
 /** What the options come to. */
 export interface Settings extends PoolSettings {
   readonly hosts: readonly Address[];
@@ -88,17 +72,6 @@ const MADE = {
   applicationName: true,
   targetSession: true,
 } as const;
-const TLS = {
-  ca: true,
-  cert: true,
-  key: true,
-  passphrase: true,
-  ciphers: true,
-  minVersion: true,
-  maxVersion: true,
-  rejectUnauthorized: true,
-  verifyIdentity: true,
-} as const;
 const invalid = databaseErrors.invalid_definition;
 
 /** @throws `database.invalid_definition` */
@@ -117,7 +90,7 @@ export function settingsOf(options: MysqlOptions): Settings {
 }
 
 function settingsOfMade(options: MysqlMadeOptions, hosts: readonly Address[], login: Login): Settings {
-  const tls = tlsOf(options.tls);
+  const tls = tlsOption(options.tls);
   // mysql2 looks at the name of a certificate where the host has a name, and else takes any.
   const address = hosts.find(({ host }) => /^[\d.]+$|:/.test(host));
   if (tls?.verifyIdentity === true && address !== undefined) {
@@ -136,12 +109,4 @@ function settingsOfMade(options: MysqlMadeOptions, hosts: readonly Address[], lo
     needsWrites: targetOption('mysql', options.targetSession, hosts) === 'read-write',
     ...poolSettings('mysql', options),
   };
-}
-
-function tlsOf(tls: boolean | MysqlTls | undefined = false): MysqlTls | undefined {
-  if (tls === false) return undefined;
-  const given = tls === true ? {} : tls;
-  if (typeof given !== 'object' || given === null) throw invalid('mysql: tls must be true, false or options.');
-  refuseUnknown(given, TLS, 'mysql: tls', invalid);
-  return { verifyIdentity: given.rejectUnauthorized !== false, ...given };
 }

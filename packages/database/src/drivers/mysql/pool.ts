@@ -57,9 +57,8 @@ export class Connections implements SessionSource<Session> {
 
   end(session: Session): Promise<void> {
     this.#open.delete(session);
-    const address = this.#address;
     const ended = withDeadline(
-      (signal) => endSession(session, (over) => this.#connect(address, over), signal),
+      (signal) => endSession(session, (over) => this.#connect(session.address, over), signal),
       ENDING_MS,
       () => new Error('The server is dead.'),
     ).catch(() => {});
@@ -127,11 +126,11 @@ export class Connections implements SessionSource<Session> {
       ({ connection, server } = met);
       if (needsWrites && server.isReadOnly) throw new LostConnectionError('the server takes no writes');
     } catch (error) {
-      connection?.destroy();
+      connection?.stream.destroy();
       throw error;
     }
     this.product = server.product;
-    const session = new Session(connection, server);
+    const session = new Session(connection, server, address);
     this.#open.add(session);
     void session.gone.then(() => {
       this.#open.delete(session);
@@ -172,7 +171,7 @@ export class Connections implements SessionSource<Session> {
         },
       );
     } catch (error) {
-      made?.destroy();
+      made?.stream.destroy();
       throw unreachable(error as Error);
     } finally {
       signal.removeEventListener('abort', giveUp);

@@ -7,8 +7,10 @@ import { LostConnectionError, type Product } from './errors.ts';
 export interface Server {
   readonly product: Product;
   readonly version: string;
-  /** The number of the connection there, by which it can be killed. */
+  /** The number of the connection there, by which what it runs can be stopped. */
   readonly id: number;
+  /** Tells it from others. */
+  readonly place: string;
   readonly isReadOnly: boolean;
   readonly maxPacketBytes: number;
 }
@@ -34,20 +36,22 @@ const SQL_MODE = [
 const SETTINGS = `set session sql_mode = '${SQL_MODE}', time_zone = '+00:00', autocommit = 1,
   character_set_client = utf8mb4, character_set_results = utf8mb4, collation_connection = utf8mb4_bin,
   max_sort_length = 65536, sort_buffer_size = greatest(@@sort_buffer_size, 2097152),
-  foreign_key_checks = 1, unique_checks = 1, sql_auto_is_null = 0, sql_safe_updates = 0,
+  sql_auto_is_null = 0, sql_safe_updates = 0,
   default_storage_engine = InnoDB, lc_messages = 'en_US', session_track_state_change = 1`;
 
+/** Which server it is, of those that a name or a proxy may stand for. */
+const PLACE = `concat_ws('/', @@hostname, @@port, @@server_id) as place`;
 const PROBE = `select version() as version, connection_id() as id, @@global.read_only as readOnly,
-  @@max_allowed_packet as packet`;
+  @@max_allowed_packet as packet, ${PLACE}`;
 
 /** Puts a new connection into shape, and learns what it leads to. @throws `database.unsupported` for an old server */
 export async function meet(connection: MysqlConnection): Promise<Server> {
   await ask(connection, SETTINGS);
   const [row] = (await ask(connection, PROBE)) as Record<string, unknown>[];
-  const { version, id, readOnly, packet } = row as Record<string, unknown>;
+  const { version, id, readOnly, packet, place } = row as Record<string, unknown>;
   const server = versionOf(String(version));
   const isReadOnly = !['0', 'OFF'].includes(String(readOnly));
-  return { ...server, id: Number(id), isReadOnly, maxPacketBytes: Number(packet) };
+  return { ...server, id: Number(id), place: String(place), isReadOnly, maxPacketBytes: Number(packet) };
 }
 
 /** `8.4.5`, `10.11.19-MariaDB-0+deb12u1`, or `5.5.5-10.6.1-MariaDB`, as some proxies tell. */
@@ -63,6 +67,12 @@ export function versionOf(told: string): Pick<Server, 'product' | 'version'> {
     );
   }
   return { product, version };
+}
+
+/** Whether another connection leads to the same server. */
+export async function isAt(connection: MysqlConnection, { place }: Server): Promise<boolean> {
+  const [row] = (await ask(connection, `select ${PLACE}`)) as Record<string, unknown>[];
+  return row?.['place'] === place;
 }
 
 function ask(connection: MysqlConnection, text: string): Promise<MysqlResult> {

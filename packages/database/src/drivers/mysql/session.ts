@@ -1,4 +1,5 @@
 import { databaseErrors } from '../../errors.ts';
+import type { Address } from '../../internal/sql/addresses.ts';
 import { readsOnly } from '../../internal/sql/reads-only.ts';
 import type { SqlOutcome, SqlStatement } from '../../internal/sql/types.ts';
 import {
@@ -32,6 +33,7 @@ const LEAVES_TRACES = /^\W*(?:lock|flush|handler|xa|call|prepare)\b|\bget_lock\s
 export class Session {
   readonly connection: MysqlConnection;
   readonly server: Server;
+  readonly address: Address;
   /** When it was made, by `performance.now()`. */
   readonly bornAt = performance.now();
   /** A transaction of ours is open. */
@@ -46,9 +48,10 @@ export class Session {
   #isEnding = false;
   #whenIdle: (() => void) | undefined;
 
-  constructor(connection: MysqlConnection, server: Server) {
+  constructor(connection: MysqlConnection, server: Server, address: Address) {
     this.connection = connection;
     this.server = server;
+    this.address = address;
     this.gone = new Promise((resolve) => connection.stream.once('close', resolve));
     void this.gone.then(() => (this.isGone = true));
   }

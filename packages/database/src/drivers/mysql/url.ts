@@ -8,7 +8,7 @@ import {
   type PoolTold,
   poolTold,
 } from '../../internal/sql/addresses.ts';
-import type { Login, MysqlTls } from './options.ts';
+import type { MysqlTls } from './tls.ts';
 
 /** What a URL says of the connections, beside where the server is; named as the options of the driver. */
 interface Told extends PoolTold {
@@ -16,6 +16,13 @@ interface Told extends PoolTold {
   readonly applicationName?: string;
   readonly targetSession?: 'any' | 'read-write';
   readonly connectTimeout?: string;
+}
+
+/** Who connects, and to which database. */
+export interface Login {
+  readonly user?: string | undefined;
+  readonly password?: string | undefined;
+  readonly database?: string | undefined;
 }
 
 /** A URL, read. */

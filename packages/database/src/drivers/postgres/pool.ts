@@ -2,6 +2,7 @@ import { withDeadline } from '@ent/internal';
 import { type ClientConfig, Pool as PgPoolClass, type PoolConfig } from 'pg';
 import type { Awaitable, DriverCall } from '../../driver.ts';
 import { databaseErrors } from '../../errors.ts';
+import type { Address } from '../../internal/sql/addresses.ts';
 import type { SessionSource } from '../../internal/sql/sessions.ts';
 import { AtHand } from './at-hand.ts';
 import type { PgClient, PgPool, PgResult } from './client.ts';
@@ -9,7 +10,6 @@ import { LostConnectionError } from './errors.ts';
 import type { Names } from './names.ts';
 import type { Settings } from './options.ts';
 import { Session } from './session.ts';
-import type { Address } from './url.ts';
 
 /** How long a connection that is given up may take to end on the server, in milliseconds. */
 const ENDING_MS = 4_000;
