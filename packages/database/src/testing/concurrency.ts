@@ -4,6 +4,9 @@ import { randomOf } from './corpus.ts';
 import { accounts, people, person } from './entities.ts';
 import { codeOf, type DatabaseCase, rejection } from './suite.ts';
 
+/** Enough for any database and machine. */
+const PATIENT = { timeout: '50s' } as const;
+
 export const concurrencyCases: readonly DatabaseCase[] = [
   {
     name: 'concurrency: of concurrent inserts of one key exactly one wins, the others are unique violations',
@@ -27,7 +30,8 @@ export const concurrencyCases: readonly DatabaseCase[] = [
       const attempts = Array.from({ length: 24 }, (_, n) =>
         (dbs[n % dbs.length] as Database)
           .repo(people)
-          .upsert(['email'], person(n, { email: 'same@example.org', logins: 1 }), { inc: { logins: 1 } }),
+          // They take turns at one row, which may be several statements each.
+          .upsert(['email'], person(n, { email: 'same@example.org', logins: 1 }), { inc: { logins: 1 } }, PATIENT),
       );
       await Promise.all(attempts);
       const rows = await db.repo(people).find();
@@ -93,7 +97,7 @@ export const concurrencyCases: readonly DatabaseCase[] = [
             await repo.update(to, { set: { cents: (target?.cents ?? 0n) + amount }, inc: { moves: 1 } });
           },
           // Enough for any database and machine: what counts is that none is shown.
-          { isolation: 'serializable', retries: 100, timeout: '50s' },
+          { isolation: 'serializable', retries: 100, ...PATIENT },
         );
       };
       const outcomes = await Promise.allSettled(

@@ -167,6 +167,19 @@ describeWithServer('mariadb', (server) => {
     );
   });
 
+  it.each(['begin', 'start transaction read only'])(
+    '"%s" of your own, which would commit, is refused',
+    async (text) => {
+      const db = await open();
+      const inside = db.transaction(async () => {
+        await db.repo(people).insert(ann);
+        await sql.raw(text).execute(db.native.kysely);
+      });
+      expect((await rejection(inside)).code).toBe('database.unsupported');
+      expect(await db.repo(people).count()).toBe(0);
+    },
+  );
+
   it('a schema that changes below prepared statements is nothing that a caller sees, in a transaction or not', async () => {
     const db = await open();
     const repo = db.repo(people);
@@ -250,7 +263,8 @@ describeWithServer('mariadb', (server) => {
   });
 
   it('a password that is wrong says so, and one can be made for each connection', async () => {
-    await ask(server.url, `create or replace user 'pass'@'%' identified by 'right'`);
+    await ask(server.url, `drop user if exists 'pass'@'%'`);
+    await ask(server.url, `create user 'pass'@'%' identified by 'right'`);
     await ask(server.url, `grant all on *.* to 'pass'@'%'`);
     const { hostname, port } = new URL(server.url);
     const more = { host: hostname, port: Number(port), user: 'pass', database: name() };
@@ -324,8 +338,8 @@ describeWithServer('mariadb', (server) => {
     const driver = mysql({ url: urlOf(server.url, name()) });
     const connection = await driver.client.connect();
     const { promise: answered, resolve: answer } = Promise.withResolvers<unknown>();
-    connection.query('select database() as name', (_error, rows) => answer(rows));
-    expect(await answered).toEqual([{ name: name() }]);
+    connection.query('select database() as name, @@time_zone as zone', (_error, rows) => answer(rows));
+    expect(await answered).toEqual([{ name: name(), zone: '+00:00' }]);
     connection.end(() => {});
     await expect.poll(connections).toBe(0);
   });

@@ -81,6 +81,6 @@ export function integerParameter(value: number | bigint): unknown {
 }
 
 /** A decimal number as such: compared with a text, a column of decimals becomes floating-point. */
-export function decimalParameter(value: string): unknown {
+export function typedDecimal(value: string): unknown {
   return TypedParameter.NEWDECIMAL(value);
 }

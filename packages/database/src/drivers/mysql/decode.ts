@@ -1,10 +1,11 @@
+import { Mismatch } from '../../internal/mismatch.ts';
 import { parsedOrText } from '../../internal/sql/json.ts';
 import type { MysqlField } from './client.ts';
 
 const INSTANT = /^(?!0000)\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})?$/;
 
 /** A `DATETIME` or `TIMESTAMP`, which are UTC here, as milliseconds since 1970; NaN for what no Date can be. */
-export function instantOf(text: string): number {
+function instantOf(text: string): number {
   return INSTANT.test(text) ? Date.parse(`${text.slice(0, 10)}T${text.slice(11, 23)}Z`) : Number.NaN;
 }
 
@@ -13,10 +14,23 @@ export function textOf(date: Date): string {
   return date.toISOString().slice(0, -1).replace('T', ' ');
 }
 
-/** A Date, or the text itself where a Date would cut off microseconds or cannot be. */
-function dateOf(text: string): Date | string {
+const MICROSECONDS = /\.\d{3}\d*[1-9]/;
+const TOO_PRECISE =
+  "has microseconds, which a Date would lose; map it as stored('string', { as: 'timestamp' }), or give the column three digits: datetime(3)";
+
+/** The value of a field. @throws TypeError, or Mismatch for one that a Date would cut off */
+export function dateOf(stored: unknown): Date {
+  const text = stored as string;
   const instant = instantOf(text);
-  return Number.isNaN(instant) || /\.\d{3}\d*[1-9]/.test(text) ? text : new Date(instant);
+  if (Number.isNaN(instant)) throw new TypeError('not a date');
+  if (MICROSECONDS.test(text)) throw new Mismatch('too_precise', TOO_PRECISE);
+  return new Date(instant);
+}
+
+/** A Date, or the text itself where a Date would cut off microseconds or cannot be. */
+function dateOrText(text: string): Date | string {
+  const instant = instantOf(text);
+  return Number.isNaN(instant) || MICROSECONDS.test(text) ? text : new Date(instant);
 }
 
 type Read = (value: never) => unknown;
@@ -25,7 +39,7 @@ const TYPES = { timestamp: 7, longlong: 8, datetime: 12, json: 245 } as const;
 
 function readerOf({ columnType, extendedFormat }: MysqlField): Read | undefined {
   if (columnType === TYPES.json || extendedFormat === 'json') return parsedOrText;
-  if (columnType === TYPES.datetime || columnType === TYPES.timestamp) return dateOf;
+  if (columnType === TYPES.datetime || columnType === TYPES.timestamp) return dateOrText;
   // mysql2 gives text where a number would be rounded.
   if (columnType === TYPES.longlong)
     return (value: number | string) => (typeof value === 'string' ? BigInt(value) : value);

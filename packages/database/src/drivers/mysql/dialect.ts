@@ -1,10 +1,10 @@
 import { MysqlAdapter, MysqlIntrospector, MysqlQueryCompiler, type SqlBool, sql } from 'kysely';
 import type { FieldType } from '../../field.ts';
-import { databaseErrors } from '../../errors.ts';
 import type { Codec, SqlDialect } from '../../internal/sql/dialect.ts';
 import { jsonOf } from '../../internal/sql/json.ts';
-import { decimalParameter } from './client.ts';
-import { instantOf, textOf } from './decode.ts';
+import { decimalOf, decimalParameter } from './decimals.ts';
+import { dateOf, textOf } from './decode.ts';
+import { storageOf } from './storage.ts';
 
 const unchanged = (value: unknown): unknown => value;
 function codec<Stored>(decode: (stored: Stored) => unknown, encode: (value: never) => unknown = unchanged): Codec {
@@ -19,18 +19,13 @@ const codecs: Readonly<Record<FieldType, Codec>> = {
     return stored;
   }),
   bigint: codec((stored: number | string) => BigInt(stored)),
-  // "1.50" of a column with a scale is 1.5 on every database.
-  decimal: codec((stored: string) => (stored.includes('.') ? stored.replace(/\.?0+$/, '') : stored), decimal),
+  decimal: codec(decimalOf, decimalParameter),
   double: codec(only('number')),
   boolean: codec((stored: number) => {
     if (stored !== 0 && stored !== 1) throw new TypeError('not a boolean');
     return stored === 1;
   }, Number),
-  date: codec((stored: string) => {
-    const instant = instantOf(stored);
-    if (Number.isNaN(instant)) throw new TypeError('not a date');
-    return new Date(instant);
-  }, textOf),
+  date: codec(dateOf, textOf),
   json: codec(jsonOf, JSON.stringify),
   bytes: codec((stored: Uint8Array) => new Uint8Array(stored)),
 };
@@ -66,9 +61,7 @@ export const dialect: SqlDialect = {
     bytes: sql`longblob`,
   },
   codecs,
-  // A scale of its own; other types are as the field is.
-  storageOf: ({ type, as }) =>
-    type === 'decimal' && as !== undefined ? { column: sql.raw(as), codec: codecs.decimal } : undefined,
+  storageOf,
   // The protocol counts them in 16 bits.
   maxParameters: 65_535,
   rowsPerInsert: 500,
@@ -86,7 +79,7 @@ export const dialect: SqlDialect = {
   endsWith: (term, value) => sql<SqlBool>`right(${term}, char_length(${value})) = ${value}`,
   contains: (term, value) => sql<SqlBool>`locate(${value}, ${term}) > 0`,
   add(column, bind, type) {
-    if (type === 'decimal') return sql`${column} + ${bind((value) => decimal(String(value)))}`;
+    if (type === 'decimal') return sql`${column} + ${bind(decimalParameter)}`;
     const sum = sql`(${column} + ${bind()})`;
     // Beyond 2^53 this divides by zero, which is an error by our sql_mode.
     return type === 'int' ? sql`${sum} div (abs(${column} + ${bind()}) < 9007199254740992)` : sum;
@@ -103,17 +96,6 @@ class Adapter extends MysqlAdapter {
 /** What LIKE takes for the texts that begin so. */
 function prefix(value: unknown): string {
   return `${(value as string).replace(/[%_|]/g, '|$&')}%`;
-}
-
-const MOST_DIGITS = 30;
-
-/** The server would cut off what is beyond its 30 digits with a note that nobody reads. */
-function decimal(value: string): unknown {
-  const point = value.indexOf('.');
-  if (point !== -1 && value.length - point - 1 > MOST_DIGITS) {
-    throw databaseErrors.bad_data(`mysql: a decimal has ${MOST_DIGITS} digits behind the point at most.`);
-  }
-  return decimalParameter(value);
 }
 
 function only(type: 'string' | 'number'): (stored: unknown) => unknown {

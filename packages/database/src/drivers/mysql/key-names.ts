@@ -8,8 +8,12 @@ export interface TakenKey {
   readonly fields?: readonly string[] | undefined;
 }
 
-const COLUMNS = `select column_name as name from information_schema.statistics
-  where table_schema = coalesce(?, database()) and table_name = ? and index_name = ? order by seq_in_index`;
+// Without computed columns, which keep rows that are deleted out of a key.
+const COLUMNS = `select s.column_name as name
+  from information_schema.statistics s join information_schema.columns c using (table_schema, table_name, column_name)
+  where s.table_schema = coalesce(?, database()) and s.table_name = ? and s.index_name = ?
+    and coalesce(c.generation_expression, '') = ''
+  order by s.seq_in_index`;
 /** As the statements of repositories begin, and most others. */
 const TABLE = /^\s*(?:insert\s+(?:ignore\s+)?into|replace\s+into|update)\s+(?:`([^`]+)`\.)?`?([^\s`(]+)`?/i;
 

@@ -1,4 +1,4 @@
-import { refuseUnknown } from '@ent/internal';
+import { demandOptions, refuseUnknown } from '@ent/internal';
 import { databaseErrors } from '../../errors.ts';
 import { type Address, addressesOf } from '../../internal/sql/addresses.ts';
 import {
@@ -76,6 +76,7 @@ const invalid = databaseErrors.invalid_definition;
 
 /** @throws `database.invalid_definition` */
 export function settingsOf(options: MysqlOptions): Settings {
+  demandOptions(options, 'mysql', invalid);
   if ('url' in options) {
     refuseUnknown(options, { ...MADE, url: true }, 'mysql', invalid);
     const { url, ...given } = options;

@@ -77,9 +77,16 @@ export class Connections implements SessionSource<Session> {
     if (failed !== undefined) throw failed.reason;
   }
 
-  /** A connection of the application's own, outside of the pool and as mysql2 makes it, to be ended by who asked. */
-  connect(): Promise<MysqlConnection> {
-    return this.#connect(this.#address, new AbortController().signal);
+  /** A connection of the application's own, outside of the pool, to be ended by who asked. */
+  async connect(): Promise<MysqlConnection> {
+    const connection = await this.#connect(this.#address, new AbortController().signal);
+    try {
+      await meet(connection);
+    } catch (error) {
+      connection.stream.destroy();
+      throw error;
+    }
+    return connection;
   }
 
   async close(): Promise<void> {

@@ -29,6 +29,9 @@ const [IN_TRANSACTION, STATE_CHANGED] = [1, 0x40_00];
 /** What leaves something behind that the server does not tell: locks, handlers, variables that a SELECT sets. */
 const LEAVES_TRACES = /^\W*(?:lock|flush|handler|xa|call|prepare)\b|\bget_lock\s*\(|:=|\binto\s+@/i;
 
+/** Commits what was done before it, and leaves a transaction open, so that the server's flag does not tell. */
+const BEGINS = /^\s*(?:begin|start\s+transaction)\b/i;
+
 /** One connection, and what is known of it. */
 export class Session {
   readonly connection: MysqlConnection;
@@ -95,6 +98,11 @@ export class Session {
   }
 
   async #native(text: string, values: readonly unknown[]): Promise<SqlOutcome> {
+    if (this.inTransaction && BEGINS.test(text)) {
+      throw databaseErrors.unsupported(
+        'native: a transaction is open, which a BEGIN would commit; use db.transaction().',
+      );
+    }
     if (LEAVES_TRACES.test(text)) this.#isDirty = true;
     try {
       // In the protocol of prepared statements floating-point numbers come as they are; but not all can be prepared.

@@ -181,8 +181,9 @@ function expectPool(pool: unknown): PgPool {
 const HOST = /^(?:\[[\da-f:.]+\]|[^\s:/?#@[\]]+)(?::\d{1,5})?$/i;
 
 function replicasOf(replicas: readonly string[]): readonly Address[] {
-  const isList = Array.isArray(replicas) && replicas.every((each) => typeof each === 'string' && HOST.test(each));
-  if (isList) return replicas.map((each) => addressOf(each, 5432));
+  const isList =
+    Array.isArray(replicas) && replicas.every((each: unknown) => typeof each === 'string' && HOST.test(each));
+  if (isList) return replicas.map((each: string) => addressOf(each, 5432));
   throw invalid("postgres: replicas must be a list of hosts, such as ['db-2', 'db-3:5433'].");
 }
 

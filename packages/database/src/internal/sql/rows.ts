@@ -189,8 +189,13 @@ function tooMany(count: number, { maxParameters }: SqlDialect): Error {
 
 /** The part of a condition that fixes the id. */
 function idIn({ id }: EntityModel, where: Condition): Condition {
-  const nodes = where.op === 'and' ? where.nodes : [where];
+  const nodes = partsOf(where);
   return and(id.map((name) => nodes.find((node) => node.op === 'eq' && node.field === name) as Condition));
+}
+
+/** All that must hold. */
+function partsOf(where: Condition): readonly Condition[] {
+  return where.op === 'and' ? where.nodes.flatMap(partsOf) : [where];
 }
 
 /** An id that the database has counted; of others it tells nothing without RETURNING. */

@@ -1,0 +1,68 @@
+import { createPool, type ResultSetHeader, type RowDataPacket } from 'mysql2/promise';
+import { CALLERS, type Subject, type User } from '../work.ts';
+
+type Value = string | number | Date;
+
+const COLUMNS = 'id, email, name, roles, createdAt, version';
+const valuesOf = ({ id, email, name, roles, createdAt, version }: User): Value[] => [
+  id,
+  email,
+  name,
+  JSON.stringify(roles),
+  createdAt,
+  version,
+];
+const GET = `select ${COLUMNS} from users where id = ?`;
+const FIND = `select ${COLUMNS} from users where id > ? order by id limit ?`;
+const INSERT = `insert into users (${COLUMNS}) values (?, ?, ?, ?, ?, ?)`;
+const RENAME = 'update users set name = ?, version = version + 1 where id = ?';
+// Without RETURNING the stored row is read afterwards.
+const UPSERT = `${INSERT} on duplicate key update name = values(name), version = version + 1`;
+const BY_EMAIL = `select ${COLUMNS} from users where email = ?`;
+
+/** `mysql2` with prepared statements. */
+export function rawMysql(url: string): Subject {
+  const pool = createPool({ uri: url, timezone: 'Z', connectionLimit: CALLERS });
+  type Asking = Pick<typeof pool, 'execute'>;
+  const read = async (on: Asking, text: string, values: Value[]): Promise<User[]> =>
+    (await on.execute<RowDataPacket[]>(text, values))[0] as User[];
+  const rename = async (on: Asking, id: string, name: string): Promise<User | undefined> => {
+    await on.execute<ResultSetHeader>(RENAME, [name, id]);
+    return (await read(on, GET, [id]))[0];
+  };
+  return {
+    get: async (id) => (await read(pool, GET, [id]))[0],
+    find: (after, limit) => read(pool, FIND, [after, limit]),
+    insert: (user) => pool.execute(INSERT, valuesOf(user)),
+    insertMany: (users) =>
+      pool.execute(`insert into users (${COLUMNS}) values ${placesOf(users.length)}`, users.flatMap(valuesOf)),
+    rename: (id, name) => rename(pool, id, name),
+    async upsert(user) {
+      await pool.execute(UPSERT, valuesOf(user));
+      return (await read(pool, BY_EMAIL, [user.email]))[0];
+    },
+    async transaction(id, user, renamed) {
+      const client = await pool.getConnection();
+      await client.query('start transaction');
+      await read(client, GET, [id]);
+      await client.execute(INSERT, valuesOf(user));
+      await rename(client, renamed, 'Bob');
+      await client.query('commit');
+      client.release();
+    },
+    async stream(rows) {
+      for (let after = ''; rows > 0; ) {
+        const page = await read(pool, FIND, [after, 500]);
+        rows -= page.length;
+        after = (page.at(-1) as User).id;
+      }
+    },
+    close: () => pool.end(),
+  };
+}
+
+let places = '';
+function placesOf(rows: number): string {
+  places ||= Array.from({ length: rows }, () => '(?, ?, ?, ?, ?, ?)').join();
+  return places;
+}
