@@ -46,13 +46,35 @@ export interface RelayOperation {
   trouble?: string;
 }
 
+/**
+ * A subscription that cannot receive just now, and tries again (`ent:messaging:receive`); only `error` is published,
+ * once for each try that failed.
+ */
+export interface ReceiveOperation {
+  readonly driver: string;
+  readonly topic: string;
+  readonly group: string;
+  error?: unknown;
+}
+
+/** A hook that failed without harm to the message (`ent:messaging:hook`); only `error` is published. */
+export interface HookOperation {
+  readonly middleware: string;
+  readonly hook: 'done';
+  error?: unknown;
+}
+
 /** The channels of this package; subscribe with `channels.process.subscribe({ start, asyncEnd, error, ... })`. */
 export const channels: {
   readonly publish: TracingChannel<PublishOperation, PublishOperation>;
   readonly process: TracingChannel<ProcessOperation, ProcessOperation>;
   readonly relay: TracingChannel<RelayOperation, RelayOperation>;
+  readonly receive: TracingChannel<ReceiveOperation, ReceiveOperation>;
+  readonly hook: TracingChannel<HookOperation, HookOperation>;
 } = {
   publish: operationChannel<PublishOperation>('messaging', 'publish'),
   process: operationChannel<ProcessOperation>('messaging', 'process'),
   relay: operationChannel<RelayOperation>('messaging', 'relay'),
+  receive: operationChannel<ReceiveOperation>('messaging', 'receive'),
+  hook: operationChannel<HookOperation>('messaging', 'hook'),
 };

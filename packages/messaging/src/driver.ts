@@ -27,6 +27,10 @@ export interface MessagingFeatures {
   readonly countsAttempts: boolean;
   /** Delivers for a time only, unless it is renewed. See {@link Source.leaseMs}. */
   readonly leases: boolean;
+  /** Shows what a group has without taking it: `browses`. See {@link MessagingDriver.browse}. */
+  readonly browses: boolean;
+  /** Tells which topics and groups there are: `lists`. See {@link MessagingDriver.list}. */
+  readonly lists: boolean;
   /** The longest body in bytes. Null for no limit; longer ones are refused before any I/O. */
   readonly maxMessageBytes: number | null;
 }
@@ -35,6 +39,11 @@ export interface MessagingFeatures {
 export interface WireMessage {
   readonly id: string;
   readonly topic: string;
+  /**
+   * For this group alone, which is there. A driver that can store it in one group does so; one that cannot gives
+   * it to all, with this attribute, and the core passes over it in the others.
+   */
+  readonly group?: string | undefined;
   readonly type: string;
   readonly source: string;
   readonly subject: string | undefined;
@@ -71,6 +80,11 @@ export type SendResult =
 export interface SubscriptionSpec {
   readonly topic: string;
   readonly group: string;
+  /**
+   * What nobody has to find again when its subscriber is gone: the driver may make it so that the broker removes it
+   * an hour after the last `ensure` or `subscribe`; the core calls `ensure` more often. Messages for it name the group.
+   */
+  readonly isTemporary?: boolean | undefined;
 }
 
 /** What a subscriber of a group asks for. */
@@ -102,18 +116,29 @@ export interface Delivery {
 
 /**
  * What to do with a delivery. `ack`: it is done. `release`: it was not tried; deliver it again at once, to anybody.
- * `retry`: it failed; deliver it again, after `delayMs` at the earliest. Never comes to a driver that lacks
- * `delayedRetry` or `countsAttempts`: there the core stores the message in a topic for retries, and acknowledges it.
+ * `retry`: it failed; deliver it again, after `delayMs` at the earliest. `postpone`: the same, but it was not tried.
+ * These two never come to a driver that lacks `delayedRetry` or `countsAttempts`: there the core stores the message in
+ * a topic for retries, and acknowledges it.
  */
 export type Settlement =
   | { readonly token: unknown; readonly action: 'ack' | 'release' }
-  | { readonly token: unknown; readonly action: 'retry'; readonly delayMs: number };
+  | { readonly token: unknown; readonly action: 'retry' | 'postpone'; readonly delayMs: number };
 
 /**
  * Whether a settlement counted. `ok`, as far as the driver knows: where a broker confirms none, the message may come
  * again. `stale`: the delivery had expired or its connection is gone; somebody else has the message.
  */
 export type SettleResult = 'ok' | 'stale';
+
+/** What a group has. Undefined is what the broker does not tell. */
+export interface GroupCount {
+  /** Messages that a subscriber would get now. */
+  readonly ready: number;
+  /** Those that wait for their next try in the broker. */
+  readonly delayed: number | undefined;
+  /** Those that are delivered to somebody, and not settled. */
+  readonly leased: number | undefined;
+}
 
 /** Where one subscriber receives. Dies with its connection: the core opens another. */
 export interface Source {
@@ -159,4 +184,15 @@ export interface MessagingDriver<Client = unknown> {
   /** Without a promise where the answer is known at once: it costs less than the promise. */
   send(batch: readonly WireMessage[], call: DriverCall): SendResult[] | Promise<SendResult[]>;
   subscribe(spec: SourceSpec, call: DriverCall): Promise<Source>;
+  /** What a group has; undefined where there is no such group. Makes nothing. */
+  count(spec: SubscriptionSpec, call: DriverCall): Promise<GroupCount | undefined>;
+  /**
+   * The first messages of a group, in its order, and at most `max`. They stay where they are, and nothing counts as a
+   * delivery. What somebody has just now may be among them. Only where the features say `browses`.
+   */
+  browse?(spec: SubscriptionSpec, max: number, call: DriverCall): Promise<WireMessage[]>;
+  /** All groups of all topics, in no order. Only where the features say `lists`. */
+  list?(call: DriverCall): Promise<SubscriptionSpec[]>;
+  /** Removes a group with all that it has. Idempotent; its sources end sooner or later. */
+  remove(spec: SubscriptionSpec, call: DriverCall): Promise<void>;
 }

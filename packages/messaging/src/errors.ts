@@ -1,4 +1,4 @@
-import { ConfigurationError, defineErrors, MessageQueueError, ValidationError } from '@ent/errors';
+import { ConfigurationError, defineErrors, MessageQueueError, UnsupportedError, ValidationError } from '@ent/errors';
 
 const failure = { class: MessageQueueError, status: 503, expose: false } as const;
 const misuse = { class: ConfigurationError, status: 500, retryable: 'never', expose: false } as const;
@@ -13,6 +13,8 @@ export const messagingErrors = defineErrors('messaging', {
   rejected: { ...failure, title: 'Message refused', retryable: 'always' },
   /** `mandatory` was asked for, and no group would get the message. */
   unroutable: { ...failure, status: 500, title: 'Nobody to receive the message', retryable: 'never' },
+  /** The handler of a request failed; `details.code` is the code of its error. */
+  request_failed: { ...failure, status: 500, title: 'Request failed', retryable: 'never' },
   /** Publisher or subscription is closed. */
   closed: { ...failure, title: 'Messaging closed', retryable: 'never' },
   /** The driver failed in a way that it does not know; `cause` is what it threw. */
@@ -29,6 +31,8 @@ export const messagingErrors = defineErrors('messaging', {
   lease_lost: { ...failure, title: 'Message delivered elsewhere', retryable: 'never' },
   /** `outbox.publish` outside of a transaction: a crash could store the change and not the message. */
   no_transaction: { ...misuse, title: 'Not in a transaction' },
+  /** The driver cannot do it, and says so before anything is asked. */
+  unsupported: { ...misuse, class: UnsupportedError, status: 501, title: 'Not supported by the broker' },
   /** An option or a name is wrong. */
   invalid_options: { ...misuse, title: 'Invalid messaging options' },
   /** `openMessaging` does not know the scheme of the URL. */

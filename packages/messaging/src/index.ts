@@ -1,8 +1,23 @@
-export { channels, type ProcessOperation, type PublishOperation, type RelayOperation } from './channels.ts';
+export {
+  channels,
+  type HookOperation,
+  type ProcessOperation,
+  type PublishOperation,
+  type ReceiveOperation,
+  type RelayOperation,
+} from './channels.ts';
+export type {
+  DeadLetter,
+  DeadLetterSelection,
+  DeadLetters,
+  DeadLettersDone,
+  ReplayOptions,
+} from './dead-letters.ts';
 export type {
   Delivery,
   DriverCall,
   DriverFailure,
+  GroupCount,
   MessagingDriver,
   MessagingFeatures,
   SendResult,
@@ -15,8 +30,10 @@ export type {
 } from './driver.ts';
 export { messagingErrors } from './errors.ts';
 export { DEAD_LETTER_HEADERS } from './internal/dead-letter.ts';
+export type { BatchContext, BatchHandler, BatchOptions } from './batches.ts';
 export { defineTopic, type Handler, type HandlerContext, type Message, type Topic } from './message.ts';
-export { createMessaging, type Messaging, type Subscriber } from './messaging.ts';
+export { createMessaging, type Messaging, type Subscriber, type TopicGroup } from './messaging.ts';
+export type { MessageMiddleware, MessageOutcome } from './middleware.ts';
 export type {
   Backoff,
   Clock,
@@ -24,10 +41,9 @@ export type {
   Duration,
   MessagingOptions,
   PublishOptions,
-  SchemaIssue,
-  SchemaResult,
-  StandardSchema,
+  RequestOptions,
   SubscribeOptions,
 } from './options.ts';
 export type { BatchItem, Published, Publisher } from './publisher.ts';
-export type { Subscription } from './subscription.ts';
+export type { SchemaIssue, SchemaResult, StandardSchema } from './schema.ts';
+export type { GroupStats, Subscription, SubscriptionStats } from './subscription.ts';

@@ -1,6 +1,6 @@
 import type { WireMessage } from './driver.ts';
 import { messagingErrors } from './errors.ts';
-import type { StandardSchema } from './options.ts';
+import type { StandardSchema } from './schema.ts';
 
 /** A message as a handler gets it. The names are those of CloudEvents 1.0, but for the topic. */
 export interface Message<T = unknown> {
@@ -17,6 +17,8 @@ export interface Message<T = unknown> {
   readonly correlationId: string;
   /** The message during whose handling it was published. */
   readonly causationId: string | undefined;
+  /** Messages with the same one are handled one at a time by a subscriber. */
+  readonly key: string | undefined;
 }
 
 /** What a handler is told beside the message. */
@@ -47,6 +49,15 @@ export interface Topic<Input = unknown, Output = Input> {
 export const HEADERS = {
   correlationId: 'correlation-id',
   causationId: 'causation-id',
+  /** Messages with the same one are handled one at a time. */
+  key: 'partition-key',
+  /** Milliseconds since the epoch: not to be handled before, or after. */
+  deliverAt: 'deliver-at',
+  expiresAt: 'expires-at',
+  /** Of a request, and of its reply. */
+  replyTo: 'reply-to',
+  inReplyTo: 'in-reply-to',
+  reply: 'reply',
 } as const;
 
 const NAME = /^[A-Za-z0-9][\w.-]{0,199}$/;
@@ -80,6 +91,10 @@ export function checkName(what: string, name: unknown): string {
   );
 }
 
+export function isName(name: unknown): name is string {
+  return typeof name === 'string' && NAME.test(name);
+}
+
 /** The name of a topic that was given as one, or as what {@link defineTopic} made; JavaScript gives anything. */
 export function nameOf(topic: string | { readonly name: string }): unknown {
   return typeof topic === 'object' && topic !== null ? topic.name : topic;
@@ -97,5 +112,6 @@ export function toMessage(wire: WireMessage, data: unknown): Message {
     headers: wire.headers,
     correlationId: wire.headers[HEADERS.correlationId] ?? wire.id,
     causationId: wire.headers[HEADERS.causationId],
+    key: wire.headers[HEADERS.key],
   });
 }

@@ -1,4 +1,5 @@
 import type { MessagingDriver } from './driver.ts';
+import type { MessageMiddleware } from './middleware.ts';
 
 /** A length of time: a number of milliseconds, or a number with a unit: `"250ms"`, `"30s"`, `"5m"`, `"2h"`, `"7d"`. */
 export type Duration = number | string;
@@ -13,29 +14,6 @@ export interface Clock {
    * @param held whether the timer keeps the process alive: somebody waits for it. Default `false`
    */
   after(ms: number, work: () => void, held?: boolean): () => void;
-}
-
-/**
- * The part of the Standard Schema interface (standardschema.dev) that is used here: zod, valibot and arktype have it.
- */
-export interface StandardSchema<Input = unknown, Output = Input> {
-  readonly '~standard': {
-    readonly version: 1;
-    readonly vendor: string;
-    readonly validate: (value: unknown) => SchemaResult<Output> | Promise<SchemaResult<Output>>;
-    readonly types?: { readonly input: Input; readonly output: Output } | undefined;
-  };
-}
-
-/** What a Standard Schema validator answers. */
-export type SchemaResult<Output> =
-  | { readonly value: Output; readonly issues?: undefined }
-  | { readonly issues: readonly SchemaIssue[] };
-
-/** One fault that a Standard Schema validator found. */
-export interface SchemaIssue {
-  readonly message: string;
-  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
 }
 
 /** How the wait before each next try grows: `base * 2^(tries - 1)`, at most `max`, of which a random part is waited. */
@@ -61,6 +39,14 @@ export interface MessagingOptions<D extends MessagingDriver = MessagingDriver> {
    * `ping`. Then `messaging.timeout`. Default `"10s"`.
    */
   readonly timeout?: Duration;
+  /**
+   * How a message is a CloudEvent: `'binary'`, its attributes beside the data, in headers; or `'structured'`, both in
+   * one JSON text of the type `application/cloudevents+json`, which survives programs that lose headers. Both are
+   * always read. Default `'binary'`.
+   */
+  readonly cloudEvents?: 'binary' | 'structured';
+  /** What happens around each handler, in this order. Default: nothing. */
+  readonly middleware?: readonly MessageMiddleware[];
   /** For tests. Default: the system's. */
   readonly clock?: Clock;
   /** For tests: where the jitter of waits comes from, from 0 up to 1. Default `Math.random`. */
@@ -83,12 +69,33 @@ export interface PublishOptions {
    */
   readonly correlationId?: string;
   /**
+   * Messages with the same key are handled one at a time by a subscriber, in their order, whatever its `concurrency`.
+   * The id of what the event is about, for example: text of at most 180 characters. Default: none.
+   */
+  readonly key?: string;
+  /** Handled after this time at the earliest; a retry, or a subscriber that is away, makes it later. Default: none. */
+  readonly delay?: Duration;
+  /**
+   * Not handled after this time, counted from publishing and by the clock of the machine that would: nobody has an
+   * interest in it any more. It is dropped, and is no dead letter. Default: never.
+   */
+  readonly ttl?: Duration;
+  /**
    * Refuses with `messaging.unroutable` when no group would get the message. Default
    * `false`: an event nobody listens for is none.
    */
   readonly mandatory?: boolean;
   /** Gives up early; whether the message was stored is then unknown. */
   readonly signal?: AbortSignal;
+}
+
+/** A request is a message; its `ttl` is the deadline. */
+export interface RequestOptions extends Omit<PublishOptions, 'ttl' | 'mandatory'> {
+  /**
+   * How long a reply may take. Then `messaging.timeout`, and a handler that has not begun does not. Default: `timeout`
+   * of `createMessaging`.
+   */
+  readonly timeout?: Duration;
 }
 
 /** How a group handles the messages of a topic. */
@@ -110,6 +117,8 @@ export interface SubscribeOptions {
   readonly timeout?: Duration;
   /** The topic for messages that cannot be handled. Default `"<topic>.<group>.dead"`; its group is `"dead"`. */
   readonly deadLetter?: string;
+  /** Closes the subscription when it aborts, as `close()` does. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** How a subscription, or all of them, ends. */

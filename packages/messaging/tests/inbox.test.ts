@@ -20,6 +20,7 @@ const message = (id: string, more: Partial<Message> = {}): Message => ({
   headers: {},
   correlationId: id,
   causationId: undefined,
+  key: undefined,
   ...more,
 });
 

@@ -167,7 +167,7 @@ const mutants: Record<string, Mutant> = {
   })),
   'acknowledges what is to be retried': onSource((source) => ({
     settle: (batch) =>
-      source.settle(batch.map(({ token, action }) => ({ token, action: action === 'retry' ? 'ack' : action }))),
+      source.settle(batch.map((one) => (one.action === 'retry' ? { token: one.token, action: 'ack' } : one))),
   })),
   'counts a release as an attempt': onSource((source) => ({
     settle: (batch) =>
@@ -178,6 +178,53 @@ const mutants: Record<string, Mutant> = {
   'retries at once': onSource((source) => ({
     settle: (batch) => source.settle(batch.map((one) => (one.action === 'retry' ? { ...one, delayMs: 0 } : one))),
   })),
+  'counts what is postponed as an attempt': onSource((source) => ({
+    settle: (batch) =>
+      source.settle(batch.map((one) => (one.action === 'postpone' ? { ...one, action: 'retry' } : one))),
+  })),
+  'postpones nothing': onSource((source) => ({
+    settle: (batch) => source.settle(batch.map((one) => (one.action === 'postpone' ? { ...one, delayMs: 0 } : one))),
+  })),
+  'counts what somebody has as ready': (driver) => ({
+    ...driver,
+    async count(spec, call) {
+      const count = await driver.count(spec, call);
+      return count && { ...count, ready: count.ready + (count.leased ?? 0) };
+    },
+  }),
+  'counts what is delayed as ready': (driver) => ({
+    ...driver,
+    async count(spec, call) {
+      const count = await driver.count(spec, call);
+      return count && { ...count, ready: count.ready + (count.delayed ?? 0) };
+    },
+  }),
+  'makes a group that is only counted': (driver) => ({
+    ...driver,
+    async count(spec, call) {
+      await driver.ensure(spec, call);
+      return driver.count(spec, call);
+    },
+  }),
+  'gives what is for one group to all, and does not say so': onSend((message) => ({ ...message, group: undefined })),
+  'takes what it only shows': (driver) => ({
+    ...driver,
+    async browse(spec, max, call) {
+      const source = await driver.subscribe({ ...spec, prefetch: max }, call);
+      const given = new AbortController();
+      setTimeout(() => given.abort(), 10);
+      const deliveries = await source.receive(max, given.signal);
+      return deliveries.map(({ message }) => message);
+    },
+  }),
+  'shows messages back to front': (driver) => ({
+    ...driver,
+    browse: async (...args) => ((await driver.browse?.(...args)) ?? []).toReversed(),
+  }),
+  'shows no more than ten': (driver) => ({
+    ...driver,
+    browse: async (spec, max, call) => (await driver.browse?.(spec, Math.min(10, max), call)) ?? [],
+  }),
   'retries far too late': onSource((source) => ({
     settle: (batch) => source.settle(batch.map((one) => (one.action === 'retry' ? { ...one, delayMs: 1e9 } : one))),
   })),

@@ -58,6 +58,14 @@ export function connectTo(broker: MessagingDriver): MessagingDriver {
       alive();
       return broker.subscribe(spec, call);
     },
+    async remove(spec, call) {
+      alive();
+      return broker.remove(spec, call);
+    },
+    async count(spec, call) {
+      alive();
+      return broker.count(spec, call);
+    },
   };
 }
 

@@ -36,6 +36,8 @@ export const memoryFeatures = {
   delayedRetry: true,
   countsAttempts: true,
   leases: true,
+  browses: true,
+  lists: true,
   maxMessageBytes: null,
 } as const satisfies MessagingFeatures;
 
@@ -110,7 +112,8 @@ export function memory(
   };
 
   const store = (message: WireMessage): SendResult => {
-    const queues = topics.get(message.topic);
+    const groups = topics.get(message.topic);
+    const queues = message.group === undefined ? groups : only(groups, message.group);
     if (queues === undefined || queues.size === 0) return { status: 'unroutable' };
     // All groups or none, as a broker that confirms once for all would.
     for (const queue of queues.values()) {
@@ -171,7 +174,31 @@ export function memory(
       sources.add(source);
       return source;
     },
+    async count({ topic, group }) {
+      demandOpen();
+      const queue = topics.get(topic)?.get(group);
+      return queue && { ready: queue.ready, delayed: queue.delayed, leased: queue.leased };
+    },
+    async browse({ topic, group }, max) {
+      demandOpen();
+      return topics.get(topic)?.get(group)?.first(max) ?? [];
+    },
+    async list() {
+      demandOpen();
+      return [...topics].flatMap(([topic, groups]) => [...groups.keys()].map((group) => ({ topic, group })));
+    },
+    async remove({ topic, group }) {
+      demandOpen();
+      const queue = topics.get(topic)?.get(group);
+      topics.get(topic)?.delete(group);
+      for (const source of sources) if (source.isOf(queue)) source.cut();
+    },
   };
+}
+
+function only(groups: ReadonlyMap<string, Queue> | undefined, group: string): ReadonlyMap<string, Queue> | undefined {
+  const queue = groups?.get(group);
+  return queue && new Map([[group, queue]]);
 }
 
 class MemorySource implements Source {
@@ -222,6 +249,10 @@ class MemorySource implements Source {
     this.#end((one) => this.#queue.release(one));
   }
 
+  isOf(queue: Queue | undefined): boolean {
+    return queue === this.#queue;
+  }
+
   /** The connection breaks. Whoever lost it may have died of a message: that counts as an attempt. */
   cut(): void {
     this.#end((one) => this.#queue.retry(one, 0));
@@ -239,8 +270,10 @@ class MemorySource implements Source {
     if (!this.#taken.delete(one)) return 'stale';
     // Lost on the way: the subscriber believes it, the broker does not know.
     if (this.#faults.loseSettle()) return 'ok';
-    if (settlement.action === 'retry') return this.#queue.retry(one, settlement.delayMs);
-    return settlement.action === 'ack' ? this.#queue.remove(one) : this.#queue.release(one);
+    const { action } = settlement;
+    if (action === 'retry' || action === 'postpone')
+      return this.#queue.retry(one, settlement.delayMs, action === 'retry');
+    return action === 'ack' ? this.#queue.remove(one) : this.#queue.release(one);
   }
 
   #demandAlive(): void {

@@ -1,6 +1,6 @@
 import { EntError } from '@ent/errors';
-import type { WireMessage } from '../driver.ts';
-import type { Arrival } from './retry.ts';
+import type { SubscriptionSpec, WireMessage } from '../driver.ts';
+import { isName } from '../message.ts';
 import type { SubscriptionSetup } from './setup.ts';
 import type { Cause } from './unburied.ts';
 
@@ -12,14 +12,42 @@ export const DEAD_LETTER_HEADERS = {
   reason: 'dead-letter-reason',
 } as const;
 
+/** A message that could not be handled, as it is kept. */
+export interface DeadLetter {
+  readonly id: string;
+  readonly type: string;
+  readonly source: string;
+  readonly subject: string | undefined;
+  /** When it was published. */
+  readonly time: Date;
+  /** Where it was published, and the group that could not handle it. Undefined for one that somebody else put there. */
+  readonly topic: string | undefined;
+  readonly group: string | undefined;
+  /** How often it was tried. */
+  readonly attempts: number | undefined;
+  /** The code or the class of the last error. */
+  readonly reason: string | undefined;
+  readonly contentType: string;
+  /** Those that were published. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** The bytes that were published. */
+  readonly body: Uint8Array;
+}
+
 /**
  * The message as it is kept for people to look at: the same id, the same bytes. The reason is the error's code or its
  * class, never its text, which can hold anything.
  */
-export function deadLetterOf({ message }: Arrival, setup: SubscriptionSetup, cause: Cause): WireMessage {
+export function deadLetterOf(
+  { message }: { readonly message: WireMessage },
+  setup: SubscriptionSetup,
+  to: SubscriptionSpec,
+  cause: Cause,
+): WireMessage {
   return {
     ...message,
-    topic: setup.deadLetter.topic,
+    topic: to.topic,
+    group: undefined,
     headers: {
       ...message.headers,
       [DEAD_LETTER_HEADERS.topic]: setup.topic,
@@ -39,4 +67,35 @@ export function reasonOf(error: unknown): string {
   } catch {
     return 'Error';
   }
+}
+
+/** What was published, for the group alone in which it died. Undefined for what somebody else has put there. */
+export function originOf(letter: WireMessage): WireMessage | undefined {
+  const { topic, group, headers } = letterOf(letter);
+  return isName(topic) && isName(group) ? { ...letter, topic, group, headers } : undefined;
+}
+
+export function letterOf(letter: WireMessage): DeadLetter {
+  const { id, type, source, subject, time, contentType, body } = letter;
+  const {
+    [DEAD_LETTER_HEADERS.topic]: topic,
+    [DEAD_LETTER_HEADERS.group]: group,
+    [DEAD_LETTER_HEADERS.attempts]: attempts,
+    [DEAD_LETTER_HEADERS.reason]: reason,
+    ...headers
+  } = letter.headers;
+  return {
+    id,
+    type,
+    source,
+    subject,
+    time: new Date(time),
+    topic,
+    group,
+    attempts: attempts === undefined ? undefined : Number(attempts),
+    reason,
+    contentType,
+    headers,
+    body,
+  };
 }

@@ -1,10 +1,16 @@
+import { EntError } from '@ent/errors';
+import { channels } from '../channels.ts';
 import type { DriverCall } from '../driver.ts';
 import { messagingErrors } from '../errors.ts';
 import { withCall } from './call.ts';
 import { pause } from './clock.ts';
+import type { Figures } from './figures.ts';
 import type { Hands } from './hands.ts';
 import { Receiver, windowOf } from './receiver.ts';
+import type { Lines } from './lines.ts';
+import { wrap } from './send.ts';
 import type { SubscriptionSetup } from './setup.ts';
+import type { Shift } from './shift.ts';
 import type { Unburied } from './unburied.ts';
 
 /**
@@ -15,14 +21,26 @@ export class Feed {
   readonly #from: 'topic' | 'retries';
   readonly #setup: SubscriptionSetup;
   readonly #hands: Hands;
+  readonly #lines: Lines | undefined;
+  readonly #figures: Figures;
   readonly #unburied: Unburied;
   #receiver: Receiver | undefined;
+  #idle: (() => void)[] = [];
 
-  constructor(from: 'topic' | 'retries', setup: SubscriptionSetup, hands: Hands, unburied: Unburied) {
+  constructor(
+    from: 'topic' | 'retries',
+    setup: SubscriptionSetup,
+    hands: Hands,
+    lines: Lines | undefined,
+    figures: Figures,
+    unburied: Unburied,
+  ) {
     this.#from = from;
     this.#unburied = unburied;
     this.#setup = setup;
     this.#hands = hands;
+    this.#lines = lines;
+    this.#figures = figures;
   }
 
   /** Opens the first source: a broker that cannot be reached, or does not allow it, is told to the caller. */
@@ -30,24 +48,52 @@ export class Feed {
     this.#receiver = await this.#subscribe(call);
   }
 
-  /** Receives until the signal aborts, then ends in order. */
-  async run(stop: AbortSignal): Promise<void> {
+  /** Receives until the signal aborts, then ends in order; so it does for each rest too, after which it goes on. */
+  async run(stop: AbortSignal, shift: Shift): Promise<void> {
     const { driver, brokerTimeoutMs, time } = this.#setup;
     const timeout = (): Error => messagingErrors.timeout(`${driver.name} did not answer within ${brokerTimeoutMs} ms.`);
     for (let failures = 0; this.#receiver !== undefined || !stop.aborted; ) {
       try {
-        this.#receiver ??= await withCall(brokerTimeoutMs, timeout, stop, (call) => this.#subscribe(call));
-        await this.#receiver.receive(stop);
+        await shift.over(stop);
+        const end = AbortSignal.any([stop, shift.signal]);
+        this.#receiver ??= await withCall(brokerTimeoutMs, timeout, end, (call) => this.#subscribe(call));
+        await this.#receiver.receive(end);
         await this.#receiver.drain();
-        return;
-      } catch {
+        this.#rest();
+      } catch (error) {
+        if (!stop.aborted && !shift.signal.aborted) this.#tell(error);
         // Whatever it had given out is not ours any more: the broker gives it to the next one.
         this.#receiver?.stop('lost');
         if (this.#receiver?.isProven) failures = 0;
-        this.#receiver = undefined;
-        await pause(time.clock, time.resubscribe(++failures), stop);
+        this.#rest();
+        if (!stop.aborted && !shift.signal.aborted) await pause(time.clock, time.resubscribe(++failures), stop);
       }
     }
+  }
+
+  /** What keeps it from receiving; undefined where nothing does. */
+  failure: Error | undefined;
+
+  /** It tries again without end: somebody has to know, above all where the broker refuses. */
+  #tell(cause: unknown): void {
+    const { driver, topic, group } = this.#setup;
+    const what = `The group "${group}" does not receive from "${topic}"`;
+    this.failure = EntError.is(cause) ? cause : wrap(driver, cause, what);
+    if (!channels.receive.hasSubscribers) return;
+    channels.receive.error.publish({ driver: driver.name, topic, group, error: this.failure });
+  }
+
+  /** Resolves when nothing is received or handled. */
+  idle(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#receiver === undefined) resolve();
+      else this.#idle.push(resolve);
+    });
+  }
+
+  #rest(): void {
+    this.#receiver = undefined;
+    for (const tell of this.#idle.splice(0)) tell();
   }
 
   /** Aborts the handlers that still run. */
@@ -62,12 +108,15 @@ export class Feed {
 
   /** Topology is made again with each source: somebody may have deleted it, or a broker come back without it. */
   async #subscribe(call: DriverCall): Promise<Receiver> {
-    const { driver, topic, group, deadLetter, retries } = this.#setup;
-    const spec = this.#from === 'retries' && retries ? retries : { topic, group };
-    if (this.#from === 'topic') await driver.ensure(deadLetter, call);
+    const { driver, topic, group, deadLetter, retries, isTemporary } = this.#setup;
+    const spec = this.#from === 'retries' && retries ? retries : { topic, group, isTemporary };
+    if (this.#from === 'topic' && deadLetter) await driver.ensure(deadLetter, call);
     await driver.ensure(spec, call);
     const source = await driver.subscribe({ ...spec, prefetch: windowOf(this.#setup, this.#from) }, call);
-    if (!call.signal.aborted) return new Receiver(source, this.#from, this.#setup, this.#hands, this.#unburied);
+    if (!call.signal.aborted) {
+      this.failure = undefined;
+      return new Receiver(source, this.#from, this.#setup, this.#hands, this.#lines, this.#figures, this.#unburied);
+    }
     // Too late: nobody waits for it any more, and nobody would ever close it.
     await source.close();
     throw call.signal.reason;

@@ -9,6 +9,11 @@ export class Heap<T> {
     this.#isBefore = isBefore;
   }
 
+  /** All, in no order. */
+  get items(): readonly T[] {
+    return this.#items;
+  }
+
   get top(): T | undefined {
     return this.#items[0];
   }

@@ -1,10 +1,12 @@
 import { EntError } from '@ent/errors';
 import { type Awaitable, runWithContext, traced } from '@ent/internal';
 import { channels, type ProcessOperation } from '../channels.ts';
+import type { WireMessage } from '../driver.ts';
 import { messagingErrors } from '../errors.ts';
-import { type HandlerContext, toMessage } from '../message.ts';
+import { HEADERS, type HandlerContext, toMessage } from '../message.ts';
+import { fromStructured, isStructured } from './cloud-events.ts';
 import { Interruption } from './interruption.ts';
-import { decode, validate } from './payload.ts';
+import { decode, JSON_TYPE, validate } from './payload.ts';
 import type { Arrival } from './retry.ts';
 import type { SubscriptionSetup } from './setup.ts';
 
@@ -27,6 +29,9 @@ export class Job {
 
   /** Handles the message; never rejects. */
   run(): Awaitable<Outcome> {
+    const { isOthers, message } = this.#arrival;
+    const expiresAt = message.headers[HEADERS.expiresAt];
+    if (isOthers || (expiresAt !== undefined && this.#setup.time.clock.now() > Number(expiresAt))) return DONE;
     return channels.process.hasSubscribers ? this.#traced() : this.#try();
   }
 
@@ -72,6 +77,7 @@ export class Job {
   #try(): Awaitable<Outcome> {
     const { message, deadly, cause } = this.#arrival;
     const { schema, topic } = this.#setup;
+    let event = message;
     if (this.#stopped) return { action: this.#stopped };
     if (cause !== undefined || deadly) {
       // Delivered and never settled, again and again: a message that kills its
@@ -80,9 +86,11 @@ export class Job {
       return { action: 'dead_letter', error };
     }
     try {
-      const data = decode(message.body, message.contentType);
+      if (message.contentType !== JSON_TYPE && isStructured(message.contentType)) event = fromStructured(message);
+      const data = decode(event.body, event.contentType);
       const checked = schema ? validate(schema, data, topic) : data;
-      const result = checked instanceof Promise ? checked.then((valid) => this.#call(valid)) : this.#call(checked);
+      const result =
+        checked instanceof Promise ? checked.then((valid) => this.#call(event, valid)) : this.#call(event, checked);
       if (!(result instanceof Promise)) return DONE;
       return result.then(
         () => DONE,
@@ -100,9 +108,9 @@ export class Job {
   }
 
   /** Throws, or answers a promise that rejects, where the handler fails. */
-  #call(data: unknown): Awaitable<unknown> {
-    const { message: wire, attempt } = this.#arrival;
-    const { topic, group, handler, timeoutMs, time } = this.#setup;
+  #call(wire: WireMessage, data: unknown): Awaitable<unknown> {
+    const { attempt } = this.#arrival;
+    const { topic, group, handler, hooks, timeoutMs, time } = this.#setup;
     // What was stopped while its data was checked does not begin.
     if (this.#stopped) throw this.#reason();
     const message = toMessage(wire, data);
@@ -115,7 +123,9 @@ export class Job {
       group,
     };
     const fields = { messageId: message.id, correlationId: message.correlationId };
-    const result = runWithContext(fields, () => handler(message, context));
+    const result = runWithContext(fields, () =>
+      hooks ? hooks.run(message, context, handler) : handler(message, context),
+    );
     if (!isThenable(result)) return undefined;
     const interruption = this.#interrupting();
     const cancel = time.clock.after(timeoutMs, () =>

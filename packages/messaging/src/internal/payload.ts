@@ -2,9 +2,11 @@ import { Buffer, isUtf8 } from 'node:buffer';
 import type { Issue } from '@ent/errors';
 import { type Awaitable, jsonPointer } from '@ent/internal';
 import { messagingErrors } from '../errors.ts';
-import type { SchemaIssue, SchemaResult, StandardSchema } from '../options.ts';
+import type { SchemaIssue, SchemaResult, StandardSchema } from '../schema.ts';
 
 export const JSON_TYPE = 'application/json';
+/** With parameters, or of a kind: what others publish. */
+const ALSO_JSON = /^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i;
 
 /** The data as bytes. It is written here and now: what the publisher does to its object later changes nothing. */
 export function encode(data: unknown, topic: string): Uint8Array {
@@ -23,7 +25,7 @@ export function encode(data: unknown, topic: string): Uint8Array {
 
 /** @throws `messaging.invalid_payload` for bytes that are no JSON */
 export function decode(body: Uint8Array, contentType: string): unknown {
-  if (contentType !== JSON_TYPE) {
+  if (contentType !== JSON_TYPE && !ALSO_JSON.test(contentType)) {
     throw messagingErrors.invalid_payload(
       `The message has the content type ${JSON.stringify(contentType)}; ${JSON_TYPE} is read.`,
     );

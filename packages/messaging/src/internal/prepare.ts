@@ -4,19 +4,31 @@ import type { MessagingDriver, WireMessage } from '../driver.ts';
 import { messagingErrors } from '../errors.ts';
 import { checkName, HEADERS, nameOf, type Topic } from '../message.ts';
 import type { Clock, PublishOptions } from '../options.ts';
+import { durationOption } from './checks.ts';
+import { toStructured } from './cloud-events.ts';
 import { decode, encode, JSON_TYPE, validate } from './payload.ts';
 import { RETRY_PREFIX } from './retry.ts';
 
 /** What may be said about a message beside its data, wherever it is published. */
-export type About = Omit<PublishOptions, 'signal' | 'mandatory'>;
+export type About = Omit<PublishOptions, 'signal' | 'mandatory' | 'key'> & { readonly key?: string | undefined };
 
 /** The names of {@link About}. */
-export const ABOUT = { id: true, type: true, subject: true, headers: true, correlationId: true } as const;
+export const ABOUT = {
+  id: true,
+  type: true,
+  subject: true,
+  headers: true,
+  correlationId: true,
+  key: true,
+  delay: true,
+  ttl: true,
+} as const;
 
 const HEADER = /^[a-z0-9][a-z0-9-]{0,99}$/;
 const VALUE = /^[\x20-\x7e]{0,4096}$/;
 /** Attributes of CloudEvents: any text but control characters. */
 const ATTRIBUTE = /^\P{Cc}{1,1024}$/u;
+const KEY = /^\P{Cc}{1,180}$/u;
 
 /** Who makes messages. */
 export interface Origin {
@@ -24,6 +36,8 @@ export interface Origin {
   readonly clock: Clock;
   /** Who is to send them and takes messages up to a length; undefined where that is not known yet. */
   readonly driver?: MessagingDriver | undefined;
+  /** Of CloudEvents. Default: binary. */
+  readonly mode?: 'binary' | 'structured' | undefined;
 }
 
 /**
@@ -35,13 +49,12 @@ export function prepareMessage(
   topic: string | Topic,
   data: unknown,
   about: About,
-  { source, clock, driver }: Origin,
+  { source, clock, driver, mode }: Origin,
 ): Awaitable<WireMessage> {
   const name = checkName('topic', nameOf(topic));
   const body = encode(data, name);
-  if (driver !== undefined) checkLength(driver, name, body);
   const id = about.id === undefined ? randomUUID() : checkId(about.id);
-  const message: WireMessage = {
+  const plain: WireMessage = {
     id,
     topic: name,
     type: about.type === undefined ? name : checkAttribute('type', about.type),
@@ -49,9 +62,11 @@ export function prepareMessage(
     subject: about.subject === undefined ? undefined : checkAttribute('subject', about.subject),
     time: clock.now(),
     contentType: JSON_TYPE,
-    headers: headersOf(about, id),
+    headers: headersOf(about, id, clock.now()),
     body,
   };
+  const message = mode === 'structured' ? toStructured(plain) : plain;
+  if (driver !== undefined) checkLength(driver, name, message.body);
   if (typeof topic === 'string') return message;
   // What the consumers will read is checked, not what was handed in: a Date, for example, is a string by then.
   const checked = validate(topic.schema, decode(body, JSON_TYPE), name);
@@ -65,6 +80,11 @@ export function checkLength({ name, features }: MessagingDriver, topic: string, 
   throw messagingErrors.too_large(`The message for "${topic}" has ${byteLength} bytes; ${name} takes ${limit}.`);
 }
 
+function checkKey(key: unknown): string {
+  if (typeof key === 'string' && KEY.test(key) && key.isWellFormed()) return key;
+  throw messagingErrors.invalid_options('"key" must be text of 1 to 180 characters without control characters.');
+}
+
 function checkId(id: unknown): string {
   if (typeof id === 'string' && id !== '' && VALUE.test(id)) return id;
   throw messagingErrors.invalid_options('"id" must be printable text.');
@@ -76,7 +96,7 @@ export function checkAttribute(name: string, value: string): string {
   throw messagingErrors.invalid_options(`"${name}" must be text of 1 to 1024 characters without control characters.`);
 }
 
-function headersOf(item: About, id: string): Record<string, string> {
+function headersOf(item: About, id: string, now: number): Record<string, string> {
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(item.headers ?? {})) {
     if (!HEADER.test(name) || typeof value !== 'string' || !VALUE.test(value)) {
@@ -96,6 +116,10 @@ function headersOf(item: About, id: string): Record<string, string> {
   headers[HEADERS.correlationId] = correlationId;
   const causationId = text(context?.messageId);
   if (causationId !== undefined) headers[HEADERS.causationId] = causationId;
+  const { key, delay, ttl } = item;
+  if (key !== undefined) headers[HEADERS.key] = checkKey(key);
+  if (delay !== undefined) headers[HEADERS.deliverAt] = String(Math.ceil(now + durationOption(delay, 'delay')));
+  if (ttl !== undefined) headers[HEADERS.expiresAt] = String(Math.ceil(now + durationOption(ttl, 'ttl')));
   return headers;
 }
 

@@ -92,6 +92,14 @@ export class Queue {
     return all;
   }
 
+  /** The first messages, in the order of arrival, also those that somebody has; not those that are delayed. */
+  first(max: number): WireMessage[] {
+    const leased = [...this.#leased].map(({ entry }) => entry);
+    const fresh = this.#fresh.slice(this.#head, this.#head + max);
+    const all = [...leased, ...this.#returned.items, ...fresh].sort((a, b) => a.place - b.place);
+    return all.slice(0, max).map(({ message }) => message);
+  }
+
   remove(taken: Taken): SettleResult {
     return this.#end(taken) ? 'ok' : 'stale';
   }
@@ -104,11 +112,11 @@ export class Queue {
     return 'ok';
   }
 
-  /** Back to its place after a delay; its next delivery counts one more attempt. */
-  retry(taken: Taken, delayMs: number): SettleResult {
+  /** Back to its place after a delay; its next delivery counts one more attempt, unless it was not tried. */
+  retry(taken: Taken, delayMs: number, wasTried = true): SettleResult {
     const entry = this.#end(taken);
     if (!entry) return 'stale';
-    const again = { ...entry, attempt: entry.attempt + 1 };
+    const again = { ...entry, attempt: entry.attempt + (wasTried ? 1 : 0) };
     if (delayMs <= 0) {
       this.#putBack(again);
       return 'ok';

@@ -1,9 +1,12 @@
 import type { Ticket } from '@ent/internal';
 import type { Delivery, Source, SubscriptionSpec, WireMessage } from '../driver.ts';
+import { HEADERS } from '../message.ts';
 import { pause } from './clock.ts';
 import { deadLetterOf, reasonOf } from './dead-letter.ts';
+import type { Figures } from './figures.ts';
 import type { Hands } from './hands.ts';
 import { Job, type Outcome } from './job.ts';
+import type { Lines, Turn } from './lines.ts';
 import { type Arrival, arrivalOf, retriedArrivalOf, retryOf } from './retry.ts';
 import { store } from './send.ts';
 import { Settler } from './settler.ts';
@@ -26,6 +29,8 @@ interface Held {
   readonly begin: () => void;
   /** Its place among those that wait for a hand. */
   place: Ticket<() => void> | undefined;
+  /** Its place in the line of its key, until it has ended. */
+  turn: Turn | undefined;
   /** False from when its handler begins, or its storing. */
   waits: boolean;
   cancel: (() => void) | undefined;
@@ -42,6 +47,8 @@ export class Receiver {
   readonly #from: 'topic' | 'retries';
   readonly #setup: SubscriptionSetup;
   readonly #hands: Hands;
+  readonly #lines: Lines | undefined;
+  readonly #figures: Figures;
   readonly #unburied: Unburied;
   readonly #settler: Settler;
   readonly #held = new Set<Held>();
@@ -56,11 +63,21 @@ export class Receiver {
   #closed = false;
   #received = 0;
 
-  constructor(source: Source, from: 'topic' | 'retries', setup: SubscriptionSetup, hands: Hands, unburied: Unburied) {
+  constructor(
+    source: Source,
+    from: 'topic' | 'retries',
+    setup: SubscriptionSetup,
+    hands: Hands,
+    lines: Lines | undefined,
+    figures: Figures,
+    unburied: Unburied,
+  ) {
     this.#source = source;
     this.#from = from;
     this.#setup = setup;
     this.#hands = hands;
+    this.#lines = lines;
+    this.#figures = figures;
     this.#unburied = unburied;
     this.#settler = new Settler(source);
     if (source.leaseMs !== null) this.#renewEvery(source.leaseMs / 3);
@@ -98,7 +115,7 @@ export class Receiver {
   /** Gives back what was not begun, waits for the handlers that run, and closes the source. */
   async drain(): Promise<void> {
     this.#halt();
-    await Promise.all([...this.#unbegun].map((one) => this.#release(one)));
+    await Promise.all([...this.#unbegun].reverse().map((one) => this.#release(one)));
     while (this.#held.size > 0) await this.#change();
     await this.#close();
   }
@@ -108,7 +125,7 @@ export class Receiver {
     this.#ending.abort();
     this.#over.abort();
     if (why === 'lost') {
-      for (const one of this.#held) if (this.#takeBack(one)) this.#drop(one);
+      for (const one of this.#lastFirst()) if (this.#takeBack(one)) this.#drop(one);
       void this.#close().catch(() => {});
     }
     for (const { job } of this.#held) job.stop(why);
@@ -117,8 +134,13 @@ export class Receiver {
   /** Begins with nothing more. */
   #halt(): void {
     this.#ending.abort();
-    for (const one of this.#held) if (this.#takeBack(one)) this.#unbegun.add(one);
+    for (const one of this.#lastFirst()) if (this.#takeBack(one)) this.#unbegun.add(one);
     this.#changed();
+  }
+
+  /** Whoever leaves lets the next one of its key begin. */
+  #lastFirst(): Held[] {
+    return [...this.#held].reverse();
   }
 
   #hold(delivery: Delivery): Held {
@@ -129,6 +151,7 @@ export class Receiver {
       job: new Job(arrival, this.#setup),
       begin: () => this.#handle(held),
       place: undefined,
+      turn: undefined,
       waits: true,
       cancel: undefined,
     };
@@ -139,7 +162,9 @@ export class Receiver {
   /** For its time, then for a free hand; but not for ever where others could have it. */
   #wait(held: Held, waitMs: number): void {
     if (this.#from === 'topic') {
-      held.place = this.#hands.take(held.begin);
+      if (waitMs > 0) this.#postpone(held, waitMs);
+      else if (this.#lines) this.#queue(held, this.#lines);
+      else held.place = this.#hands.take(held.begin);
       return;
     }
     const { clock } = this.#setup.time;
@@ -152,10 +177,31 @@ export class Receiver {
     }
     const handOver = (): void => {
       held.cancel = clock.after(HELD_FOR_MS, putBack(0));
-      held.place = this.#hands.take(held.begin);
+      if (this.#lines) this.#queue(held, this.#lines);
+      else held.place = this.#hands.take(held.begin);
     };
     if (waitMs > 0) held.cancel = clock.after(waitMs, handOver);
     else handOver();
+  }
+
+  /** For a free hand, and for its key. */
+  #queue(held: Held, lines: Lines): void {
+    const key = held.arrival.message.headers[HEADERS.key];
+    if (key !== undefined) held.turn = lines.enter(key, held.begin);
+    else held.place = this.#hands.take(held.begin);
+  }
+
+  /** It is to come later: it waits where retries do. */
+  #postpone(held: Held, waitMs: number): void {
+    held.waits = false;
+    const { token, message } = held.arrival;
+    const { retries } = this.#setup;
+    const postponed = retries
+      ? this.#move(held.arrival, retryOf(message, 0, waitMs, this.#setup), retries).then((isStored) =>
+          isStored ? undefined : this.#settler.settled({ token, action: 'release' }),
+        )
+      : this.#settler.settled({ token, action: 'postpone', delayMs: Math.ceil(waitMs) });
+    void postponed.then(() => this.#drop(held));
   }
 
   /** False when it has begun. */
@@ -164,12 +210,15 @@ export class Receiver {
     held.waits = false;
     held.cancel?.();
     if (held.place) this.#hands.withdraw(held.place);
+    if (held.turn) this.#leave(held, held.turn);
     return true;
   }
 
   #handle(held: Held): void {
     held.waits = false;
     held.cancel?.();
+    this.#figures.running++;
+    if (held.arrival.attempt > 1) this.#figures.redelivered++;
     const outcome = held.job.run();
     if (outcome instanceof Promise) void outcome.then((ended) => this.#end(held, ended));
     else this.#end(held, outcome);
@@ -178,6 +227,9 @@ export class Receiver {
   #end(held: Held, outcome: Outcome): void {
     const { token } = held.arrival;
     const drop = (): void => this.#drop(held);
+    this.#figures.running--;
+    if (outcome.action === 'done') this.#figures.handled++;
+    else if ('error' in outcome) this.#figures.failed++;
     // It is held until it is settled; the next one begins meanwhile.
     switch (outcome.action) {
       case 'done':
@@ -193,13 +245,22 @@ export class Receiver {
       default:
         void this.#fail(held.arrival, outcome.action === 'dead_letter', outcome.error).then(drop);
     }
+    if (held.turn) this.#leave(held, held.turn);
     this.#hands.give();
+  }
+
+  #leave(held: Held, turn: Turn): void {
+    this.#lines?.leave(turn);
+    held.turn = undefined;
   }
 
   async #fail(arrival: Arrival, isDead: boolean, error: unknown): Promise<unknown> {
     if (!isDead) return this.#retry(arrival);
     const cause = arrival.cause ?? { reason: reasonOf(error), attempts: arrival.attempt };
-    if (await this.#move(arrival, deadLetterOf(arrival, this.#setup, cause), this.#setup.deadLetter)) {
+    const { deadLetter } = this.#setup;
+    if (!deadLetter) return this.#settler.settled({ token: arrival.token, action: 'ack' });
+    if (await this.#move(arrival, deadLetterOf(arrival, this.#setup, deadLetter, cause), deadLetter)) {
+      this.#figures.deadLettered++;
       return this.#unburied.delete(arrival.message);
     }
     this.#unburied.add(arrival.message, cause);

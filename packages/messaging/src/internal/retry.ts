@@ -4,6 +4,8 @@
  * be tried again, and how long that was to wait.
  */
 import type { Delivery, SubscriptionSpec, WireMessage } from '../driver.ts';
+import { HEADERS } from '../message.ts';
+import { DEAD_LETTER_HEADERS } from './dead-letter.ts';
 import type { SubscriptionSetup } from './setup.ts';
 import type { Cause, Unburied } from './unburied.ts';
 
@@ -12,6 +14,8 @@ export const RETRY_PREFIX = 'ent-retry-';
 const ATTEMPTS = `${RETRY_PREFIX}attempts`;
 const NOT_BEFORE = `${RETRY_PREFIX}not-before`;
 const WAIT = `${RETRY_PREFIX}wait`;
+/** Attempts of a message that was only postponed. */
+const NONE = '0';
 /** Of a message that could not be buried. */
 const DIED_OF = `${RETRY_PREFIX}died-of`;
 const DIED_AFTER = `${RETRY_PREFIX}died-after`;
@@ -34,6 +38,8 @@ export interface Arrival {
   readonly deadly: boolean;
   /** It is dead already, of this. */
   readonly cause: Cause | undefined;
+  /** It is for another group alone. */
+  readonly isOthers: boolean;
 }
 
 /** The message as it waits. The same id: should it be there twice, consumers know the duplicate. */
@@ -47,6 +53,7 @@ export function retryOf(
   return {
     ...message,
     topic: (setup.retries as SubscriptionSpec).topic,
+    group: undefined,
     headers: {
       ...message.headers,
       [ATTEMPTS]: String(attempts),
@@ -60,14 +67,16 @@ export function retryOf(
 /** What a delivery of the topic itself is. */
 export function arrivalOf(delivery: Delivery, setup: SubscriptionSetup, unburied: Unburied): Arrival {
   const { token, message, attempt = 1, returns = 0 } = delivery;
-  const deadly = attempt > setup.maxAttempts || returns >= mostReturns(setup);
+  const deliverAt = message.headers[HEADERS.deliverAt];
+  const deadly = attempt > setup.maxAttempts || (returns > 0 && returns >= mostReturns(setup) && !isLetter(message));
   return {
     token,
     message,
     attempt,
-    waitMs: 0,
+    waitMs: deliverAt === undefined ? 0 : Math.max(0, numberIn(deliverAt) - setup.time.clock.now()),
     deadly,
     cause: unburied.isEmpty ? undefined : unburied.causeOf(message),
+    isOthers: message.group !== undefined && message.group !== setup.group,
   };
 }
 
@@ -83,13 +92,19 @@ export function retriedArrivalOf(delivery: Delivery, setup: SubscriptionSetup, u
     ...headers
   } = delivery.message.headers;
   const message = { ...delivery.message, topic: setup.topic, headers };
-  const attempt = Math.max(1, numberIn(attempts)) + 1;
+  // One that was only postponed was not tried yet; others were, whatever somebody has written there.
+  const attempt = attempts === NONE ? 1 : Math.max(1, numberIn(attempts)) + 1;
   // The clock of who stored it may be another one. That moves the wait; longer than the whole of it nobody waits.
   const waitMs = Math.max(0, Math.min(numberIn(notBefore) - setup.time.clock.now(), numberIn(wait)));
   // What the broker counts here is no attempt: whoever died of another message may have held this one while it waited.
   const deadly = attempt > setup.maxAttempts || returns >= mostReturns(setup);
   const cause = reason === undefined ? unburied.causeOf(message) : { reason, attempts: numberIn(after) };
-  return { token, message, attempt, waitMs, deadly, cause };
+  return { token, message, attempt, waitMs, deadly, cause, isOthers: false };
+}
+
+/** Whoever lists dead letters takes them and gives them back, where a broker has no other way. */
+function isLetter({ headers }: WireMessage): boolean {
+  return headers[DEAD_LETTER_HEADERS.topic] !== undefined;
 }
 
 function mostReturns({ maxAttempts }: SubscriptionSetup): number {

@@ -1,8 +1,11 @@
 import { type Call, outsideContext } from '@ent/internal';
 import { messagingErrors } from '../errors.ts';
 import { Feed } from './feed.ts';
+import { Figures } from './figures.ts';
 import { Hands } from './hands.ts';
+import { Lines } from './lines.ts';
 import type { SubscriptionSetup } from './setup.ts';
+import { Shift } from './shift.ts';
 import { Unburied } from './unburied.ts';
 
 /**
@@ -13,6 +16,8 @@ export class RunningSubscription {
   readonly #setup: SubscriptionSetup;
   readonly #feeds: readonly Feed[];
   readonly #stopping = new AbortController();
+  readonly #shift = new Shift();
+  readonly figures = new Figures();
   #ended: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | undefined;
 
@@ -20,8 +25,10 @@ export class RunningSubscription {
     this.#setup = setup;
     const hands = new Hands(setup.concurrency);
     const unburied = new Unburied();
-    this.#feeds = [new Feed('topic', setup, hands, unburied)];
-    if (setup.retries) this.#feeds = [...this.#feeds, new Feed('retries', setup, hands, unburied)];
+    // One at a time is in order by itself.
+    const lines = setup.concurrency > 1 ? new Lines(hands) : undefined;
+    this.#feeds = [new Feed('topic', setup, hands, lines, this.figures, unburied)];
+    if (setup.retries) this.#feeds = [...this.#feeds, new Feed('retries', setup, hands, lines, this.figures, unburied)];
   }
 
   /** Begins, or leaves nothing behind. It outlives who asked for it, a request or a transaction. */
@@ -37,7 +44,20 @@ export class RunningSubscription {
       await Promise.allSettled(this.#feeds.map((feed) => feed.abandon()));
       throw error;
     }
-    this.#ended = Promise.all(this.#feeds.map((feed) => feed.run(this.#stopping.signal)));
+    this.#ended = Promise.all(this.#feeds.map((feed) => feed.run(this.#stopping.signal, this.#shift)));
+  }
+
+  get failure(): Error | undefined {
+    return this.#feeds.find(({ failure }) => failure !== undefined)?.failure;
+  }
+
+  async pause(): Promise<void> {
+    this.#shift.pause();
+    await Promise.all(this.#feeds.map((feed) => feed.idle()));
+  }
+
+  resume(): void {
+    this.#shift.resume();
   }
 
   close(timeoutMs: number): Promise<void> {

@@ -59,18 +59,22 @@ function mayPass(driver: MessagingDriver, result: SendResult | undefined): boole
   return failure === 'unavailable' || failure === 'lost';
 }
 
-/** Sends a message to the one group that keeps it. Never rejects: false when it is not certain that it is there. */
+/**
+ * Sends a message to the one group that keeps it. Never rejects: false when it is not certain that it is there.
+ *
+ * @param group made where it is missing; undefined for one that is then gone for good
+ */
 export async function store(
   driver: MessagingDriver,
   message: WireMessage,
-  group: string,
+  group: string | undefined,
   time: Timing,
   signal: AbortSignal,
 ): Promise<boolean> {
   const timeout = (): Error => messagingErrors.timeout(`${driver.name} did not confirm a message that failed.`);
   const storing = async (call: DriverCall): Promise<SendResult['status'] | undefined> => {
     const [result] = await sendAll(driver, [message], time, call);
-    if (result?.status !== 'unroutable') return result?.status;
+    if (result?.status !== 'unroutable' || group === undefined) return result?.status;
     // Somebody has deleted it, or the broker came back without it.
     await driver.ensure({ topic: message.topic, group }, call);
     return (await sendAll(driver, [message], time, call))[0]?.status;

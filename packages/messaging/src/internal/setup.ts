@@ -5,6 +5,7 @@ import { checkName, nameOf, type Handler, type Topic } from '../message.ts';
 import type { SubscribeOptions } from '../options.ts';
 import { countOption, durationOption } from './checks.ts';
 import type { Timing } from './clock.ts';
+import type { Hooks } from './hooks.ts';
 
 /** What a subscription is made of, checked. */
 export interface SubscriptionSetup {
@@ -23,10 +24,16 @@ export interface SubscriptionSetup {
   readonly time: Timing;
   /** How long to wait after the attempt with this number, in whole milliseconds. */
   readonly backoff: (attempt: number) => number;
-  readonly deadLetter: SubscriptionSpec;
+  /** Where messages go that cannot be handled; undefined where they are dropped. */
+  readonly deadLetter: SubscriptionSpec | undefined;
+  readonly isTemporary: boolean;
+  readonly hooks: Hooks | undefined;
   /** Where messages wait for their next try; undefined where the broker keeps them itself. */
   readonly retries: SubscriptionSpec | undefined;
 }
+
+/** The group of a topic of dead letters. */
+export const DEAD_GROUP = 'dead';
 
 const SUBSCRIBE_OPTIONS = {
   group: true,
@@ -36,6 +43,7 @@ const SUBSCRIBE_OPTIONS = {
   backoff: true,
   timeout: true,
   deadLetter: true,
+  signal: true,
 } as const;
 const BACKOFF_OPTIONS = { base: true, max: true, jitter: true } as const;
 
@@ -47,7 +55,8 @@ export function setupOf(
   handler: Handler,
   brokerTimeoutMs: number,
   time: Timing,
-): SubscriptionSetup {
+  hooks?: Hooks,
+): SubscriptionSetup & { readonly deadLetter: SubscriptionSpec } {
   refuseUnknown(options, SUBSCRIBE_OPTIONS, 'subscribe', messagingErrors.invalid_options);
   refuseUnknown(options.backoff ?? {}, BACKOFF_OPTIONS, 'subscribe: backoff', messagingErrors.invalid_options);
   if (typeof handler !== 'function') throw messagingErrors.invalid_options('subscribe needs a handler, a function.');
@@ -58,7 +67,6 @@ export function setupOf(
   if (!(jitter >= 0 && jitter <= 1)) throw messagingErrors.invalid_options('"backoff.jitter" must be from 0 to 1.');
   const plan = { baseMs: durationOption(base, 'backoff.base'), maxMs: durationOption(max, 'backoff.max') };
   const backoff = exponentialBackoff({ ...plan, jitter, random: time.random });
-  const { delayedRetry, countsAttempts } = driver.features;
   return {
     driver,
     topic: name,
@@ -73,11 +81,23 @@ export function setupOf(
     time,
     backoff: (attempt) => Math.round(backoff(attempt)),
     deadLetter: {
-      topic: checkName('dead letter topic', options.deadLetter ?? `${name}.${group}.dead`),
-      group: 'dead',
+      topic: checkName('dead letter topic', options.deadLetter ?? deadLetterTopicOf(name, group)),
+      group: DEAD_GROUP,
     },
-    retries: delayedRetry && countsAttempts ? undefined : retryTopicOf(name, group),
+    isTemporary: false,
+    hooks,
+    retries: retriesOf(driver, name, group),
   };
+}
+
+export function deadLetterTopicOf(topic: string, group: string): string {
+  return `${topic}.${group}.dead`;
+}
+
+/** Where the messages of a group wait for their next try; undefined where the broker keeps them itself. */
+export function retriesOf(driver: MessagingDriver, topic: string, group: string): SubscriptionSpec | undefined {
+  const { delayedRetry, countsAttempts } = driver.features;
+  return delayedRetry && countsAttempts ? undefined : retryTopicOf(topic, group);
 }
 
 /**

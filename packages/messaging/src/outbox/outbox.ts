@@ -29,7 +29,7 @@ export interface OutboxOptions extends TableOptions {
 }
 
 /** What may be said about one message of an outbox beside its data. */
-export interface OutboxPublishOptions extends Omit<PublishOptions, 'signal'> {
+export interface OutboxPublishOptions extends Omit<PublishOptions, 'signal' | 'key'> {
   /**
    * Messages of the same key are sent one after the other, in the order in which their transactions commit: the id of
    * what they are about, for example. At most 180 characters. Transactions that publish by one key wait for each other.
@@ -93,8 +93,7 @@ export interface Outbox {
 }
 
 const OPTIONS = { db: true, source: true, notifier: true, table: true, clock: true } as const;
-const PUBLISH_OPTIONS = { ...ABOUT, mandatory: true, key: true } as const;
-const KEY = /^\P{Cc}{1,180}$/u;
+const PUBLISH_OPTIONS = { ...ABOUT, mandatory: true } as const;
 
 /**
  * Makes an {@link Outbox} on a database: messages are stored in the transaction that they belong to.
@@ -194,7 +193,6 @@ export function createOutbox(options: OutboxOptions): Outbox {
   return {
     async publish(topic, data, about = {}) {
       refuseUnknown(about, PUBLISH_OPTIONS, 'outbox.publish', messagingErrors.invalid_options);
-      if (about.key !== undefined) checkKey(about.key);
       const prepared: Awaitable<WireMessage> = prepareMessage(topic, data, about, origin);
       const message = prepared instanceof Promise ? await prepared : prepared;
       await publishing(message, () => store(message, about));
@@ -235,11 +233,6 @@ async function publishing({ id, topic, headers }: WireMessage, work: () => Promi
     await work();
     operation.outcome = 'stored';
   });
-}
-
-function checkKey(key: unknown): void {
-  if (typeof key === 'string' && KEY.test(key) && key.isWellFormed()) return;
-  throw messagingErrors.invalid_options('"key" must be text of 1 to 180 characters without control characters.');
 }
 
 function parkedOf(row: StoredMessage): ParkedMessage {

@@ -194,3 +194,21 @@ export function firstTextsOf(deliveries: readonly Delivery[]): string[] {
 export function numbers(count: number): string[] {
   return Array.from({ length: count }, (_, at) => String(at));
 }
+
+/** What takes its time is given time. */
+export async function passing<T>(kit: Kit, work: Promise<T>): Promise<T> {
+  let ended = false;
+  const end = (): void => void (ended = true);
+  work.then(end, end);
+  await kit.until('it ends', () => ended);
+  return work;
+}
+
+/** The same as `until`, of a question whose answer takes its time. */
+export async function untilAsync(kit: Kit, what: string, condition: () => Promise<boolean>): Promise<void> {
+  const end = performance.now() + (kit.harness.patienceMs ?? PATIENCE_MS);
+  while (!(await condition())) {
+    assert.ok(performance.now() < end, `it did not happen: ${what}`);
+    await kit.pass(20);
+  }
+}

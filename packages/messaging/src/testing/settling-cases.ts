@@ -40,6 +40,36 @@ export const settlingCases: readonly MessagingCase[] = [
     },
   },
   {
+    name: 'what is acknowledged is done alone, not what came before it',
+    async run(kit) {
+      const source = await kit.subscribe('g');
+      await kit.send('x', 'y', 'z');
+      const deliveries = await kit.receive(source, 3);
+      assert.deepEqual(await source.settle([{ token: deliveries[2]!.token, action: 'ack' }]), ['ok']);
+      await source.close();
+      const again = await kit.receive(await kit.subscribe('g'), 2);
+      assert.deepEqual(textsOf(again).sort(), ['x', 'y']);
+    },
+  },
+  {
+    name: 'what is acknowledged when its source closes is done, however much it is',
+    async run(kit) {
+      for (const receivesOn of [true, false]) {
+        const source = await kit.subscribe('g');
+        await kit.send(...numbers(400));
+        const deliveries = await kit.receive(source, 400);
+        // As at the end of a subscription: it receives no more, and its handlers end.
+        if (!receivesOn) await source.receive(1, AbortSignal.abort());
+        await source.settle(deliveries.map(({ token }) => ({ token, action: 'ack' })));
+        await source.close();
+        const witness = await kit.subscribe('g');
+        await kit.receiveNothing(witness);
+        await witness.close();
+        assert.equal((await kit.driver.count({ topic: kit.topic, group: 'g' }, kit.call))?.ready, 0);
+      }
+    },
+  },
+  {
     name: 'what is released comes back at once, with the same attempt',
     async run(kit) {
       const source = await kit.subscribe('g');
@@ -103,18 +133,19 @@ export const settlingCases: readonly MessagingCase[] = [
     when: leases,
     async run(kit) {
       const [a, b] = [await kit.subscribe('g'), await kit.subscribe('g')];
-      await kit.send('x');
-      const [first] = await kit.receive(a, 1);
+      await kit.send('x', 'y');
+      const [first, second] = await kit.receive(a, 2);
       await kit.pass(leaseOf(a) + 1);
-      const again = await kit.receive(b, 1);
+      const again = await kit.receive(b, 2);
       kit.assertAttempts(again, 2);
+      assert.deepEqual(await a.renew([second!.token]), ['stale']);
       // The late answers of the first one must not settle what the second one works on.
       for (const action of ['ack', 'release'] as const) {
         assert.deepEqual(await a.settle([{ token: first!.token, action }]), ['stale']);
       }
       assert.deepEqual(await a.renew([first!.token]), ['stale']);
       await kit.receiveNothing(a);
-      assert.deepEqual(await b.settle([{ token: again[0]!.token, action: 'ack' }]), ['ok']);
+      assert.deepEqual(await b.settle(again.map(({ token }) => ({ token, action: 'ack' }))), ['ok', 'ok']);
     },
   },
   {

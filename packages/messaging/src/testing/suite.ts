@@ -1,6 +1,9 @@
 import { declareCases, type TestRunner } from '@ent/internal';
 import { coreCases } from './core-cases.ts';
+import { countingCases } from './counting-cases.ts';
+import { deadLetterCases } from './dead-letter-cases.ts';
 import { driverCases } from './driver-cases.ts';
+import { handlingCases } from './handling-cases.ts';
 import type { MessagingHarness } from './harness.ts';
 import { withKit } from './kit.ts';
 import { settlingCases } from './settling-cases.ts';
@@ -23,6 +26,13 @@ export function testMessagingDriver(
   runner: { it(name: string, work: () => Promise<void>): unknown },
   harness: MessagingHarness,
 ): void {
-  const cases = [...driverCases, ...settlingCases, ...coreCases];
+  const cases = [
+    ...driverCases,
+    ...settlingCases,
+    ...countingCases,
+    ...coreCases,
+    ...handlingCases,
+    ...deadLetterCases,
+  ];
   declareCases(runner satisfies TestRunner, harness, cases, (run) => withKit(harness, run));
 }

@@ -52,8 +52,9 @@ describeWithServer('rabbitmq', (server) => {
     await expect.poll(() => seen).toEqual([1]);
     await messaging.close();
     const channel = await connection.createChannel();
-    // Its own channels are closed: nobody consumes.
-    expect(await channel.checkQueue(`${topic}/g`)).toMatchObject({ messageCount: 0, consumerCount: 0 });
+    // Its own channels are closed: nobody consumes, as soon as the queue knows it.
+    const queue = () => channel.checkQueue(`${topic}/g`);
+    await expect.poll(queue).toMatchObject({ messageCount: 0, consumerCount: 0 });
     await connection.close();
   });
 

@@ -12,6 +12,8 @@ export const rabbitmqFeatures = {
   delayedRetry: false,
   countsAttempts: false,
   leases: false,
+  browses: false,
+  lists: false,
   maxMessageBytes: 128 * 2 ** 20,
 } as const;
 
@@ -113,6 +115,19 @@ export function rabbitmq(url: string): MessagingDriver<ChannelModel | undefined>
       await channel.prefetch(spec.prefetch);
       return sourceOf(channel, spec);
     },
+    remove: (spec, call) => onChannel(call, (channel) => channel.deleteQueue(queueOf(spec))),
+    async count(spec, call) {
+      let ready = 0;
+      const look = async (channel: Channel): Promise<unknown> =>
+        (ready = (await channel.checkQueue(queueOf(spec))).messageCount);
+      return onChannel(call, look).then(
+        () => ({ ready, delayed: undefined, leased: undefined }),
+        (error: unknown) => {
+          if ((error as { code?: unknown }).code !== 404) throw error;
+          return undefined;
+        },
+      );
+    },
   };
 }
 
@@ -178,6 +193,9 @@ function sourceOf(channel: Channel, spec: SubscriptionSpec): Source {
     async close() {
       if (end) return;
       die(new Error('The source is closed.'));
+      // What a quorum queue was not ready to acknowledge is lost when its channel closes; not after a cancellation.
+      const tag = consumer ?? (await channel.consume(queueOf(spec), () => {})).consumerTag;
+      await channel.cancel(tag).catch(() => {});
       await ended(channel);
     },
   };

@@ -7,12 +7,13 @@
  */
 import type { ChannelModel } from 'amqplib';
 import type { DriverCall, MessagingDriver, MessagingFeatures, SubscriptionSpec } from '../../driver.ts';
+import { Bindings } from './bindings.ts';
 import { classify, RabbitmqError } from './failures.ts';
 import { channelOf, ended, Link, onChannel, orAborted } from './link.ts';
 import { type RabbitmqOptions, type Settings, settingsOf } from './options.ts';
 import { Publisher } from './publisher.ts';
 import { RabbitmqSource } from './source.ts';
-import { parcelOf } from './wire.ts';
+import { parcelOf, queueOf } from './wire.ts';
 
 export type { RabbitmqConnectionOptions, RabbitmqOptions, RabbitmqServerOptions } from './options.ts';
 
@@ -24,9 +25,16 @@ export const rabbitmqFeatures = {
   delayedRetry: false,
   countsAttempts: false,
   leases: false,
+  // AMQP has no way to look: what is looked at is taken, and returned to its place.
+  browses: false,
+  // Nor to ask which queues there are: that is for its management API, or rabbitmqctl.
+  lists: false,
   // RabbitMQ 4 refuses more by default, and closes the channel with all that is under way; 3.x takes 128 MiB.
   maxMessageBytes: 16 * 2 ** 20,
 } as const satisfies MessagingFeatures;
+
+/** Durable, since RabbitMQ 4.3 has no transient queues that are not exclusive; removed when unused for an hour. */
+const TEMPORARY = { 'x-queue-type': 'classic', 'x-expires': 3_600_000 };
 
 /** The native connections: the one that publishes, and the one that consumes. Undefined while there is none. */
 export interface RabbitmqClient {
@@ -62,6 +70,7 @@ export function rabbitmq(
   const publishing: Link = new Link(settings, () => publisher.look());
   const publisher = new Publisher(publishing);
   const consuming = settings.connection ? publishing : new Link(settings, () => {});
+  const bindings = new Bindings(consuming);
 
   return {
     name: 'rabbitmq',
@@ -86,6 +95,8 @@ export function rabbitmq(
 
     ensure: (spec, { signal }) =>
       onChannel(consuming, signal, async (channel) => {
+        // Replies come by the default exchange.
+        if (spec.isTemporary) return void (await channel.assertQueue(queueOf(spec), { arguments: TEMPORARY }));
         await channel.assertExchange(spec.topic, 'fanout');
         await channel.assertQueue(queueOf(spec), { arguments: argumentsOf(settings) });
         await channel.bindQueue(queueOf(spec), spec.topic, '');
@@ -101,8 +112,19 @@ export function rabbitmq(
     },
     async subscribe(spec, call) {
       const channel = await consumingChannel(consuming, spec.prefetch, call);
-      return new RabbitmqSource(channel, spec.topic, queueOf(spec));
+      const release = spec.isTemporary ? () => {} : bindings.keep(spec);
+      return new RabbitmqSource(channel, spec.topic, queueOf(spec), release);
     },
+    count: (spec, { signal }) =>
+      onChannel(consuming, signal, (channel) => channel.checkQueue(queueOf(spec))).then(
+        ({ messageCount }) => ({ ready: messageCount, delayed: undefined, leased: undefined }),
+        (error: unknown) => {
+          if ((error as { code?: unknown } | undefined)?.code === 404) return undefined;
+          throw error;
+        },
+      ),
+    remove: (spec, { signal }) =>
+      onChannel(consuming, signal, async (channel) => void (await channel.deleteQueue(queueOf(spec)))),
   };
 }
 
@@ -120,8 +142,6 @@ async function consumingChannel(link: Link, prefetch: number, { signal }: Driver
     throw error;
   });
 }
-
-const queueOf = ({ topic, group }: SubscriptionSpec): string => `${topic}/${group}`;
 
 function argumentsOf({ queues }: Settings): Record<string, unknown> {
   return queues === 'quorum'

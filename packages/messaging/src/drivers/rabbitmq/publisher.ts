@@ -66,7 +66,7 @@ export class Publisher {
   async #write(parcels: readonly Parcel[], sending: Sending, signal: AbortSignal): Promise<void> {
     const lane = this.#lane ?? (await orAborted(this.#opened(), signal));
     for (const [at, parcel] of parcels.entries()) {
-      if (!lane.made.has(parcel.topic)) await this.#make(lane, parcel.topic, signal);
+      if (parcel.topic !== '' && !lane.made.has(parcel.topic)) await this.#make(lane, parcel.topic, signal);
       while (this.#link.isBlocked || lane.isFull || lane.open >= MOST_OPEN) await this.#room(lane, signal);
       if (lane.isOver) throw new RabbitmqError('lost', 'The channel was closed.');
       signal.throwIfAborted();
@@ -81,7 +81,7 @@ export class Publisher {
     }
   }
 
-  #publish(lane: Lane, { topic, body, headers, options }: Parcel, done: (result: SendResult) => void): void {
+  #publish(lane: Lane, { topic, queue, body, headers, options }: Parcel, done: (result: SendResult) => void): void {
     const sequence = ++this.#sequence;
     headers[SEQUENCE] = sequence;
     lane.open++;
@@ -93,7 +93,7 @@ export class Publisher {
       else done({ status: lane.returned.delete(sequence) ? 'unroutable' : 'stored' });
     };
     try {
-      if (!lane.channel.publish(topic, '', body, options, confirmed)) lane.isFull = true;
+      if (!lane.channel.publish(topic, queue, body, options, confirmed)) lane.isFull = true;
     } catch (error) {
       // It throws on a channel that has just closed, and has written nothing.
       lane.open--;

@@ -14,14 +14,19 @@ export class RabbitmqSource implements Source {
   readonly #channel: Channel;
   readonly #topic: string;
   readonly #queue: string;
+  readonly #onEnd: () => void;
   readonly #unsettled = new Set<unknown>();
   #ahead: ConsumeMessage[] = [];
   #consuming: Promise<string> | undefined;
+  /** Something was settled since the consumer was cancelled. */
+  #owes = false;
   #end: Error | undefined;
   #closing: Promise<void> | undefined;
   #wake = (): void => {};
 
-  constructor(channel: Channel, topic: string, queue: string) {
+  /** @param onEnd told once, when it receives no more */
+  constructor(channel: Channel, topic: string, queue: string, onEnd: () => void) {
+    this.#onEnd = onEnd;
     this.#channel = channel;
     this.#topic = topic;
     this.#queue = queue;
@@ -57,6 +62,7 @@ export class RabbitmqSource implements Source {
     return batch.map(({ token, action }) => {
       if (this.#end || !this.#unsettled.delete(token)) return 'stale';
       try {
+        this.#owes = this.#consuming === undefined;
         if (action === 'ack') this.#channel.ack(token as ConsumeMessage);
         else this.#channel.nack(token as ConsumeMessage);
         return 'ok';
@@ -78,8 +84,27 @@ export class RabbitmqSource implements Source {
    */
   close(): Promise<void> {
     this.#die(new RabbitmqError('lost', 'The source is closed.'));
-    this.#closing ??= ended(this.#channel);
+    this.#closing ??= this.#leave();
     return this.#closing;
+  }
+
+  /**
+   * Cancels first. A channel holds acknowledgements back while a quorum queue has 32 to do, and when it closes they are
+   * lost: of 500 the queue knew 33 (3.10.8). The answer to a cancellation comes after all of them.
+   */
+  async #leave(): Promise<void> {
+    // Where it cannot be cancelled, the connection is gone, or stands still.
+    if (this.#consuming || this.#owes) await inTime(this.#flush(this.#consuming));
+    await ended(this.#channel);
+  }
+
+  /** Whoever has cancelled already consumes once more for it: one message at the most comes, and goes back. */
+  async #flush(consuming: Promise<string> | undefined): Promise<void> {
+    this.#consuming = undefined;
+    if (consuming) return void (await this.#channel.cancel(await consuming));
+    await this.#channel.prefetch(1);
+    const { consumerTag } = await this.#channel.consume(this.#queue, () => {});
+    await this.#channel.cancel(consumerTag);
   }
 
   async #consume(): Promise<void> {
@@ -118,6 +143,7 @@ export class RabbitmqSource implements Source {
   }
 
   #die(error: Error): void {
+    if (this.#end === undefined) this.#onEnd();
     this.#end ??= error;
     this.#ahead = [];
     this.#unsettled.clear();

@@ -3,7 +3,8 @@
  * whose names begin with "cloudEvents:", and the body is the data. No header of a publisher has a colon.
  */
 import type { ConsumeMessage, Options } from 'amqplib';
-import type { WireMessage } from '../../driver.ts';
+import type { SubscriptionSpec, WireMessage } from '../../driver.ts';
+import { extensionsOf, headerOf } from '../../internal/cloud-events.ts';
 import { RabbitmqError } from './failures.ts';
 
 /** Tells which message came back because no queue wanted it. */
@@ -11,8 +12,13 @@ export const SEQUENCE = 'ent:seq';
 /** The headers travel in one frame, of 128 KiB where both sides keep their defaults. */
 const MOST_HEADER_BYTES = 120_000;
 
+/** The queue of a group. */
+export const queueOf = ({ topic, group }: SubscriptionSpec): string => `${topic}/${group}`;
+
 export interface Parcel {
+  /** The exchange of a topic; none, the default exchange, for the queue of one group. */
   readonly topic: string;
+  readonly queue: string;
   readonly body: Buffer;
   readonly headers: Record<string, unknown>;
   readonly options: Options.Publish;
@@ -22,6 +28,7 @@ export interface Parcel {
 export function parcelOf({
   id,
   topic,
+  group,
   type,
   source,
   subject,
@@ -39,8 +46,10 @@ export function parcelOf({
     'cloudEvents:time': new Date(time).toISOString(),
     ...(subject !== undefined && { 'cloudEvents:subject': subject }),
   };
+  for (const [name, value] of Object.entries(extensionsOf(own))) headers[`cloudEvents:${name}`] = value;
   const options = { headers, contentType, mandatory: true, persistent: true };
-  return { topic, body: Buffer.from(body), headers, options };
+  const to = group === undefined ? { topic, queue: '' } : { topic: '', queue: queueOf({ topic, group }) };
+  return { ...to, body: Buffer.from(body), headers, options };
 }
 
 /** @throws where the headers do not fit: the broker would close the connection, with all that is under way */
@@ -60,7 +69,11 @@ export function messageOf(topic: string, { properties, content }: ConsumeMessage
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(given)) {
     const text = isOurs(name) ? undefined : textOf(value);
-    if (text !== undefined) headers[name] = text;
+    const [, extension] = EXTENSION.exec(name) ?? [];
+    // As a header it is the publisher's own, and goes before the same as an attribute.
+    if (extension === undefined && text !== undefined) headers[name] = text;
+    else if (extension !== undefined && !ATTRIBUTES.has(extension))
+      headers[headerOf(extension)] ??= textOf(value) ?? '';
   }
   const { messageId, timestamp, contentType } = properties as { [K in keyof typeof properties]: unknown };
   return {
@@ -84,6 +97,19 @@ export function returnsOf({ properties }: ConsumeMessage): number {
 
 /** The broker's own. */
 const BROKERS = /^x-(?:death|delivery-count|acquired-count|(?:first|last)-death-(?:exchange|queue|reason))$/;
+
+/** An attribute of an event, by either separator of its AMQP binding, and those that are no extensions. */
+const EXTENSION = /^cloudEvents[:_]([a-z0-9]+)$/;
+const ATTRIBUTES: ReadonlySet<string> = new Set([
+  'specversion',
+  'id',
+  'type',
+  'source',
+  'subject',
+  'time',
+  'datacontenttype',
+  'dataschema',
+]);
 
 /** The broker's own, those of CloudEvents, and ours. */
 function isOurs(name: string): boolean {

@@ -19,10 +19,12 @@ import {
   type RedisStreamsServerOptions,
 } from './client.ts';
 import { durabilityOf, type RedisStreamsDurability } from './durability.ts';
+import { type Entry, messageOf } from './entry.ts';
 import { classify, Link } from './link.ts';
 import { Outbox } from './outbox.ts';
-import { ensureGroup } from './scripts.ts';
+import { browseGroup, countGroup, ensureGroup, removeGroup } from './scripts.ts';
 import { StreamSource } from './source.ts';
+import { topicsOf } from './topics.ts';
 import { Trims } from './trims.ts';
 
 export type {
@@ -45,8 +47,13 @@ export const redisStreamsFeatures = {
   delayedRetry: true,
   countsAttempts: true,
   leases: true,
+  browses: true,
+  lists: true,
   maxMessageBytes: 512 * 1024 * 1024,
 } as const satisfies MessagingFeatures;
+
+/** How long a temporary group is kept after it was made, or made again. */
+const TEMPORARY_MS = 3_600_000;
 
 /** A driver on Redis Streams. */
 export interface RedisStreamsDriver<Client = RedisStreamsClient> extends MessagingDriver<Client> {
@@ -99,11 +106,15 @@ export function redisStreams(options: RedisStreamsOptions = {}): RedisStreamsDri
     classify,
     durability: (topic) => link.onServer(keys.stream(topic), durabilityOf),
 
-    async ensure({ topic, group }) {
+    async ensure({ topic, group, isTemporary }) {
       const key = keys.later({ topic, group });
       // One that was here before, and of which the server knows nothing any more, gets all that came since.
       const from = made.has(key) ? '0' : '$';
-      await link.scriptAgain(ensureGroup, [keys.stream(topic), keys.floors(topic)], [group, from]);
+      await link.scriptAgain(
+        ensureGroup,
+        [keys.stream(topic), keys.floors(topic), key],
+        [group, from, isTemporary ? TEMPORARY_MS : 0],
+      );
       made.add(key);
     },
     async send(batch, call) {
@@ -128,6 +139,24 @@ export function redisStreams(options: RedisStreamsOptions = {}): RedisStreamsDri
         onDone: (count) => trims.done(stream, keys.floors(topic), count),
       });
     },
+    async count(spec) {
+      const names = [keys.stream(spec.topic), keys.later(spec)];
+      const counted = await link.scriptAgain<[number, number, number] | []>(countGroup, names, [spec.group]);
+      if (counted.length === 0) return undefined;
+      const [ready, delayed, leased] = counted;
+      return { ready, delayed, leased };
+    },
+    async browse({ topic, group }, max) {
+      const entries = await link.scriptAgain<Entry[]>(browseGroup, [keys.stream(topic)], [group, max]);
+      return entries.map((entry) => messageOf(topic, entry));
+    },
+    list: async () => (await link.onServers((server) => topicsOf(server, keys.prefix))).flat(),
+    async remove(spec) {
+      const later = keys.later(spec);
+      made.delete(later);
+      const names = [keys.stream(spec.topic), keys.floors(spec.topic), later];
+      await link.scriptAgain(removeGroup, names, [spec.group]);
+    },
   };
 }
 
@@ -140,6 +169,7 @@ function keyNames(prefix: string) {
   return {
     /** Nothing is there; it is asked for as a sign of life. */
     ping: `${prefix}ping`,
+    prefix,
     /** The messages. */
     stream,
     /** Up to where each group is done, as far as that was noted. */

@@ -149,6 +149,14 @@ export class Link<Client extends RedisStreamsClient> {
     });
   }
 
+  /** Calls `work` with the plain client of each primary. */
+  async onServers<T>(work: (client: RedisClientType) => Promise<T>): Promise<T[]> {
+    const client: RedisStreamsClient = this.client;
+    if (!('slots' in client)) return [await this.onServer('ent:', work)];
+    await this.connect();
+    return Promise.all(client.masters.map(async (node) => work(await client.nodeClient(node))));
+  }
+
   /**
    * A connection of its own to the server that has the key, for reads that wait. It is never made anew: the source that
    * reads there ends with it.

@@ -42,7 +42,7 @@ end
 /**
  * Makes a group where it is missing. One that was destroyed gets all that it had not done when that was noted last,
  * never only what is new; a stream that was deleted gets all its groups again, before anybody can add to it.
- * KEYS: stream, floors. ARGV: group, and where one begins that is new: `$`, or 0.
+ * KEYS: stream, floors, later. ARGV: group; where one begins that is new: `$`, or 0; for how many milliseconds, or 0.
  */
 export const ensureGroup = new Script(`${IDS}
 if redis.call('EXISTS', KEYS[1]) == 0 then
@@ -54,6 +54,9 @@ end
 local floor = redis.call('HGET', KEYS[2], ARGV[1])
 local made = redis.pcall('XGROUP', 'CREATE', KEYS[1], ARGV[1], floor or ARGV[2], 'MKSTREAM')
 if made.err and not string.find(made.err, 'BUSYGROUP', 1, true) then return made end
+if ARGV[3] ~= '0' then
+  for _, key in ipairs(KEYS) do redis.call('PEXPIRE', key, ARGV[3]) end
+end
 if floor then return 1 end
 local last = fields(redis.call('XINFO', 'STREAM', KEYS[1]))['last-generated-id']
 redis.call('HSET', KEYS[2], ARGV[1], (made.err or ARGV[2] == '0') and '0-0' or last)
@@ -113,7 +116,7 @@ return taken`);
 
 /**
  * Settles what the consumer still has, and nothing else. KEYS: stream, later. ARGV: group, consumer, first and last id,
- * how many are done; the ids of those; then id and delay of the others, a negative one for those that were not tried.
+ * how many are done; the ids of those; then of each of the others id, delay, and 1 where it was tried.
  * Answers the ids that it has no more.
  */
 export const settleMine = new Script(`${WHEN_FULL}${IDS}
@@ -126,15 +129,15 @@ for i = 6, 5 + done do
   if mine[ARGV[i]] then table.insert(acks, ARGV[i]) else table.insert(stale, ARGV[i]) end
 end
 if #acks > 0 then redis.call('XACK', stream, group, unpack(acks)) end
-for i = 6 + done, #ARGV, 2 do
+for i = 6 + done, #ARGV, 3 do
   local id, delay = ARGV[i], tonumber(ARGV[i + 1])
   local deliveries = mine[id]
   -- The next one who takes it is counted: what was not tried loses one before.
-  if deliveries and delay < 0 then deliveries = math.max(0, deliveries - 1) end
+  if deliveries and ARGV[i + 2] == '0' then deliveries = math.max(0, deliveries - 1) end
   local moved = deliveries
     and redis.call('XCLAIM', stream, group, '${WAITING}', 0, id, 'RETRYCOUNT', deliveries, 'JUSTID')[1]
   if moved then
-    redis.call('ZADD', later, delay < 0 and 0 or now() + delay, padded(id))
+    redis.call('ZADD', later, delay == 0 and 0 or now() + delay, padded(id))
   else
     table.insert(stale, id)
   end
@@ -211,3 +214,61 @@ for i = 1, #noted, 2 do
 end
 if not needed then return 0 end
 return redis.call('XTRIM', stream, 'MINID', '~', needed)`);
+
+/**
+ * What a group has. KEYS: stream, later. ARGV: group. Answers nothing where there is no such group; else how many are
+ * ready, delayed, and with somebody. The lag that Redis tells is unknown after a deletion, and for a group that began
+ * in the midst of a stream (7.0): then entries are counted.
+ */
+export const countGroup = new Script(`#!lua flags=no-writes,allow-oom
+${IDS}
+local stream, later = KEYS[1], KEYS[2]
+if redis.call('EXISTS', stream) == 0 then return {} end
+for _, flat in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+  local group = fields(flat)
+  if group.name == ARGV[1] then
+    local lag = group.lag
+    if not lag then
+      local from
+      lag, from = 0, '(' .. group['last-delivered-id']
+      repeat
+        local some = redis.call('XRANGE', stream, from, '+', 'COUNT', 1000)
+        lag = lag + #some
+        if #some > 0 then from = '(' .. some[#some][1] end
+      until #some < 1000
+    end
+    local waiting, due = redis.call('ZCARD', later), redis.call('ZCOUNT', later, '-inf', now())
+    return { lag + due, waiting - due, math.max(0, group.pending - waiting) }
+  end
+end
+return {}`);
+
+/** The first entries of a group: those that are pending, then the new ones. KEYS: stream. ARGV: group, how many. */
+export const browseGroup = new Script(`#!lua flags=no-writes,allow-oom
+${IDS}
+local stream, most, found = KEYS[1], tonumber(ARGV[2]), {}
+if redis.call('EXISTS', stream) == 0 then return found end
+for _, flat in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+  local group = fields(flat)
+  if group.name == ARGV[1] then
+    for _, pending in ipairs(redis.call('XPENDING', stream, group.name, '-', '+', most)) do
+      local entry = redis.call('XRANGE', stream, pending[1], pending[1])[1]
+      if entry then table.insert(found, entry) end
+    end
+    if #found < most then
+      local from = '(' .. group['last-delivered-id']
+      for _, entry in ipairs(redis.call('XRANGE', stream, from, '+', 'COUNT', most - #found)) do
+        table.insert(found, entry)
+      end
+    end
+  end
+end
+return found`);
+
+/** Removes a group, and with the last one its topic. KEYS: stream, floors, later. ARGV: group. */
+export const removeGroup = new Script(`${WHEN_FULL}
+if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('XGROUP', 'DESTROY', KEYS[1], ARGV[1]) end
+redis.call('HDEL', KEYS[2], ARGV[1])
+redis.call('DEL', KEYS[3])
+if redis.call('EXISTS', KEYS[2]) == 0 then redis.call('DEL', KEYS[1]) end
+return 1`);

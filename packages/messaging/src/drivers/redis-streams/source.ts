@@ -178,9 +178,9 @@ export class StreamSource implements Source {
         done.push(id);
         continue;
       }
-      const delayMs = one.action === 'retry' ? Math.ceil(one.delayMs) : -1;
-      later.push(id, delayMs);
-      soonest = Math.min(soonest, Math.max(0, delayMs));
+      const delayMs = 'delayMs' in one ? Math.ceil(one.delayMs) : 0;
+      later.push(id, delayMs, one.action === 'retry' ? 1 : 0);
+      soonest = Math.min(soonest, delayMs);
     }
     const ids = batch.map(({ token }) => (token as Token).id);
     const stale = await this.#script<Buffer[]>(settleMine, [...this.#range(ids), done.length, ...done, ...later]);

@@ -1,0 +1,61 @@
+/** Where a command writes: results to the standard output, all else to the standard error. */
+export class Terminal {
+  readonly #json: boolean;
+  #isShown = false;
+  #toldAt = -Infinity;
+
+  constructor(json: boolean) {
+    this.#json = json;
+  }
+
+  /** One result. */
+  result(data: object, text: string): void {
+    this.clear();
+    process.stdout.write(`${this.#json ? JSON.stringify(data) : text}\n`);
+  }
+
+  /** Results in columns. */
+  table(objects: readonly object[]): void {
+    const rows = objects as readonly Readonly<Record<string, unknown>>[];
+    if (this.#json) {
+      for (const row of rows) this.result(row, '');
+      return;
+    }
+    if (rows.length === 0) return;
+    const names = Object.keys(rows[0]!);
+    const lines = [names, ...rows.map((row) => names.map((name) => textOf(row[name])))];
+    const widths = names.map((_, at) => Math.max(...lines.map((line) => line[at]?.length ?? 0)));
+    for (const line of lines) {
+      this.result({}, line.map((cell, at) => (at === names.length - 1 ? cell : cell.padEnd(widths[at]!))).join('  '));
+    }
+  }
+
+  /** How far a command is: in place on a terminal, else a line every five seconds and at the end. */
+  progress(what: string, done: number, total: number): void {
+    const text = `${what} ${done} of ${total}`;
+    if (process.stderr.isTTY) {
+      process.stderr.write(`\r${text}`);
+      this.#isShown = true;
+      return;
+    }
+    const now = performance.now();
+    if (done < total && now - this.#toldAt < 5000) return;
+    this.#toldAt = now;
+    process.stderr.write(`${text}\n`);
+  }
+
+  complain(text: string): void {
+    this.clear();
+    process.stderr.write(`ent-mq: ${text}\n`);
+  }
+
+  clear(): void {
+    if (this.#isShown) process.stderr.write('\r\x1b[K');
+    this.#isShown = false;
+  }
+}
+
+function textOf(value: unknown): string {
+  if (value instanceof Date) return value.toISOString();
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : '?';
+}

@@ -1,0 +1,192 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { uniqueName } from '@ent/testkit';
+import { describeWithServer } from '@ent/testkit/vitest';
+import { expect, it } from 'vitest';
+import { openMessaging } from '../../src/open.ts';
+
+interface Run {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+const program = join(import.meta.dirname, '../../src/cli.ts');
+
+function start(args: readonly string[], url: string | undefined, input = '') {
+  const { BROKER_URL: _, ...env } = process.env;
+  const child = spawn(process.execPath, ['--conditions=@ent/source', program, ...args], {
+    env: { ...env, ...(url !== undefined && { BROKER_URL: url }) },
+  });
+  const said = { out: '', err: '' };
+  child.stdout.on('data', (chunk) => (said.out += String(chunk)));
+  child.stderr.on('data', (chunk) => (said.err += String(chunk)));
+  child.stdin.end(input);
+  const ended = once(child, 'close').then(([code]): Run => ({ code: code as number | null, ...said }));
+  return { child, said, ended };
+}
+
+const entMq = (args: readonly string[], url?: string, input?: string): Promise<Run> => start(args, url, input).ended;
+const lines = (text: string): string[] => text.trimEnd().split('\n');
+const rows = (text: string): Record<string, unknown>[] =>
+  text === '' ? [] : lines(text).map((line) => JSON.parse(line) as Record<string, unknown>);
+
+it('tells what is wrong with a command, with exit code 2, and nothing of the URL', { timeout: 60_000 }, async () => {
+  const url = 'redis://user:secret-4711@127.0.0.1:1';
+  const results = await Promise.all([
+    entMq([], url),
+    entMq(['frobnicate'], url),
+    entMq(['topics']),
+    entMq(['topics', '--max', '1'], url),
+    entMq(['topics', '--nothing'], url),
+    entMq(['lag', 't', 'g', '--max', 'many'], url),
+    entMq(['dlq', 'replay', 't.g.dead'], url),
+    entMq(['dlq', 'purge', 't.g.dead', 'id', '--all'], url),
+    entMq(['publish', 't', 'no json'], url),
+    entMq(['topics', '--url', 'nowhere:secret-4711']),
+    entMq(['--help']),
+  ]);
+  expect(results.map(({ code }) => code)).toEqual([2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 0]);
+  for (const { err, out } of results) expect(err + out).not.toContain('4711');
+  expect(results[1].err).toContain('There is no command "frobnicate".');
+  expect(results.at(-1)!.out).toContain('ent-mq dlq replay LETTERS');
+});
+
+it('tells that the broker cannot be reached, with exit code 3', { timeout: 60_000 }, async () => {
+  for (const url of ['redis://127.0.0.1:1', 'amqp://127.0.0.1:1']) {
+    const { code, err } = await entMq(['lag', 't', 'g', '--timeout', '2s'], url);
+    expect([code, err]).toEqual([3, expect.stringMatching(/\(messaging\.(unavailable|timeout)\)/)]);
+  }
+});
+
+/** On any broker. */
+async function looksAfterLetters(url: string): Promise<void> {
+  const topic = uniqueName('orders');
+  const messaging = await openMessaging(url, { timeout: '30s' });
+  const { deadLetter, ...dying } = await messaging.subscribe(topic, { group: 'g', maxAttempts: 1 }, () => {
+    throw new TypeError('no');
+  });
+  const published = await entMq(
+    ['publish', topic, '--key', 'k', '--header', 'tenant=t1', '--json'],
+    url,
+    '{"n":1}\n\n{"n":2}\n{"n":3}\n',
+  );
+  const ids = rows(published.out).map(({ id }) => id as string);
+  expect([published.code, ids.length]).toEqual([0, 3]);
+  await expect.poll(() => messaging.deadLetters(deadLetter).count(), { timeout: 20_000 }).toBe(3);
+  await dying.close();
+
+  const listed = await entMq(['dlq', 'list', deadLetter, '--json'], url);
+  expect(rows(listed.out).map(({ id, reason, attempts }) => [id, reason, attempts])).toEqual(
+    ids.map((id) => [id, 'TypeError', 1]),
+  );
+  const table = await entMq(['dlq', 'list', deadLetter, '--limit', '1'], url);
+  expect(lines(table.out)).toEqual([
+    expect.stringMatching(/^id +time +topic +group +attempts +reason$/),
+    expect.stringContaining(ids[0]!),
+  ]);
+  const shown = await entMq(['dlq', 'show', deadLetter, ids[1]!], url);
+  expect(JSON.parse(shown.out)).toMatchObject({
+    id: ids[1],
+    topic,
+    group: 'g',
+    data: { n: 2 },
+    headers: { tenant: 't1', 'partition-key': 'k' },
+  });
+  expect((await entMq(['dlq', 'show', deadLetter, 'nobody'], url)).code).toBe(1);
+
+  const seen: unknown[] = [];
+  await messaging.subscribe(topic, { group: 'g' }, ({ data }) => seen.push(data));
+  const one = await entMq(['dlq', 'replay', deadLetter, ids[1]!, 'nobody'], url);
+  expect([one.code, one.out, one.err]).toEqual([
+    1,
+    'replayed 1, 2 left\n',
+    'replayed 1 of 2\nent-mq: there is no letter "nobody".\n',
+  ]);
+  const all = await entMq(['dlq', 'replay', deadLetter, '--all', '--rate', '1000', '--json'], url);
+  expect([all.code, JSON.parse(all.out), all.err]).toEqual([
+    0,
+    { done: 2, missing: [], left: 0 },
+    expect.stringContaining('replayed 2 of 2'),
+  ]);
+  await expect.poll(() => seen, { timeout: 20_000 }).toEqual([{ n: 2 }, { n: 1 }, { n: 3 }]);
+
+  await messaging.close();
+  await entMq(['publish', topic, '1', '--id', 'm1'], url);
+  const lag = await entMq(['lag', topic, 'g', '--json'], url);
+  expect([lag.code, rows(lag.out)]).toEqual([0, [expect.objectContaining({ topic, group: 'g', ready: 1, dead: 0 })]]);
+  expect((await entMq(['lag', topic, 'g', '--max', '0'], url)).code).toBe(1);
+  expect((await entMq(['lag', topic, 'nobody'], url)).code).toBe(1);
+  expect((await entMq(['groups', 'remove', topic, 'g'], url)).code).toBe(2);
+  expect((await entMq(['groups', 'remove', topic, 'g', '--yes'], url)).code).toBe(0);
+  expect((await entMq(['lag', topic, 'g'], url)).code).toBe(1);
+  expect((await entMq(['dlq', 'purge', deadLetter, '--all'], url)).out).toBe('purged 0, 0 left\n');
+}
+
+async function tails(url: string): Promise<void> {
+  const topic = uniqueName('tailed');
+  const messaging = await openMessaging(url, { timeout: '30s' });
+  const brief = start(['tail', topic, '--count', '2', '--json'], url);
+  const endless = start(['tail', topic], url);
+  // Each is a group of its own, which is there some time after its start.
+  const publish = async (): Promise<number> => {
+    await messaging.publish(topic, { text: 'hello' });
+    return lines(endless.said.out).length;
+  };
+  await expect.poll(publish, { timeout: 60_000, interval: 200 }).toBeGreaterThan(1);
+  const { code, out } = await brief.ended;
+  expect([code, rows(out).length, rows(out)[0]]).toEqual([
+    0,
+    2,
+    expect.objectContaining({ topic, data: { text: 'hello' } }),
+  ]);
+  expect(lines(endless.said.out)[0]).toContain(`${topic} {"text":"hello"}`);
+  endless.child.kill('SIGINT');
+  expect((await endless.ended).code).toBe(130);
+  // Their groups are gone.
+  expect((await messaging.publish(topic, 1)).status).toBe('unroutable');
+  await messaging.close();
+}
+
+describeWithServer('redis', (server) => {
+  it('looks after the dead letters of Redis', { timeout: 120_000 }, () => looksAfterLetters(server.url));
+
+  it('shows what is published to Redis', { timeout: 120_000 }, () => tails(server.url));
+
+  it('lists topics, groups and lag', { timeout: 60_000 }, async () => {
+    const topic = uniqueName('listed');
+    const messaging = await openMessaging(server.url);
+    for (const group of ['a', 'b']) await messaging.subscribe(topic, { group }, () => {}).then((one) => one.close());
+    await messaging.publish(topic, 1);
+    await messaging.close();
+    const [topics, groups, lag] = await Promise.all([
+      entMq(['topics', '--json', '--url', server.url]),
+      entMq(['groups', topic], server.url),
+      entMq(['lag', topic, '--json'], server.url),
+    ]);
+    expect(rows(topics.out)).toContainEqual({ topic, groups: 2 });
+    expect(lines(groups.out)).toEqual([
+      expect.stringMatching(/^topic +group$/),
+      expect.stringMatching(/ {2}a$/),
+      expect.stringMatching(/ {2}b$/),
+    ]);
+    expect(
+      rows(lag.out).map(({ group, ready, delayed, leased, dead }) => [group, ready, delayed, leased, dead]),
+    ).toEqual([
+      ['a', 1, 0, 0, 0],
+      ['b', 1, 0, 0, 0],
+    ]);
+  });
+});
+
+describeWithServer('rabbitmq', (server) => {
+  it('looks after the dead letters of RabbitMQ', { timeout: 120_000 }, () => looksAfterLetters(server.url));
+
+  it('shows what is published to RabbitMQ', { timeout: 120_000 }, () => tails(server.url));
+
+  it('says that RabbitMQ does not tell its topics', { timeout: 60_000 }, async () => {
+    const { code, err } = await entMq(['topics'], server.url);
+    expect([code, err]).toEqual([2, expect.stringContaining('messaging.unsupported')]);
+  });
+});

@@ -1,0 +1,213 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { afterEach, describe, expect, it } from 'vitest';
+import { memory } from '../src/drivers/memory.ts';
+import { channels, createMessaging, type MessageMiddleware, type MessagingOptions } from '../src/index.ts';
+import { manualClock } from '../src/testing.ts';
+
+const ends: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const end of ends.splice(0)) await end();
+});
+
+function messagingWith(middleware: readonly MessageMiddleware[], more: Partial<MessagingOptions> = {}) {
+  const messaging = createMessaging({ driver: memory(), middleware, ...more });
+  ends.push(() => messaging.close({ timeout: 1 }));
+  return messaging;
+}
+
+describe('middleware', () => {
+  it('runs in the order of the list, around each try, and tells how it ended', async () => {
+    const seen: string[] = [];
+    const named = (name: string): MessageMiddleware => ({
+      name,
+      before: ({ data }, { attempt }) => void seen.push(`${name} before ${data as string} ${attempt}`),
+      context(_message, run) {
+        seen.push(`${name} in`);
+        run();
+        seen.push(`${name} out`);
+      },
+      done: (_message, { error, durationMs, attempt, group }) =>
+        void seen.push(`${name} done ${attempt} ${group} ${(error as Error | undefined)?.message} ${durationMs >= 0}`),
+    });
+    const messaging = messagingWith([named('a'), { name: 'slow', before: async () => {} }, named('b')]);
+    await messaging.subscribe('t', { group: 'g', backoff: { base: 1 } }, (_message, { attempt }) => {
+      seen.push(`handler ${attempt}`);
+      if (attempt === 1) throw new Error('no');
+    });
+    await messaging.publish('t', 'x');
+    await expect.poll(() => seen.at(-1)).toBe('b done 2 g undefined true');
+    const first = ['a before x 1', 'a in', 'a out', 'b before x 1', 'b in', 'handler 1', 'b out'];
+    const second = ['a before x 2', 'a in', 'a out', 'b before x 2', 'b in', 'handler 2', 'b out'];
+    expect(seen).toEqual([
+      ...first,
+      'a done 1 g no true',
+      'b done 1 g no true',
+      ...second,
+      'a done 2 g undefined true',
+      'b done 2 g undefined true',
+    ]);
+  });
+
+  it('ends a message that it knows, and fails one with what it throws', async () => {
+    const seen: unknown[] = [];
+    const messaging = messagingWith([
+      {
+        name: 'judge',
+        before({ data }) {
+          if (data === 'known') return 'done';
+          if (data === 'bad') throw new TypeError('no');
+          return undefined;
+        },
+      },
+    ]);
+    const subscription = await messaging.subscribe('t', { group: 'g', maxAttempts: 1 }, ({ data }) => seen.push(data));
+    await messaging.publishMany('t', [{ data: 'known' }, { data: 'bad' }, { data: 'good' }]);
+    await expect.poll(async () => (await subscription.stats()).handled).toBe(2);
+    expect(seen).toEqual(['good']);
+    const [letter] = await messaging.deadLetters(subscription.deadLetter).list();
+    expect(letter?.reason).toBe('TypeError');
+  });
+
+  it('gives a context to the handler', async () => {
+    const storage = new AsyncLocalStorage<string>();
+    const seen: unknown[] = [];
+    const messaging = messagingWith([{ name: 'context', context: ({ id }, run) => void storage.run(id, run) }]);
+    await messaging.subscribe('t', { group: 'g' }, async () => {
+      await Promise.resolve();
+      seen.push(storage.getStore());
+    });
+    await messaging.publish('t', 1, { id: 'm1' });
+    await expect.poll(() => seen).toEqual(['m1']);
+  });
+
+  it('harms nobody when done throws, and is told on a channel', async () => {
+    const told: unknown[] = [];
+    const listener = { error: (operation: object) => void told.push(operation) };
+    channels.hook.subscribe(listener as never);
+    ends.push(async () => {
+      channels.hook.unsubscribe(listener as never);
+    });
+    const failure = new Error('no');
+    const messaging = messagingWith([
+      {
+        name: 'broken',
+        done() {
+          throw failure;
+        },
+      },
+    ]);
+    const subscription = await messaging.subscribe('t', { group: 'g' }, () => {});
+    await messaging.publish('t', 1);
+    await expect.poll(async () => (await subscription.stats()).handled).toBe(1);
+    expect(told).toEqual([{ middleware: 'broken', hook: 'done', error: failure }]);
+  });
+
+  it('fails the try when a context hook does not run what it was given', async () => {
+    const messaging = messagingWith([{ name: 'lazy', context: () => {} }]);
+    const subscription = await messaging.subscribe('t', { group: 'g', maxAttempts: 1 }, () => {});
+    await messaging.publish('t', 1);
+    await expect.poll(async () => (await subscription.stats()).dead).toBe(1);
+    const [letter] = await messaging.deadLetters(subscription.deadLetter).list();
+    expect(letter?.reason).toBe('messaging.invalid_options');
+  });
+
+  it.each([[{}], [[{ name: 'a', befor() {} }]], [[() => {}]], [[{ name: 'a', before: 1 }]], [[null]]])(
+    'that cannot work is refused: %#',
+    (middleware) => {
+      expect(() => createMessaging({ driver: memory(), middleware: middleware as never })).toThrow(
+        expect.objectContaining({ code: 'messaging.invalid_options' }),
+      );
+    },
+  );
+});
+
+describe('what a subscription is told', () => {
+  it('a signal closes it, before or while it runs', async () => {
+    const messaging = messagingWith([]);
+    const early = messaging.subscribe('t', { group: 'g', signal: AbortSignal.abort(new Error('early')) }, () => {});
+    await expect(early).rejects.toThrow('early');
+    const given = new AbortController();
+    const seen: unknown[] = [];
+    await messaging.subscribe('t', { group: 'g', signal: given.signal }, ({ data }) => seen.push(data));
+    await messaging.publish('t', 1);
+    await expect.poll(() => seen).toEqual([1]);
+    given.abort();
+    await messaging.publish('t', 2);
+    await messaging.subscribe('t', { group: 'h' }, ({ data }) => seen.push(data));
+    await messaging.publish('t', 3);
+    await expect.poll(() => seen).toEqual([1, 3]);
+    expect((await messaging.stats('t', 'g'))?.ready).toBe(2);
+  });
+
+  it('a batch begins when its first message has waited, and its signal aborts with its time', async () => {
+    const clock = manualClock();
+    const messaging = messagingWith([], { driver: memory({ clock }), clock });
+    const sizes: number[] = [];
+    let signal: AbortSignal | undefined;
+    const options = { group: 'g', size: 10, wait: '5s', timeout: '10s', maxAttempts: 1 };
+    await messaging.subscribeMany('t', options, (messages, context) => {
+      sizes.push(messages.length);
+      signal = context.signal;
+      return new Promise(() => {});
+    });
+    await messaging.publishMany('t', [{ data: 1 }, { data: 2 }]);
+    await clock.advance(4_990);
+    expect(sizes).toEqual([]);
+    await clock.advance(20);
+    expect(sizes).toEqual([2]);
+    expect(signal?.aborted).toBe(false);
+    await clock.advance(11_000);
+    expect(signal?.aborted).toBe(true);
+  });
+
+  it('more batches than asked for do not run at once', async () => {
+    const messaging = messagingWith([]);
+    let [running, most, handled] = [0, 0, 0];
+    await messaging.subscribeMany('t', { group: 'g', size: 3, wait: 1, concurrency: 2 }, async (messages) => {
+      most = Math.max(most, ++running);
+      for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+      running--;
+      handled += messages.length;
+    });
+    for (let n = 0; n < 60; n++) await messaging.publish('t', n);
+    await expect.poll(() => handled).toBe(60);
+    expect(most).toBe(2);
+  });
+
+  it('a key, a delay and a time to live that cannot be are refused', async () => {
+    const messaging = messagingWith([]);
+    for (const bad of [{ key: '' }, { key: 'a\n' }, { key: 1 as never }, { delay: 'soon' }, { ttl: -1 }]) {
+      await expect(messaging.publish('t', 1, bad)).rejects.toMatchObject({ code: 'messaging.invalid_options' });
+    }
+    for (const bad of [
+      { group: 'g', size: 0 },
+      { group: 'g', wait: 'soon' },
+      { group: 'g', sice: 1 },
+    ]) {
+      await expect(messaging.subscribeMany('t', bad, () => {})).rejects.toMatchObject({
+        code: 'messaging.invalid_options',
+      });
+    }
+  });
+
+  it('a message of a key goes on when the one before it is lost or withdrawn', async () => {
+    const driver = memory();
+    const messaging = messagingWith([], { driver });
+    const seen: number[] = [];
+    const held = Promise.withResolvers<void>();
+    await messaging.subscribe('t', { group: 'g', concurrency: 2, prefetch: 10 }, async ({ data }) => {
+      seen.push(data as number);
+      if (seen.length === 1) await held.promise;
+    });
+    await messaging.publishMany(
+      't',
+      [1, 2, 3].map((data) => ({ data, key: 'k' })),
+    );
+    await expect.poll(() => seen).toEqual([1]);
+    driver.client.disconnect();
+    // The handler that holds the key runs on, and its message is handled again with the others.
+    await expect.poll(() => seen.length, { timeout: 5000 }).toBeGreaterThan(1);
+    held.resolve();
+    await expect.poll(() => new Set(seen).size).toBe(3);
+  });
+});
