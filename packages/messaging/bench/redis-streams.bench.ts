@@ -1,34 +1,20 @@
 // Redis Streams: one message, or 100 at once, published, and handled and acknowledged in a group. Raw is node-redis
 // with what anybody has to do: JSON both ways, a read that waits on a connection of its own, XACK for what was read,
-// XTRIM now and then. It renews no lease, counts no attempt, and acknowledges also what another has by now.
+// XTRIM now and then. It renews no lease, counts no attempt, and acknowledges also what another has by now. BullMQ, on
+// node-redis too, renews leases and counts attempts as @ent does, and removes a job when it is done.
 import { startServer } from '@ent/testkit';
+import { createNodeRedisClient, Queue, Worker } from 'bullmq';
 import { createClient } from 'redis';
 import { bench } from '../../../scripts/bench.ts';
 import { redisStreams } from '../src/drivers/redis-streams/index.ts';
 import { createMessaging } from '../src/index.ts';
+import { counter } from './counter.ts';
 
 const CALLERS = 100;
 const sizes = { '200 B': 100, '10 KB': 9_900 };
 
 const server = process.env['BENCH_REDIS_URL'] === undefined ? await startServer('redis') : undefined;
 const url = (process.env['BENCH_REDIS_URL'] ??= server!.url);
-
-/** Resolves when so many more have come. */
-function counter() {
-  let [count, wanted] = [0, 0];
-  let reached = (): void => {};
-  return {
-    add(): void {
-      if (++count === wanted) reached();
-    },
-    until(more: number): Promise<void> {
-      wanted = count + more;
-      return new Promise((resolve) => {
-        reached = resolve;
-      });
-    },
-  };
-}
 
 const client = createClient({ url });
 await client.connect();
@@ -64,6 +50,12 @@ const messaging = createMessaging({ driver: redisStreams({ url }), source: 'benc
 const ours = counter();
 await messaging.subscribe('t', { group: 'g', concurrency: CALLERS }, () => ours.add());
 
+const connection = createNodeRedisClient(createClient({ url }));
+const queue = new Queue('bull', { connection, defaultJobOptions: { removeOnComplete: true, attempts: 5 } });
+const bull = counter();
+const worker = new Worker('bull', async () => bull.add(), { connection, concurrency: CALLERS });
+await worker.waitUntilReady();
+
 for (const [size, length] of Object.entries(sizes)) {
   const data = { id: '0198c7a2-5b1e-7c3a-9f00-1c2d3e4f5a6b', email: 'ann@example.com', text: 'x'.repeat(length) };
   const each = Array.from({ length: CALLERS }, () => data);
@@ -79,6 +71,11 @@ for (const [size, length] of Object.entries(sizes)) {
       '@ent': async () => {
         const done = ours.until(1);
         await messaging.publish('t', data);
+        await done;
+      },
+      BullMQ: async () => {
+        const done = bull.until(1);
+        await queue.add('t', data);
         await done;
       },
     },
@@ -102,12 +99,19 @@ for (const [size, length] of Object.entries(sizes)) {
         await Promise.all(each.map((one) => messaging.publish('t', one)));
         await done;
       },
+      BullMQ: async () => {
+        const done = bull.until(CALLERS);
+        await Promise.all(each.map((one) => queue.add('t', one)));
+        await done;
+      },
     },
     perTurn: 1,
   });
 }
 
 await messaging.close();
+await worker.close();
+await queue.close();
 reader.destroy();
 await reading;
 client.destroy();
