@@ -73,6 +73,10 @@ const STEPS = {
       'redocly, spectral and openapi-spec-validator have nothing to say of the documents that are made of routes',
     command: ['node', '--conditions=@ent/source', join('scripts', 'check-openapi.ts')],
   },
+  asyncapi: {
+    promise: 'the parser of AsyncAPI has nothing to say of the documents that are made of topics',
+    command: ['node', '--conditions=@ent/source', join('scripts', 'check-asyncapi.ts')],
+  },
   errors: { promise: 'error codes are unique and documented', command: script('check-errors') },
   changesets: { promise: 'each change of a package has a changeset', command: script('check-changesets') },
   links: { promise: 'links between Markdown files lead somewhere', command: script('check-links') },
