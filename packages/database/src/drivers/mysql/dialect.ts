@@ -5,6 +5,7 @@ import { jsonOf } from '../../internal/sql/json.ts';
 import { decimalOf, decimalParameter } from './decimals.ts';
 import { dateOf, textOf } from './decode.ts';
 import { storageOf } from './storage.ts';
+import { byCodePoint, text } from './text.ts';
 
 const unchanged = (value: unknown): unknown => value;
 function codec<Stored>(decode: (stored: Stored) => unknown, encode: (value: never) => unknown = unchanged): Codec {
@@ -30,13 +31,8 @@ const codecs: Readonly<Record<FieldType, Codec>> = {
   bytes: codec((stored: Uint8Array) => new Uint8Array(stored)),
 };
 
-// By code point, trailing spaces included, whatever the charset of the database. The two servers have different names
-// for it, and neither knows the other's; each reads one of these comments.
-// https://mariadb.com/docs/server/reference/sql-structure/sql-language-structure/comment-syntax
-const byCodePoint = sql.raw('/*M!100600 collate utf8mb4_nopad_bin */ /*!80017 collate utf8mb4_0900_bin */');
 // The other collations of MariaDB know no lower case beyond U+FFFF, nor that of some before it.
 const byUnicode = sql.raw('/*M!101000 collate utf8mb4_uca1400_as_cs */');
-const text = sql`character set utf8mb4 ${byCodePoint}`;
 
 export const dialect: SqlDialect = {
   kysely: {

@@ -3,6 +3,7 @@ import type { EntityField } from '../../entity.ts';
 import type { ColumnStorage } from '../../internal/sql/dialect.ts';
 import { decimalOf, decimalParameter } from './decimals.ts';
 import { dateOf, textOf } from './decode.ts';
+import { byCodePoint, text } from './text.ts';
 
 /** `2024-03-10 02:30:00.5` as an instant with six digits; the server leaves out digits that are all zero. */
 function microseconds(stored: unknown): string {
@@ -23,6 +24,12 @@ const NATIVE: Readonly<Record<string, ColumnStorage>> = {
     column: sql`binary(16)`,
     codec: { encode: (value) => Buffer.from((value as string).replaceAll('-', ''), 'hex'), decode: uuid },
   },
+  'string enum': {
+    column: sql`varchar(255) ${text}`,
+    codec: { encode: (value) => value, decode: label },
+    // Where it is an ENUM, it is sorted by the numbers of its labels, and compared by their text.
+    text: (column) => sql`convert(${column} using utf8mb4) ${byCodePoint}`,
+  },
   'string date': { column: 'date', codec: { encode: (value) => value, decode: day } },
   'string timestamptz': instant,
   'string timestamp': instant,
@@ -38,6 +45,11 @@ export function storageOf({ type, as }: EntityField): ColumnStorage | undefined 
 function uuid(stored: unknown): string {
   if (!Buffer.isBuffer(stored) || stored.length !== 16) throw new TypeError('not 16 bytes');
   return stored.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+}
+
+function label(stored: unknown): string {
+  if (typeof stored !== 'string') throw new TypeError('not a string');
+  return stored;
 }
 
 function day(stored: unknown): string {
