@@ -10,9 +10,10 @@ export const migrations = defineMigrations<SqlNative>([
       await kysely.schema
         .createTable('users')
         .addColumn('id', columns.id, (column) => column.primaryKey())
-        .addColumn('email', columns.string, (column) => column.notNull())
-        .addColumn('emailKey', columns.string, (column) => column.notNull().unique())
-        .addColumn('name', columns.string, (column) => column.notNull())
+        // Short, since they are in keys.
+        .addColumn('email', columns.id, (column) => column.notNull())
+        .addColumn('emailKey', columns.id, (column) => column.notNull().unique())
+        .addColumn('name', columns.id, (column) => column.notNull())
         .addColumn('passwordHash', columns.string, (column) => column.notNull())
         .addColumn('roles', columns.json, (column) => column.notNull())
         .addColumn('createdAt', columns.date, (column) => column.notNull())

@@ -1,11 +1,19 @@
-// The service on PostgreSQL: two instances that start at once on an empty database, and one database for both.
-import { uniqueName } from '@ent/testkit';
+// The service on each database server: two instances that start at once on an empty database, and one for both.
+import { type Server, uniqueName } from '@ent/testkit';
 import { describeWithServer } from '@ent/testkit/vitest';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { admin, type Service, settings, start, temporaryFolder } from './service.ts';
 import { type Client, client, newEmail, password, type User } from './client.ts';
 
 describeWithServer('postgres', { killable: true }, (server) => {
+  serves(server, () => `${server.url}?application_name=${uniqueName('users')}&max=5`);
+});
+
+describeWithServer('mariadb', { killable: true }, (server) => {
+  serves(server, () => `${server.url}?max=5`);
+});
+
+function serves(server: Server, urlOf: () => string): void {
   let folder: ReturnType<typeof temporaryFolder>;
   let env: Record<string, string>;
   let instances: Service[] = [];
@@ -18,8 +26,7 @@ describeWithServer('postgres', { killable: true }, (server) => {
   };
   beforeAll(async () => {
     folder = temporaryFolder();
-    const DATABASE_URL = `${server.url}?application_name=${uniqueName('users')}&max=5`;
-    env = settings(folder.path, { DATABASE_URL, RATE_LIMIT_PER_MINUTE: '100000' });
+    env = settings(folder.path, { DATABASE_URL: urlOf(), RATE_LIMIT_PER_MINUTE: '100000' });
     await startAll();
   });
   afterAll(async () => {
@@ -82,4 +89,4 @@ describeWithServer('postgres', { killable: true }, (server) => {
     await startAll();
     await one.login(user.email);
   });
-});
+}
