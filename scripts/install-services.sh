@@ -65,7 +65,7 @@ packages_of() {
 # MongoDB itself is in no Debian release: the tests use FerretDB, built from a few lines of Go.
 is_built() {
   local source
-  for source in main.go go.mod go.sum; do
+  for source in main.go front.go go.mod go.sum; do
     [[ -e $ferretdb/bin/ferretdb && ! $ferretdb/$source -nt $ferretdb/bin/ferretdb ]] || return 1
   done
 }
@@ -91,7 +91,7 @@ packaged_go_is_new_enough() {
 # asked in the module, since go.mod may demand a newer one.
 cached_ferretdb() {
   local cache=${XDG_CACHE_HOME:-~/.cache} key
-  key=$(cd "$ferretdb" && { go env GOVERSION GOOS GOARCH && cat main.go go.mod go.sum; } | sha256sum) || return
+  key=$(cd "$ferretdb" && { go env GOVERSION GOOS GOARCH && cat main.go front.go go.mod go.sum; } | sha256sum) || return
   say "$cache/ent/ferretdb/${key:0:32}/ferretdb"
 }
 

@@ -3,8 +3,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"log"
+	"net"
+	"os"
 	"os/signal"
 	"syscall"
 
@@ -16,8 +19,13 @@ func main() {
 	data := flag.String("data", "", "folder of the SQLite files; it must exist")
 	flag.Parse()
 
+	// A server that was killed leaves its socket behind.
+	socket := *data + ".sock"
+	if err := os.Remove(socket); err != nil && !errors.Is(err, os.ErrNotExist) {
+		log.Fatal(err)
+	}
 	server, err := ferretdb.New(&ferretdb.Config{
-		Listener:  ferretdb.ListenerConfig{TCP: *listen},
+		Listener:  ferretdb.ListenerConfig{Unix: socket},
 		Handler:   "sqlite",
 		SQLiteURL: "file:" + *data + "/",
 	})
@@ -27,6 +35,16 @@ func main() {
 
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
+
+	listener, err := net.Listen("tcp", *listen)
+	if err != nil {
+		log.Fatal(err)
+	}
+	go func() {
+		if err := (&front{upstream: socket}).serve(listener); ctx.Err() == nil {
+			log.Fatal(err)
+		}
+	}()
 
 	if err := server.Run(ctx); err != nil && ctx.Err() == nil {
 		log.Fatal(err)

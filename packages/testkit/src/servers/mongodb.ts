@@ -35,7 +35,7 @@ function dataOf(site: Site): string {
 function isBuilt(): boolean {
   if (!existsSync(BINARY)) return false;
   const built = statSync(BINARY).mtimeMs;
-  return ['main.go', 'go.mod', 'go.sum'].every((file) => statSync(join(SOURCE, file)).mtimeMs <= built);
+  return ['main.go', 'front.go', 'go.mod', 'go.sum'].every((file) => statSync(join(SOURCE, file)).mtimeMs <= built);
 }
 
 /** `{ hello: 1, $db: 'admin' }` as an OP_MSG. https://www.mongodb.com/docs/manual/reference/mongodb-wire-protocol/ */
