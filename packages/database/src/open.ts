@@ -31,6 +31,7 @@ export interface OpenOptions extends Omit<DatabaseOptions<unknown>, 'driver'> {
  * | `sqlite:/var/lib/app.db?synchronous=full` | absolute; each commit on the disk before it resolves |
  * | `postgres://user:password@host:5432/app?sslmode=verify-full&max=20` | PostgreSQL; `postgresql:` is the same |
  * | `mysql://user:password@host:3306/app?ssl-mode=verify_identity&max=20` | MySQL, MariaDB; `mariadb:` is the same |
+ * | `mongodb://user:password@host:27017/app?replicaSet=rs0` | MongoDB; also `mongodb+srv:` |
  *
  * ```ts
  * import { openDatabase } from '@ent/database/open';
@@ -82,6 +83,16 @@ const MYSQL: Scheme<DatabaseDriver, undefined> = {
   },
 };
 
+const MONGODB: Scheme<DatabaseDriver, undefined> = {
+  hosts: 'several',
+  // The driver and its library read and check them.
+  parameters: undefined,
+  async open({ text }) {
+    const { mongodb } = await import('./drivers/mongodb/index.ts');
+    return mongodb({ url: text });
+  },
+};
+
 const schemes: Readonly<Record<string, Scheme<DatabaseDriver, undefined>>> = {
   sqlite: {
     hosts: 'none',
@@ -98,4 +109,6 @@ const schemes: Readonly<Record<string, Scheme<DatabaseDriver, undefined>>> = {
   postgresql: POSTGRES,
   mysql: MYSQL,
   mariadb: MYSQL,
+  mongodb: MONGODB,
+  'mongodb+srv': MONGODB,
 };

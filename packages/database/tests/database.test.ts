@@ -36,10 +36,12 @@ describe('createDatabase', () => {
 
 describe('openDatabase', () => {
   it('names what is supported and repeats no part of a URL that may be secret', async () => {
-    for (const url of ['oracle://ann:hunter2@db/x', 'mongodb+srv://ann:hunter2@db/x', 'hunter2', '', '://hunter2']) {
+    for (const url of ['oracle://ann:hunter2@db/x', 'mssql+x://ann:hunter2@db/x', 'hunter2', '', '://hunter2']) {
       const error = await rejection(openDatabase(url));
       expect(error.code).toBe('database.invalid_definition');
-      expect(error.message).toContain('openDatabase supports sqlite:, postgres:, postgresql:, mysql:, mariadb: URLs');
+      expect(error.message).toContain(
+        'openDatabase supports sqlite:, postgres:, postgresql:, mysql:, mariadb:, mongodb:, mongodb+srv: URLs',
+      );
       expect(error.message).not.toContain('hunter2');
     }
   });
@@ -60,7 +62,7 @@ describe('openDatabase', () => {
     expect(db.driver.name).toBe('sqlite');
     await db.close();
     expect((await rejection(openDatabase('other:', { drivers }))).message).toContain(
-      'sqlite:, postgres:, postgresql:, mysql:, mariadb:, mine: URLs',
+      'sqlite:, postgres:, postgresql:, mysql:, mariadb:, mongodb:, mongodb+srv:, mine: URLs',
     );
     for (const wrong of [{ mine: 'x' }, { mine: async () => ({}) }]) {
       const error = await rejection(openDatabase('mine:', { drivers: wrong as never }));

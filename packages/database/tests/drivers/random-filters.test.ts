@@ -6,6 +6,7 @@ import { describe, expect } from 'vitest';
 import { corpusRows, randomFilter } from '../../src/testing/corpus.ts';
 import { createAll, things } from '../../src/testing/entities.ts';
 import { matches } from '../../src/testing/model.ts';
+import { databaseHarness as mongodbHarness } from '../fixtures/mongodb.ts';
 import { databaseHarness } from '../fixtures/mysql.ts';
 import { memoryHarness } from '../fixtures/storage.ts';
 
@@ -39,4 +40,10 @@ describe('sqlite', () => {
 describeWithServer('mariadb', (server) => {
   const harness = databaseHarness(() => server.url);
   findsWhatTheModelFinds(harness, { full: 20_000, ci: 200 });
+});
+
+// FerretDB compares documents one by one.
+describeWithServer('mongodb', (server) => {
+  const harness = mongodbHarness(() => server.url);
+  findsWhatTheModelFinds(harness, { full: 2000, ci: 50 });
 });

@@ -1,0 +1,116 @@
+// MongoDB's API by a server that fails, in the ways in which it does: what a caller learns, and that the driver is well
+// again by itself.
+import type { Database } from '@ent/database';
+import type { FaultProxy } from '@ent/testkit';
+import { describeWithServer } from '@ent/testkit/vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { useDatabases } from '../fixtures/mongodb.ts';
+import { people, rejection } from '../fixtures/people.ts';
+
+const ann = { id: 'ann', email: 'ann@example.org', name: 'Ann', tags: null, age: 1, version: 1 };
+
+/** Waits until the database answers, with nothing in use. */
+async function isWell(db: Database): Promise<void> {
+  await expect.poll(() => db.ping().then(() => 'well'), { timeout: 20_000 }).toBe('well');
+  expect(db.stats()).toMatchObject({ inUse: 0, waiting: 0 });
+}
+
+describeWithServer('mongodb', { killable: true }, (server) => {
+  const { open } = useDatabases(server);
+
+  describe('a server that is restarted under load', () => {
+    it.each(['restart', 'kill'] as const)('by %s loses nothing that was answered, and no call hangs', async (how) => {
+      const db = await open({ max: 4, connectTimeout: '1s' }, { timeout: 5000 });
+      const repo = db.repo(people);
+      const stored: string[] = [];
+      const codes = new Set<string>();
+      let on = true;
+      const worker = async (w: number): Promise<void> => {
+        for (let n = 0; on; n += 1) {
+          const id = `${w}-${n}`;
+          try {
+            await repo.insert({ ...ann, id, email: id });
+            stored.push(id);
+          } catch (error) {
+            codes.add((error as { code: string }).code);
+            await new Promise(setImmediate);
+          }
+        }
+      };
+      const workers = Array.from({ length: 6 }, (_, w) => worker(w));
+      await expect.poll(() => stored.length, { timeout: 20_000 }).toBeGreaterThan(20);
+      if (how === 'kill') await server.kill();
+      await (how === 'kill' ? server.start() : server.restart());
+      const before = stored.length;
+      await expect.poll(() => stored.length, { timeout: 30_000 }).toBeGreaterThan(before + 20);
+      on = false;
+      await Promise.all(workers);
+      expect([...codes].filter((code) => code !== 'database.unavailable' && code !== 'database.timeout')).toEqual([]);
+      const found = await repo.find({ where: { id: { in: stored } } });
+      expect(found).toHaveLength(stored.length);
+      await isWell(db);
+    });
+  });
+
+  describe('a network that fails', () => {
+    let proxy: FaultProxy;
+    beforeEach(async () => {
+      proxy = await server.proxy();
+    });
+    afterEach(() => proxy.close());
+
+    it('connections that are cut fail their calls, and the next ones work', async () => {
+      const db = await open({ url: proxy.url, connectTimeout: '500ms' }, { timeout: 3000 });
+      proxy.latency(60_000);
+      const waiting = Array.from({ length: 4 }, () => rejection(db.repo(people).insert(ann)));
+      await expect.poll(() => db.stats().inUse).toBe(4);
+      proxy.cut();
+      // A call whose connection was still to be made waits on for one.
+      for (const call of waiting) expect((await call).code).toMatch(/^database\.(timeout|unavailable)$/);
+      await proxy.heal();
+      await isWell(db);
+    });
+
+    it('half-open sockets end calls at their deadline, and the next ones take new connections', async () => {
+      const db = await open({ url: proxy.url, connectTimeout: '500ms' }, { timeout: 400 });
+      await db.ping();
+      proxy.blackhole();
+      const calls = Array.from({ length: 8 }, () => rejection(db.repo(people).count()));
+      for (const call of calls) expect((await call).code).toMatch(/^database\.(timeout|unavailable)$/);
+      await proxy.heal();
+      await isWell(db);
+    });
+
+    it('a server that refuses is unavailable, and found again', async () => {
+      const db = await open({ url: proxy.url, connectTimeout: '500ms' });
+      await proxy.refuse();
+      expect((await rejection(db.ping())).code).toBe('database.unavailable');
+      await proxy.heal();
+      await isWell(db);
+    });
+  });
+
+  it('a paused server holds up no call past its deadline, nor close', async () => {
+    const db = await open({ max: 2 }, { timeout: 300 });
+    await db.ping();
+    await server.pause();
+    try {
+      const calls = Array.from({ length: 6 }, () => rejection(db.repo(people).count()));
+      for (const call of calls) expect((await call).code).toMatch(/^database\.(timeout|unavailable)$/);
+      expect(db.stats()).toMatchObject({ inUse: 0, waiting: 0 });
+      await db.close();
+    } finally {
+      await server.resume();
+    }
+  });
+
+  it('a server that is not there at first is unavailable, and used when it is', async () => {
+    const db = await open({ connectTimeout: '300ms' });
+    await db.close();
+    await server.stop();
+    const opening = open({ connectTimeout: '300ms' });
+    expect((await rejection(opening)).code).toBe('database.unavailable');
+    await server.start();
+    await isWell(await open());
+  });
+});
