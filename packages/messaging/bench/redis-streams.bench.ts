@@ -50,7 +50,8 @@ const messaging = createMessaging({ driver: redisStreams({ url }), source: 'benc
 const ours = counter();
 await messaging.subscribe('t', { group: 'g', concurrency: CALLERS }, () => ours.add());
 
-const connection = createNodeRedisClient(createClient({ url }));
+const bulls = createClient({ url }).on('error', () => {});
+const connection = createNodeRedisClient(bulls);
 const queue = new Queue('bull', { connection, defaultJobOptions: { removeOnComplete: true, attempts: 5 } });
 const bull = counter();
 const worker = new Worker('bull', async () => bull.add(), { connection, concurrency: CALLERS });
@@ -112,6 +113,7 @@ for (const [size, length] of Object.entries(sizes)) {
 await messaging.close();
 await worker.close();
 await queue.close();
+bulls.destroy();
 reader.destroy();
 await reading;
 client.destroy();
