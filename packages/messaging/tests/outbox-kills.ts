@@ -125,8 +125,8 @@ async function atSteps(
   expect(killed).toBeGreaterThan(count / 2);
 }
 
-/** How often a process is killed: in the soak at each of its steps several times. */
-export const KILLS: Rounds = { full: 200, ci: 3, of: 'kills' };
+/** How often a process is killed: in the soak at each of its steps. */
+export const KILLS: Rounds = { full: 40, ci: 3, of: 'kills' };
 
 /** A process that publishes is killed: there is a message for each change that is stored. */
 export const killPublishers = (ground: () => Promise<Ground>, round: Round): Promise<void> =>

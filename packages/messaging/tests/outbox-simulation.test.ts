@@ -137,7 +137,7 @@ function expectNothingLost({ committed, arrived, lag }: Outcome, seed: number): 
 afterEach(() => vi.restoreAllMocks());
 
 describe('relays where everything goes wrong now and then', () => {
-  itInDepth('lose nothing, and keep the order of each key', { full: 1000, ci: 8, of: 'seeds' }, async (round) => {
+  itInDepth('lose nothing, and keep the order of each key', { full: 200, ci: 8, of: 'seeds' }, async (round) => {
     let duplicates = 0;
     for (let seed = round.seed; seed < round.seed + round.count; seed++) {
       const outcome = await simulate(seed, { database: 0.05, broker: 0.05, pause: 0.03, restart: 0.1 });
@@ -148,7 +148,7 @@ describe('relays where everything goes wrong now and then', () => {
     expect(duplicates).toBeGreaterThan(round.count);
   });
 
-  itInDepth('send nothing twice while none is paused or cut', { full: 1000, ci: 8, of: 'seeds' }, async (round) => {
+  itInDepth('send nothing twice while none is paused or cut', { full: 200, ci: 8, of: 'seeds' }, async (round) => {
     for (let seed = round.seed; seed < round.seed + round.count; seed++) {
       const outcome = await simulate(seed, { database: 0.1, broker: 0, pause: 0, restart: 0 });
       expectNothingLost(outcome, seed);
