@@ -37,6 +37,26 @@ export interface TransactionOperation {
 }
 
 /**
+ * Published for each connection that a call or a transaction takes from the pool (`ent:database:connection`): from the
+ * moment at which it is asked for until it is given back.
+ */
+export interface ConnectionOperation {
+  readonly system: string;
+  readonly namespace: string;
+  /** Which pool (`db.client.connection.pool.name`). */
+  readonly pool: string;
+  /** Set when it came, or when the wait ended without it, in milliseconds (`db.client.connection.wait_time`). */
+  waitMs?: number;
+  /** Set when it was given back, in milliseconds (`db.client.connection.use_time`). */
+  useMs?: number;
+  /**
+   * Set when it ended. `returned`; `discarded`, since it was left in the middle of something; `timeout`: none came in
+   * time (`db.client.connection.timeouts`); `failed`: none came, since the caller gave up or the database is away.
+   */
+  outcome?: 'returned' | 'discarded' | 'timeout' | 'failed';
+}
+
+/**
  * Published while a replica is left out of the reads (`ent:database:replica`): `start` when that begins, `asyncEnd`
  * when it is read from again.
  */
@@ -55,9 +75,11 @@ export interface ReplicaOperation {
 export const channels: {
   readonly query: TracingChannel<QueryOperation, QueryOperation>;
   readonly transaction: TracingChannel<TransactionOperation, TransactionOperation>;
+  readonly connection: TracingChannel<ConnectionOperation, ConnectionOperation>;
   readonly replica: TracingChannel<ReplicaOperation, ReplicaOperation>;
 } = {
   query: operationChannel<QueryOperation>('database', 'query'),
   transaction: operationChannel<TransactionOperation>('database', 'transaction'),
+  connection: operationChannel<ConnectionOperation>('database', 'connection'),
   replica: operationChannel<ReplicaOperation>('database', 'replica'),
 };

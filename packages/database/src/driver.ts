@@ -54,6 +54,24 @@ export interface DatabaseFeatures {
   readonly cancelsRunning: boolean;
 }
 
+/**
+ * What a driver says of its connections. What is the same for all of them the core does: it ends the wait for one,
+ * tells of those that do not come back, and publishes how long each was waited for and used.
+ */
+export interface DriverPool {
+  /** As OpenTelemetry names a pool: `host:port/database`. Neither a user nor a password is in it. */
+  readonly name: string;
+  /** Connections, at the most. */
+  readonly max: number;
+  /**
+   * How long a call waits for one that is free, in milliseconds; while it does, the driver says by `call.waitingFor`
+   * what it waits for. Default: as long as the call may take.
+   */
+  readonly acquireTimeoutMs?: number | undefined;
+  /** One that is in use for longer is told as a warning of the process, in milliseconds. Default: never. */
+  readonly leakAfterMs?: number | undefined;
+}
+
 /** The numbers behind `db.stats()`: connections, and calls that wait for one. */
 export interface PoolStats {
   readonly total: number;
@@ -340,6 +358,8 @@ export interface DatabaseDriver<Native = unknown, Session = unknown, Client = un
   /** Which database this is, for telemetry: a name, never a path with user names or a URL with credentials. */
   readonly namespace: string;
   readonly features: DatabaseFeatures;
+  /** Its connections, where it has several or one is waited for. */
+  readonly pool?: DriverPool | undefined;
   /** The library's own client or pool, for what nothing here does. */
   readonly client: Client;
 

@@ -1,5 +1,11 @@
 export type { Aggregate, Aggregated, AggregateOptions, Aggregates, GroupOptions } from './aggregates.ts';
-export { channels, type QueryOperation, type ReplicaOperation, type TransactionOperation } from './channels.ts';
+export {
+  channels,
+  type ConnectionOperation,
+  type QueryOperation,
+  type ReplicaOperation,
+  type TransactionOperation,
+} from './channels.ts';
 export { createDatabase, type Database } from './database.ts';
 export type {
   AggregateValue,
@@ -12,6 +18,7 @@ export type {
   DriverAggregate,
   DriverCall,
   DriverFailure,
+  DriverPool,
   DriverQuery,
   DriverRows,
   DriverSchema,

@@ -171,7 +171,10 @@ export class Calls {
     if (call.isOnReplica && isRefusal(this.driver, error)) {
       call.isOnReplica = false;
       call.asOf = Infinity;
-      return this.#alone(operation, call, work, attempt);
+      const result = await this.#alone(operation, call, work, attempt);
+      // It may have been refused because it writes.
+      this.ownWrites?.note();
+      return result;
     }
     if (attempt > this.defaults.retries || !isConflict(this.driver, error)) throw error;
     await call.sleep(backoff(attempt));

@@ -1,18 +1,23 @@
+import { startTimer } from '@ent/internal';
+import { channels } from '../channels.ts';
 import type { Awaitable, DatabaseDriver } from '../driver.ts';
 import { databaseErrors } from '../errors.ts';
 import { beginCall, type DatabaseCall } from './call.ts';
 import { wrapped } from './faults.ts';
+import { Lease } from './lease.ts';
 import type { Scopes } from './scope.ts';
 
 const CONNECT = { operation: 'connect' };
 
 /**
  * The sessions of a driver: it is connected by the first call and closed after the last; a session that comes too late
- * goes back, and one that was left in the middle of a call is told to be broken.
+ * goes back, and one that was left in the middle of a call is told to be broken. The wait for one has a deadline, and
+ * one that is not given back is told of.
  */
 export class Sessions {
   readonly #driver: DatabaseDriver;
   readonly #timeoutMs: number;
+  readonly #leases = new Map<unknown, Lease>();
   #connecting: Promise<void> | undefined;
   #connected = false;
   #closing: Promise<void> | undefined;
@@ -48,6 +53,10 @@ export class Sessions {
   }
 
   release(session: unknown, broken: boolean): void {
+    if (this.#leases.size > 0) {
+      this.#leases.get(session)?.back(broken);
+      this.#leases.delete(session);
+    }
     this.#driver.release(session, broken);
   }
 
@@ -75,13 +84,30 @@ export class Sessions {
 
   #acquire(use: 'read' | 'write', forTransaction: boolean, call: DatabaseCall): Awaitable<unknown> {
     call.check();
-    const session = this.#driver.acquire(use, forTransaction, call);
-    return session instanceof Promise ? this.#arrival(session, call) : session;
+    const isWatched = this.#driver.pool?.leakAfterMs !== undefined || channels.connection.hasSubscribers;
+    const lease = isWatched ? new Lease(this.#driver) : undefined;
+    let session: Awaitable<unknown>;
+    try {
+      session = this.#driver.acquire(use, forTransaction, call);
+    } catch (error) {
+      lease?.failed(error);
+      throw error;
+    }
+    if (session instanceof Promise) return this.#arrival(session, call, lease);
+    if (lease !== undefined) this.#taken(session, lease);
+    return session;
+  }
+
+  #taken(session: unknown, lease: Lease): void {
+    lease.taken();
+    this.#leases.set(session, lease);
   }
 
   /** Waits for a session; one that arrives too late goes back. */
-  async #arrival(session: Promise<unknown>, call: DatabaseCall): Promise<unknown> {
+  async #arrival(session: Promise<unknown>, call: DatabaseCall, lease: Lease | undefined): Promise<unknown> {
     let late = false;
+    const { acquireTimeoutMs: ms = Infinity } = this.#driver.pool ?? {};
+    const timer = ms === Infinity ? undefined : startTimer(ms, () => this.#giveUp(call, ms));
     session.then(
       (arrived) => {
         if (late) this.#driver.release(arrived, false);
@@ -89,11 +115,27 @@ export class Sessions {
       () => {},
     );
     try {
-      return await call.guard(session);
+      const arrived = await call.guard(session);
+      if (lease !== undefined) this.#taken(arrived, lease);
+      return arrived;
     } catch (error) {
       late = true;
+      lease?.failed(error);
       throw error;
+    } finally {
+      timer?.cancel();
     }
+  }
+
+  /** Ends the wait for a connection that is free; one that is being made has a time of its own. */
+  #giveUp(call: DatabaseCall, ms: number): void {
+    if (call.waitingFor === undefined) return;
+    const { inUse, waiting } = this.#driver.stats();
+    call.abort(
+      databaseErrors.pool_timeout(
+        `No connection was free within ${ms} ms (in use: ${inUse} of ${this.#driver.pool?.max}, waiting: ${waiting}).`,
+      ),
+    );
   }
 
   async #await<R>(call: DatabaseCall, answer: Promise<R>, done: (broken: boolean) => void): Promise<R> {

@@ -7,6 +7,7 @@ import { createTables } from '@ent/database/testing';
 import { expect } from 'vitest';
 import { accounts, transfers } from '../fixtures/bank-entities.ts';
 import { connect } from '../fixtures/connect.ts';
+import { newDatabase } from '../fixtures/mysql.ts';
 import { newSchema } from '../fixtures/postgres.ts';
 import { runFixture } from '../fixtures/storage.ts';
 
@@ -67,6 +68,10 @@ function aBank(server: Server, newPlace: () => Promise<string>): void {
     await db.close();
   });
 }
+
+describeWithServer('mariadb', { killable: true }, (server) => {
+  aBank(server, async () => JSON.stringify({ driver: 'mysql', url: (await newDatabase(server.url)).url, max: 5 }));
+});
 
 describeWithServer('postgres', { killable: true }, (server) => {
   aBank(server, async () => JSON.stringify({ driver: 'postgres', ...(await newSchema(server.url)) }));

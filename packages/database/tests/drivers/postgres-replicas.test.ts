@@ -190,6 +190,12 @@ describeWithServer('postgres-standby', { killable: true }, (server) => {
       const next = async (): Promise<unknown> =>
         (await sql<{ n: number }>`select nextval('numbers') as n`.execute(db.native.kysely)).rows[0]?.n;
       expect([await inContext(next), await inContext(next)]).toEqual([1, 2]);
+      // And who has called it reads from the primary.
+      expect(await inContext(async () => [await place(db), await next(), await place(db)])).toEqual([
+        expect.stringMatching('standby'),
+        3,
+        'primary',
+      ]);
       for (const { url } of server.standbys) await ask(url, 'select pg_wal_replay_pause()');
       await ask(server.url, `create table ${schema}.later as select 1 as one`);
       const { rows } = await inContext(() => sql`select one from later`.execute(db.native.kysely));

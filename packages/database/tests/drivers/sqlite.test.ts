@@ -8,7 +8,7 @@ import { createTables, testDatabaseDriver } from '@ent/database/testing';
 import BetterSqlite3 from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
 import { people, rejection } from '../fixtures/people.ts';
-import { pragma, useSqliteFile } from '../fixtures/sqlite-file.ts';
+import { pragma, setPragma, useSqliteFile } from '../fixtures/sqlite-file.ts';
 import { fileHarness, memoryHarness } from '../fixtures/storage.ts';
 
 describe('a SQLite file, by the conformance suite', () => {
@@ -85,17 +85,17 @@ describe('a SQLite file', () => {
     const db = await place.open();
     await db.repo(people).insert({ email: 'small' });
     const pages = (await pragma(db, 'page_count')) as number;
-    await pragma(db, `max_page_count = ${pages + 2}`);
+    setPragma(db, `max_page_count = ${pages + 2}`);
     const repo = db.repo(people);
     const big = { email: 'a', name: 'x'.repeat(100_000) };
     const error = await rejection(repo.insert(big));
     expect([error.code, (error as unknown as { status: number }).status]).toEqual(['database.full', 503]);
     expect(error).toMatchObject({ retryAfterMs: 30_000 });
     expect((await rejection(db.ping())).code).toBe('database.full');
-    await pragma(db, 'max_page_count = 100000');
+    setPragma(db, 'max_page_count = 100000');
     await repo.insert(big);
     await db.ping();
-    await pragma(db, `max_page_count = ${pages + 2}`);
+    setPragma(db, `max_page_count = ${pages + 2}`);
     expect((await rejection(db.transaction(() => repo.insert({ ...big, email: 'b' })))).code).toBe('database.full');
     expect((await rejection(db.ping())).code).toBe('database.full');
     expect(await repo.count()).toBe(2);

@@ -82,8 +82,6 @@ export function mongodb(options: MongodbOptions): MongodbDriver {
   const shared = { db: db(), collections: new Map<string, Collection>() };
   const sessions = pooledSessions<Session>({
     max: settings.max,
-    acquireTimeoutMs: settings.acquireTimeoutMs,
-    leakAfterMs: settings.leakAfterMs,
     take: () => new Session(client, shared.db, shared.collections),
     give: () => {},
     end: (session) => session.end(),
@@ -114,6 +112,12 @@ export function mongodb(options: MongodbOptions): MongodbDriver {
       ...mongodbFeatures,
       decimalOrder: decimals === 'decimal128',
       ...(!transactions && { transactions: false, independentTransactions: false, isolation: [] }),
+    },
+    pool: {
+      name: settings.database,
+      max: settings.max,
+      acquireTimeoutMs: settings.acquireTimeoutMs,
+      leakAfterMs: settings.leakAfterMs,
     },
     client,
     async connect(call) {

@@ -6,6 +6,7 @@
  * move dates (decode.ts, session.ts). A call that is given up is stopped on the server by KILL QUERY (cancel.ts).
  */
 import type { DatabaseDriver, DatabaseFeatures } from '../../driver.ts';
+import { poolName } from '../../internal/sql/addresses.ts';
 import { sqlDriver } from '../../internal/sql/driver.ts';
 import { pooledSessions } from '../../internal/sql/sessions.ts';
 import type { SqlNative } from '../../internal/sql/types.ts';
@@ -75,8 +76,6 @@ export function mysql<Tables = any>(options: MysqlOptions): MysqlDriver<Tables> 
   const connections = new Connections(settings);
   const sessions = pooledSessions<Session>({
     max: connections.max,
-    acquireTimeoutMs: settings.acquireTimeoutMs,
-    leakAfterMs: settings.leakAfterMs,
     take: (call) => connections.take(call),
     give: (session) => connections.give(session),
     end: (session) => connections.end(session),
@@ -91,6 +90,12 @@ export function mysql<Tables = any>(options: MysqlOptions): MysqlDriver<Tables> 
     name: 'mysql',
     namespace: settings.namespace,
     features: mysqlFeatures,
+    pool: {
+      name: poolName(settings.hosts, settings.namespace),
+      max: connections.max,
+      acquireTimeoutMs: settings.acquireTimeoutMs,
+      leakAfterMs: settings.leakAfterMs,
+    },
     dialect,
     client: { connect: () => connections.connect() },
     connect: (call) => connections.open(call),

@@ -6,6 +6,7 @@
  * call that is given up is cancelled on the server, and its connection ended (session.ts).
  */
 import type { DatabaseDriver, DatabaseFeatures } from '../../driver.ts';
+import { poolName } from '../../internal/sql/addresses.ts';
 import { controlOf, sqlDriver } from '../../internal/sql/driver.ts';
 import { replicatedSessions } from '../../internal/sql/replicas.ts';
 import { pooledSessions } from '../../internal/sql/sessions.ts';
@@ -94,6 +95,12 @@ export function postgres<Tables = any>(options: PostgresOptions): PostgresDriver
     name: 'postgresql',
     namespace: settings.namespace,
     features: postgresFeatures,
+    pool: {
+      name: poolName(settings.hosts, settings.namespace),
+      max: connections.max * (1 + replicas.length),
+      acquireTimeoutMs: settings.acquireTimeoutMs,
+      leakAfterMs: settings.leakAfterMs,
+    },
     dialect,
     client: connections.pool,
     connect: (call) => connections.open(call),

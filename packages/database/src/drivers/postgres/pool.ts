@@ -26,8 +26,6 @@ const THEIRS = `current_setting('datestyle') as datestyle`;
 export class Connections implements SessionSource<Session> {
   readonly pool: PgPool;
   readonly max: number;
-  readonly acquireTimeoutMs: number | undefined;
-  readonly leakAfterMs: number | undefined;
   readonly #settings: Settings;
   readonly #names: Names;
   readonly #sessions = new WeakMap<PgClient, Session>();
@@ -44,8 +42,6 @@ export class Connections implements SessionSource<Session> {
     this.pool = settings.pool ?? makePool(settings);
     this.#atHand = settings.pool === undefined ? new AtHand() : undefined;
     this.max = settings.pool === undefined ? settings.max : settings.pool.options.max;
-    this.acquireTimeoutMs = settings.acquireTimeoutMs;
-    this.leakAfterMs = settings.leakAfterMs;
     // A connection that breaks while nobody uses it is told here, and ends the process when nobody listens.
     this.pool.on('error', this.#onError);
   }

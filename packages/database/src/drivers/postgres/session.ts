@@ -18,6 +18,10 @@ const LEAVES_TRACES: ReadonlySet<string> = new Set([
   'DEALLOCATE',
 ]);
 
+/** What a statement of another command may leave on the connection: temporary tables, settings and locks. */
+const TRACES =
+  /\bcreate\s+(?:(?:local|global)\s+)?temp(?:orary)?\b|\binto\s+temp(?:orary)?\b|\bset_config\s*\([^)]*\bfalse\s*\)|\bpg_(?:try_)?advisory_lock(?:_shared)?\s*\(/i;
+
 /** One connection, and what is known of it. */
 export class Session {
   readonly client: PgClient;
@@ -105,7 +109,7 @@ export class Session {
   async #native(text: string, values: readonly unknown[]): Promise<SqlOutcome> {
     // Not the simple protocol, in which a text may hold several statements.
     const result = await this.#send({ text, values, types: asValues, queryMode: 'extended' });
-    if (LEAVES_TRACES.has(result.command)) this.#isDirty = true;
+    if (LEAVES_TRACES.has(result.command) || TRACES.test(text)) this.#isDirty = true;
     if (this.inTransaction && this.client.getTransactionStatus() === 'I') {
       throw new LostTransactionError('the transaction was ended by a COMMIT or ROLLBACK of yours');
     }

@@ -8,6 +8,9 @@ import { ForeignKeysError, LostTransactionError } from './errors.ts';
 
 // To set it; to read it does no harm.
 const FOREIGN_KEYS = /^(?:\s|--[^\n]*\n|\/\*(?:[^*]|\*(?!\/))*\*\/)*pragma\s+(?:\w+\s*\.\s*)?foreign_keys\s*[=(]/i;
+/** What stays on a connection: another database, temporary tables, and settings; to read one there is no bracket. */
+const TRACES =
+  /^(?:\s|--[^\n]*\n|\/\*(?:[^*]|\*(?!\/))*\*\/)*(?:attach|detach|create\s+temp(?:orary)?|pragma\s+(?:\w+\s*\.\s*)?(?!(?:\w+_(?:info|xinfo|list|check)|optimize|wal_checkpoint|incremental_vacuum|user_version|application_id)\b)\w+\s*[=(])/i;
 const MAX_STATEMENTS = 256;
 // Longer ones have a list of values in them, and hardly come twice.
 const MAX_LENGTH = 8192;
@@ -18,6 +21,8 @@ export class Connection {
   readonly isReader: boolean;
   /** A transaction of ours is open. */
   inTransaction = false;
+  /** Something was left on it that the next one must not meet. */
+  isDirty = false;
   /** Whether a transaction may be open, ours or another: to ask SQLite costs more than to know. */
   #mayBeOpen = false;
   #refusesWrites = false;
@@ -97,6 +102,7 @@ export class Connection {
         "PRAGMA foreign_keys does nothing in a transaction, and outside of one it would last for all that use this connection. A migration that rebuilds a table asks for it with foreignKeys: 'off'.",
       );
     }
+    if (TRACES.test(text)) this.isDirty = true;
     const bound = parameters.map(exact);
     const prepared = this.client.prepare(text);
     if (prepared.reader) {

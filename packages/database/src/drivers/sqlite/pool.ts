@@ -49,6 +49,11 @@ export class Pool implements DriverSessions<Connection> {
     return this.#source.client !== undefined || this.isPrivate;
   }
 
+  /** Connections, at the most. */
+  get max(): number {
+    return this.#isSingle ? 1 : 1 + MAX_READERS;
+  }
+
   /** The connection that writes; undefined before the first call. */
   get client(): SqliteClient | undefined {
     return this.#writer?.client;
@@ -89,9 +94,10 @@ export class Pool implements DriverSessions<Connection> {
     try {
       connection.rollback();
       connection.refuseWrites(false);
+      if (connection.isDirty) this.#discard(connection);
     } catch {
-      // It cannot even roll back. A file is opened again; what is in memory would be lost, so that stays as it is.
-      if (!this.#isSingle) connection.client.close();
+      // It cannot even roll back.
+      this.#discard(connection);
     }
     if (connection.isReader) {
       if (connection.client.open) this.#idleReaders.push(connection);
@@ -100,6 +106,11 @@ export class Pool implements DriverSessions<Connection> {
     } else {
       this.#writerGate.give();
     }
+  }
+
+  /** A file is opened again. What is in memory would be lost, so that stays as it is, and so does a client of yours. */
+  #discard(connection: Connection): void {
+    if (!this.#isSingle) connection.client.close();
   }
 
   close(): void {

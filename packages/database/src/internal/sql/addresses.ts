@@ -37,6 +37,11 @@ export function addressesOf(
   return hosts.map((each) => ({ host: each, port: wholeOption(driver, port, 'port', 1) }));
 }
 
+/** What OpenTelemetry calls a pool of connections to the first of these. */
+export function poolName([first]: readonly Address[], namespace: string): string {
+  return first === undefined ? namespace : `${first.host}:${first.port}/${namespace}`;
+}
+
 /** The text of a file that a URL names, such as a certificate. @throws `database.invalid_definition` */
 export function fileOf(driver: string, parameter: string, path: string): string {
   try {

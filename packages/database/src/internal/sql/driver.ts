@@ -14,7 +14,7 @@ import { rowsOf } from './rows.ts';
 import { tableOf } from './table.ts';
 import type { SqlExecute, SqlNative, SqlOutcome, SqlStatement } from './types.ts';
 
-type Own = 'name' | 'namespace' | 'features' | 'client' | 'connect' | 'close' | 'classify' | 'begin' | 'lock';
+type Own = 'name' | 'namespace' | 'features' | 'pool' | 'client' | 'connect' | 'close' | 'classify' | 'begin' | 'lock';
 type Replaceable = 'ping' | Exclude<keyof DriverTransactions<never>, 'begin'>;
 
 /** What is different in each SQL database. */
@@ -135,6 +135,7 @@ export function sqlDriver<Session extends object, Client = unknown, Tables = any
     name: parts.name,
     namespace: parts.namespace,
     features: parts.features,
+    pool: parts.pool,
     get client() {
       return parts.client;
     },

@@ -1,18 +1,12 @@
 import { Semaphore, withDeadline } from '@ent/internal';
 import type { Awaitable, DriverCall, DriverSessions } from '../../driver.ts';
-import { databaseErrors } from '../../errors.ts';
-import { demandMembers } from './demand.ts';
 import { chain, orElse } from '../awaitable.ts';
-import { LeakWatch } from './leaks.ts';
+import { demandMembers } from './demand.ts';
 
 /** Where sessions come from: the pool of a library, or what opens connections. */
 export interface SessionSource<Session> {
   /** How many may be in use at a time. */
   readonly max: number;
-  /** How long a call waits for one that is free, in milliseconds. Default: as long as the call may take. */
-  readonly acquireTimeoutMs?: number | undefined;
-  /** One that is in use for longer is told as a warning of the process, in milliseconds. Default: never. */
-  readonly leakAfterMs?: number | undefined;
   /** A connection that nobody uses; best at once, where there is one. */
   take(call: DriverCall): Awaitable<Session>;
   /** Takes it back, whole. Never throws. */
@@ -36,8 +30,8 @@ const ENDING_MS = 5_000;
 const SOURCE = { max: 'number', take: 'function', give: 'function', end: 'function', total: 'function' } as const;
 
 /**
- * Sessions from a pool: in first-come order, with a deadline for the wait, which the pools of most libraries lack; who
- * gives up is out of the queue.
+ * Sessions from a pool: in first-come order, with a wait that ends with the call, which the pools of most libraries
+ * lack; who gives up is out of the queue.
  *
  * ```ts no-run
  * import { pooledSessions } from '@ent/database/sql';
@@ -57,7 +51,6 @@ export function pooledSessions<Session>(source: SessionSource<Session>): PooledS
   demandMembers(source, SOURCE, 'pooledSessions');
   const permits = new Semaphore(source.max);
   const inUse = new Set<Session>();
-  const leaks = source.leakAfterMs === undefined ? undefined : new LeakWatch<Session>(source.leakAfterMs);
   const ending = new Set<Promise<void>>();
 
   function end(session: Session): void {
@@ -68,25 +61,15 @@ export function pooledSessions<Session>(source: SessionSource<Session>): PooledS
   }
 
   async function permit(call: DriverCall): Promise<void> {
-    const { max, acquireTimeoutMs = Infinity } = source;
     call.waitingFor = 'a connection of the pool';
-    if (acquireTimeoutMs === Infinity) {
-      await permits.take(call.signal);
-    } else {
-      const late = (): Error =>
-        databaseErrors.pool_timeout(
-          `No connection was free within ${acquireTimeoutMs} ms (in use: ${inUse.size} of ${max}, waiting: ${permits.waiting}).`,
-        );
-      await withDeadline((signal) => permits.take(signal), acquireTimeoutMs, late, call.signal);
-    }
+    await permits.take(call.signal);
     call.waitingFor = undefined;
   }
 
   /** With a permit. What is there at once is answered at once: a promise would cost a timer too. */
-  function take(call: DriverCall, place: Error | undefined): Awaitable<Session> {
+  function take(call: DriverCall): Awaitable<Session> {
     const taken = (session: Session): Session => {
       inUse.add(session);
-      leaks?.taken(session, place);
       return session;
     };
     const fail = (error: unknown): never => {
@@ -98,11 +81,9 @@ export function pooledSessions<Session>(source: SessionSource<Session>): PooledS
 
   return {
     acquire(_use, _forTransaction, call) {
-      const place = leaks?.place();
-      return permits.tryTake() ? take(call, place) : permit(call).then(() => take(call, place));
+      return permits.tryTake() ? take(call) : permit(call).then(() => take(call));
     },
     release(session, broken) {
-      leaks?.back(session);
       // One that `close` has ended is not there any more.
       if (inUse.has(session)) {
         if (broken) end(session);
