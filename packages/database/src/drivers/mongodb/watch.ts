@@ -3,6 +3,7 @@ import type { ChangeStreamDocument, Document } from 'mongodb';
 import type { DatabaseDriver, Row } from '../../driver.ts';
 import type { Entity } from '../../entity.ts';
 import { databaseErrors } from '../../errors.ts';
+import { demandHost } from '../../internal/demand-host.ts';
 import { wrapped } from '../../internal/faults.ts';
 import type { Hosted } from '../../internal/host.ts';
 import type { Codecs } from './codec.ts';
@@ -67,13 +68,13 @@ const KINDS: Readonly<Record<string, RowChange<unknown>['type']>> = {
  * @throws `database.unsupported` for a database that is not MongoDB, or a server without change streams
  */
 export async function* watch<T extends { id: string }, New>(
-  { host }: Hosted,
+  db: Hosted,
   entity: Entity<T, New>,
   options: WatchOptions = {},
 ): AsyncGenerator<RowChange<T>, void, undefined> {
   refuseUnknown(options, { after: true, signal: true }, 'watch', databaseErrors.invalid_query);
-  const { driver } = host;
-  const source = watched.get(driver);
+  const host = demandHost(db, 'watch');
+  const source = watched.get(host.driver);
   if (source === undefined) throw databaseErrors.unsupported('watch is for a database of mongodb().');
   const resumeAfter = tokenOf(options.after);
   options.signal?.throwIfAborted();
@@ -115,7 +116,7 @@ export async function* watch<T extends { id: string }, New>(
       ? databaseErrors.unsupported('watch: the server has no change streams; they need a replica set.', {
           cause: error,
         })
-      : wrapped(driver, error, { operation: 'watch', entity: entity.name });
+      : wrapped(host.driver, error, { operation: 'watch', entity: entity.name });
   } finally {
     options.signal?.removeEventListener('abort', end);
     source.streams.delete(end);
