@@ -139,7 +139,7 @@ export function rowsOf<Session>(
       const from = (start: number): Awaitable<undefined> => {
         let next = start;
         while (next < rows.length) {
-          const chunk = rows.slice(next, endOfChunk(dialect, rows, next, size));
+          const chunk = rows.length === 1 ? rows : rows.slice(next, endOfChunk(dialect, rows, next, size));
           next += chunk.length;
           const outcome = run(session, plans.insert(entity, chunk, chunk.length === size), call);
           if (outcome instanceof Promise) return outcome.then(() => from(next));
