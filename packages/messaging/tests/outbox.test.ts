@@ -1,4 +1,4 @@
-import { createDatabase, channels as databaseChannels, defineEntity, nullable } from '@ent/database';
+import { createDatabase, type Database, channels as databaseChannels, defineEntity, nullable } from '@ent/database';
 import { sqlite } from '@ent/database/sqlite';
 import { runWithContext } from '@ent/internal';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { memory } from '../src/drivers/memory.ts';
 import { channels, createMessaging, defineTopic, type RelayOperation, type WireMessage } from '../src/index.ts';
 import { inboxEntity } from '../src/inbox.ts';
-import { createOutbox, outboxEntities } from '../src/outbox.ts';
+import { createOutbox, type OutboxDatabase, outboxEntities } from '../src/outbox.ts';
 import { manualClock } from '../src/testing.ts';
 import { arrive, bodyOf, refusing, sendingBy, useOutbox } from './outbox-support.ts';
 
@@ -20,6 +20,23 @@ afterEach(() => {
   channels.relay.unsubscribe(note as never);
   told.length = 0;
 });
+
+/** A database where the calls fail that a test chooses. */
+function failingDatabase(db: Database, fails: (name: PropertyKey) => boolean): OutboxDatabase {
+  return {
+    features: db.features,
+    transaction: (work, options) => db.transaction(work, options),
+    afterCommit: (hook) => db.afterCommit(hook),
+    repo: (entity) =>
+      new Proxy(db.repo(entity), {
+        get(target, name) {
+          if (fails(name)) return () => Promise.reject(new Error('The database is away.'));
+          const value: unknown = Reflect.get(target, name, target);
+          return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+        },
+      }),
+  };
+}
 
 describe('publishing with a transaction', () => {
   it('sends what was committed, and nothing of what was rolled back', async () => {
@@ -370,23 +387,7 @@ describe('a relay', () => {
     const clock = manualClock();
     const place = await open({ clock });
     let failures = 3;
-    const failing = {
-      features: place.db.features,
-      transaction: place.db.transaction.bind(place.db),
-      afterCommit: place.db.afterCommit.bind(place.db),
-      repo(entity: never) {
-        const rows = place.db.repo(entity);
-        return new Proxy(rows, {
-          get(target, name) {
-            if (name === 'deleteMany' && failures-- > 0)
-              return () => Promise.reject(new Error('The database is away.'));
-            const value: unknown = Reflect.get(target, name, target);
-            return typeof value === 'function' ? (value.bind(target) as unknown) : value;
-          },
-        });
-      },
-    };
-    const outbox = place.outboxOf({ db: failing });
+    const outbox = place.outboxOf({ db: failingDatabase(place.db, (name) => name === 'deleteMany' && failures-- > 0) });
     const relay = await place.relay({ outbox });
     await place.relay({ outbox: place.outboxOf(), poll: 50 });
     await place.publish(1, {}, outbox);
@@ -398,6 +399,29 @@ describe('a relay', () => {
     expect(place.data()).toEqual([1, 2]);
     expect(failures).toBeLessThan(0);
     await relay.ping();
+  });
+
+  it('removes what it has sent before others may send it, however long the database was away before', async () => {
+    const clock = manualClock();
+    const place = await open({ clock });
+    let isAway = true;
+    let failures = 1;
+    const outbox = place.outboxOf({
+      db: failingDatabase(place.db, (name) => (isAway && name === 'find') || (name === 'deleteMany' && failures-- > 0)),
+    });
+    const relay = await place.relay({ outbox, random: () => 0 });
+    await place.publish(1, {}, outbox);
+    // Now it waits for 30 seconds before it tries again, twice as long as its turn lasts.
+    await clock.advance(300_000);
+    await expect(relay.ping()).rejects.toThrow('away');
+    isAway = false;
+    for (let second = 0; second < 31 && place.arrived.length === 0; second++) await clock.advance(1000);
+    await arrive(place, 1);
+    await place.relay({ outbox: place.outboxOf(), poll: 50 });
+    await clock.advance(60_000);
+    await expect.poll(() => place.outbox.lag()).toMatchObject({ waiting: 0 });
+    expect(place.data()).toEqual([1]);
+    expect(failures).toBeLessThan(0);
   });
 
   it('leaves its turn to another one at its close, and that one takes over when it just stops', async () => {

@@ -71,6 +71,8 @@ const OPTIONS = { batch: true, poll: true, lease: true, maxAttempts: true, clock
 const TURN_MS = { base: 25, max: 1000 };
 /** While the broker or the database is away. */
 const TROUBLE_MS = { base: 500, max: 30_000 };
+/** How often in a lease it is tried to remove what was sent: others send it again once the lease has run out. */
+const SETTLES_PER_LEASE = 10;
 /** Before a message that was refused is tried again. */
 const REFUSED_MS = { base: 1000, max: 300_000 };
 /** How long it may take to remove what was sent after the deadline has cut the rest. */
@@ -81,6 +83,7 @@ export class OutboxRelay implements Relay {
   readonly #parts: RelayParts;
   readonly #clock: Clock;
   readonly #pollMs: number;
+  readonly #settleMs: number;
   readonly #store: Store;
   readonly #turn: Turn;
   readonly #marks: Marks;
@@ -108,7 +111,9 @@ export class OutboxRelay implements Relay {
     this.#pollMs = durationOption(options.poll ?? (parts.notifier ? '30s' : '5s'), 'poll');
     const elapsed = clock === systemClock ? () => performance.now() : () => clock.now();
     this.#store = new Store(parts.messages, parts.transaction, clock);
-    this.#turn = new Turn(parts.marks, durationOption(options.lease ?? '15s', 'lease'), clock, elapsed);
+    const leaseMs = durationOption(options.lease ?? '15s', 'lease');
+    this.#settleMs = leaseMs / SETTLES_PER_LEASE;
+    this.#turn = new Turn(parts.marks, leaseMs, clock, elapsed);
     this.#marks = new Marks(parts.marks, parts.messages, clock);
     this.#cleanAt = clock.now() + CLEAN_EVERY_MS * random();
     const waits = ({ base, max }: { base: number; max: number }) =>
@@ -190,14 +195,21 @@ export class OutboxRelay implements Relay {
       trouble = end === 'trouble' ? trouble + 1 : 0;
       if (trouble === 0) this.#trouble = undefined;
       if (waited > 0) await pause(this.#clock, this.#waits.turn(waited), this.#stop.signal);
-      else if (trouble > 0) await pause(this.#clock, this.#waits.trouble(trouble), this.#stop.signal);
+      else if (trouble > 0) await pause(this.#clock, this.#troubleMs(trouble), this.#stop.signal);
       else await this.#idle();
     }
+  }
+
+  #troubleMs(times: number): number {
+    const wait = this.#waits.trouble(times);
+    return this.#store.isUnsettled ? Math.min(wait, this.#settleMs) : wait;
   }
 
   /** Sends what there is, where it is our turn. */
   async #look(isCareful: boolean): Promise<PassEnd | 'waits'> {
     try {
+      // What was sent is removed before all else: that needs no turn, and others send it once ours has run out.
+      await this.#store.settle();
       // Who was told of a message need not look for it first.
       const isAwaited = this.#isAwaited;
       this.#isAwaited = false;

@@ -3,7 +3,10 @@ import type { OutboxDatabase, Rows } from './database.ts';
 import { PARKED, type StoredMessage } from './tables.ts';
 import { type Blocked, wavesOf } from './waves.ts';
 
-/** The messages of an outbox, as a relay sees them. Only the relay whose turn it is reads and changes them. */
+/**
+ * The messages of an outbox, as a relay sees them. Only the relay whose turn it is reads and changes them; what it has
+ * sent it removes at any time.
+ */
 export class Store {
   readonly #rows: Rows<StoredMessage>;
   readonly #clock: Clock;
@@ -29,7 +32,6 @@ export class Store {
 
   /** What can be sent now, in waves; empty when there is nothing. */
   async next(limit: number): Promise<{ readonly waves: StoredMessage[][]; readonly isAll: boolean }> {
-    await this.#removeSent();
     // In a transaction, which reads from no replica: it could show what the relay before this one has sent.
     const { found, rows } = await this.#transaction(async () => {
       const due = await this.#due(limit);
@@ -49,9 +51,12 @@ export class Store {
     this.#sent.push(...rows.map(({ id }) => id));
   }
 
-  /** Removes what was sent. Tried again before anything else is sent, should it fail. */
+  /** Removes what was sent. To be tried again before anything else is sent, should it fail. */
   async settle(): Promise<void> {
-    await this.#removeSent();
+    const ids = this.#sent;
+    if (ids.length === 0) return;
+    await this.#rows.deleteMany({ where: { id: { in: ids } } });
+    this.#sent = [];
   }
 
   /** Tries it again later, and what comes after it by its key not before. */
@@ -100,13 +105,6 @@ export class Store {
   /** All of a key that would be due earlier. */
   async #postpone({ orderKey, until }: Blocked): Promise<void> {
     await this.#rows.updateMany({ set: { dueAt: until } }, { where: { orderKey, dueAt: { lt: until } } });
-  }
-
-  async #removeSent(): Promise<void> {
-    const ids = this.#sent;
-    if (ids.length === 0) return;
-    await this.#rows.deleteMany({ where: { id: { in: ids } } });
-    this.#sent = [];
   }
 
   #now(): Date {
