@@ -124,7 +124,7 @@ describeWithEachCache((cache) => {
         Object.keys(body.checks)
           .map((name) => name.split(':')[0])
           .sort(),
-      ).toEqual(['broker', 'cache', 'database']);
+      ).toEqual(['broker', 'cache', 'database', 'outbox']);
     });
 
     it('counts requests by route, never by address or id', async () => {
