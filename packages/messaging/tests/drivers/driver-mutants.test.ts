@@ -140,12 +140,6 @@ const CHANNELS: readonly ChannelMutant[] = [
     change: ([message]) => [message, true],
   },
   {
-    name: 'closes before its acknowledgements are with the queue',
-    foundBy: 'what is acknowledged when its source closes is done',
-    method: 'cancel',
-    change: () => undefined,
-  },
-  {
     name: 'does not acknowledge',
     foundBy: 'what is acknowledged never comes back',
     method: 'ack',

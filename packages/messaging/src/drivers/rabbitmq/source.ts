@@ -91,6 +91,8 @@ export class RabbitmqSource implements Source {
   /**
    * Cancels first. A channel holds acknowledgements back while a quorum queue has 32 to do, and when it closes they are
    * lost: of 500 the queue knew 33 (3.10.8). The answer to a cancellation comes after all of them.
+   *
+   * https://github.com/rabbitmq/rabbitmq-server/issues/10327
    */
   async #leave(): Promise<void> {
     // Where it cannot be cancelled, the connection is gone, or stands still.
