@@ -109,7 +109,7 @@ export async function bench(name: string, options: BenchOptions): Promise<BenchR
 }
 
 async function startHere(_name: string, subject: string, works: Record<string, Work>, how: How): Promise<Runner> {
-  const run = makeRun(works[subject] as Work, how.perTurn);
+  const run = await makeRun(works[subject] as Work, how.perTurn);
   const clock = clocks[how.clock];
   const batch = await calibrate(run, clock);
   return { subject, round: async () => (batch / (await time(run, batch, clock))) * 1000, end: async () => {} };
@@ -158,9 +158,12 @@ async function serve(name: string, only: string, works: Record<string, Work>, ho
 }
 
 /** A loop of its own for each subject: in a shared one the engine could not inline any of them. */
-function makeRun(work: Work, perTurn: number): (count: number) => Promise<void> {
+async function makeRun(work: Work, perTurn: number): Promise<(count: number) => Promise<void>> {
   const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-  const isAsync = work() instanceof Promise;
+  const first = work();
+  const isAsync = first instanceof Promise;
+  // A transaction, for example, may be the only one on its connection.
+  await first;
   const body = isAsync ? 'await work();' : 'work();';
   // oxlint-disable-next-line typescript/no-implied-eval -- a function that is not compiled anew would be the shared one
   const loop = new Function(
