@@ -1,6 +1,7 @@
 import { outsideContext, refuseUnknown } from '@ent/internal';
 import { messagingErrors } from './errors.ts';
 import { countOption, durationOption } from './internal/checks.ts';
+import { SUBSCRIBE_OPTIONS } from './internal/setup.ts';
 import type { Handler, HandlerContext, Message } from './message.ts';
 import type { Clock, Duration, SubscribeOptions } from './options.ts';
 
@@ -137,15 +138,4 @@ class Collector {
   }
 }
 
-const BATCH_OPTIONS = {
-  group: true,
-  concurrency: true,
-  prefetch: true,
-  maxAttempts: true,
-  backoff: true,
-  timeout: true,
-  deadLetter: true,
-  signal: true,
-  size: true,
-  wait: true,
-} as const;
+const BATCH_OPTIONS = { ...SUBSCRIBE_OPTIONS, size: true, wait: true } as const;

@@ -35,7 +35,8 @@ export interface SubscriptionSetup {
 /** The group of a topic of dead letters. */
 export const DEAD_GROUP = 'dead';
 
-const SUBSCRIBE_OPTIONS = {
+/** The names of `SubscribeOptions`. */
+export const SUBSCRIBE_OPTIONS = {
   group: true,
   concurrency: true,
   prefetch: true,
