@@ -1,10 +1,19 @@
-import { durationOption, refuseUnknown } from '@ent/internal';
+import { refuseUnknown } from '@ent/internal';
 import { MongoClient, type MongoClientOptions } from 'mongodb';
 import { databaseErrors } from '../../errors.ts';
+import {
+  ACQUIRE_NAMES,
+  type AcquireOptions,
+  type AcquireSettings,
+  acquireSettings,
+  refuseTwice,
+  timeOption,
+  wholeOption,
+} from '../../internal/pool-options.ts';
 import type { Duration } from '../../options.ts';
 
 /** Options that do not depend on where the client comes from. */
-export interface MongodbCommonOptions {
+export interface MongodbCommonOptions extends AcquireOptions {
   /**
    * `false` for a standalone server, which has no transactions: then of several rows some may be stored when one is
    * refused, and `db.transaction` is refused. Default `true`: what is needed is a replica set (of one server, perhaps)
@@ -18,16 +27,6 @@ export interface MongodbCommonOptions {
   readonly decimals?: 'decimal128' | 'text' | undefined;
   /** Calls and transactions at a time, at the most. Default 10. */
   readonly max?: number | undefined;
-  /**
-   * How long a call waits for its turn, at most; then it fails with `database.pool_timeout`. Default: as long as the
-   * call may take.
-   */
-  readonly acquireTimeout?: Duration | undefined;
-  /**
-   * A call or transaction that takes longer is told as a warning of the process (`ENT_DATABASE_LEAK`), with the place
-   * where it began; that place costs some microseconds a call. Default: off.
-   */
-  readonly leakAfter?: Duration | undefined;
 }
 
 /** The server by its URL. */
@@ -60,18 +59,16 @@ export interface MongodbClientOptions extends MongodbCommonOptions {
 export type MongodbOptions = MongodbUrlOptions | MongodbClientOptions;
 
 /** What the options come to. */
-export interface Settings {
+export interface Settings extends AcquireSettings {
   readonly client: MongoClient;
   readonly isOurs: boolean;
   readonly database: string;
   readonly transactions: boolean;
   readonly decimals: 'decimal128' | 'text';
   readonly max: number;
-  readonly acquireTimeoutMs: number | undefined;
-  readonly leakAfterMs: number | undefined;
 }
 
-const COMMON = { transactions: true, decimals: true, max: true, acquireTimeout: true, leakAfter: true } as const;
+const COMMON = { ...ACQUIRE_NAMES, transactions: true, decimals: true, max: true } as const;
 const MADE = { url: true, database: true, min: true, idleTimeout: true, connectTimeout: true } as const;
 const invalid = databaseErrors.invalid_definition;
 
@@ -104,16 +101,15 @@ export function settingsOf(options: MongodbOptions): Settings {
   const made = options as MongodbUrlOptions;
   refuseUnknown(made, { ...COMMON, ...MADE }, 'mongodb', invalid);
   const { url, told } = readUrl(made.url);
-  const both = Object.keys(told).find((name) => made[name as keyof MongodbUrlOptions] !== undefined);
-  if (both !== undefined) throw invalid(`mongodb: ${both} is given twice, in the URL and as an option.`);
+  refuseTwice('mongodb', told, made);
   const given = { ...made, ...told };
   const common = commonOf(given);
-  const connectTimeoutMs = time(given.connectTimeout ?? '5s', 'connectTimeout');
+  const connectTimeoutMs = timeOption('mongodb', given.connectTimeout ?? '5s', 'connectTimeout');
   const client = clientOf(url, {
     // Who may have one is decided before; connections that are on their way out are not counted.
     maxPoolSize: 0,
-    minPoolSize: whole(given.min ?? 0, 'min', 0),
-    maxIdleTimeMS: time(given.idleTimeout ?? '1m', 'idleTimeout'),
+    minPoolSize: wholeOption('mongodb', given.min ?? 0, 'min', 0),
+    maxIdleTimeMS: timeOption('mongodb', given.idleTimeout ?? '1m', 'idleTimeout'),
     connectTimeoutMS: connectTimeoutMs,
     serverSelectionTimeoutMS: connectTimeoutMs,
   });
@@ -130,9 +126,8 @@ function commonOf(options: MongodbCommonOptions): Omit<Settings, 'client' | 'isO
   return {
     transactions,
     decimals,
-    max: whole(options.max ?? 10, 'max', 1),
-    acquireTimeoutMs: options.acquireTimeout === undefined ? undefined : time(options.acquireTimeout, 'acquireTimeout'),
-    leakAfterMs: options.leakAfter === undefined ? undefined : time(options.leakAfter, 'leakAfter'),
+    max: wholeOption('mongodb', options.max ?? 10, 'max', 1),
+    ...acquireSettings('mongodb', options),
   };
 }
 
@@ -198,13 +193,4 @@ function expectClient(client: unknown): MongoClient {
     return client as MongoClient;
   }
   throw invalid('mongodb needs a url or a client; client must be a MongoClient.');
-}
-
-function time(value: Duration, name: string): number {
-  return durationOption(value, name, (message, options) => invalid(`mongodb: ${message}`, options));
-}
-
-function whole(value: unknown, name: string, least: number): number {
-  if (Number.isSafeInteger(value) && (value as number) >= least) return value as number;
-  throw invalid(`mongodb: ${name} must be a whole number from ${least} on.`);
 }

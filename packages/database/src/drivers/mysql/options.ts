@@ -1,6 +1,6 @@
 import { demandOptions, refuseUnknown } from '@ent/internal';
 import { databaseErrors } from '../../errors.ts';
-import { type Address, addressesOf } from '../../internal/sql/addresses.ts';
+import { type Address, addressesOf, type Login } from '../../internal/sql/addresses.ts';
 import {
   ACQUIRE_NAMES,
   type AcquireOptions,
@@ -10,9 +10,9 @@ import {
   poolSettings,
   refuseTwice,
   targetOption,
-} from '../../internal/sql/pool-options.ts';
+} from '../../internal/pool-options.ts';
 import { type MysqlTls, tlsOption } from './tls.ts';
-import { type Login, readUrl } from './url.ts';
+import { readUrl } from './url.ts';
 
 /** Options that do not depend on how the server is named. */
 export interface MysqlMadeOptions extends AcquireOptions, PoolOptions {

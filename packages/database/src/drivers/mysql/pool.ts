@@ -2,6 +2,7 @@ import { withDeadline } from '@ent/internal';
 import type { ConnectionOptions } from 'mysql2';
 import type { Awaitable, DriverCall } from '../../driver.ts';
 import type { Address } from '../../internal/sql/addresses.ts';
+import { Hosts, openAtFirst } from '../../internal/sql/hosts.ts';
 import type { SessionSource } from '../../internal/sql/sessions.ts';
 import { endSession } from './cancel.ts';
 import { connectTo, isOfServer, type MysqlConnection } from './client.ts';
@@ -23,15 +24,16 @@ export class Connections implements SessionSource<Session> {
   /** What the last connection led to. */
   product: Product | undefined;
   readonly #settings: Settings;
+  readonly #hosts: Hosts;
   readonly #open = new Set<Session>();
   readonly #idle: Idle<Session>;
   readonly #ending = new Set<Promise<void>>();
   readonly #connecting = new Set<MysqlConnection>();
   readonly #onError = (): void => {};
-  #host = 0;
 
   constructor(settings: Settings) {
     this.#settings = settings;
+    this.#hosts = new Hosts(settings.hosts);
     this.max = settings.max;
     this.#idle = new Idle<Session>({
       ...settings,
@@ -67,19 +69,17 @@ export class Connections implements SessionSource<Session> {
     return ended;
   }
 
-  /** Connects `min` times, or once: what is wrong shows at once. */
-  async open(call: DriverCall): Promise<void> {
-    const sessions = await Promise.allSettled(
-      Array.from({ length: Math.max(1, this.#settings.min) }, () => this.#connectSomewhere(call)),
+  open(call: DriverCall): Promise<void> {
+    return openAtFirst(
+      this.#settings.min,
+      () => this.#connectSomewhere(call),
+      (session) => this.give(session),
     );
-    const failed = sessions.find((each) => each.status === 'rejected');
-    for (const each of sessions) if (each.status === 'fulfilled') this.give(each.value);
-    if (failed !== undefined) throw failed.reason;
   }
 
   /** A connection of the application's own, outside of the pool, to be ended by who asked. */
   async connect(): Promise<MysqlConnection> {
-    const connection = await this.#connect(this.#address, new AbortController().signal);
+    const connection = await this.#connect(this.#hosts.current, new AbortController().signal);
     try {
       await meet(connection);
     } catch (error) {
@@ -97,28 +97,13 @@ export class Connections implements SessionSource<Session> {
     for (const connection of this.#connecting) connection.stream.destroy();
   }
 
-  get #address(): Address {
-    return this.#settings.hosts[this.#host] as Address;
-  }
-
-  async #connectSomewhere(call: DriverCall): Promise<Session> {
-    const { hosts } = this.#settings;
-    for (let tries = 1; ; tries += 1) {
-      const host = this.#host;
-      try {
-        return await this.#meet();
-      } catch (error) {
-        const isElsewhere = tries < hosts.length && isOfHost(error) && !call.signal.aborted;
-        if (!isElsewhere) throw error;
-        // Who tried the same one has moved on already.
-        if (this.#host === host) this.#host = (host + 1) % hosts.length;
-      }
-    }
+  #connectSomewhere(call: DriverCall): Promise<Session> {
+    return this.#hosts.connect(call, () => this.#meet(), isOfHost);
   }
 
   async #meet(): Promise<Session> {
     const { connectTimeoutMs, needsWrites } = this.#settings;
-    const address = this.#address;
+    const address = this.#hosts.current;
     let connection: MysqlConnection | undefined;
     let server: Server;
     try {

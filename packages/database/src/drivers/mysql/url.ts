@@ -1,12 +1,12 @@
-import { parseConnectionUrl } from '@ent/internal';
 import { databaseErrors } from '../../errors.ts';
 import {
   type Address,
-  addressOf,
   fileOf,
+  type Login,
   POOL_PARAMETERS,
   type PoolTold,
   poolTold,
+  readServerUrl,
 } from '../../internal/sql/addresses.ts';
 import type { MysqlTls } from './tls.ts';
 
@@ -16,13 +16,6 @@ interface Told extends PoolTold {
   readonly applicationName?: string;
   readonly targetSession?: 'any' | 'read-write';
   readonly connectTimeout?: string;
-}
-
-/** Who connects, and to which database. */
-export interface Login {
-  readonly user?: string | undefined;
-  readonly password?: string | undefined;
-  readonly database?: string | undefined;
 }
 
 /** A URL, read. */
@@ -48,23 +41,13 @@ const invalid = databaseErrors.invalid_definition;
 
 /** @throws `database.invalid_definition`; no part of the URL is in its message, since it can hold a password */
 export function readUrl(text: string): ReadUrl {
-  const scheme = /^(mysql|mariadb):/i.exec(String(text))?.[1]?.toLowerCase();
-  if (scheme === undefined) throw invalid('mysql: url must begin with mysql:// or mariadb://.');
-  const rule = { hosts: 'several', parameters: URL_PARAMETERS } as const;
-  const { user, password, hosts, path, parameters } = parseConnectionUrl(scheme, text, rule, {
-    unknown: invalid,
-    invalid,
+  const { parameters, ...server } = readServerUrl(text, {
+    schemes: /^(mysql|mariadb):/i,
+    begin: 'mysql: url must begin with mysql:// or mariadb://.',
+    port: 3306,
+    parameters: URL_PARAMETERS,
   });
-  const database = path.slice(1);
-  return {
-    ...toldBy(parameters),
-    hosts: hosts.map((host) => addressOf(host, 3306)),
-    login: {
-      ...(user !== undefined && { user }),
-      ...(password !== undefined && { password }),
-      ...(database !== '' && { database }),
-    },
-  };
+  return { ...toldBy(parameters), ...server };
 }
 
 function toldBy(parameters: Parameters): Told {

@@ -1,7 +1,7 @@
 import type { ConnectionOptions } from 'node:tls';
 import { demandOptions, refuseUnknown } from '@ent/internal';
 import { databaseErrors } from '../../errors.ts';
-import { type Address, addressesOf, addressOf } from '../../internal/sql/addresses.ts';
+import { type Address, addressesOf, addressOf, type Login } from '../../internal/sql/addresses.ts';
 import {
   ACQUIRE_NAMES,
   type AcquireOptions,
@@ -12,7 +12,7 @@ import {
   refuseTwice,
   targetOption,
   timeOption,
-} from '../../internal/sql/pool-options.ts';
+} from '../../internal/pool-options.ts';
 import type { Duration } from '../../options.ts';
 import type { PgPool } from './client.ts';
 import { readUrl } from './url.ts';
@@ -123,9 +123,9 @@ export function settingsOf(options: PostgresOptions): Settings {
   if ('url' in options) {
     refuseUnknown(options, { ...MADE, url: true }, 'postgres', invalid);
     const { url, ...given } = options;
-    const { hosts, client, ...told } = readUrl(url);
+    const { hosts, login, ...told } = readUrl(url);
     refuseTwice('postgres', told, given);
-    return settingsOfMade({ ...given, ...told }, hosts, client);
+    return settingsOfMade({ ...given, ...told }, hosts, login);
   }
   refuseUnknown(options, { ...MADE, host: true, port: true, user: true, database: true }, 'postgres', invalid);
   const { host, port = 5432, user, database } = options;
@@ -134,15 +134,7 @@ export function settingsOf(options: PostgresOptions): Settings {
   return settingsOfMade(options, addresses, { user, database });
 }
 
-function settingsOfMade(
-  options: PostgresMadeOptions,
-  hosts: readonly Address[],
-  client: {
-    readonly user?: string | undefined;
-    readonly password?: string | undefined;
-    readonly database?: string | undefined;
-  },
-): Settings {
+function settingsOfMade(options: PostgresMadeOptions, hosts: readonly Address[], login: Login): Settings {
   const replicas = replicasOf(options.replicas ?? []);
   const { tls = false, searchPath } = options;
   if (options.prepare !== undefined && typeof options.prepare !== 'boolean') {
@@ -155,12 +147,12 @@ function settingsOfMade(
     pool: undefined,
     hosts,
     client: {
-      ...client,
+      ...login,
       ...(options.password !== undefined && { password: options.password }),
       ssl: tls,
       application_name: options.applicationName,
     },
-    namespace: client.database ?? client.user ?? 'postgres',
+    namespace: login.database ?? login.user ?? 'postgres',
     searchPath: searchPath === undefined ? undefined : pathOf(searchPath),
     needsWrites: targetOption('postgres', options.targetSession, [...hosts, ...replicas]) === 'read-write',
     replicas,

@@ -3,6 +3,7 @@ import { type ClientConfig, Pool as PgPoolClass, type PoolConfig } from 'pg';
 import type { Awaitable, DriverCall } from '../../driver.ts';
 import { databaseErrors } from '../../errors.ts';
 import type { Address } from '../../internal/sql/addresses.ts';
+import { Hosts, openAtFirst } from '../../internal/sql/hosts.ts';
 import type { SessionSource } from '../../internal/sql/sessions.ts';
 import { AtHand } from './at-hand.ts';
 import type { PgClient, PgPool, PgResult } from './client.ts';
@@ -28,18 +29,19 @@ export class Connections implements SessionSource<Session> {
   readonly max: number;
   readonly #settings: Settings;
   readonly #names: Names;
+  readonly #hosts: Hosts;
   readonly #sessions = new WeakMap<PgClient, Session>();
   readonly #clients = new Set<PgClient>();
   /** Not of an application's own pool: somebody else may wait for them there. */
   readonly #atHand: AtHand | undefined;
   readonly #onError = (): void => {};
-  #host = 0;
   #ending = 0;
 
   constructor(settings: Settings, names: Names) {
     this.#settings = settings;
     this.#names = names;
     this.pool = settings.pool ?? makePool(settings);
+    this.#hosts = new Hosts(settings.hosts, (host) => Object.assign(this.pool.options, host));
     this.#atHand = settings.pool === undefined ? new AtHand() : undefined;
     this.max = settings.pool === undefined ? settings.max : settings.pool.options.max;
     // A connection that breaks while nobody uses it is told here, and ends the process when nobody listens.
@@ -75,14 +77,12 @@ export class Connections implements SessionSource<Session> {
     }
   }
 
-  /** Connects to `min` servers, or to one: what is wrong shows at once. */
-  async open(call: DriverCall): Promise<void> {
-    const sessions = await Promise.allSettled(
-      Array.from({ length: Math.max(1, this.#settings.min) }, () => this.#fromPool(call)),
+  open(call: DriverCall): Promise<void> {
+    return openAtFirst(
+      this.#settings.min,
+      () => this.#fromPool(call),
+      (session) => this.give(session),
     );
-    const failed = sessions.find((each) => each.status === 'rejected');
-    for (const each of sessions) if (each.status === 'fulfilled') this.give(each.value);
-    if (failed !== undefined) throw failed.reason;
   }
 
   /** Ends our pool, and lets go of one that was handed in. */
@@ -97,20 +97,8 @@ export class Connections implements SessionSource<Session> {
     this.pool.off('error', this.#onError);
   }
 
-  async #fromPool(call: DriverCall): Promise<Session> {
-    const { hosts } = this.#settings;
-    for (let tries = 1; ; tries += 1) {
-      const host = this.#host;
-      try {
-        return await this.#next();
-      } catch (error) {
-        const isElsewhere = tries < hosts.length && isOfHost(error) && !call.signal.aborted;
-        if (!isElsewhere) throw error;
-        // Who tried the same one has moved on already.
-        if (this.#host === host) this.#host = (host + 1) % hosts.length;
-        Object.assign(this.pool.options, hosts[this.#host]);
-      }
-    }
+  #fromPool(call: DriverCall): Promise<Session> {
+    return this.#hosts.connect(call, () => this.#next(), isOfHost);
   }
 
   async #next(): Promise<Session> {

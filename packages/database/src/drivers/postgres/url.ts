@@ -1,13 +1,13 @@
 import type { ConnectionOptions } from 'node:tls';
-import { parseConnectionUrl } from '@ent/internal';
 import { databaseErrors } from '../../errors.ts';
 import {
   type Address,
-  addressOf,
   fileOf,
+  type Login,
   POOL_PARAMETERS,
   type PoolTold,
   poolTold,
+  readServerUrl,
 } from '../../internal/sql/addresses.ts';
 
 /** What a URL says of the connections, beside where the server is; named as the options of the driver. */
@@ -24,7 +24,7 @@ interface Told extends PoolTold {
 /** A URL, read. */
 export interface ReadUrl extends Told {
   readonly hosts: readonly Address[];
-  readonly client: { readonly user?: string; readonly password?: string; readonly database?: string };
+  readonly login: Login;
 }
 
 /** The parameters that a URL can have. */
@@ -47,23 +47,13 @@ const invalid = databaseErrors.invalid_definition;
 
 /** @throws `database.invalid_definition`; no part of the URL is in its message, since it can hold a password */
 export function readUrl(text: string): ReadUrl {
-  const scheme = /^(postgres(?:ql)?):/i.exec(String(text))?.[1]?.toLowerCase();
-  if (scheme === undefined) throw invalid('postgres: url must begin with postgres:// or postgresql://.');
-  const rule = { hosts: 'several', parameters: URL_PARAMETERS } as const;
-  const { user, password, hosts, path, parameters } = parseConnectionUrl(scheme, text, rule, {
-    unknown: invalid,
-    invalid,
+  const { parameters, ...server } = readServerUrl(text, {
+    schemes: /^(postgres(?:ql)?):/i,
+    begin: 'postgres: url must begin with postgres:// or postgresql://.',
+    port: 5432,
+    parameters: URL_PARAMETERS,
   });
-  const database = path.slice(1);
-  return {
-    ...toldBy(parameters),
-    hosts: hosts.map((host) => addressOf(host, 5432)),
-    client: {
-      ...(user !== undefined && { user }),
-      ...(password !== undefined && { password }),
-      ...(database !== '' && { database }),
-    },
-  };
+  return { ...toldBy(parameters), ...server };
 }
 
 function toldBy(parameters: Parameters): Told {

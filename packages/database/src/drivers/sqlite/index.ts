@@ -7,13 +7,13 @@
  * brings functions for what SQLite's own do otherwise.
  */
 import { basename, resolve } from 'node:path';
-import { durationOption, refuseUnknown } from '@ent/internal';
+import { refuseUnknown } from '@ent/internal';
 import type { Awaitable, BeginOptions, DatabaseDriver, DatabaseFeatures, DriverCall } from '../../driver.ts';
 import { databaseErrors } from '../../errors.ts';
 import { chain } from '../../internal/awaitable.ts';
+import { ACQUIRE_NAMES, type AcquireOptions, acquireSettings } from '../../internal/pool-options.ts';
 import { controlOf, sqlDriver } from '../../internal/sql/driver.ts';
 import type { SqlNative } from '../../internal/sql/types.ts';
-import type { Duration } from '../../options.ts';
 import type { SqliteClient } from './client.ts';
 import type { Connection } from './connection.ts';
 import { dialect } from './dialect.ts';
@@ -43,19 +43,8 @@ export const sqliteFeatures = {
   cancelsRunning: false,
 } as const satisfies DatabaseFeatures;
 
-/** Options that do not depend on where the connections come from. */
-export interface SqliteCommonOptions {
-  /**
-   * How long a call waits for a connection that is free, at most: for its turn to write, nearly always; then it fails
-   * with `database.pool_timeout`. Default: as long as the call may take.
-   */
-  readonly acquireTimeout?: Duration | undefined;
-  /**
-   * A connection that is in use for longer is told as a warning of the process (`ENT_DATABASE_LEAK`), with the place
-   * where it was taken; that place costs some microseconds a call. Default: off.
-   */
-  readonly leakAfter?: Duration | undefined;
-}
+/** Options that do not depend on where the connections come from. A call waits for its turn to write, nearly always. */
+export type SqliteCommonOptions = AcquireOptions;
 
 /** Options of {@link sqlite}: a file, or a connection of your own. */
 export type SqliteOptions =
@@ -106,12 +95,11 @@ export function sqlite<Tables = any>(options: SqliteOptions): SqliteDriver<Table
       ? { file: options.client.name, synchronous: 'normal' as const, client: options.client }
       : { file: pathOf(options.file), synchronous: expectSynchronous(options.synchronous) };
   const pool = new Pool(source);
-  const [acquireTimeoutMs, leakAfterMs] = [time(options, 'acquireTimeout'), time(options, 'leakAfter')];
   return sqlDriver<Connection, SqliteClient | undefined, Tables>({
     name: 'sqlite',
     namespace: basename(source.file),
     features: pool.isPrivate ? { ...sqliteFeatures, shared: false } : sqliteFeatures,
-    pool: { name: basename(source.file), max: pool.max, acquireTimeoutMs, leakAfterMs },
+    pool: { name: basename(source.file), max: pool.max, ...acquireSettings('sqlite', options) },
     dialect,
     get client() {
       return pool.client;
@@ -153,19 +141,11 @@ function begin(connection: Connection, { readOnly, foreignKeys }: BeginOptions, 
   return chain(began, begun);
 }
 
-const COMMON = { acquireTimeout: true, leakAfter: true } as const;
-
-function time(options: SqliteCommonOptions, name: keyof SqliteCommonOptions): number | undefined {
-  const value = options[name];
-  if (value === undefined) return undefined;
-  return durationOption(value, `sqlite: ${name}`, databaseErrors.invalid_definition);
-}
-
 function expectKnown(options: SqliteOptions): void {
   const invalid = databaseErrors.invalid_definition;
   // What is no object is refused by either.
   if (Object(options) === options && 'client' in options) {
-    refuseUnknown(options, { ...COMMON, client: true }, 'sqlite with a client of yours', invalid);
+    refuseUnknown(options, { ...ACQUIRE_NAMES, client: true }, 'sqlite with a client of yours', invalid);
     // JavaScript may give that of another library.
     const client = options.client as Partial<SqliteClient> | null | undefined;
     if (typeof client?.pragma !== 'function' || typeof client.name !== 'string') {
@@ -175,7 +155,7 @@ function expectKnown(options: SqliteOptions): void {
   }
   refuseUnknown(
     options as Extract<SqliteOptions, { file: string }>,
-    { ...COMMON, file: true, synchronous: true },
+    { ...ACQUIRE_NAMES, file: true, synchronous: true },
     'sqlite',
     invalid,
   );

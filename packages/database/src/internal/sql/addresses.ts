@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
+import { parseConnectionUrl } from '@ent/internal';
 import { databaseErrors } from '../../errors.ts';
-import { wholeOption } from './pool-options.ts';
+import { wholeOption } from '../pool-options.ts';
 
 /** Where a server listens. */
 export interface Address {
@@ -49,6 +50,54 @@ export function fileOf(driver: string, parameter: string, path: string): string 
   } catch (cause) {
     throw invalid(`${driver}: the file of ${parameter} cannot be read.`, { cause });
   }
+}
+
+/** Who connects, and to which database. */
+export interface Login {
+  readonly user?: string | undefined;
+  readonly password?: string | undefined;
+  readonly database?: string | undefined;
+}
+
+/** What a URL says before its parameters, and those as they stand there. */
+export interface ReadServerUrl {
+  readonly hosts: readonly Address[];
+  readonly login: Login;
+  readonly parameters: Readonly<Record<string, string | undefined>>;
+}
+
+/**
+ * @param rule how URLs of this database begin, and what for messages; the port of hosts that name none; the parameters
+ *   that there are
+ * @throws `database.invalid_definition`; no part of the URL is in its message, since it can hold a password
+ */
+export function readServerUrl(
+  text: string,
+  rule: {
+    readonly schemes: RegExp;
+    readonly begin: string;
+    readonly port: number;
+    readonly parameters: readonly string[];
+  },
+): ReadServerUrl {
+  const scheme = rule.schemes.exec(String(text))?.[1]?.toLowerCase();
+  if (scheme === undefined) throw invalid(rule.begin);
+  const { user, password, hosts, path, parameters } = parseConnectionUrl(
+    scheme,
+    text,
+    { hosts: 'several', parameters: rule.parameters },
+    { unknown: invalid, invalid },
+  );
+  const database = path.slice(1);
+  return {
+    parameters,
+    hosts: hosts.map((host) => addressOf(host, rule.port)),
+    login: {
+      ...(user !== undefined && { user }),
+      ...(password !== undefined && { password }),
+      ...(database !== '' && { database }),
+    },
+  };
 }
 
 /** The parameters of a URL that say how many connections, and for how long. */

@@ -1,6 +1,6 @@
 import { durationOption } from '@ent/internal';
-import { databaseErrors } from '../../errors.ts';
-import type { Duration } from '../../options.ts';
+import { databaseErrors } from '../errors.ts';
+import type { Duration } from '../options.ts';
 
 /** How long calls wait for a connection. */
 export interface AcquireOptions {
@@ -35,15 +35,19 @@ export const ACQUIRE_NAMES = { acquireTimeout: true, leakAfter: true } as const;
 /** The names of {@link PoolOptions}. */
 export const POOL_NAMES = { max: true, min: true, idleTimeout: true, maxLifetime: true, connectTimeout: true } as const;
 
+/** What {@link AcquireOptions} come to, in milliseconds. */
+export interface AcquireSettings {
+  readonly acquireTimeoutMs: number | undefined;
+  readonly leakAfterMs: number | undefined;
+}
+
 /** What {@link AcquireOptions} and {@link PoolOptions} come to, in milliseconds. */
-export interface PoolSettings {
+export interface PoolSettings extends AcquireSettings {
   readonly max: number;
   readonly min: number;
   readonly idleTimeoutMs: number;
   readonly maxLifetimeMs: number;
   readonly connectTimeoutMs: number;
-  readonly acquireTimeoutMs: number | undefined;
-  readonly leakAfterMs: number | undefined;
 }
 
 const invalid = databaseErrors.invalid_definition;
@@ -63,8 +67,18 @@ export function poolSettings(driver: string, options: AcquireOptions & PoolOptio
     idleTimeoutMs: time(options.idleTimeout ?? '30s', 'idleTimeout'),
     maxLifetimeMs: time(options.maxLifetime ?? '1h', 'maxLifetime'),
     connectTimeoutMs: time(options.connectTimeout ?? '5s', 'connectTimeout'),
-    acquireTimeoutMs: options.acquireTimeout === undefined ? undefined : time(options.acquireTimeout, 'acquireTimeout'),
-    leakAfterMs: options.leakAfter === undefined ? undefined : time(options.leakAfter, 'leakAfter'),
+    ...acquireSettings(driver, options),
+  };
+}
+
+/**
+ * @param driver for messages
+ * @throws `database.invalid_definition`
+ */
+export function acquireSettings(driver: string, { acquireTimeout, leakAfter }: AcquireOptions): AcquireSettings {
+  return {
+    acquireTimeoutMs: acquireTimeout === undefined ? undefined : timeOption(driver, acquireTimeout, 'acquireTimeout'),
+    leakAfterMs: leakAfter === undefined ? undefined : timeOption(driver, leakAfter, 'leakAfter'),
   };
 }
 
