@@ -1,19 +1,12 @@
 // MongoDB's API by a server that fails, in the ways in which it does: what a caller learns, and that the driver is well
 // again by itself.
-import type { Database } from '@ent/database';
 import type { FaultProxy } from '@ent/testkit';
 import { describeWithServer } from '@ent/testkit/vitest';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { useDatabases } from '../fixtures/mongodb.ts';
-import { people, rejection } from '../fixtures/people.ts';
-
-const ann = { id: 'ann', email: 'ann@example.org', name: 'Ann', tags: null, age: 1, version: 1 };
-
-/** Waits until the database answers, with nothing in use. */
-async function isWell(db: Database): Promise<void> {
-  await expect.poll(() => db.ping().then(() => 'well'), { timeout: 20_000 }).toBe('well');
-  expect(db.stats()).toMatchObject({ inUse: 0, waiting: 0 });
-}
+import { ann, people, rejection } from '../fixtures/people.ts';
+import { isWell } from '../fixtures/well.ts';
+import { losesNothingBy } from '../fixtures/writing.ts';
 
 describeWithServer('mongodb', { killable: true }, (server) => {
   const { open } = useDatabases(server);
@@ -21,33 +14,7 @@ describeWithServer('mongodb', { killable: true }, (server) => {
   describe('a server that is restarted under load', () => {
     it.each(['restart', 'kill'] as const)('by %s loses nothing that was answered, and no call hangs', async (how) => {
       const db = await open({ max: 4, connectTimeout: '1s' }, { timeout: 5000 });
-      const repo = db.repo(people);
-      const stored: string[] = [];
-      const codes = new Set<string>();
-      let on = true;
-      const worker = async (w: number): Promise<void> => {
-        for (let n = 0; on; n += 1) {
-          const id = `${w}-${n}`;
-          try {
-            await repo.insert({ ...ann, id, email: id });
-            stored.push(id);
-          } catch (error) {
-            codes.add((error as { code: string }).code);
-            await new Promise(setImmediate);
-          }
-        }
-      };
-      const workers = Array.from({ length: 6 }, (_, w) => worker(w));
-      await expect.poll(() => stored.length, { timeout: 20_000 }).toBeGreaterThan(20);
-      if (how === 'kill') await server.kill();
-      await (how === 'kill' ? server.start() : server.restart());
-      const before = stored.length;
-      await expect.poll(() => stored.length, { timeout: 30_000 }).toBeGreaterThan(before + 20);
-      on = false;
-      await Promise.all(workers);
-      expect([...codes].filter((code) => code !== 'database.unavailable' && code !== 'database.timeout')).toEqual([]);
-      const found = await repo.find({ where: { id: { in: stored } } });
-      expect(found).toHaveLength(stored.length);
+      await losesNothingBy(db, how, server);
       await isWell(db);
     });
   });

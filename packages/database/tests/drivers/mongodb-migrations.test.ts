@@ -7,6 +7,7 @@ import { uniqueName } from '@ent/testkit';
 import { describeWithServer } from '@ent/testkit/vitest';
 import { beforeEach, expect, it } from 'vitest';
 import { names } from '../fixtures/migrate-mongodb.ts';
+import { outcomeOf } from '../fixtures/migrations.ts';
 import { beside, placeOn } from '../fixtures/mongodb.ts';
 import { rejection } from '../fixtures/people.ts';
 import { runFixture } from '../fixtures/storage.ts';
@@ -20,15 +21,6 @@ describeWithServer('mongodb', (server) => {
   });
 
   const migrate = (...more: string[]) => runFixture('migrate-mongodb.ts', argument, ...more);
-  async function outcomeOf(child: ReturnType<typeof migrate>): Promise<string[]> {
-    let printed = '';
-    let errors = '';
-    child.stdout.on('data', (chunk: Buffer) => (printed += chunk.toString()));
-    child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
-    const [code] = (await once(child, 'close')) as [number];
-    if (code !== 0) throw new Error(errors);
-    return JSON.parse(printed) as string[];
-  }
   const documents = (collection: string) =>
     beside(server.url, (client) => client.db(place.database).collection(collection).find().sort({ _id: 1 }).toArray());
 

@@ -8,77 +8,20 @@ import { sql } from 'kysely';
 import { describe, expect, it } from 'vitest';
 import { ask, sleep, urlOf, useDatabases } from '../fixtures/mysql.ts';
 import { ann, people, rejection, signal } from '../fixtures/people.ts';
+import { testSessions } from '../fixtures/sql-sessions.ts';
 import { isWell } from '../fixtures/well.ts';
 
 describeWithServer('mariadb', (server) => {
   const { open, running, connections, name } = useDatabases(server);
 
-  describe('a call that is given up', () => {
-    it('is stopped on the server, by abort and by timeout, and its connection is replaced', async () => {
-      const db = await open({}, { timeout: 500 });
-      const controller = new AbortController();
-      const aborted = rejection(sleep(db, controller.signal));
-      await expect.poll(running).toHaveLength(1);
-      controller.abort(new Error('gone'));
-      expect((await aborted).message).toBe('gone');
-      expect((await rejection(sleep(db))).code).toBe('database.timeout');
-      await expect.poll(running).toEqual([]);
-      await isWell(db);
-    });
-
-    it('takes its locks with it, and never hits the query of another', async () => {
-      const db = await open({ max: 4 });
-      await db.repo(people).insert(ann);
-      for (let round = 0; round < 10; round += 1) {
-        const others = Array.from({ length: 3 }, () => db.repo(people).count());
-        const locked = db.transaction(
-          async () => {
-            await db.repo(people).update('ann', { set: { name: 'locked' } });
-            await sleep(db);
-          },
-          { timeout: 50 + round },
-        );
-        expect((await rejection(locked)).code).toBe('database.timeout');
-        expect(await Promise.all(others)).toEqual([1, 1, 1]);
-      }
-      expect(await db.repo(people).get('ann')).toMatchObject({ name: 'Ann', version: 1 });
-      expect((await db.repo(people).update('ann', { set: { name: 'B' } })).version).toBe(2);
-      await expect.poll(running).toEqual([]);
-    });
-
-    it('leaves nothing when the database is closed right after', async () => {
-      const db = await open();
-      const controller = new AbortController();
-      const aborted = rejection(sleep(db, controller.signal));
-      await expect.poll(running).toHaveLength(1);
-      controller.abort(new Error('gone'));
-      await aborted;
-      await db.close();
-      await expect.poll(connections).toBe(0);
-    });
+  testSessions({
+    open,
+    running,
+    sleep,
+    allGone: () => expect.poll(connections).toBe(0),
   });
 
   describe('an exhausted pool', () => {
-    it('fails at its acquireTimeout with a code of its own, and is well afterwards', async () => {
-      const db = await open({ max: 1, acquireTimeout: 100 });
-      const { promise: gate, fire: release } = signal();
-      const { promise: taken, fire: take } = signal();
-      const holder = db.transaction(async () => {
-        await db.repo(people).count();
-        take();
-        await gate;
-      });
-      await taken;
-      const error = await rejection(db.repo(people).count());
-      release();
-      await holder;
-      expect([error.code, error.message]).toEqual([
-        'database.pool_timeout',
-        'No connection was free within 100 ms (in use: 1 of 1, waiting: 1).',
-      ]);
-      await isWell(db);
-    });
-
     it('of the server is told, and is well afterwards', async () => {
       const db = await open({ max: 1 });
       const [{ value } = { value: 151 }] = await ask(server.url, 'select @@global.max_connections as value');
@@ -107,21 +50,6 @@ describeWithServer('mariadb', (server) => {
       await isWell(few);
       await few.close();
       await isWell(db);
-    });
-
-    it('tells where a connection was taken that does not come back', async () => {
-      const db = await open({ leakAfter: 50 });
-      const { promise: warned, resolve: warn } = Promise.withResolvers<Error & { code?: string; detail?: string }>();
-      const hear = (warning: Error & { code?: string }): void => {
-        if (warning.code === 'ENT_DATABASE_LEAK') warn(warning);
-      };
-      process.on('warning', hear);
-      async function theLeakingFunction(): Promise<void> {
-        await db.transaction(() => warned);
-      }
-      await theLeakingFunction();
-      process.off('warning', hear);
-      expect((await warned).detail).toContain('theLeakingFunction');
     });
   });
 

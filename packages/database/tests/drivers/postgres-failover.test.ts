@@ -8,7 +8,8 @@ import { describeWithServer } from '@ent/testkit/vitest';
 import { sql } from 'kysely';
 import { expect, it } from 'vitest';
 import { people } from '../fixtures/people.ts';
-import { ann, ask, newSchema } from '../fixtures/postgres.ts';
+import { ask, newSchema } from '../fixtures/postgres.ts';
+import { losesNothing } from '../fixtures/writing.ts';
 
 describeWithServer('postgres-standby', { killable: true }, (server) => {
   const urlOf = (...servers: readonly Server[]): string =>
@@ -42,32 +43,16 @@ describeWithServer('postgres-standby', { killable: true }, (server) => {
     let gaps = 0;
     await listen(db, searchPath, (payload) => void heard.push(payload), { onGap: () => void (gaps += 1) });
 
-    const stored: string[] = [];
-    const codes = new Set<string>();
-    let on = true;
-    const worker = async (w: number): Promise<void> => {
-      for (let n = 0; on; n += 1) {
-        const id = `${w}-${n}`;
-        try {
-          await repo.insert({ ...ann, id, email: id });
-          stored.push(id);
-          if ((await repo.get(id)) === null) throw new Error('It does not see what it wrote.');
-        } catch (error) {
-          codes.add((error as { code?: string }).code ?? String(error));
-          await new Promise(setImmediate);
-        }
-      }
-    };
-    const workers = Array.from({ length: 4 }, (_, w) => worker(w));
-    await expect.poll(() => stored.length, { timeout: 20_000 }).toBeGreaterThan(20);
-    await server.primaryNode.kill();
-    const before = stored.length;
-    expect(await ask(next.url, 'select pg_promote() as done')).toEqual([{ done: true }]);
-    await expect.poll(() => stored.length, { timeout: 30_000 }).toBeGreaterThan(before + 20);
-    on = false;
-    await Promise.all(workers);
-    expect([...codes].filter((code) => code !== 'database.unavailable' && code !== 'database.timeout')).toEqual([]);
-    expect(await repo.find({ where: { id: { in: stored } } })).toHaveLength(stored.length);
+    await losesNothing(db, {
+      writers: 4,
+      look: async (id) => {
+        if ((await repo.get(id)) === null) throw new Error('It does not see what it wrote.');
+      },
+      disturb: async () => {
+        await server.primaryNode.kill();
+        expect(await ask(next.url, 'select pg_promote() as done')).toEqual([{ done: true }]);
+      },
+    });
     await expect.poll(() => gaps, { timeout: 20_000 }).toBeGreaterThan(0);
     await notify(db, searchPath, 'after');
     await expect.poll(() => heard).toEqual(['after']);
