@@ -12,6 +12,7 @@ export {
 } from './context.ts';
 export { withDeadline } from './deadline.ts';
 export { Deadlines, TimedCall } from './deadlines.ts';
+export { demandHooks } from './demand-hooks.ts';
 export { type Duration, durationOption, toMilliseconds } from './duration.ts';
 export { Fifo, type Ticket } from './fifo.ts';
 export { gcra } from './gcra.ts';

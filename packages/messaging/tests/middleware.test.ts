@@ -80,6 +80,24 @@ describe('middleware', () => {
     await expect.poll(() => seen).toEqual(['m1']);
   });
 
+  it('handles a message once, however often a context hook runs what is after it', async () => {
+    const seen: unknown[] = [];
+    const answers: unknown[] = [];
+    const messaging = messagingWith([
+      {
+        name: 'eager',
+        context(_message, run) {
+          answers.push(run(), run());
+        },
+      },
+    ]);
+    const subscription = await messaging.subscribe('t', { group: 'g' }, ({ data }) => seen.push(data));
+    await messaging.publish('t', 1);
+    await expect.poll(async () => (await subscription.stats()).handled).toBe(1);
+    expect(seen).toEqual([1]);
+    expect(answers[1]).toBe(answers[0]);
+  });
+
   it('harms nobody when done throws, and is told on a channel', async () => {
     const told: unknown[] = [];
     const listener = { error: (operation: object) => void told.push(operation) };

@@ -1,3 +1,4 @@
+import { demandHooks } from '@ent/internal';
 import { channels, type RequestOperation } from './channels.ts';
 import { middlewareErrors } from './errors.ts';
 import type { Exchange, HeaderBag, Outcome, Reply } from './exchange.ts';
@@ -64,9 +65,7 @@ const HOOKS = ['before', 'context', 'head', 'done'] as const;
  * @throws `middleware.invalid_options` for what is no list of middlewares, or a middleware without any hook
  */
 export function createPipeline(middleware: readonly Middleware[] = []): Pipeline {
-  const given: unknown = middleware;
-  if (!Array.isArray(given)) throw middlewareErrors.invalid_options('The middlewares must be a list.');
-  for (const item of middleware) checkMiddleware(item);
+  demandHooks(middleware, HOOKS, middlewareErrors.invalid_options);
   const hooks: Hooks = {
     entering: middleware.filter((item) => item.before !== undefined || item.context !== undefined),
     head: middleware.filter((item) => item.head !== undefined),
@@ -80,17 +79,6 @@ export function createPipeline(middleware: readonly Middleware[] = []): Pipeline
       return new PipelineRun(hooks, exchange);
     },
   };
-}
-
-/** A function of another framework, or a hook that is misspelt, would do nothing, without a word. */
-function checkMiddleware(item: unknown): void {
-  const given = (typeof item === 'object' ? (item ?? {}) : {}) as Record<string, unknown>;
-  const hooks = HOOKS.filter((hook) => given[hook] !== undefined);
-  if (hooks.length > 0 && hooks.every((hook) => typeof given[hook] === 'function')) return;
-  const name = typeof given['name'] === 'string' ? `The middleware "${given['name']}"` : 'A middleware';
-  throw middlewareErrors.invalid_options(
-    `${name} must be an object with one hook at least: ${HOOKS.map((hook) => `${hook}()`).join(', ')}.`,
-  );
 }
 
 interface Hooks {

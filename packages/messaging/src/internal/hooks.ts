@@ -1,4 +1,5 @@
 import { isPromise } from 'node:util/types';
+import { demandHooks } from '@ent/internal';
 import { channels } from '../channels.ts';
 import { messagingErrors } from '../errors.ts';
 import type { Handler, HandlerContext, Message } from '../message.ts';
@@ -13,9 +14,7 @@ export class Hooks {
 
   /** @throws `messaging.invalid_options` for what is no list of middlewares, or one without any hook */
   constructor(middleware: readonly MessageMiddleware[]) {
-    const given: unknown = middleware;
-    if (!Array.isArray(given)) throw messagingErrors.invalid_options('The middlewares must be a list.');
-    for (const item of middleware) check(item);
+    demandHooks(middleware, NAMES, messagingErrors.invalid_options);
     this.#entering = middleware.filter((item) => item.before !== undefined || item.context !== undefined);
     this.#done = middleware.filter((item) => item.done !== undefined);
   }
@@ -55,9 +54,10 @@ export class Hooks {
       if (verdict === 'done') return undefined;
       const rest = (): unknown => this.#step(index + 1, message, context, handler);
       if (!middleware.context) return rest();
-      let result: unknown = missing(middleware);
-      middleware.context(message, () => (result = attempt(rest)));
-      return valueOf(result);
+      // Once, however often a hook runs it: a message is handled once a try.
+      let result: Result | undefined;
+      middleware.context(message, () => (result ??= attempt(rest)));
+      return valueOf(result ?? missing(middleware));
     };
     const verdict = middleware.before?.(message, context);
     return isPromise(verdict) ? verdict.then(next) : next(verdict);
@@ -86,23 +86,11 @@ function attempt(work: () => unknown): Result {
   }
 }
 
-function valueOf(result: unknown): unknown {
-  const known = result as Result;
-  if ('error' in known) throw known.error;
-  return known.value;
+function valueOf(result: Result): unknown {
+  if ('error' in result) throw result.error;
+  return result.value;
 }
 
 function missing({ name }: MessageMiddleware): Result {
   return { error: messagingErrors.invalid_options(`The middleware "${name}" did not call run() in its context hook.`) };
-}
-
-/** A function of another framework, or a hook that is misspelt, would do nothing, without a word. */
-function check(item: unknown): void {
-  const given = (typeof item === 'object' ? (item ?? {}) : {}) as Record<string, unknown>;
-  const hooks = NAMES.filter((hook) => given[hook] !== undefined);
-  if (hooks.length > 0 && hooks.every((hook) => typeof given[hook] === 'function')) return;
-  const name = typeof given['name'] === 'string' ? `The middleware "${given['name']}"` : 'A middleware';
-  throw messagingErrors.invalid_options(
-    `${name} must be an object with one hook at least: before(), context(), done().`,
-  );
 }
