@@ -35,7 +35,7 @@ export interface DeadLettersDone {
   readonly done: number;
   /** Those of the ids that were not found. */
   readonly missing: readonly string[];
-  /** How many letters are there now, as far as the broker tells. */
+  /** How many letters are there now, as far as the broker tells: RabbitMQ leaves out those that somebody has. */
   readonly left: number;
 }
 
