@@ -42,7 +42,7 @@ async function killedReplay(url: string): Promise<void> {
     await exit;
   }
   expect(await letters.count()).toBeGreaterThan(0);
-  // What the killed one had comes back when its connection, or its lease, has ended. Not every broker counts it till then.
+  // What the killed one had comes back when its connection, or its lease, has ended. Not every broker counts it before.
   const seenAfterReplay = async (): Promise<number> => {
     await letters.replay();
     return seen.size;
