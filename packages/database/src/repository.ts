@@ -1,27 +1,24 @@
 import type { Aggregated, AggregateOptions, Aggregates, GroupKey, GroupOptions } from './aggregates.ts';
-import type { Awaitable, Condition, DatabaseDriver, DatabaseFeatures, DriverQuery, Row } from './driver.ts';
+import type { Awaitable, Condition, DatabaseFeatures, Row } from './driver.ts';
 import type { Entity, EntityModel, IdOf } from './entity.ts';
 import { databaseErrors } from './errors.ts';
-import { parseAggregate } from './internal/aggregates.ts';
-import { and, parseFilter, parseSelect, parseSort } from './internal/conditions.ts';
-import { alive, expectKey, expectWhole, ofVersion, some, withId } from './internal/criteria.ts';
+import { and } from './internal/conditions.ts';
+import { alive, ofVersion, some, withId } from './internal/criteria.ts';
 import type { Host } from './internal/host.ts';
 import { expectOptions } from './internal/known-options.ts';
-import type { Work } from './internal/operation.ts';
-import { timeFor } from './internal/native-values.ts';
-import { type Paging, pageOf, streamOf } from './internal/pages.ts';
+import type { Ask } from './internal/operation.ts';
 import { invalidValue, pointer } from './internal/problems.ts';
-import { changeOf, completeRow, isEmptyChange, replacement, touched } from './internal/writes.ts';
+import { Reads } from './internal/reads.ts';
+import { upsertOf } from './internal/upserts.ts';
+import { changeOf, completeRow, deletionOf, isEmptyChange } from './internal/writes.ts';
 import type { CallOptions } from './options.ts';
 import type {
   CountOptions,
   DeleteManyOptions,
   DeleteOptions,
-  Filter,
   FindOptions,
   GetOptions,
   Patch,
-  ReadOptions,
   StreamOptions,
   UpdateManyOptions,
   UpdateOptions,
@@ -43,6 +40,14 @@ const INSERT_BATCH = 500;
 export class Repository<T extends object, New = unknown, Key extends keyof T & string = keyof T & 'id'> {
   readonly entity: Entity<T, New, Key>;
   readonly #host: Host;
+  readonly #reads: Reads<T>;
+  readonly #ask: Ask = (operation, use, options, work) => {
+    const { driver } = this.#host;
+    const entity: EntityModel = this.entity;
+    return this.#host.run({ operation, entity: entity.name, model: entity, use }, options, (session, call) =>
+      work(driver, entity, session, call),
+    );
+  };
 
   /** @internal Use `db.repo(entity)`. */
   constructor(entity: Entity<T, New, Key>, host: Host) {
@@ -53,22 +58,15 @@ export class Repository<T extends object, New = unknown, Key extends keyof T & s
         `${entity.name}: ${host.driver.name} fills in no fields, so "${entity.generated[0]}" cannot be generated.`,
       );
     }
+    this.#reads = new Reads(entity, host, this.#ask);
   }
 
   /** The row with this id, or null. The id of a composite key is an object: `get({ film: 1, actor: 2 })`. */
-  async get<Selected extends keyof T & string = keyof T & string>(
+  get<Selected extends keyof T & string = keyof T & string>(
     id: IdOf<T, Key>,
     options?: GetOptions<Selected>,
   ): Promise<Pick<T, Selected> | null> {
-    if (options !== undefined) expectOptions(this.entity, 'get', options);
-    const byId = withId(this.entity, id);
-    if (byId === undefined) return null;
-    const { deletedAt } = this.entity;
-    const where = deletedAt === undefined ? byId : and([byId, alive(this.entity, options?.withDeleted)]);
-    const fields = options === undefined ? undefined : parseSelect(this.entity, options.select);
-    const found = this.#read('get', { where, order: [], limit: 1, fields }, options);
-    const rows = found instanceof Promise ? await found : found;
-    return rows[0] ?? null;
+    return this.#reads.get(id, options);
   }
 
   /**
@@ -78,17 +76,10 @@ export class Repository<T extends object, New = unknown, Key extends keyof T & s
    * await users.find({ where: { email: { endsWith: '@example.org' } }, sort: [['createdAt', 'desc']], limit: 20 });
    * ```
    */
-  async find<Selected extends keyof T & string = keyof T & string>(
+  find<Selected extends keyof T & string = keyof T & string>(
     options: FindOptions<T, Selected> = {},
   ): Promise<Pick<T, Selected>[]> {
-    expectOptions(this.entity, 'find', options);
-    const { limit, offset } = options;
-    expectWhole(this.entity, 'limit', limit, 0);
-    expectWhole(this.entity, 'offset', offset, 0);
-    const fields = parseSelect(this.entity, options.select);
-    if (limit === 0) return [];
-    const order = parseSort(this.entity, options.sort, this.#rules);
-    return this.#read('find', { where: this.#where(options), order, limit, offset, fields }, options);
+    return this.#reads.find(options);
   }
 
   /**
@@ -98,11 +89,10 @@ export class Repository<T extends object, New = unknown, Key extends keyof T & s
    *
    * @throws `database.invalid_cursor` for a cursor that was changed, or that belongs to another entity or sort
    */
-  async window<Selected extends keyof T & string = keyof T & string>(
+  window<Selected extends keyof T & string = keyof T & string>(
     options: WindowOptions<T, Selected>,
   ): Promise<Window<Pick<T, Selected>>> {
-    expectOptions(this.entity, 'window', options);
-    return pageOf(this.#paging('window', options), options, this.#host.cursorSecret);
+    return this.#reads.window(options);
   }
 
   /**
@@ -114,24 +104,20 @@ export class Repository<T extends object, New = unknown, Key extends keyof T & s
    * for await (const user of users.stream({ where: { verifiedAt: null } })) await remind(user);
    * ```
    */
-  async *stream<Selected extends keyof T & string = keyof T & string>(
+  stream<Selected extends keyof T & string = keyof T & string>(
     options: StreamOptions<T, Selected> = {},
   ): AsyncGenerator<Pick<T, Selected>, void, undefined> {
-    expectOptions(this.entity, 'stream', options);
-    yield* streamOf(this.#paging('stream', options), options.batchSize ?? 500);
+    return this.#reads.stream(options);
   }
 
   /** How many rows match. */
-  async count(options: CountOptions<T> = {}): Promise<number> {
-    expectOptions(this.entity, 'count', options);
-    return this.#count(this.#where(options), options);
+  count(options: CountOptions<T> = {}): Promise<number> {
+    return this.#reads.count(options);
   }
 
   /** Whether a row matches. */
-  async exists(options: CountOptions<T> = {}): Promise<boolean> {
-    expectOptions(this.entity, 'exists', options);
-    const where = this.#where(options);
-    return where.op !== 'none' && this.#isThere(where, options);
+  exists(options: CountOptions<T> = {}): Promise<boolean> {
+    return this.#reads.exists(options);
   }
 
   /**
@@ -144,25 +130,12 @@ export class Repository<T extends object, New = unknown, Key extends keyof T & s
    *
    * @throws `database.bad_data` for a sum that does not fit its field
    */
-  async aggregate<const A extends Aggregates<T>, const By extends GroupKey<T>>(
+  aggregate<const A extends Aggregates<T>, const By extends GroupKey<T>>(
     options: GroupOptions<T, A, By>,
   ): Promise<(Pick<T, By> & Aggregated<T, A>)[]>;
-  async aggregate<const A extends Aggregates<T>>(options: AggregateOptions<T, A>): Promise<Aggregated<T, A>>;
-  async aggregate(options: AggregateOptions<T, Aggregates<T>> & { readonly by?: readonly string[] }): Promise<unknown> {
-    expectOptions(this.entity, 'aggregate', options);
-    const plan = parseAggregate(this.entity, options, this.#rules);
-    const where = this.#where(options);
-    const groups = await this.#run('aggregate', 'read', options, (driver, entity, session, call) =>
-      driver.aggregate(session, entity, { ...plan.query, where }, call),
-    );
-    const answers = groups.map((group) => plan.answer(group));
-    return options.by === undefined ? answers[0] : answers;
-  }
-
-  #count(condition: Condition, options: CallOptions): Awaitable<number> {
-    return this.#run('count', 'read', options, (driver, entity, session, call) =>
-      driver.count(session, entity, condition, call),
-    );
+  aggregate<const A extends Aggregates<T>>(options: AggregateOptions<T, A>): Promise<Aggregated<T, A>>;
+  aggregate(options: AggregateOptions<T, Aggregates<T>> & { readonly by?: readonly string[] }): Promise<unknown> {
+    return this.#reads.aggregate(options);
   }
 
   /**
@@ -221,15 +194,15 @@ export class Repository<T extends object, New = unknown, Key extends keyof T & s
     const where = and([byId, alive(this.entity, options?.withDeleted)]);
     const guarded = and([where, ofVersion(this.entity, options?.version)]);
     if (isEmptyChange(change)) {
-      const [row] = await this.#read('update', { where: guarded, order: [], limit: 1 }, options);
+      const [row] = await this.#reads.rows('update', { where: guarded, order: [], limit: 1 }, options);
       if (row !== undefined) return row;
       throw this.#notFound();
     }
-    const row = await this.#run('update', 'write', options, (driver, entity, session, call) =>
+    const row = await this.#ask('update', 'write', options, (driver, entity, session, call) =>
       driver.updateOne(session, entity, guarded, change, call),
     );
     if (row !== undefined) return row as unknown as T;
-    throw (await this.#isThere(where, options)) ? this.#conflict() : this.#notFound();
+    throw (await this.#reads.isThere(where, options)) ? this.#conflict() : this.#notFound();
   }
 
   /**
@@ -246,8 +219,8 @@ export class Repository<T extends object, New = unknown, Key extends keyof T & s
   async updateMany(patch: Patch<T, Key>, options: UpdateManyOptions<T>): Promise<{ matched: number }> {
     const condition = this.#some('updateMany', options, options?.withDeleted);
     const change = changeOf(this.entity, patch, new Date(), this.#rules.decimalOrder);
-    if (isEmptyChange(change)) return { matched: await this.#count(condition, options) };
-    return this.#run('updateMany', 'write', options, (driver, entity, session, call) =>
+    if (isEmptyChange(change)) return { matched: await this.#reads.howMany(condition, options) };
+    return this.#ask('updateMany', 'write', options, (driver, entity, session, call) =>
       driver.update(session, entity, condition, change, call),
     );
   }
@@ -267,21 +240,8 @@ export class Repository<T extends object, New = unknown, Key extends keyof T & s
   ): Promise<T> {
     const { entity } = this;
     if (options !== undefined) expectOptions(entity, 'upsert', options);
-    const now = new Date();
-    expectKey(entity, key, this.#host.driver);
-    const row = completeRow(entity, create, now);
-    const absent = key.filter((name) => row[name] === null || (create as Row)[name] === undefined);
-    if (absent.length > 0) {
-      const detail = 'is part of the key of the upsert, so it must have a value';
-      throw invalidValue(
-        entity.name,
-        absent.map((name) => ({ pointer: pointer(name), code: 'required', detail })),
-      );
-    }
-    const changed = patch ? changeOf(entity, patch, now, this.#rules.decimalOrder) : replacement(entity, key, row, now);
-    const [keyField] = key as readonly [K];
-    const change = isEmptyChange(changed) ? { set: { [keyField]: row[keyField] }, add: {} } : changed;
-    const stored = await this.#run('upsert', 'write', options, (driver, erased, session, call) =>
+    const { row, change } = upsertOf(entity, key, create, patch, this.#host.driver);
+    const stored = await this.#ask('upsert', 'write', options, (driver, erased, session, call) =>
       driver.upsert(session, erased, key, row, change, call),
     );
     return stored as unknown as T;
@@ -300,7 +260,7 @@ export class Repository<T extends object, New = unknown, Key extends keyof T & s
     const guarded = and([where, ofVersion(this.entity, options?.version)]);
     const { matched } = await this.#remove('delete', guarded, options);
     if (matched > 0) return true;
-    if (options?.version !== undefined && (await this.#isThere(where, options))) throw this.#conflict();
+    if (options?.version !== undefined && (await this.#reads.isThere(where, options))) throw this.#conflict();
     return false;
   }
 
@@ -315,17 +275,11 @@ export class Repository<T extends object, New = unknown, Key extends keyof T & s
   }
 
   #remove(operation: string, where: Condition, options: DeleteOptions | undefined): Awaitable<{ matched: number }> {
-    const { deletedAt } = this.entity;
-    if (deletedAt === undefined || options?.hard === true) {
-      return this.#run(operation, 'write', options, (driver, entity, session, call) =>
-        driver.delete(session, entity, where, call),
-      );
-    }
-    const now = new Date();
-    const at = timeFor(this.entity.fields.get(deletedAt), now);
-    const change = touched(this.entity, { set: { [deletedAt]: at }, add: {} }, now);
-    return this.#run(operation, 'write', options, (driver, entity, session, call) =>
-      driver.update(session, entity, where, change, call),
+    const mark = options?.hard === true ? undefined : deletionOf(this.entity, new Date());
+    return this.#ask(operation, 'write', options, (driver, entity, session, call) =>
+      mark === undefined
+        ? driver.delete(session, entity, where, call)
+        : driver.update(session, entity, where, mark, call),
     );
   }
 
@@ -334,44 +288,13 @@ export class Repository<T extends object, New = unknown, Key extends keyof T & s
     rows: readonly Row[],
     options: CallOptions | undefined,
   ): Awaitable<readonly Row[] | undefined> {
-    return this.#run(operation, 'write', options, (driver, entity, session, call) =>
+    return this.#ask(operation, 'write', options, (driver, entity, session, call) =>
       driver.insert(session, entity, rows, call),
-    );
-  }
-
-  #read(operation: string, query: DriverQuery, options: CallOptions | undefined): Awaitable<T[]> {
-    // Known to be empty: no reason to ask. What a caller would otherwise learn (that the database is down) it learns
-    // from the next call.
-    if (query.where.op === 'none') return [];
-    return this.#run(
-      operation,
-      'read',
-      options,
-      (driver, entity, session, call) =>
-        driver.find(session, entity, query, call) as Awaitable<unknown[]> as Awaitable<T[]>,
-    );
-  }
-
-  #run<R>(
-    operation: string,
-    use: 'read' | 'write',
-    options: CallOptions | undefined,
-    work: (driver: DatabaseDriver, entity: EntityModel, ...rest: Parameters<Work<R>>) => ReturnType<Work<R>>,
-  ): Awaitable<R> {
-    const { driver } = this.#host;
-    const entity: EntityModel = this.entity;
-    return this.#host.run({ operation, entity: entity.name, model: entity, use }, options, (session, call) =>
-      work(driver, entity, session, call),
     );
   }
 
   get #rules(): DatabaseFeatures {
     return this.#host.driver.features;
-  }
-
-  #where(options: ReadOptions & { readonly where?: Filter<T> | undefined }): Condition {
-    const filter = parseFilter(this.entity, options.where, this.#rules);
-    return and([filter, alive(this.entity, options.withDeleted)]);
   }
 
   /** Rows for a write, which must not be all of them by accident. */
@@ -382,23 +305,6 @@ export class Repository<T extends object, New = unknown, Key extends keyof T & s
   ): Condition {
     if (options !== undefined) expectOptions(this.entity, method, options);
     return and([some(this.entity, options?.where, this.#rules), alive(this.entity, withDeleted)]);
-  }
-
-  #paging(operation: string, options: FindOptions<T>): Paging<T> {
-    return {
-      entity: this.entity,
-      where: this.#where(options),
-      order: parseSort(this.entity, options.sort, this.#rules),
-      select: parseSelect(this.entity, options.select),
-      read: (query) => this.#read(operation, query, options),
-    };
-  }
-
-  #isThere(where: Condition, options: CallOptions | undefined): Awaitable<boolean> {
-    return this.#run('exists', 'read', options, async (driver, entity, session, call) => {
-      const rows = await driver.find(session, entity, { where, order: [], limit: 1, fields: entity.id }, call);
-      return rows.length > 0;
-    });
   }
 
   #notFound(): Error {

@@ -1,5 +1,6 @@
-import type { Awaitable, DriverCall } from '../driver.ts';
+import type { Awaitable, DatabaseDriver, DriverCall } from '../driver.ts';
 import type { EntityModel } from '../entity.ts';
+import type { CallOptions } from '../options.ts';
 
 /** What is being done, for messages and telemetry. */
 export interface Attempted {
@@ -20,6 +21,14 @@ export interface Operation extends Attempted {
 
 /** The part of a call that the driver does. */
 export type Work<R> = (session: unknown, call: DriverCall) => Awaitable<R>;
+
+/** How a repository asks its driver about the rows of its entity. */
+export type Ask = <R>(
+  operation: string,
+  use: Operation['use'],
+  options: CallOptions | undefined,
+  work: (driver: DatabaseDriver, entity: EntityModel, ...rest: Parameters<Work<R>>) => ReturnType<Work<R>>,
+) => Awaitable<R>;
 
 /** `users.find`, or `ping`. */
 export function nameOf({ operation, entity }: Attempted): string {

@@ -107,13 +107,20 @@ export function replacement(entity: EntityModel, key: readonly string[], row: Ro
 }
 
 /** A change with the time of update and the next version. */
-export function touched(entity: EntityModel, { set, add }: Change, now: Date): Change {
+function touched(entity: EntityModel, { set, add }: Change, now: Date): Change {
   const { updatedAt, version } = entity;
   const isSet = updatedAt === undefined || Object.hasOwn(set, updatedAt);
   return {
     set: isSet ? set : { ...set, [updatedAt]: timeFor(entity.fields.get(updatedAt), now) },
     add: version === undefined ? add : { ...add, [version]: 1 },
   };
+}
+
+/** What a delete does to the row where it stays and is marked; undefined where it goes. */
+export function deletionOf(entity: EntityModel, now: Date): Change | undefined {
+  const { deletedAt, fields } = entity;
+  if (deletedAt === undefined) return undefined;
+  return touched(entity, { set: { [deletedAt]: timeFor(fields.get(deletedAt), now) }, add: {} }, now);
 }
 
 export function isEmptyChange({ set, add }: Change): boolean {

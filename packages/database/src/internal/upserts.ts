@@ -1,0 +1,32 @@
+import type { Change, DatabaseDriver, Row } from '../driver.ts';
+import type { EntityModel } from '../entity.ts';
+import { expectKey } from './criteria.ts';
+import { invalidValue, pointer } from './problems.ts';
+import { changeOf, completeRow, isEmptyChange, replacement } from './writes.ts';
+
+/** What an upsert stores where no row has its key, and what it does to the one that has. */
+export function upsertOf(
+  entity: EntityModel,
+  key: readonly string[],
+  create: unknown,
+  patch: unknown,
+  driver: DatabaseDriver,
+): { row: Row; change: Change } {
+  const now = new Date();
+  expectKey(entity, key, driver);
+  const row = completeRow(entity, create, now);
+  const absent = key.filter((name) => row[name] === null || (create as Row)[name] === undefined);
+  if (absent.length > 0) {
+    const detail = 'is part of the key of the upsert, so it must have a value';
+    throw invalidValue(
+      entity.name,
+      absent.map((name) => ({ pointer: pointer(name), code: 'required', detail })),
+    );
+  }
+  const changed = patch
+    ? changeOf(entity, patch, now, driver.features.decimalOrder)
+    : replacement(entity, key, row, now);
+  const [keyField] = key as readonly [string];
+  // It touches the row all the same, since it answers it.
+  return { row, change: isEmptyChange(changed) ? { set: { [keyField]: row[keyField] }, add: {} } : changed };
+}
