@@ -4,7 +4,7 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
-import { join, relative } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import type { Reporter, TestCase, TestModule, TestRunEndReason } from 'vitest/node';
 import { startVitest } from 'vitest/node';
 import { filesUnder } from './lib/workspace.ts';
@@ -77,6 +77,13 @@ function nameOf(test: TestCase): string {
   return [file, ...names].join(': ').replace(/, [\d,]+ [^,]*$/, '');
 }
 
+/** Such tests stand in the file itself, or in one beside it that several such files share. */
+function isInDepth(path: string): boolean {
+  const text = readFileSync(path, 'utf8');
+  const shared = [...text.matchAll(/ from '(\.[^']+)'/g)].map(([, other]) => resolve(dirname(path), other as string));
+  return [text, ...shared.map((file) => readFileSync(file, 'utf8'))].some((one) => one.includes('itInDepth('));
+}
+
 function seconds(ms: number): string {
   return `${Math.round(ms / 1000)} s`;
 }
@@ -115,7 +122,7 @@ async function main(filters: readonly string[]): Promise<number> {
     filesUnder(join(root, group), (path) => path.endsWith('.test.ts')),
   );
   const files = tests
-    .filter((path) => readFileSync(path, 'utf8').includes('itInDepth('))
+    .filter(isInDepth)
     .map((path) => relative(root, path))
     .filter((path) => filters.length === 0 || filters.some((filter) => path.includes(filter)));
   if (files.length === 0) {

@@ -1,10 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import { createTables } from '@ent/database/testing';
-import { uniqueName } from '@ent/testkit';
-import type { Round, Rounds } from '@ent/testkit/vitest';
-import { expect } from 'vitest';
+import { type Server, startServer, uniqueName } from '@ent/testkit';
+import { itInDepth, type Round, type Rounds } from '@ent/testkit/vitest';
+import { afterAll, beforeAll, expect } from 'vitest';
 import { redisStreams } from '../src/drivers/redis-streams/index.ts';
 import { createInbox } from '../src/inbox.ts';
 import { createMessaging, type Message, type Messaging } from '../src/index.ts';
@@ -12,18 +10,11 @@ import { createOutbox } from '../src/outbox.ts';
 import { databaseAt, orders, type PlaceOf, totals } from './fixtures/outbox-places.ts';
 import type { Task } from './fixtures/outbox-process.ts';
 import { migrate } from './outbox-support.ts';
-
-const script = fileURLToPath(new URL('fixtures/outbox-process.ts', import.meta.url));
-
-/** Starts a process of this repository. */
-export function startProcess(file: string, task: object): ChildProcess {
-  const args = ['--conditions=@ent/source', file, JSON.stringify(task)];
-  return spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
-}
+import { startProcess } from './processes.ts';
 
 /** Runs it to its end, or to its death, and answers how many steps it made, or undefined when it was killed. */
 async function run(task: Task): Promise<number | undefined> {
-  const child = startProcess(script, task);
+  const child = startProcess('outbox-process.ts', task);
   let text = '';
   child.stdout!.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
   const [code, signal] = (await once(child, 'close')) as [number | null, string | null];
@@ -108,29 +99,50 @@ async function killHandler({ place, redis }: Ground, dieAt: number): Promise<num
   return steps;
 }
 
-/** Kills processes at steps that are spread over all of them; `ground` makes a new place for each. */
+/** Most of the time of each goes by until what the dead process had is given to another one. */
+const AT_ONCE = 4;
+
+/** At all of the steps, or at some that are spread over them; `ground` makes a new place for each. */
 async function atSteps(
   kill: (ground: Ground, dieAt: number) => Promise<number | undefined>,
   ground: () => Promise<Ground>,
-  { count, seed }: Round,
+  { count: percent, seed }: Round,
 ): Promise<void> {
-  const steps = await kill(await ground(), Number.MAX_SAFE_INTEGER);
+  const steps = (await kill(await ground(), Number.MAX_SAFE_INTEGER)) as number;
   expect(steps).toBeGreaterThan(15);
-  let killed = 0;
-  for (let n = 0; n < count; n++) {
-    const dieAt = 1 + ((seed + Math.floor((n * steps!) / Math.min(count, steps!))) % steps!);
-    // The last steps may not be reached: how many there are depends on how messages meet in batches.
-    if ((await kill(await ground(), dieAt)) === undefined) killed++;
-  }
-  expect(killed).toBeGreaterThan(count / 2);
+  const kills = Math.ceil((steps * percent) / 100);
+  let [next, killed] = [0, 0];
+  const killSome = async (): Promise<void> => {
+    while (next < kills) {
+      const dieAt = 1 + ((seed + Math.floor((next++ * steps) / kills)) % steps);
+      // The last steps may not be reached: how many there are depends on how messages meet in batches.
+      if ((await kill(await ground(), dieAt)) === undefined) killed++;
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, killSome));
+  expect(killed).toBeGreaterThan(kills / 2);
 }
 
-/** How often a process is killed: in the soak at each of its steps. */
-export const KILLS: Rounds = { full: 40, ci: 3, of: 'kills' };
+/** Before how many of its statements and sends a process is killed: in the soak before each. */
+const KILLS: Rounds = { full: 100, ci: 8, of: 'percent of its steps' };
 
-/** A process that publishes is killed: there is a message for each change that is stored. */
-export const killPublishers = (ground: () => Promise<Ground>, round: Round): Promise<void> =>
-  atSteps(killPublisher, ground, round);
-/** A process that handles is killed: each message has its effect once. */
-export const killHandlers = (ground: () => Promise<Ground>, round: Round): Promise<void> =>
-  atSteps(killHandler, ground, round);
+/** Declares the tests that kill processes at their statements; `ground` makes a new place for each of them. */
+export function testKills(ground: () => Promise<Ground>): void {
+  itInDepth('an outbox has a message for each change that is stored, whenever its process is killed', KILLS, (round) =>
+    atSteps(killPublisher, ground, round),
+  );
+
+  itInDepth('an inbox has the effect of each message once, whenever its process is killed', KILLS, (round) =>
+    atSteps(killHandler, ground, round),
+  );
+}
+
+/** The same with a Redis of its own as the broker, for databases that are the server of the block. */
+export function testKillsWithRedis(placeOf: () => Promise<PlaceOf>): void {
+  let redis: Server;
+  beforeAll(async () => {
+    redis = await startServer('redis');
+  });
+  afterAll(() => redis?.close());
+  testKills(async () => ({ place: await placeOf(), redis: redis.url }));
+}

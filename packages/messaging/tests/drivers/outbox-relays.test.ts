@@ -4,7 +4,6 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { EntError } from '@ent/errors';
 import { uniqueName } from '@ent/testkit';
 import { describeWithServer } from '@ent/testkit/vitest';
@@ -14,10 +13,8 @@ import { redisStreams } from '../../src/drivers/redis-streams/index.ts';
 import { createMessaging, type Message, type Messaging, type MessagingDriver } from '../../src/index.ts';
 import { createOutbox, type Outbox } from '../../src/outbox.ts';
 import { databaseAt, type PlaceOf } from '../fixtures/outbox-places.ts';
-import { startProcess } from '../outbox-kills.ts';
 import { migrate } from '../outbox-support.ts';
-
-const relayScript = fileURLToPath(new URL('../fixtures/outbox-relay.ts', import.meta.url));
+import { startProcess } from '../processes.ts';
 
 let folder: string;
 const ends: (() => unknown)[] = [];
@@ -72,7 +69,7 @@ async function setUp(driver: () => MessagingDriver) {
 
 describeWithServer('redis', (server) => {
   const startRelay = async (place: PlaceOf): Promise<ChildProcess> => {
-    const child = startProcess(relayScript, { place, redis: server.url });
+    const child = startProcess('outbox-relay.ts', { place, redis: server.url });
     ends.push(() => child.kill('SIGKILL'));
     let text = '';
     child.stdout!.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
