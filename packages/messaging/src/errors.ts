@@ -7,7 +7,7 @@ const misuse = { class: ConfigurationError, status: 500, retryable: 'never', exp
 export const messagingErrors = defineErrors('messaging', {
   /** The time was up before the broker confirmed. The message may have been stored. */
   timeout: { ...failure, title: 'Messaging timed out', retryable: 'idempotent' },
-  /** The broker cannot be reached. */
+  /** The broker cannot be reached, or takes no messages for now. Of `publish`: the message was not stored. */
   unavailable: { ...failure, title: 'Messaging unavailable', retryable: 'idempotent' },
   /** The broker refused the message, for certain: a full queue, for example. */
   rejected: { ...failure, title: 'Message refused', retryable: 'always' },

@@ -159,6 +159,7 @@ function failureOf(
       },
     );
   }
+  const isStored = failed.some((message) => results[messages.indexOf(message)]?.status === 'indeterminate');
   const cause = result && 'error' in result ? result.error : undefined;
-  return wrap(driver, cause, what, details);
+  return wrap(driver, cause, `${what}, and ${isStored ? 'may have been stored' : 'were not stored'}`, details);
 }

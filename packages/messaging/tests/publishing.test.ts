@@ -289,6 +289,33 @@ describe('a broker that fails', () => {
     await expect(publishing).rejects.toThrow('client went away');
   });
 
+  it('that refused until the deadline has not stored it, and that is told', async () => {
+    const { driver } = scripted(all({ status: 'rejected', error: lost }));
+    const messaging = createMessaging({ driver, timeout: 300 });
+    await expect(messaging.publish('t', 1)).rejects.toMatchObject({
+      code: 'messaging.unavailable',
+      message: expect.stringMatching(/were not stored: scripted is not available: /),
+      cause: lost,
+    });
+  });
+
+  it('that may have stored it at an earlier try is not said to have refused it', async () => {
+    const { driver, sent } = scripted(
+      all({ status: 'indeterminate', error: lost }),
+      all({ status: 'rejected', error: lost }),
+    );
+    const messaging = createMessaging({ driver, timeout: 300 });
+    await expect(messaging.publish('t', 1)).rejects.toMatchObject({ code: 'messaging.timeout' });
+    expect(sent.length).toBeGreaterThan(1);
+    const refusing = scripted(
+      all({ status: 'indeterminate', error: lost }),
+      all({ status: 'rejected', error: refused }),
+    );
+    await expect(createMessaging({ driver: refusing.driver }).publish('t', 1)).rejects.toMatchObject({
+      message: expect.stringMatching(/and may have been stored: scripted refused: queue full\.$/),
+    });
+  });
+
   it('is not closed under what is being published', async () => {
     const events: string[] = [];
     let confirm = (): void => {};

@@ -33,12 +33,21 @@ async function sendAgain(
   for (let attempt = 1; ; attempt++) {
     const open = [...messages.keys()].filter((at) => mayPass(driver, results[at]));
     if (open.length === 0) return results;
-    await pause(time.clock, time.resend(attempt), call.signal);
+    const waitMs = time.resend(attempt);
+    // No time for another try: what was refused for certain is told so, and not as what may have been stored.
+    const isCertain = open.every((at) => results[at]?.status === 'rejected');
+    if (isCertain && performance.now() + waitMs >= call.deadlineAt) return results;
+    await pause(time.clock, waitMs, call.signal);
     if (call.signal.aborted) return results;
     const batch = open.map((at) => messages[at] as WireMessage);
     const answers = await sendOnce(driver, batch, call);
-    for (const [i, at] of open.entries()) results[at] = answers[i] as SendResult;
+    for (const [i, at] of open.entries()) results[at] = after(results[at], answers[i] as SendResult);
   }
+}
+
+/** What an earlier try may have stored stays open, whatever a later one is told. */
+function after(before: SendResult | undefined, now: SendResult): SendResult {
+  return before?.status === 'indeterminate' && now.status === 'rejected' ? { ...now, status: 'indeterminate' } : now;
 }
 
 /** Never fails: what is thrown leaves open what became of the messages. */
@@ -92,7 +101,7 @@ export function wrap(driver: MessagingDriver, cause: unknown, what: string, deta
   switch (driver.classify(cause)) {
     case 'unavailable':
     case 'lost':
-      return messagingErrors.unavailable(`${what}: ${driver.name} cannot be reached.`, options);
+      return messagingErrors.unavailable(`${what}: ${driver.name} is not available: ${reasonOf(cause)}`, options);
     case 'refused':
       return messagingErrors.rejected(`${what}: ${driver.name} refused: ${reasonOf(cause)}`, options);
     default:

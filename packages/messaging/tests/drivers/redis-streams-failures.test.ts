@@ -130,7 +130,9 @@ describeWithServer('redis', { killable: true }, (server) => {
     await expect(messaging.connect()).rejects.toMatchObject(away);
     await expect(messaging.ping()).rejects.toMatchObject(away);
     await expect(messaging.subscribe(topic, { group: 'g' }, () => {})).rejects.toMatchObject(away);
-    await expect(messaging.publish(topic, 1)).rejects.toMatchObject({ code: 'messaging.timeout' });
+    // Or a timeout, where the deadline comes in the middle of a try.
+    const untold = { code: expect.stringMatching(/^messaging\.(?:unavailable|timeout)$/) };
+    await expect(messaging.publish(topic, 1)).rejects.toMatchObject(untold);
     await server.start();
     const seen: unknown[] = [];
     const subscribe = () => messaging.subscribe(topic, { group: 'g' }, ({ data }) => seen.push(data));

@@ -44,7 +44,12 @@ export class Outbox {
     this.#turn = new Map();
     for (const [stream, batches] of turn) {
       const bytes = batches.reduce((sum, batch) => sum + batch.bytes, 0);
-      const work = (commands: Commands) => Promise.all(batches.map((batch) => addAll(commands, batch)));
+      const work = async (commands: Commands) => {
+        const failures = await Promise.all(batches.map((batch) => addAll(commands, batch)));
+        const failure = failures.find((each) => each !== undefined);
+        // Told already, each message its own; but the connection has to hear that its server is a replica by now.
+        if (failure !== undefined) throw failure;
+      };
       this.#link.run(stream, work, bytes > LARGE_BYTES).catch((error: unknown) => {
         for (const batch of batches) batch.reject(error);
       });
@@ -52,10 +57,13 @@ export class Outbox {
   }
 }
 
-function addAll(commands: Commands, { parcels, resolve }: Batch): Promise<void> {
-  const [[stream, fields]] = parcels as [Batch['parcels'][0]];
-  if (parcels.length === 1) return add(commands, stream, fields).then((result) => resolve([result]));
-  return Promise.all(parcels.map((parcel) => add(commands, ...parcel))).then(resolve);
+/** Tells what became of each message, and answers the first error. */
+async function addAll(commands: Commands, { parcels, resolve }: Batch): Promise<Error | undefined> {
+  const adding = parcels.map(([stream, fields]) => add(commands, stream, fields));
+  const results = adding.length === 1 ? [await adding[0]!] : await Promise.all(adding);
+  resolve(results);
+  for (const result of results) if ('error' in result) return result.error as Error;
+  return undefined;
 }
 
 function add(commands: Commands, stream: string, fields: ReturnType<typeof fieldsOf>): Promise<SendResult> {
