@@ -60,6 +60,15 @@ interface CacheOperation {
 interface HealthCheck {
   check: string;
 }
+interface RelayBatch {
+  driver: string;
+  lagMs?: number;
+  stored: number;
+  unroutable: number;
+  postponed: number;
+  parked: readonly unknown[];
+  trouble?: string;
+}
 interface PasswordCheck {
   operation: string;
   outcome?: string;
@@ -101,6 +110,7 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
     ...http(registers),
     ...cache(registers),
     ...health(registers),
+    ...outbox(registers),
     ...auth(registers),
   ];
   const failures = new Counter({
@@ -218,6 +228,42 @@ function health(registers: Registry[]): (() => void)[] {
     end({ payload, durationMs, error }) {
       status.set({ check: payload.check }, error === undefined ? 1 : 0);
       duration.set({ check: payload.check }, durationMs / 1000);
+    },
+  });
+  return [listener];
+}
+
+function outbox(registers: Registry[]): (() => void)[] {
+  const labelNames = ['messaging_system'] as const;
+  const messages = new Counter({
+    name: 'outbox_messages_total',
+    help: 'Messages of outboxes that were tried, by what became of them: stored, unroutable, postponed, parked.',
+    labelNames: ['messaging_system', 'outcome'] as const,
+    registers,
+  });
+  const failures = new Counter({
+    name: 'outbox_relay_failures_total',
+    help: 'Batches of outboxes of which nothing got through, or that could not be read.',
+    labelNames,
+    registers,
+  });
+  // Each relay that has its turn tells for all; a gauge of one that has lost it would stay as it was.
+  const lag = new Histogram({
+    name: 'outbox_lag_seconds',
+    help: 'Age of the oldest message of each batch that a relay of an outbox read, in seconds.',
+    labelNames,
+    buckets: [0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 1800, 3600],
+    registers,
+  });
+  const listener = onOperation<RelayBatch>('ent:messaging:relay', {
+    end({ payload, error }) {
+      const { driver: messaging_system, stored, unroutable, postponed, trouble, lagMs } = payload;
+      const parked = payload.parked.length;
+      for (const [outcome, count] of Object.entries({ stored, unroutable, postponed, parked })) {
+        if (count > 0) messages.inc({ messaging_system, outcome }, count);
+      }
+      if (error !== undefined || trouble !== undefined) failures.inc({ messaging_system });
+      if (lagMs !== undefined) lag.observe({ messaging_system }, lagMs / 1000);
     },
   });
   return [listener];

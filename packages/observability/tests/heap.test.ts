@@ -28,6 +28,15 @@ describe('metrics that are kept for as long as the process lives', () => {
     ['loads', (n) => publish('ent:cache:load', { driver: 'redis', key: `k${n}`, outcome: 'stored' }, n % 2 === 0)],
     ['password checks', (n) => publish('ent:auth:password', { operation: 'verify', from: `${n}` })],
     ['health checks', (n) => publish('ent:lifecycle:check', { check: 'database' }, n % 2 === 0)],
+    [
+      'batches of outboxes',
+      (n) =>
+        publish(
+          'ent:messaging:relay',
+          { driver: 'redis', lagMs: n, stored: 1, unroutable: 0, postponed: 0, parked: [{ id: `${n}` }] },
+          n % 2 === 0,
+        ),
+    ],
   ])('keep nothing of %s but their numbers', async (_name, work) => {
     start();
     expect(await bytesPerRound(10_000, work)).toBeLessThan(50);

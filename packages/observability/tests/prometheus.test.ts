@@ -74,6 +74,25 @@ describe('createMetrics', () => {
     expect(await lines('auth_attempts_total')).toEqual(['auth_attempts_total{result="mismatch"} 1']);
   });
 
+  it('measures the relays of outboxes', async () => {
+    const batch = { driver: 'rabbitmq', stored: 0, unroutable: 0, postponed: 0, parked: [] };
+    await publish('ent:messaging:relay', { ...batch, due: 4, lagMs: 2000, stored: 3, postponed: 1 });
+    await publish('ent:messaging:relay', { ...batch, due: 2, lagMs: 400, unroutable: 1, parked: [{ id: 'a' }] });
+    await publish('ent:messaging:relay', { ...batch, due: 9, lagMs: 70_000, trouble: 'messaging.unavailable' });
+    // The database is away.
+    await publish('ent:messaging:relay', batch, () => Promise.reject(new Error('down')));
+    expect(await lines('outbox_messages_total')).toEqual([
+      'outbox_messages_total{messaging_system="rabbitmq",outcome="stored"} 3',
+      'outbox_messages_total{messaging_system="rabbitmq",outcome="postponed"} 1',
+      'outbox_messages_total{messaging_system="rabbitmq",outcome="unroutable"} 1',
+      'outbox_messages_total{messaging_system="rabbitmq",outcome="parked"} 1',
+    ]);
+    expect(await lines('outbox_relay_failures_total')).toEqual([
+      'outbox_relay_failures_total{messaging_system="rabbitmq"} 2',
+    ]);
+    expect(await lines('outbox_lag_seconds_sum')).toEqual(['outbox_lag_seconds_sum{messaging_system="rabbitmq"} 72.4']);
+  });
+
   it('shows the version and the process', async () => {
     const text = await metrics.render();
     expect(text).toContain('service_build_info{version="1.2.3"} 1');
