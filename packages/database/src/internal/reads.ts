@@ -52,9 +52,10 @@ export class Reads<T extends object> {
     expectWhole(this.#entity, 'limit', limit, 0);
     expectWhole(this.#entity, 'offset', offset, 0);
     const fields = parseSelect(this.#entity, options.select);
-    if (limit === 0) return [];
     const order = parseSort(this.#entity, options.sort, this.#rules);
-    return this.rows('find', { where: this.#where(options), order, limit, offset, fields }, options);
+    const where = this.#where(options);
+    if (limit === 0) return [];
+    return this.rows('find', { where, order, limit, offset, fields }, options);
   }
 
   async window(options: WindowOptions<T>): Promise<Window<T>> {

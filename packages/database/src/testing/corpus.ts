@@ -88,6 +88,8 @@ const LISTS = {
   raw: raws,
 } as const;
 type ListedField = keyof typeof LISTS;
+/** What decides which questions can be asked. */
+type Comparable = Pick<DatabaseFeatures, 'decimalOrder'>;
 
 /** Random, and the same in every run (mulberry32). */
 export function randomOf(seed: number): () => number {
@@ -131,11 +133,11 @@ const EQUALITY = ['eq', 'ne', 'in', 'nin'];
 const ORDER = ['gt', 'gte', 'lt', 'lte'];
 const TEXT = ['startsWith', 'endsWith', 'contains'];
 
-function orderable(field: ListedField, features: DatabaseFeatures): boolean {
+function orderable(field: ListedField, features: Comparable): boolean {
   return field !== 'raw' && (field !== 'price' || features.decimalOrder);
 }
 
-function condition(random: () => number, field: ListedField, features: DatabaseFeatures): Record<string, unknown> {
+function condition(random: () => number, field: ListedField, features: Comparable): Record<string, unknown> {
   const list: readonly unknown[] = LISTS[field];
   const operators = [...EQUALITY, ...(orderable(field, features) ? ORDER : []), ...(field === 'text' ? TEXT : [])];
   const operator = pick(random, operators);
@@ -155,7 +157,7 @@ function condition(random: () => number, field: ListedField, features: DatabaseF
 }
 
 /** One random filter; `depth` is how far it may nest. */
-export function randomFilter(random: () => number, features: DatabaseFeatures, depth: number): Filter<Thing> {
+export function randomFilter(random: () => number, features: Comparable, depth: number): Filter<Thing> {
   const roll = random();
   const nested = (): Filter<Thing> => randomFilter(random, features, depth - 1);
   if (depth > 0 && roll < 0.2) return { $and: [nested(), nested()] };
@@ -173,7 +175,7 @@ export function randomFilter(random: () => number, features: DatabaseFeatures, d
 }
 
 /** Each operator of each field with each value, once. */
-export function everyCondition(features: DatabaseFeatures): Filter<Thing>[] {
+export function everyCondition(features: Comparable): Filter<Thing>[] {
   const filters: Filter<Thing>[] = [{}, { data: null }, { data: { ne: null } }];
   for (const field of Object.keys(LISTS) as ListedField[]) {
     const values: readonly unknown[] = LISTS[field];
@@ -195,7 +197,7 @@ export function everyCondition(features: DatabaseFeatures): Filter<Thing>[] {
 }
 
 /** Sorts by each field in both directions, and by pairs. */
-export function everySort(features: DatabaseFeatures): Sort<Thing>[] {
+export function everySort(features: Comparable): Sort<Thing>[] {
   const fields = (Object.keys(LISTS) as ListedField[]).filter((field) => orderable(field, features)) as Exclude<
     ListedField,
     'raw'

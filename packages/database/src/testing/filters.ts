@@ -146,14 +146,12 @@ export const filterCases: readonly DatabaseCase[] = [
         null,
         deep,
       ];
-      for (const where of faulty) {
-        assert.deepEqual(
-          { where, code: await codeOf(repo.find({ where: where as Filter<Thing> })) },
-          {
-            where,
-            code: 'database.invalid_query',
-          },
-        );
+      // Also where no row is asked for.
+      for (const limit of [undefined, 0]) {
+        for (const where of faulty) {
+          const code = await codeOf(repo.find({ where: where as Filter<Thing>, limit }));
+          assert.deepEqual({ where, limit, code }, { where, limit, code: 'database.invalid_query' });
+        }
       }
       const sorts: unknown[] = [
         'text',
