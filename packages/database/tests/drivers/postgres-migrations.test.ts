@@ -11,7 +11,12 @@ import { runFixture } from '../fixtures/storage.ts';
 
 const names = steps.map(({ name }) => name);
 
-describeWithServer('postgres', (server) => {
+// The same on both versions; what is about one schema or statement alone is asked of the older.
+for (const version of ['postgres', 'postgres-18'] as const) {
+  describeWithServer(version, (server) => migratesOn(server, version === 'postgres'));
+}
+
+function migratesOn(server: { readonly url: string }, isAll: boolean): void {
   let place: PostgresUrlOptions & { readonly searchPath: string };
   let argument: string;
   beforeEach(async () => {
@@ -40,6 +45,8 @@ describeWithServer('postgres', (server) => {
     expect(await logged()).toEqual(names);
   }, 180_000);
 
+  if (!isAll) return;
+
   it('those of another schema do not wait', async () => {
     const holder = migrate('hang');
     await once(holder.stdout, 'data');
@@ -61,4 +68,4 @@ describeWithServer('postgres', (server) => {
     expect(await ask(server.url, 'select 1 from pg_tables where schemaname = $1', [place.searchPath])).toEqual([]);
     await db.close();
   });
-});
+}
