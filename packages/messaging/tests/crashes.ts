@@ -1,0 +1,123 @@
+// Messages on their way between processes, while the broker is killed, and who handles them.
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { createTables } from '@ent/database/testing';
+import { randomOf, type Server, startServer, uniqueName } from '@ent/testkit';
+import { itInDepth, type Rounds } from '@ent/testkit/vitest';
+import { afterAll, beforeAll, expect } from 'vitest';
+import type { MessagingDriver } from '../src/index.ts';
+import type { CrashTask } from './fixtures/crash-process.ts';
+import { databaseAt, effects } from './fixtures/outbox-places.ts';
+import { migrate } from './outbox-support.ts';
+import { startProcess } from './processes.ts';
+import { patientCall } from './support.ts';
+
+const MESSAGES: Rounds = { full: 100_000, ci: 2000, of: 'messages' };
+/** How many messages each process has in flight at the most. */
+const WINDOW = 25;
+/** So many more than are handled may be published: what is killed is always in the midst of something. */
+const AHEAD = 400;
+const PATIENT = { timeout: 600_000, interval: 100 };
+/** RabbitMQ 3.10 forgets a queue that is killed right after its declaration, with what was confirmed in it. */
+const SETTLED_MS = 2500;
+
+/** Declares the test for a broker that may be killed; it has to keep what it has confirmed. */
+export function testCrashes(
+  name: CrashTask['broker'],
+  server: Server,
+  driverOf: (url: string) => MessagingDriver,
+): void {
+  let postgres: Server;
+  beforeAll(async () => {
+    postgres = await startServer('postgres');
+  });
+  afterAll(() => postgres?.close());
+
+  const text = 'loses nothing, and has each effect once, when the broker and those who handle are killed';
+  itInDepth(text, MESSAGES, async ({ count, seed }) => {
+    const random = randomOf(seed);
+    const isWhole = count === MESSAGES.full;
+    const processes = isWhole ? 4 : 2;
+    const kills = isWhole ? { broker: 20, worker: 20 } : { broker: 1, worker: 2 };
+    const topic = uniqueName('crashes');
+    const db = databaseAt({ kind: 'postgres', url: postgres.url, searchPath: 'public' });
+    await migrate(db);
+    await createTables(db, effects);
+    const driver = driverOf(server.url);
+    await driver.ensure({ topic, group: 'g' }, patientCall());
+    const left = async (): Promise<unknown> => {
+      const { ready, leased = 0 } = (await driver.count({ topic, group: 'g' }, patientCall())) ?? {};
+      return { ready, leased };
+    };
+
+    const place = { kind: 'postgres', url: postgres.url, searchPath: 'public' } as const;
+    const common = { broker: name, url: server.url, topic, window: WINDOW };
+    const startWorker = (): ChildProcess =>
+      startProcess('crash-process.ts', { ...common, role: 'handle', place } satisfies CrashTask);
+    const workers = Array.from({ length: processes }, startWorker);
+    await Promise.all(workers.map((worker) => once(worker, 'message')));
+    const each = count / processes;
+    const publishers = Array.from({ length: processes }, (_, n) =>
+      startProcess('crash-process.ts', { ...common, role: 'publish', ids: [`p${n}-`, each] } satisfies CrashTask),
+    );
+    const ends = publishers.map((one) => once(one, 'exit'));
+    await new Promise((resolve) => setTimeout(resolve, SETTLED_MS));
+
+    /** What is done, for which publishers go on. */
+    const handled = async (): Promise<number> => {
+      const done = await db.repo(effects).count();
+      const allowed = Math.ceil((done + AHEAD) / processes);
+      for (const one of publishers) if (one.connected) one.send(allowed);
+      return done;
+    };
+    try {
+      const moments = Array.from({ length: kills.broker + kills.worker }, (_, n) => ({
+        whom: n < kills.broker ? 'broker' : 'worker',
+        at: Math.floor(random() * 0.95 * count),
+      }));
+      for (const { whom, at } of moments.toSorted((a, b) => a.at - b.at)) {
+        await expect.poll(handled, PATIENT).toBeGreaterThanOrEqual(at);
+        if (whom === 'broker') {
+          await server.kill();
+          await server.start();
+          continue;
+        }
+        const n = Math.floor(random() * processes);
+        const exit = once(workers[n]!, 'exit');
+        workers[n]!.kill('SIGKILL');
+        await exit;
+        workers[n] = startWorker();
+      }
+      await expect.poll(handled, PATIENT).toBeGreaterThanOrEqual(count);
+      expect(await Promise.all(ends)).toEqual(ends.map(() => [0, null]));
+      // What is left are duplicates.
+      await expect.poll(left, PATIENT).toEqual({ ready: 0, leased: 0 });
+      const gone = workers.map((worker) => once(worker, 'exit'));
+      for (const worker of workers) worker.send('end');
+      expect(await Promise.all(gone)).toEqual(gone.map(() => [0, null]));
+    } finally {
+      for (const one of [...workers, ...publishers]) one.kill('SIGKILL');
+    }
+
+    const { kysely } = db.native;
+    const effectsOf = new Map<string, number>();
+    for (const { message } of await kysely.selectFrom('effects').select('message').execute()) {
+      effectsOf.set(String(message), (effectsOf.get(String(message)) ?? 0) + 1);
+    }
+    const twice = [...effectsOf].filter(([, times]) => times > 1);
+    const published = publishers.flatMap((_, n) => Array.from({ length: each }, (_unused, at) => `p${n}-${at}`));
+    const lost = published.filter((id) => !effectsOf.delete(id));
+    expect({ lost, twice, unknown: [...effectsOf.keys()] }).toEqual({ lost: [], twice: [], unknown: [] });
+    const seen = await kysely
+      .selectFrom('ent_inbox')
+      .select(({ fn }) => [fn.countAll<string>().as('messages'), fn.sum<string>('times').as('times')])
+      .executeTakeFirstOrThrow();
+    expect(Number(seen.messages)).toBe(count);
+    const duplicates = Number(seen.times) - count;
+    // At most what was in flight: of all processes when the broker was killed, else of the one that was.
+    const inFlight = kills.broker * 2 * processes * WINDOW + kills.worker * WINDOW;
+    expect(duplicates).toBeLessThanOrEqual(inFlight);
+    if (isWhole) console.log(`${name}: ${duplicates} duplicates of ${inFlight} that were in flight at the kills.`);
+    await Promise.all([db.close(), driver.close()]);
+  });
+}
