@@ -129,6 +129,47 @@ const mutants: Record<string, Mutant> = {
     (topic) => topic,
     (group) => group.toLowerCase(),
   ),
+  'gives a new group what was sent before it': (driver) => {
+    const [sent, groups]: [WireMessage[], Set<string>] = [[], new Set()];
+    return {
+      ...driver,
+      async ensure(spec, call) {
+        await driver.ensure(spec, call);
+        const old = groups.has(JSON.stringify(spec)) ? [] : sent.filter(({ topic }) => topic === spec.topic);
+        groups.add(JSON.stringify(spec));
+        if (old.length > 0) {
+          await driver.send(
+            old.map((message) => ({ ...message, group: spec.group })),
+            call,
+          );
+        }
+      },
+      send(batch, call) {
+        sent.push(...batch);
+        return driver.send(batch, call);
+      },
+    };
+  },
+  'leaves subscribers with a group that was removed': (driver) => {
+    const removed = new Set<string>();
+    return {
+      ...driver,
+      async remove(spec, call) {
+        removed.add(`${spec.topic} ${spec.group}`);
+        await driver.remove(spec, call);
+      },
+      async subscribe(spec, call) {
+        const source = await driver.subscribe(spec, call);
+        return sourceWith(source, {
+          receive: (max, signal) =>
+            source.receive(max, signal).catch((error: unknown) => {
+              if (removed.has(`${spec.topic} ${spec.group}`)) return new Promise<never>(() => {});
+              throw error;
+            }),
+        });
+      },
+    };
+  },
   'empties a group that is made again': (driver) => {
     const generations = new Map<string, number>();
     const current = <T extends { topic: string }>(spec: T): T => ({

@@ -32,6 +32,7 @@ export function onSource(driver: MessagingDriver, change: (source: Source) => Pa
 /** Several drivers on one broker: each may be closed, the broker stays. */
 export function connectTo(broker: MessagingDriver): MessagingDriver {
   let closed = false;
+  const sources = new Set<Source>();
   const alive = (): void => {
     if (closed) throw new Error('closed');
   };
@@ -45,6 +46,7 @@ export function connectTo(broker: MessagingDriver): MessagingDriver {
     },
     async close() {
       closed = true;
+      await Promise.all([...sources].map((source) => source.close()));
     },
     async ensure(spec, call) {
       alive();
@@ -56,7 +58,9 @@ export function connectTo(broker: MessagingDriver): MessagingDriver {
     },
     async subscribe(spec, call) {
       alive();
-      return broker.subscribe(spec, call);
+      const source = await broker.subscribe(spec, call);
+      sources.add(source);
+      return source;
     },
     async remove(spec, call) {
       alive();

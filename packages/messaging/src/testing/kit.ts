@@ -27,6 +27,8 @@ export interface Kit {
   subscribe(group: string, more?: { topic?: string; prefetch?: number }): Promise<Source>;
   /** Sends messages with these texts as bodies, and demands that they are stored. */
   send(...bodies: string[]): Promise<void>;
+  /** The same to another topic. */
+  sendTo(topic: string, ...bodies: string[]): Promise<void>;
   /** Receives until there are so many; fails when they do not come. */
   receive(source: Source, count: number): Promise<Delivery[]>;
   /** What a call answers, or a failure when it does not. */
@@ -103,6 +105,17 @@ function createKit(
     return soon(receiving);
   };
 
+  const sendTo = async (to: string, ...bodies: string[]): Promise<void> => {
+    const results = await driver.send(
+      bodies.map((body) => wireMessage(to, body)),
+      call,
+    );
+    assert.deepEqual(
+      results.map(({ status }) => status),
+      bodies.map(() => 'stored'),
+    );
+  };
+
   return {
     harness,
     driver,
@@ -129,16 +142,8 @@ function createKit(
       ends.push(() => source.close());
       return source;
     },
-    async send(...bodies) {
-      const results = await driver.send(
-        bodies.map((body) => wireMessage(topic, body)),
-        call,
-      );
-      assert.deepEqual(
-        results.map(({ status }) => status),
-        bodies.map(() => 'stored'),
-      );
-    },
+    send: (...bodies) => sendTo(topic, ...bodies),
+    sendTo,
     async receive(source, count) {
       const all: Delivery[] = [];
       for (const end = deadline(); all.length < count; ) {

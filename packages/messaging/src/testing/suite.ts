@@ -6,6 +6,7 @@ import { driverCases } from './driver-cases.ts';
 import { handlingCases } from './handling-cases.ts';
 import type { MessagingHarness } from './harness.ts';
 import { withKit } from './kit.ts';
+import { lastingCases } from './lasting-cases.ts';
 import { settlingCases } from './settling-cases.ts';
 
 /**
@@ -33,6 +34,7 @@ export function testMessagingDriver(
     ...coreCases,
     ...handlingCases,
     ...deadLetterCases,
+    ...lastingCases,
   ];
   declareCases(runner satisfies TestRunner, harness, cases, (run) => withKit(harness, run));
 }
