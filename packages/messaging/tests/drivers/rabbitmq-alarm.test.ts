@@ -1,0 +1,72 @@
+// A broker that takes no messages for a long time, while many are published without a pause.
+import { once } from 'node:events';
+import type { EntError } from '@ent/errors';
+import { heldBytes, uniqueName } from '@ent/testkit';
+import { describeWithServer, itInDepth } from '@ent/testkit/vitest';
+import { expect } from 'vitest';
+import { rabbitmq } from '../../src/drivers/rabbitmq/index.ts';
+import { createMessaging, type Published } from '../../src/index.ts';
+
+const OUTAGE = { full: 600, ci: 4, of: 'seconds of outage' };
+/** So many publish, each the next message as soon as the one before has settled. */
+const PUBLISHERS = 100;
+const BODY = 'x'.repeat(10_000);
+const DEADLINE_MS = 250;
+/** Bytes: what the engine learns once, and what a publish may leave behind. A body would be some ten thousand. */
+const LEARNT = 2_000_000;
+const LEFT = 20;
+
+const outcomeOf = (publishing: Promise<Published>): Promise<string> =>
+  publishing.then(
+    ({ status }) => status,
+    (error: unknown) => (error as EntError).code,
+  );
+
+describeWithServer('rabbitmq', { killable: true }, (server) => {
+  itInDepth('every publish settles by its deadline, and the heap stays flat', OUTAGE, async ({ count }) => {
+    const topic = uniqueName('alarm');
+    const driver = rabbitmq({ url: server.url });
+    const messaging = createMessaging({ driver, timeout: '2m' });
+    const impatient = createMessaging({ driver, timeout: DEADLINE_MS });
+    const seen: unknown[] = [];
+    await messaging.subscribe(topic, { group: 'g' }, ({ data }) => seen.push(data === BODY ? 'body' : data));
+    await messaging.publish(topic, 'before');
+    await server.control('set_vm_memory_high_watermark', '0');
+    try {
+      // The broker tells with the first message that it takes none.
+      const blocked = once(driver.client.publishing!, 'blocked');
+      expect(await outcomeOf(impatient.publish(topic, 'first'))).toBe('messaging.timeout');
+      await blocked;
+      let isOver = false;
+      const settled = new Map<string, number>();
+      const publish = async (): Promise<void> => {
+        // One that never settles ends this test by its time.
+        while (!isOver) {
+          const outcome = await outcomeOf(impatient.publish(topic, BODY));
+          settled.set(outcome, (settled.get(outcome) ?? 0) + 1);
+        }
+      };
+      const publishing = Array.from({ length: PUBLISHERS }, publish);
+      const second = () => new Promise((resolve) => setTimeout(resolve, 1000));
+      for (let n = 0; n < Math.min(20, count / 2); n++) await second();
+      const [held, before] = [heldBytes(), settled.get('messaging.timeout') ?? 0];
+      for (let n = 0; n < count; n++) await second();
+      const [grown, published] = [heldBytes() - held, (settled.get('messaging.timeout') ?? 0) - before];
+      isOver = true;
+      await Promise.all(publishing);
+      expect([...settled.keys()]).toEqual(['messaging.timeout']);
+      expect(published).toBeGreaterThan(PUBLISHERS);
+      expect(grown).toBeLessThan(LEARNT + LEFT * published);
+      // Whoever has the time is still served when it is over.
+      const waiting = messaging.publish(topic, 'after');
+      await server.control('set_vm_memory_high_watermark', '0.4');
+      expect(await waiting).toMatchObject({ status: 'stored' });
+    } finally {
+      await server.control('set_vm_memory_high_watermark', '0.4');
+    }
+    await expect.poll(() => seen.at(-1), { timeout: 40_000 }).toBe('after');
+    // What was refused was not sent later on.
+    expect(seen.filter((data) => data === 'body')).toEqual([]);
+    await messaging.close();
+  });
+});
