@@ -10,6 +10,8 @@ const ssr = { resolve };
 
 // One more than there are processors: many of these tests wait for a server, a failover or an end of a TTL.
 const maxWorkers = availableParallelism() + 1;
+// A second, as vitest has it, is short where servers and three workers share a processor.
+const expect = { poll: { timeout: 20_000 } };
 
 export default defineConfig({
   test: {
@@ -28,6 +30,7 @@ export default defineConfig({
           include: ['packages/*/tests/**/*.test.ts', 'scripts/tests/**/*.test.ts'],
           exclude: ['**/tests/drivers/**', '**/tests/e2e/**', '**/node_modules/**'],
           testTimeout: 30_000,
+          expect,
         },
       },
       {
@@ -37,6 +40,7 @@ export default defineConfig({
           name: 'drivers',
           include: ['packages/*/tests/drivers/**/*.test.ts', 'examples/*/tests/**/*.test.ts'],
           testTimeout: 60_000,
+          expect,
           hookTimeout: 120_000,
         },
       },

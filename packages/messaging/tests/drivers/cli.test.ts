@@ -130,11 +130,13 @@ async function tails(url: string): Promise<void> {
   const brief = start(['tail', topic, '--count', '2', '--json'], url);
   const endless = start(['tail', topic], url);
   // Each is a group of its own, which is there some time after its start.
-  const publish = async (): Promise<number> => {
+  let isBriefOver = false;
+  void brief.ended.then(() => (isBriefOver = true));
+  const published = async (): Promise<boolean> => {
     await messaging.publish(topic, { text: 'hello' });
-    return lines(endless.said.out).length;
+    return isBriefOver && lines(endless.said.out).length > 1;
   };
-  await expect.poll(publish, { timeout: 60_000, interval: 200 }).toBeGreaterThan(1);
+  await expect.poll(published, { timeout: 90_000, interval: 200 }).toBe(true);
   const { code, out } = await brief.ended;
   expect([code, rows(out).length, rows(out)[0]]).toEqual([
     0,
