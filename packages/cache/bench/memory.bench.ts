@@ -44,6 +44,7 @@ for (const key of keys) {
 
 await bench('memory: get, hit', {
   isolate: true,
+  clock: 'cpu',
   raw: () => rawGet(next()),
   subjects: {
     '@ent': () => ours.get(next()),
@@ -63,6 +64,7 @@ const once = (prepare: () => void): void => {
 };
 await bench('memory: get, hit, and the channels', {
   isolate: true,
+  clock: 'cpu',
   raw: () => ours.get(next()),
   subjects: {
     '@ent: no channels': () => {
@@ -99,6 +101,7 @@ const managerFactory = async (): Promise<typeof user> => user;
 const options = { ttl };
 await bench('memory: getOrSet, hit', {
   isolate: true,
+  clock: 'cpu',
   raw: () => rawGet(next()),
   subjects: {
     '@ent': () => ours.getOrSet(next(), factory, options),

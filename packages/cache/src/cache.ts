@@ -115,9 +115,10 @@ export class Cache<D extends CacheDriver = CacheDriver> implements CacheWithPart
    * {@link entry} and {@link getMany} tell the two apart.
    */
   async get<T = unknown>(key: string, options?: ReadOptions<T>): Promise<T | undefined> {
+    const here = options === undefined && this.#view.isNear ? this.#view.atHand(key) : undefined;
+    if (here !== undefined) return here.value as T;
     if (options !== undefined) assertKnown(options, READ_OPTIONS, 'get');
-    const found = this.#view.read(key);
-    const record = found instanceof Promise ? await found : found;
+    const record = await this.#view.read(key);
     if (record === undefined) return undefined;
     if (options?.schema === undefined) return record.value as T;
     return (await fits(options.schema, record.value))?.value;

@@ -181,7 +181,7 @@ class MemoryDriver implements CacheDriver<LRUCache<string, MemoryItem>> {
     let page: string[] = [];
     let looked = 0;
     for (const key of this.#index.candidates(prefix)) {
-      if (key.startsWith(prefix) && this.#live(key, true) !== undefined) page.push(key);
+      if (key.startsWith(prefix) && this.#seen(key) !== undefined) page.push(key);
       if (++looked % PAGE !== 0) continue;
       if (page.length > 0) yield page;
       page = [];
@@ -212,21 +212,29 @@ class MemoryDriver implements CacheDriver<LRUCache<string, MemoryItem>> {
 
   readonly copy?: (value: unknown) => unknown;
 
-  /** The item, unless it is expired. A look that is not a use does not count for the LRU. */
-  #live(key: string, passive = false): MemoryItem | undefined {
-    const item = passive ? this.client.peek(key) : this.client.get(key);
-    if (item === undefined) return undefined;
-    const isOver = item.expiresAt !== Number.POSITIVE_INFINITY && item.expiresAt <= Date.now();
-    if (isOver || item.version <= this.#dropped) {
-      this.client.delete(key);
-      return undefined;
-    }
-    return item;
+  /** The item, unless it is expired. */
+  #live(key: string): MemoryItem | undefined {
+    const item = this.client.get(key);
+    return item !== undefined && this.#isOver(item) ? this.#remove(key) : item;
+  }
+
+  /** {@link #live} by a look that is not a use, and does not count for the LRU. */
+  #seen(key: string): MemoryItem | undefined {
+    const item = this.client.peek(key);
+    return item !== undefined && this.#isOver(item) ? this.#remove(key) : item;
+  }
+
+  #isOver({ expiresAt, version }: MemoryItem): boolean {
+    return version <= this.#dropped || (expiresAt !== Number.POSITIVE_INFINITY && expiresAt <= Date.now());
+  }
+
+  #remove(key: string): undefined {
+    this.client.delete(key);
   }
 
   #allows({ key, when }: DriverWrite): boolean {
     if (when === undefined) return true;
-    const item = this.#live(key, true);
+    const item = this.#seen(key);
     if (when === 'absent') return item === undefined;
     if (when === 'present') return item !== undefined;
     return item !== undefined && String(item.version) === when.version;

@@ -50,6 +50,10 @@ export class Calls {
     this.#isClosed = true;
   }
 
+  get isOpen(): boolean {
+    return !this.#isClosed;
+  }
+
   /** @throws `cache.closed` */
   assertOpen(operation: string): void {
     if (this.#isClosed) throw cacheErrors.closed(`${operation} on a cache that was closed.`);

@@ -26,8 +26,10 @@ export class View {
   readonly keys: KeySpace;
   readonly tags: Tags;
   readonly #core: Core;
+  /** What this process has for a key of the backend; none where it has nothing, or that is not all that is read. */
+  readonly #peek: ((key: BackendKey) => StoredRecord | undefined) | undefined;
   /** Whether some of what is stored is in this process, to be looked at without a call. */
-  readonly #isNear: boolean = false;
+  readonly isNear: boolean = false;
   /** Whether all of it is: what is not there is a miss. */
   readonly #isComplete: boolean = false;
 
@@ -37,13 +39,23 @@ export class View {
     this.#core = core;
     if (this.tags.generations.length > 0) return; // they are read with each entry
     this.#isComplete = core.driver.peek !== undefined;
-    this.#isNear = this.#isComplete || core.isTiered;
+    this.isNear = this.#isComplete || core.isTiered;
+    const { driver, store } = core;
+    if (this.#isComplete) this.#peek = driver.peek!.bind(driver);
+    else if (core.isTiered) this.#peek = (key) => store.near(key);
   }
 
-  /** The record that readers may see, if it is in this process, has no tags, and nobody listens. */
+  /**
+   * The record that readers may see, if it is in this process, has no tags, and nobody listens. Else {@link read}
+   * tells, also what is wrong with the key. Kept short: the engine makes one piece of code of it only up to a length.
+   */
   atHand(key: string): StoredRecord | undefined {
-    const here = this.#look(key);
-    return here !== ELSEWHERE && here?.tags === undefined && here !== undefined && isFresh(here) ? here : undefined;
+    const peek = this.#peek;
+    if (peek === undefined || channels.get.hasSubscribers) return undefined;
+    const record = peek(this.keys.lookup(key));
+    return record !== undefined && record.tags === undefined && isFresh(record) && this.#core.calls.isOpen
+      ? record
+      : undefined;
   }
 
   /** The record that readers may see. */
@@ -107,7 +119,7 @@ export class View {
 
   /** What this process has for a key: a record, nothing, or {@link ELSEWHERE} where that is the backend's to say. */
   #look(key: string): StoredRecord | undefined | typeof ELSEWHERE {
-    if (!this.#isNear || channels.get.hasSubscribers) return ELSEWHERE;
+    if (!this.isNear || channels.get.hasSubscribers) return ELSEWHERE;
     const { calls, driver, store } = this.#core;
     calls.assertOpen('get');
     const physical = this.keys.lookup(key);
