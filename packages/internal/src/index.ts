@@ -30,6 +30,15 @@ export {
 } from './open.ts';
 export { outsideContext } from './outside.ts';
 export { pause } from './pause.ts';
+export {
+  numberOption,
+  parseCommandLine,
+  refuseOptions,
+  requiredArgument,
+  runProgram,
+  startProgram,
+  UsageError,
+} from './program.ts';
 export { redisCode } from './redis-code.ts';
 export { Offline, RedisConnection, type RedisConnectable } from './redis-connection.ts';
 export { RedisNodes } from './redis-nodes.ts';
@@ -40,6 +49,7 @@ export { demandOptions, kindOf, refuseUnknown } from './refuse-unknown.ts';
 export { Semaphore } from './semaphore.ts';
 export { titleOf } from './status-titles.ts';
 export { type Case, declareCases, rejectionOf, rejectsWith, type TestRunner, until } from './suite.ts';
+export { Terminal } from './terminal.ts';
 export { startTimer, type Timer } from './timer.ts';
 export { traced } from './trace.ts';
 export { throwUncaught } from './uncaught.ts';

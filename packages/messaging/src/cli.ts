@@ -1,12 +1,10 @@
 #!/usr/bin/env node
 // The program `ent-mq`. What it can do: `ent-mq --help`.
-import { existsSync, realpathSync } from 'node:fs';
 import { EntError } from '@ent/errors';
+import { runProgram, startProgram, type Terminal, UsageError } from '@ent/internal';
 import { messagingErrors } from './errors.ts';
 import { COMMANDS } from './internal/cli/commands.ts';
-import { Terminal } from './internal/cli/terminal.ts';
-import { HELP, parse, UsageError } from './internal/cli/usage.ts';
-import type { Messaging } from './messaging.ts';
+import { HELP, parse } from './internal/cli/usage.ts';
 import { openMessaging } from './open.ts';
 
 /**
@@ -19,56 +17,34 @@ export async function main(argv: readonly string[]): Promise<number> {
   if (!Array.isArray(argv) || !argv.every((arg) => typeof arg === 'string')) {
     throw messagingErrors.invalid_options('main of ent-mq takes a list of texts.');
   }
-  const terminal = new Terminal(argv.includes('--json'));
-  const interrupted = new AbortController();
-  const interrupt = (): void => interrupted.abort();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, interrupt);
-  let messaging: Messaging | undefined;
+  return runProgram('ent-mq', argv, (terminal, signal) => run(argv, terminal, signal), meaningOf);
+}
+
+async function run(argv: readonly string[], terminal: Terminal, signal: AbortSignal): Promise<number> {
+  const { values, positionals } = parse(argv);
+  const [name = '', ...args] = positionals;
+  if (values.help === true || name === 'help') {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  const command = COMMANDS[name];
+  if (!command) throw new UsageError(name === '' ? 'Say what to do.' : `There is no command "${name}".`);
+  const url = values.url ?? process.env['BROKER_URL'];
+  if (url === undefined) throw new UsageError('Give --url, or set BROKER_URL.');
+  const messaging = await openMessaging(url, { source: 'ent-mq', timeout: values.timeout ?? '10s' });
   try {
-    const { values, positionals } = parse(argv);
-    const [name = '', ...args] = positionals;
-    if (values.help === true || name === 'help') {
-      process.stdout.write(HELP);
-      return 0;
-    }
-    const command = COMMANDS[name];
-    if (!command) throw new UsageError(name === '' ? 'Say what to do.' : `There is no command "${name}".`);
-    const url = values.url ?? process.env['BROKER_URL'];
-    if (url === undefined) throw new UsageError('Give --url, or set BROKER_URL.');
-    messaging = await openMessaging(url, { source: 'ent-mq', timeout: values.timeout ?? '10s' });
-    const code = await command({ messaging, values, terminal, signal: interrupted.signal }, args);
-    return interrupted.signal.aborted ? INTERRUPTED : code;
-  } catch (error) {
-    if (interrupted.signal.aborted) return INTERRUPTED;
-    terminal.complain(textOf(error));
-    return isUsage(error) ? 2 : 3;
+    return await command({ messaging, values, terminal, signal }, args);
   } finally {
-    await messaging?.close({ timeout: '1s' }).catch(() => {});
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, interrupt);
+    await messaging.close({ timeout: '1s' }).catch(() => {});
   }
 }
 
-const INTERRUPTED = 130;
 const USAGE_CODES = ['messaging.invalid_options', 'messaging.unknown_scheme', 'messaging.unsupported'];
 
-function isUsage(error: unknown): boolean {
-  return error instanceof UsageError || (EntError.is(error) && USAGE_CODES.includes(error.code));
+function meaningOf(error: unknown): { readonly text: string; readonly code: number } {
+  if (error instanceof UsageError) return { text: error.message, code: 2 };
+  if (!EntError.is(error)) return { text: String(error), code: 3 };
+  return { text: `${error.message} (${error.code})`, code: USAGE_CODES.includes(error.code) ? 2 : 3 };
 }
 
-function textOf(error: unknown): string {
-  if (error instanceof UsageError) return `${error.message} See ent-mq --help.`;
-  return EntError.is(error) ? `${error.message} (${error.code})` : String(error);
-}
-
-/** Whether this file is the program, and not imported: npm's link to it is another path. */
-function isProgram(): boolean {
-  const [, program] = process.argv;
-  return program !== undefined && existsSync(program) && realpathSync(program) === import.meta.filename;
-}
-
-// Without a top-level await, or it could not be required.
-if (isProgram()) {
-  void main(process.argv.slice(2)).then((code) => {
-    process.exitCode = code;
-  });
-}
+startProgram(import.meta.filename, main);

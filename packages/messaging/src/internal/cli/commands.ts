@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { createInterface } from 'node:readline';
+import { requiredArgument as required, type Terminal, UsageError } from '@ent/internal';
 import type { DeadLetter } from '../../dead-letters.ts';
 import type { WireMessage } from '../../driver.ts';
 import type { Messaging } from '../../messaging.ts';
@@ -7,8 +8,7 @@ import type { PublishOptions } from '../../options.ts';
 import type { GroupStats } from '../../subscription.ts';
 import { systemClock, createTiming } from '../clock.ts';
 import { Taking } from '../taking.ts';
-import type { Terminal } from './terminal.ts';
-import { expectOnly, numberOf, required, UsageError, type Values } from './usage.ts';
+import { expectOnly, numberOf, type Values } from './usage.ts';
 
 /** What a command works with. */
 export interface Work {

@@ -1,7 +1,4 @@
-import { parseArgs } from 'node:util';
-
-/** What is wrong with the command line. */
-export class UsageError extends Error {}
+import { numberOption, parseCommandLine, refuseOptions } from '@ent/internal';
 
 export const HELP = `ent-mq: looks after topics, groups and dead letters of a message broker.
 
@@ -54,35 +51,17 @@ const COMMON = ['url', 'timeout', 'json', 'help'];
 
 export type Values = ReturnType<typeof parse>['values'];
 
-/** @throws {@link UsageError} */
+/** @throws UsageError */
 export function parse(argv: readonly string[]) {
-  try {
-    const { values, positionals } = parseArgs({ args: [...argv], options: OPTIONS, allowPositionals: true });
-    return { values, positionals };
-  } catch (error) {
-    throw new UsageError((error as Error).message);
-  }
+  return parseCommandLine(argv, OPTIONS);
 }
 
 /** Refuses options that the command does not read. */
 export function expectOnly(command: string, values: Values, ...known: (keyof Values)[]): void {
-  for (const name of Object.keys(values)) {
-    if (COMMON.includes(name) || known.includes(name as keyof Values)) continue;
-    throw new UsageError(`${command} has no option --${name}.`);
-  }
+  refuseOptions(command, values, [...COMMON, ...known]);
 }
 
 /** A number of an option, of at least 0. */
 export function numberOf(values: Values, name: 'max' | 'limit' | 'rate' | 'count'): number | undefined {
-  const text = values[name];
-  if (text === undefined) return undefined;
-  const number = Number(text);
-  if (text.trim() === '' || !(number >= 0)) throw new UsageError(`--${name} must be a number; got "${text}".`);
-  return number;
-}
-
-/** A positional argument that must be there. */
-export function required(value: string | undefined, name: string, command: string): string {
-  if (value === undefined) throw new UsageError(`${command} needs ${name}.`);
-  return value;
+  return numberOption(name, values[name]);
 }

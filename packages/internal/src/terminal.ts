@@ -1,10 +1,13 @@
-/** Where a command writes: results to the standard output, all else to the standard error. */
+/** Where a program writes: results to the standard output, all else to the standard error. */
 export class Terminal {
+  readonly #program: string;
   readonly #json: boolean;
   #isShown = false;
   #toldAt = -Infinity;
 
-  constructor(json: boolean) {
+  /** @param json whether each result is a line of JSON */
+  constructor(program: string, json: boolean) {
+    this.#program = program;
     this.#json = json;
   }
 
@@ -34,7 +37,8 @@ export class Terminal {
   progress(what: string, done: number, total: number): void {
     const text = `${what} ${done} of ${total}`;
     if (process.stderr.isTTY) {
-      process.stderr.write(`\r${text}`);
+      this.clear();
+      process.stderr.write(text);
       this.#isShown = true;
       return;
     }
@@ -44,9 +48,10 @@ export class Terminal {
     process.stderr.write(`${text}\n`);
   }
 
+  /** Something beside the results, which need not be wrong. */
   complain(text: string): void {
     this.clear();
-    process.stderr.write(`ent-mq: ${text}\n`);
+    process.stderr.write(`${this.#program}: ${text}\n`);
   }
 
   clear(): void {
@@ -57,5 +62,6 @@ export class Terminal {
 
 function textOf(value: unknown): string {
   if (value instanceof Date) return value.toISOString();
+  if (value === null) return '-';
   return typeof value === 'string' || typeof value === 'number' ? String(value) : '?';
 }
