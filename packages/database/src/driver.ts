@@ -98,6 +98,8 @@ export interface DriverCall {
    * Then the caller has written for the last time; `Infinity` for all that was.
    */
   readonly asOf?: number | undefined;
+  /** For `acquire`: texts of several statements will be run on the session, as migrations and seeds do. */
+  readonly scripts?: boolean | undefined;
 }
 
 /** A stored row by field name. Values have the types of their fields: `Date` for a date, `bigint`, ... */
@@ -198,6 +200,8 @@ export interface DriverFailure {
   readonly constraint?: string | undefined;
   /** The columns of the constraint, where the database tells; the core names their fields instead. */
   readonly fields?: readonly string[] | undefined;
+  /** Where in a text of several statements it was, where that is known: `line 3`, `statement 2`. */
+  readonly where?: string | undefined;
   /** The session cannot be used any more. */
   readonly broken?: boolean | undefined;
   /** What to keep as the cause in place of the error, where that holds values of rows: causes end up in logs. */

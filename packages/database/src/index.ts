@@ -54,11 +54,13 @@ export {
   stored,
   typed,
 } from './field.ts';
+export { loadMigrations } from './folder.ts';
 export { uuidv7 } from './internal/uuid.ts';
 export {
   defineMigrations,
   type MigrateOptions,
   type Migration,
+  type MigrationProgress,
   type MigrationStatus,
   type Migrator,
   type MigratorOptions,

@@ -73,10 +73,26 @@ export interface MigratorOptions {
   readonly timeout?: Duration | undefined;
 }
 
-/**
- * Options of the migrator's calls: a signal to give up by, while nothing is written or the step at hand is rolled back.
- */
-export type MigrateOptions = Pick<CallOptions, 'signal'>;
+/** What a migrator is at: it waits for another process, or a migration has begun or is done. */
+export type MigrationProgress =
+  | { readonly state: 'waiting'; readonly for: string }
+  | {
+      readonly state: 'begun' | 'done';
+      readonly direction: 'up' | 'down';
+      readonly name: string;
+      /** Which it is, from 1, of those that were to be done when the call began. */
+      readonly number: number;
+      readonly total: number;
+    };
+
+/** Options of the migrator's calls. */
+export interface MigrateOptions extends Pick<CallOptions, 'signal'> {
+  /**
+   * Hears of each migration, and a few times a second for whom it waits: which process has the lock, where the database
+   * tells. Must not throw.
+   */
+  readonly onProgress?: ((progress: MigrationProgress) => void) | undefined;
+}
 
 /** Applies and reverts migrations; made by `createMigrator`. */
 export interface Migrator {
@@ -144,23 +160,34 @@ export function defineMigrations<Native = unknown>(list: readonly Migration<Nati
   if (!Array.isArray(given)) {
     throw databaseErrors.invalid_definition(`defineMigrations takes a list of migrations; got ${kindOf(given)}.`);
   }
-  const names = new Set<string>();
-  for (const migration of list) {
-    const told: unknown = (migration as Migration<Native> | undefined)?.name;
-    const what = typeof told === 'string' ? `Migration "${told}"` : 'A migration';
-    refuseUnknown(migration, KNOWN, what, databaseErrors.invalid_definition);
-    const { name, foreignKeys } = migration;
+  expectUnique(list, 'Migration', KNOWN);
+  for (const { name, foreignKeys } of list) {
     if (foreignKeys !== undefined && foreignKeys !== 'off') {
       throw databaseErrors.invalid_definition(`Migration "${name}": foreignKeys can be 'off', or is left out.`);
     }
+  }
+  return Object.freeze([...list]);
+}
+
+/** Refuses what has a bad name or one that is there already, and unknown options. */
+function expectUnique<T extends { readonly name: string }>(
+  list: readonly T[],
+  what: 'Migration' | 'Seed',
+  known: Readonly<Record<keyof T, true>>,
+): void {
+  const names = new Set<string>();
+  for (const each of list) {
+    const told: unknown = (each as T | undefined)?.name;
+    const whose = typeof told === 'string' ? `${what} "${told}"` : `A ${what.toLowerCase()}`;
+    refuseUnknown<T>(each, known, whose, databaseErrors.invalid_definition);
+    const { name } = each;
     if (typeof name !== 'string' || !NAME.test(name)) {
       throw databaseErrors.invalid_definition(
-        `Migration "${name}": its name must be letters, digits, "_", "." and "-", at most 200, such as "0001_users".`,
+        `${what} "${name}": its name must be letters, digits, "_", "." and "-", at most 200, such as "0001_users".`,
       );
     }
     if (names.has(name))
-      throw databaseErrors.invalid_definition(`Migration "${name}" is there twice; rename the later one.`);
+      throw databaseErrors.invalid_definition(`${what} "${name}" is there twice; rename the later one.`);
     names.add(name);
   }
-  return Object.freeze([...list]);
 }

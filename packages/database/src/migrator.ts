@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { EntError } from '@ent/errors';
-import { demandOptions, durationOption, refuseUnknown } from '@ent/internal';
+import { demandOptions, durationOption, kindOf, refuseUnknown } from '@ent/internal';
 import type { Database } from './database.ts';
 import { defineEntity, type EntityOf } from './entity.ts';
 import { databaseErrors } from './errors.ts';
@@ -74,14 +74,17 @@ export function createMigrator<Native>(
 
   /** One step at a time among all processes. */
   const locked = <R>(
-    signal: AbortSignal | undefined,
+    { signal, onProgress }: MigrateOptions,
     work: () => Promise<R>,
     { foreignKeys }: Pick<Migration, 'foreignKeys'> = {},
-  ): Promise<R> => host.exclusive(entity, { timeout, signal, foreignKeys }, work);
+  ): Promise<R> => {
+    const onWait = onProgress && ((what: string) => onProgress({ state: 'waiting', for: what }));
+    return host.exclusive(entity, { timeout, signal, foreignKeys, onWait }, work);
+  };
 
   /** Does its work in a transaction that leaves nothing. */
   async function peek<R>(
-    signal: AbortSignal | undefined,
+    given: MigrateOptions,
     work: () => Promise<R>,
     needs?: Pick<Migration, 'foreignKeys'>,
   ): Promise<R> {
@@ -89,7 +92,7 @@ export function createMigrator<Native>(
       throw new RolledBack(await work());
     };
     try {
-      return await locked(signal, throwing, needs);
+      return await locked(given, throwing, needs);
     } catch (error) {
       if (error instanceof RolledBack) return error.outcome as R;
       throw error;
@@ -117,17 +120,20 @@ export function createMigrator<Native>(
     );
   }
 
-  async function apply(migration: Migration<Native>, signal: AbortSignal | undefined): Promise<boolean> {
+  async function apply(migration: Migration<Native>, given: MigrateOptions, tell: Tell): Promise<boolean> {
     const checksum = await checksumOf(host, migration);
     const work = async (): Promise<boolean> => {
       // Another process may have been first.
       if ((await ledger.get(migration.name)) !== null) return false;
+      tell('begun');
       await step(migration, 'up', () => migration.up(db.native));
       const [last] = await ledger.find({ sort: [['position', 'desc']], limit: 1 });
       await ledger.insert({ id: migration.name, checksum, position: (last?.position ?? 0) + 1, appliedAt: new Date() });
       return true;
     };
-    return committed(migration, 'up', () => locked(signal, work, migration));
+    const isDone = await committed(migration, 'up', () => locked(given, work, migration));
+    if (isDone) tell('done');
+    return isDone;
   }
 
   /** The statements of a migration that is pending. */
@@ -140,41 +146,51 @@ export function createMigrator<Native>(
 
   return {
     async up(given = {}) {
-      const signal = signalOf('up', given);
-      await expectNoDrift(await peek(signal, applied));
+      expectKnown('up', given);
+      const entries = await peek(given, applied);
+      await expectNoDrift(entries);
+      const pending = list.filter(({ name }) => !entries.some(({ id }) => id === name));
       const done: string[] = [];
-      for (const migration of list) if (await apply(migration, signal)) done.push(migration.name);
+      for (const [index, migration] of pending.entries()) {
+        const tell = teller(given, 'up', migration, index + 1, pending.length);
+        if (await apply(migration, given, tell)) done.push(migration.name);
+      }
       return done;
     },
 
     async down(asked = {}) {
       demandOptions(asked, 'migrator.down', databaseErrors.invalid_query);
       const { steps = 1, ...given } = asked;
-      const signal = signalOf('down', given);
+      expectKnown('down', given);
       if (!Number.isSafeInteger(steps) || steps < 1) {
         throw databaseErrors.invalid_query('steps must be a whole number, 1 or more.');
       }
-      const entries = await peek(signal, applied);
+      const entries = await peek(given, applied);
       await expectNoDrift(entries);
       const reverts = entries
         .reverse()
         .slice(0, steps)
         .map(({ id }) => reversible(list, id));
       const done: string[] = [];
-      for (const migration of reverts) {
+      for (const [index, migration] of reverts.entries()) {
         const { name } = migration;
+        const tell = teller(given, 'down', migration, index + 1, reverts.length);
         const work = async (): Promise<boolean> => {
           if ((await ledger.get(name)) === null) return false;
+          tell('begun');
           await step(migration, 'down', () => migration.down(db.native));
           return ledger.delete(name);
         };
-        if (await committed(migration, 'down', () => locked(signal, work, migration))) done.push(name);
+        if (!(await committed(migration, 'down', () => locked(given, work, migration)))) continue;
+        tell('done');
+        done.push(name);
       }
       return done;
     },
 
-    status: async (given = {}) =>
-      peek(signalOf('status', given), async () => {
+    async status(given = {}) {
+      expectKnown('status', given);
+      return peek(given, async () => {
         const entries = await applied();
         const drifted = await changed(entries);
         const known = list.map(({ name }): MigrationStatus => {
@@ -189,11 +205,13 @@ export function createMigrator<Native>(
           .filter(({ id }) => !list.some(({ name }) => name === id))
           .map(({ id, appliedAt }): MigrationStatus => ({ name: id, appliedAt, state: 'missing' }));
         return [...missing, ...known];
-      }),
+      });
+    },
 
-    dryRun: async (given = {}) =>
-      peek(
-        signalOf('dryRun', given),
+    async dryRun(given = {}) {
+      expectKnown('dryRun', given);
+      return peek(
+        given,
         async () => {
           const entries = await applied();
           const planned: PlannedMigration[] = [];
@@ -204,23 +222,40 @@ export function createMigrator<Native>(
           // What one of them needs harms none of the others, since nothing stays.
         },
         suspending,
-      ),
+      );
+    },
 
-    repair: async (given = {}) =>
-      locked(signalOf('repair', given), async () => {
+    async repair(given = {}) {
+      expectKnown('repair', given);
+      return locked(given, async () => {
         const names = await changed(await applied());
         for (const migration of list) {
           if (!names.includes(migration.name)) continue;
           await ledger.update(migration.name, { set: { checksum: await checksumOf(host, migration) } });
         }
         return names;
-      }),
+      });
+    },
   };
 }
 
-function signalOf(method: string, options: MigrateOptions): AbortSignal | undefined {
-  refuseUnknown(options, { signal: true }, `migrator.${method}`, databaseErrors.invalid_query);
-  return options.signal;
+function expectKnown(method: string, options: MigrateOptions): void {
+  refuseUnknown(options, { signal: true, onProgress: true }, `migrator.${method}`, databaseErrors.invalid_query);
+  const { onProgress } = options;
+  if (onProgress === undefined || typeof onProgress === 'function') return;
+  throw databaseErrors.invalid_query(`migrator.${method}: onProgress must be a function; got ${kindOf(onProgress)}.`);
+}
+
+type Tell = (state: 'begun' | 'done') => void;
+
+function teller(
+  { onProgress }: MigrateOptions,
+  direction: 'up' | 'down',
+  { name }: { readonly name: string },
+  number: number,
+  total: number,
+): Tell {
+  return (state) => onProgress?.({ state, direction, name, number, total });
 }
 
 type Reversible<Native> = Migration<Native> & Required<Pick<Migration<Native>, 'down'>>;

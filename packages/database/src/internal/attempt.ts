@@ -13,6 +13,8 @@ export type Body<R> = (scope: Scope) => Promise<R>;
 export interface How extends BeginOptions {
   /** On one session, but without a transaction: for migrations of a database whose DDL cannot be rolled back. */
   readonly bare: boolean;
+  /** Texts of several statements are run in it. */
+  readonly scripts?: boolean | undefined;
 }
 
 export const TRANSACTION = { operation: 'transaction' };
@@ -26,11 +28,12 @@ const UNDO_MS = 5_000;
 export async function attempt<R>(
   calls: Calls,
   call: DatabaseCall,
-  { bare, ...how }: How,
+  { bare, scripts, ...how }: How,
   body: Body<R>,
 ): Promise<{ result: R; hooks: Unit['hooks'] }> {
   const { driver, sessions } = calls;
   let session: unknown;
+  call.scripts = scripts;
   try {
     session = await sessions.acquire(how.readOnly ? 'read' : 'write', true, call);
   } catch (error) {

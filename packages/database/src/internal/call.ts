@@ -8,6 +8,7 @@ import { type Attempted, nameOf } from './operation.ts';
 export class DatabaseCall extends Call implements DriverCall {
   onStatement: ((statement: string) => void) | undefined;
   asOf: number | undefined;
+  scripts: boolean | undefined;
   /** Whether its last try was on a replica. */
   isOnReplica = false;
 }

@@ -11,22 +11,27 @@ import { topLevel } from './transactions.ts';
 export function migrationHost(calls: Calls): MigrationHost {
   const { driver, scopes } = calls;
   return {
-    async exclusive(ledger, { foreignKeys, ...options }, work) {
-      if (scopes.of(undefined) !== undefined) {
-        throw databaseErrors.invalid_query(
-          'Migrations begin transactions of their own; call the migrator outside of one.',
-        );
-      }
+    async exclusive(ledger, { foreignKeys, onWait, ...options }, work) {
+      expectOutside(calls, 'Migrations');
       const { features } = driver;
       const bare = !(features.transactions && features.transactionalDdl);
       // The weakest level, so that what is read after the wait for the lock is what its last holder has left.
       const isolation = bare ? undefined : features.isolation[0];
       // What cannot be rolled back is not done twice.
       const again = bare ? { ...options, retries: 0 } : options;
-      return topLevel(calls, again, { isolation, readOnly: false, foreignKeys, bare }, async (scope) => {
+      const body = async (scope: Scope) => {
         await lock(calls, scope, ledger);
         return work();
-      });
+      };
+      return topLevel(calls, again, { isolation, readOnly: false, foreignKeys, bare, scripts: true }, body, onWait);
+    },
+
+    async scripted({ onWait, ...options }, work) {
+      expectOutside(calls, 'Seeds');
+      const bare = !driver.features.transactions;
+      const again = bare ? { ...options, retries: 0 } : options;
+      const how = { isolation: undefined, readOnly: false, bare, scripts: true };
+      return topLevel(calls, again, how, work, onWait);
     },
 
     async sent(work) {
@@ -43,6 +48,11 @@ export function migrationHost(calls: Calls): MigrationHost {
 
     recorded: (work) => driver.record((native) => scopes.run(nowhere(), () => work(native))),
   };
+}
+
+function expectOutside({ scopes }: Calls, what: string): void {
+  if (scopes.of(undefined) === undefined) return;
+  throw databaseErrors.invalid_query(`${what} begin transactions of their own; run them outside of one.`);
 }
 
 async function lock(calls: Calls, scope: Scope, ledger: EntityModel): Promise<void> {

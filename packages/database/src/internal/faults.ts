@@ -28,9 +28,9 @@ export function wrapped(driver: DatabaseDriver, error: unknown, attempted: Attem
   if (EntError.is(error)) return error;
   const found = driver.classify(error);
   if (found === undefined) return error;
-  const { code, message = TITLES[code], constraint, fields, cause = error } = found;
+  const { code, message = TITLES[code], constraint, fields, where, cause = error } = found;
   const { operation, entity } = attempted;
-  return databaseErrors[code](`${nameOf(attempted)}: ${message}.`, {
+  return databaseErrors[code](`${nameOf(attempted)}: ${message}${where === undefined ? '' : ` (${where})`}.`, {
     cause,
     // Room does not come by itself.
     ...(code === 'full' && { retryAfterMs: 30_000 }),
@@ -40,6 +40,7 @@ export function wrapped(driver: DatabaseDriver, error: unknown, attempted: Attem
       ...(entity !== undefined && { entity }),
       ...(fields !== undefined && { fields: fields.map((column) => fieldOf(attempted, column)) }),
       ...(constraint !== undefined && { constraint }),
+      ...(where !== undefined && { where }),
     },
   });
 }

@@ -28,6 +28,8 @@ export interface Hosted {
 /** How {@link MigrationHost.exclusive} runs. */
 export interface ExclusiveOptions extends CallOptions {
   readonly foreignKeys?: BeginOptions['foreignKeys'];
+  /** Hears, again and again, what it waits for, once that takes a while. */
+  readonly onWait?: ((what: string) => void) | undefined;
 }
 
 /** What a migrator needs beside repositories. */
@@ -38,6 +40,8 @@ export interface MigrationHost {
    * has the lock, so that who loses one loses both.
    */
   exclusive<R>(ledger: EntityModel, options: ExclusiveOptions, work: () => Promise<R>): Promise<R>;
+  /** Runs `work` in a transaction, where there are any, whose session takes texts of several statements. */
+  scripted(options: Omit<ExclusiveOptions, 'foreignKeys'>, work: () => Promise<unknown>): Promise<unknown>;
   /** The statements that `work` sends, inside of {@link MigrationHost.exclusive}. */
   sent(work: () => Promise<unknown>): Promise<readonly string[]>;
   /** The statements that `work` would send by the native client. Nothing is sent, and all other calls are refused. */

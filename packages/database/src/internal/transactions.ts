@@ -46,10 +46,24 @@ export async function runTransaction<R>(
   return told(calls, 'savepoint', outer, () => nested(calls, outer, options, body));
 }
 
-/** A transaction of its own: run again after a conflict, and its hooks after the commit. */
-export async function topLevel<R>(calls: Calls, options: TransactionOptions, how: How, body: Body<R>): Promise<R> {
+/** How often who asked is told what a transaction waits for, in milliseconds. */
+const LOOK_MS = 250;
+
+/**
+ * A transaction of its own: run again after a conflict, and its hooks after the commit.
+ *
+ * @param onWait hears, again and again, what it waits for, once that takes a while
+ */
+export async function topLevel<R>(
+  calls: Calls,
+  options: TransactionOptions,
+  how: How,
+  body: Body<R>,
+  onWait?: (what: string) => void,
+): Promise<R> {
   const call = beginCall(options, calls.defaults.transactionTimeoutMs, TRANSACTION);
   calls.sessions.enter(calls.scopes);
+  const look = onWait && setInterval(() => call.waitingFor !== undefined && onWait(call.waitingFor), LOOK_MS);
   let hooks: readonly (() => unknown)[] = [];
   try {
     options.signal?.throwIfAborted();
@@ -70,6 +84,7 @@ export async function topLevel<R>(calls: Calls, options: TransactionOptions, how
     await runHooks(calls, hooks);
     return result;
   } finally {
+    clearInterval(look);
     call.dispose();
     calls.sessions.leave();
   }

@@ -7,7 +7,8 @@ import mysql2, { type ConnectionOptions } from 'mysql2';
 export interface MysqlConnection {
   readonly stream: { destroy(): unknown; once(event: 'close', listener: () => void): unknown };
   connect(callback: (error: Error | null) => void): void;
-  query(sql: string, callback: MysqlCallback): unknown;
+  /** What it gives back tells when each answer begins. */
+  query(sql: string, callback: MysqlCallback): { on(event: 'fields', listener: () => void): unknown };
   prepare(sql: string, callback: (error: Error | null, statement: MysqlStatement) => void): unknown;
   unprepare(sql: string): unknown;
   end(callback: () => void): unknown;

@@ -49,7 +49,11 @@ export class Connections implements SessionSource<Session> {
   }
 
   take(call: DriverCall): Awaitable<Session> {
-    return this.#idle.take() ?? this.#connectSomewhere(call);
+    const idle = this.#idle.take();
+    if (!call.scripts) return idle ?? this.#connectSomewhere(call);
+    // The server is told when it is connected to; all others refuse a second statement, which may be an injected one.
+    if (idle !== undefined) void this.end(idle);
+    return this.#connectSomewhere(call, true);
   }
 
   give(session: Session): void {
@@ -97,11 +101,11 @@ export class Connections implements SessionSource<Session> {
     for (const connection of this.#connecting) connection.stream.destroy();
   }
 
-  #connectSomewhere(call: DriverCall): Promise<Session> {
-    return this.#hosts.connect(call, () => this.#meet(), isOfHost);
+  #connectSomewhere(call: DriverCall, takesScripts = false): Promise<Session> {
+    return this.#hosts.connect(call, () => this.#meet(takesScripts), isOfHost);
   }
 
-  async #meet(): Promise<Session> {
+  async #meet(takesScripts: boolean): Promise<Session> {
     const { connectTimeoutMs, needsWrites } = this.#settings;
     const address = this.#hosts.current;
     let connection: MysqlConnection | undefined;
@@ -109,7 +113,7 @@ export class Connections implements SessionSource<Session> {
     try {
       const met = await withDeadline(
         async (signal) => {
-          connection = await this.#connect(address, signal);
+          connection = await this.#connect(address, signal, takesScripts);
           return { connection, server: await meet(connection) };
         },
         connectTimeoutMs,
@@ -122,7 +126,7 @@ export class Connections implements SessionSource<Session> {
       throw error;
     }
     this.product = server.product;
-    const session = new Session(connection, server, address);
+    const session = new Session(connection, server, address, takesScripts);
     this.#open.add(session);
     void session.gone.then(() => {
       this.#open.delete(session);
@@ -131,7 +135,7 @@ export class Connections implements SessionSource<Session> {
     return session;
   }
 
-  async #connect({ host, port }: Address, signal: AbortSignal): Promise<MysqlConnection> {
+  async #connect({ host, port }: Address, signal: AbortSignal, takesScripts = false): Promise<MysqlConnection> {
     const { user, password, database, tls, applicationName, connectTimeoutMs } = this.#settings;
     const options: ConnectionOptions = {
       ...(host.startsWith('/') ? { socketPath: host } : { host, port }),
@@ -147,6 +151,7 @@ export class Connections implements SessionSource<Session> {
       jsonStrings: true,
       // Nothing here loads a file of ours because a server asks for it.
       flags: ['-LOCAL_FILES'],
+      multipleStatements: takesScripts,
     };
     const secret = typeof password === 'function' ? await password() : password;
     signal.throwIfAborted();

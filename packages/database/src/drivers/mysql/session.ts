@@ -1,6 +1,7 @@
 import { databaseErrors } from '../../errors.ts';
 import type { Address } from '../../internal/sql/addresses.ts';
 import { readsOnly } from '../../internal/sql/reads-only.ts';
+import { lineAt, refuseControl, ScriptError } from '../../internal/sql/script.ts';
 import type { SqlOutcome, SqlStatement } from '../../internal/sql/types.ts';
 import {
   integerParameter,
@@ -46,12 +47,15 @@ export class Session {
   isGone = false;
   readonly #statements = new Map<string, MysqlStatement>();
   readonly #keys = new KeyNames((text, values) => this.#rowsOf(text, values));
+  readonly #takesScripts: boolean;
   #isDirty = false;
   #isRunning = false;
   #isEnding = false;
   #whenIdle: (() => void) | undefined;
 
-  constructor(connection: MysqlConnection, server: Server, address: Address) {
+  /** @param takesScripts whether the server was told to take texts of several statements from this connection */
+  constructor(connection: MysqlConnection, server: Server, address: Address, takesScripts = false) {
+    this.#takesScripts = takesScripts;
     this.connection = connection;
     this.server = server;
     this.address = address;
@@ -61,7 +65,7 @@ export class Session {
 
   /** Whether it is as it was at first, so that the next one may have it. */
   get isClean(): boolean {
-    return !this.#isDirty && !this.isGone;
+    return !this.#isDirty && !this.isGone && !this.#takesScripts;
   }
 
   /** Whether the server has not answered yet. */
@@ -73,6 +77,7 @@ export class Session {
     const { sql: text, kind } = statement;
     if (kind === 'native') return this.#native(text, values);
     if (kind === 'control') return this.query(text).then(outcomeOf);
+    if (kind === 'script') return this.#script(text);
     return this.#rows(statement, values);
   }
 
@@ -118,6 +123,24 @@ export class Session {
     } catch (error) {
       throw await this.#explained(error, text);
     }
+  }
+
+  async #script(text: string): Promise<SqlOutcome> {
+    if (!this.#takesScripts) {
+      throw databaseErrors.unsupported(
+        'native.script: MySQL takes texts of several statements in migrations and seeds.',
+      );
+    }
+    if (this.inTransaction) refuseControl(text);
+    let answered = 0;
+    try {
+      const { result } = await this.#send((done) => this.connection.query(text, done).on('fields', () => answered++));
+      // Several answers come as a list, the last of which tells what is open now.
+      this.#expectTransaction((Array.isArray(result) ? (result.at(-1) ?? result) : result) as MysqlResult);
+    } catch (error) {
+      throw new ScriptError(error, whereOf(text, error as Error, answered + 1));
+    }
+    return { rows: [] };
   }
 
   #look(done: MysqlDone): void {
@@ -242,6 +265,16 @@ type Rows = Record<string, unknown>[];
 
 function isDone(result: MysqlResult): result is MysqlDone {
   return !Array.isArray(result);
+}
+
+const NEAR = /right syntax to use near '(.+)' at line \d+$/s;
+
+/** The server counts lines from the beginning of each statement, but tells what comes next there. */
+function whereOf(text: string, error: Error, statement: number): string {
+  const next = NEAR.exec(error.message)?.[1];
+  const at = next === undefined ? -1 : text.indexOf(next);
+  const isOne = at !== -1 && next !== undefined && !text.includes(next, at + 1);
+  return isOne ? lineAt(text, at) : `statement ${statement}`;
 }
 
 function isLists(result: readonly unknown[], fields: readonly unknown[]): boolean {

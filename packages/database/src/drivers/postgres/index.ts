@@ -15,6 +15,7 @@ import type { PgPool } from './client.ts';
 import { dialect } from './dialect.ts';
 import { classify } from './errors.ts';
 import { letListen, Listeners } from './listen.ts';
+import { takeLock } from './lock.ts';
 import { Names } from './names.ts';
 import { type PostgresOptions, type Settings, settingsOf } from './options.ts';
 import { Connections } from './pool.ts';
@@ -126,8 +127,8 @@ export function postgres<Tables = any>(options: PostgresOptions): PostgresDriver
       session.inTransaction = false;
     },
     // Of the transaction, not of the session: it ends with it, also behind a pooler, and nobody has to give it back.
-    async lock(session, name) {
-      await session.execute(LOCK, [name]);
+    async lock(session, name, call) {
+      await takeLock(session, name, call);
       return () => {};
     },
   });
@@ -141,10 +142,3 @@ function replicasOf(settings: Settings, names: Names): { readonly name: string; 
     source: new Connections({ ...settings, hosts: [address], needsWrites: false, min: 0 }, names),
   }));
 }
-
-const LOCK = {
-  sql: `select pg_advisory_xact_lock(hashtextextended(current_schema() || '.' || $1::text, 0))`,
-  kind: 'rows',
-  returnsRows: true,
-  recurs: false,
-} as const;

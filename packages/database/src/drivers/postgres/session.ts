@@ -1,4 +1,5 @@
 import { pause } from '@ent/internal';
+import { lineAt, refuseControl, ScriptError } from '../../internal/sql/script.ts';
 import type { SqlOutcome, SqlStatement } from '../../internal/sql/types.ts';
 import { cancel } from './cancel.ts';
 import type { PgClient, PgQuery, PgResult } from './client.ts';
@@ -59,6 +60,7 @@ export class Session {
     const { sql: text, kind } = statement;
     if (kind === 'native') return this.#native(text, values);
     if (kind === 'control') return this.#control(text);
+    if (kind === 'script') return this.#script(text);
     return this.#send({ text, name: this.#names.of(statement), values, types: asText }).then(outcomeOf);
   }
 
@@ -110,10 +112,34 @@ export class Session {
     // Not the simple protocol, in which a text may hold several statements.
     const result = await this.#send({ text, values, types: asValues, queryMode: 'extended' });
     if (LEAVES_TRACES.has(result.command) || TRACES.test(text)) this.#isDirty = true;
-    if (this.inTransaction && this.client.getTransactionStatus() === 'I') {
-      throw new LostTransactionError('the transaction was ended by a COMMIT or ROLLBACK of yours');
-    }
+    this.#expectTransaction();
     return outcomeOf(result);
+  }
+
+  /** By the simple protocol, in which the server takes a text apart. */
+  async #script(text: string): Promise<SqlOutcome> {
+    if (this.inTransaction) refuseControl(text);
+    this.#isDirty = true;
+    try {
+      await this.#send({ text });
+    } catch (error) {
+      const position = Number((error as { position?: unknown }).position);
+      // In characters, of which JavaScript has some in two.
+      const before =
+        position > 0
+          ? Array.from(text)
+              .slice(0, position - 1)
+              .join('')
+          : undefined;
+      throw new ScriptError(error, before === undefined ? undefined : lineAt(text, before.length));
+    }
+    this.#expectTransaction();
+    return { rows: [] };
+  }
+
+  #expectTransaction(): void {
+    if (!this.inTransaction || this.client.getTransactionStatus() !== 'I') return;
+    throw new LostTransactionError('the transaction was ended by a COMMIT or ROLLBACK of yours');
   }
 
   #send(query: PgQuery): Promise<PgResult> {

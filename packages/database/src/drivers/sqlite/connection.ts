@@ -5,6 +5,7 @@ import type { SqlOutcome, SqlStatement } from '../../internal/sql/types.ts';
 import { whenFree } from './busy.ts';
 import type { SqliteClient, SqliteStatement } from './client.ts';
 import { ForeignKeysError, LostTransactionError } from './errors.ts';
+import { runScript } from './script.ts';
 
 // To set it; to read it does no harm.
 const FOREIGN_KEYS = /^(?:\s|--[^\n]*\n|\/\*(?:[^*]|\*(?!\/))*\*\/)*pragma\s+(?:\w+\s*\.\s*)?foreign_keys\s*[=(]/i;
@@ -39,6 +40,7 @@ export class Connection {
       if (statement.kind !== 'rows') this.#mayBeOpen = true;
       if (statement.kind === 'control') return this.#control(statement);
       this.#expectTransaction();
+      if (statement.kind === 'script') return this.#script(statement.sql);
       if (statement.kind === 'native') return this.#native(statement.sql, parameters);
       const prepared = this.#prepare(statement);
       if (statement.single === true) {
@@ -92,6 +94,13 @@ export class Connection {
     const prepared = this.#prepare(statement);
     if (prepared.reader) prepared.get();
     else prepared.run();
+    return NOTHING;
+  }
+
+  #script(text: string): SqlOutcome {
+    this.isDirty = true;
+    runScript(this.client, text, this.inTransaction);
+    this.#expectTransaction();
     return NOTHING;
   }
 

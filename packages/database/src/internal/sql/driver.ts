@@ -1,3 +1,4 @@
+import { kindOf } from '@ent/internal';
 import type {
   Awaitable,
   DatabaseDriver,
@@ -6,11 +7,13 @@ import type {
   DriverTransactions,
   NativeRunner,
 } from '../../driver.ts';
+import { databaseErrors } from '../../errors.ts';
 import { chain } from '../awaitable.ts';
 import { demandMembers } from './demand.ts';
 import type { SqlDialect } from './dialect.ts';
 import { bindable, nativeKysely } from './native.ts';
 import { rowsOf } from './rows.ts';
+import { ScriptError } from './script.ts';
 import { tableOf } from './table.ts';
 import type { SqlExecute, SqlNative, SqlOutcome, SqlStatement } from './types.ts';
 
@@ -142,7 +145,12 @@ export function sqlDriver<Session extends object, Client = unknown, Tables = any
     connect: (call) => parts.connect(call),
     ping: parts.ping ?? ((session, call) => control(session, 'select 1', call)),
     close: () => parts.close(),
-    classify: (error) => parts.classify(error),
+    classify(error) {
+      if (!(error instanceof ScriptError)) return parts.classify(error);
+      const { cause, where } = error;
+      const found = parts.classify(cause);
+      return found && { ...found, where, cause: found.cause ?? (cause as Error) };
+    },
 
     acquire: (use, forTransaction, call) => sessions.acquire(use, forTransaction, call),
     release(session, broken) {
@@ -163,7 +171,8 @@ export function sqlDriver<Session extends object, Client = unknown, Tables = any
         statements.push(query.sql);
         return { rows: [] };
       });
-      await work({ kysely, columns: dialect.columns });
+      const script = async (text: string): Promise<void> => void statements.push(text);
+      await work({ kysely, columns: dialect.columns, script });
       return statements;
     },
     createTable: (session, entity, call) =>
@@ -192,7 +201,16 @@ function nativeOf<Session, Tables>(
       signal,
     ),
   );
-  return { kysely, columns: dialect.columns };
+  const script = (text: string): Promise<void> => {
+    if (typeof text !== 'string')
+      throw databaseErrors.invalid_query(`native.script takes a text; got ${kindOf(text)}.`);
+    return run('write', async (session, call) => {
+      call.onStatement?.(text);
+      const statement: SqlStatement = { sql: text, kind: 'script', returnsRows: false, recurs: false };
+      await execute(session, statement, [], call);
+    });
+  };
+  return { kysely, columns: dialect.columns, script };
 }
 
 /** As Kysely wants it. */

@@ -21,6 +21,11 @@ export interface SqlNative<Tables = any> {
   readonly kysely: Kysely<Tables>;
   /** For migrations that run on several databases: `addColumn('createdAt', columns.date)`. */
   readonly columns: ColumnTypes;
+  /**
+   * Runs a text of any number of statements as it is, binding nothing; the database takes it apart, and what it answers
+   * is not told. For migrations and seeds; MySQL takes such a text in them alone.
+   */
+  script(text: string): Promise<void>;
 }
 
 /** A statement, without its values. */
@@ -28,9 +33,10 @@ export interface SqlStatement {
   readonly sql: string;
   /**
    * `rows`: a repository's. `native`: the application's own, which may do anything. `control`: BEGIN, CREATE TABLE and
-   * their like, which bind nothing and whose answer nobody reads.
+   * their like, which bind nothing and whose answer nobody reads. `script`: several of the application's own in one
+   * text, which bind nothing and whose answers nobody reads.
    */
-  readonly kind: 'rows' | 'native' | 'control';
+  readonly kind: 'rows' | 'native' | 'control' | 'script';
   /** The entity whose rows it answers; the columns have the names of its fields, in their order. */
   readonly entity?: EntityModel | undefined;
   /** Its integers may be beyond 2^53, whatever fields `entity` has. */

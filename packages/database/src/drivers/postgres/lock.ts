@@ -1,0 +1,37 @@
+import type { DriverCall } from '../../driver.ts';
+import type { Session } from './session.ts';
+
+const common = { kind: 'rows', returnsRows: true, recurs: false } as const;
+const KEY = `hashtextextended(current_schema() || '.' || $1::text, 0)`;
+const TRY = { ...common, sql: `select pg_try_advisory_xact_lock(${KEY}) as got` };
+const WAIT = { ...common, sql: `select pg_advisory_xact_lock(${KEY})` };
+/** The server shows a key as two halves. https://www.postgresql.org/docs/current/view-pg-locks.html */
+const HOLDER = {
+  ...common,
+  sql: `select a.pid, a.usename, a.application_name, a.client_addr, a.client_port
+    from pg_locks l join pg_stat_activity a using (pid)
+    where l.locktype = 'advisory' and l.granted and l.objsubid = 1
+      and l.database = (select oid from pg_database where datname = current_database())
+      and (l.classid::bigint << 32) | l.objid::bigint = ${KEY}`,
+};
+
+/** Waits for the lock of this name; while it does, the call says whose it is. */
+export async function takeLock(session: Session, name: string, call: DriverCall): Promise<void> {
+  const [tried] = (await session.execute(TRY, [name])).rows;
+  if (tried?.['got'] === 't' || tried?.['got'] === true) return;
+  const [holder] = (await session.execute(HOLDER, [name])).rows;
+  if (holder !== undefined) call.waitingFor = `another process that migrates: ${described(holder)}`;
+  await session.execute(WAIT, [name]);
+}
+
+/** What the server tells of it; of those of other users it tells less. */
+function described({ pid, usename, application_name: program, client_addr: host, client_port: port }: Row): string {
+  const from = host === null ? '' : ` from ${text(host)}:${text(port)}`;
+  return `backend ${text(pid)}${program ? ` (${text(program)})` : ''} of ${text(usename)}${from}`;
+}
+
+type Row = Readonly<Record<string, unknown>>;
+
+function text(value: unknown): string {
+  return String(value);
+}
