@@ -87,6 +87,8 @@ export const databaseErrors = defineErrors('database', {
   invalid_query: { class: ValidationError, title: 'Invalid query', retryable: 'never', expose: false },
   /** A cursor was changed, belongs to another query, or is from an incompatible version. */
   invalid_cursor: { class: ValidationError, title: 'Invalid cursor', retryable: 'never', expose: true },
+  /** The changes that a loop of `watch` was to go on with are not kept any more: read what you watch anew. */
+  changes_lost: { class: DatabaseError, title: 'Changes are not kept any more', retryable: 'never', expose: false },
   /** An entity, a migration list, a driver option or a database URL is wrong; thrown while setting up. */
   invalid_definition: {
     class: ConfigurationError,

@@ -115,6 +115,9 @@ const mutants: Record<string, Mutate> = {
     ),
   ),
   'text is trimmed': reading((row) => mapValues(row, (value) => (typeof value === 'string' ? value.trimEnd() : value))),
+  'null is left out of rows': reading((row) =>
+    Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null)),
+  ),
   'the empty text is null': reading((row) => mapValues(row, (value) => (value === '' ? null : value))),
   'bytes come back as a Buffer': reading((row) =>
     mapValues(row, (value) => (value instanceof Uint8Array ? Buffer.from(value) : value)),

@@ -146,6 +146,23 @@ describe('a transaction', () => {
     expect(db.stats()).toMatchObject({ inUse: 0, waiting: 0 });
   });
 
+  it('is run again where an upsert meets a row that another one has inserted since it began', async () => {
+    const db = await open();
+    server.next(
+      'insert',
+      { n: 0, writeErrors: [{ index: 0, code: 11000, errmsg: 'E11000 duplicate key error', keyPattern: { _id: 1 } }] },
+      {
+        n: 0,
+        writeErrors: [{ index: 0, code: 11000, errmsg: 'E11000 duplicate key error', keyPattern: { email: 1 } }],
+      },
+    );
+    const upsert = () => db.transaction(() => db.repo(people).upsert(['id'], ann, { set: { age: 2 } }));
+    expect((await rejection(upsert())).code).toBe('database.unique_violation');
+    expect([sent('insert').length, sent('abortTransaction').length]).toEqual([2, 2]);
+    server.next('findAndModify', { value: { _id: 'ann', ...ann, age: 2 } });
+    expect(await upsert()).toMatchObject({ age: 2 });
+  });
+
   it('is also what one call is that changes several documents', async () => {
     const db = await open();
     server.next('update', CONFLICT);
@@ -389,6 +406,40 @@ describe('watch', () => {
     ]);
     controller.abort();
     expect(await later).toEqual({ done: true, value: undefined });
+  });
+
+  const LOST = { ok: 0, code: 286, codeName: 'ChangeStreamHistoryLost', errmsg: 'the oplog does not reach back' };
+
+  it('that finds its changes forgotten tells of the gap, and goes on with what changes from then on', async () => {
+    const db = await open();
+    server.next('aggregate', batch(5n, event('1', 'delete')));
+    // Cut off, and away for too long: the token of the last change is too old.
+    server.next('getMore', 'lose', { cursor: { id: 6n, ns: 'app.people', nextBatch: [] } });
+    server.next('aggregate', LOST, batch(6n));
+    server.always('getMore', { cursor: { id: 6n, ns: 'app.people', nextBatch: [event('9', 'delete')] } });
+    const seen: string[] = [];
+    const options = { onGap: () => void seen.push(`gap after ${sent('aggregate').length}`) };
+    for await (const { token } of watch(db, people, options)) if (seen.push(token) === 3) break;
+    expect(seen).toEqual(['{"_data":"1"}', 'gap after 3', '{"_data":"9"}']);
+    expect(sent('aggregate').map(({ pipeline }) => (pipeline as object[])[0])).toEqual([
+      { $changeStream: { fullDocument: 'updateLookup' } },
+      { $changeStream: { fullDocument: 'updateLookup', resumeAfter: { _data: '1' } } },
+      { $changeStream: { fullDocument: 'updateLookup' } },
+    ]);
+  });
+
+  it('ends with an error of its own where nobody is told of a gap, or the token is of another server', async () => {
+    const db = await open();
+    const after = '{"_data":"1"}';
+    server.next('aggregate', LOST, { ...LOST, code: 260, codeName: 'InvalidResumeToken' });
+    expect((await rejection(watch(db, people, { after }).next())).code).toBe('database.changes_lost');
+    expect((await rejection(watch(db, people, { after }).next())).code).toBe('database.invalid_cursor');
+    const gap = new Error('no');
+    server.next('aggregate', LOST, batch(5n, event('2', 'delete')));
+    const failing = watch(db, people, { after, onGap: () => Promise.reject(gap) });
+    expect(await rejection(failing.next())).toBe(gap);
+    const wrong = watch(db, people, { onGap: 5 as never });
+    expect((await rejection(wrong.next())).code).toBe('database.invalid_query');
   });
 
   it('ends with the database, and refuses what it cannot do', async () => {

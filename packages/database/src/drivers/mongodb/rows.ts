@@ -4,7 +4,7 @@ import type { EntityModel } from '../../entity.ts';
 import { databaseErrors } from '../../errors.ts';
 import { and, equals, not } from '../../internal/conditions.ts';
 import { fittingOf, updateOf } from './changes.ts';
-import type { Codecs } from './codec.ts';
+import { type Codecs, keyOf } from './codec.ts';
 import { isDuplicateKey } from './errors.ts';
 import { groupsFrom, groupsOf, pipelineOf } from './groups.ts';
 import { filterOf, fixesId, sortOf } from './filter.ts';
@@ -204,8 +204,12 @@ export function rowsOf(codecs: Codecs, together: Together, groupsOnServer: () =>
           await insertOne(session, entity, row, call);
           return row;
         } catch (error) {
-          // In a transaction the server has ended it by that.
-          if (!isDuplicateKey(error) || session.transaction !== undefined) throw error;
+          if (!isDuplicateKey(error)) throw error;
+          if (session.transaction !== undefined) {
+            // The server has ended it by that. A row of this very key was committed after the transaction's snapshot.
+            if (deletedAt === undefined && isOfKey(error, entity, key)) throw overtaken(entity);
+            throw error;
+          }
           // Somebody has inserted it meanwhile; or a row that is deleted, or has another key of it, is in the way.
           if ((await countBy(session, entity, filterOf(codecs, entity, living), call)) > 0) continue;
           if (deletedAt === undefined) throw error;
@@ -244,6 +248,19 @@ function* batchesOf(documents: readonly Document[]): Generator<Document[]> {
     bytes += size;
   }
   if (batch.length > 0) yield batch;
+}
+
+/** Whether it is this key that is taken. */
+function isOfKey(error: unknown, entity: EntityModel, key: readonly string[]): boolean {
+  const { keyPattern } = error as { keyPattern?: Document };
+  const taken = Object.keys(keyPattern ?? {});
+  return taken.length === key.length && key.every((field) => taken.includes(keyOf(entity, field)));
+}
+
+function overtaken(entity: EntityModel): Error {
+  return databaseErrors.serialization_failure(`${entity.name}.upsert: another transaction has inserted the row.`, {
+    details: { entity: entity.name },
+  });
 }
 
 function overflow(entity: EntityModel): Error {

@@ -1,4 +1,4 @@
-import { refuseUnknown } from '@ent/internal';
+import { kindOf, refuseUnknown } from '@ent/internal';
 import type { ChangeStreamDocument, Document } from 'mongodb';
 import type { DatabaseDriver, Row } from '../../driver.ts';
 import type { Entity } from '../../entity.ts';
@@ -13,6 +13,12 @@ import type { Session } from './session.ts';
 export interface WatchOptions {
   /** The `token` of a change: those after it. Default: what changes from now on. */
   readonly after?: string | undefined;
+  /**
+   * Called when the server no longer has what comes next, since its oplog does not reach back as far: those changes are
+   * lost to the loop, so look for yourself. It goes on with what changes from then on. Default: the loop ends with
+   * `database.changes_lost`.
+   */
+  readonly onGap?: (() => void | Promise<void>) | undefined;
   /** Ends the loop. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -51,8 +57,8 @@ const KINDS: Readonly<Record<string, RowChange<unknown>['type']>> = {
 
 /**
  * The committed changes of an entity's rows, in their order, by a change stream: whoever made them. It goes on by
- * itself after a failover; a program that ended goes on by `after`, as long as the server's oplog reaches back. Ends
- * with the database.
+ * itself after a failover; a program that ended goes on by `after`, as long as the server's oplog reaches back, and is
+ * told by `onGap` or an error when it does not. Ends with the database.
  *
  * https://www.mongodb.com/docs/manual/changeStreams/
  *
@@ -65,27 +71,32 @@ const KINDS: Readonly<Record<string, RowChange<unknown>['type']>> = {
  * for await (const { type, id, row } of watch(db, users)) console.log(type, id, row?.email);
  * ```
  *
- * @throws `database.unsupported` for a database that is not MongoDB, or a server without change streams
+ * @throws `database.unsupported` for a database that is not MongoDB, or a server without change streams;
+ *   `database.changes_lost` where the server has forgotten what comes next; `database.invalid_cursor` for a token that
+ *   is none
  */
 export async function* watch<T extends { id: string }, New>(
   db: Hosted,
   entity: Entity<T, New>,
   options: WatchOptions = {},
 ): AsyncGenerator<RowChange<T>, void, undefined> {
-  refuseUnknown(options, { after: true, signal: true }, 'watch', databaseErrors.invalid_query);
+  refuseUnknown(options, { after: true, signal: true, onGap: true }, 'watch', databaseErrors.invalid_query);
   const host = demandHost(db, 'watch');
   const source = watched.get(host.driver);
   if (source === undefined) throw databaseErrors.unsupported('watch is for a database of mongodb().');
+  const { onGap, signal } = options;
+  if (onGap !== undefined && typeof onGap !== 'function') {
+    throw databaseErrors.invalid_query(`watch: onGap must be a function; got ${kindOf(onGap)}.`);
+  }
   const resumeAfter = tokenOf(options.after);
-  options.signal?.throwIfAborted();
+  signal?.throwIfAborted();
   // From then on the database is open, and closes this with it.
   const collection = await host.run({ operation: 'watch', use: 'read' }, undefined, (session) =>
     (session as Session).collection(entity.table),
   );
-  const stream = collection.watch([], {
-    fullDocument: 'updateLookup',
-    ...(resumeAfter !== undefined && { resumeAfter }),
-  });
+  const open = (after: unknown) =>
+    collection.watch([], { fullDocument: 'updateLookup', ...(after !== undefined && { resumeAfter: after }) });
+  let stream = open(resumeAfter);
   let isEnded = false;
   let wake: (() => void) | undefined;
   const end = (): void => {
@@ -94,15 +105,31 @@ export async function* watch<T extends { id: string }, New>(
     wake?.();
     stream.close().catch(() => {});
   };
+  const orEnd = <R>(work: Promise<R>): Promise<R | undefined> =>
+    new Promise((resolve, reject) => {
+      wake = () => resolve(undefined);
+      work.then(resolve, reject);
+    });
+  /** Null for none yet. */
+  const next = async (): Promise<ChangeStreamDocument | null | undefined> => {
+    try {
+      return await orEnd(stream.next());
+    } catch (error) {
+      if (isEnded || onGap === undefined || codeOf(error) !== HISTORY_LOST) throw error;
+      // Open before anybody looks, so that nothing is missed in between.
+      stream = open(undefined);
+      const first = await orEnd(stream.tryNext());
+      if (!isEnded) await onGap();
+      return first;
+    }
+  };
   source.streams.add(end);
-  options.signal?.addEventListener('abort', end, { once: true });
+  signal?.addEventListener('abort', end, { once: true });
   try {
     for (;;) {
-      const event = await new Promise<ChangeStreamDocument | undefined>((resolve, reject) => {
-        wake = () => resolve(undefined);
-        stream.next().then(resolve, reject);
-      });
+      const event = await next();
       if (event === undefined || isEnded) return;
+      if (event === null) continue;
       if (event.operationType === 'invalidate') {
         throw databaseErrors.query_failed(`watch: the collection ${entity.name} was dropped or renamed.`);
       }
@@ -112,13 +139,9 @@ export async function* watch<T extends { id: string }, New>(
   } catch (error) {
     // The library closes it after any error; what counts is whether that was asked for.
     if (isEnded) return;
-    throw isUnknown(error)
-      ? databaseErrors.unsupported('watch: the server has no change streams; they need a replica set.', {
-          cause: error,
-        })
-      : wrapped(host.driver, error, { operation: 'watch', entity: entity.name });
+    throw told(error, entity.name) ?? wrapped(host.driver, error, { operation: 'watch', entity: entity.name });
   } finally {
-    options.signal?.removeEventListener('abort', end);
+    signal?.removeEventListener('abort', end);
     source.streams.delete(end);
     end();
   }
@@ -152,10 +175,30 @@ function tokenOf(after: string | undefined): unknown {
   throw databaseErrors.invalid_cursor('watch: after is not the token of a change.');
 }
 
+// https://www.mongodb.com/docs/manual/reference/error-codes/
 const NOT_ON_A_STANDALONE = 40573;
 const NOT_IMPLEMENTED = 238;
+const HISTORY_LOST = 286;
+const INVALID_TOKEN = 260;
 
-function isUnknown(error: unknown): boolean {
-  const { code } = (error ?? {}) as { code?: unknown };
-  return code === NOT_ON_A_STANDALONE || code === NOT_IMPLEMENTED;
+function codeOf(error: unknown): unknown {
+  return ((error ?? {}) as { code?: unknown }).code;
+}
+
+/** What is about change streams alone. */
+function told(cause: unknown, entity: string): Error | undefined {
+  switch (codeOf(cause)) {
+    case NOT_ON_A_STANDALONE:
+    case NOT_IMPLEMENTED:
+      return databaseErrors.unsupported('watch: the server has no change streams; they need a replica set.', { cause });
+    case HISTORY_LOST:
+      return databaseErrors.changes_lost(
+        'watch: the server no longer has what comes next (ChangeStreamHistoryLost). Read what you watch, then watch without "after".',
+        { cause, details: { entity } },
+      );
+    case INVALID_TOKEN:
+      return databaseErrors.invalid_cursor('watch: after is a token that the server does not know.', { cause });
+    default:
+      return undefined;
+  }
 }
