@@ -1,6 +1,6 @@
-export { createOutboxTables, dropOutboxTables, type SqlTables } from './outbox/create-tables.ts';
+export { createOutboxTables, type DocumentTables, dropOutboxTables, type SqlTables } from './outbox/create-tables.ts';
 export type { OutboxDatabase, StoredRows } from './outbox/database.ts';
-export type { Notifier } from './outbox/notifier.ts';
+export { changesNotifier, type Notifier } from './outbox/notifier.ts';
 export {
   createOutbox,
   type Outbox,

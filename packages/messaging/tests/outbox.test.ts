@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createDatabase, type Database, channels as databaseChannels, defineEntity, nullable } from '@ent/database';
 import { sqlite } from '@ent/database/sqlite';
 import { runWithContext } from '@ent/internal';
@@ -6,7 +7,7 @@ import { z } from 'zod';
 import { memory } from '../src/drivers/memory.ts';
 import { channels, createMessaging, defineTopic, type RelayOperation, type WireMessage } from '../src/index.ts';
 import { inboxEntity } from '../src/inbox.ts';
-import { createOutbox, type OutboxDatabase, outboxEntities } from '../src/outbox.ts';
+import { changesNotifier, createOutbox, type OutboxDatabase, outboxEntities } from '../src/outbox.ts';
 import { manualClock } from '../src/testing.ts';
 import { arrive, bodyOf, refusing, sendingBy, useOutbox } from './outbox-support.ts';
 
@@ -161,6 +162,7 @@ describe('publishing with a transaction', () => {
     expect(code(() => createOutbox({ db, table: 'no table' }))).toMatchObject(invalid);
     const without = { features: { transactions: false }, afterCommit: () => {} } as never;
     expect(code(() => createOutbox({ db: without }))).toMatchObject(invalid);
+    expect(code(() => createOutbox({ db, transactions: false }))).toMatchObject(invalid);
     expect(code(() => place.outbox.relay({ ...messaging }))).toMatchObject(invalid);
     expect(code(() => place.outbox.relay(messaging, { batch: 0 }))).toMatchObject(invalid);
     const empty = createDatabase({ driver: sqlite({ file: ':memory:' }) });
@@ -180,6 +182,28 @@ describe('a relay', () => {
       await place.publish(n);
       await arrive(place, n);
     }
+  });
+
+  it('is woken by changes that the database tells of, and looks again when their loop has failed', async () => {
+    let runs = 0;
+    let woken = 0;
+    const changes = async function* (signal: AbortSignal) {
+      runs += 1;
+      if (runs === 1) {
+        yield { type: 'delete' };
+        yield { type: 'insert' };
+        throw new Error('cut off');
+      }
+      yield { type: 'update' };
+      await once(signal, 'abort');
+    };
+    const warned = once(process, 'warning');
+    const listening = await changesNotifier(changes).listen(() => (woken += 1));
+    expect(String((await warned)[0])).toContain('cut off');
+    await expect.poll(() => [runs, woken], { timeout: 20_000 }).toEqual([2, 2]);
+    await listening.close();
+    expect([runs, woken]).toEqual([2, 2]);
+    expect(() => changesNotifier({} as never)).toThrow(expect.objectContaining({ code: 'messaging.invalid_options' }));
   });
 
   it('is woken by a notifier, which those without a relay call', async () => {
@@ -389,10 +413,11 @@ describe('a relay', () => {
     let failures = 3;
     const outbox = place.outboxOf({ db: failingDatabase(place.db, (name) => name === 'deleteMany' && failures-- > 0) });
     const relay = await place.relay({ outbox });
-    await place.relay({ outbox: place.outboxOf(), poll: 50 });
     await place.publish(1, {}, outbox);
     await arrive(place, 1);
-    await expect.poll(() => relay.ping().then(() => 'well', String)).toContain('away');
+    await expect.poll(() => relay.ping().then(() => 'well', String), { timeout: 20_000 }).toContain('away');
+    // Only now: it looks at once, and could have sent it first.
+    await place.relay({ outbox: place.outboxOf(), poll: 50 });
     await clock.advance(10_000);
     await place.publish(2, {}, outbox);
     await expect.poll(() => place.outbox.lag()).toMatchObject({ waiting: 0 });

@@ -9,6 +9,14 @@ export interface SqlTables {
   readonly columns: Readonly<Record<'id' | 'string' | 'int' | 'date' | 'json' | 'bytes' | 'boolean', unknown>>;
 }
 
+/** What a migration gets on MongoDB: the smallest part of `MongodbNative` of `@ent/database/mongodb`. */
+export interface DocumentTables {
+  collection(name: string): {
+    createIndex(keys: Record<string, 1>, options: { readonly name: string }): Promise<unknown>;
+    drop(): Promise<unknown>;
+  };
+}
+
 interface SqlSchema {
   createTable(name: string): SqlTable;
   createIndex(name: string): SqlIndex;
@@ -31,8 +39,8 @@ interface SqlIndex {
 const KEYS: ReadonlySet<string> = new Set(['id', 'orderKey', 'owner']);
 
 /**
- * Creates the tables of an outbox, in a migration of yours. What it does never changes, as that of an applied
- * migration must not.
+ * Creates the tables of an outbox, or its collections on MongoDB, in a migration of yours. What it does never changes,
+ * as that of an applied migration must not.
  *
  * ```ts
  * import { createDatabase, createMigrator, defineMigrations } from '@ent/database';
@@ -48,24 +56,29 @@ const KEYS: ReadonlySet<string> = new Set(['id', 'orderKey', 'owner']);
  * await db.close();
  * ```
  */
-export async function createOutboxTables(native: SqlTables, options: TableOptions = {}): Promise<void> {
+export async function createOutboxTables(
+  native: SqlTables | DocumentTables,
+  options: TableOptions = {},
+): Promise<void> {
   demandTables(native, options, 'createOutboxTables');
   const { messages, marks } = outboxEntities(options.table);
   await create(native, messages);
   await create(native, marks);
   await index(native, messages, 'due', ['dueAt', 'id']);
   await index(native, messages, 'key', ['orderKey', 'position']);
+  // In a transaction MongoDB makes no collection that another one makes too: this one must be there before.
+  if (!isSql(native)) await index(native, marks, 'at', ['at']);
 }
 
 /** Removes what {@link createOutboxTables} has created, with all that is in it. */
-export async function dropOutboxTables(native: SqlTables, options: TableOptions = {}): Promise<void> {
+export async function dropOutboxTables(native: SqlTables | DocumentTables, options: TableOptions = {}): Promise<void> {
   demandTables(native, options, 'dropOutboxTables');
   const { messages, marks } = outboxEntities(options.table);
-  for (const { name } of [messages, marks]) await native.kysely.schema.dropTable(name).execute();
+  for (const entity of [messages, marks]) await drop(native, entity);
 }
 
 /** Creates the table of an inbox, in a migration of yours; see {@link createOutboxTables}. */
-export async function createInboxTable(native: SqlTables, options: TableOptions = {}): Promise<void> {
+export async function createInboxTable(native: SqlTables | DocumentTables, options: TableOptions = {}): Promise<void> {
   demandTables(native, options, 'createInboxTable');
   const seen = inboxEntity(options.table);
   await create(native, seen);
@@ -73,21 +86,29 @@ export async function createInboxTable(native: SqlTables, options: TableOptions 
 }
 
 /** Removes what {@link createInboxTable} has created. */
-export async function dropInboxTable(native: SqlTables, options: TableOptions = {}): Promise<void> {
+export async function dropInboxTable(native: SqlTables | DocumentTables, options: TableOptions = {}): Promise<void> {
   demandTables(native, options, 'dropInboxTable');
-  await native.kysely.schema.dropTable(inboxEntity(options.table).name).execute();
+  await drop(native, inboxEntity(options.table));
 }
 
-function demandTables(native: SqlTables, options: TableOptions, what: string): void {
+function demandTables(native: SqlTables | DocumentTables, options: TableOptions, what: string): void {
   refuseUnknown(options, { table: true }, what, messagingErrors.invalid_options);
-  const given = native as Partial<SqlTables> | undefined | null;
+  const given = native as Partial<SqlTables & DocumentTables> | undefined | null;
   if (typeof given?.kysely?.schema?.createTable === 'function' && typeof given.columns === 'object') return;
+  if (typeof given?.collection === 'function') return;
   throw messagingErrors.invalid_options(
-    `${what} takes what a migration on a SQL database is given; got ${kindOf(native)}.`,
+    `${what} takes what a migration on a SQL database or on MongoDB is given; got ${kindOf(native)}.`,
   );
 }
 
-async function create({ kysely, columns }: SqlTables, { name, fields }: StoredEntity): Promise<void> {
+function isSql(native: SqlTables | DocumentTables): native is SqlTables {
+  return 'kysely' in native;
+}
+
+/** A collection is there with its first index. */
+async function create(native: SqlTables | DocumentTables, { name, fields }: StoredEntity): Promise<void> {
+  if (!isSql(native)) return;
+  const { kysely, columns } = native;
   let table = kysely.schema.createTable(name);
   for (const field of fields.values()) {
     table = table.addColumn(field.name, columns[KEYS.has(field.name) ? 'id' : field.type], (column: SqlColumn) => {
@@ -98,6 +119,22 @@ async function create({ kysely, columns }: SqlTables, { name, fields }: StoredEn
   await table.execute();
 }
 
-async function index({ kysely }: SqlTables, { name }: StoredEntity, what: string, columns: string[]): Promise<void> {
-  await kysely.schema.createIndex(`${name}_${what}`).on(name).columns(columns).execute();
+async function index(
+  native: SqlTables | DocumentTables,
+  { name }: StoredEntity,
+  what: string,
+  fields: string[],
+): Promise<void> {
+  const called = `${name}_${what}`;
+  if (isSql(native)) {
+    await native.kysely.schema.createIndex(called).on(name).columns(fields).execute();
+    return;
+  }
+  const keys = fields.map((field) => [field === 'id' ? '_id' : field, 1] as const);
+  await native.collection(name).createIndex(Object.fromEntries(keys), { name: called });
+}
+
+async function drop(native: SqlTables | DocumentTables, { name }: StoredEntity): Promise<void> {
+  if (isSql(native)) await native.kysely.schema.dropTable(name).execute();
+  else await native.collection(name).drop();
 }

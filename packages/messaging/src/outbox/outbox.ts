@@ -16,10 +16,17 @@ import { AT_ONCE, type Mark, outboxEntities, PARKED, type StoredMessage, type Ta
 
 /** Options of {@link createOutbox}. */
 export interface OutboxOptions extends TableOptions {
-  /** A `Database` of `@ent/database`, with transactions. Its tables come from `createOutboxTables`. */
+  /** A `Database` of `@ent/database`. Its tables come from `createOutboxTables`. */
   readonly db: OutboxDatabase;
   /** The CloudEvents `source` of each message, such as the service's name. Default `"unknown"`. */
   readonly source?: string | undefined;
+  /**
+   * `false` for a database that has none, such as a standalone MongoDB: then what publishes and its change are two
+   * steps. A crash between them leaves one without the other, what is published is sent even where the change fails
+   * later, and messages that are published by one key at the same time are in no order. Default `true`: such a
+   * database is refused.
+   */
+  readonly transactions?: boolean | undefined;
   /** How relays in other processes are told. Default: they look for messages now and then. */
   readonly notifier?: Notifier | undefined;
   /** The name of the table. Default `"ent_outbox"`; another one is `ent_outbox_marks`. */
@@ -32,8 +39,8 @@ export interface OutboxOptions extends TableOptions {
 export interface OutboxPublishOptions extends Omit<PublishOptions, 'signal' | 'key'> {
   /**
    * Messages of the same key are sent one after the other, in the order in which their transactions commit: the id of
-   * what they are about, for example. At most 180 characters. Transactions that publish by one key wait for each other.
-   * Default: no order.
+   * what they are about, for example. At most 180 characters. Transactions that publish by one key wait for each other;
+   * on MongoDB they are in each other's way, and `db.transaction` runs one of them again. Default: no order.
    */
   readonly key?: string | undefined;
 }
@@ -69,8 +76,9 @@ export interface Outbox {
   /**
    * Stores a message, to be sent after the commit, at least once and always under the same id.
    *
-   * @throws `messaging.no_transaction` outside of a transaction; `messaging.not_serializable`,
-   *   `messaging.invalid_payload`, `messaging.invalid_options` before anything is stored; what the database throws
+   * @throws `messaging.no_transaction` outside of a transaction, where the database has them;
+   *   `messaging.not_serializable`, `messaging.invalid_payload`, `messaging.invalid_options` before anything is stored;
+   *   what the database throws
    */
   publish<Input>(
     topic: string | Topic<Input, unknown>,
@@ -92,7 +100,7 @@ export interface Outbox {
   dropParked(ids: readonly string[]): Promise<number>;
 }
 
-const OPTIONS = { db: true, source: true, notifier: true, table: true, clock: true } as const;
+const OPTIONS = { db: true, source: true, transactions: true, notifier: true, table: true, clock: true } as const;
 const PUBLISH_OPTIONS = { ...ABOUT, mandatory: true } as const;
 
 /**
@@ -124,12 +132,17 @@ const PUBLISH_OPTIONS = { ...ABOUT, mandatory: true } as const;
  */
 export function createOutbox(options: OutboxOptions): Outbox {
   refuseUnknown(options, OPTIONS, 'createOutbox', messagingErrors.invalid_options);
-  const { db, source = 'unknown', notifier, table, clock = systemClock } = options;
+  const { db, source = 'unknown', transactions = true, notifier, table, clock = systemClock } = options;
   if (typeof db?.afterCommit !== 'function') {
     throw messagingErrors.invalid_options('createOutbox needs a "db", such as createDatabase of @ent/database makes.');
   }
-  if (!db.features.transactions) {
-    throw messagingErrors.invalid_options('createOutbox: this database has no transactions, and an outbox needs them.');
+  if (transactions !== db.features.transactions) {
+    throw messagingErrors.invalid_options(
+      db.features.transactions
+        ? 'createOutbox: "transactions" must be true, or left out: this database has them.'
+        : 'createOutbox: this database has no transactions, so that a crash can part a message from its change; ' +
+            'say "transactions: false" if you can live with that.',
+    );
   }
   const origin: Origin = { source: checkAttribute('source', source), clock };
   const entities = outboxEntities(table);
@@ -146,6 +159,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
     void (async () => notifier.notify())().catch(() => {});
   };
   const demandTransaction = (): void => {
+    if (!transactions) return;
     let isCommitted = false;
     db.afterCommit(() => {
       isCommitted = true;
@@ -177,12 +191,13 @@ export function createOutbox(options: OutboxOptions): Outbox {
       dueAt: AT_ONCE,
       error: null,
     });
+    if (!transactions) committed();
   };
 
   const parts: RelayParts = {
     messages,
     marks: rows,
-    transaction: (work, given) => db.transaction(work, given),
+    transaction: (work, given) => (transactions ? db.transaction(work, given) : work()),
     notifier,
     onCommit: (wake) => {
       relays.add(wake);
