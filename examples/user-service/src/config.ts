@@ -26,9 +26,11 @@ const fields = z.object({
     .max(65_535)
     .default(8000)
     .describe('Port to listen on; 0 takes a free one, and the log says which.'),
-  DATABASE_URL: url({ protocols: ['sqlite', 'postgres', 'postgresql', 'mysql', 'mariadb'] })
+  DATABASE_URL: url({ protocols: ['sqlite', 'postgres', 'postgresql', 'mysql', 'mariadb', 'mongodb', 'mongodb+srv'] })
     .default('sqlite:./data/user-service.db')
-    .describe('Where users and sessions are: sqlite: for one machine, postgres:// or mysql:// for several.'),
+    .describe(
+      'Where users and sessions are: sqlite: for one machine, postgres://, mysql:// or mongodb:// for several.',
+    ),
   CACHE_URL: url({ protocols: ['memory', 'redis', 'rediss', 'memcached'] })
     .default('memory:')
     .describe('Where users are cached: memory: for one instance, redis:// or memcached:// for several.'),

@@ -1,9 +1,17 @@
-import { defineMigrations } from '@ent/database';
+import { createMigrator, type Database, defineMigrations, type Migrator } from '@ent/database';
+import type { MongodbNative } from '@ent/database/mongodb';
 import type { SqlNative } from '@ent/database/sql';
 import { createOutboxTables, dropOutboxTables } from '@ent/messaging/outbox';
+import { collections } from './collections.ts';
+
+/** Brings the database up to date, whichever it is. */
+export function migratorOf(db: Database): Migrator {
+  if (db.driver.name === 'mongodb') return createMigrator(db as Database<MongodbNative>, collections);
+  return createMigrator(db as Database<SqlNative>, migrations);
+}
 
 /** The history of the schema. What has been released does not change: a correction is a migration of its own. */
-export const migrations = defineMigrations<SqlNative>([
+const migrations = defineMigrations<SqlNative>([
   {
     name: '0001_users',
     async up({ kysely, columns }) {

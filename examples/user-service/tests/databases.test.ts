@@ -13,7 +13,14 @@ describeWithServer('mariadb', { killable: true }, (server) => {
   serves(server, () => `${server.url}?max=5`);
 });
 
-function serves(server: Server, urlOf: () => string): void {
+describeWithServer('mongodb', { killable: true }, (server) => {
+  const urlOf = (): string =>
+    server.url.replace(/[^/]*$/, `${uniqueName('users')}?maxPoolSize=5&transactions=false&decimals=text`);
+  serves(server, urlOf, 'this database has no transactions');
+});
+
+/** @param weaker what the start warns of */
+function serves(server: Server, urlOf: () => string, weaker?: string): void {
   let folder: ReturnType<typeof temporaryFolder>;
   let env: Record<string, string>;
   let instances: Service[] = [];
@@ -34,6 +41,16 @@ function serves(server: Server, urlOf: () => string): void {
     folder?.remove();
   });
 
+  it(`${weaker === undefined ? 'gives no warning' : 'warns'} of a weaker guarantee when it starts`, () => {
+    for (const { output } of instances) {
+      const warnings = output()
+        .split('\n')
+        .filter((line) => line.includes('"log.level":"warning"') && !line.includes('JWT_PRIVATE_KEY'));
+      if (weaker === undefined) expect(warnings).toEqual([]);
+      else expect(warnings).toEqual([expect.stringContaining(weaker)]);
+    }
+  });
+
   it('has one administrator, made by whichever instance was first', async () => {
     const { access_token: token } = await one.loginAdmin();
     const { body } = await two.call('GET', '/api/v1/users/', { token });
@@ -49,6 +66,12 @@ function serves(server: Server, urlOf: () => string): void {
     const renamed = await one.call('PUT', path, { token, body: { name: 'É 日本語' } });
     expect(renamed).toMatchObject({ status: 200, body: { name: 'É 日本語' } });
     expect((await two.call<User>('GET', path, { token })).body.createdAt).toBe(first.createdAt);
+
+    const told = (): boolean =>
+      instances
+        .flatMap(({ output }) => output().split('\n'))
+        .some((line) => line.includes('"user.created"') && line.includes(first.id));
+    await expect.poll(told, { timeout: 20_000 }).toBe(true);
 
     const { access_token: adminToken } = await one.loginAdmin();
     const seen: string[] = [];
@@ -71,6 +94,26 @@ function serves(server: Server, urlOf: () => string): void {
       ),
     );
     expect(answers.map(({ status }) => status).sort()).toEqual([201, ...Array.from({ length: 9 }, () => 409)]);
+  });
+
+  it('keeps the last administrator, and ends the sessions of an old password', async () => {
+    const root = await one.loginAdmin();
+    const { body } = await one.call('GET', '/api/v1/users/', { token: root.access_token });
+    const [{ id }] = body.items.filter(({ email }) => email === admin.email) as [User];
+    const path = `/api/v1/users/${id}`;
+    const resign = await two.call('PUT', path, { token: root.access_token, body: { roles: ['user'] } });
+    expect(resign.status).toBe(409);
+    expect((await one.call('DELETE', path, { token: root.access_token })).status).toBe(409);
+    expect((await one.call<User>('GET', path, { token: root.access_token })).body.roles).toContain('admin');
+
+    const user = await one.register();
+    const { access_token: old } = await one.login(user.email);
+    const own = `/api/v1/users/${user.id}`;
+    const changed = await two.call('PUT', own, { token: old, body: { password: 'another long passphrase' } });
+    expect(changed.status).toBe(200);
+    expect((await one.call('GET', own, { token: old })).status).toBe(401);
+    expect((await two.call('DELETE', own, { token: root.access_token })).status).toBe(204);
+    expect((await one.call('GET', own, { token: root.access_token })).status).toBe(404);
   });
 
   it('is well again by itself after the database was killed, and has everything', async () => {

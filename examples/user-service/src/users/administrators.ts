@@ -26,12 +26,14 @@ export function createAdministrators(db: Database) {
   };
 
   /**
-   * Notes whether a user is an administrator. In the transaction that changes the user.
+   * Says whether that may be, before the user is changed, and answers what notes it: both in the transaction that
+   * changes the user.
    *
    * @param by who changes it; has to be an administrator still, since its token may be of before it lost the role
-   * @throws `users.last_administrator` when none would be left; `database.version_conflict` when somebody was faster
+   * @throws `users.last_administrator` when none would be left; what notes it, `database.version_conflict` when
+   *   somebody was faster
    */
-  const set = async (userId: string, is: boolean, by?: string): Promise<void> => {
+  const changing = async (userId: string, is: boolean, by?: string): Promise<() => Promise<unknown>> => {
     const row = await stored.get(ID);
     const userIds = row?.userIds ?? [];
     if (by !== undefined && !userIds.includes(by)) {
@@ -42,8 +44,8 @@ export function createAdministrators(db: Database) {
       throw userErrors.last_administrator('Make another user an administrator first.');
     }
     // Written even where nothing changes: then too nobody may have taken the role away meanwhile.
-    await stored.update(ID, { set: { userIds: next } }, { version: row?.version });
+    return () => stored.update(ID, { set: { userIds: next } }, { version: row?.version });
   };
 
-  return { settle, set };
+  return { settle, changing };
 }

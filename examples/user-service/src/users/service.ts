@@ -31,6 +31,9 @@ export type UserService = ReturnType<typeof createUserService>;
 export function createUserService({ db, cache, passwords, sessions, publish }: UserServiceParts) {
   const stored = db.repo(users);
   const administrators = createAdministrators(db);
+  // Without transactions the parts come one after the other; `app.ts` warns of that.
+  const together = <R>(work: () => Promise<R>): Promise<R> =>
+    db.features.transactions ? db.transaction(work) : work();
 
   const taken = (cause?: unknown): Error =>
     userErrors.email_taken('Another user has this email address; use another one, or log in.', { cause });
@@ -38,7 +41,8 @@ export function createUserService({ db, cache, passwords, sessions, publish }: U
 
   /** The errors of the database that mean something to a client, in the terms of this service. */
   const known = (error: unknown): unknown => {
-    if (isUniqueViolation(error, 'emailKey')) return taken(error);
+    // Not every database says which key it is; ids are random, so it is the address.
+    if (isUniqueViolation(error)) return taken(error);
     return isCode(error, 'database.not_found') ? noUser() : error;
   };
 
@@ -69,9 +73,9 @@ export function createUserService({ db, cache, passwords, sessions, publish }: U
   });
 
   const insert = (row: Parameters<typeof stored.insert>[0]): Promise<StoredUser> =>
-    db.transaction(async () => {
+    together(async () => {
       const user = await stored.insert(row);
-      if (row.roles.includes('admin')) await administrators.set(user.id, true);
+      if (row.roles.includes('admin')) await (await administrators.changing(user.id, true))();
       await publish('user.created', { userId: user.id, version: user.version });
       return user;
     });
@@ -96,9 +100,10 @@ export function createUserService({ db, cache, passwords, sessions, publish }: U
     };
     const write = async (): Promise<StoredUser> => {
       const version = check && (await checkedVersion(id, check));
-      return db.transaction(async () => {
+      return together(async () => {
+        const note = roles && (await administrators.changing(id, roles.includes('admin'), by));
         const user = await stored.update(id, patch, { version });
-        if (roles !== undefined) await administrators.set(id, roles.includes('admin'), by);
+        await note?.();
         // With the password: no crash in between leaves a session that was opened with the old one.
         if (passwordHash !== undefined) await sessions.revokeAll(id, { reason: 'password' });
         await publish('user.updated', { userId: id, version: user.version });
@@ -136,8 +141,8 @@ export function createUserService({ db, cache, passwords, sessions, publish }: U
       if (!current) throw noUser();
       check?.(toUser(current));
       const { version } = current;
-      await db.transaction(async () => {
-        if (current.roles.includes('admin')) await administrators.set(id, false);
+      await together(async () => {
+        if (current.roles.includes('admin')) await (await administrators.changing(id, false))();
         // In this version: as somebody who has just become an administrator, it would be counted for ever.
         if (!(await stored.delete(id, { version }))) throw noUser();
         await sessions.revokeAll(id, { reason: 'deleted' });

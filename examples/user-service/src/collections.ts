@@ -1,0 +1,38 @@
+import { defineMigrations } from '@ent/database';
+import type { MongodbNative } from '@ent/database/mongodb';
+import { createOutboxTables, dropOutboxTables } from '@ent/messaging/outbox';
+
+/**
+ * The history of the collections on MongoDB, as `migrations.ts` is that of the tables. Each step can be done again: one
+ * whose process was killed is.
+ */
+export const collections = defineMigrations<MongodbNative>([
+  {
+    name: '0001_users',
+    async up(native) {
+      await native.collection('users').createIndex({ emailKey: 1 }, { unique: true, name: 'users_emailKey_key' });
+      // The orders in which users are listed; the id makes each total.
+      for (const field of ['createdAt', 'email', 'name']) {
+        await native.collection('users').createIndex({ [field]: 1, _id: 1 }, { name: `users_${field}` });
+      }
+    },
+    down: (native) => native.collection('users').drop(),
+  },
+  {
+    name: '0002_sessions',
+    async up(native) {
+      await native.collection('sessions').createIndex({ subject: 1 }, { name: 'sessions_subject' });
+      await native.collection('sessions').createIndex({ expiresAt: 1 }, { name: 'sessions_expires' });
+      await native.collection('refresh_tokens').createIndex({ expiresAt: 1 }, { name: 'refresh_tokens_expires' });
+    },
+    async down(native) {
+      await native.collection('refresh_tokens').drop();
+      await native.collection('sessions').drop();
+    },
+  },
+  {
+    name: '0003_outbox',
+    up: (native) => createOutboxTables(native),
+    down: (native) => dropOutboxTables(native),
+  },
+]);
