@@ -70,8 +70,8 @@ export function createPublisher(
         `${driver.name} did not confirm within ${timeoutMs} ms; the message may have been stored.`,
       );
     const results = withCall(timeoutMs, timeout, signal, (call) => sendAll(driver, messages, time, call));
-    const judge = (known: readonly SendResult[]): Published[] => publishedOf(driver, messages, known, mandatory);
-    return results instanceof Promise ? results.then(judge) : judge(results);
+    if (!(results instanceof Promise)) return publishedOf(driver, messages, results, mandatory);
+    return results.then((later) => publishedOf(driver, messages, later, mandatory));
   };
 
   const sendTraced = (

@@ -1,4 +1,5 @@
 import { type Awaitable, Call } from '@ent/internal';
+import type { DriverCall } from '../driver.ts';
 
 /**
  * Runs `work` with the time that it may take, and settles by its end at the latest, whatever `work` does. What `work`
@@ -21,7 +22,24 @@ export function withCall<T>(
     call.dispose();
     throw error;
   }
-  if (result instanceof Promise) return result.finally(() => call.dispose());
-  call.dispose();
-  return result;
+  if (!(result instanceof Promise)) {
+    call.dispose();
+    return result;
+  }
+  return result.then(
+    (value) => {
+      call.dispose();
+      return value;
+    },
+    (error: unknown) => {
+      call.dispose();
+      throw error;
+    },
+  );
+}
+
+/** Throws if the call is over: without its signal where that can be told without, since to make one is dear. */
+export function demandTime(call: DriverCall): void {
+  if (call instanceof Call) call.check();
+  else call.signal.throwIfAborted();
 }

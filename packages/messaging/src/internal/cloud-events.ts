@@ -17,6 +17,7 @@ const EXTENSIONS = {
   traceparent: 'traceparent',
   tracestate: 'tracestate',
 } as const;
+const PAIRS = Object.entries(EXTENSIONS);
 
 /** The attributes that a message has by itself; all others of an event are extensions. */
 const OWN = ['specversion', 'id', 'type', 'source', 'subject', 'time', 'datacontenttype', 'dataschema'];
@@ -24,7 +25,7 @@ const OWN = ['specversion', 'id', 'type', 'source', 'subject', 'time', 'datacont
 /** The extensions among the headers of a message. */
 export function extensionsOf(headers: Readonly<Record<string, string>>): Record<string, string> {
   const found: Record<string, string> = {};
-  for (const [name, header] of Object.entries(EXTENSIONS)) {
+  for (const [name, header] of PAIRS) {
     if (headers[header] !== undefined) found[name] = headers[header];
   }
   return found;

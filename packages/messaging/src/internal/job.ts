@@ -51,6 +51,10 @@ export class Job {
       : messagingErrors.closed(`The subscription of "${group}" to "${topic}" is closing.`);
   }
 
+  get signal(): AbortSignal {
+    return this.#interrupting().signal();
+  }
+
   /** Made for a handler that waits, or asks for its signal. */
   #interrupting(): Interruption {
     this.#interruption ??= new Interruption();
@@ -114,14 +118,7 @@ export class Job {
     // What was stopped while its data was checked does not begin.
     if (this.#stopped) throw this.#reason();
     const message = toMessage(wire, data);
-    const interrupting = (): Interruption => this.#interrupting();
-    const context: HandlerContext = {
-      get signal() {
-        return interrupting().signal();
-      },
-      attempt,
-      group,
-    };
+    const context = new JobContext(attempt, group, this);
     const fields = { messageId: message.id, correlationId: message.correlationId };
     const result = runWithContext(fields, () =>
       hooks ? hooks.run(message, context, handler) : handler(message, context),
@@ -133,6 +130,23 @@ export class Job {
     );
     // A handler that does not look at its signal is not waited for: it would hold its place, and a closing process.
     return interruption.guard(result).finally(cancel);
+  }
+}
+
+/** A class: an object with a getter of its own is dear to make. */
+class JobContext implements HandlerContext {
+  readonly attempt: number;
+  readonly group: string;
+  readonly #job: Job;
+
+  constructor(attempt: number, group: string, job: Job) {
+    this.attempt = attempt;
+    this.group = group;
+    this.#job = job;
+  }
+
+  get signal(): AbortSignal {
+    return this.#job.signal;
   }
 }
 

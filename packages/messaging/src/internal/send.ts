@@ -18,8 +18,10 @@ export function sendAll(
   call: DriverCall,
 ): Awaitable<SendResult[]> {
   const results = sendOnce(driver, messages, call);
-  if (results instanceof Promise) return results.then((later) => sendAgain(driver, messages, later, time, call));
-  return results.some((result) => mayPass(driver, result)) ? sendAgain(driver, messages, results, time, call) : results;
+  const isOpen = (result: SendResult): boolean => mayPass(driver, result);
+  if (!(results instanceof Promise))
+    return results.some(isOpen) ? sendAgain(driver, messages, results, time, call) : results;
+  return results.then((later) => (later.some(isOpen) ? sendAgain(driver, messages, later, time, call) : later));
 }
 
 async function sendAgain(

@@ -113,6 +113,18 @@ const SCRIPTS: readonly ScriptMutant[] = [
     bug: '',
   },
   {
+    name: 'makes a topic for messages that nobody gets',
+    foundBy: 'a topic without a group is unroutable',
+    text: "'XADD', KEYS[1], 'NOMKSTREAM',",
+    bug: "'XADD', KEYS[1],",
+  },
+  {
+    name: 'stores half of a batch',
+    foundBy: 'messages of a batch, and batches, arrive',
+    text: 'for i = 1, #ARGV, 2 do\n  local id',
+    bug: 'for i = 1, #ARGV, 4 do\n  local id',
+  },
+  {
     name: 'gives a new group all that there is',
     foundBy: 'a group that is removed has nothing any more',
     text: 'floor or ARGV[2]',

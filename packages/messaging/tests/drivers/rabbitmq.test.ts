@@ -3,9 +3,11 @@ import { describeWithServer } from '@ent/testkit/vitest';
 import { connect } from 'amqplib';
 import { describe, expect, it } from 'vitest';
 import { rabbitmq, rabbitmqFeatures, type RabbitmqOptions } from '../../src/drivers/rabbitmq/index.ts';
+import type { Delivery } from '../../src/driver.ts';
 import { createMessaging, type Message, type MessagingDriver } from '../../src/index.ts';
 import { openMessaging } from '../../src/open.ts';
 import { testMessagingDriver } from '../../src/testing.ts';
+import { numbers, wireMessage } from '../../src/testing/kit.ts';
 import { patientCall } from '../support.ts';
 
 describeWithServer('rabbitmq', (server) => {
@@ -55,6 +57,41 @@ describeWithServer('rabbitmq', (server) => {
     // Its own channels are closed: nobody consumes, as soon as the queue knows it.
     const queue = () => channel.checkQueue(`${topic}/g`);
     await expect.poll(queue).toMatchObject({ messageCount: 0, consumerCount: 0 });
+    await connection.close();
+  });
+
+  it('acknowledges by one word what is done in order, and alone what is not', async () => {
+    const connection = await connect(server.url);
+    const words: unknown[] = [];
+    const create = connection.createChannel.bind(connection);
+    connection.createChannel = async () => {
+      const channel = await create();
+      const ack = channel.ack.bind(channel);
+      channel.ack = (message, allUpTo) => {
+        words.push(allUpTo === true);
+        ack(message, allUpTo);
+      };
+      return channel;
+    };
+    const driver = rabbitmq({ connection });
+    const call = patientCall();
+    const spec = { topic: uniqueName('words'), group: 'g' };
+    await driver.ensure(spec, call);
+    const source = await driver.subscribe({ ...spec, prefetch: 10 }, call);
+    await driver.send(
+      numbers(6).map((text) => wireMessage(spec.topic, text)),
+      call,
+    );
+    const taken: Delivery[] = [];
+    while (taken.length < 6) taken.push(...(await source.receive(6 - taken.length, call.signal)));
+    const settle = async (...places: number[]) =>
+      source.settle(places.map((at) => ({ token: taken[at]!.token, action: 'ack' as const })));
+    expect(await settle(1, 3)).toEqual(['ok', 'ok']);
+    expect(await settle(2, 0)).toEqual(['ok', 'ok']);
+    expect(words).toEqual([false, false, true]);
+    await source.close();
+    await expect.poll(() => driver.count(spec, call), { timeout: 20_000 }).toMatchObject({ ready: 2 });
+    await driver.close();
     await connection.close();
   });
 

@@ -103,7 +103,7 @@ export function rabbitmq(
       }).catch((error: unknown) => {
         throw explained(error, spec, settings);
       }),
-    async send(batch, { signal }) {
+    send(batch, { signal }) {
       // Before anything is waited for: the sender may change its bytes as soon as it has its promise.
       const parcels = batch.map(parcelOf);
       signal.throwIfAborted();

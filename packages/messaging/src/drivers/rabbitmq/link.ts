@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import { outsideContext, startTimer } from '@ent/internal';
 import { type Channel, type ChannelModel, connect } from 'amqplib';
 import { RabbitmqError } from './failures.ts';
@@ -128,8 +129,29 @@ export async function ended(one: Channel | ChannelModel): Promise<void> {
     socketOf(one)?.destroy(new RabbitmqError('lost', 'The connection did not close in time.'));
 }
 
-function socketOf({ connection }: ChannelModel): { destroy(error: Error): void } | undefined {
-  return (connection as { stream?: { destroy(error: Error): void } }).stream;
+/**
+ * Answers what is called behind each thing that is written: all that is written in one turn goes out together. amqplib
+ * (2.3.1) hands the socket one frame after the other, and each takes a call of the system.
+ */
+export function gathering(connection: ChannelModel): () => void {
+  const socket = socketOf(connection);
+  let isGathering = false;
+  const send = (): void => {
+    isGathering = false;
+    socket?.uncork();
+  };
+  return () => {
+    if (isGathering) return;
+    isGathering = true;
+    socket?.cork();
+    // amqplib writes what it has in an immediate, which it asks for in the next tick: this one comes right behind it.
+    process.nextTick(() => setImmediate(send));
+  };
+}
+
+/** Undefined for a connection that an application made up. */
+function socketOf({ connection }: ChannelModel): Duplex | undefined {
+  return (connection as { stream?: Duplex }).stream;
 }
 
 /**

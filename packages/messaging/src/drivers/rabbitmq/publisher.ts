@@ -2,7 +2,7 @@ import { Semaphore } from '@ent/internal';
 import type { ConfirmChannel, Message } from 'amqplib';
 import type { SendResult } from '../../driver.ts';
 import { RabbitmqError } from './failures.ts';
-import { channelOf, ended, type Link, onChannel, orAborted } from './link.ts';
+import { channelOf, ended, gathering, type Link, onChannel, orAborted } from './link.ts';
 import { checkHeaders, type Parcel, SEQUENCE } from './wire.ts';
 
 /** How many messages may be on their way, without a confirmation. */
@@ -19,6 +19,8 @@ interface Lane {
   /** The socket takes no more for now. */
   isFull: boolean;
   isOver: boolean;
+  /** Sends all that is written in this turn together. */
+  readonly gather: () => void;
 }
 
 /** Sends with confirmations, many at a time, in the order in which they came. */
@@ -43,14 +45,37 @@ export class Publisher {
   readonly look = (): void => this.#onRoom();
 
   /** Never rejects, and answers by the time that the signal aborts. */
-  async send(parcels: readonly Parcel[], signal: AbortSignal): Promise<SendResult[]> {
-    const sending = new Sending(parcels.length);
-    const giveUp = (): void => sending.end('indeterminate', signal.reason);
-    signal.addEventListener('abort', giveUp, { once: true });
+  send(parcels: readonly Parcel[], signal: AbortSignal): Promise<SendResult[]> {
+    const sending = new Sending(parcels.length, signal);
+    const isMine = this.#turn.tryTake();
+    if (isMine && this.#writeNow(parcels, sending)) this.#turn.give();
+    else void this.#writeInTurn(parcels, sending, signal, isMine);
+    return sending.results;
+  }
+
+  /** Writes until something has to be waited for, without a promise; answers whether it is all written. */
+  #writeNow(parcels: readonly Parcel[], sending: Sending): boolean {
+    const lane = this.#lane;
+    if (lane === undefined) return false;
+    while (sending.written < parcels.length) {
+      const parcel = parcels[sending.written]!;
+      if (!isMade(lane, parcel) || !this.#hasRoom(lane)) return false;
+      this.#write(lane, parcel, sending);
+    }
+    return true;
+  }
+
+  /** The rest of them. */
+  async #writeInTurn(
+    parcels: readonly Parcel[],
+    sending: Sending,
+    signal: AbortSignal,
+    isMine: boolean,
+  ): Promise<void> {
     try {
-      if (!this.#turn.tryTake()) await this.#turn.take(signal);
+      if (!isMine) await this.#turn.take(signal);
       try {
-        await this.#write(parcels, sending, signal);
+        await this.#writeAll(parcels, sending, signal);
       } finally {
         this.#turn.give();
       }
@@ -58,27 +83,33 @@ export class Publisher {
       // What was not written was not sent, for certain.
       sending.end('rejected', error);
     }
-    const results = await sending.results;
-    signal.removeEventListener('abort', giveUp);
-    return results;
   }
 
-  async #write(parcels: readonly Parcel[], sending: Sending, signal: AbortSignal): Promise<void> {
+  async #writeAll(parcels: readonly Parcel[], sending: Sending, signal: AbortSignal): Promise<void> {
     const lane = this.#lane ?? (await orAborted(this.#opened(), signal));
-    for (const [at, parcel] of parcels.entries()) {
-      if (parcel.topic !== '' && !lane.made.has(parcel.topic)) await this.#make(lane, parcel.topic, signal);
-      while (this.#link.isBlocked || lane.isFull || lane.open >= MOST_OPEN) await this.#room(lane, signal);
+    while (sending.written < parcels.length) {
+      const parcel = parcels[sending.written]!;
+      if (!isMade(lane, parcel)) await this.#make(lane, parcel.topic, signal);
+      while (!this.#hasRoom(lane)) await this.#room(lane, signal);
       if (lane.isOver) throw new RabbitmqError('lost', 'The channel was closed.');
       signal.throwIfAborted();
-      try {
-        checkHeaders(parcel);
-      } catch (error) {
-        sending.settle(at, { status: 'rejected', error });
-        continue;
-      }
-      sending.written = at + 1;
-      this.#publish(lane, parcel, (result) => sending.settle(at, result));
+      this.#write(lane, parcel, sending);
     }
+  }
+
+  #hasRoom(lane: Lane): boolean {
+    return !this.#link.isBlocked && !lane.isFull && lane.open < MOST_OPEN;
+  }
+
+  #write(lane: Lane, parcel: Parcel, sending: Sending): void {
+    const at = sending.written++;
+    try {
+      checkHeaders(parcel);
+    } catch (error) {
+      sending.settle(at, { status: 'rejected', error });
+      return;
+    }
+    this.#publish(lane, parcel, (result) => sending.settle(at, result));
   }
 
   #publish(lane: Lane, { topic, queue, body, headers, options }: Parcel, done: (result: SendResult) => void): void {
@@ -94,6 +125,7 @@ export class Publisher {
     };
     try {
       if (!lane.channel.publish(topic, queue, body, options, confirmed)) lane.isFull = true;
+      lane.gather();
     } catch (error) {
       // It throws on a channel that has just closed, and has written nothing.
       lane.open--;
@@ -128,7 +160,8 @@ export class Publisher {
   }
 
   async #open(): Promise<Lane> {
-    const channel = await channelOf(await this.#link.open(), 'createConfirmChannel');
+    const connection = await this.#link.open();
+    const channel = await channelOf(connection, 'createConfirmChannel');
     const lane: Lane = {
       channel,
       made: new Set(),
@@ -136,6 +169,7 @@ export class Publisher {
       open: 0,
       isFull: false,
       isOver: false,
+      gather: gathering(connection),
     };
     channel.on('return', ({ properties }: Message) => lane.returned.add(Number(properties.headers?.[SEQUENCE])));
     channel.on('drain', () => {
@@ -151,34 +185,45 @@ export class Publisher {
     return lane;
   }
 
-  /** Publishing to an exchange that is missing would end the channel, with all that is under way on it. */
   async #make(lane: Lane, topic: string, signal: AbortSignal): Promise<void> {
     await onChannel(this.#link, signal, (channel) => channel.assertExchange(topic, 'fanout'));
     lane.made.add(topic);
   }
 }
 
-/** The results of one batch, as they come. */
+/** Publishing to an exchange that is missing would end the channel, with all that is under way on it. */
+function isMade({ made }: Lane, { topic }: Parcel): boolean {
+  return topic === '' || made.has(topic);
+}
+
+/** The results of one batch, as they come; all of them by the time that the signal aborts. */
 class Sending {
-  /** So many of them have been written, from the first on. */
+  /** So many of them have been written, or refused, from the first on. */
   written = 0;
   readonly results: Promise<SendResult[]>;
   readonly #known: (SendResult | undefined)[];
+  readonly #signal: AbortSignal;
   #left: number;
   #done!: (results: SendResult[]) => void;
 
-  constructor(count: number) {
+  constructor(count: number, signal: AbortSignal) {
     this.#known = Array.from({ length: count });
     this.#left = count;
+    this.#signal = signal;
     this.results = new Promise((resolve) => {
       this.#done = resolve;
     });
+    signal.addEventListener('abort', this.#giveUp, { once: true });
   }
+
+  readonly #giveUp = (): void => this.end('indeterminate', this.#signal.reason);
 
   settle(at: number, result: SendResult): void {
     if (this.#known[at] !== undefined) return;
     this.#known[at] = result;
-    if (--this.#left === 0) this.#done(this.#known as SendResult[]);
+    if (--this.#left > 0) return;
+    this.#signal.removeEventListener('abort', this.#giveUp);
+    this.#done(this.#known as SendResult[]);
   }
 
   /** For all that were not written; with `indeterminate` for those that were and are not confirmed, too. */

@@ -15,7 +15,9 @@ export class RabbitmqSource implements Source {
   readonly #topic: string;
   readonly #queue: string;
   readonly #onEnd: () => void;
-  readonly #unsettled = new Set<unknown>();
+  /** What the broker has sent and not been told about, in its order; of those, what was handed out. */
+  readonly #open = new Set<ConsumeMessage>();
+  readonly #unsettled = new Set<ConsumeMessage>();
   #ahead: ConsumeMessage[] = [];
   #consuming: Promise<string> | undefined;
   /** Something was settled since the consumer was cancelled. */
@@ -35,19 +37,11 @@ export class RabbitmqSource implements Source {
   }
 
   async receive(max: number, signal: AbortSignal): Promise<Delivery[]> {
-    const wake = (): void => this.#wake();
-    signal.addEventListener('abort', wake, { once: true });
-    try {
-      // A broker that is frozen does not answer; who gives up is not kept waiting for it.
-      if (!signal.aborted && !this.#end) await orAborted(this.#consume(), signal).catch(() => {});
-      if (this.#ahead.length === 0 && !signal.aborted && !this.#end) {
-        await new Promise<void>((resolve) => {
-          this.#wake = resolve;
-        });
-      }
-    } finally {
-      signal.removeEventListener('abort', wake);
+    // A broker that is frozen does not answer; who gives up is not kept waiting for it.
+    if (this.#consuming === undefined && !signal.aborted && !this.#end) {
+      await orAborted(this.#consume(), signal).catch(() => {});
     }
+    if (this.#ahead.length === 0 && !signal.aborted && !this.#end) await this.#arrival(signal);
     if (signal.aborted) await this.#giveBack();
     if (this.#end) throw this.#end;
     const taken = this.#ahead.length <= max ? this.#ahead : this.#ahead.slice(0, max);
@@ -58,20 +52,54 @@ export class RabbitmqSource implements Source {
     });
   }
 
-  settle(batch: readonly Settlement[]): SettleResult[] {
-    return batch.map(({ token, action }) => {
-      if (this.#end || !this.#unsettled.delete(token)) return 'stale';
-      try {
-        this.#owes = this.#consuming === undefined;
-        if (action === 'ack') this.#channel.ack(token as ConsumeMessage);
-        else this.#channel.nack(token as ConsumeMessage);
-        return 'ok';
-      } catch (error) {
-        // It throws on a channel that has just closed.
-        this.#die(error as Error);
-        return 'stale';
-      }
+  /** Resolves when a message has come, the source has ended, or the signal aborts. */
+  #arrival(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        this.#wake = () => {};
+        signal.removeEventListener('abort', wake);
+        resolve();
+      };
+      this.#wake = wake;
+      signal.addEventListener('abort', wake, { once: true });
     });
+  }
+
+  settle(batch: readonly Settlement[]): SettleResult[] {
+    const done = new Set<ConsumeMessage>();
+    const results = batch.map(({ token, action }): SettleResult => {
+      const message = token as ConsumeMessage;
+      if (this.#end || !this.#unsettled.delete(message)) return 'stale';
+      if (action === 'ack') done.add(message);
+      else this.#tell(message, () => this.#channel.nack(message));
+      return 'ok';
+    });
+    if (!this.#end) this.#acknowledge(done);
+    // It may have died of it.
+    return this.#end ? batch.map(() => 'stale') : results;
+  }
+
+  /** Those before which nothing is open by one word for all of them: it takes the broker a fraction of the time. */
+  #acknowledge(done: Set<ConsumeMessage>): void {
+    let [count, last]: [number, ConsumeMessage | undefined] = [0, undefined];
+    for (const message of this.#open) {
+      if (!done.delete(message)) break;
+      [count, last] = [count + 1, message];
+      this.#open.delete(message);
+    }
+    if (last !== undefined) this.#tell(last, () => this.#channel.ack(last, count > 1));
+    for (const message of done) this.#tell(message, () => this.#channel.ack(message));
+  }
+
+  #tell(message: ConsumeMessage, word: () => void): void {
+    this.#open.delete(message);
+    this.#owes = this.#consuming === undefined;
+    try {
+      word();
+    } catch (error) {
+      // It throws on a channel that has just closed.
+      this.#die(error as Error);
+    }
   }
 
   async renew(): Promise<SettleResult[]> {
@@ -122,8 +150,10 @@ export class RabbitmqSource implements Source {
 
   /** What it throws would end the channel, or even the connection: it throws nothing. */
   readonly #arrive = (message: ConsumeMessage | null): void => {
-    if (message) this.#ahead.push(message);
-    else this.#die(new RabbitmqError('lost', 'The broker ended the subscription: its queue was deleted, or moved.'));
+    if (message) {
+      this.#ahead.push(message);
+      this.#open.add(message);
+    } else this.#die(new RabbitmqError('lost', 'The broker ended the subscription: its queue was deleted, or moved.'));
     this.#wake();
   };
 
@@ -137,7 +167,10 @@ export class RabbitmqSource implements Source {
     // A broker that does not answer keeps what it pushed until the channel ends.
     if (!isCancelled) return this.close();
     try {
-      for (const message of this.#ahead) this.#channel.nack(message);
+      for (const message of this.#ahead) {
+        this.#open.delete(message);
+        this.#channel.nack(message);
+      }
     } catch (error) {
       this.#die(error as Error);
     }
@@ -149,6 +182,7 @@ export class RabbitmqSource implements Source {
     this.#end ??= error;
     this.#ahead = [];
     this.#unsettled.clear();
+    this.#open.clear();
     this.#wake();
   }
 }

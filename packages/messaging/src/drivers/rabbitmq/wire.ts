@@ -55,6 +55,10 @@ export function parcelOf({
 /** @throws where the headers do not fit: the broker would close the connection, with all that is under way */
 export function checkHeaders({ headers }: Parcel): void {
   let bytes = 0;
+  // At most: a unit of text takes three bytes in UTF-8, or less.
+  for (const name in headers) bytes += name.length + 3 * String(headers[name]).length;
+  if (bytes <= MOST_HEADER_BYTES) return;
+  bytes = 0;
   for (const name in headers) bytes += name.length + Buffer.byteLength(String(headers[name]));
   if (bytes > MOST_HEADER_BYTES)
     throw new RabbitmqError('refused', 'The headers have more bytes than a frame of AMQP.');
@@ -64,25 +68,30 @@ export function checkHeaders({ headers }: Parcel): void {
 export function messageOf(topic: string, { properties, content }: ConsumeMessage): WireMessage {
   // Undefined, and not {}, for a publisher that set none.
   const given = (properties.headers ?? {}) as Record<string, unknown>;
-  const attribute = (name: string): string | undefined =>
-    textOf(given[`cloudEvents:${name}`] ?? given[`cloudEvents_${name}`]);
+  const attributes: { [Name in Attribute]?: string | undefined } = {};
   const headers: Record<string, string> = {};
-  for (const [name, value] of Object.entries(given)) {
+  for (const name in given) {
+    const value = given[name];
+    const attribute = ATTRIBUTES.get(name);
+    if (attribute !== undefined) {
+      // Who has both means the one with the colon.
+      if (name[SEPARATOR_AT] === ':' || attributes[attribute] === undefined) attributes[attribute] = textOf(value);
+      continue;
+    }
+    const [, extension] = (name.startsWith('cloudEvents') && EXTENSION.exec(name)) || [];
     const text = isOurs(name) ? undefined : textOf(value);
-    const [, extension] = EXTENSION.exec(name) ?? [];
     // As a header it is the publisher's own, and goes before the same as an attribute.
-    if (extension === undefined && text !== undefined) headers[name] = text;
-    else if (extension !== undefined && !ATTRIBUTES.has(extension))
-      headers[headerOf(extension)] ??= textOf(value) ?? '';
+    if (extension !== undefined) headers[headerOf(extension)] ??= textOf(value) ?? '';
+    else if (text !== undefined) headers[name] = text;
   }
   const { messageId, timestamp, contentType } = properties as { [K in keyof typeof properties]: unknown };
   return {
-    id: attribute('id') ?? textOf(messageId) ?? 'unknown',
+    id: attributes.id ?? textOf(messageId) ?? 'unknown',
     topic,
-    type: attribute('type') ?? topic,
-    source: attribute('source') ?? 'unknown',
-    subject: attribute('subject'),
-    time: timeOf(attribute('time'), timestamp),
+    type: attributes.type ?? topic,
+    source: attributes.source ?? 'unknown',
+    subject: attributes.subject,
+    time: timeOf(attributes.time, timestamp),
     contentType: textOf(contentType) ?? 'application/octet-stream',
     headers,
     body: content,
@@ -98,22 +107,25 @@ export function returnsOf({ properties }: ConsumeMessage): number {
 /** The broker's own. */
 const BROKERS = /^x-(?:death|delivery-count|acquired-count|(?:first|last)-death-(?:exchange|queue|reason))$/;
 
-/** An attribute of an event, by either separator of its AMQP binding, and those that are no extensions. */
+/** An attribute of an event, by either separator of its AMQP binding. */
 const EXTENSION = /^cloudEvents[:_]([a-z0-9]+)$/;
-const ATTRIBUTES: ReadonlySet<string> = new Set([
-  'specversion',
-  'id',
-  'type',
-  'source',
-  'subject',
-  'time',
-  'datacontenttype',
-  'dataschema',
-]);
+const SEPARATOR_AT = 'cloudEvents'.length;
+
+/** Those that are no extensions. */
+const OWN = ['specversion', 'id', 'type', 'source', 'subject', 'time', 'datacontenttype', 'dataschema'] as const;
+type Attribute = (typeof OWN)[number];
+
+/** Of their headers. */
+const ATTRIBUTES: ReadonlyMap<string, Attribute> = new Map(
+  OWN.flatMap((name) => [
+    [`cloudEvents:${name}`, name],
+    [`cloudEvents_${name}`, name],
+  ]),
+);
 
 /** The broker's own, those of CloudEvents, and ours. */
 function isOurs(name: string): boolean {
-  return BROKERS.test(name) || name.startsWith('cloudEvents') || name === SEQUENCE;
+  return (name.startsWith('x-') && BROKERS.test(name)) || name.startsWith('cloudEvents') || name === SEQUENCE;
 }
 
 function textOf(value: unknown): string | undefined {

@@ -8,6 +8,7 @@ import { hostname } from 'node:os';
 import type { RedisClientType, RedisClusterType, RedisSentinelType } from 'redis';
 import type { MessagingDriver, MessagingFeatures, SubscriptionSpec } from '../../driver.ts';
 import { messagingErrors } from '../../errors.ts';
+import { demandTime } from '../../internal/call.ts';
 import { durationOption } from '../../internal/checks.ts';
 import {
   clientOf,
@@ -117,8 +118,8 @@ export function redisStreams(options: RedisStreamsOptions = {}): RedisStreamsDri
       );
       made.add(key);
     },
-    async send(batch, call) {
-      call.signal.throwIfAborted();
+    send(batch, call) {
+      demandTime(call);
       return outbox.send(batch, keys.stream);
     },
     async subscribe(spec, call) {

@@ -63,6 +63,18 @@ redis.call('HSET', KEYS[2], ARGV[1], (made.err or ARGV[2] == '0') and '0-0' or l
 return 1`);
 
 /**
+ * Adds messages to a stream that is there. KEYS: stream. ARGV: of each message meta and body. Answers how many are
+ * stored, from the first on, and what kept the next one from it, if it was not that there is no stream.
+ */
+export const addAll = `#!lua
+for i = 1, #ARGV, 2 do
+  local id = redis.pcall('XADD', KEYS[1], 'NOMKSTREAM', '*', 'meta', ARGV[i], 'body', ARGV[i + 1])
+  if not id then return { (i - 1) / 2 } end
+  if id.err then return { (i - 1) / 2, id.err } end
+end
+return { #ARGV / 2 }`;
+
+/**
  * Takes what is due, and from other consumers what they had for longer than their lease: they have died. A consumer
  * that has nothing is removed some time after its last sign of life, which a living one does not notice.
  * KEYS: stream, later. ARGV: group, consumer, how many, lease or '' for what is due alone.
