@@ -65,4 +65,41 @@ await bench('publish to nobody', {
   subjects: { '@ent': () => messaging.publish('nowhere', data) },
 });
 
+/** Handlers that hold what they got until there is more: each time the oldest 100 go, and 100 come. */
+async function backlogOf(count: number) {
+  const broker = createMessaging({ driver: memory({ maxQueued: 2 * count }), source: 'bench' });
+  let gate = Promise.withResolvers<void>();
+  let full = Promise.withResolvers<void>();
+  let held = 0;
+  await broker.subscribe('t', { group: 'g', concurrency: 100 }, () => {
+    if (++held === 100) full.resolve();
+    return gate.promise;
+  });
+  for (let sent = 0; sent < count + 100; sent += 100) await broker.publishMany('t', batch);
+  await full.promise;
+  return async (): Promise<void> => {
+    const last = gate;
+    gate = Promise.withResolvers();
+    full = Promise.withResolvers();
+    held = 0;
+    await broker.publishMany('t', batch);
+    last.resolve();
+    await full.promise;
+  };
+}
+
+const backlogs: [string, () => Promise<void>][] = [];
+for (const count of [1_000, 10_000, 100_000, 1_000_000]) {
+  backlogs.push([`@ent: ${count.toLocaleString('en')} waiting`, await backlogOf(count)]);
+}
+await bench('publish and handle 100 messages, behind those that wait', {
+  raw: async () => {
+    for (let n = 0; n < 100; n++) roundtrip();
+    await nextTurn();
+  },
+  subjects: Object.fromEntries(backlogs),
+  perTurn: 10,
+});
+
 await messaging.close();
+process.exit(0); // the backlogs stay

@@ -1,12 +1,18 @@
 // RabbitMQ: one publisher, or 100 at once, each waiting for its message to be confirmed; published, handled and
 // acknowledged. The guarantees are the same for all: a durable quorum queue behind a fanout exchange, persistent
-// messages, a confirmation for each, acknowledged when it was handled, 100 of them under way. Raw is amqplib with what
-// anybody has to do: JSON both ways, a confirm channel, another channel that consumes.
+// messages that are returned where no queue wants them, a confirmation for each, acknowledged when it was handled, 100
+// of them under way; and each message is an event with an id of its own, by which a duplicate is known. Raw is amqplib
+// with what anybody has to do: JSON both ways, a confirm channel, another channel that consumes. In the rows "handled"
+// it is amqplib that publishes, for all of them, 100 messages at once.
+import { randomUUID } from 'node:crypto';
 import { startServer } from '@ent/testkit';
+import { Logger } from '@nestjs/common';
+import { ClientRMQ, type RmqContext, RmqRecordBuilder, ServerRMQ } from '@nestjs/microservices';
 import { connect as connectManaged } from 'amqp-connection-manager';
 import { type ConfirmChannel, connect, type ConsumeMessage } from 'amqplib';
 import { Connection } from 'rabbitmq-client';
 import broker from 'rascal';
+import { firstValueFrom } from 'rxjs';
 import { bench, type Work } from '../../../scripts/bench.ts';
 import { rabbitmq } from '../src/drivers/rabbitmq/index.ts';
 import { createMessaging } from '../src/index.ts';
@@ -21,13 +27,30 @@ const url = (process.env['BENCH_RABBITMQ_URL'] ??= server!.url);
 
 /** One way to publish and to handle. */
 interface Subject {
+  /** The exchange. */
+  readonly name: string;
   publish(data: object): Promise<unknown>;
   readonly handled: ReturnType<typeof counter>;
+  /** What it puts around the data, if it does. */
+  packet?(data: object): object;
   close(): Promise<unknown>;
 }
 
 const read = (content: Buffer): unknown => JSON.parse(content.toString());
 const written = (data: object): Buffer => Buffer.from(JSON.stringify(data));
+
+/** The headers of an event, as a CloudEvent in binary mode has them. */
+function event(type: string): Record<string, string> {
+  const id = randomUUID();
+  return {
+    'correlation-id': id,
+    'cloudEvents:specversion': '1.0',
+    'cloudEvents:id': id,
+    'cloudEvents:type': type,
+    'cloudEvents:source': 'bench',
+    'cloudEvents:time': new Date().toISOString(),
+  };
+}
 
 async function declare(channel: ConfirmChannel, name: string): Promise<void> {
   await channel.assertExchange(name, 'fanout');
@@ -35,7 +58,7 @@ async function declare(channel: ConfirmChannel, name: string): Promise<void> {
   await channel.bindQueue(name, name, '');
 }
 
-async function raw(): Promise<Subject> {
+async function raw() {
   const [publishing, consuming] = [await connect(url, { noDelay: true }), await connect(url, { noDelay: true })];
   const [publisher, consumer] = [await publishing.createConfirmChannel(), await consuming.createChannel()];
   const handled = counter();
@@ -46,13 +69,16 @@ async function raw(): Promise<Subject> {
     consumer.ack(message!);
     handled.add();
   });
+  const publishTo = (name: string, data: object): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const options = { persistent: true, mandatory: true, contentType: 'application/json', headers: event(name) };
+      publisher.publish(name, '', written(data), options, (error) => (error ? reject(error) : resolve()));
+    });
   return {
+    name: 'raw',
     handled,
-    publish: (data) =>
-      new Promise<void>((resolve, reject) => {
-        const options = { persistent: true, mandatory: true, contentType: 'application/json' };
-        publisher.publish('raw', '', written(data), options, (error) => (error ? reject(error) : resolve()));
-      }),
+    publishTo,
+    publish: (data: object) => publishTo('raw', data),
     close: () => Promise.all([publishing.close(), consuming.close()]),
   };
 }
@@ -61,7 +87,7 @@ async function ours(): Promise<Subject> {
   const messaging = createMessaging({ driver: rabbitmq({ url }), source: 'bench' });
   const handled = counter();
   await messaging.subscribe('ent', { group: 'g', concurrency: PUBLISHERS }, () => handled.add());
-  return { handled, publish: (data) => messaging.publish('ent', data), close: () => messaging.close() };
+  return { name: 'ent', handled, publish: (data) => messaging.publish('ent', data), close: () => messaging.close() };
 }
 
 async function managed(): Promise<Subject> {
@@ -81,8 +107,10 @@ async function managed(): Promise<Subject> {
   });
   await consumer.waitForConnect();
   return {
+    name: 'managed',
     handled,
-    publish: (data) => publisher.publish('managed', '', written(data), { persistent: true }),
+    publish: (data) =>
+      publisher.publish('managed', '', written(data), { persistent: true, mandatory: true, headers: event('managed') }),
     close: () => connection.close(),
   };
 }
@@ -104,8 +132,10 @@ async function client(): Promise<Subject> {
   await new Promise<void>((resolve) => consumer.once('ready', resolve));
   const publisher = connection.createPublisher({ confirm: true });
   return {
+    name: 'client',
     handled,
-    publish: (data) => publisher.send({ exchange: 'client', durable: true }, data),
+    publish: (data) =>
+      publisher.send({ exchange: 'client', durable: true, mandatory: true, headers: event('client') }, data),
     async close() {
       await publisher.close();
       await consumer.close();
@@ -123,7 +153,9 @@ async function rascal(): Promise<Subject> {
           exchanges: { rascal: { type: 'fanout', assert: true, options: { durable: true } } },
           queues: { rascal: { assert: true, options: { durable: true, arguments: QUORUM } } },
           bindings: ['rascal -> rascal'],
-          publications: { rascal: { exchange: 'rascal', confirm: true, options: { persistent: true } } },
+          publications: {
+            rascal: { exchange: 'rascal', confirm: true, options: { persistent: true, mandatory: true } },
+          },
           subscriptions: { rascal: { queue: 'rascal', prefetch: PUBLISHERS, contentType: 'application/json' } },
         },
       },
@@ -137,21 +169,64 @@ async function rascal(): Promise<Subject> {
     handled.add();
   });
   return {
+    name: 'rascal',
     handled,
     async publish(data) {
-      const publication = await connected.publish('rascal', data);
+      const publication = await connected.publish('rascal', data, { options: { headers: event('rascal') } });
       await new Promise((resolve, reject) => publication.once('success', resolve).once('error', reject));
     },
     close: () => connected.shutdown(),
   };
 }
 
+async function nest(): Promise<Subject> {
+  Logger.overrideLogger(false);
+  const options = {
+    urls: [url],
+    socketOptions: { connectionOptions: { noDelay: true } },
+    queue: 'nest',
+    queueOptions: { durable: true, arguments: QUORUM },
+    exchange: 'nest',
+    exchangeType: 'fanout' as const,
+    persistent: true,
+    noAck: false,
+    prefetchCount: PUBLISHERS,
+  };
+  const handled = counter();
+  const service = new ServerRMQ(options);
+  const handle = async (_data: unknown, context: RmqContext): Promise<void> => {
+    (context.getChannelRef() as ConfirmChannel).ack(context.getMessage() as unknown as ConsumeMessage);
+    handled.add();
+  };
+  service.addHandler('user', handle as never, true);
+  await new Promise<void>((resolve, reject) => {
+    const late = (cause: unknown): Error => new Error('NestJS does not consume.', { cause });
+    void service.listen((error?: unknown) => (error === undefined ? resolve() : reject(late(error))));
+  });
+  // It takes replies as well, which are never acknowledged.
+  const { queue: _, noAck: __, ...toExchange } = options;
+  const publisher = new ClientRMQ(toExchange);
+  await publisher.connect();
+  return {
+    name: 'nest',
+    handled,
+    packet: (data) => ({ pattern: 'user', data }),
+    publish: (data) => {
+      const record = new RmqRecordBuilder(data).setOptions({ mandatory: true, headers: event('nest') }).build();
+      return firstValueFrom(publisher.emit('user', record), { defaultValue: undefined });
+    },
+    close: () => Promise.all([publisher.close(), service.close()]),
+  };
+}
+
+const amqp = await raw();
 const subjects = {
-  raw: await raw(),
+  raw: amqp,
   '@ent': await ours(),
   'amqp-connection-manager': await managed(),
   'rabbitmq-client': await client(),
   rascal: await rascal(),
+  'NestJS microservices': await nest(),
 };
 
 /** Each is published, confirmed and handled. */
@@ -164,12 +239,27 @@ const of =
     await done;
   };
 
+/** All are published by the same code, and handled by each. */
+const handledBy =
+  (data: object) =>
+  (subject: Subject): Work =>
+  async () => {
+    const done = subject.handled.until(PUBLISHERS);
+    const sent = subject.packet?.(data) ?? data;
+    await Promise.all(Array.from({ length: PUBLISHERS }, () => amqp.publishTo(subject.name, sent)));
+    await done;
+  };
+
 for (const [size, length] of Object.entries(sizes)) {
   const data = { id: '0198c7a2-5b1e-7c3a-9f00-1c2d3e4f5a6b', email: 'ann@example.com', text: 'x'.repeat(length) };
-  for (const count of [1, PUBLISHERS]) {
-    const work = of(count, data);
+  const rows = {
+    'one publisher': of(1, data),
+    [`${PUBLISHERS} publishers`]: of(PUBLISHERS, data),
+    [`${PUBLISHERS} handled`]: handledBy(data),
+  };
+  for (const [row, work] of Object.entries(rows)) {
     const { raw: least, ...others } = subjects;
-    await bench(`rabbitmq: ${count === 1 ? 'one publisher' : `${count} publishers`}, ${size}`, {
+    await bench(`rabbitmq: ${row}, ${size}`, {
       raw: work(least),
       subjects: Object.fromEntries(Object.entries(others).map(([name, subject]) => [name, work(subject)])),
       perTurn: 1,

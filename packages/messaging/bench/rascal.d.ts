@@ -5,7 +5,7 @@ declare module 'rascal' {
     subscribe(name: string): Promise<{
       on(event: 'message', listener: (message: unknown, content: unknown, ackOrNack: () => void) => void): void;
     }>;
-    publish(name: string, data: object): Promise<NodeJS.EventEmitter>;
+    publish(name: string, data: object, overrides: { options: object }): Promise<NodeJS.EventEmitter>;
     shutdown(): Promise<void>;
   }
   const rascal: {

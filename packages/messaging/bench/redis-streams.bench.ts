@@ -1,7 +1,9 @@
 // Redis Streams: one message, or 100 at once, published, and handled and acknowledged in a group. Raw is node-redis
-// with what anybody has to do: JSON both ways, a read that waits on a connection of its own, XACK for what was read,
-// XTRIM now and then. It renews no lease, counts no attempt, and acknowledges also what another has by now. BullMQ, on
-// node-redis too, renews leases and counts attempts as @ent does, and removes a job when it is done.
+// with what anybody has to do: JSON both ways, attributes beside the body with an id by which a duplicate is known, a
+// read that waits on a connection of its own, XACK for what was read, XTRIM now and then. It renews no lease, counts no
+// attempt, and acknowledges also what another has by now. BullMQ, on node-redis too, renews leases and counts attempts
+// as @ent does, and removes a job when it is done. In the rows "handled" it is node-redis that publishes.
+import { randomUUID } from 'node:crypto';
 import { startServer } from '@ent/testkit';
 import { createNodeRedisClient, Queue, Worker } from 'bullmq';
 import { createClient } from 'redis';
@@ -28,10 +30,10 @@ const reading = (async () => {
     const reply = await reader.xReadGroup('g', 'me', { key: 'raw', id: '>' }, options).catch(() => undefined);
     if (reply === undefined) return;
     const [{ messages } = { messages: [] }] = (reply ?? []) as {
-      messages: { id: string; message: { body: string } }[];
+      messages: { id: string; message: { meta: string; body: string } }[];
     }[];
     if (messages.length === 0) continue;
-    for (const { message } of messages) JSON.parse(message.body);
+    for (const { message } of messages) for (const text of [message.meta, message.body]) JSON.parse(text);
     await client.xAck(
       'raw',
       'g',
@@ -44,7 +46,13 @@ const reading = (async () => {
     void client.xTrim('raw', 'MINID', Number.parseInt(messages[0]!.id, 10), { strategyModifier: '~' });
   }
 })();
-const add = (data: object): Promise<string> => client.xAdd('raw', '*', { body: JSON.stringify(data) });
+function addTo(stream: string, data: object): Promise<string> {
+  const id = randomUUID();
+  const attributes = { id, type: 't', source: 'bench', time: Date.now(), contentType: 'application/json' };
+  const meta = JSON.stringify({ ...attributes, headers: { 'correlation-id': id } });
+  return client.xAdd(stream, '*', { meta, body: JSON.stringify(data) });
+}
+const add = (data: object): Promise<string> => addTo('raw', data);
 
 const messaging = createMessaging({ driver: redisStreams({ url }), source: 'bench' });
 const ours = counter();
@@ -103,6 +111,22 @@ for (const [size, length] of Object.entries(sizes)) {
       BullMQ: async () => {
         const done = bull.until(CALLERS);
         await Promise.all(each.map((one) => queue.add('t', one)));
+        await done;
+      },
+    },
+    perTurn: 1,
+  });
+
+  await bench(`redis streams: 100 handled of ${size}`, {
+    raw: async () => {
+      const done = raw.until(CALLERS);
+      await Promise.all(each.map(add));
+      await done;
+    },
+    subjects: {
+      '@ent': async () => {
+        const done = ours.until(CALLERS);
+        await Promise.all(each.map((one) => addTo('ent:{t}', one)));
         await done;
       },
     },
