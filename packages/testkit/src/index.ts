@@ -6,9 +6,9 @@ export { type FaultProxy, startProxy } from './proxy.ts';
 export {
   OPTIONAL_SERVERS,
   type PgBouncer,
-  type PostgresStandby,
   type RedisCluster,
   type RedisSentinel,
+  type Replicated,
   SERVER_NAMES,
   type Server,
   type ServerName,

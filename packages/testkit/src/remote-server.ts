@@ -1,7 +1,7 @@
 import { variablesOf } from './environment.ts';
 import { canConnect, until } from './probe.ts';
 import { type FaultProxy, startProxy } from './proxy.ts';
-import type { PgBouncer, PostgresStandby, RedisCluster, RedisSentinel, Server, ServerName } from './server.ts';
+import type { PgBouncer, RedisCluster, RedisSentinel, Replicated, Server, ServerName } from './server.ts';
 
 /**
  * A server that `ENT_TEST_<NAME>_URL` names. It is somebody else's: it can
@@ -13,7 +13,7 @@ export class RemoteServer
     Omit<RedisCluster, keyof Server>,
     Omit<RedisSentinel, keyof Server>,
     Omit<PgBouncer, keyof Server>,
-    Omit<PostgresStandby, keyof Server>
+    Omit<Replicated, keyof Server>
 {
   readonly name: ServerName;
   readonly url: string;

@@ -13,6 +13,7 @@ export const SERVER_NAMES = [
   'postgres-18',
   'pgbouncer',
   'postgres-standby',
+  'mariadb-replica',
 ] as const;
 
 /** Servers that prove more where they are there; `ENT_TEST_REQUIRE=all` does not demand them, only their names do. */
@@ -88,11 +89,11 @@ export interface PgBouncer extends Server {
   readonly direct: Server;
 }
 
-/** A PostgreSQL and two standbys that follow it by streaming. `url` is that of the primary. */
-export interface PostgresStandby extends Server {
+/** A primary and two standbys that follow it. `url` is that of the primary. */
+export interface Replicated extends Server {
   /** The one that takes writes at the start. Throws for servers given by URL. */
   readonly primaryNode: Server;
-  /** They take reads; `select pg_promote()` makes one a primary. Empty if given by URL. */
+  /** They take reads. Empty if given by URL. */
   readonly standbys: readonly Server[];
 }
 
@@ -108,5 +109,6 @@ export interface Servers {
   mongodb: Server;
   'postgres-18': Server;
   pgbouncer: PgBouncer;
-  'postgres-standby': PostgresStandby;
+  'postgres-standby': Replicated;
+  'mariadb-replica': Replicated;
 }

@@ -4,6 +4,7 @@ import type { Recipe } from './recipe.ts';
 import { RemoteServer } from './remote-server.ts';
 import { SERVER_NAMES, type ServerName, type Servers } from './server.ts';
 import { mariadb } from './servers/mariadb.ts';
+import { mariadbReplicaNode, startMariadbReplica } from './servers/mariadb-replica.ts';
 import { memcached } from './servers/memcached.ts';
 import { mongodb } from './servers/mongodb.ts';
 import { pgbouncerNode, startPgBouncer } from './servers/pgbouncer.ts';
@@ -49,6 +50,7 @@ const KINDS: { readonly [Name in ServerName]: Kind<Name> } = {
   'postgres-18': single(postgres18),
   pgbouncer: { recipe: pgbouncerNode, start: ({ args }) => startPgBouncer(args) },
   'postgres-standby': { recipe: standbyNode, start: ({ args }) => startPostgresStandby(args) },
+  'mariadb-replica': { recipe: mariadbReplicaNode, start: ({ args }) => startMariadbReplica(args) },
 };
 
 /**

@@ -1,5 +1,5 @@
 import { startLocal } from '../local-server.ts';
-import type { PostgresStandby } from '../server.ts';
+import type { Replicated } from '../server.ts';
 import { orClose, ServerGroup, startTogether } from '../server-group.ts';
 import { postgres, standbyOf } from './postgres.ts';
 
@@ -11,7 +11,7 @@ const KEEP_WAL = ['-c', 'wal_keep_size=128MB'];
 export const standbyNode = { ...standbyOf({ host: '127.0.0.1', port: 0 }), title: 'PostgreSQL with pg_basebackup' };
 
 /** Starts a PostgreSQL and the standbys that follow it. `args` go to all of them. */
-export async function startPostgresStandby(args: readonly string[] = []): Promise<PostgresStandby> {
+export async function startPostgresStandby(args: readonly string[] = []): Promise<Replicated> {
   const primary = await startLocal(postgres, [...KEEP_WAL, ...args]);
   const members = [primary];
   await orClose(members, async () => {
