@@ -24,8 +24,11 @@ const BY_EMAIL = `select ${COLUMNS} from users where email = ?`;
 export function rawMysql(url: string): Subject {
   const pool = createPool({ uri: url, timezone: 'Z', connectionLimit: CALLERS });
   type Asking = Pick<typeof pool, 'execute'>;
-  const read = async (on: Asking, text: string, values: Value[]): Promise<User[]> =>
-    (await on.execute<RowDataPacket[]>(text, values))[0] as User[];
+  const read = async (on: Asking, text: string, values: Value[]): Promise<User[]> => {
+    const [rows] = await on.execute<RowDataPacket[]>(text, values);
+    for (const row of rows) row['roles'] = JSON.parse(row['roles'] as string) as unknown;
+    return rows as User[];
+  };
   const rename = async (on: Asking, id: string, name: string): Promise<User | undefined> => {
     await on.execute<ResultSetHeader>(RENAME, [name, id]);
     return (await read(on, GET, [id]))[0];

@@ -54,15 +54,15 @@ export async function pageOf<T extends object>(
 }
 
 /** All rows, a batch at a time: each batch is a query of its own, after the last row of the one before. */
-export async function* streamOf<T extends object>(
+export async function* batchesOf<T extends object>(
   { entity, where, order, select, read }: Paging<T>,
   batchSize: number,
-): AsyncGenerator<T, void, undefined> {
+): AsyncGenerator<T[], void, undefined> {
   expectWhole(entity, 'batchSize', batchSize, 1);
   let after: Condition = ALL;
   for (;;) {
     const rows = await read({ where: and([where, after]), order, limit: batchSize, fields: withPlace(select, order) });
-    yield* pickedOf(rows, select);
+    yield pickedOf(rows, select);
     const last = rows.at(-1) as Row | undefined;
     if (last === undefined || rows.length < batchSize) return;
     const place = order.map(({ field }) => last[field]);

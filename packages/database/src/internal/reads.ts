@@ -18,7 +18,8 @@ import { alive, expectWhole, withId } from './criteria.ts';
 import type { Host } from './host.ts';
 import { expectOptions } from './known-options.ts';
 import type { Ask } from './operation.ts';
-import { type Paging, pageOf, streamOf } from './pages.ts';
+import { batchesOf, type Paging, pageOf } from './pages.ts';
+import { RowStream } from './row-stream.ts';
 
 /** The half of a repository that reads: what its methods ask the driver for, and what they make of the answer. */
 export class Reads<T extends object> {
@@ -63,9 +64,13 @@ export class Reads<T extends object> {
     return pageOf(this.#paging('window', options), options, this.#cursorSecret);
   }
 
-  async *stream(options: StreamOptions<T>): AsyncGenerator<T, void, undefined> {
+  stream(options: StreamOptions<T>): AsyncGenerator<T, void, undefined> {
+    return new RowStream(this.#batches(options));
+  }
+
+  async *#batches(options: StreamOptions<T>): AsyncGenerator<T[], void, undefined> {
     expectOptions(this.#entity, 'stream', options);
-    yield* streamOf(this.#paging('stream', options), options.batchSize ?? 500);
+    yield* batchesOf(this.#paging('stream', options), options.batchSize ?? 500);
   }
 
   async count(options: CountOptions<T>): Promise<number> {

@@ -106,10 +106,17 @@ export function mysql<Tables = any>(options: MysqlOptions): MysqlDriver<Tables> 
     classify: (error) => classify(error, connections.product),
     sessions,
     execute: (session, statement, parameters) => session.execute(statement, parameters),
+    isMariadb: ({ server }) => server.product === 'MariaDB',
     async begin(session, { isolation, readOnly }) {
+      const start = readOnly ? 'start transaction read only' : 'start transaction';
       // Of the next transaction alone.
-      if (isolation !== undefined) await session.query(`set transaction isolation level ${isolation}`);
-      await session.query(readOnly ? 'start transaction read only' : 'start transaction');
+      const level = isolation && `set transaction isolation level ${isolation}`;
+      if (level !== undefined && session.server.product === 'MariaDB') {
+        await session.query(`begin not atomic ${level}; ${start}; end`);
+      } else {
+        if (level !== undefined) await session.query(level);
+        await session.query(start);
+      }
       session.inTransaction = true;
     },
     commit: (session) => end(session, 'commit'),

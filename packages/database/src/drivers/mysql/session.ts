@@ -282,7 +282,8 @@ function isLists(result: readonly unknown[], fields: readonly unknown[]): boolea
 }
 
 function outcomeOf({ result }: Answer): SqlOutcome {
-  if (!isDone(result)) return { rows: result as Rows };
+  // Several statements as one answer the rows of each, and what the last one did.
+  if (!isDone(result)) return { rows: (Array.isArray(result[0]) ? result[0] : result) as Rows };
   const { affectedRows, insertId } = result;
   return { rows: [], matched: affectedRows, ...(insertId !== 0 && { insertId: BigInt(insertId) }) };
 }

@@ -28,6 +28,11 @@ export interface SqlDriverParts<Session extends object, Client>
   /** {@link pooledSessions} over the library's pool, or something of your own. */
   readonly sessions: DriverSessions<Session>;
   readonly execute: SqlExecute<Session>;
+  /**
+   * Where `writes` is `read-back`: whether the server has what MariaDB has beyond MySQL, `INSERT ... RETURNING` and
+   * several statements as one (`BEGIN NOT ATOMIC`). What is stored is then read back on the way. Default: it has not.
+   */
+  isMariadb?(session: Session): boolean;
 }
 
 /** What all drivers give, for those who are not told by the compiler. */
@@ -127,12 +132,12 @@ export function sqlDriver<Session extends object, Client = unknown, Tables = any
           control(session, `release savepoint ${name}`, call),
         )),
   };
-  const rows = rowsOf<Session>(
-    dialect,
-    execute,
-    { ...transactions, isOpen: (session) => open?.has(session) === true },
-    (error) => parts.classify(error)?.code === 'unique_violation',
-  );
+  const rows = rowsOf<Session>(dialect, execute, {
+    ...transactions,
+    isOpen: (session) => open?.has(session) === true,
+    isTaken: (error) => parts.classify(error)?.code === 'unique_violation',
+    isMariadb: (session) => parts.isMariadb?.(session) === true,
+  });
 
   return {
     name: parts.name,

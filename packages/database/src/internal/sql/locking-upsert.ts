@@ -1,28 +1,25 @@
-import type { Awaitable, Change, Condition, DriverCall, Row } from '../../driver.ts';
+import type { Change, Condition, DriverCall, Row } from '../../driver.ts';
 import type { EntityModel } from '../../entity.ts';
 import { and, equals } from '../conditions.ts';
+import type { ReadBack } from './read-back.ts';
 
 /** What {@link lockingUpsert} is made of. */
 export interface LockingSteps<Session> {
-  /** Several statements as one: in the transaction around the call, or in one of their own. */
-  together<R>(session: Session, call: DriverCall, work: () => Promise<R>): Promise<R>;
+  readonly back: ReadBack<Session>;
   /** Whether an error says that a unique key is taken. */
   isTaken(error: unknown): boolean;
   /** Answers the row as it is stored. */
   insert(session: Session, entity: EntityModel, row: Row, call: DriverCall): Promise<Row>;
-  /** One row that matches, which nobody else changes before this transaction ends. */
-  locked(session: Session, entity: EntityModel, where: Condition, call: DriverCall): Promise<Row | undefined>;
-  change(session: Session, entity: EntityModel, where: Condition, change: Change, call: DriverCall): Awaitable<unknown>;
 }
 
 /** How often a key can be taken when we insert, and its row be gone again when we look for it. */
 const REFUSALS = 3;
 
 /**
- * An upsert by reading the row under its lock, for databases whose own acts on any unique key: `ON DUPLICATE KEY
- * UPDATE` of MySQL changed the wrong row.
+ * An upsert by changing the row under its lock, and inserting it where there is none, for databases whose own acts on
+ * any unique key: `ON DUPLICATE KEY UPDATE` of MySQL changed the wrong row.
  *
- * The INSERT is not in the transaction of the read where we can choose: after a read that found nothing InnoDB holds
+ * The INSERT is not in the transaction of the change where we can choose: after one that found nothing InnoDB holds
  * the gap, and two that insert into it wait for each other.
  */
 export async function lockingUpsert<Session>(
@@ -38,29 +35,39 @@ export async function lockingUpsert<Session>(
   const hasKey = and(key.map((name) => equals(name, row[name])));
   const isLive = deletedAt === undefined ? hasKey : and([hasKey, equals(deletedAt, null)]);
 
+  // Whether the row has the same key afterwards, and is not deleted.
+  const staysThere =
+    key.every((name) => !Object.hasOwn(change.set, name) || change.set[name] === row[name]) &&
+    (deletedAt === undefined || (change.set[deletedAt] ?? null) === null);
   const isRow = (values: Row): Condition => and(entity.id.map((name) => equals(name, values[name])));
+  const { back } = steps;
 
   async function become(before: Row, to: Change): Promise<Row | undefined> {
-    await steps.change(session, entity, isRow(before), to, call);
-    return steps.locked(session, entity, isRow({ ...before, ...to.set }), call);
+    return back.change(
+      session,
+      entity,
+      { where: isRow(before), change: to, place: isRow({ ...before, ...to.set }) },
+      call,
+    );
   }
   async function changed(): Promise<Row | undefined> {
-    const live = await steps.locked(session, entity, isLive, call);
-    return live && become(live, change);
+    if (staysThere) return back.change(session, entity, { where: isLive, change, place: isLive }, call);
+    return back.together(session, call, async () => {
+      const live = await back.stored(session, entity, isLive, call);
+      return live && become(live, change);
+    });
   }
   /** A deleted row that stands in the way gives its place up. */
   async function replaced(): Promise<Row | undefined> {
-    const gone = deletedAt === undefined ? undefined : await steps.locked(session, entity, hasKey, call);
+    const gone = deletedAt === undefined ? undefined : await back.stored(session, entity, hasKey, call);
     return gone && become(gone, { set: row, add: {} });
   }
 
   for (let refusals = 0; ; ) {
-    const isRefused = refusals > 0;
-    const stored = await steps.together(
-      session,
-      call,
-      async () => (await changed()) ?? (isRefused ? replaced() : undefined),
-    );
+    const stored =
+      refusals === 0
+        ? await changed()
+        : await back.together(session, call, async () => (await changed()) ?? replaced());
     if (stored !== undefined) return stored;
     try {
       return await steps.insert(session, entity, row, call);

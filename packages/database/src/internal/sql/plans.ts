@@ -161,9 +161,33 @@ export class Plans {
     const changes = changeShape(change, values);
     const shape = `update ${changes} where ${shapeOf(where, values)}${returning ? ' returning' : ''}`;
     return this.#ready(entity, shape, returning ? 'entity' : 'matched', values, (slots) => {
-      let query = this.#compiler.updateTable(entity.table).set(this.#change(entity, change, slots));
-      if (where.op !== 'all') query = query.where(whereOf(this.#dialect, entity, where, slots));
+      const query = this.#update(entity, where, change, slots);
       return returning ? query.returning(selectionOf(entity)).compile() : query.compile();
+    });
+  }
+
+  /**
+   * Changes a row and answers it, in one statement of several, as MariaDB has them. Placeholders in such a one are
+   * nowhere in its manual, but work since 10.1.
+   * https://mariadb.com/docs/server/reference/sql-statements/programmatic-compound-statements
+   *
+   * @param place where the row is afterwards
+   * @param isAlone in a transaction of its own; where it fails, that is still open
+   */
+  updateAndRead(entity: EntityModel, where: Condition, change: Change, place: Condition, isAlone: boolean): Ready {
+    const values: unknown[] = [];
+    const changes = changeShape(change, values);
+    const wheres = `${shapeOf(where, values)} then ${shapeOf(place, values)}`;
+    return this.#ready(entity, `update ${changes} where ${wheres} ${isAlone}`, 'one entity', values, (slots) => {
+      const update = this.#update(entity, where, change, slots).compile();
+      const query = this.#compiler.selectFrom(entity.table).select(selectionOf(entity));
+      const read = query
+        .where(whereOf(this.#dialect, entity, place, slots))
+        .forUpdate()
+        .compile();
+      const both = `${update.sql}; if row_count() > 0 then ${read.sql}; end if;`;
+      const text = isAlone ? `start transaction; ${both} commit;` : both;
+      return { ...read, sql: `begin not atomic ${text} end`, parameters: [...update.parameters, ...read.parameters] };
     });
   }
 
@@ -193,6 +217,11 @@ export class Plans {
       if (where.op !== 'all') query = query.where(whereOf(this.#dialect, entity, where, slots));
       return query.compile();
     });
+  }
+
+  #update(entity: EntityModel, where: Condition, change: Change, slots: Slots) {
+    const query = this.#compiler.updateTable(entity.table).set(this.#change(entity, change, slots));
+    return where.op === 'all' ? query : query.where(whereOf(this.#dialect, entity, where, slots));
   }
 
   #row(entity: EntityModel, slots: Slots): Record<string, Term> {

@@ -1,4 +1,4 @@
-import type { Awaitable, Condition, DriverCall, DriverRows, DriverTransactions, Row } from '../../driver.ts';
+import type { Awaitable, Condition, DriverCall, DriverRows, Row } from '../../driver.ts';
 import type { EntityModel } from '../../entity.ts';
 import { databaseErrors } from '../../errors.ts';
 import { chain } from '../awaitable.ts';
@@ -8,24 +8,22 @@ import { groupsOf } from './groups.ts';
 import type { SqlDialect } from './dialect.ts';
 import { type LockingSteps, lockingUpsert } from './locking-upsert.ts';
 import { Plans, type Ready } from './plans.ts';
+import { type OwnTransaction, ReadBack } from './read-back.ts';
 import type { SqlExecute, SqlOutcome } from './types.ts';
 
-/** The part of a transaction that a write needs which reads back what it wrote. */
-export interface OwnTransaction<Session> extends Pick<DriverTransactions<Session>, 'begin' | 'commit' | 'rollback'> {
-  /** Whether the session is in a transaction already. */
-  isOpen(session: Session): boolean;
+/** What {@link rowsOf} asks of the driver. */
+export interface RowsHost<Session> extends OwnTransaction<Session> {
+  /** Whether an error says that a unique key is taken. */
+  readonly isTaken: (error: unknown) => boolean;
+  /** Whether the server has what MariaDB has beyond MySQL. */
+  readonly isMariadb: (session: Session) => boolean;
 }
 
-/**
- * What repositories do, for any SQL database: statements from {@link Plans}, values through the codecs.
- *
- * @param isTaken whether an error says that a unique key is taken
- */
+/** What repositories do, for any SQL database: statements from {@link Plans}, values through the codecs. */
 export function rowsOf<Session>(
   dialect: SqlDialect,
   execute: SqlExecute<Session>,
-  transaction: OwnTransaction<Session>,
-  isTaken: (error: unknown) => boolean,
+  host: RowsHost<Session>,
 ): DriverRows<Session> {
   const plans = new Plans(dialect);
   const decoderFor = decodersOf(dialect);
@@ -52,31 +50,7 @@ export function rowsOf<Session>(
     return chain(run(session, ready, call), ({ matched = 0 }) => ({ matched }));
   }
 
-  /** What is stored now. With a lock, since another read might see what was there when the transaction began. */
-  async function readBack(
-    session: Session,
-    entity: EntityModel,
-    where: Condition,
-    call: DriverCall,
-  ): Promise<Row | undefined> {
-    const [row] = await read(session, entity, plans.select(entity, { where, order: [], limit: 1 }, true), call);
-    return row;
-  }
-
-  /** Several statements as one: in the transaction around the call, or in one of their own. */
-  async function together<R>(session: Session, call: DriverCall, work: () => Promise<R>): Promise<R> {
-    if (transaction.isOpen(session)) return work();
-    await transaction.begin(session, { isolation: undefined, readOnly: false }, call);
-    try {
-      const result = await work();
-      await transaction.commit(session, call);
-      return result;
-    } catch (error) {
-      // When this fails too, it is what tells that the session is of no use any more.
-      await transaction.rollback(session, call);
-      throw error;
-    }
-  }
+  const back = new ReadBack<Session>(plans, host, { read, match }, host.isMariadb);
 
   /** Inserts rows that lack what the database fills in, and answers them as they are stored. */
   async function insertGenerated(
@@ -88,9 +62,11 @@ export function rowsOf<Session>(
     const { maxParameters, rowsPerInsert } = dialect;
     const size = Math.max(1, Math.min(rowsPerInsert, Math.floor(maxParameters / entity.fields.size)));
     const stored: Row[] = [];
+    // MariaDB's INSERT has it.
+    const answers = returning || host.isMariadb(session);
     const alike = (row: Row, other: Row): boolean =>
       entity.generated.every((name) => Object.hasOwn(row, name) === Object.hasOwn(other, name));
-    while (returning && stored.length < rows.length) {
+    while (answers && stored.length < rows.length) {
       const first = rows[stored.length] as Row;
       const next = rows.slice(stored.length, stored.length + size);
       const other = next.findIndex((row) => !alike(row, first));
@@ -98,27 +74,25 @@ export function rowsOf<Session>(
       // In the order of the values: one INSERT of VALUES goes through them one by one.
       stored.push(...(await read(session, entity, plans.insertPartly(entity, chunk, true), call)));
     }
-    if (returning) return stored;
-    return together(session, call, async () => {
+    if (answers) return stored;
+    return back.together(session, call, async () => {
       for (const row of rows) {
         const { insertId } = await run(session, plans.insertPartly(entity, [row], false), call);
         const where = and(entity.id.map((name) => equals(name, row[name] ?? madeId(entity, name, insertId))));
-        stored.push((await readBack(session, entity, where, call)) as Row);
+        stored.push((await back.stored(session, entity, where, call)) as Row);
       }
       return stored;
     });
   }
 
   const steps: LockingSteps<Session> = {
-    together,
-    isTaken,
+    back,
+    isTaken: host.isTaken,
     async insert(session, entity, row, call) {
       if (entity.generated.length > 0) return (await insertGenerated(session, entity, [row], call))[0] as Row;
       await run(session, plans.insert(entity, [row], false), call);
       return row;
     },
-    locked: readBack,
-    change: (session, entity, where, change, call) => run(session, plans.update(entity, where, change, false), call),
   };
 
   return {
@@ -152,12 +126,8 @@ export function rowsOf<Session>(
     update: (session, entity, where, change, call) => match(session, plans.update(entity, where, change, false), call),
 
     updateOne(session, entity, where, change, call) {
-      const ready = plans.update(entity, where, change, returning);
-      if (returning) return chain(read(session, entity, ready, call), ([row]) => row);
-      return together(session, call, async () => {
-        const { matched } = await match(session, ready, call);
-        return matched === 0 ? undefined : readBack(session, entity, idIn(entity, where), call);
-      });
+      if (!returning) return back.change(session, entity, { where, change, place: idIn(entity, where) }, call);
+      return chain(read(session, entity, plans.update(entity, where, change, true), call), ([row]) => row);
     },
 
     upsert(session, entity, key, row, change, call) {
@@ -169,11 +139,11 @@ export function rowsOf<Session>(
       // Deleted rows may have the same key.
       const named = entity.deletedAt === undefined ? key : [...key, entity.deletedAt];
       const keyOf = (values: Row): Condition => and(named.map((name) => equals(name, values[name])));
-      return together(session, call, async () => {
+      return back.together(session, call, async () => {
         await run(session, ready, call);
-        const stored = await readBack(session, entity, keyOf(row), call);
+        const stored = await back.stored(session, entity, keyOf(row), call);
         // A patch may have changed the key itself.
-        return (stored ?? (await readBack(session, entity, keyOf({ ...row, ...change.set }), call))) as Row;
+        return (stored ?? (await back.stored(session, entity, keyOf({ ...row, ...change.set }), call))) as Row;
       });
     },
 
