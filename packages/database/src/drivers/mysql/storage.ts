@@ -24,6 +24,11 @@ const NATIVE: Readonly<Record<string, ColumnStorage>> = {
     column: sql`binary(16)`,
     codec: { encode: (value) => Buffer.from((value as string).replaceAll('-', ''), 'hex'), decode: uuid },
   },
+  // Of which no character takes more than a byte, nor another order.
+  'string uuid': {
+    column: sql`char(36) character set ascii collate ascii_bin`,
+    codec: { encode: (value) => value, decode: label },
+  },
   'string enum': {
     column: sql`varchar(255) ${text}`,
     codec: { encode: (value) => value, decode: label },
