@@ -8,14 +8,16 @@
 import type { DatabaseDriver, DatabaseFeatures } from '../../driver.ts';
 import { poolName } from '../../internal/sql/addresses.ts';
 import { sqlDriver } from '../../internal/sql/driver.ts';
+import { replicatedSessions } from '../../internal/sql/replicas.ts';
 import { pooledSessions } from '../../internal/sql/sessions.ts';
 import type { SqlNative } from '../../internal/sql/types.ts';
 import type { MysqlConnection } from './client.ts';
 import { dialect } from './dialect.ts';
 import { classify } from './errors.ts';
 import { lock } from './lock.ts';
-import { type MysqlOptions, settingsOf } from './options.ts';
+import { type MysqlOptions, type Settings, settingsOf } from './options.ts';
 import { Connections } from './pool.ts';
+import { demandPosition, type Position, positions } from './replication.ts';
 import type { Session } from './session.ts';
 
 export type {
@@ -74,13 +76,18 @@ export type MysqlDriver<Tables> = DatabaseDriver<SqlNative<Tables>, Session, Mys
 export function mysql<Tables = any>(options: MysqlOptions): MysqlDriver<Tables> {
   const settings = settingsOf(options);
   const connections = new Connections(settings);
-  const sessions = pooledSessions<Session>({
-    max: connections.max,
-    take: (call) => connections.take(call),
-    give: (session) => connections.give(session),
-    end: (session) => connections.end(session),
-    total: () => connections.total(),
-  });
+  const replicas = replicasOf(settings);
+  const sessions =
+    replicas.length === 0
+      ? pooledSessions(connections)
+      : replicatedSessions<Session, Position>({
+          ...positions,
+          system: 'mysql',
+          namespace: settings.namespace,
+          primary: connections,
+          replicas,
+          maxLagMs: settings.maxReplicaLagMs,
+        });
   const end = async (session: Session, text: string): Promise<void> => {
     await session.query(text);
     session.inTransaction = false;
@@ -92,16 +99,21 @@ export function mysql<Tables = any>(options: MysqlOptions): MysqlDriver<Tables> 
     features: mysqlFeatures,
     pool: {
       name: poolName(settings.hosts, settings.namespace),
-      max: connections.max,
+      max: connections.max * (1 + replicas.length),
       acquireTimeoutMs: settings.acquireTimeoutMs,
       leakAfterMs: settings.leakAfterMs,
     },
     dialect,
     client: { connect: () => connections.connect() },
-    connect: (call) => connections.open(call),
+    async connect(call) {
+      await connections.open(call);
+      if (replicas.length === 0) return;
+      const session = await connections.take(call);
+      await demandPosition(session).finally(() => connections.give(session));
+    },
     async close() {
       await sessions.close();
-      await connections.close();
+      await Promise.all([connections.close(), ...replicas.map(({ source }) => source.close())]);
     },
     classify: (error) => classify(error, connections.product),
     sessions,
@@ -123,4 +135,11 @@ export function mysql<Tables = any>(options: MysqlOptions): MysqlDriver<Tables> 
     rollback: (session) => end(session, 'rollback'),
     lock,
   });
+}
+
+function replicasOf(settings: Settings): { readonly name: string; readonly source: Connections }[] {
+  return settings.replicas.map((address) => ({
+    name: `${address.host}:${address.port}`,
+    source: new Connections({ ...settings, hosts: [address], needsWrites: false, readsOnly: true, min: 0 }),
+  }));
 }

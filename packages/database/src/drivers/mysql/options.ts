@@ -11,11 +11,17 @@ import {
   refuseTwice,
   targetOption,
 } from '../../internal/pool-options.ts';
+import {
+  REPLICA_NAMES,
+  type ReplicaOptions,
+  type ReplicaSettings,
+  replicaSettings,
+} from '../../internal/sql/replica-options.ts';
 import { type MysqlTls, tlsOption } from './tls.ts';
 import { readUrl } from './url.ts';
 
 /** Options that do not depend on how the server is named. */
-export interface MysqlMadeOptions extends AcquireOptions, PoolOptions {
+export interface MysqlMadeOptions extends AcquireOptions, PoolOptions, ReplicaOptions {
   /** Also called for each new connection, for tokens that expire. */
   readonly password?: string | (() => string | Promise<string>) | undefined;
   /** `true`: encrypted, to a server whose certificate is right; or options for it. Default: not encrypted. */
@@ -24,7 +30,7 @@ export interface MysqlMadeOptions extends AcquireOptions, PoolOptions {
   readonly applicationName?: string | undefined;
   /**
    * Of several hosts, take the first that answers (`any`), or that takes writes. Default: `read-write` with several
-   * hosts, so that the driver follows a failover.
+   * hosts or replicas, so that the driver follows a failover.
    */
   readonly targetSession?: 'any' | 'read-write' | undefined;
 }
@@ -33,8 +39,8 @@ export interface MysqlMadeOptions extends AcquireOptions, PoolOptions {
 export interface MysqlUrlOptions extends MysqlMadeOptions {
   /**
    * `mysql://user:password@host:3306/database`, or `mariadb://`; hosts may be several, with commas. Its parameters are
-   * those of MySQL's own programs (`ssl-mode`, `ssl-ca`, `ssl-cert`, `ssl-key`), and the numbers and times of these
-   * options.
+   * those of MySQL's own programs (`ssl-mode`, `ssl-ca`, `ssl-cert`, `ssl-key`), `replicas` (with commas), and the
+   * numbers and times of these options.
    */
   readonly url: string;
 }
@@ -53,7 +59,7 @@ export interface MysqlHostOptions extends MysqlMadeOptions {
 export type MysqlOptions = MysqlUrlOptions | MysqlHostOptions;
 
 /** What the options come to. */
-export interface Settings extends PoolSettings {
+export interface Settings extends PoolSettings, ReplicaSettings {
   readonly hosts: readonly Address[];
   readonly user: string | undefined;
   readonly password: string | (() => string | Promise<string>) | undefined;
@@ -62,11 +68,14 @@ export interface Settings extends PoolSettings {
   readonly applicationName: string | undefined;
   readonly namespace: string;
   readonly needsWrites: boolean;
+  /** Nothing may write there, whatever the user may. */
+  readonly readsOnly: boolean;
 }
 
 const MADE = {
   ...ACQUIRE_NAMES,
   ...POOL_NAMES,
+  ...REPLICA_NAMES,
   password: true,
   tls: true,
   applicationName: true,
@@ -93,7 +102,9 @@ export function settingsOf(options: MysqlOptions): Settings {
 function settingsOfMade(options: MysqlMadeOptions, hosts: readonly Address[], login: Login): Settings {
   const tls = tlsOption(options.tls);
   // mysql2 looks at the name of a certificate where the host has a name, and else takes any.
-  const address = hosts.find(({ host }) => /^[\d.]+$|:/.test(host));
+  const replication = replicaSettings('mysql', options, 3306);
+  const all = [...hosts, ...replication.replicas];
+  const address = all.find(({ host }) => /^[\d.]+$|:/.test(host));
   if (tls?.verifyIdentity === true && address !== undefined) {
     throw invalid(
       'mysql: tls compares the certificate with the name of the host, which is an address here. Name the host, or say verifyIdentity: false (ssl-mode=verify_ca).',
@@ -107,7 +118,9 @@ function settingsOfMade(options: MysqlMadeOptions, hosts: readonly Address[], lo
     tls,
     applicationName: options.applicationName,
     namespace: login.database ?? login.user ?? 'mysql',
-    needsWrites: targetOption('mysql', options.targetSession, hosts) === 'read-write',
+    needsWrites: targetOption('mysql', options.targetSession, all) === 'read-write',
+    readsOnly: false,
+    ...replication,
     ...poolSettings('mysql', options),
   };
 }

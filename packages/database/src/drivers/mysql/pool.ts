@@ -106,7 +106,7 @@ export class Connections implements SessionSource<Session> {
   }
 
   async #meet(takesScripts: boolean): Promise<Session> {
-    const { connectTimeoutMs, needsWrites } = this.#settings;
+    const { connectTimeoutMs, needsWrites, readsOnly } = this.#settings;
     const address = this.#hosts.current;
     let connection: MysqlConnection | undefined;
     let server: Server;
@@ -114,7 +114,7 @@ export class Connections implements SessionSource<Session> {
       const met = await withDeadline(
         async (signal) => {
           connection = await this.#connect(address, signal, takesScripts);
-          return { connection, server: await meet(connection) };
+          return { connection, server: await meet(connection, readsOnly) };
         },
         connectTimeoutMs,
         () => new LostConnectionError('the server did not answer in time'),

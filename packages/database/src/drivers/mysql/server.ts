@@ -44,9 +44,15 @@ const PLACE = `concat_ws('/', @@hostname, @@port, @@server_id) as place`;
 const PROBE = `select version() as version, connection_id() as id, @@global.read_only as readOnly,
   @@max_allowed_packet as packet, ${PLACE}`;
 
-/** Puts a new connection into shape, and learns what it leads to. @throws `database.unsupported` for an old server */
-export async function meet(connection: MysqlConnection): Promise<Server> {
+/**
+ * Puts a new connection into shape, and learns what it leads to.
+ *
+ * @param readsOnly whether nothing may write on it; a replica lets users of some privileges write
+ * @throws `database.unsupported` for an old server
+ */
+export async function meet(connection: MysqlConnection, readsOnly = false): Promise<Server> {
   await ask(connection, SETTINGS);
+  if (readsOnly) await ask(connection, 'set session transaction read only');
   const [row] = (await ask(connection, PROBE)) as Record<string, unknown>[];
   const { version, id, readOnly, packet, place } = row as Record<string, unknown>;
   const server = versionOf(String(version));

@@ -8,10 +8,11 @@ import {
   poolTold,
   readServerUrl,
 } from '../../internal/sql/addresses.ts';
+import { REPLICA_PARAMETERS, type ReplicasTold, replicasTold } from '../../internal/sql/replica-options.ts';
 import type { MysqlTls } from './tls.ts';
 
 /** What a URL says of the connections, beside where the server is; named as the options of the driver. */
-interface Told extends PoolTold {
+interface Told extends PoolTold, ReplicasTold {
   readonly tls?: boolean | MysqlTls;
   readonly applicationName?: string;
   readonly targetSession?: 'any' | 'read-write';
@@ -34,6 +35,7 @@ const URL_PARAMETERS = [
   'connectTimeout',
   'targetSession',
   ...POOL_PARAMETERS,
+  ...REPLICA_PARAMETERS,
 ] as const;
 
 type Parameters = Readonly<Partial<Record<(typeof URL_PARAMETERS)[number], string>>>;
@@ -60,6 +62,7 @@ function toldBy(parameters: Parameters): Told {
     // The driver checks the values.
     ...(targetSession !== undefined && { targetSession: targetSession as 'any' }),
     ...poolTold(parameters),
+    ...replicasTold(parameters),
   };
 }
 

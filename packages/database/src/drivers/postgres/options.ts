@@ -1,7 +1,7 @@
 import type { ConnectionOptions } from 'node:tls';
 import { demandOptions, refuseUnknown } from '@ent/internal';
 import { databaseErrors } from '../../errors.ts';
-import { type Address, addressesOf, addressOf, type Login } from '../../internal/sql/addresses.ts';
+import { type Address, addressesOf, type Login } from '../../internal/sql/addresses.ts';
 import {
   ACQUIRE_NAMES,
   type AcquireOptions,
@@ -11,9 +11,13 @@ import {
   poolSettings,
   refuseTwice,
   targetOption,
-  timeOption,
 } from '../../internal/pool-options.ts';
-import type { Duration } from '../../options.ts';
+import {
+  REPLICA_NAMES,
+  type ReplicaOptions,
+  type ReplicaSettings,
+  replicaSettings,
+} from '../../internal/sql/replica-options.ts';
 import type { PgPool } from './client.ts';
 import { readUrl } from './url.ts';
 
@@ -27,7 +31,7 @@ export interface PostgresCommonOptions extends AcquireOptions {
 }
 
 /** Options for connections that this driver makes. */
-export interface PostgresMadeOptions extends PostgresCommonOptions, PoolOptions {
+export interface PostgresMadeOptions extends PostgresCommonOptions, PoolOptions, ReplicaOptions {
   /** Also called for each new connection, for tokens that expire. */
   readonly password?: string | (() => string | Promise<string>) | undefined;
   /** `true`: encrypted, to a server whose certificate is right; or options of `node:tls`. Default: not encrypted. */
@@ -41,14 +45,6 @@ export interface PostgresMadeOptions extends PostgresCommonOptions, PoolOptions 
    * hosts or replicas, so that the driver follows a failover.
    */
   readonly targetSession?: 'any' | 'read-write' | undefined;
-  /**
-   * Hosts of standbys, each with its port if it is not 5432 (`['db-2', 'db-3:5433']`), which take the reads outside of
-   * transactions. The user, the database and all else is as on the primary, with a pool of up to `max` connections for
-   * each. A request or message that has written reads from the primary until a standby shows that. Default: none.
-   */
-  readonly replicas?: readonly string[] | undefined;
-  /** How far a standby may be behind; one that is further is left out. Default `"10s"`. */
-  readonly maxReplicaLag?: Duration | undefined;
 }
 
 /** The server by its URL. */
@@ -81,7 +77,7 @@ export interface PostgresPoolOptions extends PostgresCommonOptions {
 export type PostgresOptions = PostgresUrlOptions | PostgresHostOptions | PostgresPoolOptions;
 
 /** What the options come to. */
-export interface Settings extends PoolSettings {
+export interface Settings extends PoolSettings, ReplicaSettings {
   readonly pool: PgPool | undefined;
   readonly hosts: readonly Address[];
   readonly client: {
@@ -94,8 +90,6 @@ export interface Settings extends PoolSettings {
   readonly namespace: string;
   readonly searchPath: string | undefined;
   readonly needsWrites: boolean;
-  readonly replicas: readonly Address[];
-  readonly maxReplicaLagMs: number;
   readonly prepare: boolean | undefined;
 }
 
@@ -103,13 +97,12 @@ const COMMON = { ...ACQUIRE_NAMES, prepare: true } as const;
 const MADE = {
   ...COMMON,
   ...POOL_NAMES,
+  ...REPLICA_NAMES,
   password: true,
   tls: true,
   searchPath: true,
   applicationName: true,
   targetSession: true,
-  replicas: true,
-  maxReplicaLag: true,
 } as const;
 const invalid = databaseErrors.invalid_definition;
 
@@ -135,7 +128,7 @@ export function settingsOf(options: PostgresOptions): Settings {
 }
 
 function settingsOfMade(options: PostgresMadeOptions, hosts: readonly Address[], login: Login): Settings {
-  const replicas = replicasOf(options.replicas ?? []);
+  const replication = replicaSettings('postgres', options, 5432);
   const { tls = false, searchPath } = options;
   if (options.prepare !== undefined && typeof options.prepare !== 'boolean') {
     throw invalid('postgres: prepare must be true or false.');
@@ -154,9 +147,8 @@ function settingsOfMade(options: PostgresMadeOptions, hosts: readonly Address[],
     },
     namespace: login.database ?? login.user ?? 'postgres',
     searchPath: searchPath === undefined ? undefined : pathOf(searchPath),
-    needsWrites: targetOption('postgres', options.targetSession, [...hosts, ...replicas]) === 'read-write',
-    replicas,
-    maxReplicaLagMs: timeOption('postgres', options.maxReplicaLag ?? '10s', 'maxReplicaLag'),
+    needsWrites: targetOption('postgres', options.targetSession, [...hosts, ...replication.replicas]) === 'read-write',
+    ...replication,
     prepare: options.prepare,
     ...poolSettings('postgres', options),
   };
@@ -167,16 +159,6 @@ function expectPool(pool: unknown): PgPool {
   if (typeof connect === 'function' && typeof on === 'function' && typeof options?.max === 'number')
     return pool as PgPool;
   throw invalid('postgres: pool must be a Pool of pg.');
-}
-
-/** A name or an address (of IPv6 in brackets), and a port. */
-const HOST = /^(?:\[[\da-f:.]+\]|[^\s:/?#@[\]]+)(?::\d{1,5})?$/i;
-
-function replicasOf(replicas: readonly string[]): readonly Address[] {
-  const isList =
-    Array.isArray(replicas) && replicas.every((each: unknown) => typeof each === 'string' && HOST.test(each));
-  if (isList) return replicas.map((each: string) => addressOf(each, 5432));
-  throw invalid("postgres: replicas must be a list of hosts, such as ['db-2', 'db-3:5433'].");
 }
 
 /** As PostgreSQL reads it: quoted, so that names are taken as they are. */

@@ -9,16 +9,15 @@ import {
   poolTold,
   readServerUrl,
 } from '../../internal/sql/addresses.ts';
+import { REPLICA_PARAMETERS, type ReplicasTold, replicasTold } from '../../internal/sql/replica-options.ts';
 
 /** What a URL says of the connections, beside where the server is; named as the options of the driver. */
-interface Told extends PoolTold {
+interface Told extends PoolTold, ReplicasTold {
   readonly tls?: boolean | ConnectionOptions;
   readonly searchPath?: string;
   readonly applicationName?: string;
   readonly targetSession?: 'any' | 'read-write';
   readonly connectTimeout?: number;
-  readonly replicas?: readonly string[];
-  readonly maxReplicaLag?: string;
 }
 
 /** A URL, read. */
@@ -38,8 +37,7 @@ const URL_PARAMETERS = [
   'search_path',
   'target_session_attrs',
   ...POOL_PARAMETERS,
-  'replicas',
-  'maxReplicaLag',
+  ...REPLICA_PARAMETERS,
 ] as const;
 
 type Parameters = Readonly<Partial<Record<(typeof URL_PARAMETERS)[number], string>>>;
@@ -58,7 +56,7 @@ export function readUrl(text: string): ReadUrl {
 
 function toldBy(parameters: Parameters): Told {
   const { search_path: searchPath, application_name: applicationName, connect_timeout: seconds } = parameters;
-  const { target_session_attrs: targetSession, replicas, maxReplicaLag } = parameters;
+  const { target_session_attrs: targetSession } = parameters;
   const tls = tlsOf(parameters);
   return {
     ...(tls !== undefined && { tls }),
@@ -67,8 +65,7 @@ function toldBy(parameters: Parameters): Told {
     // The driver checks the values.
     ...(targetSession !== undefined && { targetSession: targetSession as 'any' }),
     ...poolTold(parameters),
-    ...(replicas !== undefined && { replicas: replicas.split(',') }),
-    ...(maxReplicaLag !== undefined && { maxReplicaLag }),
+    ...replicasTold(parameters),
     ...(seconds !== undefined && { connectTimeout: Number(seconds) * 1000 }),
   };
 }
