@@ -1,3 +1,4 @@
+import { instantIn } from '../../internal/sql/instants.ts';
 import { parsedOrText } from '../../internal/sql/json.ts';
 import { arrayOf } from './arrays.ts';
 import type { PgTypes } from './client.ts';
@@ -19,8 +20,7 @@ const INSTANT = /^(\d{4})-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?([+-
  * years before 1 and after 9999.
  */
 export function instantOf(text: string): number {
-  const inUtc = text.charCodeAt(4) === DASH && text.endsWith('+00');
-  if (inUtc) return Date.parse(`${text.slice(0, 10)}T${text.slice(11, -3)}Z`);
+  if (text.charCodeAt(4) === DASH && text.endsWith('+00')) return instantIn(text, text.length - 3);
   const match = INSTANT.exec(text);
   if (match === null) return Number.NaN;
   const [, year, month, day, hour, minute, second, fraction = '', sign, hours, minutes = '0', seconds = '0'] = match;
