@@ -42,6 +42,18 @@ describe('the URL of MySQL', () => {
     expect(byUrl('mysql://a,b/db?targetSession=any').needsWrites).toBe(false);
   });
 
+  it('names replicas, beside which the primary has to take writes', () => {
+    const { replicas, maxReplicaLagMs, needsWrites } = byUrl(
+      'mysql://a/db?replicas=b,c:3307,[::1]:80&maxReplicaLag=2s',
+    );
+    expect(replicas).toEqual([
+      { host: 'b', port: 3306 },
+      { host: 'c', port: 3307 },
+      { host: '::1', port: 80 },
+    ]);
+    expect([maxReplicaLagMs, needsWrites]).toEqual([2000, true]);
+  });
+
   it('means by ssl-mode what the programs of MySQL mean', () => {
     const tlsBy = (mode: string) => byUrl(`mysql://h/db?ssl-mode=${mode}`).tls;
     expect(tlsBy('DISABLED')).toBe(undefined);
@@ -90,6 +102,9 @@ describe('the options of MySQL', () => {
     [{ url: 'mysql://h/db?ssl-mode=required', tls: true }, /tls is given twice/],
     [{ url: 'mysql://h/db?max=5', max: 6 }, /max is given twice/],
     [{ url: 'mysql://h/db', targetSession: 'primary' }, /targetSession must be/],
+    [{ url: 'mysql://h/db', replicas: 'h2' }, /replicas must be a list of hosts, such as \['db-2', 'db-3:3307'\]/],
+    [{ url: 'mysql://h/db', replicas: ['h2'], maxReplicaLag: 'never' }, /maxReplicaLag/],
+    [{ host: 'h', replicas: ['10.0.0.1'], tls: true }, /which is an address here/],
   ])('%j is refused', (options, message) => {
     expect(refusal(options)).toMatch(message);
   });

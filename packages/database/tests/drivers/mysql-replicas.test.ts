@@ -6,7 +6,6 @@ import { describeWithServer } from '@ent/testkit/vitest';
 import { sql } from 'kysely';
 import { expect, it } from 'vitest';
 import { ask, newDatabase, sleep, urlOf } from '../fixtures/mysql.ts';
-import { rejection } from '../fixtures/people.ts';
 import { testReplicas } from '../fixtures/sql-replicas.ts';
 
 describeWithServer('mariadb-replica', { killable: true }, (server) => {
@@ -58,18 +57,6 @@ describeWithServer('mariadb-replica', { killable: true }, (server) => {
       await db.close();
       // It would not follow again with what it has written itself.
       await replica!.kill();
-    }
-  });
-});
-
-describeWithServer('mariadb', (server) => {
-  it('a primary without a binary log cannot have replicas, which is told at once', async () => {
-    const db = createDatabase({ driver: mysql({ url: server.url, replicas: ['127.0.0.1:1'] }) });
-    try {
-      const error = await rejection(db.ping());
-      expect([error.code, error.message]).toEqual(['database.unsupported', expect.stringMatching(/binary log/)]);
-    } finally {
-      await db.close();
     }
   });
 });

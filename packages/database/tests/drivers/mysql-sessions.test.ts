@@ -262,6 +262,15 @@ describeWithServer('mariadb', (server) => {
     }
   });
 
+  it('a primary without a binary log cannot have replicas, which is told at once', async ({ skip }) => {
+    const [row] = await ask(server.url, 'select @@global.log_bin as log');
+    skip(row?.['log'] !== 0, 'the server has one');
+    const db = createDatabase({ driver: mysql({ url: server.url, replicas: ['127.0.0.1:1'] }) });
+    const error = await rejection(db.ping());
+    await db.close();
+    expect([error.code, error.message]).toEqual(['database.unsupported', expect.stringMatching(/binary log/)]);
+  });
+
   it('gives connections of mysql2 for what nothing here does', async () => {
     const driver = mysql({ url: urlOf(server.url, name()) });
     const connection = await driver.client.connect();
