@@ -3,9 +3,6 @@ import { parsedOrText } from '../../internal/sql/json.ts';
 import { arrayOf } from './arrays.ts';
 import type { PgTypes } from './client.ts';
 
-/** Rows of repositories come as PostgreSQL writes them; the codecs read that. */
-export const asText: PgTypes = { getTypeParser: () => (text) => text };
-
 /** A number, or a bigint where a number would round it. */
 function integerOf(text: string): number | bigint {
   const number = Number(text);

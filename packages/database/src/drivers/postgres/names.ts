@@ -16,6 +16,7 @@ export class Names {
   #enabled: boolean;
   #count = 0;
   readonly #known = new WeakMap<SqlStatement, string>();
+  readonly #columns = new WeakMap<SqlStatement, readonly string[]>();
 
   constructor(enabled: boolean) {
     this.#enabled = enabled;
@@ -33,6 +34,15 @@ export class Names {
     const made = `ent_${hash('sha256', statement.sql).slice(0, 40)}`;
     this.#known.set(statement, made);
     return made;
+  }
+
+  /** The names of the columns that a statement answers, once they were told. */
+  columnsOf(statement: SqlStatement): readonly string[] | undefined {
+    return this.#columns.get(statement);
+  }
+
+  learn(statement: SqlStatement, columns: readonly string[]): void {
+    if (statement.recurs && !this.#columns.has(statement)) this.#columns.set(statement, columns);
   }
 
   /** No more names: a pooler stands in between, which may run each transaction on another connection. */

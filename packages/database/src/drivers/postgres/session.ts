@@ -2,9 +2,10 @@ import { pause } from '@ent/internal';
 import { lineAt, refuseControl, ScriptError } from '../../internal/sql/script.ts';
 import type { SqlOutcome, SqlStatement } from '../../internal/sql/types.ts';
 import { cancel } from './cancel.ts';
+import { type Answered, Asking } from './asking.ts';
 import type { PgClient, PgQuery, PgResult } from './client.ts';
 import { type Copying, NoCopyError } from './copying.ts';
-import { asText, asValues } from './decode.ts';
+import { asValues } from './decode.ts';
 import { LostConnectionError, LostTransactionError, StaleStatementError } from './errors.ts';
 import { isStale, type Names } from './names.ts';
 
@@ -61,13 +62,12 @@ export class Session {
     if (kind === 'native') return this.#native(text, values);
     if (kind === 'control') return this.#control(text);
     if (kind === 'script') return this.#script(text);
-    return this.#send({ text, name: this.#names.of(statement), values, types: asText }).then(outcomeOf);
+    return this.#ask(statement, this.#names.of(statement), values);
   }
 
   /** Runs a COPY, and answers how many rows it were. */
   async copy(copying: Copying): Promise<number> {
-    if (this.#isEnding) throw new LostConnectionError('the call was given up');
-    this.#isRunning = true;
+    this.#begin();
     this.#copying = copying;
     this.client.query(copying);
     try {
@@ -76,8 +76,7 @@ export class Session {
       throw error instanceof NoCopyError ? error : this.#failure(error as Error);
     } finally {
       this.#copying = undefined;
-      this.#isRunning = false;
-      this.#whenIdle?.();
+      this.#end();
     }
   }
 
@@ -144,23 +143,51 @@ export class Session {
 
   #send(query: PgQuery): Promise<PgResult> {
     return new Promise((resolve, reject) => {
-      // A call of several steps that was given up; a request to cancel the last one is on its way, and would meet this.
-      if (this.#isEnding) throw new LostConnectionError('the call was given up');
-      this.#isRunning = true;
+      this.#begin();
       this.client.query(query, (error, result) => {
-        this.#isRunning = false;
-        this.#whenIdle?.();
-        if (!error) resolve(result);
-        else if (query.name !== undefined && isStale(error)) this.#sendAgain(query, error).then(resolve, reject);
-        else reject(this.#failure(error));
+        this.#end();
+        if (error) reject(this.#failure(error));
+        else resolve(result);
       });
     });
   }
 
+  /** Sends a statement of a repository. */
+  #ask(statement: SqlStatement, name: string | undefined, values: readonly unknown[]): Promise<SqlOutcome> {
+    return new Promise((resolve, reject) => {
+      this.#begin();
+      const text = statement.sql;
+      const answered: Answered = (error, { rows, command, columns = [] }) => {
+        this.#end();
+        if (error === undefined) {
+          this.#names.learn(statement, columns);
+          resolve({ rows, matched: statement.returnsRows ? undefined : matchedBy(command) });
+        } else if (name !== undefined && isStale(error)) this.#askAgain(statement, values, error).then(resolve, reject);
+        else reject(this.#failure(error));
+      };
+      this.client.query(new Asking({ text, name }, values, this.#names.columnsOf(statement), answered));
+    });
+  }
+
+  #begin(): void {
+    // A call of several steps that was given up; a request to cancel the last one is on its way, and would meet this.
+    if (this.#isEnding) throw new LostConnectionError('the call was given up');
+    this.#isRunning = true;
+  }
+
+  #end(): void {
+    this.#isRunning = false;
+    this.#whenIdle?.();
+  }
+
   /** A statement whose name does not do any more has done nothing. */
-  async #sendAgain(query: PgQuery, error: Error & { readonly code?: string }): Promise<PgResult> {
+  async #askAgain(
+    statement: SqlStatement,
+    values: readonly unknown[],
+    error: Error & { readonly code?: string },
+  ): Promise<SqlOutcome> {
     this.#names.stale(error.code as string);
-    if (!this.inTransaction) return this.#send({ ...query, name: undefined });
+    if (!this.inTransaction) return this.#ask(statement, undefined, values);
     // After an error nothing can be done in a transaction; all of it is run again.
     throw new StaleStatementError('the schema has changed below a prepared statement', { cause: error });
   }
@@ -174,6 +201,11 @@ export class Session {
     if (error.code === '25006' && !this.inTransaction) this.#isDirty = true;
     return error;
   }
+}
+
+/** How many rows `UPDATE 3` or `INSERT 0 3` says. */
+function matchedBy(command: string): number {
+  return Number(command.slice(command.lastIndexOf(' ') + 1)) || 0;
 }
 
 function outcomeOf({ rows, rowCount, command }: PgResult): SqlOutcome {

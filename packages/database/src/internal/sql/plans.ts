@@ -62,18 +62,20 @@ export class Plans {
     const most = limit ?? (offset === undefined ? undefined : Number.MAX_SAFE_INTEGER);
     const id = locked ? undefined : idAskedFor(entity, asked);
     // What `get` asks comes most of all, and its shape is known.
-    const values: unknown[] = id === undefined ? [] : [id, most];
+    const values: unknown[] = id === undefined ? [] : [id];
+    // One comes most of all, and needs no value of its own.
+    const isBound = (number: number | undefined): boolean => bound && number !== undefined && number !== 1;
     let shape = 'get';
     if (id === undefined) {
       shape = `select${locked ? ' locked' : ''} ${shapeOf(where, values)} by ${orderShape(order)}${most === 1 ? ' one' : ''}`;
       if (fields !== undefined) shape += ` of ${fields.join()}`;
       for (const number of [most, offset]) {
-        shape += bound ? ` ${number === undefined ? '' : '?'}` : ` ${number}`;
-        if (bound && number !== undefined) values.push(number);
+        shape += ` ${isBound(number) ? '?' : number}`;
+        if (isBound(number)) values.push(number);
       }
     }
     const answer = most === 1 ? 'one entity' : 'entity';
-    const numberOf = (slots: Slots, number: number): Term => (bound ? slots.next(whole)() : sql.lit(number));
+    const numberOf = (slots: Slots, number: number): Term => (isBound(number) ? slots.next(whole)() : sql.lit(number));
     return this.#ready(entity, shape, answer, values, (slots) => {
       let query = this.#compiler.selectFrom(entity.table).select(selectionOf(entity, fields));
       if (where.op !== 'all') query = query.where(whereOf(this.#dialect, entity, where, slots));
