@@ -4,13 +4,14 @@ import { startServer } from '@ent/testkit';
 import { PostgresDialect } from 'kysely';
 import { Client, Pool } from 'pg';
 import { postgres } from '../src/drivers/postgres/index.ts';
+import { createDatabase } from '../src/index.ts';
 import { drizzlePostgres } from './subjects/drizzle.ts';
 import { ent, seed } from './subjects/ent.ts';
-import { kysely } from './subjects/kysely.ts';
+import { kysely, kyselyOn, type Stored } from './subjects/kysely.ts';
 import { mikroOrmPostgres } from './subjects/mikro-orm.ts';
 import { rawPostgres } from './subjects/raw-postgres.ts';
 import { typeormPostgres } from './subjects/typeorm.ts';
-import { benchAll, CALLERS } from './work.ts';
+import { benchAll, benchNative, CALLERS, type Subject } from './work.ts';
 
 const server = await startServer('postgres');
 const urlTo = (database: string): string => server.url.replace(/\/postgres$/, `/${database}`);
@@ -34,11 +35,18 @@ async function urlOf(database: string): Promise<string> {
 await create('seeded');
 await seed(postgres({ url: urlTo('seeded') }));
 const raw = rawPostgres(await urlOf('raw'));
+const columns = { encodeDate: (date: Date) => date.toISOString() };
+const kyselyUrl = await urlOf('kysely');
+const newKysely = (): Subject =>
+  kysely(new PostgresDialect({ pool: new Pool({ connectionString: kyselyUrl, max: CALLERS }) }), columns);
+const db = createDatabase({ driver: postgres<{ users: Stored }>({ url: await urlOf('native'), max: CALLERS }) });
+const own = newKysely();
+await benchNative('postgres', { raw: own, others: { '@ent': kyselyOn(db.native.kysely, columns) } }, 50);
+await own.close();
+await db.close();
 const others = {
   '@ent': ent(postgres({ url: await urlOf('ent'), max: CALLERS })),
-  kysely: kysely(new PostgresDialect({ pool: new Pool({ connectionString: await urlOf('kysely'), max: CALLERS }) }), {
-    encodeDate: (date) => date.toISOString(),
-  }),
+  kysely: newKysely(),
   'drizzle-orm': drizzlePostgres(await urlOf('drizzle')),
   typeorm: await typeormPostgres(await urlOf('typeorm')),
   '@mikro-orm/postgresql': await mikroOrmPostgres(await urlOf('mikro')),

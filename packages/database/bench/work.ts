@@ -87,6 +87,20 @@ export async function benchAll(server: string, { raw, others }: Subjects, perTur
   for (const subject of [raw, ...Object.values(others)]) await subject.close();
 }
 
+/** Single statements of `db.native` beside the same ones of Kysely itself. */
+export async function benchNative(server: string, { raw, others }: Subjects, perTurn: number): Promise<void> {
+  const rows: readonly Row[] = [
+    ['native get by id', (subject) => subject.get(anyId())],
+    ['native find 20', (subject) => subject.find(anyId(), 20)],
+    ['native insert', (subject) => subject.insert(next())],
+    ['native update', (subject) => subject.rename(anyId(), 'Bob')],
+  ];
+  for (const [work, what] of rows) {
+    const subjects = Object.entries(others).map(([name, subject]) => [name, () => what(subject)] as const);
+    await bench(`${server}: ${work}`, { perTurn, raw: () => what(raw), subjects: Object.fromEntries(subjects) });
+  }
+}
+
 function together(call: () => unknown): Promise<unknown[]> {
   return Promise.all(Array.from({ length: CALLERS }, () => call()));
 }

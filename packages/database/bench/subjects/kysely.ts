@@ -3,7 +3,7 @@ import { Kysely } from 'kysely';
 import type { Subject, User } from '../work.ts';
 
 /** A row as the columns have it. */
-interface Stored extends Omit<User, 'roles' | 'createdAt'> {
+export interface Stored extends Omit<User, 'roles' | 'createdAt'> {
   readonly roles: unknown;
   readonly createdAt: unknown;
 }
@@ -15,8 +15,12 @@ export interface Columns {
   readonly decode?: (row: never) => User;
 }
 
-export function kysely(dialect: Dialect, { encodeDate, decode }: Columns): Subject {
-  const db = new Kysely<{ users: Stored }>({ dialect });
+export function kysely(dialect: Dialect, columns: Columns): Subject {
+  return kyselyOn(new Kysely<{ users: Stored }>({ dialect }), columns);
+}
+
+/** On a Kysely that is there, such as `db.native.kysely`; closing is left to who has made it. */
+export function kyselyOn(db: Kysely<{ users: Stored }>, { encodeDate, decode }: Columns): Subject {
   const read = (decode ?? ((row: unknown) => row)) as (row: Stored) => User;
   const write = (user: User): Insertable<Stored> => ({
     ...user,

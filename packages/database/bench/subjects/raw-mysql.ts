@@ -16,7 +16,8 @@ const GET = `select ${COLUMNS} from users where id = ?`;
 const FIND = `select ${COLUMNS} from users where id > ? order by id limit ?`;
 const INSERT = `insert into users (${COLUMNS}) values (?, ?, ?, ?, ?, ?)`;
 const RENAME = 'update users set name = ?, version = version + 1 where id = ?';
-// Without RETURNING the stored row is read afterwards.
+// Without RETURNING the stored row is read afterwards, here and in `rename`: outside of a transaction, so that it may
+// be what somebody else has stored meanwhile.
 const UPSERT = `${INSERT} on duplicate key update name = values(name), version = version + 1`;
 const BY_EMAIL = `select ${COLUMNS} from users where email = ?`;
 
