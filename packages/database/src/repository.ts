@@ -161,20 +161,20 @@ export class Repository<T extends object, New = unknown, Key extends keyof T & s
     }
     const now = new Date();
     const complete = (rows as readonly New[]).map((row, index) => completeRow(this.entity, row, now, [index]));
-    const insert = async (): Promise<Row[]> => {
-      const inserted: Row[] = [];
+    const [name, ...others] = this.entity.id as readonly [string, ...string[]];
+    const idOf = (row: Row): unknown =>
+      others.length === 0 ? row[name] : Object.fromEntries(this.entity.id.map((part) => [part, row[part]]));
+    const insert = async (): Promise<unknown[]> => {
+      const ids: unknown[] = [];
       for (let start = 0; start < complete.length; start += INSERT_BATCH) {
         const batch = complete.slice(start, start + INSERT_BATCH);
-        inserted.push(...((await this.#insert('insertMany', batch, options)) ?? batch));
+        for (const row of (await this.#insert('insertMany', batch, options)) ?? batch) ids.push(idOf(row));
       }
-      return inserted;
+      return ids;
     };
     const isOne = complete.length <= 1 || !this.#rules.transactions;
-    const inserted = await (isOne ? insert() : this.#host.transaction(options ?? {}, insert));
-    const [name] = this.entity.id as readonly [string];
-    const idOf = (row: Row): unknown =>
-      this.entity.id.length === 1 ? row[name] : Object.fromEntries(this.entity.id.map((part) => [part, row[part]]));
-    return inserted.map(idOf) as IdOf<T, Key>[];
+    const ids = await (isOne ? insert() : this.#host.transaction(options ?? {}, insert));
+    return ids as IdOf<T, Key>[];
   }
 
   /**

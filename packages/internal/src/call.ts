@@ -15,6 +15,8 @@ export class Call {
    * so that a step of the wall clock moves nothing.
    */
   readonly deadlineAt: number;
+  /** When it began, by `performance.now()`: to read the clock again costs more than a step that waits for nothing. */
+  readonly beganAt: number;
   /** What it waits for just now; the timeout error may repeat it. */
   waitingFor: string | undefined;
   readonly #endsAt: number;
@@ -35,7 +37,8 @@ export class Call {
    * @param parent the call around it, which ends this one too: a transaction around its statements
    */
   constructor(timeoutMs: number, onTimeout: (call: Call) => Error, caller?: AbortSignal, parent?: Call) {
-    this.#endsAt = performance.now() + timeoutMs;
+    this.beganAt = performance.now();
+    this.#endsAt = this.beganAt + timeoutMs;
     this.deadlineAt = Math.min(this.#endsAt, parent?.deadlineAt ?? Infinity);
     this.#onTimeout = onTimeout;
     this.#caller = caller;

@@ -137,9 +137,20 @@ export class Calls {
   }
 
   /** Outside of a transaction: on a session of its own; again after a conflict, since nothing was done. */
-  #alone<R>(operation: Operation, call: DatabaseCall, work: Work<R>, attempt = 1): Awaitable<R> {
-    const pause = this.#turn.pause();
-    if (pause !== undefined) return pause.then(() => this.#alone(operation, call, work, attempt));
+  #alone<R>(
+    operation: Operation,
+    call: DatabaseCall,
+    work: Work<R>,
+    attempt = 1,
+    now: number = call.beganAt,
+  ): Awaitable<R> {
+    const pause = this.#turn.pause(now);
+    if (pause !== undefined) {
+      return pause.then(() => {
+        call.check();
+        return this.#alone(operation, call, work, attempt, performance.now());
+      });
+    }
     try {
       const session = this.sessions.acquire(operation.use, false, call);
       const answer =
@@ -171,14 +182,14 @@ export class Calls {
     if (call.isOnReplica && isRefusal(this.driver, error)) {
       call.isOnReplica = false;
       call.asOf = Infinity;
-      const result = await this.#alone(operation, call, work, attempt);
+      const result = await this.#alone(operation, call, work, attempt, performance.now());
       // It may have been refused because it writes.
       this.ownWrites?.note();
       return result;
     }
     if (attempt > this.defaults.retries || !isConflict(this.driver, error)) throw error;
     await call.sleep(backoff(attempt));
-    return this.#alone(operation, call, work, attempt + 1);
+    return this.#alone(operation, call, work, attempt + 1, performance.now());
   }
 
   /** In a transaction: on its session, when it is this call's turn. */
@@ -202,7 +213,7 @@ export class Calls {
 
   /** When the session of a transaction has time for this call. */
   #turnIn(unit: Unit, call: DatabaseCall): Awaitable<void> {
-    const pause = this.#turn.pause();
+    const pause = this.#turn.pause(call.beganAt);
     if (pause === undefined) {
       call.check();
       if (unit.gate.tryTake()) return undefined;

@@ -49,7 +49,10 @@ export class Sessions {
   acquire(use: 'read' | 'write', forTransaction: boolean, call: DatabaseCall): Awaitable<unknown> {
     if (this.#connected) return this.#acquire(use, forTransaction, call);
     const connected = Promise.resolve(call.guard(this.#connect()));
-    return connected.then(() => this.#acquire(use, forTransaction, call));
+    return connected.then(() => {
+      call.check();
+      return this.#acquire(use, forTransaction, call);
+    });
   }
 
   release(session: unknown, broken: boolean): void {
@@ -83,7 +86,6 @@ export class Sessions {
   }
 
   #acquire(use: 'read' | 'write', forTransaction: boolean, call: DatabaseCall): Awaitable<unknown> {
-    call.check();
     const isWatched = this.#driver.pool?.leakAfterMs !== undefined || channels.connection.hasSubscribers;
     const lease = isWatched ? new Lease(this.#driver) : undefined;
     let session: Awaitable<unknown>;

@@ -10,9 +10,12 @@ export class Turn {
   #began = 0;
   #next: Promise<void> | undefined;
 
-  /** Undefined, or when this turn of the event loop has lasted long enough, a promise for the next one. */
-  pause(): Promise<void> | undefined {
-    const now = performance.now();
+  /**
+   * Undefined, or when this turn of the event loop has lasted long enough, a promise for the next one.
+   *
+   * @param now by `performance.now()`, a moment of this turn
+   */
+  pause(now: number = performance.now()): Promise<void> | undefined {
     if (this.#isOpen) return now - this.#began < LONG_MS ? undefined : this.#nextTurn();
     this.#isOpen = true;
     this.#began = now;

@@ -1,5 +1,7 @@
 import { isDate, isUint8Array } from 'node:util/types';
 import type { EntityField } from '../entity.ts';
+import type { FieldType } from '../field.ts';
+import { asJson } from './json-copy.ts';
 import { Mismatch } from './mismatch.ts';
 import { fitting } from './native-values.ts';
 
@@ -18,8 +20,12 @@ export function storable(field: EntityField, value: unknown): unknown {
     if (field.nullable) return null;
     throw new Mismatch('required', 'must not be null');
   }
-  if (field.as !== undefined) return fitting(field, storable({ ...field, as: undefined }, value));
-  switch (field.type) {
+  const kept = canonical(field.type, value);
+  return field.as === undefined ? kept : fitting(field, kept);
+}
+
+function canonical(type: FieldType, value: unknown): unknown {
+  switch (type) {
     case 'string':
       if (typeof value !== 'string') throw new Mismatch('invalid_type', 'must be a string');
       if (!isStorableText(value)) throw new Mismatch('invalid_text', 'must be well-formed Unicode without U+0000');
@@ -70,12 +76,7 @@ function decimal(value: unknown): string {
 }
 
 function json(value: unknown): unknown {
-  let text: string | undefined;
-  try {
-    text = JSON.stringify(value);
-  } catch {
-    // A cycle, a bigint, a toJSON that throws, or too deep.
-  }
-  if (text === undefined) throw new Mismatch('invalid_type', 'must be something that JSON can express');
-  return JSON.parse(text) as unknown;
+  const kept = asJson(value);
+  if (kept === undefined) throw new Mismatch('invalid_type', 'must be something that JSON can express');
+  return kept;
 }

@@ -19,6 +19,7 @@ export function completeRow(entity: EntityModel, input: unknown, now: Date, path
     if (!entity.fields.has(name)) issues.push(unknownField(entity, [...path, name]));
   }
   const row: Row = {};
+  // Without a closure or a path for each field: both would cost more than to look at its value.
   for (const field of entity.fields.values()) {
     const { name } = field;
     const value = Object.hasOwn(given, name) ? given[name] : undefined;
@@ -29,9 +30,11 @@ export function completeRow(entity: EntityModel, input: unknown, now: Date, path
     } else if (stored === '' && entity.id.includes(name)) {
       issues.push({ pointer: pointer(...path, name), code: 'invalid_id', detail: 'must not be empty' });
     } else {
-      collect(issues, [...path, name], () => {
+      try {
         row[name] = storable(field, stored);
-      });
+      } catch (error) {
+        issues.push(issueOf(error, [...path, name]));
+      }
     }
   }
   if (issues.length > 0) throw invalidValue(entity.name, issues);
@@ -52,8 +55,9 @@ function initial(entity: EntityModel, field: EntityField, now: Date): unknown {
 /** A patch in the drivers' form, with version and time of update. May be empty, where the entity has neither. */
 export function changeOf(entity: EntityModel, patch: unknown, now: Date, decimals: boolean): Change {
   const issues: Issue[] = [];
-  const { set: sets = {}, inc: incs = {}, ...others } = recordOf(entity, patch, []);
-  for (const name of Object.keys(others)) {
+  const given = recordOf(entity, patch, []);
+  for (const name of Object.keys(given)) {
+    if (name === 'set' || name === 'inc') continue;
     issues.push({
       pointer: pointer(name),
       code: 'unknown_key',
@@ -62,19 +66,25 @@ export function changeOf(entity: EntityModel, patch: unknown, now: Date, decimal
   }
   const set: Row = {};
   const add: Record<string, number | bigint | string> = {};
-  for (const [name, value] of Object.entries(recordOf(entity, sets, ['set']))) {
+  const sets = partOf(entity, given, 'set');
+  for (const name of Object.keys(sets)) {
+    const value = sets[name];
     const field = entity.fields.get(name);
     if (field === undefined) issues.push(unknownField(entity, ['set', name]));
     else if (value !== undefined) {
       if (entity.id.includes(name) || name === entity.version) issues.push(managed(['set', name]));
       else {
-        collect(issues, ['set', name], () => {
+        try {
           set[name] = storable(field, value);
-        });
+        } catch (error) {
+          issues.push(issueOf(error, ['set', name]));
+        }
       }
     }
   }
-  for (const [name, value] of Object.entries(recordOf(entity, incs, ['inc']))) {
+  const incs = partOf(entity, given, 'inc');
+  for (const name of Object.keys(incs)) {
+    const value = incs[name];
     const field = entity.fields.get(name);
     if (field === undefined) issues.push(unknownField(entity, ['inc', name]));
     else if (value !== undefined) {
@@ -89,9 +99,11 @@ export function changeOf(entity: EntityModel, patch: unknown, now: Date, decimal
           detail: 'must be a number field that is never null',
         });
       } else {
-        collect(issues, at, () => {
+        try {
           add[name] = storable(field, value) as number | bigint | string;
-        });
+        } catch (error) {
+          issues.push(issueOf(error, at));
+        }
       }
     }
   }
@@ -131,6 +143,13 @@ function isCountable({ type, nullable }: EntityField, decimals: boolean): boolea
   return !nullable && (type === 'int' || type === 'bigint' || type === 'double' || (type === 'decimal' && decimals));
 }
 
+function partOf(entity: EntityModel, patch: Row, name: 'set' | 'inc'): Row {
+  const part = patch[name];
+  return part === undefined ? NOTHING : recordOf(entity, part, [name]);
+}
+
+const NOTHING: Row = {};
+
 function recordOf(entity: EntityModel, value: unknown, path: Path): Readonly<Record<string, unknown>> {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
   throw invalidValue(entity.name, [{ pointer: pointer(...path), code: 'invalid_type', detail: 'must be an object' }]);
@@ -142,12 +161,4 @@ function unknownField(entity: EntityModel, path: Path): Issue {
 
 function managed(path: Path): Issue {
   return { pointer: pointer(...path), code: 'managed', detail: 'is managed by the database and cannot be set' };
-}
-
-function collect(issues: Issue[], path: Path, check: () => void): void {
-  try {
-    check();
-  } catch (error) {
-    issues.push(issueOf(error, path));
-  }
 }
