@@ -60,6 +60,7 @@ export async function checkPacked(root: string): Promise<Finding[]> {
       const more = { '@types/node': join(root, 'node_modules', nodeTypes) };
       await install(project.dir, packed, { peers: withPeers ? undefined : [], more });
       findings.push(...(await load(project, entries)), ...(await compile(root, project, entries)));
+      if (withPeers) findings.push(...(await startThreads(project)));
     }
     return findings;
   });
@@ -182,6 +183,36 @@ async function load(project: Project, entries: readonly Entry[]): Promise<Findin
     const problem = `${specifier} needs ${peers.join(', ')}, and without it says: ${error || 'nothing, it loads'}`;
     return [{ file, problem, fix: 'import the library statically, so that its absence is named' }];
   });
+}
+
+const THREADS = `
+(async () => {
+  const { createDatabase } = await load('@ent/database');
+  const { backup, sqlite } = await load('@ent/database/sqlite');
+  const { openDatabase } = await load('@ent/database/open');
+  const file = process.argv[2];
+  const db = createDatabase({ driver: sqlite({ file, thread: true }) });
+  await db.ping();
+  await backup(db, file + '.copy');
+  const other = await openDatabase('sqlite:' + file + '?thread=true');
+  await Promise.all([db.close(), other.close()]);
+})();
+`;
+
+/** Threads are programs of their own, which are found from wherever the code that starts them was built into. */
+async function startThreads({ dir }: Project): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  for (const [name, loader] of [
+    ['threads.cjs', 'require'],
+    ['threads.mjs', '(name) => import(name)'],
+  ] as const) {
+    writeFileSync(join(dir, name), `const load = ${loader};${THREADS}`);
+    const { code, output } = await run(process.execPath, [name, `${name}.db`], { cwd: dir, timeoutMs: 60_000 });
+    if (code === 0) continue;
+    const fix = 'look at what starts the threads of sqlite';
+    findings.push({ file: 'packages/database', problem: `${name}: its threads do not start: ${output}`, fix });
+  }
+  return findings;
 }
 
 /**

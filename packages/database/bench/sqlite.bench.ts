@@ -27,6 +27,7 @@ function fileOf(name: string): string {
 const raw = rawSqlite(fileOf('raw'));
 const others = {
   '@ent': ent(sqlite({ file: fileOf('ent') })),
+  '@ent, in threads': ent(sqlite({ file: fileOf('threads'), thread: true })),
   kysely: kysely(new SqliteDialect({ database: open(fileOf('kysely')) }), {
     encodeDate: (date) => date.getTime(),
     decode,

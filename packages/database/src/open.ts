@@ -29,6 +29,7 @@ export interface OpenOptions extends Omit<DatabaseOptions<unknown>, 'driver'> {
  * | `sqlite::memory:` | in memory, gone with the process |
  * | `sqlite:./data/app.db` | relative to the working directory |
  * | `sqlite:/var/lib/app.db?synchronous=full` | absolute; each commit on the disk before it resolves |
+ * | `sqlite:./app.db?thread=true` | statements run in threads of their own |
  * | `postgres://user:password@host:5432/app?sslmode=verify-full&max=20` | PostgreSQL; `postgresql:` is the same |
  * | `mysql://user:password@host:3306/app?ssl-mode=verify_identity&max=20` | MySQL, MariaDB; `mariadb:` is the same |
  * | `mongodb://user:password@host:27017/app?replicaSet=rs0` | MongoDB; also `mongodb+srv:` |
@@ -93,16 +94,22 @@ const MONGODB: Scheme<DatabaseDriver, undefined> = {
   },
 };
 
+const TRUTHS: Readonly<Record<string, boolean>> = { true: true, false: false };
+
 const schemes: Readonly<Record<string, Scheme<DatabaseDriver, undefined>>> = {
   sqlite: {
     hosts: 'none',
-    parameters: ['synchronous'],
-    async open({ path, parameters: { synchronous } }) {
+    parameters: ['synchronous', 'thread'],
+    async open({ path, parameters: { synchronous, thread } }) {
       const { sqlite } = await import('./drivers/sqlite/index.ts');
       // `sqlite:path`, `sqlite://path` and `sqlite:///absolute/path`.
       const file = path.startsWith('//') ? path.slice(2) : path;
-      // The driver checks the value.
-      return sqlite({ file, ...(synchronous !== undefined && { synchronous: synchronous as 'full' }) });
+      // The driver checks the values.
+      return sqlite({
+        file,
+        ...(synchronous !== undefined && { synchronous: synchronous as 'full' }),
+        ...(thread !== undefined && { thread: (TRUTHS[thread] ?? thread) as boolean }),
+      });
     },
   },
   postgres: POSTGRES,

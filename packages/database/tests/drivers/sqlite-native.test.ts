@@ -124,6 +124,25 @@ describe('db.native.kysely on SQLite', () => {
     expect(await rejection(taken)).toMatchObject({ code: 'database.unique_violation', details: { fields: ['email'] } });
   });
 
+  it('binds integers as integers, and refuses by code what SQLite would store as something else', async () => {
+    const db = await place.open();
+    const { kysely } = db.native;
+    const answer = async (value: unknown) =>
+      (
+        await sql<object>`select typeof(${value}) as kind, 7 / ${value} as half, cast(${value} as text) as text`.execute(
+          kysely,
+        )
+      ).rows[0];
+    expect(await answer(2)).toEqual({ kind: 'integer', half: 3, text: '2' });
+    expect(await answer(2n)).toEqual({ kind: 'integer', half: 3, text: '2' });
+    expect(await answer(2.5)).toEqual({ kind: 'real', half: 2.8, text: '2.5' });
+    for (const value of [Number.NaN, new Date(Number.NaN), 2n ** 63n, -(2n ** 63n) - 1n]) {
+      expect((await rejection(answer(value))).code).toBe('database.bad_data');
+    }
+    const edges = await sql<object>`select ${-(2n ** 63n)} as least, ${2n ** 63n - 1n} as most`.execute(kysely);
+    expect(edges.rows).toEqual([{ least: -(2n ** 63n), most: 2n ** 63n - 1n }]);
+  });
+
   it('may read with any SQL in a read-only transaction, and SQLite refuses what writes', async () => {
     for (const db of [await place.open(), await place.open({ file: ':memory:' })]) {
       const { kysely } = db.native;

@@ -7,7 +7,8 @@
  */
 import type { DatabaseDriver, DatabaseFeatures } from '../../driver.ts';
 import { poolName } from '../../internal/sql/addresses.ts';
-import { controlOf, sqlDriver } from '../../internal/sql/driver.ts';
+import { controlOf } from '../../internal/sql/controls.ts';
+import { sqlDriver } from '../../internal/sql/driver.ts';
 import { replicatedSessions } from '../../internal/sql/replicas.ts';
 import { pooledSessions } from '../../internal/sql/sessions.ts';
 import type { SqlNative } from '../../internal/sql/types.ts';

@@ -16,6 +16,10 @@ export interface SqliteClient {
     options: { deterministic?: boolean; safeIntegers?: boolean },
     body: (...values: never[]) => unknown,
   ): unknown;
+  backup(
+    file: string,
+    options: { progress: (progress: { totalPages: number; remainingPages: number }) => number },
+  ): Promise<unknown>;
   close(): unknown;
 }
 

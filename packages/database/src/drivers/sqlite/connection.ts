@@ -1,5 +1,4 @@
 import type { Awaitable, DriverCall, Row } from '../../driver.ts';
-import type { EntityModel } from '../../entity.ts';
 import { databaseErrors } from '../../errors.ts';
 import type { SqlOutcome, SqlStatement } from '../../internal/sql/types.ts';
 import { whenFree } from './busy.ts';
@@ -24,6 +23,10 @@ export class Connection {
   inTransaction = false;
   /** Something was left on it that the next one must not meet. */
   isDirty = false;
+  /** The application has the client, and may close it or end its transaction at any time. */
+  isLent = false;
+  /** What ran before may have ended the transaction: to ask SQLite costs more than to know. */
+  #isUnsure = false;
   /** Whether a transaction may be open, ours or another: to ask SQLite costs more than to know. */
   #mayBeOpen = false;
   #refusesWrites = false;
@@ -37,19 +40,28 @@ export class Connection {
 
   execute(call: DriverCall, statement: SqlStatement, parameters: readonly unknown[]): Awaitable<SqlOutcome> {
     return whenFree(call, () => {
-      if (statement.kind !== 'rows') this.#mayBeOpen = true;
-      if (statement.kind === 'control') return this.#control(statement);
-      this.#expectTransaction();
-      if (statement.kind === 'script') return this.#script(statement.sql);
-      if (statement.kind === 'native') return this.#native(statement.sql, parameters);
-      const prepared = this.#prepare(statement);
-      if (statement.single === true) {
-        const row = prepared.get(parameters);
-        return { rows: row === undefined ? [] : [row as Row] };
+      try {
+        return this.#execute(statement, parameters);
+      } catch (error) {
+        this.#isUnsure = true;
+        throw error;
       }
-      if (statement.returnsRows) return { rows: prepared.all(parameters) as Row[] };
-      return { rows: [], matched: prepared.run(parameters).changes };
     });
+  }
+
+  #execute(statement: SqlStatement, parameters: readonly unknown[]): SqlOutcome {
+    if (statement.kind !== 'rows') this.#mayBeOpen = true;
+    if (statement.kind === 'control') return this.#control(statement);
+    this.#expectTransaction();
+    if (statement.kind === 'script') return this.#script(statement.sql);
+    if (statement.kind === 'native') return this.#native(statement.sql, parameters);
+    const prepared = this.#prepare(statement);
+    if (statement.single === true) {
+      const row = prepared.get(parameters);
+      return { rows: row === undefined ? [] : [row as Row] };
+    }
+    if (statement.returnsRows) return { rows: prepared.all(parameters) as Row[] };
+    return { rows: [], matched: prepared.run(parameters).changes };
   }
 
   /** Whether SQLite refuses writes on this connection, for a read-only transaction on one that can write. */
@@ -62,6 +74,7 @@ export class Connection {
   /** Ends whatever transaction is open, ours or one that a raw statement left behind. */
   rollback(): void {
     this.inTransaction = false;
+    this.#isUnsure = false;
     if (!this.#mayBeOpen) return;
     if (this.client.open && this.client.inTransaction) this.client.exec('rollback');
     this.#mayBeOpen = false;
@@ -99,6 +112,7 @@ export class Connection {
 
   #script(text: string): SqlOutcome {
     this.isDirty = true;
+    this.#isUnsure = true;
     runScript(this.client, text, this.inTransaction);
     this.#expectTransaction();
     return NOTHING;
@@ -112,6 +126,7 @@ export class Connection {
       );
     }
     if (TRACES.test(text)) this.isDirty = true;
+    this.#isUnsure = true;
     const bound = parameters.map(exact);
     const prepared = this.client.prepare(text);
     if (prepared.reader) {
@@ -124,7 +139,8 @@ export class Connection {
 
   /** SQLite ends a transaction by itself after some errors; the next statement must not run outside of it unnoticed. */
   #expectTransaction(): void {
-    if (this.inTransaction && this.client.open && !this.client.inTransaction) {
+    if (!this.inTransaction || !(this.#isUnsure || this.isLent)) return;
+    if (this.client.open && !this.client.inTransaction) {
       throw new LostTransactionError(
         'the transaction was ended, by SQLite after an error or by a COMMIT or ROLLBACK of yours',
       );
@@ -135,9 +151,7 @@ export class Connection {
     const known = this.#prepared.get(statement);
     if (known !== undefined) return known;
     const prepared = this.client.prepare(statement.sql);
-    // Better-sqlite3 rounds integers beyond 2^53 unless all integers of the answer are to be bigint.
-    const isExact = statement.exact === true || (statement.entity !== undefined && hasBigint(statement.entity));
-    if (isExact) prepared.safeIntegers(true);
+    if (isExact(statement)) prepared.safeIntegers(true);
     if (!statement.recurs || statement.sql.length > MAX_LENGTH) return prepared;
     const [oldest] = this.#prepared.keys();
     if (this.#prepared.size >= MAX_STATEMENTS && oldest !== undefined) this.#prepared.delete(oldest);
@@ -148,8 +162,12 @@ export class Connection {
 
 const NOTHING: SqlOutcome = { rows: [] };
 
-function hasBigint({ fields }: EntityModel): boolean {
-  return [...fields.values()].some(({ type }) => type === 'bigint');
+/**
+ * Whether all integers of the answer are to be bigint: else better-sqlite3 rounds those beyond 2^53.
+ */
+export function isExact(statement: SqlStatement): boolean {
+  const fields = statement.entity?.fields.values() ?? [];
+  return statement.exact === true || [...fields].some(({ type }) => type === 'bigint');
 }
 
 /**

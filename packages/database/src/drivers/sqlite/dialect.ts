@@ -60,14 +60,14 @@ function written(form: (time: Date) => string): Codec {
 }
 
 /**
- * SQL functions that {@link registerFunctions} defines: SQLite's own `lower` knows ASCII only, and its `+` turns an
- * overflow into a float.
+ * SQL functions of functions.ts: SQLite's own `lower` knows ASCII only, and its `+` turns an overflow into a float.
  */
 const ADD: Partial<Record<FieldType, Term>> = {
   int: sql.raw('ent_add_int'),
   bigint: sql.raw('ent_add_bigint'),
-  double: sql.raw('ent_add_double'),
 };
+const LEAST = sql.lit(Number.MIN_SAFE_INTEGER);
+const MOST = sql.lit(Number.MAX_SAFE_INTEGER);
 
 export const dialect: SqlDialect = {
   kysely: {
@@ -91,8 +91,8 @@ export const dialect: SqlDialect = {
   codecs,
   storageOf: ({ type, as }: EntityField) => (type === 'date' && as !== undefined ? TIMES[as] : undefined),
   maxParameters: 32_766,
-  // A prepared one-row INSERT in a loop is faster than parsing a long one: there is no network to save.
-  rowsPerInsert: 1,
+  // Prepared once; 1,000 rows take 2.7 ms so and 3.8 one by one. More rows at once gain nothing.
+  rowsPerInsert: 25,
   // Built with STAT4, SQLite looks at the value of a bound LIMIT and prepares the statement again: 8 us instead of 1.5.
   limits: 'inline',
   arrays: false,
@@ -108,51 +108,19 @@ export const dialect: SqlDialect = {
       : sql<SqlBool>`(${term} >= ${bind()} and ${term} < ${bind(prefixEnd)})`,
   endsWith: (term, value) => sql<SqlBool>`substr(${term}, -length(${value})) = ${value}`,
   contains: (term, value) => sql<SqlBool>`instr(${term}, ${value}) > 0`,
-  // As bigint: a bound JavaScript number is a float to SQLite.
-  add: (column, bind, type) =>
-    sql`${ADD[type]}(${column}, ${bind((value) => (type === 'double' ? value : BigInt(value as number)))})`,
+  add(column, bind, type) {
+    if (type === 'double') return sql`ent_add_double(${column}, ${bind()})`;
+    // As bigint: a bound JavaScript number is a float to SQLite.
+    const number = (): Term => bind((value) => BigInt(value as number));
+    const sum = (): Term => sql`${column} + ${number()}`;
+    const fits =
+      type === 'int'
+        ? sql`typeof(${column}) = 'integer' and ${sum()} between ${LEAST} and ${MOST}`
+        : sql`typeof(${sum()}) = 'integer'`;
+    // The function, which costs as much as the rest of the statement, says what is wrong.
+    return sql`case when ${fits} then ${sum()} else ${ADD[type]}(${column}, ${number()}) end`;
+  },
 };
-
-/** The part of a connection that {@link registerFunctions} needs. */
-interface FunctionHost {
-  function(
-    name: string,
-    options: { deterministic: boolean; safeIntegers?: boolean },
-    body: (...values: never[]) => unknown,
-  ): unknown;
-}
-
-/** A sum that does not fit its field. */
-export class OverflowError extends RangeError {}
-
-export function registerFunctions(connection: FunctionHost): void {
-  const exact = { deterministic: true, safeIntegers: true };
-  connection.function('ent_fold', { deterministic: true }, (value: unknown) =>
-    typeof value === 'string' ? value.toLowerCase() : value,
-  );
-  connection.function('ent_add_int', exact, (a: unknown, b: bigint) => {
-    const sum = bigint(a) + b;
-    return within(sum, Number.isSafeInteger(Number(sum)));
-  });
-  connection.function('ent_add_bigint', exact, (a: unknown, b: bigint) => {
-    const sum = bigint(a) + b;
-    return within(sum, BigInt.asIntN(64, sum) === sum);
-  });
-  connection.function('ent_add_double', { deterministic: true }, (a: number, b: number) => {
-    const sum = a + b;
-    return within(sum, Number.isFinite(sum));
-  });
-}
-
-function bigint(stored: unknown): bigint {
-  if (typeof stored === 'bigint') return stored;
-  throw new OverflowError('The stored value is no integer.');
-}
-
-function within<T>(sum: T, fits: boolean): T {
-  if (fits) return sum;
-  throw new OverflowError('The sum does not fit the field.');
-}
 
 /** The smallest text after all that start with `prefix`. */
 function prefixEnd(prefix: unknown): unknown {

@@ -1,5 +1,5 @@
 import type { DriverFailure } from '../../driver.ts';
-import { OverflowError } from './dialect.ts';
+import { OverflowError } from './functions.ts';
 
 /** A statement came to a transaction that SQLite had already ended. */
 export class LostTransactionError extends Error {}
@@ -8,6 +8,16 @@ export class LostTransactionError extends Error {}
 export class ForeignKeysError extends Error {
   constructor(table: string, parent: string) {
     super(`rows of "${table}" refer to rows that "${parent}" does not have; foreign keys were off and must hold again`);
+  }
+}
+
+/** An error of a connection in another thread, or the end of that thread. */
+export class ThreadError extends Error {
+  readonly meaning: DriverFailure | undefined;
+
+  constructor(message: string, meaning: DriverFailure | undefined, options?: ErrorOptions) {
+    super(message, options);
+    this.meaning = meaning;
   }
 }
 
@@ -57,6 +67,7 @@ const SCHEMA =
 
 /** What an error of better-sqlite3 means. */
 export function classify(error: unknown): DriverFailure | undefined {
+  if (error instanceof ThreadError) return error.meaning;
   if (error instanceof OverflowError) return { code: 'bad_data', message: 'the sum does not fit the field' };
   if (error instanceof LostTransactionError) return { code: 'query_failed', message: error.message };
   if (error instanceof ForeignKeysError) return { code: 'foreign_key_violation', message: error.message };

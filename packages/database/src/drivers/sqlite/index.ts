@@ -3,23 +3,30 @@
  * The native client is the connection that writes.
  *
  * A statement is answered at once, on the JavaScript thread; only waiting for the locks of other processes takes turns
- * of the event loop (busy.ts). SQLite knows fewer types than fields have: dialect.ts says how each is stored, and
- * brings functions for what SQLite's own do otherwise.
+ * of the event loop (busy.ts). With `thread: true` each connection is in a thread of its own (thread/), and works there
+ * as it does here. SQLite knows fewer types than fields have: dialect.ts says how each is stored, and functions.ts has
+ * what SQLite's own functions do otherwise.
  */
-import { basename, resolve } from 'node:path';
+import { basename } from 'node:path';
 import { refuseUnknown } from '@ent/internal';
-import type { Awaitable, BeginOptions, DatabaseDriver, DatabaseFeatures, DriverCall } from '../../driver.ts';
+import type { DatabaseDriver, DatabaseFeatures } from '../../driver.ts';
 import { databaseErrors } from '../../errors.ts';
 import { chain } from '../../internal/awaitable.ts';
 import { ACQUIRE_NAMES, type AcquireOptions, acquireSettings } from '../../internal/pool-options.ts';
-import { controlOf, sqlDriver } from '../../internal/sql/driver.ts';
+import { sqlDriver } from '../../internal/sql/driver.ts';
 import type { SqlNative } from '../../internal/sql/types.ts';
+import { letBackUp } from './backup.ts';
 import type { SqliteClient } from './client.ts';
 import type { Connection } from './connection.ts';
 import { dialect } from './dialect.ts';
 import { classify } from './errors.ts';
+import { pathOf } from './path.ts';
 import { Pool } from './pool.ts';
+import { threadParts } from './thread/index.ts';
+import type { ThreadSession } from './thread/session.ts';
+import { begin, commit, touch } from './transactions.ts';
 
+export { backup, type BackupOptions, type BackupProgress } from './backup.ts';
 export type { SqliteClient, SqliteStatement } from './client.ts';
 
 /** What SQLite can do. */
@@ -60,6 +67,12 @@ export type SqliteOptions =
        * synchronous, in WAL mode.)
        */
       readonly synchronous?: 'normal' | 'full' | undefined;
+      /**
+       * Whether statements run in threads of their own, so that the event loop goes on meanwhile: one that writes, up
+       * to four that read. A statement takes longer by the way there and back, and there is no `client`. Not for a
+       * database in memory. Default `false`.
+       */
+      readonly thread?: boolean | undefined;
     })
   | (SqliteCommonOptions & {
       /**
@@ -70,13 +83,14 @@ export type SqliteOptions =
 
 /**
  * The driver that {@link sqlite} makes. Its `client` is the better-sqlite3 connection that writes, undefined before the
- * first call. Outside of our control: mind open transactions.
+ * first call, and refused with `thread: true`. Outside of our control: mind open transactions.
  */
-export type SqliteDriver<Tables> = DatabaseDriver<SqlNative<Tables>, Connection, SqliteClient | undefined>;
+export type SqliteDriver<Tables> = DatabaseDriver<SqlNative<Tables>, unknown, SqliteClient | undefined>;
 
 /**
  * SQLite by better-sqlite3, with Kysely. Strictly serializable: one transaction writes at a time, in this process and
- * in all others that use the file. A statement runs on the JavaScript thread; waiting for locks does not.
+ * in all others that use the file. A statement runs on the JavaScript thread, but with `thread: true`; waiting for
+ * locks does not.
  *
  * ```ts
  * import { createDatabase } from '@ent/database';
@@ -90,55 +104,69 @@ export type SqliteDriver<Tables> = DatabaseDriver<SqlNative<Tables>, Connection,
 // oxlint-disable-next-line typescript/no-explicit-any -- Kysely's own word for tables that are not typed
 export function sqlite<Tables = any>(options: SqliteOptions): SqliteDriver<Tables> {
   expectKnown(options);
+  if ('file' in options && expectThread(options)) return threaded<Tables>(options);
   const source =
     'client' in options
       ? { file: options.client.name, synchronous: 'normal' as const, client: options.client }
-      : { file: pathOf(options.file), synchronous: expectSynchronous(options.synchronous) };
+      : { file: pathOf('sqlite', options.file), synchronous: expectSynchronous(options.synchronous) };
   const pool = new Pool(source);
-  return sqlDriver<Connection, SqliteClient | undefined, Tables>({
-    name: 'sqlite',
+  const driver = sqlDriver<Connection, SqliteClient | undefined, Tables>({
+    ...SAME,
     namespace: basename(source.file),
     features: pool.isPrivate ? { ...sqliteFeatures, shared: false } : sqliteFeatures,
     pool: { name: basename(source.file), max: pool.max, ...acquireSettings('sqlite', options) },
-    dialect,
     get client() {
       return pool.client;
     },
     connect: (call) => pool.connect(call),
     // Reads the file, where `select 1` would not.
-    ping: (connection, call) => chain(control(connection, TOUCH, call), () => pool.expectRoom()),
+    ping: (connection, call) => chain(touch(connection, call), () => pool.expectRoom()),
     close: () => pool.close(),
-    classify,
     sessions: pool,
     execute: (connection, statement, parameters, call) => connection.execute(call, statement, parameters),
     begin,
-    commit(connection, call) {
-      connection.expectForeignKeys();
-      return chain(control(connection, 'commit', call), () => connection.resumeForeignKeys());
-    },
+    commit,
     rollback: (connection) => connection.rollback(),
-    // BEGIN IMMEDIATE has locked out everybody else.
-    lock: () => () => {},
   });
+  letBackUp(driver, () => (pool.isPrivate ? undefined : source.file));
+  return driver;
 }
 
-const TOUCH = 'select 1 from sqlite_schema limit 1';
+const SAME = {
+  name: 'sqlite',
+  dialect,
+  classify,
+  // BEGIN IMMEDIATE has locked out everybody else.
+  lock: () => () => {},
+} as const;
 
-function control(connection: Connection, text: string, call: DriverCall): Awaitable<void> {
-  return chain(connection.execute(call, controlOf(text), []), () => {});
+function threaded<Tables>(options: Extract<SqliteOptions, { file: string }>): SqliteDriver<Tables> {
+  const file = pathOf('sqlite', options.file);
+  const parts = threadParts(file, expectSynchronous(options.synchronous));
+  const driver = sqlDriver<ThreadSession, never, Tables>({
+    ...SAME,
+    ...parts,
+    get client(): never {
+      throw databaseErrors.unsupported(
+        'sqlite: with thread: true the connections are in other threads, so there is no client. db.native works as ever; functions of your own, extensions and hooks need a connection in this thread.',
+      );
+    },
+    namespace: basename(file),
+    features: sqliteFeatures,
+    pool: { ...parts.pool, ...acquireSettings('sqlite', options) },
+  });
+  letBackUp(driver, () => file);
+  return driver;
 }
 
-/** Writers take the lock at once: a transaction that reads first and then fails to write could only start again. */
-function begin(connection: Connection, { readOnly, foreignKeys }: BeginOptions, call: DriverCall): Awaitable<void> {
-  const begun = (): void => {
-    connection.inTransaction = true;
-  };
-  if (foreignKeys === 'off') connection.suspendForeignKeys();
-  if (!readOnly) return chain(control(connection, 'begin immediate', call), begun);
-  connection.refuseWrites(true);
-  // SQLite takes its snapshot with the first read; this is it.
-  const began = chain(control(connection, 'begin', call), () => control(connection, TOUCH, call));
-  return chain(began, begun);
+function expectThread({ file, thread = false }: Extract<SqliteOptions, { file: string }>): boolean {
+  if (typeof thread !== 'boolean') throw databaseErrors.invalid_definition('sqlite: thread must be true or false.');
+  if (thread && file === ':memory:') {
+    throw databaseErrors.invalid_definition(
+      'sqlite: thread needs a file: a database in memory would be gone with its thread.',
+    );
+  }
+  return thread;
 }
 
 function expectKnown(options: SqliteOptions): void {
@@ -155,22 +183,10 @@ function expectKnown(options: SqliteOptions): void {
   }
   refuseUnknown(
     options as Extract<SqliteOptions, { file: string }>,
-    { ...ACQUIRE_NAMES, file: true, synchronous: true },
+    { ...ACQUIRE_NAMES, file: true, synchronous: true, thread: true },
     'sqlite',
     invalid,
   );
-}
-
-function pathOf(file: string): string {
-  if (typeof file !== 'string' || file === '') {
-    throw databaseErrors.invalid_definition('sqlite: file must be a path, or ":memory:".');
-  }
-  if (file === ':memory:') return file;
-  if (file.startsWith('file:') || file.includes('\0')) {
-    throw databaseErrors.invalid_definition('sqlite: file must be a plain path, not a "file:" URI.');
-  }
-  // Resolved now: the working directory may be another one when the first call opens it.
-  return resolve(file);
 }
 
 function expectSynchronous(synchronous: 'normal' | 'full' = 'normal'): 'normal' | 'full' {

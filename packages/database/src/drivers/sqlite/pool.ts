@@ -1,19 +1,13 @@
-import { closeSync, mkdirSync, openSync, statfsSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { Semaphore } from '@ent/internal';
-import BetterSqlite3 from 'better-sqlite3';
 import type { Awaitable, DriverCall, DriverSessions, PoolStats } from '../../driver.ts';
-import { databaseErrors } from '../../errors.ts';
 import { chain, orElse } from '../../internal/awaitable.ts';
 import { whenFree } from './busy.ts';
 import type { SqliteClient } from './client.ts';
 import { Connection } from './connection.ts';
-import { registerFunctions } from './dialect.ts';
-import { FullDiskError } from './errors.ts';
+import { registerFunctions } from './functions.ts';
+import { expectRoom, openReader, openWriter, optimize } from './opening.ts';
 
 const MAX_READERS = 4;
-/** A few hundred pages: less may still take a small commit, and not the next one. */
-const LEAST_BYTES = 1024 * 1024;
 
 /** Where the connections come from. */
 export interface PoolSource {
@@ -34,10 +28,15 @@ export class Pool implements DriverSessions<Connection> {
   readonly #readers = new Set<Connection>();
   readonly #idleReaders: Connection[] = [];
   #writer: Connection | undefined;
+  /** The application has the client of the writer, or had one. */
+  #isLent: boolean;
+  /** The writer was closed here. */
+  #isClosed = false;
   #inUse = 0;
 
   constructor(source: PoolSource) {
     this.#source = source;
+    this.#isLent = source.client !== undefined;
   }
 
   /** Whether nobody else can get at this database. */
@@ -56,6 +55,8 @@ export class Pool implements DriverSessions<Connection> {
 
   /** The connection that writes; undefined before the first call. */
   get client(): SqliteClient | undefined {
+    this.#isLent = true;
+    if (this.#writer !== undefined) this.#writer.isLent = true;
     return this.#writer?.client;
   }
 
@@ -64,15 +65,15 @@ export class Pool implements DriverSessions<Connection> {
       // Two databases on one driver share it.
       if (this.#writer?.client.open === true) return;
       this.#writer = new Connection(this.#openWriter(), false);
+      this.#writer.isLent = this.#isLent;
+      this.#isClosed = false;
     });
   }
 
   /** Refuses where the disk has no room for a commit any more. A client that was handed in may have it anywhere. */
   expectRoom(): void {
     if (this.#isSingle) return;
-    const { bavail, bsize, blocks } = statfsSync(this.#source.file);
-    // Some network file systems do not tell, and say 0 of 0.
-    if (blocks > 0 && bavail * bsize < LEAST_BYTES) throw new FullDiskError();
+    expectRoom(this.#source.file);
   }
 
   stats(): PoolStats {
@@ -110,7 +111,9 @@ export class Pool implements DriverSessions<Connection> {
 
   /** A file is opened again. What is in memory would be lost, so that stays as it is, and so does a client of yours. */
   #discard(connection: Connection): void {
-    if (!this.#isSingle) connection.client.close();
+    if (this.#isSingle) return;
+    connection.client.close();
+    if (!connection.isReader) this.#isClosed = true;
   }
 
   close(): void {
@@ -119,8 +122,13 @@ export class Pool implements DriverSessions<Connection> {
     this.#idleReaders.length = 0;
     const writer = this.#writer;
     if (writer === undefined) return;
-    if (this.#source.client === undefined) writer.client.close();
-    else writer.rollback();
+    if (this.#source.client !== undefined) {
+      writer.rollback();
+      return;
+    }
+    optimize(writer.client);
+    writer.client.close();
+    this.#isClosed = true;
   }
 
   async #waitForWriter(call: DriverCall): Promise<Connection> {
@@ -133,7 +141,9 @@ export class Pool implements DriverSessions<Connection> {
   /** With the gate taken: the connection that writes, opened again if something closed it. */
   #takeWriter(call: DriverCall): Awaitable<Connection> {
     const writer = this.#writer as Connection;
-    if (writer.client.open || this.#isSingle) return this.#taken(writer);
+    // To ask whether it is open costs more than all of this.
+    const isOpen = (!this.#isLent && !this.#isClosed) || writer.client.open;
+    if (isOpen || this.#isSingle) return this.#taken(writer);
     const fail = (error: unknown): never => {
       this.#writerGate.give();
       throw error;
@@ -155,9 +165,7 @@ export class Pool implements DriverSessions<Connection> {
       throw error;
     };
     const open = (): Connection => {
-      const client = new BetterSqlite3(this.#source.file, { readonly: true, fileMustExist: true, timeout: 0 });
-      registerFunctions(client);
-      const reader = new Connection(client, true);
+      const reader = new Connection(openReader(this.#source.file), true);
       this.#readers.add(reader);
       return this.#taken(reader);
     };
@@ -171,48 +179,8 @@ export class Pool implements DriverSessions<Connection> {
 
   #openWriter(): SqliteClient {
     const { file, synchronous, client: given } = this.#source;
-    if (given !== undefined) {
-      registerFunctions(given);
-      return given;
-    }
-    expectNodeApi();
-    if (file !== ':memory:') {
-      mkdirSync(dirname(file), { recursive: true });
-      makePrivate(file);
-    }
-    const client = new BetterSqlite3(file, { timeout: 0 });
-    try {
-      // WAL: readers and the writer do not wait for each other. It stays with the file.
-      client.pragma('journal_mode = wal');
-      client.pragma(`synchronous = ${synchronous}`);
-      client.pragma('foreign_keys = on');
-      registerFunctions(client);
-      return client;
-    } catch (error) {
-      client.close();
-      throw error;
-    }
+    if (given === undefined) return openWriter(file, synchronous);
+    registerFunctions(given);
+    return given;
   }
-}
-
-/**
- * Makes the file, if there is none, for its owner alone: SQLite would let everybody read it. Its `-wal` and `-shm` get
- * the mode of the file.
- */
-function makePrivate(file: string): void {
-  try {
-    closeSync(openSync(file, 'wx', 0o600));
-  } catch {
-    // It is there, or SQLite will say what is wrong.
-  }
-}
-
-/**
- * better-sqlite3 13 is built for Node-API 10 and crashes the process on an older Node (WiseLibs/better-sqlite3#1514).
- */
-function expectNodeApi(): void {
-  if (Number(process.versions.napi) >= 10) return;
-  throw databaseErrors.invalid_definition(
-    `sqlite needs Node 22.14 or newer (Node-API 10); this is Node ${process.versions.node} with Node-API ${process.versions.napi}.`,
-  );
 }

@@ -9,6 +9,7 @@ import type {
 } from '../../driver.ts';
 import { databaseErrors } from '../../errors.ts';
 import { chain } from '../awaitable.ts';
+import { controlOf } from './controls.ts';
 import { demandMembers } from './demand.ts';
 import type { SqlDialect } from './dialect.ts';
 import { bindable, nativeKysely } from './native.ts';
@@ -225,21 +226,4 @@ function resultOf({ rows, matched, insertId }: SqlOutcome) {
     ...(matched !== undefined && { numAffectedRows: BigInt(matched) }),
     ...(insertId !== undefined && { insertId }),
   };
-}
-
-const SHORT = 40;
-const MOST = 64;
-const controls = new Map<string, SqlStatement>();
-
-/**
- * The statement of a text that binds nothing. Those that come all the time,
- * such as BEGIN, are the same object each time.
- */
-export function controlOf(sql: string): SqlStatement {
-  const known = controls.get(sql);
-  if (known !== undefined) return known;
-  const recurs = sql.length <= SHORT && controls.size < MOST;
-  const statement: SqlStatement = { sql, kind: 'control', returnsRows: false, recurs };
-  if (recurs) controls.set(sql, statement);
-  return statement;
 }
