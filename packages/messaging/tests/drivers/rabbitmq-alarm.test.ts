@@ -31,12 +31,14 @@ describeWithServer('rabbitmq', { killable: true }, (server) => {
     const seen: unknown[] = [];
     await messaging.subscribe(topic, { group: 'g' }, ({ data }) => seen.push(data === BODY ? 'body' : data));
     await messaging.publish(topic, 'before');
+    let waiting: Promise<Published>;
     await server.control('set_vm_memory_high_watermark', '0');
     try {
       // The broker tells with the first message that it takes none.
       const blocked = once(driver.client.publishing!, 'blocked');
       expect(await outcomeOf(impatient.publish(topic, 'first'))).toBe('messaging.timeout');
       await blocked;
+      const written = bytesWritten(driver.client.publishing);
       let isOver = false;
       const settled = new Map<string, number>();
       const publish = async (): Promise<void> => {
@@ -56,17 +58,25 @@ describeWithServer('rabbitmq', { killable: true }, (server) => {
       await Promise.all(publishing);
       expect([...settled.keys()]).toEqual(['messaging.timeout']);
       expect(published).toBeGreaterThan(PUBLISHERS);
+      // None of it lies in this process's socket.
+      expect(bytesWritten(driver.client.publishing) - written).toBeLessThan(20_000);
       expect(grown).toBeLessThan(LEARNT + LEFT * published);
-      // Whoever has the time is still served when it is over.
-      const waiting = messaging.publish(topic, 'after');
-      await server.control('set_vm_memory_high_watermark', '0.4');
-      expect(await waiting).toMatchObject({ status: 'stored' });
+      // The consumers' connection is not held up.
+      await messaging.ping();
+      waiting = messaging.publish(topic, 'after');
     } finally {
       await server.control('set_vm_memory_high_watermark', '0.4');
     }
+    // Whoever has the time is served when it is over.
+    expect(await waiting).toMatchObject({ status: 'stored' });
     await expect.poll(() => seen.at(-1), { timeout: 40_000 }).toBe('after');
     // What was refused was not sent later on.
     expect(seen.filter((data) => data === 'body')).toEqual([]);
     await messaging.close();
   });
 });
+
+/** By the application, whether the broker has read them or not. */
+function bytesWritten(connection: unknown): number {
+  return (connection as { connection: { stream: { bytesWritten: number } } }).connection.stream.bytesWritten;
+}
