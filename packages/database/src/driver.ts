@@ -257,6 +257,12 @@ export interface DriverTransactions<Session> {
   releaseSavepoint(session: Session, name: string, call: DriverCall): Awaitable<void>;
   /** Undoes what was done since, and forgets the savepoint. */
   rollbackTo(session: Session, name: string, call: DriverCall): Awaitable<void>;
+  /**
+   * Only where the database guards the rows of tenants itself, by row-level security, and is to be told whose turn it
+   * is: tells it for the rest of the transaction that is open. A rollback to a savepoint takes it back. Empty: that of
+   * none.
+   */
+  setTenant?(session: Session, tenant: string, call: DriverCall): Awaitable<void>;
 }
 
 /** What repositories do. */

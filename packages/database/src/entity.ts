@@ -12,6 +12,7 @@ import {
   type ValueOf,
 } from './field.ts';
 import { columnOf, isNativeType, type Naming, tableOf } from './internal/naming.ts';
+import { keyOfTenant } from './internal/keys.ts';
 
 declare const types: unique symbol;
 
@@ -28,6 +29,10 @@ type IdKeys<F extends Fields> = {
   [K in keyof F & string]: TypeOf<F[K]> extends IdType ? (IsNullable<F[K]> extends true ? never : K) : never;
 }[keyof F & string];
 
+type TenantKeys<F extends Fields> = {
+  [K in IdKeys<F>]: TypeOf<F[K]> extends 'date' ? never : K;
+}[IdKeys<F>];
+
 /** What {@link defineEntity} takes. */
 export interface EntityDefinition<
   F extends Fields,
@@ -36,6 +41,7 @@ export interface EntityDefinition<
   UpdatedAt extends string = string,
   DeletedAt extends string = string,
   Key extends string = string,
+  Tenant extends string = string,
 > {
   /** What it is called, in errors and telemetry. A letter, then letters, digits and `_`; at most 63 characters. */
   readonly name: string;
@@ -67,6 +73,12 @@ export interface EntityDefinition<
   readonly updatedAt?: UpdatedAt | undefined;
   /** A nullable `date` field: `delete` sets it, and every other call passes over rows that have it. */
   readonly deletedAt?: DeletedAt | undefined;
+  /**
+   * The field that says whose a row is, of the type `string`, `int` or `bigint`. Every call is about the rows of the
+   * tenant around it ({@link withTenant}) and no others; an insert has it filled in, and no update changes it. The
+   * unique keys are those of a tenant: it stands at the beginning of each that does not name it.
+   */
+  readonly tenant?: Tenant | undefined;
 }
 
 /** One field, as the core and the drivers see it. */
@@ -99,6 +111,8 @@ export interface EntityModel {
   readonly createdAt?: string | undefined;
   readonly updatedAt?: string | undefined;
   readonly deletedAt?: string | undefined;
+  /** The field that says whose a row is. It is in each of the unique keys. */
+  readonly tenant?: string | undefined;
 }
 
 /**
@@ -143,6 +157,7 @@ const KNOWN = {
   createdAt: true,
   updatedAt: true,
   deletedAt: true,
+  tenant: true,
 } as const;
 const NAME = /^[A-Za-z][A-Za-z0-9_]{0,62}$/;
 const TYPES: ReadonlySet<string> = new Set<FieldType>([
@@ -191,17 +206,18 @@ export function defineEntity<
   const UpdatedAt extends KeysOfType<F, 'date'> = never,
   const DeletedAt extends KeysOfType<F, 'date'> = never,
   const Key extends IdKeys<F> = IdKeys<F> & 'id',
+  const Tenant extends TenantKeys<F> = never,
 >(
-  definition: EntityDefinition<F, Version, CreatedAt, UpdatedAt, DeletedAt, Key> &
+  definition: EntityDefinition<F, Version, CreatedAt, UpdatedAt, DeletedAt, Key, Tenant> &
     ([Key] extends [never] ? { readonly fields: { readonly id: IdType } } : unknown),
-): Entity<RowOf<F>, NewRow<F, Version | CreatedAt | UpdatedAt | DeletedAt | MadeUp<F, Key>>, Key> {
-  refuseUnknown<EntityDefinition<F, Version, CreatedAt, UpdatedAt, DeletedAt, Key>>(
+): Entity<RowOf<F>, NewRow<F, Version | CreatedAt | UpdatedAt | DeletedAt | Tenant | MadeUp<F, Key>>, Key> {
+  refuseUnknown<EntityDefinition<F, Version, CreatedAt, UpdatedAt, DeletedAt, Key, Tenant>>(
     definition,
     KNOWN,
     'defineEntity',
     databaseErrors.invalid_definition,
   );
-  const { name, version, createdAt, updatedAt, deletedAt } = definition;
+  const { name, version, createdAt, updatedAt, deletedAt, tenant } = definition;
   if (typeof name !== 'string' || !NAME.test(name))
     throw invalid(
       typeof name === 'string' ? name : kindOf(name),
@@ -218,6 +234,7 @@ export function defineEntity<
   expectField(name, fields, 'createdAt', createdAt, 'date', false);
   expectField(name, fields, 'updatedAt', updatedAt, 'date', false);
   expectField(name, fields, 'deletedAt', deletedAt, 'date', true);
+  expectTenant(name, fields, tenant, [version, createdAt, updatedAt, deletedAt]);
   const keys: unknown = definition.unique ?? [];
   if (!Array.isArray(keys) || !keys.every((key) => Array.isArray(key))) {
     throw invalid(name, 'unique must be a list of keys, each a list of fields');
@@ -226,7 +243,7 @@ export function defineEntity<
     if (key.length === 0) throw invalid(name, 'a unique key needs at least one field');
     for (const field of key)
       if (!fields.has(field)) throw invalid(name, `its unique key names "${field}", which is no field`);
-    return Object.freeze([...key]);
+    return Object.freeze([...keyOfTenant(tenant, key)]);
   });
   const generated = [...fields.values()].filter((field) => field.generated).map((field) => field.name);
   return Object.freeze({
@@ -241,6 +258,7 @@ export function defineEntity<
     createdAt,
     updatedAt,
     deletedAt,
+    tenant,
   });
 }
 
@@ -303,6 +321,26 @@ function expectField(
   const field = fields.get(name);
   if (field?.type === type && field.nullable === isNullable) return;
   throw invalid(entity, `${role} must be a field of type ${isNullable ? `nullable('${type}')` : `'${type}'`}`);
+}
+
+const TENANTS: ReadonlySet<FieldType> = new Set<FieldType>(['string', 'int', 'bigint']);
+
+function expectTenant(
+  entity: string,
+  fields: ReadonlyMap<string, EntityField>,
+  name: string | undefined,
+  others: readonly (string | undefined)[],
+): void {
+  if (name === undefined) return;
+  const field = fields.get(name);
+  if (field === undefined) throw invalid(entity, `its tenant "${String(name)}" is no field`);
+  if (field.nullable || field.generated || !TENANTS.has(field.type) || others.includes(name)) {
+    const allowed = [...TENANTS].join(', ');
+    throw invalid(
+      entity,
+      `its tenant "${name}" must be a field of its own of the type ${allowed}, neither nullable nor generated`,
+    );
+  }
 }
 
 function invalid(entity: string, why: string): Error {

@@ -85,7 +85,9 @@ export const databaseErrors = defineErrors('database', {
   invalid_value: { class: ValidationError, title: 'Invalid value', retryable: 'never', expose: false },
   /** A filter, sort, limit or option of a query is wrong; `issues` point at each. */
   invalid_query: { class: ValidationError, title: 'Invalid query', retryable: 'never', expose: false },
-  /** A cursor was changed, belongs to another query, or is from an incompatible version. */
+  /** A call on rows of tenants came without one; nothing was done. */
+  tenant_missing: { class: DatabaseError, title: 'No tenant', retryable: 'never', expose: false },
+  /** A cursor was changed, belongs to another query or another tenant, or is from an incompatible version. */
   invalid_cursor: { class: ValidationError, title: 'Invalid cursor', retryable: 'never', expose: true },
   /** The changes that a loop of `watch` was to go on with are not kept any more: read what you watch anew. */
   changes_lost: { class: DatabaseError, title: 'Changes are not kept any more', retryable: 'never', expose: false },

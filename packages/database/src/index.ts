@@ -87,3 +87,4 @@ export type {
   WindowOptions,
 } from './query.ts';
 export type { Repository } from './repository.ts';
+export { acrossTenants, currentTenant, type Tenant, withTenant } from './tenants.ts';

@@ -9,6 +9,7 @@ import { expectOptions } from './internal/known-options.ts';
 import type { Ask } from './internal/operation.ts';
 import { invalidValue, pointer } from './internal/problems.ts';
 import { Reads } from './internal/reads.ts';
+import { rowsOfTenant, scopeHere } from './internal/tenancy.ts';
 import { upsertOf } from './internal/upserts.ts';
 import { changeOf, completeRow, deletionOf, isEmptyChange } from './internal/writes.ts';
 import type { CallOptions } from './options.ts';
@@ -41,11 +42,12 @@ export class Repository<T extends object, New = unknown, Key extends keyof T & s
   readonly entity: Entity<T, New, Key>;
   readonly #host: Host;
   readonly #reads: Reads<T>;
-  readonly #ask: Ask = (operation, use, options, work) => {
-    const { driver } = this.#host;
+  readonly #ask: Ask = (operation, use, options, work, scope) => {
     const entity: EntityModel = this.entity;
+    const { driver } = this.#host;
+    const rows = entity.tenant === undefined ? driver : rowsOfTenant(driver, entity, scope ?? scopeHere());
     return this.#host.run({ operation, entity: entity.name, model: entity, use }, options, (session, call) =>
-      work(driver, entity, session, call),
+      work(rows, entity, session, call),
     );
   };
 
@@ -230,7 +232,8 @@ export class Repository<T extends object, New = unknown, Key extends keyof T & s
    * Answers it as stored. Atomic: of concurrent calls one inserts and the others update. A row that is soft-deleted
    * counts as absent: `create` takes its place, and nothing of it lives on.
    *
-   * @param key the fields of the id, or one of the unique keys of the entity
+   * @param key the fields of the id, or one of the unique keys of the entity; of an entity with a `tenant` one that has
+   *   it, which may be left out here
    */
   async upsert<K extends keyof T & string>(
     key: readonly K[],
@@ -240,9 +243,9 @@ export class Repository<T extends object, New = unknown, Key extends keyof T & s
   ): Promise<T> {
     const { entity } = this;
     if (options !== undefined) expectOptions(entity, 'upsert', options);
-    const { row, change } = upsertOf(entity, key, create, patch, this.#host.driver);
+    const { row, change, ...by } = upsertOf(entity, key, create, patch, this.#host.driver);
     const stored = await this.#ask('upsert', 'write', options, (driver, erased, session, call) =>
-      driver.upsert(session, erased, key, row, change, call),
+      driver.upsert(session, erased, by.key, row, change, call),
     );
     return stored as unknown as T;
   }

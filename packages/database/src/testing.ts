@@ -10,6 +10,7 @@ import { migrationCases } from './testing/migrations.ts';
 import { softDeleteCases } from './testing/soft-delete.ts';
 import { storageCases } from './testing/storage.ts';
 import { declare } from './testing/suite.ts';
+import { tenancyCases } from './testing/tenancy.ts';
 import { transactionCases } from './testing/transactions.ts';
 import { windowCases } from './testing/windows.ts';
 
@@ -45,6 +46,7 @@ export function testDatabaseDriver(runner: TestRunner, harness: DatabaseHarness)
     ...filterCases,
     ...windowCases,
     ...aggregateCases,
+    ...tenancyCases,
     ...transactionCases,
     ...innerCases,
     ...concurrencyCases,

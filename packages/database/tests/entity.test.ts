@@ -52,6 +52,19 @@ describe('the storage of an entity', () => {
     expect(entity.generated).toEqual(['a', 'b']);
   });
 
+  it('has its tenant in each unique key', () => {
+    const fields = { id: 'string', org: 'string', slug: 'string', code: 'int' } as const;
+    const entity = defineEntity({ name: 'x', fields, tenant: 'org', unique: [['slug'], ['code', 'org']] });
+    expect([entity.tenant, entity.id, entity.unique]).toEqual([
+      'org',
+      ['id'],
+      [
+        ['org', 'slug'],
+        ['code', 'org'],
+      ],
+    ]);
+  });
+
   it.each([
     ['a table with a quote', { table: 'a"b' }, 'table'],
     ['a table of three parts', { table: 'a.b.c' }, 'table'],
@@ -74,6 +87,11 @@ describe('the storage of an entity', () => {
     ['an id of nothing', { id: [] }, 'its id must be'],
     ['an id of the same twice', { id: ['id', 'id'] }, 'its id must be'],
     ['an id that may be null', { fields: { id: nullable('string') } }, 'not nullable'],
+    ['a tenant that is no field', { tenant: 'org' }, 'its tenant "org" is no field'],
+    ['a tenant that may be null', { tenant: 'a', fields: { id: 'string', a: nullable('string') } }, 'neither nullable'],
+    ['a tenant that is generated', { tenant: 'a', fields: { id: 'string', a: generated('int') } }, 'nor generated'],
+    ['a tenant that is a time', { tenant: 'a', fields: { id: 'string', a: 'date' } }, 'string, int, bigint'],
+    ['a tenant that is the version', { tenant: 'a', version: 'a', fields: { id: 'string', a: 'int' } }, 'of its own'],
     ['an id without an order', { fields: { id: 'bytes' } }, 'must be of the type string, int, bigint, date'],
   ])('refuses %s', (_what, definition, message) => {
     const faulty = define({ name: 'x', fields: { id: 'string' }, ...definition });

@@ -230,6 +230,44 @@ const mutants: Record<string, Mutate> = {
     },
   }),
   'all fields are answered, whatever is selected': querying(({ fields: _fields, ...query }) => query),
+  'the rows of all tenants are found': (driver) => ({
+    find: (session, entity, query, call) =>
+      driver.find(session, entity, { ...query, where: ofAllTenants(query.where) }, call),
+  }),
+  'the rows of all tenants are counted': (driver) => ({
+    count: (session, entity, where, call) => driver.count(session, entity, ofAllTenants(where), call),
+  }),
+  'aggregates are of all tenants': (driver) => ({
+    aggregate: (session, entity, query, call) =>
+      driver.aggregate(session, entity, { ...query, where: ofAllTenants(query.where) }, call),
+  }),
+  'a row is changed for another tenant': (driver) => ({
+    updateOne: (session, entity, where, change, call) =>
+      driver.updateOne(session, entity, ofAllTenants(where), change, call),
+  }),
+  'rows are changed for all tenants': (driver) => ({
+    update: (session, entity, where, change, call) => driver.update(session, entity, ofAllTenants(where), change, call),
+  }),
+  'rows are deleted for all tenants': (driver) => ({
+    delete: (session, entity, where, call) => driver.delete(session, entity, ofAllTenants(where), call),
+  }),
+  'a key is that of all tenants': (driver) => ({
+    async upsert(session, entity, key, row, change, call) {
+      const rest = key.filter((name) => name !== entity.tenant);
+      const where: Condition = { op: 'eq', field: rest[0] as string, value: row[rest[0] as string], ignoreCase: false };
+      if (entity.tenant === undefined || rest.length !== 1)
+        return driver.upsert(session, entity, key, row, change, call);
+      const same = await driver.updateOne(session, entity, where, change, call);
+      return same ?? driver.upsert(session, entity, key, row, change, call);
+    },
+  }),
+  'rows are stored for another tenant': (driver) => ({
+    insert(session, entity, rows, call) {
+      const { tenant } = entity;
+      const own = tenant !== undefined && typeof rows[0]?.[tenant] === 'string';
+      return driver.insert(session, entity, own ? rows.map((row) => ({ ...row, [tenant]: 'ours' })) : rows, call);
+    },
+  }),
   'of a composite key only the first field counts': (driver) => ({
     updateOne: (session, entity, where, change, call) =>
       driver.updateOne(session, entity, where.op === 'and' ? (where.nodes[0] as Condition) : where, change, call),
@@ -319,6 +357,15 @@ const mutants: Record<string, Mutate> = {
     commit() {},
   }),
 };
+
+function ofAllTenants(where: Condition): Condition {
+  const isTenant = (node: Condition): boolean => node.op === 'eq' && node.field === 'org';
+  if (where.op !== 'and') return isTenant(where) ? { op: 'all' } : where;
+  // The first is that of the core.
+  const at = where.nodes.findIndex(isTenant);
+  const nodes = where.nodes.filter((_, index) => index !== at);
+  return nodes.length > 1 ? { op: 'and', nodes } : (nodes[0] ?? { op: 'all' });
+}
 
 function withoutVersion(where: Condition): Condition {
   if (where.op !== 'and') return where;

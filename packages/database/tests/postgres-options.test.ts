@@ -103,6 +103,7 @@ describe('the options of PostgreSQL', () => {
     [{ url: 'postgres://h/db?max=5', max: 6 }, /max is given twice/],
     [{ url: 'postgres://h/db', searchPath: [] }, /searchPath must be/],
     [{ url: 'postgres://h/db', prepare: 'no' }, /prepare must be/],
+    [{ url: 'postgres://h/db', tenantSetting: 'tenant' }, /tenantSetting must be a name with a dot/],
     [{ url: 'postgres://h/db', targetSession: 'primary' }, /targetSession must be/],
     [{ url: 'postgres://h/db', replicas: 'h2' }, /replicas must be a list of hosts/],
     [{ url: 'postgres://h/db', replicas: ['h2:port'] }, /replicas must be a list of hosts/],

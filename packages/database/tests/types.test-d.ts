@@ -1,4 +1,5 @@
 import {
+  acrossTenants,
   createDatabase,
   createMigrator,
   type Database,
@@ -14,6 +15,7 @@ import {
   stored,
   typed,
   type Window,
+  withTenant,
 } from '@ent/database';
 import { openDatabase } from '@ent/database/open';
 import type { SqlNative } from '@ent/database/sql';
@@ -45,6 +47,27 @@ type User = EntityOf<typeof users>;
 declare const repo: Repository<User, NewOf<typeof users>>;
 
 describe('an entity', () => {
+  it('fills the tenant in, which is a field that is never null', () => {
+    const fields = { id: 'string', org: 'int', at: 'date', other: nullable('string') } as const;
+    const rows = defineEntity({ name: 'rows', tenant: 'org', fields });
+    expectTypeOf<NewOf<typeof rows>>().toEqualTypeOf<{
+      id?: string | undefined;
+      org?: number | undefined;
+      at: Date;
+      other?: string | null | undefined;
+    }>();
+    // @ts-expect-error a time tells no tenants apart
+    defineEntity({ name: 'rows', tenant: 'at', fields });
+    // @ts-expect-error it may be null
+    defineEntity({ name: 'rows', tenant: 'other', fields });
+    // @ts-expect-error there is no such field
+    defineEntity({ name: 'rows', tenant: 'team', fields });
+    expectTypeOf(withTenant(1, async () => 'x')).toEqualTypeOf<Promise<string>>();
+    expectTypeOf(acrossTenants(() => 1)).toEqualTypeOf<number>();
+    // @ts-expect-error a tenant is a text or a number
+    withTenant(new Date(), () => 1);
+  });
+
   it('types its rows', () => {
     expectTypeOf<User>().toEqualTypeOf<{
       id: string;

@@ -10,6 +10,7 @@ import { backoff, isConflict, wrapped } from './faults.ts';
 import { Fullness } from './fullness.ts';
 import { nameOf, type Operation, type Work } from './operation.ts';
 import { OwnWrites } from './own-writes.ts';
+import { asTenant, asTenantIn } from './row-security.ts';
 import { type Scope, Scopes, type Unit } from './scope.ts';
 import { Sessions } from './sessions.ts';
 import { Turn } from './turn.ts';
@@ -166,7 +167,7 @@ export class Calls {
     if (this.ownWrites !== undefined) call.isOnReplica = this.driver.isReplica?.(session) === true;
     return this.sessions.ask(
       call,
-      () => work(session, call),
+      () => (this.driver.setTenant === undefined ? work(session, call) : asTenant(this.driver, session, call, work)),
       (broken) => this.sessions.release(session, broken),
     );
   }
@@ -240,7 +241,8 @@ export class Calls {
         unit.assertUsable(operation, true);
         return this.sessions.ask(
           call,
-          () => work(unit.session, call),
+          () =>
+            this.driver.setTenant === undefined ? work(unit.session, call) : asTenantIn(this.driver, unit, call, work),
           (broken) => {
             cut = broken;
             unit.broken ||= broken;

@@ -5,6 +5,7 @@ import { migrationHost } from './exclusive.ts';
 import type { Host } from './host.ts';
 import { expectCallOptions } from './known-options.ts';
 import type { Scope } from './scope.ts';
+import { inScopeOfNow } from './tenancy.ts';
 import { runTransaction } from './transactions.ts';
 
 /** The host of a database; those of its transactions' handles come from it. */
@@ -25,7 +26,7 @@ export function hostOf(calls: Calls, cursorSecret: string): Host {
       if (around.unit.state === 'ended') {
         throw databaseErrors.transaction_ended('afterCommit was called in a transaction that has ended.');
       }
-      around.unit.hooks.push(hook);
+      around.unit.hooks.push(inScopeOfNow(hook));
     },
     checkRoom: () => calls.fullness.check(),
     async close(options) {

@@ -2,6 +2,7 @@ import type { Condition, DatabaseDriver } from '../driver.ts';
 import type { EntityField, EntityModel } from '../entity.ts';
 import { databaseErrors } from '../errors.ts';
 import { ALL, and, equals, type FilterRules, parseFilter } from './conditions.ts';
+import { keyOfTenant } from './keys.ts';
 import { Mismatch } from './mismatch.ts';
 import { invalidQuery } from './problems.ts';
 import { isStorableText, storable } from './values.ts';
@@ -86,18 +87,30 @@ export function expectWhole(entity: EntityModel, name: string, value: number | u
   throw invalidQuery(entity.name, [name], 'invalid_type', `must be a whole number, ${least} or more`);
 }
 
-/** Refuses what is no key of the entity, or none that the driver can upsert by. */
-export function expectKey(entity: EntityModel, key: readonly string[], { name, features }: DatabaseDriver): void {
-  if (!Array.isArray(key)) throw invalidQuery(entity.name, ['key'], 'invalid_type', 'must be a list of fields');
+/**
+ * The key, with the tenant in it. Refuses what is no key of the entity, or none that the driver can upsert by.
+ */
+export function expectKey(
+  entity: EntityModel,
+  given: readonly string[],
+  { name, features }: DatabaseDriver,
+): readonly string[] {
+  if (!Array.isArray(given)) throw invalidQuery(entity.name, ['key'], 'invalid_type', 'must be a list of fields');
+  const key = keyOfTenant(entity.tenant, given);
   const isSame = (other: readonly string[]): boolean =>
     other.length === key.length && other.every((field) => key.includes(field));
   const isId = isSame(entity.id);
   if (!isId && !entity.unique.some(isSame)) {
-    throw invalidQuery(entity.name, ['key'], 'no_key', 'must be the id or one of the unique keys of the entity');
+    const detail =
+      entity.tenant === undefined
+        ? 'must be the id or one of the unique keys of the entity'
+        : `must be a key with the tenant in it: ${key.join(', ')} is none of the entity; declare it in "unique"`;
+    throw invalidQuery(entity.name, ['key'], 'no_key', detail);
   }
   if (!features.exactUpsert && entity.unique.length > (isId ? 0 : 1)) {
     throw databaseErrors.unsupported(
       `${entity.name}.upsert: ${name} may take another unique key for the one that is meant, so it cannot upsert an entity with several.`,
     );
   }
+  return key;
 }

@@ -47,6 +47,8 @@ async function inSavepoint<R>(
     const result = await runBody(calls, scope, body);
     await calls.step(unit, call, () => driver.releaseSavepoint(unit.session, name, call));
     parent.hooks.push(...unit.hooks);
+    // Had it been rolled back, so would be what the database was told in it.
+    parent.tenant = unit.tenant;
     return result;
   } catch (error) {
     unit.state = 'ended';

@@ -1,6 +1,7 @@
-import type { Awaitable, DatabaseDriver, DriverCall } from '../driver.ts';
+import type { Awaitable, DriverCall, DriverRows } from '../driver.ts';
 import type { EntityModel } from '../entity.ts';
 import type { CallOptions } from '../options.ts';
+import type { TenantScope } from './tenancy.ts';
 
 /** What is being done, for messages and telemetry. */
 export interface Attempted {
@@ -22,12 +23,16 @@ export interface Operation extends Attempted {
 /** The part of a call that the driver does. */
 export type Work<R> = (session: unknown, call: DriverCall) => Awaitable<R>;
 
-/** How a repository asks its driver about the rows of its entity. */
+/**
+ * How a repository asks its driver about the rows of its entity: those of the tenant around the call, or of `scope`, if
+ * they are the rows of tenants.
+ */
 export type Ask = <R>(
   operation: string,
   use: Operation['use'],
   options: CallOptions | undefined,
-  work: (driver: DatabaseDriver, entity: EntityModel, ...rest: Parameters<Work<R>>) => ReturnType<Work<R>>,
+  work: (driver: DriverRows<unknown>, entity: EntityModel, ...rest: Parameters<Work<R>>) => ReturnType<Work<R>>,
+  scope?: TenantScope,
 ) => Awaitable<R>;
 
 /** `users.find`, or `ping`. */

@@ -20,6 +20,7 @@ import { expectOptions } from './known-options.ts';
 import type { Ask } from './operation.ts';
 import { batchesOf, type Paging, pageOf } from './pages.ts';
 import { RowStream } from './row-stream.ts';
+import { scopeHere, type TenantScope, tenantOf } from './tenancy.ts';
 
 /** The half of a repository that reads: what its methods ask the driver for, and what they make of the answer. */
 export class Reads<T extends object> {
@@ -61,16 +62,18 @@ export class Reads<T extends object> {
 
   async window(options: WindowOptions<T>): Promise<Window<T>> {
     expectOptions(this.#entity, 'window', options);
-    return pageOf(this.#paging('window', options), options, this.#cursorSecret);
+    return pageOf(this.#paging('window', options), options, this.#secret());
   }
 
   stream(options: StreamOptions<T>): AsyncGenerator<T, void, undefined> {
-    return new RowStream(this.#batches(options));
+    // Those of the tenant here, whoever takes the rows.
+    return new RowStream(this.#batches(options, scopeHere()));
   }
 
-  async *#batches(options: StreamOptions<T>): AsyncGenerator<T[], void, undefined> {
+  async *#batches(options: StreamOptions<T>, scope: TenantScope | undefined): AsyncGenerator<T[], void, undefined> {
     expectOptions(this.#entity, 'stream', options);
-    yield* batchesOf(this.#paging('stream', options), options.batchSize ?? 500);
+    if (this.#entity.tenant !== undefined) tenantOf(this.#entity, scope);
+    yield* batchesOf(this.#paging('stream', options, scope), options.batchSize ?? 500);
   }
 
   async count(options: CountOptions<T>): Promise<number> {
@@ -96,7 +99,7 @@ export class Reads<T extends object> {
   }
 
   /** The rows of a query that is checked. */
-  rows(operation: string, query: DriverQuery, options: CallOptions | undefined): Awaitable<T[]> {
+  rows(operation: string, query: DriverQuery, options: CallOptions | undefined, scope?: TenantScope): Awaitable<T[]> {
     // Known to be empty: no reason to ask. What a caller would otherwise learn (that the database is down) it learns
     // from the next call.
     if (query.where.op === 'none') return [];
@@ -106,6 +109,7 @@ export class Reads<T extends object> {
       options,
       (driver, entity, session, call) =>
         driver.find(session, entity, query, call) as Awaitable<unknown[]> as Awaitable<T[]>,
+      scope,
     );
   }
 
@@ -129,13 +133,19 @@ export class Reads<T extends object> {
     return and([filter, alive(this.#entity, options.withDeleted)]);
   }
 
-  #paging(operation: string, options: FindOptions<T>): Paging<T> {
+  /** A cursor is good for the tenant that it was made for. */
+  #secret(): string {
+    const tenant = this.#entity.tenant === undefined ? undefined : tenantOf(this.#entity, scopeHere());
+    return tenant === undefined ? this.#cursorSecret : `${this.#cursorSecret}\0${tenant}`;
+  }
+
+  #paging(operation: string, options: FindOptions<T>, scope?: TenantScope): Paging<T> {
     return {
       entity: this.#entity,
       where: this.#where(options),
       order: parseSort(this.#entity, options.sort, this.#rules),
       select: parseSelect(this.#entity, options.select),
-      read: (query) => this.rows(operation, query, options),
+      read: (query) => this.rows(operation, query, options, scope),
     };
   }
 }

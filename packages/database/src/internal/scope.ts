@@ -21,6 +21,8 @@ export class Unit {
   hooks: (() => unknown)[] = [];
   /** Set by who wants to know the statements that are sent. */
   statements: string[] | undefined;
+  /** Of which tenant the database was told last, where it is told. */
+  tenant: string;
   /** Gives back the lock that the session holds. */
   unlock: Unlock | undefined;
   /** The session was left in the middle of something. */
@@ -32,6 +34,7 @@ export class Unit {
     this.session = session;
     this.parent = parent;
     this.statements = parent?.statements;
+    this.tenant = parent?.tenant ?? '';
   }
 
   begin(): void {

@@ -7,15 +7,17 @@ import { changeOf, completeRow, isEmptyChange, replacement } from './writes.ts';
 /** What an upsert stores where no row has its key, and what it does to the one that has. */
 export function upsertOf(
   entity: EntityModel,
-  key: readonly string[],
+  given: readonly string[],
   create: unknown,
   patch: unknown,
   driver: DatabaseDriver,
-): { row: Row; change: Change } {
+): { key: readonly string[]; row: Row; change: Change } {
   const now = new Date();
-  expectKey(entity, key, driver);
+  const key = expectKey(entity, given, driver);
   const row = completeRow(entity, create, now);
-  const absent = key.filter((name) => row[name] === null || (create as Row)[name] === undefined);
+  const absent = key.filter(
+    (name) => row[name] === null || ((create as Row)[name] === undefined && name !== entity.tenant),
+  );
   if (absent.length > 0) {
     const detail = 'is part of the key of the upsert, so it must have a value';
     throw invalidValue(
@@ -28,5 +30,5 @@ export function upsertOf(
     : replacement(entity, key, row, now);
   const [keyField] = key as readonly [string];
   // It touches the row all the same, since it answers it.
-  return { row, change: isEmptyChange(changed) ? { set: { [keyField]: row[keyField] }, add: {} } : changed };
+  return { key, row, change: isEmptyChange(changed) ? { set: { [keyField]: row[keyField] }, add: {} } : changed };
 }

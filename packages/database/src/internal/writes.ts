@@ -3,6 +3,7 @@ import type { Change, Row } from '../driver.ts';
 import type { EntityField, EntityModel } from '../entity.ts';
 import { timeFor } from './native-values.ts';
 import { invalidValue, issueOf, pointer } from './problems.ts';
+import { scopeHere, tenantOf } from './tenancy.ts';
 import { uuidv7 } from './uuid.ts';
 import { storable } from './values.ts';
 
@@ -18,12 +19,13 @@ export function completeRow(entity: EntityModel, input: unknown, now: Date, path
   for (const name of Object.keys(given)) {
     if (!entity.fields.has(name)) issues.push(unknownField(entity, [...path, name]));
   }
+  const tenant = entity.tenant === undefined ? undefined : tenantOf(entity, scopeHere());
   const row: Row = {};
   // Without a closure or a path for each field: both would cost more than to look at its value.
   for (const field of entity.fields.values()) {
     const { name } = field;
     const value = Object.hasOwn(given, name) ? given[name] : undefined;
-    const stored = value === undefined ? initial(entity, field, now) : value;
+    const stored = value === undefined ? initial(entity, field, now, tenant) : value;
     if (stored === undefined) {
       if (field.generated) continue;
       issues.push({ pointer: pointer(...path, name), code: 'required', detail: 'is required' });
@@ -35,19 +37,23 @@ export function completeRow(entity: EntityModel, input: unknown, now: Date, path
       } catch (error) {
         issues.push(issueOf(error, [...path, name]));
       }
+      if (name === entity.tenant && tenant !== undefined && row[name] !== tenant) {
+        issues.push(ofAnother([...path, name]));
+      }
     }
   }
   if (issues.length > 0) throw invalidValue(entity.name, issues);
   return row;
 }
 
-function initial(entity: EntityModel, field: EntityField, now: Date): unknown {
+function initial(entity: EntityModel, field: EntityField, now: Date, tenant: unknown): unknown {
   const { name } = field;
   if (field.generated) return undefined;
   if (name === entity.createdAt || name === entity.updatedAt) {
     return field.as === undefined ? now : timeFor(field, now);
   }
   if (name === entity.version) return 1;
+  if (name === entity.tenant) return tenant;
   if (name === entity.madeUp) return uuidv7(now.getTime());
   return field.nullable ? null : undefined;
 }
@@ -72,7 +78,7 @@ export function changeOf(entity: EntityModel, patch: unknown, now: Date, decimal
     const field = entity.fields.get(name);
     if (field === undefined) issues.push(unknownField(entity, ['set', name]));
     else if (value !== undefined) {
-      if (entity.id.includes(name) || name === entity.version) issues.push(managed(['set', name]));
+      if (isManaged(entity, name)) issues.push(managed(['set', name]));
       else {
         try {
           set[name] = storable(field, value);
@@ -89,7 +95,7 @@ export function changeOf(entity: EntityModel, patch: unknown, now: Date, decimal
     if (field === undefined) issues.push(unknownField(entity, ['inc', name]));
     else if (value !== undefined) {
       const at = ['inc', name];
-      if (entity.id.includes(name) || name === entity.version) issues.push(managed(at));
+      if (isManaged(entity, name)) issues.push(managed(at));
       else if (Object.hasOwn(set, name))
         issues.push({ pointer: pointer(...at), code: 'twice', detail: 'is also in "set"' });
       else if (!isCountable(field, decimals)) {
@@ -157,6 +163,15 @@ function recordOf(entity: EntityModel, value: unknown, path: Path): Readonly<Rec
 
 function unknownField(entity: EntityModel, path: Path): Issue {
   return { pointer: pointer(...path), code: 'unknown_field', detail: `is no field of ${entity.name}` };
+}
+
+/** A row stays the one that it is, with its tenant. */
+function isManaged(entity: EntityModel, name: string): boolean {
+  return entity.id.includes(name) || name === entity.version || name === entity.tenant;
+}
+
+function ofAnother(path: Path): Issue {
+  return { pointer: pointer(...path), code: 'other_tenant', detail: 'is another tenant than the one around the call' };
 }
 
 function managed(path: Path): Issue {

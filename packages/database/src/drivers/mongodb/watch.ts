@@ -6,6 +6,7 @@ import { databaseErrors } from '../../errors.ts';
 import { demandHost } from '../../internal/demand-host.ts';
 import { wrapped } from '../../internal/faults.ts';
 import type { Hosted } from '../../internal/host.ts';
+import { scopeHere, type TenantScope } from '../../internal/tenancy.ts';
 import type { Codecs } from './codec.ts';
 import type { Session } from './session.ts';
 
@@ -73,17 +74,30 @@ const KINDS: Readonly<Record<string, RowChange<unknown>['type']>> = {
  *
  * @throws `database.unsupported` for a database that is not MongoDB, or a server without change streams;
  *   `database.changes_lost` where the server has forgotten what comes next; `database.invalid_cursor` for a token that
- *   is none
+ *   is none; `database.tenant_missing` for an entity with a `tenant`, outside of `acrossTenants`
  */
-export async function* watch<T extends { id: string }, New>(
+export function watch<T extends { id: string }, New>(
   db: Hosted,
   entity: Entity<T, New>,
   options: WatchOptions = {},
+): AsyncGenerator<RowChange<T>, void, undefined> {
+  return changesOf(db, entity, options, scopeHere());
+}
+
+async function* changesOf<T extends { id: string }, New>(
+  db: Hosted,
+  entity: Entity<T, New>,
+  options: WatchOptions,
+  scope: TenantScope | undefined,
 ): AsyncGenerator<RowChange<T>, void, undefined> {
   refuseUnknown(options, { after: true, signal: true, onGap: true }, 'watch', databaseErrors.invalid_query);
   const host = demandHost(db, 'watch');
   const source = watched.get(host.driver);
   if (source === undefined) throw databaseErrors.unsupported('watch is for a database of mongodb().');
+  // What is told of a row that is gone is its id alone, so that nobody knows whose it was.
+  if (entity.tenant !== undefined && scope !== 'all') {
+    throw databaseErrors.tenant_missing('watch: shows the changes of all tenants; put it into acrossTenants(work).');
+  }
   const { onGap, signal } = options;
   if (onGap !== undefined && typeof onGap !== 'function') {
     throw databaseErrors.invalid_query(`watch: onGap must be a function; got ${kindOf(onGap)}.`);

@@ -132,6 +132,7 @@ export function postgres<Tables = any>(options: PostgresOptions): PostgresDriver
       await takeLock(session, name, call);
       return () => {};
     },
+    ...(settings.tenantSetting !== undefined && { setTenant: settingOf(settings.tenantSetting) }),
   });
   letListen(driver, listeners);
   return driver;
@@ -143,3 +144,18 @@ function replicasOf(settings: Settings, names: Names): { readonly name: string; 
     source: new Connections({ ...settings, hosts: [address], needsWrites: false, min: 0 }, names),
   }));
 }
+
+/** The setting of a transaction that policies of row-level security look at. */
+function settingOf(name: string) {
+  return async (session: Session, tenant: string): Promise<void> => {
+    await session.execute(SETTING, [name, tenant]);
+  };
+}
+
+const SETTING = {
+  // The last: for this transaction alone.
+  sql: 'select set_config($1, $2, true)',
+  kind: 'rows',
+  returnsRows: true,
+  recurs: true,
+} as const;

@@ -28,6 +28,12 @@ export interface PostgresCommonOptions extends AcquireOptions {
    * (PgBouncer and its like), which may run each transaction on another connection.
    */
   readonly prepare?: boolean | undefined;
+  /**
+   * A setting, such as `app.tenant`, by which your policies of row-level security know the tenant: each transaction,
+   * and each call outside of one in a transaction of its own, has it set to that of `withTenant` around it; it is empty
+   * elsewhere. Default: none, and the database is not told.
+   */
+  readonly tenantSetting?: string | undefined;
 }
 
 /** Options for connections that this driver makes. */
@@ -91,9 +97,10 @@ export interface Settings extends PoolSettings, ReplicaSettings {
   readonly searchPath: string | undefined;
   readonly needsWrites: boolean;
   readonly prepare: boolean | undefined;
+  readonly tenantSetting: string | undefined;
 }
 
-const COMMON = { ...ACQUIRE_NAMES, prepare: true } as const;
+const COMMON = { ...ACQUIRE_NAMES, prepare: true, tenantSetting: true } as const;
 const MADE = {
   ...COMMON,
   ...POOL_NAMES,
@@ -150,8 +157,17 @@ function settingsOfMade(options: PostgresMadeOptions, hosts: readonly Address[],
     needsWrites: targetOption('postgres', options.targetSession, [...hosts, ...replication.replicas]) === 'read-write',
     ...replication,
     prepare: options.prepare,
+    tenantSetting: options.tenantSetting === undefined ? undefined : settingName(options.tenantSetting),
     ...poolSettings('postgres', options),
   };
+}
+
+/** One of our own: those of PostgreSQL itself have no dot. */
+const SETTING = /^[a-z_][a-z0-9_]*(?:\.[a-z_][a-z0-9_]*)+$/i;
+
+function settingName(name: unknown): string {
+  if (typeof name === 'string' && SETTING.test(name)) return name;
+  throw invalid("postgres: tenantSetting must be a name with a dot in it, such as 'app.tenant'.");
 }
 
 function expectPool(pool: unknown): PgPool {

@@ -18,6 +18,7 @@ interface Told extends PoolTold, ReplicasTold {
   readonly applicationName?: string;
   readonly targetSession?: 'any' | 'read-write';
   readonly connectTimeout?: number;
+  readonly tenantSetting?: string;
 }
 
 /** A URL, read. */
@@ -38,6 +39,7 @@ const URL_PARAMETERS = [
   'target_session_attrs',
   ...POOL_PARAMETERS,
   ...REPLICA_PARAMETERS,
+  'tenantSetting',
 ] as const;
 
 type Parameters = Readonly<Partial<Record<(typeof URL_PARAMETERS)[number], string>>>;
@@ -56,7 +58,7 @@ export function readUrl(text: string): ReadUrl {
 
 function toldBy(parameters: Parameters): Told {
   const { search_path: searchPath, application_name: applicationName, connect_timeout: seconds } = parameters;
-  const { target_session_attrs: targetSession } = parameters;
+  const { target_session_attrs: targetSession, tenantSetting } = parameters;
   const tls = tlsOf(parameters);
   return {
     ...(tls !== undefined && { tls }),
@@ -66,6 +68,7 @@ function toldBy(parameters: Parameters): Told {
     ...(targetSession !== undefined && { targetSession: targetSession as 'any' }),
     ...poolTold(parameters),
     ...replicasTold(parameters),
+    ...(tenantSetting !== undefined && { tenantSetting }),
     ...(seconds !== undefined && { connectTimeout: Number(seconds) * 1000 }),
   };
 }

@@ -107,7 +107,7 @@ export function sqlDriver<Session extends object, Client = unknown, Tables = any
   parts: SqlDriverParts<Session, Client>,
 ): DatabaseDriver<SqlNative<Tables>, Session, Client> {
   demandMembers(parts, PARTS, 'sqlDriver');
-  const { dialect, sessions, execute } = parts;
+  const { dialect, sessions, execute, setTenant } = parts;
   // For writes that begin a transaction where there is none; else nobody asks.
   const open = dialect.writes === 'read-back' ? new WeakSet<Session>() : undefined;
 
@@ -167,6 +167,7 @@ export function sqlDriver<Session extends object, Client = unknown, Tables = any
     ...(sessions.isReplica && { isReplica: (session: Session) => sessions.isReplica?.(session) === true }),
 
     ...transactions,
+    ...(setTenant && { setTenant }),
     ...rows,
 
     native: (run) => nativeOf<Session, Tables>(dialect, execute, run),

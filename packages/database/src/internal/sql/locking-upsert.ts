@@ -1,6 +1,7 @@
 import type { Change, Condition, DriverCall, Row } from '../../driver.ts';
 import type { EntityModel } from '../../entity.ts';
 import { and, equals } from '../conditions.ts';
+import { identityOf } from '../keys.ts';
 import type { ReadBack } from './read-back.ts';
 
 /** What {@link lockingUpsert} is made of. */
@@ -39,7 +40,7 @@ export async function lockingUpsert<Session>(
   const staysThere =
     key.every((name) => !Object.hasOwn(change.set, name) || change.set[name] === row[name]) &&
     (deletedAt === undefined || (change.set[deletedAt] ?? null) === null);
-  const isRow = (values: Row): Condition => and(entity.id.map((name) => equals(name, values[name])));
+  const isRow = (values: Row): Condition => and(identityOf(entity).map((name) => equals(name, values[name])));
   const { back } = steps;
 
   async function become(before: Row, to: Change): Promise<Row | undefined> {

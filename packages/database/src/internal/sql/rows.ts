@@ -3,6 +3,7 @@ import type { EntityModel } from '../../entity.ts';
 import { databaseErrors } from '../../errors.ts';
 import { chain } from '../awaitable.ts';
 import { and, equals } from '../conditions.ts';
+import { identityOf } from '../keys.ts';
 import { decodersOf } from './decoders.ts';
 import { groupsOf } from './groups.ts';
 import type { SqlDialect } from './dialect.ts';
@@ -78,7 +79,7 @@ export function rowsOf<Session>(
     return back.together(session, call, async () => {
       for (const row of rows) {
         const { insertId } = await run(session, plans.insertPartly(entity, [row], false), call);
-        const where = and(entity.id.map((name) => equals(name, row[name] ?? madeId(entity, name, insertId))));
+        const where = and(identityOf(entity).map((name) => equals(name, row[name] ?? madeId(entity, name, insertId))));
         stored.push((await back.stored(session, entity, where, call)) as Row);
       }
       return stored;
@@ -157,10 +158,13 @@ function tooMany(count: number, { maxParameters }: SqlDialect): Error {
   );
 }
 
-/** The part of a condition that fixes the id. */
-function idIn({ id }: EntityModel, where: Condition): Condition {
+/** The part of a condition that fixes the row. */
+function idIn(entity: EntityModel, where: Condition): Condition {
   const nodes = partsOf(where);
-  return and(id.map((name) => nodes.find((node) => node.op === 'eq' && node.field === name) as Condition));
+  return and(
+    // Across tenants the tenant is not in it.
+    identityOf(entity).flatMap((name) => nodes.find((node) => node.op === 'eq' && node.field === name) ?? []),
+  );
 }
 
 /** All that must hold. */
