@@ -15,6 +15,8 @@ export interface How extends BeginOptions {
   readonly bare: boolean;
   /** Texts of several statements are run in it. */
   readonly scripts?: boolean | undefined;
+  /** See {@link Unit.isTrial}. */
+  readonly isTrial?: boolean;
 }
 
 export const TRANSACTION = { operation: 'transaction' };
@@ -28,7 +30,7 @@ const UNDO_MS = 5_000;
 export async function attempt<R>(
   calls: Calls,
   call: DatabaseCall,
-  { bare, scripts, ...how }: How,
+  { bare, scripts, isTrial = false, ...how }: How,
   body: Body<R>,
 ): Promise<{ result: R; hooks: Unit['hooks'] }> {
   const { driver, sessions } = calls;
@@ -40,6 +42,7 @@ export async function attempt<R>(
     throw wrapped(driver, error, TRANSACTION);
   }
   const unit = new Unit(session);
+  unit.isTrial = isTrial;
   try {
     if (!bare) await calls.step(unit, call, () => driver.begin(session, how, call));
     const scope: Scope = { unit, parent: undefined, call, isolation: how.isolation, readOnly: how.readOnly };

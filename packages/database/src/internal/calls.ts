@@ -13,6 +13,7 @@ import { OwnWrites } from './own-writes.ts';
 import { asTenant, asTenantIn } from './row-security.ts';
 import { type Scope, Scopes, type Unit } from './scope.ts';
 import { Sessions } from './sessions.ts';
+import { inSavepoint } from './statement-savepoint.ts';
 import { Turn } from './turn.ts';
 
 /** What calls and transactions get that say nothing else. */
@@ -235,6 +236,8 @@ export class Calls {
 
   #inside<R>(unit: Unit, operation: Operation, call: DatabaseCall, work: Work<R>): Awaitable<R> {
     let cut = false;
+    const { isTrial } = unit;
+    const run: Work<R> = isTrial ? (_session, own) => inSavepoint(this.driver, unit, own, work) : work;
     return finish(
       () => {
         // It may have ended or failed while this call waited.
@@ -242,7 +245,7 @@ export class Calls {
         return this.sessions.ask(
           call,
           () =>
-            this.driver.setTenant === undefined ? work(unit.session, call) : asTenantIn(this.driver, unit, call, work),
+            this.driver.setTenant === undefined ? run(unit.session, call) : asTenantIn(this.driver, unit, call, run),
           (broken) => {
             cut = broken;
             unit.broken ||= broken;
@@ -251,7 +254,7 @@ export class Calls {
       },
       (error) => {
         // What the driver refused before it did anything is one of our errors, and no reason to end the transaction.
-        if (cut || !EntError.is(error)) unit.failure ??= wrapped(this.driver, error, operation);
+        if (cut || !(isTrial || EntError.is(error))) unit.failure ??= wrapped(this.driver, error, operation);
         throw error;
       },
       () => unit.gate.give(),

@@ -7,6 +7,7 @@ import { expectCallOptions } from './known-options.ts';
 import type { Scope } from './scope.ts';
 import { inScopeOfNow } from './tenancy.ts';
 import { runTransaction } from './transactions.ts';
+import { runTrial } from './trial.ts';
 
 /** The host of a database; those of its transactions' handles come from it. */
 export function hostOf(calls: Calls, cursorSecret: string): Host {
@@ -17,6 +18,7 @@ export function hostOf(calls: Calls, cursorSecret: string): Host {
     migrations,
     run: (operation, options, work) => calls.run(scope, operation, options, work),
     transaction: (options, body) => runTransaction(calls, scope, options, (inner) => body(within(inner))),
+    trial: (options, body) => runTrial(calls, options, (inner) => body(within(inner))),
     afterCommit(hook) {
       const around = calls.scopes.of(scope);
       if (around === undefined) {

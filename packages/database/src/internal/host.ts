@@ -12,6 +12,8 @@ export interface Host {
   run<R>(operation: Operation, options: CallOptions | undefined, work: Work<R>): Awaitable<R>;
   /** Runs `body` in a transaction, with the host of its handle. */
   transaction<R>(options: TransactionOptions, body: (inner: Host) => Promise<R>): Promise<R>;
+  /** Runs `body` in a transaction that is rolled back at its end; in it, it is as if there were none. */
+  trial<R>(options: TransactionOptions, body: (inner: Host) => Promise<R>): Promise<R>;
   afterCommit(hook: () => unknown): void;
   /** Throws `database.full` where the last write found it so. */
   checkRoom(): void;

@@ -21,6 +21,11 @@ export class Unit {
   hooks: (() => unknown)[] = [];
   /** Set by who wants to know the statements that are sent. */
   statements: string[] | undefined;
+  /**
+   * To the calls in it, this is outside of any transaction: each is in a savepoint of its own. In the end all of it is
+   * rolled back.
+   */
+  isTrial = false;
   /** Of which tenant the database was told last, where it is told. */
   tenant: string;
   /** Gives back the lock that the session holds. */

@@ -37,11 +37,12 @@ export async function runTransaction<R>(
   if (outer === undefined) return topLevel(calls, options, how, body);
   outer.unit.assertUsable(TRANSACTION);
   if (options.propagation === 'new') {
+    if (isInTrial(outer)) throw unsupported(calls, 'a new transaction inside what is rolled back: it would commit');
     if (!features.independentTransactions) throw unsupported(calls, 'a new transaction inside another one');
     return topLevel(calls, options, how, body);
   }
   assertFits(outer, options, isolation);
-  if (options.propagation !== 'nested') return joined(calls, outer, options, body);
+  if (options.propagation !== 'nested' && !outer.unit.isTrial) return joined(calls, outer, options, body);
   if (!features.savepoints) throw unsupported(calls, 'a nested transaction');
   return told(calls, 'savepoint', outer, () => nested(calls, outer, options, body));
 }
@@ -126,6 +127,10 @@ function told<R>(
       throw error;
     }
   });
+}
+
+function isInTrial(scope: Scope | undefined): boolean {
+  return scope !== undefined && (scope.unit.isTrial || isInTrial(scope.parent));
 }
 
 function unsupported(calls: Calls, what: string): Error {
