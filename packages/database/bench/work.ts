@@ -58,8 +58,17 @@ const anyId = (): string => anyOf(seeds).id;
 
 type Row = [work: string, what: (subject: Subject) => unknown, how?: { perTurn?: number; rounds?: number }];
 
-/** Runs every row of the table on all subjects of one server. */
-export async function benchAll(server: string, { raw, others }: Subjects, perTurn: number): Promise<void> {
+/**
+ * Runs every row of the table on all subjects of one server.
+ *
+ * @param clock `cpu` where nothing is waited for
+ */
+export async function benchAll(
+  server: string,
+  { raw, others }: Subjects,
+  perTurn: number,
+  clock: 'wall' | 'cpu' = 'wall',
+): Promise<void> {
   const deep = (seeds[DEEP] as User).id;
   const few = { perTurn: 1, rounds: 7 };
   const rows: Row[] = [
@@ -79,6 +88,7 @@ export async function benchAll(server: string, { raw, others }: Subjects, perTur
     const able = Object.entries(others).filter(([, subject]) => work !== 'stream 100,000' || 'stream' in subject);
     await bench(`${server}: ${work}`, {
       perTurn,
+      clock,
       ...how,
       raw: () => what(raw),
       subjects: Object.fromEntries(able.map(([name, subject]) => [name, () => what(subject)])),
