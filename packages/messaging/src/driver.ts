@@ -153,6 +153,11 @@ export interface Source {
    * does not hand out goes back at once, to anybody.
    */
   receive(max: number, signal: AbortSignal): Promise<Delivery[]>;
+  /**
+   * Has `tell` called once, when the source dies: who holds as much as it may asks for nothing more, and would not
+   * learn of it. For a source without leases; one that has them learns as it renews.
+   */
+  onEnd?(tell: (error: unknown) => void): void;
   /** In the order of the batch. Settling what was settled before is `stale` and changes nothing. */
   settle(batch: readonly Settlement[]): SettleResult[] | Promise<SettleResult[]>;
   /** Renews leases for another `leaseMs`. Only called where `leaseMs` is not null. */

@@ -11,6 +11,7 @@ export function sourceWith(source: Source, change: Partial<Source>): Source {
   return {
     leaseMs: source.leaseMs,
     receive: (max, signal) => source.receive(max, signal),
+    ...(source.onEnd && { onEnd: (tell) => source.onEnd!(tell) }),
     settle: (batch) => source.settle(batch),
     renew: (tokens) => source.renew(tokens),
     close: () => source.close(),

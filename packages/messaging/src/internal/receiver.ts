@@ -59,6 +59,8 @@ export class Receiver {
   /** Nothing is stored any more: the time for draining is up, or the source is lost. */
   readonly #over = new AbortController();
   #changed = (): void => {};
+  /** The source is, of this. */
+  #dead: { readonly error: unknown } | undefined;
   #cancelRenewal = (): void => {};
   #closed = false;
   #received = 0;
@@ -80,6 +82,10 @@ export class Receiver {
     this.#figures = figures;
     this.#unburied = unburied;
     this.#settler = new Settler(source);
+    source.onEnd?.((error) => {
+      this.#dead = { error };
+      this.#changed();
+    });
     if (source.leaseMs !== null) this.#renewEvery(source.leaseMs / 3);
   }
 
@@ -95,6 +101,7 @@ export class Receiver {
     stop.addEventListener('abort', halt, { once: true });
     try {
       while (!stop.aborted) {
+        if (this.#dead) throw this.#dead.error;
         const room = windowOf(this.#setup, this.#from) - this.#held.size;
         if (room <= 0) {
           await this.#change();

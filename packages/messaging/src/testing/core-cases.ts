@@ -297,6 +297,27 @@ export const coreCases: readonly MessagingCase[] = [
   },
 
   {
+    name: 'a handler is told that its message was lost with the connection, and another has it',
+    // Where deliveries have leases, a message is not lost before its lease ends.
+    when: ({ disconnect, features }) => disconnect !== undefined && !features.leases,
+    async run(kit) {
+      const [publisher, subscriber] = [await kit.messaging(), await kit.messaging()];
+      const reasons: unknown[] = [];
+      let tries = 0;
+      await subscriber.subscribe(kit.topic, { group: 'g' }, async (_message, { signal }) => {
+        if (++tries > 1) return;
+        await new Promise((resolve) => signal.addEventListener('abort', resolve));
+        reasons.push((signal.reason as { code?: unknown }).code);
+      });
+      await publisher.publish(kit.topic, 1);
+      await kit.until('a handler has it', () => tries === 1);
+      await kit.harness.disconnect?.(subscriber.driver);
+      await kit.until('another has it', () => tries === 2);
+      assert.deepEqual(reasons, ['messaging.lease_lost']);
+    },
+  },
+
+  {
     name: 'after closing nothing is published or subscribed; closing again is the same',
     async run(kit) {
       const messaging = await kit.messaging();

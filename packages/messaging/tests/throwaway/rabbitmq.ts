@@ -137,9 +137,12 @@ function sourceOf(channel: Channel, spec: SubscriptionSpec): Source {
   let consumer: string | undefined;
   let end: Error | undefined;
   let wake = (): void => {};
+  let tell = (_error: unknown): void => {};
   const die = (error: Error): void => {
+    const isFirst = end === undefined;
     end ??= error;
     wake();
+    if (isFirst) tell(error);
   };
   channel.on('error', die);
   channel.on('close', () => die(new Error('Channel closed')));
@@ -180,6 +183,10 @@ function sourceOf(channel: Channel, spec: SubscriptionSpec): Source {
         const message = { subject: undefined, ...JSON.parse(about as string), ...rest };
         return { token, message, attempt: undefined, returns: returns as number };
       });
+    },
+    onEnd(told) {
+      tell = told;
+      if (end) tell(end);
     },
     async settle(batch) {
       return batch.map(({ token, action }) => {

@@ -23,6 +23,7 @@ export class RabbitmqSource implements Source {
   /** Something was settled since the consumer was cancelled. */
   #owes = false;
   #end: Error | undefined;
+  #tellEnd: (error: unknown) => void = () => {};
   #closing: Promise<void> | undefined;
   #wake = (): void => {};
 
@@ -63,6 +64,11 @@ export class RabbitmqSource implements Source {
       this.#wake = wake;
       signal.addEventListener('abort', wake, { once: true });
     });
+  }
+
+  onEnd(tell: (error: unknown) => void): void {
+    this.#tellEnd = tell;
+    if (this.#end) tell(this.#end);
   }
 
   settle(batch: readonly Settlement[]): SettleResult[] {
@@ -178,11 +184,14 @@ export class RabbitmqSource implements Source {
   }
 
   #die(error: Error): void {
-    if (this.#end === undefined) this.#onEnd();
+    const isFirst = this.#end === undefined;
     this.#end ??= error;
     this.#ahead = [];
     this.#unsettled.clear();
     this.#open.clear();
     this.#wake();
+    if (!isFirst) return;
+    this.#onEnd();
+    this.#tellEnd(error);
   }
 }
