@@ -19,10 +19,12 @@ export const messagingErrors = defineErrors('messaging', {
   closed: { ...failure, title: 'Messaging closed', retryable: 'never' },
   /** The driver failed in a way that it does not know; `cause` is what it threw. */
   driver_failed: { ...failure, status: 500, title: 'Messaging failed', retryable: 'never' },
-  /** The data cannot be written as JSON. */
+  /** The data cannot be written, as JSON or by the serializer. */
   not_serializable: { ...misuse, class: ValidationError, title: 'Message not serialisable' },
   /** The data does not fit the topic's schema; `issues` says where. */
   invalid_payload: { ...misuse, class: ValidationError, title: 'Invalid message' },
+  /** Nobody here reads such data: the message goes to the dead letters. */
+  unknown_content_type: { ...misuse, class: ValidationError, title: 'Unknown content type' },
   /** The message is longer than the broker takes. */
   too_large: { ...misuse, class: ValidationError, title: 'Message too large' },
   /** Thrown by a handler: trying again would not help, the message goes to the dead letters at once. */

@@ -46,4 +46,5 @@ export type {
 } from './options.ts';
 export type { BatchItem, Published, Publisher } from './publisher.ts';
 export type { SchemaIssue, SchemaResult, StandardSchema } from './schema.ts';
+export type { MessageSerializer } from './serializer.ts';
 export type { GroupStats, Subscription, SubscriptionStats } from './subscription.ts';

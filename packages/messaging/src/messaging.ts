@@ -6,15 +6,17 @@ import type { MessagingDriver } from './driver.ts';
 import { messagingErrors } from './errors.ts';
 import { withCall } from './internal/call.ts';
 import { durationOption } from './internal/checks.ts';
+import { toStructured } from './internal/cloud-events.ts';
 import { createTiming, systemClock } from './internal/clock.ts';
 import { statsOf } from './internal/figures.ts';
 import { forwardOnce, registerForwarding } from './internal/forward.ts';
 import { Hooks } from './internal/hooks.ts';
+import { Payloads } from './internal/payload.ts';
 import { checkAttribute } from './internal/prepare.ts';
 import { replying, Requests } from './internal/requests.ts';
 import { RunningSubscription } from './internal/running.ts';
 import { wrap } from './internal/send.ts';
-import { setupOf } from './internal/setup.ts';
+import { setupOf, type SubscriptionHost } from './internal/setup.ts';
 import { checkName, HEADERS, nameOf, type Handler, type Topic } from './message.ts';
 import type { CloseOptions, MessagingOptions, RequestOptions, SubscribeOptions } from './options.ts';
 import { createPublisher, type Publisher } from './publisher.ts';
@@ -123,6 +125,8 @@ const MESSAGING_OPTIONS = {
   source: true,
   timeout: true,
   cloudEvents: true,
+  serializer: true,
+  alsoRead: true,
   middleware: true,
   clock: true,
   random: true,
@@ -172,9 +176,11 @@ export function createMessaging<D extends MessagingDriver>(options: MessagingOpt
   const time = createTiming(options.clock ?? systemClock, options.random ?? Math.random);
   const timeoutMs = durationOption(options.timeout ?? '10s', 'timeout');
   checkAttribute('source', source);
-  const publisher = createPublisher(driver, source, timeoutMs, time, mode);
+  const payloads = new Payloads(options.serializer, options.alsoRead);
+  const publisher = createPublisher({ source, payloads, clock: time.clock, driver, mode }, driver, timeoutMs, time);
   const hooks = options.middleware && new Hooks(options.middleware);
-  const requests = new Requests(driver, timeoutMs, time);
+  const host: SubscriptionHost = { driver, payloads, brokerTimeoutMs: timeoutMs, time, hooks };
+  const requests = new Requests(driver, timeoutMs, time, payloads);
   const subscriptions = new Set<RunningSubscription>();
   let publishing = 0;
   let published = (): void => {};
@@ -215,7 +221,7 @@ export function createMessaging<D extends MessagingDriver>(options: MessagingOpt
 
   const subscribe = async (topic: string | Topic, call: SubscribeOptions, handler: Handler): Promise<Subscription> => {
     demandOpen(closing !== undefined);
-    const setup = setupOf(driver, topic, call, handler, timeoutMs, time, hooks);
+    const setup = setupOf(host, topic, call, handler);
     const running = new RunningSubscription(setup);
     const what = `The group "${setup.group}" could not subscribe to "${setup.topic}"`;
     const { signal } = call;
@@ -268,7 +274,7 @@ export function createMessaging<D extends MessagingDriver>(options: MessagingOpt
     },
     async respond(topic: string | Topic, call: SubscribeOptions, handler: Handler<never>) {
       if (typeof handler !== 'function') throw messagingErrors.invalid_options('respond needs a handler, a function.');
-      return subscribe(topic, call, replying(handler as Handler, driver, source, time));
+      return subscribe(topic, call, replying(handler as Handler, host, source));
     },
     request: <Input, Reply>(topic: string | Topic<Input, unknown>, data: NoInfer<Input>, call: RequestOptions = {}) =>
       track(async () => {
@@ -330,7 +336,10 @@ export function createMessaging<D extends MessagingDriver>(options: MessagingOpt
   };
   registerForwarding(messaging, {
     driver,
-    forward: (messages, signal) => track(() => forwardOnce(driver, messages, timeoutMs, signal)),
+    forward: (messages, signal) => {
+      const wire = mode === 'structured' ? messages.map(toStructured) : messages;
+      return track(() => forwardOnce(driver, wire, timeoutMs, signal));
+    },
     ping: () => messaging.ping(),
   });
   return messaging;

@@ -1,5 +1,6 @@
 import type { MessagingDriver } from './driver.ts';
 import type { MessageMiddleware } from './middleware.ts';
+import type { MessageSerializer } from './serializer.ts';
 
 /** A length of time: a number of milliseconds, or a number with a unit: `"250ms"`, `"30s"`, `"5m"`, `"2h"`, `"7d"`. */
 export type Duration = number | string;
@@ -45,6 +46,16 @@ export interface MessagingOptions<D extends MessagingDriver = MessagingDriver> {
    * always read. Default `'binary'`.
    */
   readonly cloudEvents?: 'binary' | 'structured';
+  /**
+   * How data becomes bytes. Its content type stands on each message, and receivers find the reader by it. Default:
+   * JSON, as `JSON.stringify` writes it.
+   */
+  readonly serializer?: MessageSerializer | undefined;
+  /**
+   * What is read beside what `serializer` writes, each by its content type. JSON always is, also `application/x+json`,
+   * and what tells no type. A message of another type goes to the dead letters, as `messaging.unknown_content_type`.
+   */
+  readonly alsoRead?: readonly MessageSerializer[] | undefined;
   /** What happens around each handler, in this order. Default: nothing. */
   readonly middleware?: readonly MessageMiddleware[];
   /** For tests. Default: the system's. */

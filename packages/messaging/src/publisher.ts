@@ -53,14 +53,7 @@ const ITEM = { ...ABOUT, data: true } as const;
 const NOTHING: PublishOptions = Object.freeze({});
 
 /** Sends what was checked: with a deadline, again while that can help, and with one span around it all. */
-export function createPublisher(
-  driver: MessagingDriver,
-  source: string,
-  timeoutMs: number,
-  time: Timing,
-  mode: 'binary' | 'structured' = 'binary',
-): Publisher {
-  const origin: Origin = { source, clock: time.clock, driver, mode };
+export function createPublisher(origin: Origin, driver: MessagingDriver, timeoutMs: number, time: Timing): Publisher {
   const prepare = (topic: string | Topic, data: unknown, about: About): Awaitable<WireMessage> =>
     prepareMessage(topic, data, about, origin);
 

@@ -39,6 +39,29 @@ function failingDatabase(db: Database, fails: (name: PropertyKey) => boolean): O
   };
 }
 
+describe('a relay of messaging in structured mode', () => {
+  it('sends events as one text, also those that were stored before, and they are handled as others', async () => {
+    const place = await open();
+    const driver = memory();
+    const wires: WireMessage[] = [];
+    const structured = createMessaging({
+      driver: sendingBy(driver, (batch, ordinary, call) => {
+        wires.push(...batch);
+        return ordinary(batch, call);
+      }),
+      cloudEvents: 'structured',
+    });
+    const seen: unknown[] = [];
+    await structured.subscribe('t', { group: 'g' }, ({ id, data, key, type }) => seen.push([id, data, key, type]));
+    const id = await place.publish({ n: 1 }, { key: 'k', type: 'thing.done' });
+    await place.relay({ messaging: structured });
+    await expect.poll(() => seen).toEqual([[id, { n: 1 }, 'k', 'thing.done']]);
+    expect(wires.map(({ contentType }) => contentType)).toEqual(['application/cloudevents+json']);
+    expect(JSON.parse(bodyOf(wires[0]!))).toMatchObject({ specversion: '1.0', id, data: { n: 1 }, partitionkey: 'k' });
+    await structured.close();
+  });
+});
+
 describe('publishing with a transaction', () => {
   it('sends what was committed, and nothing of what was rolled back', async () => {
     const place = await open();

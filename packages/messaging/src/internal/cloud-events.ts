@@ -7,7 +7,7 @@ import { Buffer } from 'node:buffer';
 import type { WireMessage } from '../driver.ts';
 import { messagingErrors } from '../errors.ts';
 import { HEADERS } from '../message.ts';
-import { JSON_TYPE } from './payload.ts';
+import { isJson, JSON_TYPE } from './payload.ts';
 
 const STRUCTURED_TYPE = 'application/cloudevents+json';
 
@@ -38,7 +38,7 @@ export function headerOf(extension: string): string {
 
 /** The message with its event as the body; its attributes and headers stay beside it. */
 export function toStructured(message: WireMessage): WireMessage {
-  const { id, type, source, subject, time, headers, body } = message;
+  const { id, type, source, subject, time, contentType, headers, body } = message;
   const event = {
     specversion: '1.0',
     id,
@@ -46,12 +46,14 @@ export function toStructured(message: WireMessage): WireMessage {
     source,
     ...(subject !== undefined && { subject }),
     time: new Date(time).toISOString(),
-    datacontenttype: JSON_TYPE,
+    datacontenttype: contentType,
     ...extensionsOf(headers),
   };
-  // The data is JSON already, and stays as it was written.
   const open = JSON.stringify(event).slice(0, -1);
-  const text = `${open},"data":${Buffer.from(body).toString()}}`;
+  const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  // Data that is JSON already stays as it was written.
+  const data = isJson(contentType) ? `"data":${bytes.toString()}` : `"data_base64":"${bytes.toString('base64')}"`;
+  const text = `${open},${data}}`;
   return { ...message, contentType: STRUCTURED_TYPE, body: Buffer.from(text) };
 }
 

@@ -6,7 +6,7 @@ import { messagingErrors } from '../errors.ts';
 import { HEADERS, type HandlerContext, toMessage } from '../message.ts';
 import { fromStructured, isStructured } from './cloud-events.ts';
 import { Interruption } from './interruption.ts';
-import { decode, JSON_TYPE, validate } from './payload.ts';
+import { JSON_TYPE, validate } from './payload.ts';
 import type { Arrival } from './retry.ts';
 import type { SubscriptionSetup } from './setup.ts';
 
@@ -80,7 +80,7 @@ export class Job {
   /** A handler that answers without a promise is asked, and its message is done, in one go. */
   #try(): Awaitable<Outcome> {
     const { message, deadly, cause } = this.#arrival;
-    const { schema, topic } = this.#setup;
+    const { schema, topic, payloads } = this.#setup;
     let event = message;
     if (this.#stopped) return { action: this.#stopped };
     if (cause !== undefined || deadly) {
@@ -91,7 +91,7 @@ export class Job {
     }
     try {
       if (message.contentType !== JSON_TYPE && isStructured(message.contentType)) event = fromStructured(message);
-      const data = decode(event.body, event.contentType);
+      const data = payloads.decode(event.body, event.contentType, event.topic);
       const checked = schema ? validate(schema, data, topic) : data;
       const result =
         checked instanceof Promise ? checked.then((valid) => this.#call(event, valid)) : this.#call(event, checked);
@@ -160,6 +160,8 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
 function isHopeless(error: unknown): boolean {
   return (
     EntError.is(error) &&
-    (error.code === messagingErrors.unprocessable.code || error.code === messagingErrors.invalid_payload.code)
+    (error.code === messagingErrors.unprocessable.code ||
+      error.code === messagingErrors.invalid_payload.code ||
+      error.code === messagingErrors.unknown_content_type.code)
   );
 }

@@ -6,7 +6,7 @@ import { checkName, HEADERS, nameOf, type Topic } from '../message.ts';
 import type { Clock, PublishOptions } from '../options.ts';
 import { durationOption } from './checks.ts';
 import { toStructured } from './cloud-events.ts';
-import { decode, encode, JSON_TYPE, validate } from './payload.ts';
+import { type Payloads, validate } from './payload.ts';
 import { RETRY_PREFIX } from './retry.ts';
 
 /** What may be said about a message beside its data, wherever it is published. */
@@ -33,6 +33,7 @@ const KEY = /^\P{Cc}{1,180}$/u;
 /** Who makes messages. */
 export interface Origin {
   readonly source: string;
+  readonly payloads: Payloads;
   readonly clock: Clock;
   /** Who is to send them and takes messages up to a length; undefined where that is not known yet. */
   readonly driver?: MessagingDriver | undefined;
@@ -49,10 +50,10 @@ export function prepareMessage(
   topic: string | Topic,
   data: unknown,
   about: About,
-  { source, clock, driver, mode }: Origin,
+  { source, payloads, clock, driver, mode }: Origin,
 ): Awaitable<WireMessage> {
   const name = checkName('topic', nameOf(topic));
-  const body = encode(data, name);
+  const body = payloads.encode(data, name);
   const id = about.id === undefined ? randomUUID() : checkId(about.id);
   const plain: WireMessage = {
     id,
@@ -61,7 +62,7 @@ export function prepareMessage(
     source,
     subject: about.subject === undefined ? undefined : checkAttribute('subject', about.subject),
     time: clock.now(),
-    contentType: JSON_TYPE,
+    contentType: payloads.contentType,
     headers: headersOf(about, id, clock.now()),
     body,
   };
@@ -69,7 +70,7 @@ export function prepareMessage(
   if (driver !== undefined) checkLength(driver, name, message.body);
   if (typeof topic === 'string') return message;
   // What the consumers will read is checked, not what was handed in: a Date, for example, is a string by then.
-  const checked = validate(topic.schema, decode(body, JSON_TYPE), name);
+  const checked = validate(topic.schema, payloads.decode(body, payloads.contentType, name), name);
   return checked instanceof Promise ? checked.then(() => message) : message;
 }
 

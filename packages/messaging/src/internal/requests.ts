@@ -4,9 +4,10 @@ import type { DriverCall, MessagingDriver, WireMessage } from '../driver.ts';
 import { messagingErrors } from '../errors.ts';
 import type { Timing } from './clock.ts';
 import { reasonOf } from './dead-letter.ts';
-import { encode, JSON_TYPE } from './payload.ts';
+import { type Payloads, PLAIN } from './payload.ts';
 import { RunningSubscription } from './running.ts';
 import { store } from './send.ts';
+import type { SubscriptionHost } from './setup.ts';
 import { HEADERS, type Handler, isName } from '../message.ts';
 
 /** Where replies go: a topic of each requester, under this name, for this group. */
@@ -22,14 +23,16 @@ export class Requests {
   readonly #driver: MessagingDriver;
   readonly #brokerTimeoutMs: number;
   readonly #time: Timing;
+  readonly #payloads: Payloads;
   readonly #open = new Map<string, PromiseWithResolvers<unknown>>();
   #starting: Promise<RunningSubscription> | undefined;
   #cancel = (): void => {};
 
-  constructor(driver: MessagingDriver, brokerTimeoutMs: number, time: Timing) {
+  constructor(driver: MessagingDriver, brokerTimeoutMs: number, time: Timing, payloads: Payloads) {
     this.#driver = driver;
     this.#brokerTimeoutMs = brokerTimeoutMs;
     this.#time = time;
+    this.#payloads = payloads;
   }
 
   /** Receives replies from here on. */
@@ -84,6 +87,7 @@ export class Requests {
     const running = new RunningSubscription({
       ...spec,
       driver: this.#driver,
+      payloads: this.#payloads,
       schema: undefined,
       handler: this.#take,
       concurrency: 1,
@@ -128,11 +132,11 @@ export class Requests {
  * Makes of a handler one that replies with what it answers, or with the code of what it throws, to who asks for that.
  * The message is done when the reply is stored, or when nobody waits for it.
  */
-export function replying(handler: Handler, driver: MessagingDriver, source: string, time: Timing): Handler {
+export function replying(handler: Handler, { driver, payloads, time }: SubscriptionHost, source: string): Handler {
   return async (message, context) => {
     const to = message.headers[HEADERS.replyTo];
     if (!isName(to) || !to.startsWith(REPLIES)) return handler(message, context);
-    const letter = (body: Uint8Array, status: string): WireMessage => ({
+    const letter = (body: Uint8Array, contentType: string, status: string): WireMessage => ({
       id: randomUUID(),
       topic: to,
       group: GROUP,
@@ -140,7 +144,7 @@ export function replying(handler: Handler, driver: MessagingDriver, source: stri
       source,
       subject: undefined,
       time: time.clock.now(),
-      contentType: JSON_TYPE,
+      contentType,
       headers: {
         [HEADERS.inReplyTo]: message.id,
         [HEADERS.reply]: status,
@@ -151,10 +155,11 @@ export function replying(handler: Handler, driver: MessagingDriver, source: stri
     });
     let reply: WireMessage;
     try {
-      reply = letter(encode((await handler(message, context)) ?? null, message.topic), 'ok');
+      const answer = (await handler(message, context)) ?? null;
+      reply = letter(payloads.encode(answer, to), payloads.contentType, 'ok');
     } catch (error) {
       // The requester is told, and decides whether to ask again.
-      reply = letter(encode({ code: reasonOf(error) }, message.topic), FAILED);
+      reply = letter(PLAIN.encode({ code: reasonOf(error) }, to), PLAIN.contentType, FAILED);
     }
     await store(driver, reply, undefined, time, context.signal);
   };

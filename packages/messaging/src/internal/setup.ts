@@ -6,12 +6,14 @@ import type { SubscribeOptions } from '../options.ts';
 import { countOption, durationOption } from './checks.ts';
 import type { Timing } from './clock.ts';
 import type { Hooks } from './hooks.ts';
+import type { Payloads } from './payload.ts';
 
 /** What a subscription is made of, checked. */
 export interface SubscriptionSetup {
   readonly driver: MessagingDriver;
   readonly topic: string;
   readonly group: string;
+  readonly payloads: Payloads;
   readonly schema: Topic['schema'] | undefined;
   readonly handler: Handler;
   readonly concurrency: number;
@@ -48,16 +50,17 @@ export const SUBSCRIBE_OPTIONS = {
 } as const;
 const BACKOFF_OPTIONS = { base: true, max: true, jitter: true } as const;
 
+/** What all subscriptions of a messaging have in common. */
+export type SubscriptionHost = Pick<SubscriptionSetup, 'driver' | 'payloads' | 'brokerTimeoutMs' | 'time' | 'hooks'>;
+
 /** @throws `messaging.invalid_options` */
 export function setupOf(
-  driver: MessagingDriver,
+  host: SubscriptionHost,
   topic: string | Topic,
   options: SubscribeOptions,
   handler: Handler,
-  brokerTimeoutMs: number,
-  time: Timing,
-  hooks?: Hooks,
 ): SubscriptionSetup & { readonly deadLetter: SubscriptionSpec } {
+  const { driver, time } = host;
   refuseUnknown(options, SUBSCRIBE_OPTIONS, 'subscribe', messagingErrors.invalid_options);
   refuseUnknown(options.backoff ?? {}, BACKOFF_OPTIONS, 'subscribe: backoff', messagingErrors.invalid_options);
   if (typeof handler !== 'function') throw messagingErrors.invalid_options('subscribe needs a handler, a function.');
@@ -69,7 +72,7 @@ export function setupOf(
   const plan = { baseMs: durationOption(base, 'backoff.base'), maxMs: durationOption(max, 'backoff.max') };
   const backoff = exponentialBackoff({ ...plan, jitter, random: time.random });
   return {
-    driver,
+    ...host,
     topic: name,
     group,
     schema: typeof topic === 'string' ? undefined : topic.schema,
@@ -78,15 +81,12 @@ export function setupOf(
     prefetch: countOption(options.prefetch ?? concurrency, 'prefetch', concurrency),
     maxAttempts: countOption(options.maxAttempts ?? 5, 'maxAttempts', 1),
     timeoutMs: durationOption(options.timeout ?? '60s', 'timeout'),
-    brokerTimeoutMs,
-    time,
     backoff: (attempt) => Math.round(backoff(attempt)),
     deadLetter: {
       topic: checkName('dead letter topic', options.deadLetter ?? deadLetterTopicOf(name, group)),
       group: DEAD_GROUP,
     },
     isTemporary: false,
-    hooks,
     retries: retriesOf(driver, name, group),
   };
 }

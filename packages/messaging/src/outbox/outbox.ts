@@ -4,10 +4,12 @@ import type { WireMessage } from '../driver.ts';
 import { messagingErrors } from '../errors.ts';
 import { systemClock } from '../internal/clock.ts';
 import { forwardingOf } from '../internal/forward.ts';
+import { Payloads } from '../internal/payload.ts';
 import { ABOUT, checkAttribute, type Origin, prepareMessage } from '../internal/prepare.ts';
 import type { Topic } from '../message.ts';
 import type { Messaging } from '../messaging.ts';
 import type { Clock, PublishOptions } from '../options.ts';
+import type { MessageSerializer } from '../serializer.ts';
 import { type OutboxDatabase, rowsOf } from './database.ts';
 import { Marks } from './marks.ts';
 import type { Notifier } from './notifier.ts';
@@ -27,6 +29,8 @@ export interface OutboxOptions extends TableOptions {
    * database is refused.
    */
   readonly transactions?: boolean | undefined;
+  /** How data becomes bytes, as of `createMessaging`. Default: JSON. */
+  readonly serializer?: MessageSerializer | undefined;
   /** How relays in other processes are told. Default: they look for messages now and then. */
   readonly notifier?: Notifier | undefined;
   /** The name of the table. Default `"ent_outbox"`; another one is `ent_outbox_marks`. */
@@ -100,7 +104,15 @@ export interface Outbox {
   dropParked(ids: readonly string[]): Promise<number>;
 }
 
-const OPTIONS = { db: true, source: true, transactions: true, notifier: true, table: true, clock: true } as const;
+const OPTIONS = {
+  db: true,
+  source: true,
+  transactions: true,
+  serializer: true,
+  notifier: true,
+  table: true,
+  clock: true,
+} as const;
 const PUBLISH_OPTIONS = { ...ABOUT, mandatory: true } as const;
 
 /**
@@ -144,7 +156,8 @@ export function createOutbox(options: OutboxOptions): Outbox {
             'say "transactions: false" if you can live with that.',
     );
   }
-  const origin: Origin = { source: checkAttribute('source', source), clock };
+  const payloads = new Payloads(options.serializer);
+  const origin: Origin = { source: checkAttribute('source', source), payloads, clock };
   const entities = outboxEntities(table);
   const messages = rowsOf<StoredMessage>(db, entities.messages);
   const rows = rowsOf<Mark>(db, entities.marks);

@@ -195,8 +195,8 @@ describeWithServer('rabbitmq', (server) => {
         'x-tenant': 't1',
       },
     });
-    // Without headers, as from another language; and with some that are no text.
-    channel.publish(topic, '', Buffer.from('2'), { contentType: 'application/json', messageId: 'e2' });
+    // Without headers or a content type, as from another language; and with some that are no text.
+    channel.publish(topic, '', Buffer.from('2'), { messageId: 'e2' });
     const headers = { n: 1, no: { deep: true }, cloudEvents_id: 'e3' };
     channel.publish(topic, '', Buffer.from('3'), {
       contentType: 'application/json',

@@ -5,6 +5,7 @@
 import type { ConsumeMessage, Options } from 'amqplib';
 import type { SubscriptionSpec, WireMessage } from '../../driver.ts';
 import { extensionsOf, headerOf } from '../../internal/cloud-events.ts';
+import { JSON_TYPE } from '../../internal/payload.ts';
 import { RabbitmqError } from './failures.ts';
 
 /** Tells which message came back because no queue wanted it. */
@@ -92,7 +93,7 @@ export function messageOf(topic: string, { properties, content }: ConsumeMessage
     source: attributes.source ?? 'unknown',
     subject: attributes.subject,
     time: timeOf(attributes.time, timestamp),
-    contentType: textOf(contentType) ?? 'application/octet-stream',
+    contentType: textOf(contentType) ?? JSON_TYPE,
     headers,
     body: content,
   };
