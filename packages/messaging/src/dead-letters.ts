@@ -185,7 +185,7 @@ export function deadLettersOf(topic: string, { driver, timeoutMs, time, closing 
       const made = new Set<string>();
       let before = 0;
       const store = async (letters: readonly WireMessage[], call: DriverCall): Promise<SendResult[]> => {
-        for (const { topic: to, group = '' } of letters) {
+        for (const { topic: origin, pattern: to = origin, group = '' } of letters) {
           // A group that is gone would not get it, and the other groups of its topic pass over it.
           if (!made.has(`${to}/${group}`)) await driver.ensure({ topic: to, group }, call);
           made.add(`${to}/${group}`);

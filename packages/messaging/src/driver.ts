@@ -31,6 +31,13 @@ export interface MessagingFeatures {
   readonly browses: boolean;
   /** Tells which topics and groups there are: `lists`. See {@link MessagingDriver.list}. */
   readonly lists: boolean;
+  /** Takes patterns of topics: `wildcards`. See {@link SubscriptionSpec.topic}. */
+  readonly wildcards: boolean;
+  /**
+   * Delivers what waits by its priority: `priority`. See `PublishOptions.priority`, which travels as the header
+   * `delivery-priority`.
+   */
+  readonly priority: boolean;
   /** The longest body in bytes. Null for no limit; longer ones are refused before any I/O. */
   readonly maxMessageBytes: number | null;
 }
@@ -44,6 +51,10 @@ export interface WireMessage {
    * it to all, with this attribute, and the core passes over it in the others.
    */
   readonly group?: string | undefined;
+  /** With `group`: it is the group of a pattern, which is there. Only where the features say `wildcards`. */
+  readonly pattern?: string | undefined;
+  /** For those who know its topic, such as a dead letter or a retry: no pattern gets it. Not kept with the message. */
+  readonly isInternal?: boolean | undefined;
   readonly type: string;
   readonly source: string;
   readonly subject: string | undefined;
@@ -78,6 +89,11 @@ export type SendResult =
 
 /** A group's part of a topic. */
 export interface SubscriptionSpec {
+  /**
+   * A name. Where the features say `wildcards` also a pattern, which has segments `*`, for any one, or at its end `#`,
+   * for all that follow or none, as in `order.*` and `order.#`: the group gets the messages of all topics that fit,
+   * also of those that nobody has published to yet, and each tells its own topic.
+   */
   readonly topic: string;
   readonly group: string;
   /**

@@ -54,6 +54,8 @@ export const HEADERS = {
   /** Milliseconds since the epoch: not to be handled before, or after. */
   deliverAt: 'deliver-at',
   expiresAt: 'expires-at',
+  /** From 0, which is none, to 9. */
+  priority: 'delivery-priority',
   /** Of a request, and of its reply. */
   replyTo: 'reply-to',
   inReplyTo: 'in-reply-to',
@@ -114,4 +116,10 @@ export function toMessage(wire: WireMessage, data: unknown): Message {
     causationId: wire.headers[HEADERS.causationId],
     key: wire.headers[HEADERS.key],
   });
+}
+
+/** The priority of a message; 0 for one that has none, or one that is none. */
+export function priorityOf({ headers }: Pick<WireMessage, 'headers'>): number {
+  const text = headers[HEADERS.priority];
+  return text === undefined || !/^[0-9]$/.test(text) ? 0 : Number(text);
 }

@@ -11,6 +11,7 @@ import { createTiming, systemClock } from './internal/clock.ts';
 import { statsOf } from './internal/figures.ts';
 import { forwardOnce, registerForwarding } from './internal/forward.ts';
 import { Hooks } from './internal/hooks.ts';
+import { checkSubscribed } from './internal/patterns.ts';
 import { Payloads } from './internal/payload.ts';
 import { checkAttribute } from './internal/prepare.ts';
 import { replying, Requests } from './internal/requests.ts';
@@ -29,7 +30,11 @@ export interface Subscriber {
    * group exists and receives; from then on no message is missed. A handler gets a message at
    * least once, so it must bear to get one twice.
    *
-   * @throws `messaging.invalid_options`, `messaging.unavailable`, `messaging.timeout`, `messaging.closed`
+   * @param topic also a pattern, where the driver takes those (`features.wildcards`): `order.*` with `*` for any one
+   *   segment, `order.#` with `#` at the end for all that follow or none. `message.topic` tells which it was; dead
+   *   letters and retries are not among them
+   * @throws `messaging.invalid_options`, `messaging.unavailable`, `messaging.timeout`, `messaging.closed`;
+   *   `messaging.unsupported` for a pattern where the driver takes none
    */
   subscribe<Output>(
     topic: Topic<unknown, Output>,
@@ -62,6 +67,7 @@ export interface Subscriber {
 
 /** A group of a topic. */
 export interface TopicGroup {
+  /** Its name, or the pattern that the group subscribed to. */
   readonly topic: string;
   readonly group: string;
 }
@@ -139,6 +145,7 @@ const REQUEST_OPTIONS = {
   headers: true,
   correlationId: true,
   key: true,
+  priority: true,
   delay: true,
   timeout: true,
   signal: true,
@@ -290,7 +297,7 @@ export function createMessaging<D extends MessagingDriver>(options: MessagingOpt
       }),
     async stats(topic, group, call = {}) {
       refuseUnknown(call, { deadLetter: true }, 'stats', messagingErrors.invalid_options);
-      const spec = { topic: checkName('topic', nameOf(topic)), group: checkName('group', group) };
+      const spec = { topic: checkSubscribed(nameOf(topic)), group: checkName('group', group) };
       return track(() =>
         within('The group could not be counted', (asked) => statsOf(driver, spec, call.deadLetter, asked)),
       );
@@ -305,7 +312,7 @@ export function createMessaging<D extends MessagingDriver>(options: MessagingOpt
         return all.sort((a, b) => compare(a.topic, b.topic) || compare(a.group, b.group));
       }),
     async removeGroup(topic, group) {
-      const spec = { topic: checkName('topic', nameOf(topic)), group: checkName('group', group) };
+      const spec = { topic: checkSubscribed(nameOf(topic)), group: checkName('group', group) };
       return track(() => within('The group could not be removed', (asked) => driver.remove(spec, asked)));
     },
     deadLetters(topic) {

@@ -22,15 +22,18 @@ export interface OpenMessagingOptions extends Omit<MessagingOptions, 'driver'> {
   readonly drivers?: Readonly<Record<string, () => Promise<MessagingDriverModule>>> | undefined;
 }
 
+const BOOLEANS: Readonly<Record<string, boolean>> = { true: true, false: false };
+
 const RABBITMQ: Scheme<MessagingDriver, OpenMessagingOptions> = {
   hosts: 'several',
-  parameters: ['heartbeat', 'queues'],
-  async open({ text, parameters: { heartbeat, queues } }) {
+  parameters: ['heartbeat', 'queues', 'priorities'],
+  async open({ text, parameters: { heartbeat, queues, priorities } }) {
     const { rabbitmq } = await import('./drivers/rabbitmq/index.ts');
     const [url = ''] = text.split('?', 1);
     return rabbitmq({
       url: heartbeat === undefined ? url : `${url}?heartbeat=${encodeURIComponent(heartbeat)}`,
       ...(queues !== undefined && { queues: queues as 'quorum' }),
+      ...(priorities !== undefined && { priorities: BOOLEANS[priorities] ?? (priorities as never) }),
     });
   },
 };
@@ -73,7 +76,7 @@ const SCHEMES: Readonly<Record<string, Scheme<MessagingDriver, OpenMessagingOpti
  * |---|---|
  * | `memory:` with `?lease=30s`, `&maxQueued=100000` | `memory()` |
  * | `amqp://user:password@host:5672/vhost`, also several hosts with commas; `amqps://` with TLS | `rabbitmq()` |
- * | the same with `?heartbeat=10` in seconds, `&queues=quorum` or `classic` | |
+ * | the same with `?heartbeat=10` in seconds, `&queues=quorum` or `classic`, `&priorities=true` | |
  * | `redis://user:password@host:6379/0`, `rediss://` with TLS; with `?lease=30s`, `&prefix=ent:` | `redisStreams()` |
  * | `redis+cluster://user:password@host-1:6379,host-2:6379`, `rediss+cluster://` | `redisStreams({ cluster })` |
  * | `redis+sentinel://user:password@host-1:26379,host-2:26379/primary-name` | `redisStreams({ sentinel })` |

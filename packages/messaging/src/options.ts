@@ -92,6 +92,12 @@ export interface PublishOptions {
    */
   readonly ttl?: Duration;
   /**
+   * From 0 to 9: of what waits in a group, the higher comes first, and equal ones in their order. What a subscriber
+   * holds already (`prefetch`) is not overtaken. `messaging.unsupported` where the driver has no `features.priority`;
+   * quorum queues of RabbitMQ know two levels, 5 and above being the higher. Default 0.
+   */
+  readonly priority?: number;
+  /**
    * Refuses with `messaging.unroutable` when no group would get the message. Default
    * `false`: an event nobody listens for is none.
    */

@@ -48,8 +48,8 @@ export interface Publisher {
 }
 
 const CALL = { mandatory: true, signal: true } as const;
-const PUBLISH_OPTIONS = { ...ABOUT, ...CALL } as const;
-const ITEM = { ...ABOUT, data: true } as const;
+const PUBLISH_OPTIONS = { ...ABOUT, ...CALL, priority: true } as const;
+const ITEM = { ...ABOUT, priority: true, data: true } as const;
 const NOTHING: PublishOptions = Object.freeze({});
 
 /** Sends what was checked: with a deadline, again while that can help, and with one span around it all. */

@@ -93,6 +93,28 @@ const mutants: Record<string, Mutant> = {
     ...message,
     headers: Object.fromEntries(Object.entries(message.headers).filter(([, value]) => value !== '')),
   })),
+  'shows dead letters and retries to patterns': onSend((message) => ({ ...message, isInternal: undefined })),
+  'loses what is for one group of a pattern': onSend((message) => ({ ...message, pattern: undefined })),
+  'takes the pattern for the topic': (driver) => ({
+    ...driver,
+    async subscribe(spec, call) {
+      const source = await driver.subscribe(spec, call);
+      const misnamed = (delivery: Delivery): Delivery => ({
+        ...delivery,
+        message: { ...delivery.message, topic: spec.topic },
+      });
+      return sourceWith(source, { receive: async (max, signal) => (await source.receive(max, signal)).map(misnamed) });
+    },
+  }),
+  'takes no pattern for more than one segment': (driver) => ({
+    ...driver,
+    ensure: (spec, call) => driver.ensure({ ...spec, topic: spec.topic.replace(/#$/, '*') }, call),
+    subscribe: (spec, call) => driver.subscribe({ ...spec, topic: spec.topic.replace(/#$/, '*') }, call),
+  }),
+  'minds no priority': onSend((message) => ({
+    ...message,
+    headers: Object.fromEntries(Object.entries(message.headers).filter(([name]) => name !== 'delivery-priority')),
+  })),
   'takes bodies for UTF-8': onSend((message) => ({
     ...message,
     body: new TextEncoder().encode(new TextDecoder().decode(message.body)),

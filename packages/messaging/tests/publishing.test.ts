@@ -223,6 +223,35 @@ describe('the schema of a topic', () => {
   });
 });
 
+describe('a priority', () => {
+  it('brings what waits forward', async () => {
+    const messaging = createMessaging({ driver: memory() });
+    const seen: string[] = [];
+    await (await messaging.subscribe('t', { group: 'g' }, () => {})).close();
+    await messaging.publishMany('t', [{ data: 'low' }, { data: 'high', priority: 9 }, { data: 'mid', priority: 4 }]);
+    await messaging.subscribe('t', { group: 'g' }, ({ data }) => seen.push(data as string));
+    await expect.poll(() => seen.length).toBe(3);
+    expect(seen).toEqual(['high', 'mid', 'low']);
+    await messaging.close();
+  });
+
+  it.each([-1, 10, 1.5, Number.NaN, '1'])('%s is refused', async (priority) => {
+    const messaging = createMessaging({ driver: memory() });
+    const publishing = messaging.publish('t', 1, { priority: priority as number });
+    await expect(publishing).rejects.toMatchObject({ code: 'messaging.invalid_options' });
+    await messaging.close();
+  });
+
+  it('is refused where the driver delivers in one order alone', async () => {
+    const driver = memory();
+    const features = { ...driver.features, priority: false };
+    const messaging = createMessaging({ driver: { ...driver, features } });
+    const publishing = messaging.publish('t', 1, { priority: 1 });
+    await expect(publishing).rejects.toMatchObject({ code: 'messaging.unsupported' });
+    await messaging.close();
+  });
+});
+
 describe('a batch', () => {
   it('is sent in one call and in order, and checked as a whole before', async () => {
     const { driver, sent } = scripted(all({ status: 'stored' }));

@@ -23,6 +23,7 @@ import { messagingErrors } from '../errors.ts';
 import { countOption, durationOption } from '../internal/checks.ts';
 import { systemClock } from '../internal/clock.ts';
 import { createFaults, type FaultDice, type Faults } from '../internal/faults.ts';
+import { isPattern, matcherOf } from '../internal/patterns.ts';
 import { Queue, type Taken } from '../internal/queue.ts';
 import type { Clock, Duration } from '../options.ts';
 
@@ -38,6 +39,8 @@ export const memoryFeatures = {
   leases: true,
   browses: true,
   lists: true,
+  wildcards: true,
+  priority: true,
   maxMessageBytes: null,
 } as const satisfies MessagingFeatures;
 
@@ -96,6 +99,8 @@ export function memory(
   const maxQueued = countOption(options.maxQueued ?? 100_000, 'maxQueued', 1);
   const faults = createFaults(options.faults);
   const topics = new Map<string, Map<string, Queue>>();
+  /** Of those of the topics that are patterns. */
+  const patterns = new Map<string, (topic: string) => boolean>();
   const sources = new Set<MemorySource>();
   let closed = false;
 
@@ -106,17 +111,23 @@ export function memory(
   const queueOf = ({ topic, group }: SubscriptionSpec): Queue => {
     const groups = topics.get(topic) ?? new Map<string, Queue>();
     topics.set(topic, groups);
+    if (isPattern(topic) && !patterns.has(topic)) patterns.set(topic, matcherOf(topic));
     const queue = groups.get(group) ?? new Queue(clock, leaseMs);
     groups.set(group, queue);
     return queue;
   };
 
+  /** Those of the patterns that fit. */
+  const fitting = (topic: string): Queue[] =>
+    [...patterns].flatMap(([pattern, fits]) => (fits(topic) ? [...topics.get(pattern)!.values()] : []));
+
   const store = (message: WireMessage): SendResult => {
-    const groups = topics.get(message.topic);
-    const queues = message.group === undefined ? groups : only(groups, message.group);
-    if (queues === undefined || queues.size === 0) return { status: 'unroutable' };
+    const groups = topics.get(message.pattern ?? message.topic);
+    const queues = message.group === undefined ? [...(groups?.values() ?? [])] : only(groups, message.group);
+    if (patterns.size > 0 && message.group === undefined && !message.isInternal) queues.push(...fitting(message.topic));
+    if (queues.length === 0) return { status: 'unroutable' };
     // All groups or none, as a broker that confirms once for all would.
-    for (const queue of queues.values()) {
+    for (const queue of queues) {
       if (queue.ready + queue.delayed < maxQueued) continue;
       return { status: 'rejected', error: new BrokerError('full', `A group has ${maxQueued} messages waiting.`) };
     }
@@ -125,7 +136,7 @@ export function memory(
     const headers = Object.freeze({ ...message.headers });
     const body = Buffer.from(message.body);
     const copy = Object.freeze({ id, topic, type, source, subject, time, contentType, headers, body });
-    for (const queue of queues.values()) {
+    for (const queue of queues) {
       queue.add(copy, faults.reorder() ? 1 : 0);
       if (faults.duplicate()) queue.add(copy, 0);
     }
@@ -196,9 +207,9 @@ export function memory(
   };
 }
 
-function only(groups: ReadonlyMap<string, Queue> | undefined, group: string): ReadonlyMap<string, Queue> | undefined {
+function only(groups: ReadonlyMap<string, Queue> | undefined, group: string): Queue[] {
   const queue = groups?.get(group);
-  return queue && new Map([[group, queue]]);
+  return queue === undefined ? [] : [queue];
 }
 
 class MemorySource implements Source {

@@ -1,12 +1,15 @@
 import { EntError } from '@ent/errors';
 import type { SubscriptionSpec, WireMessage } from '../driver.ts';
 import { isName } from '../message.ts';
+import { isPattern, isWholePattern } from './patterns.ts';
 import type { SubscriptionSetup } from './setup.ts';
 import type { Cause } from './unburied.ts';
 
 /** What a dead letter's headers add: where it was meant for, and why it is dead. */
 export const DEAD_LETTER_HEADERS = {
   topic: 'dead-letter-topic',
+  /** What its group had subscribed to, where that was a pattern. */
+  pattern: 'dead-letter-pattern',
   group: 'dead-letter-group',
   attempts: 'dead-letter-attempts',
   reason: 'dead-letter-reason',
@@ -23,6 +26,8 @@ export interface DeadLetter {
   /** Where it was published, and the group that could not handle it. Undefined for one that somebody else put there. */
   readonly topic: string | undefined;
   readonly group: string | undefined;
+  /** What the group had subscribed to, where that was a pattern of topics. */
+  readonly pattern: string | undefined;
   /** How often it was tried. */
   readonly attempts: number | undefined;
   /** The code or the class of the last error. */
@@ -48,9 +53,11 @@ export function deadLetterOf(
     ...message,
     topic: to.topic,
     group: undefined,
+    isInternal: true,
     headers: {
       ...message.headers,
-      [DEAD_LETTER_HEADERS.topic]: setup.topic,
+      [DEAD_LETTER_HEADERS.topic]: isPattern(setup.topic) ? message.topic : setup.topic,
+      ...(isPattern(setup.topic) && { [DEAD_LETTER_HEADERS.pattern]: setup.topic }),
       [DEAD_LETTER_HEADERS.group]: setup.group,
       [DEAD_LETTER_HEADERS.attempts]: String(cause.attempts),
       [DEAD_LETTER_HEADERS.reason]: cause.reason,
@@ -71,14 +78,16 @@ export function reasonOf(error: unknown): string {
 
 /** What was published, for the group alone in which it died. Undefined for what somebody else has put there. */
 export function originOf(letter: WireMessage): WireMessage | undefined {
-  const { topic, group, headers } = letterOf(letter);
-  return isName(topic) && isName(group) ? { ...letter, topic, group, headers } : undefined;
+  const { topic, group, pattern, headers } = letterOf(letter);
+  if (!isName(topic) || !isName(group) || (pattern !== undefined && !isWholePattern(pattern))) return undefined;
+  return { ...letter, topic, group, pattern, headers };
 }
 
 export function letterOf(letter: WireMessage): DeadLetter {
   const { id, type, source, subject, time, contentType, body } = letter;
   const {
     [DEAD_LETTER_HEADERS.topic]: topic,
+    [DEAD_LETTER_HEADERS.pattern]: pattern,
     [DEAD_LETTER_HEADERS.group]: group,
     [DEAD_LETTER_HEADERS.attempts]: attempts,
     [DEAD_LETTER_HEADERS.reason]: reason,
@@ -92,6 +101,7 @@ export function letterOf(letter: WireMessage): DeadLetter {
     time: new Date(time),
     topic,
     group,
+    pattern,
     attempts: attempts === undefined ? undefined : Number(attempts),
     reason,
     contentType,

@@ -64,8 +64,8 @@ export class Job {
 
   async #traced(): Promise<Outcome> {
     const { message, attempt } = this.#arrival;
-    const { driver, topic, group } = this.#setup;
-    const { id: messageId, headers } = message;
+    const { driver, group } = this.#setup;
+    const { id: messageId, topic, headers } = message;
     const operation: ProcessOperation = { driver: driver.name, topic, group, messageId, headers, attempt };
     let outcome: Outcome = { action: 'done' };
     await traced(channels.process, operation, async () => {

@@ -63,7 +63,7 @@ export function prepareMessage(
     subject: about.subject === undefined ? undefined : checkAttribute('subject', about.subject),
     time: clock.now(),
     contentType: payloads.contentType,
-    headers: headersOf(about, id, clock.now()),
+    headers: headersOf(about, id, clock.now(), driver),
     body,
   };
   const message = mode === 'structured' ? toStructured(plain) : plain;
@@ -97,7 +97,7 @@ export function checkAttribute(name: string, value: string): string {
   throw messagingErrors.invalid_options(`"${name}" must be text of 1 to 1024 characters without control characters.`);
 }
 
-function headersOf(item: About, id: string, now: number): Record<string, string> {
+function headersOf(item: About, id: string, now: number, driver: MessagingDriver | undefined): Record<string, string> {
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(item.headers ?? {})) {
     if (!HEADER.test(name) || typeof value !== 'string' || !VALUE.test(value)) {
@@ -117,11 +117,20 @@ function headersOf(item: About, id: string, now: number): Record<string, string>
   headers[HEADERS.correlationId] = correlationId;
   const causationId = text(context?.messageId);
   if (causationId !== undefined) headers[HEADERS.causationId] = causationId;
-  const { key, delay, ttl } = item;
+  const { key, delay, ttl, priority } = item;
   if (key !== undefined) headers[HEADERS.key] = checkKey(key);
   if (delay !== undefined) headers[HEADERS.deliverAt] = String(Math.ceil(now + durationOption(delay, 'delay')));
+  if (priority !== undefined) headers[HEADERS.priority] = String(checkPriority(priority, driver));
   if (ttl !== undefined) headers[HEADERS.expiresAt] = String(Math.ceil(now + durationOption(ttl, 'ttl')));
   return headers;
+}
+
+function checkPriority(priority: number, driver: MessagingDriver | undefined): number {
+  if (!Number.isInteger(priority) || priority < 0 || priority > 9) {
+    throw messagingErrors.invalid_options('"priority" must be a whole number from 0 to 9.');
+  }
+  if (driver?.features.priority) return priority;
+  throw messagingErrors.unsupported(`${driver?.name ?? 'The driver'} delivers nothing by its priority.`);
 }
 
 function text(value: unknown): string | undefined {

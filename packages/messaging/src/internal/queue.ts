@@ -1,4 +1,5 @@
 import type { SettleResult, WireMessage } from '../driver.ts';
+import { HEADERS, priorityOf } from '../message.ts';
 import type { Clock } from '../options.ts';
 import { Heap } from './heap.ts';
 
@@ -14,6 +15,8 @@ export interface Entry {
   readonly message: WireMessage;
   /** The place in the order of arrival. */
   readonly place: number;
+  /** The higher comes first. */
+  readonly priority: number;
   readonly attempt: number;
 }
 
@@ -24,8 +27,8 @@ export class Queue {
   /** New messages, in the order of arrival, from `head` on. */
   #fresh: Entry[] = [];
   #head = 0;
-  /** Messages that came back, the one with the first place on top. */
-  readonly #returned = new Heap<Entry>((a, b) => a.place < b.place);
+  /** Messages that came back, and those of a priority, the next one on top. */
+  readonly #returned = new Heap<Entry>((a, b) => isBefore(a, b));
   /** By the end of the lease: all leases are equally long, and a renewed one goes to the end. */
   readonly #leased = new Set<Taken>();
   readonly #waiters = new Set<() => void>();
@@ -52,8 +55,10 @@ export class Queue {
 
   /** Appends a message; `before` places it so many messages earlier. */
   add(message: WireMessage, before: number): void {
-    const entry = { message, place: this.#places++, attempt: 1 };
-    if (before === 0) this.#fresh.push(entry);
+    const priority = message.headers[HEADERS.priority] === undefined ? 0 : priorityOf(message);
+    const entry = { message, place: this.#places++, priority, attempt: 1 };
+    if (priority > 0) this.#returned.push(entry);
+    else if (before === 0) this.#fresh.push(entry);
     else this.#fresh.splice(Math.max(this.#head, this.#fresh.length - before), 0, entry);
     this.wakeNext();
   }
@@ -92,11 +97,11 @@ export class Queue {
     return all;
   }
 
-  /** The first messages, in the order of arrival, also those that somebody has; not those that are delayed. */
+  /** The first messages, in their order, also those that somebody has; not those that are delayed. */
   first(max: number): WireMessage[] {
     const leased = [...this.#leased].map(({ entry }) => entry);
     const fresh = this.#fresh.slice(this.#head, this.#head + max);
-    const all = [...leased, ...this.#returned.items, ...fresh].sort((a, b) => a.place - b.place);
+    const all = [...leased, ...this.#returned.items, ...fresh].sort((a, b) => (isBefore(a, b) ? -1 : 1));
     return all.slice(0, max).map(({ message }) => message);
   }
 
@@ -139,7 +144,7 @@ export class Queue {
   #next(): Entry | undefined {
     const old = this.#returned.size === 0 ? undefined : this.#returned.top;
     const young = this.#fresh[this.#head];
-    if (old && (!young || old.place < young.place)) return this.#returned.pop();
+    if (old && (!young || isBefore(old, young))) return this.#returned.pop();
     if (!young) return undefined;
     this.#head++;
     // The taken part is cut off now and then, in one move.
@@ -174,4 +179,8 @@ export class Queue {
       }
     });
   }
+}
+
+function isBefore(a: Entry, b: Entry): boolean {
+  return a.priority === b.priority ? a.place < b.place : a.priority > b.priority;
 }

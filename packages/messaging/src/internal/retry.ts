@@ -6,6 +6,7 @@
 import type { Delivery, SubscriptionSpec, WireMessage } from '../driver.ts';
 import { HEADERS } from '../message.ts';
 import { DEAD_LETTER_HEADERS } from './dead-letter.ts';
+import { isPattern } from './patterns.ts';
 import type { SubscriptionSetup } from './setup.ts';
 import type { Cause, Unburied } from './unburied.ts';
 
@@ -14,6 +15,8 @@ export const RETRY_PREFIX = 'ent-retry-';
 const ATTEMPTS = `${RETRY_PREFIX}attempts`;
 const NOT_BEFORE = `${RETRY_PREFIX}not-before`;
 const WAIT = `${RETRY_PREFIX}wait`;
+/** Where it was published, for the group of a pattern. */
+const TOPIC = `${RETRY_PREFIX}topic`;
 /** Attempts of a message that was only postponed. */
 const NONE = '0';
 /** Of a message that could not be buried. */
@@ -54,8 +57,10 @@ export function retryOf(
     ...message,
     topic: (setup.retries as SubscriptionSpec).topic,
     group: undefined,
+    isInternal: true,
     headers: {
       ...message.headers,
+      ...(isPattern(setup.topic) && { [TOPIC]: message.topic }),
       [ATTEMPTS]: String(attempts),
       [NOT_BEFORE]: String(Math.ceil(setup.time.clock.now() + waitMs)),
       [WAIT]: String(Math.ceil(waitMs)),
@@ -87,11 +92,12 @@ export function retriedArrivalOf(delivery: Delivery, setup: SubscriptionSetup, u
     [ATTEMPTS]: attempts,
     [NOT_BEFORE]: notBefore,
     [WAIT]: wait,
+    [TOPIC]: topic = setup.topic,
     [DIED_OF]: reason,
     [DIED_AFTER]: after,
     ...headers
   } = delivery.message.headers;
-  const message = { ...delivery.message, topic: setup.topic, headers };
+  const message = { ...delivery.message, topic, headers };
   // One that was only postponed was not tried yet; others were, whatever somebody has written there.
   const attempt = attempts === NONE ? 1 : Math.max(1, numberIn(attempts)) + 1;
   // The clock of who stored it may be another one. That moves the wait; longer than the whole of it nobody waits.

@@ -6,11 +6,13 @@ import type { SubscribeOptions } from '../options.ts';
 import { countOption, durationOption } from './checks.ts';
 import type { Timing } from './clock.ts';
 import type { Hooks } from './hooks.ts';
+import { checkSubscribable, plainNameOf } from './patterns.ts';
 import type { Payloads } from './payload.ts';
 
 /** What a subscription is made of, checked. */
 export interface SubscriptionSetup {
   readonly driver: MessagingDriver;
+  /** A name, or a pattern. */
   readonly topic: string;
   readonly group: string;
   readonly payloads: Payloads;
@@ -53,7 +55,7 @@ const BACKOFF_OPTIONS = { base: true, max: true, jitter: true } as const;
 /** What all subscriptions of a messaging have in common. */
 export type SubscriptionHost = Pick<SubscriptionSetup, 'driver' | 'payloads' | 'brokerTimeoutMs' | 'time' | 'hooks'>;
 
-/** @throws `messaging.invalid_options` */
+/** @throws `messaging.invalid_options`; `messaging.unsupported` for a pattern where the driver takes none */
 export function setupOf(
   host: SubscriptionHost,
   topic: string | Topic,
@@ -64,7 +66,7 @@ export function setupOf(
   refuseUnknown(options, SUBSCRIBE_OPTIONS, 'subscribe', messagingErrors.invalid_options);
   refuseUnknown(options.backoff ?? {}, BACKOFF_OPTIONS, 'subscribe: backoff', messagingErrors.invalid_options);
   if (typeof handler !== 'function') throw messagingErrors.invalid_options('subscribe needs a handler, a function.');
-  const name = checkName('topic', nameOf(topic));
+  const name = checkSubscribable(driver, nameOf(topic));
   const group = checkName('group', options.group);
   const concurrency = countOption(options.concurrency ?? 1, 'concurrency', 1);
   const { base = 500, max = 60_000, jitter = 1 } = options.backoff ?? {};
@@ -92,7 +94,7 @@ export function setupOf(
 }
 
 export function deadLetterTopicOf(topic: string, group: string): string {
-  return `${topic}.${group}.dead`;
+  return `${plainNameOf(topic)}.${group}.dead`;
 }
 
 /** Where the messages of a group wait for their next try; undefined where the broker keeps them itself. */
@@ -107,6 +109,6 @@ export function retriesOf(driver: MessagingDriver, topic: string, group: string)
  */
 function retryTopicOf(topic: string, group: string): SubscriptionSpec {
   const dots = group.split('.').length - 1;
-  const name = `${topic}.${group}.retry${dots === 0 ? '' : `-${dots}`}`;
+  const name = `${plainNameOf(topic)}.${group}.retry${dots === 0 ? '' : `-${dots}`}`;
   return { topic: checkName('retry topic', name), group: 'retry' };
 }

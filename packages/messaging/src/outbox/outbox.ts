@@ -40,7 +40,7 @@ export interface OutboxOptions extends TableOptions {
 }
 
 /** What may be said about one message of an outbox beside its data. */
-export interface OutboxPublishOptions extends Omit<PublishOptions, 'signal' | 'key'> {
+export interface OutboxPublishOptions extends Omit<PublishOptions, 'signal' | 'key' | 'priority'> {
   /**
    * Messages of the same key are sent one after the other, in the order in which their transactions commit: the id of
    * what they are about, for example. At most 180 characters. Transactions that publish by one key wait for each other;

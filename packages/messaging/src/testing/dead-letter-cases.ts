@@ -44,6 +44,7 @@ export const deadLetterCases: readonly MessagingCase[] = [
         subject: undefined,
         topic: kit.topic,
         group: 'g',
+        pattern: undefined,
         attempts: 1,
         reason: 'TypeError',
         contentType: 'application/json',

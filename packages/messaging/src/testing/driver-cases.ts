@@ -61,6 +61,28 @@ export const driverCases: readonly MessagingCase[] = [
     },
   },
   {
+    name: 'what waits is delivered by its priority, and equal ones in their order',
+    when: ({ features }) => features.priority,
+    async run(kit) {
+      const priorities = ['0', '9', '5', '0', '9'];
+      await kit.driver.ensure({ topic: kit.topic, group: 'g' }, kit.call);
+      const sent = priorities.map((priority, at) =>
+        wireMessage(kit.topic, `${priority} ${at}`, {
+          headers: priority === '0' ? {} : { 'delivery-priority': priority },
+        }),
+      );
+      await kit.driver.send(sent, kit.call);
+      const source = await kit.subscribe('g', { prefetch: 1 });
+      const received: string[] = [];
+      while (received.length < sent.length) {
+        const [delivery] = await kit.receive(source, 1);
+        received.push(...textsOf([delivery!]));
+        await source.settle([{ token: delivery!.token, action: 'ack' }]);
+      }
+      assert.deepEqual(received, ['9 1', '9 4', '5 2', '0 0', '0 3']);
+    },
+  },
+  {
     name: 'a topic without a group is unroutable, and answers do not mix up a batch',
     async run(kit) {
       await kit.subscribe('g');

@@ -166,7 +166,7 @@ export const lastingCases: readonly MessagingCase[] = [
       await messaging.subscribe(kit.topic, { group: 'g' }, ({ data }) => void seen.push(data));
       await messaging.publish(kit.topic, 'before');
       await kit.until('the first one is handled', () => seen.length === 1);
-      await kit.driver.remove({ topic: kit.topic, group: 'g' }, kit.call);
+      await messaging.removeGroup(kit.topic, 'g');
       await untilAsync(kit, 'the group is there again', async () => {
         return (await messaging.publish(kit.topic, 'after')).status === 'stored';
       });

@@ -8,6 +8,7 @@ import type { MessagingHarness } from './harness.ts';
 import { withKit } from './kit.ts';
 import { lastingCases } from './lasting-cases.ts';
 import { settlingCases } from './settling-cases.ts';
+import { wildcardCases } from './wildcard-cases.ts';
 
 /**
  * The conformance suite for messaging drivers, under any test runner that has an `it(name, work)`. It
@@ -35,6 +36,7 @@ export function testMessagingDriver(
     ...handlingCases,
     ...deadLetterCases,
     ...lastingCases,
+    ...wildcardCases,
   ];
   declareCases(runner satisfies TestRunner, harness, cases, (run) => withKit(harness, run));
 }

@@ -67,8 +67,30 @@ describeWithServer('rabbitmq', { killable: true }, (server) => {
     await messaging.close();
   });
 
+  it('has no priorities where the broker, or a queue that is there, has none', { timeout: 60_000 }, async () => {
+    const topic = uniqueName('priority');
+    const [plain, classic] = [messagingOf({ queues: 'classic' }), messagingOf({ queues: 'classic', priorities: true })];
+    await expect(plain.publish(topic, 1, { priority: 1 })).rejects.toMatchObject({ code: 'messaging.unsupported' });
+    await (await plain.subscribe(topic, { group: 'g' }, () => {})).close();
+    await expect(classic.subscribe(topic, { group: 'g' }, () => {})).rejects.toMatchObject({
+      code: 'messaging.rejected',
+      message: expect.stringMatching(/inequivalent arg 'x-max-priority'/),
+    });
+    const quorum = messagingOf({ priorities: true });
+    const { version } = plain.driver.client.consuming!.connection.serverProperties;
+    if (Number.parseInt(version, 10) >= 4) await quorum.connect();
+    else {
+      const none = /Quorum queues of RabbitMQ 3\.[\d.]+ have no priorities/;
+      await expect(quorum.connect()).rejects.toThrow(none);
+      const connection = await connect(server.url);
+      expect(() => rabbitmq({ connection, priorities: true })).toThrow(none);
+      await connection.close();
+    }
+    await Promise.all([plain.close(), classic.close(), quorum.close()]);
+  });
+
   it('does not call stored what a full queue refused, and sends it when there is room', {
-    timeout: 60_000,
+    timeout: 240_000,
   }, async () => {
     const topic = uniqueName('full');
     const messaging = messagingOf({ queues: 'classic' });

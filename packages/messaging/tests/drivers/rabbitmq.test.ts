@@ -17,10 +17,10 @@ describeWithServer('rabbitmq', (server) => {
       testMessagingDriver(
         { it },
         {
-          features: rabbitmqFeatures,
+          features: { ...rabbitmqFeatures, priority: queues === 'classic' },
           async createDriver() {
             const proxy = await server.proxy();
-            const driver = rabbitmq({ url: proxy.url, queues });
+            const driver = rabbitmq({ url: proxy.url, queues, priorities: queues === 'classic' });
             cuts.set(driver, () => proxy.cut());
             return driver;
           },

@@ -14,6 +14,8 @@ export const rabbitmqFeatures = {
   leases: false,
   browses: false,
   lists: false,
+  wildcards: false,
+  priority: false,
   maxMessageBytes: 128 * 2 ** 20,
 } as const;
 

@@ -2,7 +2,7 @@ import { pause } from '@ent/internal';
 import type { Channel } from 'amqplib';
 import type { SubscriptionSpec } from '../../driver.ts';
 import { type Link, onChannel } from './link.ts';
-import { queueOf } from './wire.ts';
+import { bindGroup } from './topology.ts';
 
 /** How often bindings are made again. */
 const EVERY_MS = 3_000;
@@ -45,10 +45,7 @@ export class Bindings {
   }
 
   async #bind(channel: Channel): Promise<void> {
-    for (const spec of this.#specs.values()) {
-      await channel.assertExchange(spec.topic, 'fanout');
-      await channel.bindQueue(queueOf(spec), spec.topic, '');
-    }
+    for (const spec of this.#specs.values()) await bindGroup(this.#link, channel, spec);
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * RabbitMQ 3.10 to 4.x: quorum queues, or classic ones, with confirmations.
  *
- * A topic is a fanout exchange of its name, a group the queue `<topic>/<group>`. Both are durable, and made
+ * Exchanges and queues are as `topology.ts` tells, all durable, and made
  * again by each new source and each new publishing channel: whoever deletes one of them loses what was in it, and no
  * more. Publishing and consuming have a connection each, so that a broker which takes no more messages still delivers.
  */
@@ -13,6 +13,7 @@ import { channelOf, ended, Link, onChannel, orAborted } from './link.ts';
 import { type RabbitmqOptions, type Settings, settingsOf } from './options.ts';
 import { Publisher } from './publisher.ts';
 import { RabbitmqSource } from './source.ts';
+import { bindGroup } from './topology.ts';
 import { parcelOf, queueOf } from './wire.ts';
 
 export type { RabbitmqConnectionOptions, RabbitmqOptions, RabbitmqServerOptions } from './options.ts';
@@ -29,9 +30,14 @@ export const rabbitmqFeatures = {
   browses: false,
   // Nor to ask which queues there are: that is for its management API, or rabbitmqctl.
   lists: false,
+  wildcards: true,
+  // By the option `priorities`: it is a matter of the broker's version, or of how queues are made.
+  priority: false,
   // RabbitMQ 4 refuses more by default, and closes the channel with all that is under way; 3.x takes 128 MiB.
   maxMessageBytes: 16 * 2 ** 20,
 } as const satisfies MessagingFeatures;
+
+const MOST_PRIORITY = 9;
 
 /** Durable, since RabbitMQ 4.3 has no transient queues that are not exclusive; removed when unused for an hour. */
 const TEMPORARY = { 'x-queue-type': 'classic', 'x-expires': 3_600_000 };
@@ -48,6 +54,11 @@ export interface RabbitmqClient {
  */
 const DELIVERY_LIMIT = 1_000_000_000;
 
+/** The driver that {@link rabbitmq} makes. */
+export interface RabbitmqDriver extends MessagingDriver<RabbitmqClient> {
+  readonly features: Omit<typeof rabbitmqFeatures, 'priority'> & { readonly priority: boolean };
+}
+
 /**
  * The driver for RabbitMQ, by `amqplib`.
  *
@@ -63,9 +74,7 @@ const DELIVERY_LIMIT = 1_000_000_000;
  * await messaging.close();
  * ```
  */
-export function rabbitmq(
-  options: RabbitmqOptions,
-): MessagingDriver<RabbitmqClient> & { readonly features: typeof rabbitmqFeatures } {
+export function rabbitmq(options: RabbitmqOptions): RabbitmqDriver {
   const settings = settingsOf(options);
   const publishing: Link = new Link(settings, () => publisher.look());
   const publisher = new Publisher(publishing);
@@ -74,7 +83,7 @@ export function rabbitmq(
 
   return {
     name: 'rabbitmq',
-    features: rabbitmqFeatures,
+    features: { ...rabbitmqFeatures, priority: settings.priorities },
     client: {
       get publishing() {
         return publishing.connection;
@@ -97,9 +106,8 @@ export function rabbitmq(
       onChannel(consuming, signal, async (channel) => {
         // Replies come by the default exchange.
         if (spec.isTemporary) return void (await channel.assertQueue(queueOf(spec), { arguments: TEMPORARY }));
-        await channel.assertExchange(spec.topic, 'fanout');
         await channel.assertQueue(queueOf(spec), { arguments: argumentsOf(settings) });
-        await channel.bindQueue(queueOf(spec), spec.topic, '');
+        await bindGroup(consuming, channel, spec);
       }).catch((error: unknown) => {
         throw explained(error, spec, settings);
       }),
@@ -143,10 +151,9 @@ async function consumingChannel(link: Link, prefetch: number, { signal }: Driver
   });
 }
 
-function argumentsOf({ queues }: Settings): Record<string, unknown> {
-  return queues === 'quorum'
-    ? { 'x-queue-type': 'quorum', 'x-delivery-limit': DELIVERY_LIMIT }
-    : { 'x-queue-type': 'classic' };
+function argumentsOf({ queues, priorities }: Settings): Record<string, unknown> {
+  if (queues === 'quorum') return { 'x-queue-type': 'quorum', 'x-delivery-limit': DELIVERY_LIMIT };
+  return { 'x-queue-type': 'classic', ...(priorities && { 'x-max-priority': MOST_PRIORITY }) };
 }
 
 /** What is there and differs is never deleted: somebody's messages are in it. */

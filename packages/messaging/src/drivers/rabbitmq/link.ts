@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream';
 import { outsideContext, startTimer } from '@ent/internal';
 import { type Channel, type ChannelModel, connect } from 'amqplib';
 import { RabbitmqError } from './failures.ts';
-import type { Settings } from './options.ts';
+import { priorityFault, type Settings } from './options.ts';
 
 /** How long one node may take to let us in; then the next one is asked. */
 const DIAL_MS = 5_000;
@@ -13,6 +13,8 @@ const CLOSE_MS = 2_000;
 export class Link {
   /** The broker is short of memory or disk, and takes no messages. It tells with the first one that it is sent. */
   isBlocked = false;
+  /** The login may not use the exchange that serves patterns of topics. */
+  hasNoPatterns = false;
   readonly #settings: Settings;
   readonly #onChange: () => void;
   #opening: Promise<ChannelModel> | undefined;
@@ -61,6 +63,11 @@ export class Link {
       try {
         // The timeout is amqplib's for all of the handshake: a port that accepts and says nothing is none.
         const connection = await connect(url, { ...tls, timeout: DIAL_MS, noDelay: true });
+        const fault = priorityFault(connection, this.#settings);
+        if (fault !== undefined) {
+          await ended(connection);
+          throw new RabbitmqError('refused', fault);
+        }
         this.#node--; // the same one next time, unless it is away
         this.#watch(connection);
         this.#connection = connection;

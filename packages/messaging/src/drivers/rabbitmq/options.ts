@@ -19,6 +19,12 @@ export interface RabbitmqServerOptions {
    * so that a message that kills its process ends in the dead letters; `'classic'` does neither. Default `'quorum'`.
    */
   readonly queues?: 'quorum' | 'classic' | undefined;
+  /**
+   * Messages may have a `priority`. Quorum queues need RabbitMQ 4.0 for it, which is looked at when it is connected,
+   * and have two levels: 5 and above come first. Classic queues have all ten, and are made for it: one that is there
+   * without is `messaging.rejected`. Default false.
+   */
+  readonly priorities?: boolean | undefined;
 }
 
 /** Options of {@link rabbitmq} on a connection of the application, for all purposes; it is never closed. */
@@ -27,6 +33,8 @@ export interface RabbitmqConnectionOptions {
   readonly connection: ChannelModel;
   /** As in {@link RabbitmqServerOptions}. */
   readonly queues?: 'quorum' | 'classic' | undefined;
+  /** As in {@link RabbitmqServerOptions}. */
+  readonly priorities?: boolean | undefined;
 }
 
 export type RabbitmqOptions = RabbitmqServerOptions | RabbitmqConnectionOptions;
@@ -38,6 +46,7 @@ export interface Settings {
   readonly connection: ChannelModel | undefined;
   readonly tls: ConnectionOptions | undefined;
   readonly queues: 'quorum' | 'classic';
+  readonly priorities: boolean;
 }
 
 const HEARTBEAT_SECONDS = 10;
@@ -45,21 +54,36 @@ const fail = messagingErrors.invalid_options;
 
 export function settingsOf(options: RabbitmqOptions): Settings {
   const isGiven = typeof options === 'object' && options !== null && 'connection' in options;
-  if (isGiven) refuseUnknown(options, { connection: true, queues: true }, 'rabbitmq: with a connection', fail);
-  else refuseUnknown(options, { url: true, tls: true, queues: true }, 'rabbitmq', fail);
-  const { queues = 'quorum' } = options;
+  const both = { queues: true, priorities: true } as const;
+  if (isGiven) refuseUnknown(options, { ...both, connection: true }, 'rabbitmq: with a connection', fail);
+  else refuseUnknown(options, { ...both, url: true, tls: true }, 'rabbitmq', fail);
+  const { queues = 'quorum', priorities = false } = options;
   if (queues !== 'quorum' && queues !== 'classic') throw fail('"queues" of rabbitmq must be "quorum" or "classic".');
+  if (typeof priorities !== 'boolean') throw fail('"priorities" of rabbitmq must be true or false.');
   if (isGiven) {
     const { connection } = options;
     if (typeof connection?.createConfirmChannel !== 'function') {
       throw fail('"connection" of rabbitmq must be what connect() of amqplib gives, once it has resolved.');
     }
-    return { urls: [], connection, tls: undefined, queues };
+    const fault = priorityFault(connection, { queues, priorities });
+    if (fault !== undefined) throw fail(fault);
+    return { urls: [], connection, tls: undefined, queues, priorities };
   }
   const given: readonly unknown[] = Array.isArray(options.url) ? options.url : [options.url];
   const urls = given.flatMap(urlsOf);
   if (urls.length === 0) throw fail('"url" of rabbitmq lists no broker.');
-  return { urls, connection: undefined, tls: options.tls, queues };
+  return { urls, connection: undefined, tls: options.tls, queues, priorities };
+}
+
+/** Why messages cannot have priorities there: quorum queues before 4.0 would take them, and mind none. */
+export function priorityFault(
+  { connection }: ChannelModel,
+  { queues, priorities }: Pick<Settings, 'queues' | 'priorities'>,
+): string | undefined {
+  if (!priorities || queues === 'classic') return undefined;
+  const { version } = connection.serverProperties;
+  if (Number.parseInt(version, 10) >= 4) return undefined;
+  return `Quorum queues of RabbitMQ ${version} have no priorities; those of 4.0 have.`;
 }
 
 /** One URL for each host that a URL lists. No message holds any part of it: it can have a password. */

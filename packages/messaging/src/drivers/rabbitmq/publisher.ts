@@ -2,7 +2,8 @@ import { Semaphore } from '@ent/internal';
 import type { ConfirmChannel, Message } from 'amqplib';
 import type { SendResult } from '../../driver.ts';
 import { RabbitmqError } from './failures.ts';
-import { channelOf, ended, gathering, type Link, onChannel, orAborted } from './link.ts';
+import { channelOf, ended, gathering, type Link, orAborted } from './link.ts';
+import { makeTopicOn } from './topology.ts';
 import { checkHeaders, type Parcel, SEQUENCE } from './wire.ts';
 
 /** How many messages may be on their way, without a confirmation. */
@@ -112,7 +113,7 @@ export class Publisher {
     this.#publish(lane, parcel, (result) => sending.settle(at, result));
   }
 
-  #publish(lane: Lane, { topic, queue, body, headers, options }: Parcel, done: (result: SendResult) => void): void {
+  #publish(lane: Lane, { topic, route, body, headers, options }: Parcel, done: (result: SendResult) => void): void {
     const sequence = ++this.#sequence;
     headers[SEQUENCE] = sequence;
     lane.open++;
@@ -124,7 +125,7 @@ export class Publisher {
       else done({ status: lane.returned.delete(sequence) ? 'unroutable' : 'stored' });
     };
     try {
-      if (!lane.channel.publish(topic, queue, body, options, confirmed)) lane.isFull = true;
+      if (!lane.channel.publish(topic, route, body, options, confirmed)) lane.isFull = true;
       lane.gather();
     } catch (error) {
       // It throws on a channel that has just closed, and has written nothing.
@@ -186,7 +187,7 @@ export class Publisher {
   }
 
   async #make(lane: Lane, topic: string, signal: AbortSignal): Promise<void> {
-    await onChannel(this.#link, signal, (channel) => channel.assertExchange(topic, 'fanout'));
+    await makeTopicOn(this.#link, topic, signal);
     lane.made.add(topic);
   }
 }

@@ -3,7 +3,7 @@ import type { Channel, ConsumeMessage } from 'amqplib';
 import type { Delivery, SettleResult, Settlement, Source } from '../../driver.ts';
 import { RabbitmqError } from './failures.ts';
 import { ended, inTime, orAborted } from './link.ts';
-import { messageOf, returnsOf } from './wire.ts';
+import { messageOf, returnsOf, topicOf } from './wire.ts';
 
 /**
  * A consumer on a channel of its own. The broker pushes up to its prefetch; what came ahead is handed out when it is
@@ -49,7 +49,12 @@ export class RabbitmqSource implements Source {
     this.#ahead = this.#ahead.length <= max ? [] : this.#ahead.slice(max);
     return taken.map((token) => {
       this.#unsettled.add(token);
-      return { token, message: messageOf(this.#topic, token), attempt: undefined, returns: returnsOf(token) };
+      return {
+        token,
+        message: messageOf(topicOf(this.#topic, token), token),
+        attempt: undefined,
+        returns: returnsOf(token),
+      };
     });
   }
 

@@ -5,7 +5,9 @@
 import type { ConsumeMessage, Options } from 'amqplib';
 import type { SubscriptionSpec, WireMessage } from '../../driver.ts';
 import { extensionsOf, headerOf } from '../../internal/cloud-events.ts';
+import { isPattern } from '../../internal/patterns.ts';
 import { JSON_TYPE } from '../../internal/payload.ts';
+import { HEADERS, priorityOf } from '../../message.ts';
 import { RabbitmqError } from './failures.ts';
 
 /** Tells which message came back because no queue wanted it. */
@@ -13,13 +15,20 @@ export const SEQUENCE = 'ent:seq';
 /** The headers travel in one frame, of 128 KiB where both sides keep their defaults. */
 const MOST_HEADER_BYTES = 120_000;
 
+/** Tells the topic of a message that comes to the queue of a pattern without an exchange: to one group alone. */
+const TOPIC = 'ent:topic';
+
+/** What a topic, or a pattern, is for the exchange of all topics. */
+export const routeOf = (topic: string): string => `topic.${topic}`;
+
 /** The queue of a group. */
 export const queueOf = ({ topic, group }: SubscriptionSpec): string => `${topic}/${group}`;
 
 export interface Parcel {
   /** The exchange of a topic; none, the default exchange, for the queue of one group. */
   readonly topic: string;
-  readonly queue: string;
+  /** The queue of one group; else what patterns look at. */
+  readonly route: string;
   readonly body: Buffer;
   readonly headers: Record<string, unknown>;
   readonly options: Options.Publish;
@@ -30,6 +39,8 @@ export function parcelOf({
   id,
   topic,
   group,
+  pattern,
+  isInternal,
   type,
   source,
   subject,
@@ -48,8 +59,13 @@ export function parcelOf({
     ...(subject !== undefined && { 'cloudEvents:subject': subject }),
   };
   for (const [name, value] of Object.entries(extensionsOf(own))) headers[`cloudEvents:${name}`] = value;
-  const options = { headers, contentType, mandatory: true, persistent: true };
-  const to = group === undefined ? { topic, queue: '' } : { topic: '', queue: queueOf({ topic, group }) };
+  const priority = own[HEADERS.priority] === undefined ? undefined : priorityOf({ headers: own });
+  const options = { headers, contentType, mandatory: true, persistent: true, ...(priority && { priority }) };
+  if (pattern !== undefined) headers[TOPIC] = topic;
+  const to =
+    group === undefined
+      ? { topic, route: isInternal ? '' : routeOf(topic) }
+      : { topic: '', route: queueOf({ topic: pattern ?? topic, group }) };
   return { ...to, body: Buffer.from(body), headers, options };
 }
 
@@ -99,6 +115,14 @@ export function messageOf(topic: string, { properties, content }: ConsumeMessage
   };
 }
 
+/** Where a message was published that came for a topic or a pattern. */
+export function topicOf(subscribed: string, { fields, properties }: ConsumeMessage): string {
+  if (!isPattern(subscribed)) return subscribed;
+  const told: unknown = properties.headers?.[TOPIC];
+  if (fields.exchange !== '') return fields.exchange;
+  return typeof told === 'string' ? told : subscribed;
+}
+
 /** How often a quorum queue took it back, for whatever reason; 0 where nothing is said, as by a classic queue. */
 export function returnsOf({ properties }: ConsumeMessage): number {
   const count: unknown = properties.headers?.['x-delivery-count'];
@@ -126,7 +150,8 @@ const ATTRIBUTES: ReadonlyMap<string, Attribute> = new Map(
 
 /** The broker's own, those of CloudEvents, and ours. */
 function isOurs(name: string): boolean {
-  return (name.startsWith('x-') && BROKERS.test(name)) || name.startsWith('cloudEvents') || name === SEQUENCE;
+  if (name.startsWith('x-')) return BROKERS.test(name);
+  return name.startsWith('cloudEvents') || name === SEQUENCE || name === TOPIC;
 }
 
 function textOf(value: unknown): string | undefined {

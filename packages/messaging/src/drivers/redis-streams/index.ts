@@ -50,6 +50,8 @@ export const redisStreamsFeatures = {
   leases: true,
   browses: true,
   lists: true,
+  wildcards: false,
+  priority: false,
   maxMessageBytes: 512 * 1024 * 1024,
 } as const satisfies MessagingFeatures;
 

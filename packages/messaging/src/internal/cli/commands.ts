@@ -7,6 +7,7 @@ import type { Messaging } from '../../messaging.ts';
 import type { PublishOptions } from '../../options.ts';
 import type { GroupStats } from '../../subscription.ts';
 import { systemClock, createTiming } from '../clock.ts';
+import { checkSubscribable } from '../patterns.ts';
 import { Taking } from '../taking.ts';
 import { expectOnly, numberOf, type Values } from './usage.ts';
 
@@ -145,7 +146,7 @@ const tail: Command = async ({ messaging, values, terminal, signal }, args) => {
   expectOnly('tail', values, 'count');
   const count = numberOf(values, 'count') ?? Infinity;
   const { driver } = messaging;
-  const spec = { topic: required(args[0], 'TOPIC', 'tail'), group: `tail.${randomUUID()}` };
+  const spec = { topic: checkSubscribable(driver, required(args[0], 'TOPIC', 'tail')), group: `tail.${randomUUID()}` };
   const patient = () => ({ deadlineAt: performance.now() + 10_000, signal: AbortSignal.timeout(10_000) });
   await driver.ensure(spec, patient());
   try {

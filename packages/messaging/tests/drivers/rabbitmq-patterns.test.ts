@@ -1,0 +1,94 @@
+// What a broker's users have from before, or may not do, beside the exchange that serves patterns.
+import { uniqueName } from '@ent/testkit';
+import { describeWithServer } from '@ent/testkit/vitest';
+import { connect } from 'amqplib';
+import { expect, it } from 'vitest';
+import { rabbitmq } from '../../src/drivers/rabbitmq/index.ts';
+import { createMessaging } from '../../src/index.ts';
+
+describeWithServer('rabbitmq', (server) => {
+  const messagingOf = (url = server.url) => createMessaging({ driver: rabbitmq({ url }), timeout: '30s' });
+
+  it('topics and groups of earlier versions are taken as they are, and show to patterns', {
+    timeout: 60_000,
+  }, async () => {
+    const topic = `${uniqueName('before')}.a`;
+    const connection = await connect(server.url);
+    const channel = await connection.createConfirmChannel();
+    await channel.assertExchange(topic, 'fanout');
+    const quorum = { 'x-queue-type': 'quorum', 'x-delivery-limit': 1_000_000_000 };
+    await channel.assertQueue(`${topic}/g`, { arguments: quorum });
+    await channel.bindQueue(`${topic}/g`, topic, '');
+    const messaging = messagingOf();
+    const seen: unknown[] = [];
+    await messaging.subscribe(topic.replace(/a$/, '*'), { group: 'g' }, ({ data }) =>
+      seen.push(`pattern ${data as string}`),
+    );
+    await messaging.subscribe(topic, { group: 'g' }, ({ data }) => seen.push(`name ${data as string}`));
+    await messaging.publish(topic, 'new');
+    await expect.poll(() => seen.toSorted(), { timeout: 20_000 }).toEqual(['name new', 'pattern new']);
+    // Of a publisher that has not been updated: it says no route, and patterns do not see it.
+    channel.publish(topic, '', Buffer.from('"old"'), { contentType: 'application/json', messageId: 'm' });
+    await channel.waitForConfirms();
+    await messaging.publish(topic, 'last');
+    await expect
+      .poll(() => seen.toSorted(), { timeout: 20_000 })
+      .toEqual(['name last', 'name new', 'name old', 'pattern last', 'pattern new']);
+    await messaging.close();
+    await connection.close();
+  });
+
+  it('a user who may not touch the exchange of patterns has topics, and is told of patterns', {
+    timeout: 240_000,
+  }, async () => {
+    const user = uniqueName('user');
+    // One command, since each starts a virtual machine: what add_user and set_permissions do.
+    const make = `rabbit_auth_backend_internal:add_user(<<"${user}">>, <<"secret">>, <<"test">>)`;
+    const allow = `rabbit_auth_backend_internal:set_permissions(<<"${user}">>, <<"/">>, <<"^mine">>, <<"^mine">>, <<"^mine">>, <<"test">>)`;
+    await server.control('eval', `${make}, ${allow}.`);
+    const url = server.url.replace(/\/\/[^@]*@/, `//${user}:secret@`);
+    const messaging = messagingOf(url);
+    const topic = uniqueName('mine');
+    const seen: unknown[] = [];
+    await messaging.subscribe(topic, { group: 'g', backoff: { base: 1 } }, ({ data }, { attempt }) => {
+      seen.push(`${data as number} ${attempt}`);
+      if (attempt === 1) throw new Error('not yet');
+    });
+    expect(await messaging.publish(topic, 1)).toMatchObject({ status: 'stored' });
+    await expect.poll(() => seen, { timeout: 40_000 }).toEqual(['1 1', '1 2']);
+    const pattern = { group: 'g', deadLetter: `${topic}.dead` };
+    await expect(messaging.subscribe('mine.*', pattern, () => {})).rejects.toMatchObject({
+      code: 'messaging.rejected',
+      message: expect.stringMatching(/ent:topics/),
+    });
+    await messaging.close();
+  });
+
+  it('a pattern sees what others publish again soon after its queue or its exchange was deleted', {
+    timeout: 60_000,
+  }, async () => {
+    const base = uniqueName('deleted');
+    const messaging = messagingOf();
+    const seen: unknown[] = [];
+    await messaging.subscribe(`${base}.*`, { group: 'g' }, ({ topic, data }) =>
+      seen.push(`${topic} ${data as string}`),
+    );
+    // Who listens to a topic shows it to patterns again.
+    await messaging.subscribe(`${base}.a`, { group: 'g' }, () => {});
+    await messaging.publish(`${base}.a`, 'before');
+    await expect.poll(() => seen, { timeout: 20_000 }).toEqual([`${base}.a before`]);
+    const connection = await connect(server.url);
+    const channel = await connection.createChannel();
+    for (const remove of [() => channel.deleteQueue(`${base}.*/g`), () => channel.deleteExchange('ent:topics')]) {
+      await remove();
+      const found = seen.length;
+      const publish = async (): Promise<number> => {
+        await messaging.publish(`${base}.a`, 'after');
+        return seen.length;
+      };
+      await expect.poll(publish, { timeout: 20_000, interval: 200 }).toBeGreaterThan(found);
+    }
+    await messaging.close();
+    await connection.close();
+  });
+});
