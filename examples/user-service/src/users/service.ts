@@ -101,9 +101,12 @@ export function createUserService({ db, cache, passwords, sessions, publish }: U
     const write = async (): Promise<StoredUser> => {
       const version = check && (await checkedVersion(id, check));
       return together(async () => {
-        const note = roles && (await administrators.changing(id, roles.includes('admin'), by));
+        const isAdmin = roles?.includes('admin');
+        const note = isAdmin === undefined ? undefined : await administrators.changing(id, isAdmin, by);
+        // Without a transaction too the list never names somebody who is none, so that one is left.
+        if (isAdmin === false) await note?.();
         const user = await stored.update(id, patch, { version });
-        await note?.();
+        if (isAdmin === true) await note?.();
         // With the password: no crash in between leaves a session that was opened with the old one.
         if (passwordHash !== undefined) await sessions.revokeAll(id, { reason: 'password' });
         await publish('user.updated', { userId: id, version: user.version });
