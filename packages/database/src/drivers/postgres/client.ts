@@ -20,7 +20,7 @@ export interface PgClient {
   readonly processID: number | null;
   readonly secretKey: number | null;
   readonly connection: { readonly stream: { destroy(): unknown } };
-  query(query: PgQuery, callback: (error: Error | null, result: PgResult) => void): void;
+  query(query: PgQuery | string, callback: (error: Error | null, result: PgResult) => void): void;
   /** A query that reads the protocol by itself. */
   query(query: PgSubmittable): void;
   /** `I`, `T` or `E`, as the server told with its last answer. */
