@@ -59,7 +59,8 @@ export async function checkPacked(root: string): Promise<Finding[]> {
       const nodeTypes = withPeers ? '@types/node' : 'types-node-newest';
       const more = { '@types/node': join(root, 'node_modules', nodeTypes) };
       await install(project.dir, packed, { peers: withPeers ? undefined : [], more });
-      findings.push(...(await load(project, entries)), ...(await compile(root, project, entries)));
+      findings.push(...(await load(project, entries)), ...(await runPrograms(project, packed)));
+      findings.push(...(await compile(root, project, entries)));
       if (withPeers) findings.push(...(await startThreads(project)));
     }
     return findings;
@@ -211,6 +212,25 @@ async function startThreads({ dir }: Project): Promise<Finding[]> {
     if (code === 0) continue;
     const fix = 'look at what starts the threads of sqlite';
     findings.push({ file: 'packages/database', problem: `${name}: its threads do not start: ${output}`, fix });
+  }
+  return findings;
+}
+
+/** The programs tell their help, as npm links them. */
+async function runPrograms({ dir }: Project, packed: readonly Packed[]): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  for (const { name, manifest } of packed) {
+    for (const program of Object.keys(manifest.bin ?? {})) {
+      const path = join(dir, 'node_modules', '.bin', program);
+      const { code, output } = await run(path, ['--help'], { cwd: dir, timeoutMs: 60_000 });
+      if (code === 0 && output.includes(`${program}: `)) continue;
+      const problem = `${program} --help ends with ${code}: ${output || 'nothing was told'}`;
+      findings.push({
+        file: `packages/${name}/package.json`,
+        problem,
+        fix: 'look at "bin" and the first line of its file',
+      });
+    }
   }
   return findings;
 }

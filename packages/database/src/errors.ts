@@ -133,6 +133,8 @@ export const databaseErrors = defineErrors('database', {
     retryable: 'never',
     expose: false,
   },
+  /** A seed threw; `details.seed` names it and `cause` is what it threw. */
+  seed_failed: { class: DatabaseError, title: 'A seed failed', retryable: 'never', expose: false },
   /** A migration that is to be reverted has no `down`, or is not in the list. */
   migration_irreversible: {
     class: DatabaseError,

@@ -87,4 +87,5 @@ export type {
   WindowOptions,
 } from './query.ts';
 export type { Repository } from './repository.ts';
+export { defineSeeds, loadSeeds, runSeeds, type Seed, type SeedOptions, type SeedProgress } from './seeds.ts';
 export { acrossTenants, currentTenant, type Tenant, withTenant } from './tenants.ts';

@@ -170,7 +170,7 @@ export function defineMigrations<Native = unknown>(list: readonly Migration<Nati
 }
 
 /** Refuses what has a bad name or one that is there already, and unknown options. */
-function expectUnique<T extends { readonly name: string }>(
+export function expectUnique<T extends { readonly name: string }>(
   list: readonly T[],
   what: 'Migration' | 'Seed',
   known: Readonly<Record<keyof T, true>>,
