@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises';
 import { durationOption, requiredArgument, type Terminal, UsageError } from '@ent/internal';
 import type { Database } from '../../database.ts';
 import { databaseErrors } from '../../errors.ts';
@@ -93,6 +94,29 @@ const seed: Command = async (work) => {
   });
 };
 
+const types: Command = (work) => {
+  const { values, terminal } = work;
+  expectOnly('types', work, ['entities', 'schema', 'out', 'table']);
+  return opened(values, async (db) => {
+    // It needs Kysely, which is not there for MongoDB.
+    const { schemaText } = await import('../schema/write.ts');
+    const what = values.entities === true ? 'entities' : 'interfaces';
+    const text = await schemaText(db, { what, schema: values.schema, without: [values.table ?? LEDGER] });
+    const { out } = values;
+    if (out === undefined) {
+      terminal.result({ text }, text.trimEnd());
+      return 0;
+    }
+    await writeFile(out, text).catch((error: unknown) => {
+      throw new UsageError(`${out} cannot be written: ${String((error as Error).message)}.`);
+    });
+    terminal.result({ file: out }, out);
+    return 0;
+  });
+};
+
+const LEDGER = 'ent_migrations';
+
 export const COMMANDS: Readonly<Record<string, Command>> = {
   create,
   up,
@@ -101,6 +125,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   'dry-run': dryRun,
   repair,
   seed,
+  types,
 };
 
 const MIGRATING = ['dir', 'table', 'timeout'] as const;

@@ -9,6 +9,8 @@ export const HELP = `ent-db: looks after the schema of a database, by a folder o
   ent-db dry-run                 the statements that up would send; writes nothing
   ent-db repair                  accepts applied migrations as they are now, after up has found them changed
   ent-db seed [NAME...]          runs all seeds, or those of these names
+  ent-db types [--entities] [--schema NAME] [--out FILE]
+                                 the interfaces of the tables for Kysely as TypeScript, or the entities
 
   --url URL         the database; default DATABASE_URL of the environment
   --dir FOLDER      the migrations, default ./migrations; for seed the seeds, default ./seeds
@@ -31,6 +33,9 @@ const OPTIONS = {
   help: { type: 'boolean' },
   ts: { type: 'boolean' },
   steps: { type: 'string' },
+  entities: { type: 'boolean' },
+  schema: { type: 'string' },
+  out: { type: 'string' },
 } as const;
 
 export type Values = ReturnType<typeof parse>['values'];
