@@ -136,7 +136,8 @@ export async function importFile({ path, shown }: Found, known: readonly string[
     throw invalid(`${shown}${line === undefined ? '' : `, line ${line}`} cannot be loaded: ${message}`, { cause });
   }
   // A CommonJS module whose names the runtime could not see.
-  const given = known.some((name) => name in module) ? module : ((module['default'] ?? {}) as typeof module);
+  const isSeen = known.some((name) => name in module) || !('default' in module);
+  const given = isSeen ? module : ((module['default'] ?? {}) as typeof module);
   const names = Object.keys(given).filter((name) => !RUNTIME.has(name));
   const other = names.find((name) => !known.includes(name));
   if (other !== undefined) throw invalid(`${shown} exports "${other}"; it has ${known.join(', ')}.`);

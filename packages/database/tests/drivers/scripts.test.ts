@@ -1,5 +1,5 @@
 // Texts of several statements, as files of migrations have them, on each database in its own hand.
-import { createDatabase, createMigrator, type Database, loadMigrations } from '@ent/database';
+import { createDatabase, createMigrator, type Database, loadMigrations, loadSeeds, runSeeds } from '@ent/database';
 import { mysql } from '@ent/database/mysql';
 import { postgres } from '@ent/database/postgres';
 import type { SqlNative } from '@ent/database/sql';
@@ -72,6 +72,34 @@ insert into log values ('never');`,
     // In which line a value was refused some do not tell.
     const place = { sqlite: 'line 3', mysql: 'statement 2', postgresql: undefined }[db.driver.name];
     expect((refused.cause as { details: { where?: string } }).details.where).toBe(place);
+    await db.close();
+  });
+
+  it('runs seeds as often as one likes, each whole or not at all', async () => {
+    const db = await open();
+    await db.native.kysely.schema
+      .createTable('log')
+      .addColumn('id', 'integer', (id) => id.primaryKey())
+      .addColumn('what', 'varchar(20)')
+      .execute();
+    const upsert =
+      db.driver.name === 'mysql' ? 'on duplicate key update what =' : 'on conflict (id) do update set what =';
+    const stored = (id: number, what: string): string =>
+      `insert into log (id, what) values (${id}, '${what}') ${upsert} '${what}';\n`;
+    await files.write({ '1.sql': stored(1, 'one') + stored(2, 'two'), '2.sql': `${stored(3, 'three')}nothing;` });
+    for (let round = 0; round < 2; round += 1) {
+      const failed = await rejection(runSeeds(db, await loadSeeds(files.path())));
+      expect(failed).toMatchObject({ code: 'database.seed_failed', details: { seed: '2' } });
+      expect((failed.cause as Error).message).toContain('2.sql, line 2: ');
+      expect(await logged(db)).toEqual(['one', 'two']);
+      await sql`delete from log where id = 1`.execute(db.native.kysely);
+    }
+    if (db.driver.name === 'mysql') {
+      // DDL commits, which is told.
+      await files.write({ '2.sql': `${stored(3, 'three')}create table other (id int);` });
+      const ended = await rejection(runSeeds(db, await loadSeeds(files.path()), { only: ['2'] }));
+      expect(String((ended.cause as Error).message)).toContain('DDL, which commits');
+    }
     await db.close();
   });
 
