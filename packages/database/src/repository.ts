@@ -42,10 +42,10 @@ export class Repository<T extends object, New = unknown, Key extends keyof T & s
   readonly entity: Entity<T, New, Key>;
   readonly #host: Host;
   readonly #reads: Reads<T>;
-  readonly #ask: Ask = (operation, use, options, work, scope) => {
+  readonly #ask: Ask = (operation, use, options, work) => {
     const entity: EntityModel = this.entity;
     const { driver } = this.#host;
-    const rows = entity.tenant === undefined ? driver : rowsOfTenant(driver, entity, scope ?? scopeHere());
+    const rows = entity.tenant === undefined ? driver : rowsOfTenant(driver, entity, scopeHere());
     return this.#host.run({ operation, entity: entity.name, model: entity, use }, options, (session, call) =>
       work(rows, entity, session, call),
     );

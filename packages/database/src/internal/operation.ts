@@ -1,7 +1,6 @@
 import type { Awaitable, DriverCall, DriverRows } from '../driver.ts';
 import type { EntityModel } from '../entity.ts';
 import type { CallOptions } from '../options.ts';
-import type { TenantScope } from './tenancy.ts';
 
 /** What is being done, for messages and telemetry. */
 export interface Attempted {
@@ -24,15 +23,14 @@ export interface Operation extends Attempted {
 export type Work<R> = (session: unknown, call: DriverCall) => Awaitable<R>;
 
 /**
- * How a repository asks its driver about the rows of its entity: those of the tenant around the call, or of `scope`, if
- * they are the rows of tenants.
+ * How a repository asks its driver about the rows of its entity: those of the tenant around the call, if they are the
+ * rows of tenants.
  */
 export type Ask = <R>(
   operation: string,
   use: Operation['use'],
   options: CallOptions | undefined,
   work: (driver: DriverRows<unknown>, entity: EntityModel, ...rest: Parameters<Work<R>>) => ReturnType<Work<R>>,
-  scope?: TenantScope,
 ) => Awaitable<R>;
 
 /** `users.find`, or `ping`. */

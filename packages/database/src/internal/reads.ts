@@ -20,7 +20,7 @@ import { expectOptions } from './known-options.ts';
 import type { Ask } from './operation.ts';
 import { batchesOf, type Paging, pageOf } from './pages.ts';
 import { RowStream } from './row-stream.ts';
-import { scopeHere, type TenantScope, tenantOf } from './tenancy.ts';
+import { inScope, scopeHere, type TenantScope, tenantOf } from './tenancy.ts';
 
 /** The half of a repository that reads: what its methods ask the driver for, and what they make of the answer. */
 export class Reads<T extends object> {
@@ -73,7 +73,10 @@ export class Reads<T extends object> {
   async *#batches(options: StreamOptions<T>, scope: TenantScope | undefined): AsyncGenerator<T[], void, undefined> {
     expectOptions(this.#entity, 'stream', options);
     if (this.#entity.tenant !== undefined) tenantOf(this.#entity, scope);
-    yield* batchesOf(this.#paging('stream', options, scope), options.batchSize ?? 500);
+    const paging = this.#paging('stream', options);
+    // The database may be told the tenant, too, so it is not enough to ask for these rows.
+    const read: Paging<T>['read'] = (query) => inScope(scope, () => paging.read(query));
+    yield* batchesOf({ ...paging, read }, options.batchSize ?? 500);
   }
 
   async count(options: CountOptions<T>): Promise<number> {
@@ -99,7 +102,7 @@ export class Reads<T extends object> {
   }
 
   /** The rows of a query that is checked. */
-  rows(operation: string, query: DriverQuery, options: CallOptions | undefined, scope?: TenantScope): Awaitable<T[]> {
+  rows(operation: string, query: DriverQuery, options: CallOptions | undefined): Awaitable<T[]> {
     // Known to be empty: no reason to ask. What a caller would otherwise learn (that the database is down) it learns
     // from the next call.
     if (query.where.op === 'none') return [];
@@ -109,7 +112,6 @@ export class Reads<T extends object> {
       options,
       (driver, entity, session, call) =>
         driver.find(session, entity, query, call) as Awaitable<unknown[]> as Awaitable<T[]>,
-      scope,
     );
   }
 
@@ -139,13 +141,13 @@ export class Reads<T extends object> {
     return tenant === undefined ? this.#cursorSecret : `${this.#cursorSecret}\0${tenant}`;
   }
 
-  #paging(operation: string, options: FindOptions<T>, scope?: TenantScope): Paging<T> {
+  #paging(operation: string, options: FindOptions<T>): Paging<T> {
     return {
       entity: this.#entity,
       where: this.#where(options),
       order: parseSort(this.#entity, options.sort, this.#rules),
       select: parseSelect(this.#entity, options.select),
-      read: (query) => this.rows(operation, query, options, scope),
+      read: (query) => this.rows(operation, query, options),
     };
   }
 }

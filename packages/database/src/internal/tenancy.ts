@@ -20,7 +20,8 @@ export function scopeHere(): TenantScope | undefined {
 }
 
 export function inScope<R>(scope: TenantScope | undefined, work: () => R): R {
-  return runWithContext({ [KEY]: scope }, work);
+  // What a stream asks for is mostly read where it was asked for.
+  return scope === scopeHere() ? work() : runWithContext({ [KEY]: scope }, work);
 }
 
 /** The work, bound to the tenant around this call. */

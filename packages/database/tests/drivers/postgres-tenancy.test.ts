@@ -142,6 +142,30 @@ describeWithServer('postgres', (server) => {
     expect(await withTenant('b', () => slugs(db))).toEqual(['theirs']);
   });
 
+  it('what is read piece by piece is of the tenant who asked for it, whoever reads it', async () => {
+    const db = open();
+    await stored(db);
+    const asked = () =>
+      withTenant('a', () => ({
+        rows: db.repo(shelves).stream({ batchSize: 1 }),
+        copy: copyOut(db, 'copy shelves (slug) to stdout'),
+      }));
+    const read = async ({ rows, copy }: ReturnType<typeof asked>): Promise<string[]> => {
+      const found: string[] = [];
+      for await (const { slug } of rows) found.push(slug);
+      const copied: Uint8Array[] = [];
+      for await (const piece of copy) copied.push(piece);
+      return [...found, Buffer.concat(copied).toString()];
+    };
+    for (const tenant of ['a', 'b']) {
+      expect(await withTenant(tenant, () => read(asked()))).toEqual(['ours', 'ours\n']);
+      expect(await db.transaction(() => withTenant(tenant, () => read(asked())))).toEqual(['ours', 'ours\n']);
+    }
+    expect(await read(asked())).toEqual(['ours', 'ours\n']);
+    const ofNobody = { ...asked(), copy: copyOut(db, 'copy shelves (slug) to stdout') };
+    expect(await withTenant('b', () => read(ofNobody))).toEqual(['ours', '']);
+  });
+
   it('a driver that is not told to tells the database nothing', async () => {
     const db = open({ tenantSetting: undefined });
     expect(await withTenant('a', () => db.repo(shelves).count())).toBe(0);

@@ -2,6 +2,7 @@ import { refuseUnknown } from '@ent/internal';
 import { databaseErrors } from '../../errors.ts';
 import { demandHost } from '../../internal/demand-host.ts';
 import type { Hosted } from '../../internal/host.ts';
+import { inScope, scopeHere, type TenantScope } from '../../internal/tenancy.ts';
 import type { CallOptions } from '../../options.ts';
 import { CopyingIn, CopyingOut, NoCopyError, SourceError } from './copying.ts';
 import { Session } from './session.ts';
@@ -62,8 +63,9 @@ export async function copyIn(
 
 /**
  * What a COPY gives, in pieces of bytes that may end in the middle of a row; the server waits for who reads slowly. It
- * joins the transaction around the loop, in which other calls wait until it ends; who leaves the loop early ends the
- * statement on the server, and that transaction with it. `Readable.from(...)` makes a stream of it.
+ * joins the transaction around the loop, in which other calls wait until it ends, and is of the tenant around this
+ * call, where the database is told of tenants; who leaves the loop early ends the statement on the server, and that
+ * transaction with it. `Readable.from(...)` makes a stream of it.
  *
  * ```ts no-run
  * import { createWriteStream } from 'node:fs';
@@ -82,10 +84,19 @@ export async function copyIn(
  * @param statement `copy ... to stdout ...`
  * @param options the time is that of the whole, by default the database's
  */
-export async function* copyOut(
+export function copyOut(
   db: Hosted,
   statement: string,
   options: CallOptions = {},
+): AsyncGenerator<Uint8Array, void, undefined> {
+  return piecesOf(db, statement, options, scopeHere());
+}
+
+async function* piecesOf(
+  db: Hosted,
+  statement: string,
+  options: CallOptions,
+  scope: TenantScope | undefined,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   expectCopy('copyOut', statement, TO_STDOUT, options);
   const host = demandHost(db, 'copyOut');
@@ -94,10 +105,11 @@ export async function* copyOut(
   const signal = options.signal === undefined ? left.signal : AbortSignal.any([options.signal, left.signal]);
   let failure: { readonly error: unknown } | undefined;
   // What was read of it is read, so it is not run again.
-  const running = (async () =>
+  const running = inScope(scope, async () =>
     host.run({ operation: 'copyOut', use: 'read', once: true }, { ...options, signal }, (session) =>
       sessionOf('copyOut', session).copy(copying),
-    ))().then(
+    ),
+  ).then(
     () => {},
     (error: unknown) => {
       failure = { error };
