@@ -25,8 +25,11 @@ export type Tenant = string | number | bigint;
  * await db.close();
  * ```
  *
+ * A generator runs where it is read: read it inside, or write `withTenant` into it.
+ *
  * @param id not the empty text
- * @throws `database.tenant_missing` for an `id` that is none
+ * @throws `database.tenant_missing` for an `id` that is none; `database.invalid_query` for a `work` that is a
+ *   generator, nothing of which would run here
  */
 export function withTenant<R>(id: Tenant, work: () => R): R {
   const isText = typeof id === 'string' && id !== '';
@@ -52,7 +55,15 @@ export function currentTenant(): Tenant | undefined {
   return scope === 'all' ? undefined : scope?.id;
 }
 
+const GENERATORS: ReadonlySet<string> = new Set(['[object GeneratorFunction]', '[object AsyncGeneratorFunction]']);
+
 function expectWork<R>(name: string, work: () => R): () => R {
+  // It would run for the tenant of who reads it, and nobody would see that.
+  if (GENERATORS.has(Object.prototype.toString.call(work))) {
+    throw databaseErrors.invalid_query(
+      `${name}: got a generator, which runs where it is read and not here; read it inside of a function.`,
+    );
+  }
   if (typeof work === 'function') return work;
   throw databaseErrors.invalid_query(`${name}: takes a function; got ${kindOf(work)}.`);
 }

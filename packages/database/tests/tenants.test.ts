@@ -33,6 +33,22 @@ describe('withTenant', () => {
     expect([...seen, currentTenant()]).toEqual(['a', 'a', 'b', undefined, 'a', undefined]);
   });
 
+  it('is not lent to a generator, which runs for the tenant of who reads it', () => {
+    const generators = [
+      function* () {
+        yield currentTenant();
+      },
+      async function* () {
+        yield currentTenant();
+      },
+    ];
+    for (const work of generators) {
+      for (const wrong of [() => withTenant<unknown>('a', work), () => acrossTenants<unknown>(work)]) {
+        expect(wrong).toThrow(expect.objectContaining({ code: 'database.invalid_query' }));
+      }
+    }
+  });
+
   it('is no field of the context, for what logs or sends those', () => {
     runWithContext({ requestId: 'r' }, () =>
       withTenant('a', () => expect(JSON.stringify(currentContext())).toBe('{"requestId":"r"}')),

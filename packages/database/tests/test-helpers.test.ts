@@ -137,6 +137,7 @@ function rollsBack(driverOf: () => Promise<Parameters<typeof createDatabase<SqlN
     const wrong = rolledBack(db, count, { retries: 3 } as never);
     await expect(wrong).rejects.toMatchObject({ code: 'database.invalid_query' });
     await expect(rolledBack(db, undefined as never)).rejects.toMatchObject({ code: 'database.invalid_query' });
+    await expect(rolledBack({} as never, count)).rejects.toMatchObject({ code: 'database.invalid_definition' });
   });
 
   it('stores what a factory makes, of every type and in unique keys', async () => {
@@ -295,11 +296,30 @@ describe('workerDatabase on SQLite', () => {
     await expect(access(join(folder, 'app_2.db'))).rejects.toThrow();
   });
 
+  it('is that file where the URL writes a character of its name as %20', async () => {
+    const url = `sqlite:${join(folder, 'my%20app.db')}`;
+    const first = await workerDatabase<SqlNative>(url, { worker: 2, migrations });
+    await first.db.repo(tags).insert(fake(tags));
+    await first.db.close();
+    const { db, drop } = await workerDatabase<SqlNative>(url, { worker: 2, migrations });
+    expect(await db.repo(tags).count()).toBe(0);
+    await drop();
+    await expect(access(join(folder, 'my app_2.db'))).rejects.toThrow();
+  });
+
   it.each([
     ['postgres://localhost', { worker: 1 }],
     ['postgres://localhost/', { worker: 1 }],
     ['sqlite::memory:', { worker: 'a-b' }],
     ['sqlite::memory:', { worker: '' }],
+    // A variable of the environment that is not set: two workers would have the same database.
+    ['sqlite::memory:', {}],
+    ['sqlite::memory:', { worker: undefined }],
+    ['sqlite::memory:', { worker: null }],
+    ['sqlite::memory:', { worker: Number.NaN }],
+    ['sqlite::memory:', { worker: 1.5 }],
+    ['postgres://localhost/a%zz', { worker: 1 }],
+    ['sqlite:./a%zz.db', { worker: 1 }],
     ['sqlite::memory:', { worker: 1, migration: [] }],
     [`postgres://localhost/${'x'.repeat(63)}`, { worker: 1 }],
   ])('refuses %s with %j', async (url, options) => {

@@ -1,6 +1,7 @@
 import { kindOf, refuseUnknown } from '@ent/internal';
 import { Database } from '../database.ts';
 import { databaseErrors } from '../errors.ts';
+import { demandHost } from '../internal/demand-host.ts';
 import type { TransactionOptions } from '../options.ts';
 
 /** Options of {@link rolledBack}: those of a transaction, which all that is in it has to fit into. */
@@ -43,5 +44,5 @@ export async function rolledBack<Native, R>(
     throw databaseErrors.invalid_query(`rolledBack: takes a function; got ${kindOf(work)}.`);
   }
   refuseUnknown(options, OPTIONS, 'rolledBack', databaseErrors.invalid_query);
-  return db.host.trial(options, (inner) => work(new Database<Native>(inner)));
+  return demandHost(db, 'rolledBack').trial(options, (inner) => work(new Database<Native>(inner)));
 }

@@ -48,7 +48,7 @@ export async function workerDatabase<Native = unknown>(
 ): Promise<WorkerDatabase<Native>> {
   refuseUnknown(options, { worker: true, migrations: true }, 'workerDatabase', databaseErrors.invalid_definition);
   const { migrations = [] } = options;
-  const place = placeOf(url, String(options.worker));
+  const place = placeOf(url, workerOf(options.worker));
   await place.remove();
   await place.create();
   const opened: Database<Native>[] = [];
@@ -74,24 +74,28 @@ interface Place {
   remove(): Promise<unknown>;
 }
 
+const invalid = databaseErrors.invalid_definition;
 const WORKER = /^\w{1,20}$/;
 const SQLITE = /^sqlite:([^?]*)(\?.*)?$/i;
 /** Of several hosts, which the URL of the platform does not know: scheme and hosts, database, parameters. */
 const SERVER = /^([a-z+]+:\/\/[^/?#]*)\/([^/?#]+)(\?.*)?$/i;
 const MAX_NAME = 63;
 
+/** Not the text of whatever it is: two workers without a number would both be "undefined", and have one database. */
+function workerOf(given: unknown): string {
+  const worker = typeof given === 'number' && Number.isSafeInteger(given) ? String(given) : given;
+  if (typeof worker === 'string' && WORKER.test(worker)) return worker;
+  throw invalid('workerDatabase: worker must be letters, digits and "_", at most 20, such as VITEST_POOL_ID.');
+}
+
 function placeOf(url: string, worker: string): Place {
-  const invalid = databaseErrors.invalid_definition;
-  if (!WORKER.test(worker)) {
-    throw invalid('workerDatabase: worker must be letters, digits and "_", at most 20, such as VITEST_POOL_ID.');
-  }
   const [, file, parameters = ''] = SQLITE.exec(url) ?? [];
   if (file !== undefined) return fileOf(file, parameters, worker);
   const [, server, path, more = ''] = SERVER.exec(url) ?? [];
   if (server === undefined || path === undefined) {
     throw invalid('workerDatabase: the URL must name a database, such as postgres://localhost/app_test.');
   }
-  const name = `${decodeURIComponent(path)}_${worker}`;
+  const name = `${decoded(path)}_${worker}`;
   if (name.length > MAX_NAME)
     throw invalid(`workerDatabase: the database and the worker make more than ${MAX_NAME} characters.`);
   const own = `${server}/${encodeURIComponent(name)}${more}`;
@@ -118,14 +122,23 @@ function fileOf(path: string, parameters: string, worker: string): Place {
   const dot = path.lastIndexOf('.');
   const at = dot > path.lastIndexOf('/') + 1 ? dot : path.length;
   const own = isMemory ? path : `${path.slice(0, at)}_${worker}${path.slice(at)}`;
-  const file = own.startsWith('//') ? own.slice(2) : own;
+  const file = decoded(own.startsWith('//') ? own.slice(2) : own);
   return {
     url: `sqlite:${own}${parameters}`,
     create: async () => {},
     async remove() {
-      if (!isMemory) for (const suffix of ['', '-wal', '-shm']) await rm(file + suffix, { force: true });
+      if (!isMemory) for (const suffix of ['', '-wal', '-shm', '-journal']) await rm(file + suffix, { force: true });
     },
   };
+}
+
+/** As `openDatabase` reads it. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch (cause) {
+    throw invalid('workerDatabase: a % that means itself is written %25 in a URL.', { cause });
+  }
 }
 
 async function on(url: string, work: (db: Database) => Promise<unknown>): Promise<void> {

@@ -1,4 +1,4 @@
-import { readdir, stat, writeFile } from 'node:fs/promises';
+import { readdir, readlink, stat, symlink, writeFile } from 'node:fs/promises';
 import { createDatabase } from '@ent/database';
 import { backup, type BackupProgress, sqlite } from '@ent/database/sqlite';
 import { createTables } from '@ent/database/testing';
@@ -81,9 +81,25 @@ describe('a backup of a SQLite file', () => {
     expect((await rejection(backup(db, place.pathOf('taken.db')))).code).toBe('database.invalid_query');
     expect((await stat(place.pathOf('taken.db'))).size).toBe(4);
     expect((await rejection(backup(db, place.pathOf('no/folder.db')))).code).toBe('database.unavailable');
-    expect((await rejection(backup(db, place.pathOf('a.db'), { every: 1 } as never))).code).toBe(
-      'database.invalid_query',
-    );
+    for (const options of [{ every: 1 }, { progress: 1 }]) {
+      expect((await rejection(backup(db, place.pathOf('a.db'), options as never))).code).toBe('database.invalid_query');
+    }
+    // A link that points nowhere, as to a volume that is not mounted.
+    await symlink(place.pathOf('nowhere/b.db'), place.pathOf('b.db'));
+    expect((await rejection(backup(db, place.pathOf('b.db')))).code).toBe('database.invalid_query');
+    expect(await readlink(place.pathOf('b.db'))).toBe(place.pathOf('nowhere/b.db'));
+  });
+
+  it('takes a name once, of several that want it at once', async () => {
+    const db = await place.open();
+    const target = place.pathOf('copy.db');
+    const ends = await Promise.allSettled(Array.from({ length: 4 }, () => backup(db, target)));
+    expect(ends.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    for (const end of ends) {
+      if (end.status === 'rejected') expect(end.reason).toMatchObject({ code: 'database.invalid_query' });
+    }
+    expect((await files()).filter((name) => name.startsWith('copy'))).toEqual(['copy.db']);
+    expect(lookAt(target)).toEqual(['ok', 0]);
   });
 });
 

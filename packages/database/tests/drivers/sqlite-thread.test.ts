@@ -7,6 +7,7 @@ import { sqlite } from '@ent/database/sqlite';
 import BetterSqlite3 from 'better-sqlite3';
 import { sql } from 'kysely';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { argumentsOf } from '../../src/drivers/sqlite/thread/program.ts';
 import { people, rejection, signal } from '../fixtures/people.ts';
 import { pragma, useSqliteFile } from '../fixtures/sqlite-file.ts';
 import { runFixture } from '../fixtures/storage.ts';
@@ -212,6 +213,11 @@ describe('a SQLite file in threads', () => {
     await db.close();
     expect(await Promise.all(exits)).toEqual(made.map(() => [0]));
     expect(db.stats().total).toBe(0);
+  });
+
+  it('starts also where the program is the text of --eval', () => {
+    const given = ['--max-old-space-size=64', '--input-type=module', '--input-type', 'module', '--eval', 'x'];
+    expect(argumentsOf(given)).toEqual(['--max-old-space-size=64', '--eval', 'x']);
   });
 
   it('lets the process end while nobody waits for it', async () => {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { closeSync, existsSync, openSync } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
-import { refuseUnknown } from '@ent/internal';
+import { link, rename, rm } from 'node:fs/promises';
+import { kindOf, refuseUnknown } from '@ent/internal';
 import type { DatabaseDriver } from '../../driver.ts';
 import { databaseErrors } from '../../errors.ts';
 import { demandHost } from '../../internal/demand-host.ts';
@@ -56,6 +56,10 @@ export function letBackUp(driver: DatabaseDriver, file: () => string | undefined
  */
 export async function backup(db: Hosted, file: string, options: BackupOptions = {}): Promise<void> {
   refuseUnknown(options, { progress: true, signal: true }, 'backup', databaseErrors.invalid_query);
+  const { progress } = options;
+  if (progress !== undefined && typeof progress !== 'function') {
+    throw databaseErrors.invalid_query(`backup: progress must be a function; got ${kindOf(progress)}.`);
+  }
   const { driver } = demandHost(db, 'backup');
   const find = files.get(driver);
   if (find === undefined) {
@@ -73,8 +77,7 @@ export async function backup(db: Hosted, file: string, options: BackupOptions = 
   try {
     make(partial);
     await copied(source, partial, options);
-    expectNothing(target);
-    await rename(partial, target);
+    await publish(partial, target);
   } catch (error) {
     await Promise.all(['', '-journal', '-wal', '-shm'].map((end) => rm(partial + end, { force: true })));
     throw wrapped(driver, error, { operation: 'backup' });
@@ -126,9 +129,26 @@ async function copied(file: string, target: string, { progress, signal }: Backup
   if (!isDone) throw death;
 }
 
+/** Gives the file its name, where nothing has it: a rename would replace what came there meanwhile. */
+async function publish(partial: string, target: string): Promise<void> {
+  try {
+    await link(partial, target);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw taken();
+    // A file system where a file has one name, such as FAT.
+    expectNothing(target);
+    await rename(partial, target);
+    return;
+  }
+  await rm(partial);
+}
+
 function expectNothing(target: string): void {
-  if (!existsSync(target)) return;
-  throw databaseErrors.invalid_query(
+  if (existsSync(target)) throw taken();
+}
+
+function taken(): Error {
+  return databaseErrors.invalid_query(
     'backup: there is a file of this name; remove it, or give the backup another one.',
   );
 }

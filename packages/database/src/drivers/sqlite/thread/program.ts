@@ -25,5 +25,10 @@ export function startThread(workerData: ThreadData | BackupData): Worker {
       { cause },
     );
   }
-  return new Worker(program, { name: workerData.kind, workerData });
+  return new Worker(program, { name: workerData.kind, workerData, execArgv: argumentsOf(process.execArgv) });
+}
+
+/** How Node.js was started, but for what says how to read the text of `--eval`: a thread refuses that for a file. */
+export function argumentsOf(given: readonly string[]): string[] {
+  return given.filter((part, at) => !/^--input-type(?:=|$)/.test(part) && given[at - 1] !== '--input-type');
 }
