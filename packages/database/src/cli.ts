@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // The program `ent-db`. What it can do: `ent-db --help`.
 import { EntError } from '@ent/errors';
-import { runProgram, startProgram, type Terminal, UsageError } from '@ent/internal';
+import { commandOf, runProgram, startProgram, type Terminal, UsageError } from '@ent/internal';
 import { databaseErrors } from './errors.ts';
 import { COMMANDS, DRIFT } from './internal/cli/commands.ts';
 import { HELP, parse } from './internal/cli/usage.ts';
@@ -26,9 +26,7 @@ async function run(argv: readonly string[], terminal: Terminal, signal: AbortSig
     process.stdout.write(HELP);
     return 0;
   }
-  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
-  if (command === undefined) throw new UsageError(name === '' ? 'Say what to do.' : `There is no command "${name}".`);
-  return command({ values, args, terminal, signal });
+  return commandOf(COMMANDS, name)({ values, args, terminal, signal });
 }
 
 const FAILED = 3;

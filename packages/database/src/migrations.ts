@@ -169,6 +169,9 @@ export function defineMigrations<Native = unknown>(list: readonly Migration<Nati
   return Object.freeze([...list]);
 }
 
+/** The table that remembers what was applied, where no other is named. */
+export const LEDGER = 'ent_migrations';
+
 /** Refuses what has a bad name or one that is there already, and unknown options. */
 export function expectUnique<T extends { readonly name: string }>(
   list: readonly T[],

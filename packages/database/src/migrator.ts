@@ -8,6 +8,7 @@ import { demandHost } from './internal/demand-host.ts';
 import type { MigrationHost } from './internal/host.ts';
 import {
   defineMigrations,
+  LEDGER,
   type MigrateOptions,
   type Migration,
   type MigrationStatus,
@@ -59,7 +60,7 @@ export function createMigrator<Native>(
   options: MigratorOptions = {},
 ): Migrator {
   refuseUnknown(options, { table: true, timeout: true }, 'createMigrator', databaseErrors.invalid_definition);
-  const { table = 'ent_migrations', timeout = '10m' } = options;
+  const { table = LEDGER, timeout = '10m' } = options;
   durationOption(timeout, 'createMigrator: timeout', databaseErrors.invalid_definition);
   const { migrations: host } = demandHost(db, 'createMigrator');
   const list = defineMigrations(migrations);

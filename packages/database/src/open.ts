@@ -1,4 +1,4 @@
-import { demandOptions, openByUrl, type Scheme } from '@ent/internal';
+import { demandOptions, openByUrl, type Scheme, truthIn } from '@ent/internal';
 import { createDatabase, type Database } from './database.ts';
 import type { DatabaseDriver } from './driver.ts';
 import { databaseErrors } from './errors.ts';
@@ -94,8 +94,6 @@ const MONGODB: Scheme<DatabaseDriver, undefined> = {
   },
 };
 
-const TRUTHS: Readonly<Record<string, boolean>> = { true: true, false: false };
-
 const schemes: Readonly<Record<string, Scheme<DatabaseDriver, undefined>>> = {
   sqlite: {
     hosts: 'none',
@@ -108,7 +106,7 @@ const schemes: Readonly<Record<string, Scheme<DatabaseDriver, undefined>>> = {
       return sqlite({
         file,
         ...(synchronous !== undefined && { synchronous: synchronous as 'full' }),
-        ...(thread !== undefined && { thread: (TRUTHS[thread] ?? thread) as boolean }),
+        ...(thread !== undefined && { thread: truthIn(thread) }),
       });
     },
   },

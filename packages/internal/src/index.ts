@@ -27,10 +27,12 @@ export {
   parseConnectionUrl,
   type Scheme,
   type UrlErrors,
+  truthIn,
 } from './open.ts';
 export { outsideContext } from './outside.ts';
 export { pause } from './pause.ts';
 export {
+  commandOf,
   numberOption,
   parseCommandLine,
   refuseOptions,

@@ -25,6 +25,11 @@ export interface Scheme<Driver, Options> {
   open(url: ConnectionUrl, options: Options): Promise<Driver>;
 }
 
+/** What a parameter says of an option that is `true` or `false`; another text stays, for the driver to refuse. */
+export function truthIn(parameter: string): boolean {
+  return parameter === 'true' || (parameter === 'false' ? false : (parameter as never));
+}
+
 /** Schemes that an application adds: modules, each with a function that makes a driver of a URL. */
 export type OwnSchemes<Driver> = Readonly<
   Record<string, () => Promise<{ openDriver(url: string): Driver | Promise<Driver> }>>

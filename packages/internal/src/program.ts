@@ -25,6 +25,13 @@ export function refuseOptions(command: string, values: object, known: readonly s
   }
 }
 
+/** The command of a name. @throws {@link UsageError} for a name of none */
+export function commandOf<Command>(commands: Readonly<Record<string, Command>>, name: string): Command {
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (command !== undefined) return command;
+  throw new UsageError(name === '' ? 'Say what to do.' : `There is no command "${name}".`);
+}
+
 /** The number of an option, of at least 0; undefined where it is not given. */
 export function numberOption(name: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;

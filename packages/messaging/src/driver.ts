@@ -34,8 +34,8 @@ export interface MessagingFeatures {
   /** Takes patterns of topics: `wildcards`. See {@link SubscriptionSpec.topic}. */
   readonly wildcards: boolean;
   /**
-   * Delivers what waits by its priority: `priority`. See `PublishOptions.priority`, which travels as the header
-   * `delivery-priority`.
+   * Delivers what waits by its priority (on RabbitMQ by the option `priorities`): `priority`. See
+   * `PublishOptions.priority`, which travels as the header `delivery-priority`.
    */
   readonly priority: boolean;
   /** The longest body in bytes. Null for no limit; longer ones are refused before any I/O. */

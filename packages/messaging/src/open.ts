@@ -1,4 +1,4 @@
-import { demandOptions, openByUrl, REDIS_SCHEMES, redisServers, type Scheme } from '@ent/internal';
+import { demandOptions, openByUrl, REDIS_SCHEMES, redisServers, type Scheme, truthIn } from '@ent/internal';
 import type { MessagingDriver } from './driver.ts';
 import { messagingErrors } from './errors.ts';
 import { createMessaging, type Messaging } from './messaging.ts';
@@ -22,8 +22,6 @@ export interface OpenMessagingOptions extends Omit<MessagingOptions, 'driver'> {
   readonly drivers?: Readonly<Record<string, () => Promise<MessagingDriverModule>>> | undefined;
 }
 
-const BOOLEANS: Readonly<Record<string, boolean>> = { true: true, false: false };
-
 const RABBITMQ: Scheme<MessagingDriver, OpenMessagingOptions> = {
   hosts: 'several',
   parameters: ['heartbeat', 'queues', 'priorities'],
@@ -33,7 +31,7 @@ const RABBITMQ: Scheme<MessagingDriver, OpenMessagingOptions> = {
     return rabbitmq({
       url: heartbeat === undefined ? url : `${url}?heartbeat=${encodeURIComponent(heartbeat)}`,
       ...(queues !== undefined && { queues: queues as 'quorum' }),
-      ...(priorities !== undefined && { priorities: BOOLEANS[priorities] ?? (priorities as never) }),
+      ...(priorities !== undefined && { priorities: truthIn(priorities) }),
     });
   },
 };

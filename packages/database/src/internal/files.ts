@@ -4,6 +4,7 @@ import { join, relative, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { EntError } from '@ent/errors';
 import { databaseErrors } from '../errors.ts';
+import { lineAt } from './sql/script.ts';
 
 const invalid = databaseErrors.invalid_definition;
 
@@ -75,18 +76,14 @@ export async function readSql({ path, shown }: Pick<Found, 'path' | 'shown'>): P
   const mark = MARK.exec(text);
   if (mark !== null) {
     throw invalid(
-      `${shown}, ${lineOf(text, mark)}: "${mark[0].trim()}" parts nothing here; what undoes a migration is in a file of its own, NAME.down.sql beside NAME.up.sql.`,
+      `${shown}, ${lineAt(text, mark.index)}: "${mark[0].trim()}" parts nothing here; what undoes a migration is in a file of its own, NAME.down.sql beside NAME.up.sql.`,
     );
   }
   const option = FOREIGN_KEYS.exec(text);
   if (option !== null && (option.index !== 0 || option[1]?.trim() !== 'off')) {
-    throw invalid(`${shown}, ${lineOf(text, option)}: it is "-- foreign-keys: off", in the first line.`);
+    throw invalid(`${shown}, ${lineAt(text, option.index)}: it is "-- foreign-keys: off", in the first line.`);
   }
   return { shown, text, foreignKeys: option === null ? undefined : 'off' };
-}
-
-function lineOf(text: string, { index }: { readonly index: number }): string {
-  return `line ${text.slice(0, index).split('\n').length}`;
 }
 
 function badLine(bytes: Buffer): number {

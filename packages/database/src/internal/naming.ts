@@ -7,12 +7,12 @@ type Refuse = (detail: string) => Error;
 
 // What every database takes between its quotes, and no part of our own notation: no dot, quote or space.
 const PART = /^[\p{L}_][\p{L}\p{N}_$-]{0,62}$/u;
+const WORDS = 'must be a letter or "_", then letters, digits, "_", "$" and "-", at most 63';
+
 /** Whether a table, a schema or a column can be called so. */
 export function isName(text: string): boolean {
   return PART.test(text);
 }
-
-const WORDS = 'must be a letter or "_", then letters, digits, "_", "$" and "-", at most 63';
 
 /** The column of a field. */
 export function columnOf(

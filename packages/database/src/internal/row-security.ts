@@ -2,6 +2,7 @@ import type { Awaitable, DatabaseDriver } from '../driver.ts';
 import { chain } from './awaitable.ts';
 import type { DatabaseCall } from './call.ts';
 import type { Work } from './operation.ts';
+import { inOwnTransaction } from './own-transaction.ts';
 import type { Unit } from './scope.ts';
 import { scopeHere } from './tenancy.ts';
 
@@ -22,24 +23,6 @@ export function asTenant<R>(driver: DatabaseDriver, session: unknown, call: Data
     await driver.setTenant?.(session, tenant, call);
     return work(session, call);
   });
-}
-
-async function inOwnTransaction<R>(
-  driver: DatabaseDriver,
-  session: unknown,
-  call: DatabaseCall,
-  work: () => Promise<R>,
-): Promise<R> {
-  await driver.begin(session, { isolation: undefined, readOnly: false }, call);
-  try {
-    const result = await work();
-    await driver.commit(session, call);
-    return result;
-  } catch (error) {
-    // When this fails too, it is what tells that the session is of no use any more.
-    await driver.rollback(session, call);
-    throw error;
-  }
 }
 
 /** The same in a transaction that is open: the database is told when it is another tenant than before. */

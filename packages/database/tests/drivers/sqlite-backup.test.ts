@@ -37,7 +37,7 @@ describe('a backup of a SQLite file', () => {
     const repo = db.repo(people);
     const told: BackupProgress[] = [];
     let isOver = false;
-    const copying = backup(db, place.pathOf('copy.db'), { progress: (progress) => void told.push(progress) });
+    const copying = backup(db, place.pathOf('copy.db'), { onProgress: (progress) => void told.push(progress) });
     const copied = copying.finally(() => {
       isOver = true;
     });
@@ -64,13 +64,13 @@ describe('a backup of a SQLite file', () => {
     const stop = new AbortController();
     const reason = new Error('enough');
     const target = place.pathOf('copy.db');
-    expect(await rejection(backup(db, target, { signal: stop.signal, progress: () => stop.abort(reason) }))).toBe(
+    expect(await rejection(backup(db, target, { signal: stop.signal, onProgress: () => stop.abort(reason) }))).toBe(
       reason,
     );
     const faulty = (): void => {
       throw reason;
     };
-    expect(await rejection(backup(db, target, { progress: faulty }))).toBe(reason);
+    expect(await rejection(backup(db, target, { onProgress: faulty }))).toBe(reason);
     expect(await rejection(backup(db, target, { signal: AbortSignal.abort(reason) }))).toBe(reason);
     expect(await files()).toEqual(before);
   });
@@ -81,7 +81,7 @@ describe('a backup of a SQLite file', () => {
     expect((await rejection(backup(db, place.pathOf('taken.db')))).code).toBe('database.invalid_query');
     expect((await stat(place.pathOf('taken.db'))).size).toBe(4);
     expect((await rejection(backup(db, place.pathOf('no/folder.db')))).code).toBe('database.unavailable');
-    for (const options of [{ every: 1 }, { progress: 1 }]) {
+    for (const options of [{ every: 1 }, { onProgress: 1 }]) {
       expect((await rejection(backup(db, place.pathOf('a.db'), options as never))).code).toBe('database.invalid_query');
     }
     // A link that points nowhere, as to a volume that is not mounted.

@@ -20,8 +20,8 @@ export interface BackupProgress {
 
 /** Options of {@link backup}. */
 export interface BackupOptions {
-  /** Is told after each thousand pages. What it throws stops the backup, and is what that rejects with. */
-  readonly progress?: ((progress: BackupProgress) => void) | undefined;
+  /** Hears after each thousand pages. What it throws stops the backup, and is what that rejects with. */
+  readonly onProgress?: ((progress: BackupProgress) => void) | undefined;
   /** Stops the backup. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -35,8 +35,7 @@ export function letBackUp(driver: DatabaseDriver, file: () => string | undefined
 
 /**
  * Copies a database to a new file, as it is at this moment: what is written meanwhile waits for nothing, and is not in
- * it.
- * A thread of its own does the work. The file is there when all of it is; a backup that fails or is stopped leaves
+ * it. A thread of its own does the work. The file is there when all of it is; a backup that fails or is stopped leaves
  * nothing. Until it ends, SQLite cannot shorten the log (`-wal`) of the database.
  *
  * ```ts no-run
@@ -55,10 +54,10 @@ export function letBackUp(driver: DatabaseDriver, file: () => string | undefined
  *   `database.unavailable` where one of the files cannot be opened
  */
 export async function backup(db: Hosted, file: string, options: BackupOptions = {}): Promise<void> {
-  refuseUnknown(options, { progress: true, signal: true }, 'backup', databaseErrors.invalid_query);
-  const { progress } = options;
-  if (progress !== undefined && typeof progress !== 'function') {
-    throw databaseErrors.invalid_query(`backup: progress must be a function; got ${kindOf(progress)}.`);
+  refuseUnknown(options, { onProgress: true, signal: true }, 'backup', databaseErrors.invalid_query);
+  const { onProgress } = options;
+  if (onProgress !== undefined && typeof onProgress !== 'function') {
+    throw databaseErrors.invalid_query(`backup: onProgress must be a function; got ${kindOf(onProgress)}.`);
   }
   const { driver } = demandHost(db, 'backup');
   const find = files.get(driver);
@@ -93,7 +92,7 @@ function make(partial: string): void {
   }
 }
 
-async function copied(file: string, target: string, { progress, signal }: BackupOptions): Promise<void> {
+async function copied(file: string, target: string, { onProgress, signal }: BackupOptions): Promise<void> {
   const thread = startThread({ kind: 'ent-sqlite-backup', file, target });
   let reason: { readonly error: unknown } | undefined;
   let death = threadEnded(undefined);
@@ -112,7 +111,7 @@ async function copied(file: string, target: string, { progress, signal }: Backup
     }
     if (reason !== undefined) return;
     try {
-      progress?.(news);
+      onProgress?.(news);
     } catch (error) {
       stop(error);
     }

@@ -11,7 +11,8 @@ const FOREIGN_KEYS = /^(?:\s|--[^\n]*\n|\/\*(?:[^*]|\*(?!\/))*\*\/)*pragma\s+(?:
 /** What stays on a connection: another database, temporary tables, and settings; to read one there is no bracket. */
 const TRACES =
   /^(?:\s|--[^\n]*\n|\/\*(?:[^*]|\*(?!\/))*\*\/)*(?:attach|detach|create\s+temp(?:orary)?|pragma\s+(?:\w+\s*\.\s*)?(?!(?:\w+_(?:info|xinfo|list|check)|optimize|wal_checkpoint|incremental_vacuum|user_version|application_id)\b)\w+\s*[=(])/i;
-const MAX_STATEMENTS = 256;
+/** How many statements a connection keeps prepared. */
+export const MAX_STATEMENTS = 256;
 // Longer ones have a list of values in them, and hardly come twice.
 const MAX_LENGTH = 8192;
 
@@ -162,9 +163,7 @@ export class Connection {
 
 const NOTHING: SqlOutcome = { rows: [] };
 
-/**
- * Whether all integers of the answer are to be bigint: else better-sqlite3 rounds those beyond 2^53.
- */
+/** Whether all integers of the answer are to be bigint: else better-sqlite3 rounds those beyond 2^53. */
 export function isExact(statement: SqlStatement): boolean {
   const fields = statement.entity?.fields.values() ?? [];
   return statement.exact === true || [...fields].some(({ type }) => type === 'bigint');

@@ -6,6 +6,8 @@ import type { SqliteClient } from './client.ts';
 import { FullDiskError } from './errors.ts';
 import { registerFunctions } from './functions.ts';
 
+/** Connections of a file that read beside the one that writes. */
+export const MAX_READERS = 4;
 /** A few hundred pages: less may still take a small commit, and not the next one. */
 const LEAST_BYTES = 1024 * 1024;
 

@@ -5,9 +5,7 @@ import { whenFree } from './busy.ts';
 import type { SqliteClient } from './client.ts';
 import { Connection } from './connection.ts';
 import { registerFunctions } from './functions.ts';
-import { expectRoom, openReader, openWriter, optimize } from './opening.ts';
-
-const MAX_READERS = 4;
+import { expectRoom, MAX_READERS, openReader, openWriter, optimize } from './opening.ts';
 
 /** Where the connections come from. */
 export interface PoolSource {

@@ -3,7 +3,8 @@ import { chain } from '../../internal/awaitable.ts';
 import { controlOf } from '../../internal/sql/controls.ts';
 import type { Connection } from './connection.ts';
 
-const TOUCH = 'select 1 from sqlite_schema limit 1';
+/** Reads the file, where `select 1` would not. */
+export const TOUCH = 'select 1 from sqlite_schema limit 1';
 
 /** Writers take the lock at once: a transaction that reads first and then fails to write could only start again. */
 export function begin(

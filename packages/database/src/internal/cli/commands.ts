@@ -3,7 +3,13 @@ import { durationOption, requiredArgument, type Terminal, UsageError } from '@en
 import type { Database } from '../../database.ts';
 import { databaseErrors } from '../../errors.ts';
 import { loadMigrations } from '../../folder.ts';
-import type { MigrateOptions, MigrationProgress, MigrationStatus, Migrator } from '../../migrations.ts';
+import {
+  LEDGER,
+  type MigrateOptions,
+  type MigrationProgress,
+  type MigrationStatus,
+  type Migrator,
+} from '../../migrations.ts';
 import { createMigrator } from '../../migrator.ts';
 import { openDatabase } from '../../open.ts';
 import { loadSeeds, runSeeds, type SeedProgress } from '../../seeds.ts';
@@ -114,8 +120,6 @@ const types: Command = (work) => {
     return 0;
   });
 };
-
-const LEDGER = 'ent_migrations';
 
 export const COMMANDS: Readonly<Record<string, Command>> = {
   create,

@@ -31,5 +31,5 @@ export function unused(name: string, taken: Set<string>): string {
 
 /** A text as TypeScript. */
 export function quoted(text: string): string {
-  return `'${text.replaceAll(/[\\']/g, '\\$&')}'`;
+  return `'${text.replaceAll(/[\\']/g, '\\$&').replaceAll('\n', '\\n')}'`;
 }

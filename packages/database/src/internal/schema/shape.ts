@@ -1,4 +1,5 @@
 import type { FieldType, NativeType } from '../../field.ts';
+import { quoted } from './names.ts';
 
 /** What a type of column is to us. */
 export interface ColumnKind {
@@ -43,7 +44,7 @@ export interface TableShape {
 
 /** The union of some texts, as a type. */
 export function unionOf(labels: readonly string[]): string {
-  return labels.map((label) => `'${label.replaceAll(/[\\']/g, '\\$&').replaceAll('\n', '\\n')}'`).join(' | ');
+  return labels.map(quoted).join(' | ');
 }
 
 /** A kind whose values are the same in both directions. */

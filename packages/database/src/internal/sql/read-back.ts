@@ -1,9 +1,10 @@
-import type { Awaitable, Change, Condition, DriverCall, DriverTransactions, Row } from '../../driver.ts';
+import type { Awaitable, Change, Condition, DriverCall, Row } from '../../driver.ts';
 import type { EntityModel } from '../../entity.ts';
+import { inOwnTransaction, orRollback, type OwnTransaction } from '../own-transaction.ts';
 import type { Plans, Ready } from './plans.ts';
 
 /** The part of a transaction that a write needs which reads back what it wrote. */
-export interface OwnTransaction<Session> extends Pick<DriverTransactions<Session>, 'begin' | 'commit' | 'rollback'> {
+export interface OpenOrOwn<Session> extends OwnTransaction<Session> {
   /** Whether the session is in a transaction already. */
   isOpen(session: Session): boolean;
 }
@@ -22,7 +23,7 @@ export type MatchRows<Session> = (session: Session, ready: Ready, call: DriverCa
 /** What is stored after a write, for databases whose UPDATE does not answer it: read in the same transaction. */
 export class ReadBack<Session> {
   readonly #plans: Plans;
-  readonly #transaction: OwnTransaction<Session>;
+  readonly #transaction: OpenOrOwn<Session>;
   readonly #read: ReadRows<Session>;
   readonly #match: MatchRows<Session>;
   readonly #isMariadb: (session: Session) => boolean;
@@ -30,7 +31,7 @@ export class ReadBack<Session> {
   /** @param isMariadb whether the server takes several statements as one */
   constructor(
     plans: Plans,
-    transaction: OwnTransaction<Session>,
+    transaction: OpenOrOwn<Session>,
     how: { readonly read: ReadRows<Session>; readonly match: MatchRows<Session> },
     isMariadb: (session: Session) => boolean,
   ) {
@@ -44,12 +45,7 @@ export class ReadBack<Session> {
   /** Several statements as one: in the transaction around the call, or in one of their own. */
   async together<R>(session: Session, call: DriverCall, work: () => Promise<R>): Promise<R> {
     if (this.#transaction.isOpen(session)) return work();
-    await this.#transaction.begin(session, { isolation: undefined, readOnly: false }, call);
-    return this.#orRollback(session, call, async () => {
-      const result = await work();
-      await this.#transaction.commit(session, call);
-      return result;
-    });
+    return inOwnTransaction(this.#transaction, session, call, work);
   }
 
   /** What is stored now. With a lock, since another read might see what was there when the transaction began. */
@@ -79,16 +75,6 @@ export class ReadBack<Session> {
     const isAlone = !this.#transaction.isOpen(session);
     const ready = this.#plans.updateAndRead(entity, where, change, place, isAlone);
     const work = async (): Promise<Row | undefined> => (await this.#read(session, entity, ready, call))[0];
-    return isAlone ? this.#orRollback(session, call, work) : work();
-  }
-
-  async #orRollback<R>(session: Session, call: DriverCall, work: () => Promise<R>): Promise<R> {
-    try {
-      return await work();
-    } catch (error) {
-      // When this fails too, it is what tells that the session is of no use any more.
-      await this.#transaction.rollback(session, call);
-      throw error;
-    }
+    return isAlone ? orRollback(this.#transaction, session, call, work) : work();
   }
 }

@@ -9,11 +9,11 @@ import { groupsOf } from './groups.ts';
 import type { SqlDialect } from './dialect.ts';
 import { type LockingSteps, lockingUpsert } from './locking-upsert.ts';
 import { Plans, type Ready } from './plans.ts';
-import { type OwnTransaction, ReadBack } from './read-back.ts';
+import { type OpenOrOwn, ReadBack } from './read-back.ts';
 import type { SqlExecute, SqlOutcome } from './types.ts';
 
 /** What {@link rowsOf} asks of the driver. */
-export interface RowsHost<Session> extends OwnTransaction<Session> {
+export interface RowsHost<Session> extends OpenOrOwn<Session> {
   /** Whether an error says that a unique key is taken. */
   readonly isTaken: (error: unknown) => boolean;
   /** Whether the server has what MariaDB has beyond MySQL. */

@@ -1,10 +1,9 @@
 import { withDeadline } from '@ent/internal';
 import type { Awaitable, DriverCall, DriverSessions, PoolStats } from '../../../driver.ts';
 import { pooledSessions, type PooledSessions } from '../../../internal/sql/sessions.ts';
-import { expectRoom } from '../opening.ts';
+import { expectRoom, MAX_READERS } from '../opening.ts';
 import { ThreadSession } from './session.ts';
 
-const MAX_READERS = 4;
 /** A thread that is in the middle of a statement by then is left to itself. */
 const ENDING_MS = 5_000;
 

@@ -1,5 +1,6 @@
 import type { MessagePort } from 'node:worker_threads';
 import { openReader } from '../opening.ts';
+import { TOUCH } from '../transactions.ts';
 import { packedError } from './errors.ts';
 import type { BackupData, BackupNews } from './protocol.ts';
 
@@ -18,7 +19,7 @@ export async function serveBackup(port: MessagePort, { file, target }: BackupDat
     try {
       // One snapshot for the whole: else each write of another connection would start the copy again.
       client.exec('begin');
-      client.prepare('select 1 from sqlite_schema limit 1').get();
+      client.prepare(TOUCH).get();
       await client.backup(target, {
         progress({ totalPages, remainingPages }) {
           if (isStopped) throw new Error('The backup was stopped.');

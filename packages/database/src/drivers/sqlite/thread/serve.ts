@@ -2,14 +2,11 @@ import type { MessagePort } from 'node:worker_threads';
 import type { DriverCall } from '../../../driver.ts';
 import type { SqlOutcome } from '../../../internal/sql/types.ts';
 import { whenFree } from '../busy.ts';
-import { Connection } from '../connection.ts';
+import { Connection, MAX_STATEMENTS } from '../connection.ts';
 import { openReader, openWriter, optimize } from '../opening.ts';
 import { begin, commit, touch } from '../transactions.ts';
 import { packedError } from './errors.ts';
 import { type Answer, packed, type Request, type ThreadData, type ThreadStatement, type Work } from './protocol.ts';
-
-/** As many as a connection keeps prepared. */
-const MAX_STATEMENTS = 256;
 
 /** Nobody waits for the answer; what it did is undone. */
 class GivenUpError extends Error {}
