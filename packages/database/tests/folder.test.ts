@@ -129,7 +129,9 @@ alter table a2 rename to a;`,
   it('tells that there is no such folder', async () => {
     const error = await rejection(loadMigrations(files.path('nothing')));
     expect(error.message).toMatch(/^loadMigrations: the folder .*nothing cannot be read \(ENOENT\)\.$/);
-    expect((await rejection(loadMigrations(7 as never))).code).toBe('database.invalid_definition');
+    for (const wrong of [7, '', undefined, new URL('https://example.org/migrations')]) {
+      expect((await rejection(loadMigrations(wrong as never))).code).toBe('database.invalid_definition');
+    }
   });
 
   it('takes code of CommonJS, and a URL', async () => {

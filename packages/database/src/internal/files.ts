@@ -25,8 +25,9 @@ const DECLARATIONS = /\.d\.[cm]?ts$/i;
 
 /** The files of a folder that hold SQL or code, by name. Folders in it, and files of other kinds, are passed over. */
 export async function filesIn(folder: string | URL, what: string): Promise<Found[]> {
-  if (!(typeof folder === 'string' || folder instanceof URL) || folder === '') {
-    throw invalid(`${what} takes the path of a folder.`);
+  const isPath = typeof folder === 'string' ? folder !== '' : folder instanceof URL && folder.protocol === 'file:';
+  if (!isPath) {
+    throw invalid(`${what} takes the path of a folder, or a file: URL of it.`);
   }
   const place = resolve(typeof folder === 'string' ? folder : fileURLToPath(folder));
   const entries = await readdir(place, { withFileTypes: true }).catch((cause: unknown) => {
