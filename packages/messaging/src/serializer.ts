@@ -1,6 +1,7 @@
 /**
- * Turns the data of messages into bytes and back. A serializer of `@ent/serialization` fits, with a content type beside
- * it: `{ ...createSerializer({ compression: {} }), contentType: 'application/vnd.shop' }`.
+ * Turns the data of messages into bytes and back, both at once: a promise is refused. A serializer of
+ * `@ent/serialization` fits, with a content type beside it:
+ * `{ ...createSerializer({ compression: {} }), contentType: 'application/vnd.shop' }`.
  */
 export interface MessageSerializer {
   /** The media type that stands on each message, and by which a receiver finds who reads it: `application/msgpack`. */

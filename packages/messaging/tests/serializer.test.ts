@@ -9,6 +9,7 @@ import {
   defineTopic,
   type MessageSerializer,
   type Messaging,
+  messagingErrors,
   type MessagingOptions,
   type WireMessage,
 } from '../src/index.ts';
@@ -76,6 +77,25 @@ describe('a serializer', () => {
     const event = JSON.parse(Buffer.from(wires[0]!.body).toString()) as Record<string, string>;
     expect(event['datacontenttype']).toBe('application/x-v8');
     expect(deserialize(Buffer.from(event['data_base64']!, 'base64'))).toEqual(rich);
+  });
+
+  it('may have a JSON of its own, and a requester is told why a request failed all the same', async () => {
+    const own: MessageSerializer = {
+      contentType: 'application/json',
+      serialize: (data) => Buffer.from(JSON.stringify({ v8: serialize(data).toString('base64') })),
+      deserialize: (bytes) =>
+        deserialize(Buffer.from((JSON.parse(Buffer.from(bytes).toString()) as { v8: string }).v8, 'base64')),
+    };
+    const { publisher, subscriber } = endsWith({ serializer: own });
+    await subscriber.respond('t', { group: 'g' }, ({ data }) => {
+      if (data === 'no') throw messagingErrors.unprocessable('No.');
+      return data;
+    });
+    expect(await publisher.request('t', rich)).toEqual(rich);
+    await expect(publisher.request('t', 'no', { timeout: '5s' })).rejects.toMatchObject({
+      code: 'messaging.request_failed',
+      details: { code: 'messaging.unprocessable' },
+    });
   });
 
   it('goes with an outbox, whose relay sends what was written', async () => {
@@ -155,6 +175,21 @@ describe('what cannot be', () => {
     const working = createMessaging({ driver: memory(), serializer: v8 });
     await expect(working.publish('t', () => {})).rejects.toMatchObject(refused);
     await Promise.all([broken.close(), working.close()]);
+  });
+
+  it('a promise in the place of bytes or data, also one that rejects', async () => {
+    const late = (): never => Promise.reject(new Error('late')) as never;
+    const { publisher, subscriber } = endsWith({ serializer: v8 }, { serializer: { ...v8, deserialize: late } });
+    const writing = endsWith({ serializer: { ...v8, serialize: late } }).publisher;
+    await expect(writing.publish('t', 1)).rejects.toMatchObject({
+      code: 'messaging.not_serializable',
+      message: expect.stringMatching(/"serialize" .*no promise/),
+    });
+    const seen: unknown[] = [];
+    const { deadLetter } = await subscriber.subscribe('t', { group: 'g' }, ({ data }) => seen.push(data));
+    await publisher.publish('t', 1);
+    expect((await buriedAt(subscriber, deadLetter)).reason).toBe('messaging.invalid_payload');
+    expect(seen).toEqual([]);
   });
 
   it.each([

@@ -1,4 +1,5 @@
 import { Buffer, isUtf8 } from 'node:buffer';
+import { isPromise } from 'node:util/types';
 import type { Issue } from '@ent/errors';
 import { type Awaitable, jsonPointer } from '@ent/internal';
 import { messagingErrors } from '../errors.ts';
@@ -46,10 +47,11 @@ export class Payloads {
     // Of the pool: an ArrayBuffer for each message would be most of what the collector has to do.
     if (this.#writer === undefined && typeof written === 'string') return Buffer.from(written);
     if (written instanceof Uint8Array) return written;
+    ignore(written);
     throw messagingErrors.not_serializable(
       this.#writer === undefined
         ? `The data for "${topic}" is ${typeof data}, which JSON does not have.`
-        : 'A serializer must answer a Uint8Array.',
+        : '"serialize" of a serializer must answer a Uint8Array, and no promise.',
     );
   }
 
@@ -58,11 +60,17 @@ export class Payloads {
     const reader =
       this.#readers.size === 0 ? undefined : this.#readers.get(contentType.split(';', 1)[0]!.trim().toLowerCase());
     if (reader !== undefined) {
+      let data: unknown;
       try {
-        return reader.deserialize(body, topic);
+        data = reader.deserialize(body, topic);
       } catch (cause) {
         throw messagingErrors.invalid_payload(`The body of the message is no ${reader.contentType}.`, { cause });
       }
+      if (!isPromise(data)) return data;
+      ignore(data);
+      throw messagingErrors.invalid_payload(
+        `"deserialize" of the serializer for ${reader.contentType} must answer data, and no promise.`,
+      );
     }
     if (contentType === JSON_TYPE || isJson(contentType)) {
       try {
@@ -85,6 +93,11 @@ export const PLAIN = new Payloads(undefined);
 
 export function isJson(contentType: string): boolean {
   return contentType === JSON_TYPE || ALSO_JSON.test(contentType);
+}
+
+/** A promise that nobody waits for ends the process when it rejects. */
+function ignore(value: unknown): void {
+  if (isPromise(value)) value.catch(() => {});
 }
 
 /** JavaScript gives anything. */

@@ -84,6 +84,8 @@ export class Receiver {
     this.#settler = new Settler(source);
     source.onEnd?.((error) => {
       this.#dead = { error };
+      // Who drains asks for nothing more, and waits for handlers that have lost their messages.
+      if (this.#ending.signal.aborted) this.stop('lost');
       this.#changed();
     });
     if (source.leaseMs !== null) this.#renewEvery(source.leaseMs / 3);

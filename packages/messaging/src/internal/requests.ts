@@ -14,6 +14,8 @@ import { HEADERS, type Handler, isName } from '../message.ts';
 const REPLIES = 'replies.';
 const GROUP = 'replies';
 const FAILED = 'failed';
+/** Read as JSON, also where a serializer of the application has a JSON of its own. */
+const FAILURE_TYPE = 'application/vnd.ent.failure+json';
 /** More often than a temporary group is removed. */
 const STILL_HERE_MS = 20 * 60_000;
 
@@ -159,7 +161,7 @@ export function replying(handler: Handler, { driver, payloads, time }: Subscript
       reply = letter(payloads.encode(answer, to), payloads.contentType, 'ok');
     } catch (error) {
       // The requester is told, and decides whether to ask again.
-      reply = letter(PLAIN.encode({ code: reasonOf(error) }, to), PLAIN.contentType, FAILED);
+      reply = letter(PLAIN.encode({ code: reasonOf(error) }, to), FAILURE_TYPE, FAILED);
     }
     await store(driver, reply, undefined, time, context.signal);
   };

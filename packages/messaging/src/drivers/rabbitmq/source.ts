@@ -45,6 +45,7 @@ export class RabbitmqSource implements Source {
     if (this.#ahead.length === 0 && !signal.aborted && !this.#end) await this.#arrival(signal);
     if (signal.aborted) await this.#giveBack();
     if (this.#end) throw this.#end;
+    if (signal.aborted) return [];
     const taken = this.#ahead.length <= max ? this.#ahead : this.#ahead.slice(0, max);
     this.#ahead = this.#ahead.length <= max ? [] : this.#ahead.slice(max);
     return taken.map((token) => {
@@ -168,24 +169,28 @@ export class RabbitmqSource implements Source {
     this.#wake();
   };
 
-  /** Stops the broker from pushing, then returns what came ahead: nobody else would get it. */
+  /**
+   * Stops the broker from pushing, then returns what came ahead: nobody else would get it. One that is slow to answer
+   * is not waited for, and what was handed out stays: it is being handled.
+   */
   async #giveBack(): Promise<void> {
     const consuming = this.#consuming;
     if (this.#end || consuming === undefined) return;
     this.#consuming = undefined;
-    const isCancelled = await inTime(consuming.then((tag) => this.#channel.cancel(tag)));
-    if (this.#end) return;
-    // A broker that does not answer keeps what it pushed until the channel ends.
-    if (!isCancelled) return this.close();
-    try {
-      for (const message of this.#ahead) {
-        this.#open.delete(message);
-        this.#channel.nack(message);
-      }
-    } catch (error) {
-      this.#die(error as Error);
+    const given = consuming
+      .then((tag) => this.#channel.cancel(tag))
+      .then(() => this.#returnAhead())
+      .catch((error: unknown) => this.#die(error as Error));
+    await inTime(given);
+  }
+
+  #returnAhead(): void {
+    // Nothing is ahead where it died meanwhile; where it receives again, that is handed out.
+    if (this.#consuming !== undefined) return;
+    for (const message of this.#ahead.splice(0)) {
+      this.#open.delete(message);
+      this.#channel.nack(message);
     }
-    this.#ahead = [];
   }
 
   #die(error: Error): void {
