@@ -4,7 +4,7 @@ import { uniqueName } from '@ent/testkit';
 import { describeWithServer } from '@ent/testkit/vitest';
 import { expect, it } from 'vitest';
 import { rabbitmq } from '../../src/drivers/rabbitmq/index.ts';
-import { createMessaging } from '../../src/index.ts';
+import { createMessaging, type Delivery } from '../../src/index.ts';
 import { patientCall } from '../support.ts';
 
 const PATIENT = { timeout: 30_000 };
@@ -39,6 +39,36 @@ describeWithServer('rabbitmq', (server) => {
         for (const { message } of await next.receive(10, call.signal)) again.push(message.id);
       }
       expect(again.sort()).toEqual(['m2', 'm3']);
+      await next.close();
+      await messaging.close();
+    });
+
+    it(`gives back in the old order what it did not begin (${queues})`, TEST, async () => {
+      const call = patientCall();
+      const spec = { topic: uniqueName('order'), group: 'g' };
+      const driver = rabbitmq({ url: server.url, queues });
+      await driver.ensure(spec, call);
+      const messaging = createMessaging({ driver, timeout: '30s' });
+      const ids = Array.from({ length: 6 }, (_, n) => `m${n}`);
+      await messaging.publishMany(
+        spec.topic,
+        ids.map((id) => ({ id, data: id })),
+      );
+      const source = await driver.subscribe({ ...spec, prefetch: 4 }, call);
+      const held: Delivery[] = [];
+      while (held.length < 4) held.push(...(await source.receive(4 - held.length, call.signal)));
+      expect(await source.receive(1, AbortSignal.abort())).toEqual([]);
+      // The first is being handled; the last may go back first.
+      const unbegun = held.slice(1).reverse();
+      await source.settle(unbegun.map(({ token }) => ({ token, action: 'release' })));
+      expect(await source.settle([{ token: held[0]!.token, action: 'ack' }])).toEqual(['ok']);
+      await source.close();
+      const next = await driver.subscribe({ ...spec, prefetch: 10 }, call);
+      const again: string[] = [];
+      while (again.length < 5) {
+        for (const { message } of await next.receive(10, call.signal)) again.push(message.id);
+      }
+      expect(again).toEqual(ids.slice(1));
       await next.close();
       await messaging.close();
     });

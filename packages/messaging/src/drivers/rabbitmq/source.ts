@@ -20,8 +20,9 @@ export class RabbitmqSource implements Source {
   readonly #unsettled = new Set<ConsumeMessage>();
   #ahead: ConsumeMessage[] = [];
   #consuming: Promise<string> | undefined;
-  /** Something was settled since the consumer was cancelled. */
+  /** Something was acknowledged since the consumer was cancelled; and so much went back. */
   #owes = false;
+  #returned = 0;
   #end: Error | undefined;
   #tellEnd: (error: unknown) => void = () => {};
   #closing: Promise<void> | undefined;
@@ -79,13 +80,15 @@ export class RabbitmqSource implements Source {
 
   settle(batch: readonly Settlement[]): SettleResult[] {
     const done = new Set<ConsumeMessage>();
+    const back: ConsumeMessage[] = [];
     const results = batch.map(({ token, action }): SettleResult => {
       const message = token as ConsumeMessage;
       if (this.#end || !this.#unsettled.delete(message)) return 'stale';
       if (action === 'ack') done.add(message);
-      else this.#tell(message, () => this.#channel.nack(message));
+      else back.push(message);
       return 'ok';
     });
+    this.#return(back);
     if (!this.#end) this.#acknowledge(done);
     // It may have died of it.
     return this.#end ? batch.map(() => 'stale') : results;
@@ -99,13 +102,20 @@ export class RabbitmqSource implements Source {
       [count, last] = [count + 1, message];
       this.#open.delete(message);
     }
+    this.#owes ||= this.#consuming === undefined && (last !== undefined || done.size > 0);
     if (last !== undefined) this.#tell(last, () => this.#channel.ack(last, count > 1));
     for (const message of done) this.#tell(message, () => this.#channel.ack(message));
   }
 
+  /** In the order in which they came: a quorum queue delivers first what came back, in the order in which it did. */
+  #return(messages: ConsumeMessage[]): void {
+    messages.sort((a, b) => a.fields.deliveryTag - b.fields.deliveryTag);
+    for (const message of messages) this.#tell(message, () => this.#channel.nack(message));
+    if (this.#consuming === undefined) this.#returned += messages.length;
+  }
+
   #tell(message: ConsumeMessage, word: () => void): void {
     this.#open.delete(message);
-    this.#owes = this.#consuming === undefined;
     try {
       word();
     } catch (error) {
@@ -140,11 +150,14 @@ export class RabbitmqSource implements Source {
     await ended(this.#channel);
   }
 
-  /** Whoever has cancelled already consumes once more for it: one message at the most comes, and goes back. */
+  /**
+   * Whoever has cancelled already consumes once more for it. What went back since comes, and goes back all together:
+   * one that came alone would be behind the others then.
+   */
   async #flush(consuming: Promise<string> | undefined): Promise<void> {
     this.#consuming = undefined;
     if (consuming) return void (await this.#channel.cancel(await consuming));
-    await this.#channel.prefetch(1);
+    await this.#channel.prefetch(Math.min(Math.max(1, this.#returned), 65_535));
     const { consumerTag } = await this.#channel.consume(this.#queue, () => {});
     await this.#channel.cancel(consumerTag);
   }
@@ -177,6 +190,8 @@ export class RabbitmqSource implements Source {
     const consuming = this.#consuming;
     if (this.#end || consuming === undefined) return;
     this.#consuming = undefined;
+    this.#owes = false;
+    this.#returned = 0;
     const given = consuming
       .then((tag) => this.#channel.cancel(tag))
       .then(() => this.#returnAhead())
@@ -187,10 +202,7 @@ export class RabbitmqSource implements Source {
   #returnAhead(): void {
     // Nothing is ahead where it died meanwhile; where it receives again, that is handed out.
     if (this.#consuming !== undefined) return;
-    for (const message of this.#ahead.splice(0)) {
-      this.#open.delete(message);
-      this.#channel.nack(message);
-    }
+    this.#return(this.#ahead.splice(0));
   }
 
   #die(error: Error): void {
