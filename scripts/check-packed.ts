@@ -61,7 +61,7 @@ export async function checkPacked(root: string): Promise<Finding[]> {
       await install(project.dir, packed, { peers: withPeers ? undefined : [], more });
       findings.push(...(await load(project, entries)), ...(await runPrograms(project, packed)));
       findings.push(...(await compile(root, project, entries)));
-      if (withPeers) findings.push(...(await startThreads(project)));
+      if (withPeers && packed.some(({ name }) => name === 'database')) findings.push(...(await startThreads(project)));
     }
     return findings;
   });

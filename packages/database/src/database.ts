@@ -1,9 +1,10 @@
 import { durationOption, kindOf, refuseUnknown } from '@ent/internal';
 import type { DatabaseDriver, DatabaseFeatures, NativeRunner, PoolStats } from './driver.ts';
-import type { Entity, EntityModel } from './entity.ts';
+import type { Entity } from './entity.ts';
 import { databaseErrors } from './errors.ts';
 import { Calls } from './internal/calls.ts';
 import { hostOf } from './internal/core.ts';
+import { demandEntity } from './internal/demand-entity.ts';
 import type { Host } from './internal/host.ts';
 import { expectCallOptions } from './internal/known-options.ts';
 import type { CallOptions, DatabaseOptions, TransactionOptions } from './options.ts';
@@ -55,9 +56,7 @@ export class Database<Native = unknown> {
    *   `database.invalid_definition` for what is no entity
    */
   repo<T extends object, New, Key extends keyof T & string>(entity: Entity<T, New, Key>): Repository<T, New, Key> {
-    if (!((entity as EntityModel | undefined)?.fields instanceof Map)) {
-      throw databaseErrors.invalid_definition(`repo: takes what defineEntity() made; got ${kindOf(entity)}.`);
-    }
+    demandEntity(entity, 'repo:');
     return new Repository<T, New, Key>(entity, this.host);
   }
 

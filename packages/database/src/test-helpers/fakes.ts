@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Entity, EntityField, EntityModel } from '../entity.ts';
 import { databaseErrors } from '../errors.ts';
+import { demandEntity } from '../internal/demand-entity.ts';
 
 /** Makes rows, the same ones in the same order for a seed. Made by {@link fakes}. */
 export interface Fakes {
@@ -34,9 +35,17 @@ export function fakes(seed: number | string = 0): Fakes {
     return n;
   };
   const make: Fakes = {
-    fake: (entity, given = {}) => rowOf(entity, seed, next(entity), given) as never,
-    fakeMany: (entity, count, given = {}) =>
-      Array.from({ length: count }, (_, at) => make.fake(entity, typeof given === 'function' ? given(at) : given)),
+    fake(entity, given) {
+      demandEntity(entity, 'fake:');
+      return rowOf(entity, seed, next(entity), given ?? {}) as never;
+    },
+    fakeMany(entity, count, given) {
+      demandEntity(entity, 'fakeMany:');
+      if (!Number.isSafeInteger(count) || count < 0)
+        throw databaseErrors.invalid_value(`fakeMany: the count must be a whole number; got ${String(count)}.`);
+      const givenAt = typeof given === 'function' ? given : () => given;
+      return Array.from({ length: count }, (_, at) => make.fake(entity, givenAt(at)));
+    },
   };
   return make;
 }
@@ -62,7 +71,8 @@ const ours = fakes();
  * ```
  *
  * @param given these values in place of ours
- * @throws `database.invalid_value` for an enum without a value, since the database alone knows its labels
+ * @throws `database.invalid_value` for an enum without a value, since the database alone knows its labels;
+ *   `database.invalid_definition` for what is no entity
  */
 export const fake: Fakes['fake'] = ours.fake;
 
