@@ -1,7 +1,7 @@
 import { Buffer, isUtf8 } from 'node:buffer';
 import { isPromise } from 'node:util/types';
 import type { Issue } from '@ent/errors';
-import { type Awaitable, jsonPointer } from '@ent/internal';
+import { jsonPointer } from '@ent/internal';
 import { messagingErrors } from '../errors.ts';
 import type { MessageSerializer } from '../serializer.ts';
 import type { SchemaIssue, SchemaResult, StandardSchema } from '../schema.ts';
@@ -121,7 +121,7 @@ export function validate<Output>(
   schema: StandardSchema<unknown, Output>,
   data: unknown,
   topic: string,
-): Awaitable<Output> {
+): Output | Promise<Output> {
   const result = schema['~standard'].validate(data);
   return result instanceof Promise ? result.then((later) => valueOf(later, topic)) : valueOf(result, topic);
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type Awaitable, currentContext } from '@ent/internal';
+import { currentContext } from '@ent/internal';
 import type { MessagingDriver, WireMessage } from '../driver.ts';
 import { messagingErrors } from '../errors.ts';
 import { checkName, HEADERS, nameOf, type Topic } from '../message.ts';
@@ -51,7 +51,7 @@ export function prepareMessage(
   data: unknown,
   about: About,
   { source, payloads, clock, driver, mode }: Origin,
-): Awaitable<WireMessage> {
+): WireMessage | Promise<WireMessage> {
   const name = checkName('topic', nameOf(topic));
   const body = payloads.encode(data, name);
   const id = about.id === undefined ? randomUUID() : checkId(about.id);
