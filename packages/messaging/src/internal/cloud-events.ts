@@ -20,7 +20,17 @@ const EXTENSIONS = {
 const PAIRS = Object.entries(EXTENSIONS);
 
 /** The attributes that a message has by itself; all others of an event are extensions. */
-const OWN = ['specversion', 'id', 'type', 'source', 'subject', 'time', 'datacontenttype', 'dataschema'];
+export const ATTRIBUTES = [
+  'specversion',
+  'id',
+  'type',
+  'source',
+  'subject',
+  'time',
+  'datacontenttype',
+  'dataschema',
+] as const;
+const OWN: ReadonlySet<string> = new Set(ATTRIBUTES);
 
 /** The extensions among the headers of a message. */
 export function extensionsOf(headers: Readonly<Record<string, string>>): Record<string, string> {
@@ -81,7 +91,7 @@ export function fromStructured(message: WireMessage): WireMessage {
   const headers: Record<string, string> = { ...message.headers };
   for (const [name, value] of Object.entries(attributes)) {
     const isText = typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean';
-    if (!OWN.includes(name) && isText) headers[headerOf(name)] ??= String(value);
+    if (!OWN.has(name) && isText) headers[headerOf(name)] ??= String(value);
   }
   const time = Date.parse(text('time') ?? '');
   return {

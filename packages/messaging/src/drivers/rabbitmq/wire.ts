@@ -4,10 +4,10 @@
  */
 import type { ConsumeMessage, Options } from 'amqplib';
 import type { SubscriptionSpec, WireMessage } from '../../driver.ts';
-import { extensionsOf, headerOf } from '../../internal/cloud-events.ts';
+import { ATTRIBUTES, extensionsOf, headerOf } from '../../internal/cloud-events.ts';
 import { isPattern } from '../../internal/patterns.ts';
 import { JSON_TYPE } from '../../internal/payload.ts';
-import { HEADERS, priorityOf } from '../../message.ts';
+import { priorityOf } from '../../message.ts';
 import { RabbitmqError } from './failures.ts';
 
 /** Tells which message came back because no queue wanted it. */
@@ -59,8 +59,8 @@ export function parcelOf({
     ...(subject !== undefined && { 'cloudEvents:subject': subject }),
   };
   for (const [name, value] of Object.entries(extensionsOf(own))) headers[`cloudEvents:${name}`] = value;
-  const priority = own[HEADERS.priority] === undefined ? undefined : priorityOf({ headers: own });
-  const options = { headers, contentType, mandatory: true, persistent: true, ...(priority && { priority }) };
+  const priority = priorityOf({ headers: own });
+  const options = { headers, contentType, mandatory: true, persistent: true, ...(priority > 0 && { priority }) };
   if (pattern !== undefined) headers[TOPIC] = topic;
   const to =
     group === undefined
@@ -89,7 +89,7 @@ export function messageOf(topic: string, { properties, content }: ConsumeMessage
   const headers: Record<string, string> = {};
   for (const name in given) {
     const value = given[name];
-    const attribute = ATTRIBUTES.get(name);
+    const attribute = OWN.get(name);
     if (attribute !== undefined) {
       // Who has both means the one with the colon.
       if (name[SEPARATOR_AT] === ':' || attributes[attribute] === undefined) attributes[attribute] = textOf(value);
@@ -136,13 +136,11 @@ const BROKERS = /^x-(?:death|delivery-count|acquired-count|(?:first|last)-death-
 const EXTENSION = /^cloudEvents[:_]([a-z0-9]+)$/;
 const SEPARATOR_AT = 'cloudEvents'.length;
 
-/** Those that are no extensions. */
-const OWN = ['specversion', 'id', 'type', 'source', 'subject', 'time', 'datacontenttype', 'dataschema'] as const;
-type Attribute = (typeof OWN)[number];
+type Attribute = (typeof ATTRIBUTES)[number];
 
-/** Of their headers. */
-const ATTRIBUTES: ReadonlyMap<string, Attribute> = new Map(
-  OWN.flatMap((name) => [
+/** Those that are no extensions, by their headers. */
+const OWN: ReadonlyMap<string, Attribute> = new Map(
+  ATTRIBUTES.flatMap((name) => [
     [`cloudEvents:${name}`, name],
     [`cloudEvents_${name}`, name],
   ]),
