@@ -3,7 +3,7 @@ import type { ConfirmChannel, Message } from 'amqplib';
 import type { SendResult } from '../../driver.ts';
 import { RabbitmqError } from './failures.ts';
 import { channelOf, ended, gathering, type Link, orAborted } from './link.ts';
-import { makeTopicOn } from './topology.ts';
+import { makeTopic } from './topology.ts';
 import { checkHeaders, type Parcel, SEQUENCE } from './wire.ts';
 
 /** How many messages may be on their way, without a confirmation. */
@@ -187,7 +187,7 @@ export class Publisher {
   }
 
   async #make(lane: Lane, topic: string, signal: AbortSignal): Promise<void> {
-    await makeTopicOn(this.#link, topic, signal);
+    await makeTopic(this.#link, topic, signal);
     lane.made.add(topic);
   }
 }

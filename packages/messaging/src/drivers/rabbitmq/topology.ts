@@ -12,12 +12,6 @@ import { queueOf, routeOf } from './wire.ts';
 /** Where all topics lead to. No topic has a colon in its name. */
 const ALL = 'ent:topics';
 
-/** Makes the exchange of a topic. */
-async function makeTopic(link: Link, channel: Channel, topic: string): Promise<void> {
-  await channel.assertExchange(topic, 'fanout');
-  await showToPatterns(link, channel, topic);
-}
-
 /** A user who may only touch what has certain names has topics all the same; patterns do not see them. */
 async function showToPatterns(link: Link, channel: Channel, topic: string): Promise<void> {
   if (link.hasNoPatterns) return;
@@ -43,7 +37,10 @@ export async function bindGroup(link: Link, channel: Channel, spec: Subscription
   await showToPatterns(link, channel, spec.topic);
 }
 
-/** The same for a publisher, on a channel of its own. */
-export function makeTopicOn(link: Link, topic: string, signal: AbortSignal): Promise<void> {
-  return onChannel(link, signal, (channel) => makeTopic(link, channel, topic));
+/** Makes the exchange of a topic, on a channel of its own. */
+export function makeTopic(link: Link, topic: string, signal: AbortSignal): Promise<void> {
+  return onChannel(link, signal, async (channel) => {
+    await channel.assertExchange(topic, 'fanout');
+    await showToPatterns(link, channel, topic);
+  });
 }
