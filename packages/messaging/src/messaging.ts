@@ -184,7 +184,7 @@ export function createMessaging<D extends MessagingDriver>(options: MessagingOpt
   const timeoutMs = durationOption(options.timeout ?? '10s', 'timeout');
   checkAttribute('source', source);
   const payloads = new Payloads(options.serializer, options.alsoRead);
-  const publisher = createPublisher({ source, payloads, clock: time.clock, driver, mode }, driver, timeoutMs, time);
+  const publisher = createPublisher({ source, payloads, clock: time.clock, driver, mode }, timeoutMs, time);
   const hooks = options.middleware && new Hooks(options.middleware);
   const host: SubscriptionHost = { driver, payloads, brokerTimeoutMs: timeoutMs, time, hooks };
   const requests = new Requests(driver, timeoutMs, time, payloads);

@@ -53,7 +53,12 @@ const ITEM = { ...ABOUT, priority: true, data: true } as const;
 const NOTHING: PublishOptions = Object.freeze({});
 
 /** Sends what was checked: with a deadline, again while that can help, and with one span around it all. */
-export function createPublisher(origin: Origin, driver: MessagingDriver, timeoutMs: number, time: Timing): Publisher {
+export function createPublisher(
+  origin: Origin & { readonly driver: MessagingDriver },
+  timeoutMs: number,
+  time: Timing,
+): Publisher {
+  const { driver } = origin;
   const prepare = (topic: string | Topic, data: unknown, about: About): Awaitable<WireMessage> =>
     prepareMessage(topic, data, about, origin);
 
@@ -122,11 +127,11 @@ function publishedOf(
   results: readonly SendResult[],
   mandatory: boolean,
 ): Published[] {
-  const failed: WireMessage[] = [];
+  const failed: number[] = [];
   const published = messages.map((message, at): Published => {
     const status = results[at]?.status;
     if (status === 'stored') return { id: message.id, status };
-    if (status !== 'unroutable' || mandatory) failed.push(message);
+    if (status !== 'unroutable' || mandatory) failed.push(at);
     return { id: message.id, status: 'unroutable' };
   });
   if (failed.length > 0) throw failureOf(driver, messages, results, failed, mandatory);
@@ -137,13 +142,13 @@ function failureOf(
   driver: MessagingDriver,
   messages: readonly WireMessage[],
   results: readonly SendResult[],
-  failed: readonly WireMessage[],
+  failed: readonly number[],
   mandatory: boolean,
 ): Error {
-  const first = failed[0] as WireMessage;
-  const result = results[messages.indexOf(first)];
-  const details = { failedIds: failed.map(({ id }) => id) };
-  const what = `${failed.length} of ${messages.length} messages for "${first.topic}" could not be sent`;
+  const [first = 0] = failed;
+  const result = results[first];
+  const details = { failedIds: failed.map((at) => messages[at]!.id) };
+  const what = `${failed.length} of ${messages.length} messages for "${messages[first]!.topic}" could not be sent`;
   if (mandatory && result?.status === 'unroutable') {
     return messagingErrors.unroutable(
       `${what}: no group of the topic exists. Subscribe first, or publish without "mandatory".`,
@@ -152,7 +157,7 @@ function failureOf(
       },
     );
   }
-  const isStored = failed.some((message) => results[messages.indexOf(message)]?.status === 'indeterminate');
+  const isStored = results.some(({ status }) => status === 'indeterminate');
   const cause = result && 'error' in result ? result.error : undefined;
   return wrap(driver, cause, `${what}, and ${isStored ? 'may have been stored' : 'were not stored'}`, details);
 }
