@@ -172,7 +172,15 @@ const RIGHT: Readonly<Record<string, readonly unknown[]>> = {
   ],
   '@ent/auth createPolicy': [policy],
   '@ent/auth createSessions': [
-    { ...sessions, claims: () => ({}), claimsAt: 'verify', refreshTtl: '1d', sessionTtl: '2d', retryWindow: '1s' },
+    {
+      ...sessions,
+      claims: () => ({}),
+      claimsAt: 'verify',
+      refreshTtl: '1d',
+      sessionTtl: '2d',
+      retryWindow: '1s',
+      sessionCacheTtl: '1s',
+    },
   ],
   '@ent/auth createThrottle': [
     { store: stores.memoryThrottleStore(), address: { limit: 1, window: '1m' }, now: Date.now },

@@ -41,6 +41,12 @@ export interface SessionsOptions {
    * slower networks; shorter notices theft sooner. The clocks of your processes have to differ by less.
    */
   retryWindow?: Duration | undefined;
+  /**
+   * How long `verify` may go by what it knows of a session before it asks the store again. A session that is ended by
+   * this object ends at once; one that another process ends, after this time at the latest. At most, and by default,
+   * `"1s"`; 0 asks the store for each token. Up to 10,000 sessions are kept, about 400 bytes each.
+   */
+  sessionCacheTtl?: Duration | undefined;
 }
 
 /** Begins a session. The account has proved itself: this is called after the password was verified. */

@@ -2,6 +2,7 @@ import { type KeyObject, randomUUID } from 'node:crypto';
 import { durationOption, kindOf, refuseUnknown } from '@ent/internal';
 import { demandMethods, demandText, demandTexts } from './internal/demand.ts';
 import { tracedOutcome } from './internal/outcome.ts';
+import { SessionStates } from './internal/session-states.ts';
 import type { IssuedAccessToken } from './access-tokens.ts';
 import { parseBearer } from './bearer.ts';
 import { channels, type SessionOperation } from './channels.ts';
@@ -20,7 +21,9 @@ const OPTIONS = {
   refreshTtl: true,
   sessionTtl: true,
   retryWindow: true,
+  sessionCacheTtl: true,
 } as const;
+const MAX_CACHE_TTL_MS = 1000;
 const START = { subject: true, confirm: true, amr: true, userAgent: true, address: true } as const;
 
 /**
@@ -65,6 +68,11 @@ export function createSessions(options: SessionsOptions): Sessions {
     throw authErrors.configuration('"claimsAt" must be "refresh" or "verify".');
   }
   const retryWindowMs = durationOption(options.retryWindow ?? '10s', 'retryWindow', authErrors.configuration);
+  const { sessionCacheTtl = MAX_CACHE_TTL_MS } = options;
+  const cacheTtlMs =
+    sessionCacheTtl === 0 ? 0 : durationOption(sessionCacheTtl, 'sessionCacheTtl', authErrors.configuration);
+  if (cacheTtlMs > MAX_CACHE_TTL_MS) throw authErrors.configuration('"sessionCacheTtl" must be at most 1 s.');
+  const states = new SessionStates(cacheTtlMs);
 
   // Field by field: an application may answer with a whole row of its own, which must not reach `subject`.
   const issue = async (session: SessionRecord, { roles, scopes, claims }: SessionClaims) =>
@@ -88,9 +96,15 @@ export function createSessions(options: SessionsOptions): Sessions {
     successorId: null,
   });
 
-  const liveSession = async (id: string | undefined, time: number): Promise<SessionRecord | undefined> => {
-    const session = id === undefined ? undefined : await storeCall('read a session', () => stores.sessions.get(id));
-    return session && session.revokedAt === null && session.expiresAt.getTime() > time ? session : undefined;
+  const readSession = (id: string): Promise<SessionRecord | undefined> =>
+    storeCall('read a session', () => stores.sessions.get(id));
+
+  const isLive = (session: SessionRecord, time: number): boolean =>
+    session.revokedAt === null && session.expiresAt.getTime() > time;
+
+  const liveSession = async (id: string, time: number): Promise<SessionRecord | undefined> => {
+    const session = await readSession(id);
+    return session && isLive(session, time) ? session : undefined;
   };
 
   const start = async (input: StartSession): Promise<TokenPair> => {
@@ -210,13 +224,15 @@ export function createSessions(options: SessionsOptions): Sessions {
   };
 
   const revoke = (id: string, reason: string): Promise<boolean> =>
-    storeCall('revoke a session', () => stores.sessions.revoke(id, new Date(now()), reason));
+    states.ending({ id }, () =>
+      storeCall('revoke a session', () => stores.sessions.revoke(id, new Date(now()), reason)),
+    );
 
   const verify = (token: string): Promise<Principal> =>
     accessTokens.verify(token, async (principal) => {
       const { sessionId, subject } = principal;
-      const session = await liveSession(sessionId, now());
-      if (session?.subject !== subject) {
+      const session = sessionId && (states.get(sessionId) ?? (await states.load(() => readSession(sessionId))));
+      if (!session || !isLive(session, now()) || session.subject !== subject) {
         throw credentialError('token_invalid', 'The session of the access token has ended.', 'session');
       }
       if (options.claims === undefined || claimsAt === 'refresh') return principal;
@@ -258,8 +274,8 @@ export function createSessions(options: SessionsOptions): Sessions {
         demandText(subject, 'sessions.revokeAll: the subject');
         refuseUnknown(how, { except: true, reason: true }, 'sessions.revokeAll', authErrors.configuration);
         const { except, reason = 'revoked' } = how;
-        return storeCall('revoke sessions', () =>
-          stores.sessions.revokeSubject(subject, new Date(now()), reason, except),
+        return states.ending({ subject }, () =>
+          storeCall('revoke sessions', () => stores.sessions.revokeSubject(subject, new Date(now()), reason, except)),
         );
       }),
     async list(subject) {

@@ -121,7 +121,72 @@ describe('a token that was verified', () => {
   });
 });
 
+describe('a forgery that looks like a token that was verified', () => {
+  const claimsOf = (token: string): Record<string, unknown> =>
+    JSON.parse(Buffer.from(token.split('.')[1] as string, 'base64url').toString()) as Record<string, unknown>;
+  const encoded = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+
+  it('is refused: the same beginning with another signature', async () => {
+    const { tokens, issue } = setUp();
+    const token = await issue();
+    await tokens.verify(token);
+    const end = token.lastIndexOf('.') + 1;
+    const { privateKey } = generateKeyPairSync('ed25519');
+    const signed = Buffer.from(token.slice(0, end - 1));
+    for (const forged of [
+      token.slice(0, end) + sign(null, signed, privateKey).toString('base64url'),
+      // All of the signature but its first character, so that whatever finds tokens by their ends finds this one.
+      `${token.slice(0, end)}${token[end] === 'A' ? 'B' : 'A'}${token.slice(end + 1)}`,
+    ]) {
+      await expect(tokens.verify(forged)).rejects.toMatchObject({ details: { reason: 'signature' } });
+    }
+  });
+
+  it('is refused: another body under the whole signature', async () => {
+    const { tokens, issue } = setUp();
+    const token = await issue();
+    await tokens.verify(token);
+    const [head, , signature] = token.split('.') as [string, string, string];
+    for (const change of [{ sub: 'admin' }, { roles: ['admin'] }, { exp: 9_999_999_999 }, { sid: 's2' }]) {
+      const forged = `${head}.${encoded({ ...claimsOf(token), ...change })}.${signature}`;
+      await expect(tokens.verify(forged)).rejects.toMatchObject({ details: { reason: 'signature' } });
+    }
+    // And it took nothing away from the right one.
+    signatures.mockClear();
+    expect((await tokens.verify(token)).subject).toBe('u1');
+    expect(signatures).not.toHaveBeenCalled();
+  });
+
+  it('is refused: a token that another verifier knows, of this key and for another audience', async () => {
+    const { issue, tokens, now } = setUp();
+    const token = await issue();
+    await tokens.verify(token);
+    const keys = createKeyRing({ active: key });
+    const elsewhere = createAccessTokenVerifier({ ...about, audience: 'https://other.example.com', keys, now });
+    await expect(elsewhere.verify(token)).rejects.toMatchObject({ details: { reason: 'claim_aud' } });
+  });
+});
+
 describe('what is remembered', () => {
+  it('stays bounded in a flood of distinct tokens, good ones and forged ones, and what is in use stays', async () => {
+    const { tokens, issue } = setUp(20);
+    const often = await issue(0);
+    await tokens.verify(often);
+    for (let n = 1; n <= 60; n++) {
+      const token = await issue(n);
+      await tokens.verify(token);
+      const at = token.lastIndexOf('.') + 1;
+      const forged = `${token.slice(0, at)}${token[at] === 'A' ? 'B' : 'A'}${token.slice(at + 1)}`;
+      await expect(tokens.verify(forged)).rejects.toMatchObject({ code: 'auth.token_invalid' });
+      if (n % 5 === 0) await tokens.verify(often);
+    }
+    // Each good one once and each forged one once: the one in use was never looked at again.
+    expect(signatures).toHaveBeenCalledTimes(1 + 2 * 60);
+    signatures.mockClear();
+    for (let n = 0; n < 5; n++) await tokens.verify(often);
+    expect(signatures).not.toHaveBeenCalled();
+  });
+
   it('is bounded, and the least recently used give way', async () => {
     const { tokens, issue } = setUp(4);
     const all = await Promise.all(Array.from({ length: 20 }, (_, n) => issue(n)));

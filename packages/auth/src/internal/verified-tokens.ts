@@ -1,5 +1,6 @@
 import type { webcrypto } from 'node:crypto';
 import type { Principal } from '../principal.ts';
+import { Recent } from './recent.ts';
 
 /** What the signature of a token proved, and for how long. */
 export interface Verified {
@@ -24,45 +25,24 @@ const TAIL = 32;
 /**
  * Tokens that one verifier has verified. Only what has a good signature gets in, so nobody can fill it with made-up
  * ones; and it holds `size` of them at most.
- *
- * Two halves take turns: what is asked for moves to the young one, and when that is full the old one goes. Nothing is
- * written for a hit among the young, where an LRU writes each time.
  */
 export class VerifiedTokens {
-  readonly #half: number;
-  #young = new Map<string, Entry>();
-  #old = new Map<string, Entry>();
+  readonly #entries: Recent<Entry>;
 
   constructor(size: number) {
-    this.#half = Math.ceil(size / 2);
+    this.#entries = new Recent(size);
   }
 
   get(token: string): Verified | undefined {
-    const tail = token.slice(-TAIL);
-    let entry = this.#young.get(tail);
-    if (entry === undefined) {
-      entry = this.#old.get(tail);
-      if (entry === undefined) return undefined;
-      this.#put(tail, entry);
-    }
-    return entry.token === token ? entry.verified : undefined;
+    const entry = this.#entries.get(token.slice(-TAIL));
+    return entry?.token === token ? entry.verified : undefined;
   }
 
   set(token: string, verified: Verified): void {
-    if (this.#half > 0) this.#put(token.slice(-TAIL), { token, verified });
+    this.#entries.set(token.slice(-TAIL), { token, verified });
   }
 
   delete(token: string): void {
-    const tail = token.slice(-TAIL);
-    this.#young.delete(tail);
-    this.#old.delete(tail);
-  }
-
-  #put(tail: string, entry: Entry): void {
-    if (this.#young.size >= this.#half) {
-      this.#old = this.#young;
-      this.#young = new Map();
-    }
-    this.#young.set(tail, entry);
+    this.#entries.delete(token.slice(-TAIL));
   }
 }

@@ -1,4 +1,5 @@
-import { execFile } from 'node:child_process';
+import { execFile, fork } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -67,5 +68,29 @@ describe('stores on repositories (SQLite)', () => {
     expect(reused).toMatchObject({ code: 'auth.refresh_invalid', details: { reason: 'reuse' } });
     await expect(sessions.refresh(next.refreshToken)).rejects.toMatchObject({ code: 'auth.refresh_invalid' });
     await sessions.refresh(bystander.refreshToken);
+  });
+
+  it('a session that is revoked ends at once in its process, and within a second in another one', async () => {
+    const { pem } = await generateKey();
+    const sessions = await sessionsOn(db, pem, () => START);
+    const { accessToken, sessionId } = await sessions.start({ subject: 'u1' });
+    const args = [join(folder, 'auth.db'), pem, String(START)];
+    const worker = fork(join(import.meta.dirname, '../fixtures/session-worker.ts'), args, {
+      execArgv: ['--conditions=@ent/source'],
+    });
+    const said = async (): Promise<unknown> => ((await once(worker, 'message')) as [unknown])[0];
+    const verifiedThere = (at: number): Promise<unknown> => {
+      worker.send({ at, token: accessToken });
+      return said();
+    };
+    expect(await said()).toBe('ready');
+    expect(await verifiedThere(10_000)).toBe('ok');
+    await sessions.verify(accessToken);
+    await sessions.revoke(sessionId);
+    await expect(sessions.verify(accessToken)).rejects.toMatchObject({ details: { reason: 'session' } });
+    expect(await verifiedThere(10_999)).toBe('ok');
+    expect(await verifiedThere(11_000)).toBe('session');
+    worker.send('end');
+    expect(await once(worker, 'exit')).toEqual([0, null]);
   });
 });
