@@ -1,4 +1,4 @@
-import { durationOption, kindOf, refuseUnknown } from '@ent/internal';
+import { demandSignal, durationOption, kindOf, refuseUnknown } from '@ent/internal';
 import type { DatabaseDriver, DatabaseFeatures, NativeRunner, PoolStats } from './driver.ts';
 import type { Entity } from './entity.ts';
 import { databaseErrors } from './errors.ts';
@@ -43,8 +43,10 @@ export class Database<Native = unknown> {
    * call.
    */
   get native(): Native {
-    const run: NativeRunner<unknown> = async (use, work, signal) =>
-      this.host.run({ operation: 'native', use }, signal && { signal }, work);
+    const run: NativeRunner<unknown> = async (use, work, signal) => {
+      demandSignal(signal, 'native', databaseErrors.invalid_query);
+      return this.host.run({ operation: 'native', use }, signal && { signal }, work);
+    };
     this.#native ??= this.driver.native(run);
     return this.#native;
   }

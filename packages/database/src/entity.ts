@@ -228,7 +228,7 @@ export function defineEntity<
     throw why(`fields must be an object of types by name; got ${kindOf(definition.fields)}`);
   }
   const table = tableOf(name, definition.table, definition.naming, why);
-  const fields = fieldsOf(definition.fields, definition.naming, why);
+  const fields = fieldsOf(name, definition.fields, definition.naming, why);
   const id = idOf(definition.id ?? 'id', fields, why);
   expectField(name, fields, 'version', version, 'int', false);
   expectField(name, fields, 'createdAt', createdAt, 'date', false);
@@ -264,14 +264,15 @@ export function defineEntity<
 
 type Refuse = (detail: string) => Error;
 
-function fieldsOf(specs: Fields, naming: Naming | undefined, refuse: Refuse): Map<string, EntityField> {
+function fieldsOf(entity: string, specs: Fields, naming: Naming | undefined, refuse: Refuse): Map<string, EntityField> {
   const fields = new Map<string, EntityField>();
   const columns = new Set<string>();
   for (const [name, spec] of Object.entries(specs)) {
     const { type, nullable, generated, storage } = fieldOf(spec) ?? {};
     if (!NAME.test(name)) throw refuse(`field "${name}" must be a letter, then letters, digits and "_", at most 63`);
     if (!TYPES.has(type)) throw refuse(`field "${name}" must have one of the types ${[...TYPES].join(', ')}`);
-    refuseUnknown<FieldStorage>(storage, { column: true, as: true }, `Field "${name}"`, (detail) => refuse(detail));
+    const what = `Entity "${entity}": field "${name}"`;
+    refuseUnknown<FieldStorage>(storage, { column: true, as: true }, what, databaseErrors.invalid_definition);
     const { as } = storage;
     if (as !== undefined && !isNativeType(type, as)) {
       throw refuse(`field "${name}" is of the type '${type}', which cannot be stored as '${String(as)}'`);

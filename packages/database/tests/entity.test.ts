@@ -71,6 +71,7 @@ describe('the storage of an entity', () => {
     ['an empty schema', { table: '.b' }, 'table'],
     ['a naming that there is not', { naming: 'camelCase' }, "naming must be 'snake_case'"],
     ['a column with a dot', { fields: { id: stored('string', { column: 'a.b' }) } }, 'column of field "id"'],
+    ['a column that is a prototype', { fields: { id: stored('string', { column: '__proto__' }) } }, 'not "__proto__"'],
     ['a column that is empty', { fields: { id: stored('string', { column: '' }) } }, 'column of field "id"'],
     ['a column twice', { fields: { id: 'string', a: stored('int', { column: 'id' }) } }, 'the column "id"'],
     ['a column twice by the rule', { naming: 'snake_case', fields: { id: 'string', aB: 'int', a_b: 'int' } }, '"a_b"'],
@@ -97,5 +98,6 @@ describe('the storage of an entity', () => {
     const faulty = define({ name: 'x', fields: { id: 'string' }, ...definition });
     expect(faulty).toThrow(expect.objectContaining({ code: 'database.invalid_definition' }));
     expect(faulty).toThrow(message);
+    expect(faulty).not.toThrow(/[^.]\.\.$/);
   });
 });

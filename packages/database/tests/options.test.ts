@@ -38,6 +38,15 @@ describe('a repository', () => {
     expect(await db.repo(people).find({ where: { version: 1 } })).toHaveLength(2);
   });
 
+  it.each(Object.keys(methods))('refuses in %s a signal that is none', async (method) => {
+    const call = methods[method] as (options: unknown) => Promise<unknown>;
+    for (const given of [{}, null, 'abort', new AbortController()]) {
+      const error = await rejection(call({ signal: given }));
+      expect(error.code).toBe('database.invalid_query');
+      expect(error.message).toContain('signal must be an AbortSignal; got');
+    }
+  });
+
   it('says where a filter belongs, and what a misspelt option may mean', async () => {
     const repo = db.repo(people);
     const message = async (options: unknown): Promise<string> => (await rejection(repo.find(options as never))).message;

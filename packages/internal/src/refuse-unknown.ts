@@ -1,7 +1,8 @@
 /**
  * Refuses options that nobody reads: a name that was misspelt would change nothing, and nobody
  * would be told. What is no object is refused too, `undefined` included: where options can be
- * left out, the caller has put `{}` in their place.
+ * left out, the caller has put `{}` in their place; and so is what is no AbortSignal in the place of `signal`, which
+ * every package takes by this name.
  *
  * ```ts no-run
  * refuseUnknown(options, { path: true, keep: true }, 'fileSink', loggingErrors.invalid_option);
@@ -23,6 +24,15 @@ export function refuseUnknown<Options extends object>(
   for (const name of Object.keys(options)) {
     if (!Object.hasOwn(known, name)) throw fail(refusal(name, Object.keys(known), what));
   }
+  if (Object.hasOwn(known, 'signal')) demandSignal((options as { readonly signal?: unknown }).signal, what, fail);
+}
+
+/** Refuses what is no AbortSignal, by what it can do: it may be of another realm. `undefined` is none, and right. */
+export function demandSignal(signal: unknown, what: string, fail: (message: string) => Error): void {
+  if (signal === undefined) return;
+  const { throwIfAborted, addEventListener } = Object(signal) as Partial<AbortSignal>;
+  if (typeof throwIfAborted === 'function' && typeof addEventListener === 'function') return;
+  throw fail(`${what}: signal must be an AbortSignal; got ${kindOf(signal)}.`);
 }
 
 /**

@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { refuseUnknown } from '../src/index.ts';
 
@@ -46,6 +47,21 @@ describe('refuseUnknown', () => {
   ])('refuses %j in the place of options', (options, got) =>
     expect(told(options)).toBe(`fileSink takes its options as an object; got ${got}.`),
   );
+
+  it('refuses what is no AbortSignal in the place of one, wherever it comes from', () => {
+    const look = (signal: unknown) => () =>
+      refuseUnknown({ signal }, { signal: true }, 'fileSink', (message) => new RangeError(message));
+    for (const given of [null, {}, 'abort', 1, new AbortController(), new EventTarget()]) {
+      expect(look(given)).toThrow(RangeError);
+      expect(look(given)).toThrow(
+        /^fileSink: signal must be an AbortSignal; got (null|an object|a string|a number)\.$/,
+      );
+    }
+    const foreign: unknown = runInNewContext('({ aborted: false, throwIfAborted() {}, addEventListener() {} })');
+    for (const given of [undefined, AbortSignal.abort(), new AbortController().signal, foreign]) {
+      expect(look(given)).not.toThrow();
+    }
+  });
 
   it('has the compiler keep the list of names complete', () => {
     const options: FileOptions = { path: 'a' };

@@ -5,9 +5,10 @@ export type Naming = 'snake_case';
 
 type Refuse = (detail: string) => Error;
 
-// What every database takes between its quotes, and no part of our own notation: no dot, quote or space.
-const PART = /^[\p{L}_][\p{L}\p{N}_$-]{0,62}$/u;
-const WORDS = 'must be a letter or "_", then letters, digits, "_", "$" and "-", at most 63';
+// What every database takes between its quotes, and no part of our own notation: no dot, quote or space. To assign to
+// "__proto__" of an object, as Kysely and the drivers' libraries do by names of columns, is to assign its prototype.
+const PART = /^(?!__proto__$)[\p{L}_][\p{L}\p{N}_$-]{0,62}$/u;
+const WORDS = 'must be a letter or "_", then letters, digits, "_", "$" and "-", at most 63, and not "__proto__"';
 
 /** Whether a table, a schema or a column can be called so. */
 export function isName(text: string): boolean {

@@ -170,6 +170,12 @@ describeWithServer('mariadb', (server) => {
     }
   });
 
+  it('a column that rows cannot have is told as such, and not as a connection that was lost', async () => {
+    const odd = await rejection(sql`select 1 as ${sql.id('__proto__')}`.execute(db.native.kysely));
+    expect(odd).toMatchObject({ code: 'database.query_failed', message: expect.stringContaining('by AS') as string });
+    expect(await value('2')).toBe(2);
+  });
+
   it('several statements in one text are refused, as on every database', async () => {
     const several = sql.raw('select 1; select 2').execute(db.native.kysely);
     expect((await rejection(several)).code).toBe('database.query_failed');

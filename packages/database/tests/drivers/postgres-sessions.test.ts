@@ -37,16 +37,6 @@ describeWithServer('postgres', (server) => {
         expect(await pid()).not.toBe(before);
       },
     );
-
-    it('a COMMIT of your own inside a transaction is found out', async () => {
-      const db = await open();
-      const ended = db.transaction(async () => {
-        await sql`commit`.execute(db.native.kysely);
-        await db.repo(people).insert(ann);
-      });
-      expect((await rejection(ended)).code).toBe('database.query_failed');
-      expect(await db.repo(people).count()).toBe(0);
-    });
   });
 
   describe('a schema that changes below prepared statements', () => {

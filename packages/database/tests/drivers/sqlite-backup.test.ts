@@ -81,7 +81,7 @@ describe('a backup of a SQLite file', () => {
     expect((await rejection(backup(db, place.pathOf('taken.db')))).code).toBe('database.invalid_query');
     expect((await stat(place.pathOf('taken.db'))).size).toBe(4);
     expect((await rejection(backup(db, place.pathOf('no/folder.db')))).code).toBe('database.unavailable');
-    for (const options of [{ every: 1 }, { onProgress: 1 }]) {
+    for (const options of [{ every: 1 }, { onProgress: 1 }, { signal: {} }]) {
       expect((await rejection(backup(db, place.pathOf('a.db'), options as never))).code).toBe('database.invalid_query');
     }
     // A link that points nowhere, as to a volume that is not mounted.

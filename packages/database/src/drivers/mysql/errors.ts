@@ -8,6 +8,9 @@ export class LostConnectionError extends Error {}
 /** A transaction was ended by a statement of the application's own. */
 export class LostTransactionError extends Error {}
 
+/** An answer has a column that mysql2 puts into no row; with it, it gives its connection up. */
+export class UnreadableError extends Error {}
+
 /** A unique key is taken; with its fields, which MySQL does not tell. */
 export class TakenKeyError extends Error {
   readonly constraint: string | undefined;
@@ -79,6 +82,7 @@ export function classify(error: unknown, product: Product | undefined): DriverFa
     return { code: 'unique_violation', constraint, fields, cause: safe(cause as MysqlError, 'unique_violation') };
   }
   if (error instanceof LostTransactionError) return { code: 'query_failed', message: error.message };
+  if (error instanceof UnreadableError) return { code: 'query_failed', message: error.message, broken: true };
   if (error instanceof LostConnectionError) return { code: 'unavailable', message: error.message, broken: true };
   if (!(error instanceof Error) || !isOfServer(error)) return undefined;
   const { errno, sqlState } = error;

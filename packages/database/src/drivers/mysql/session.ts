@@ -1,5 +1,6 @@
 import { databaseErrors } from '../../errors.ts';
 import type { Address } from '../../internal/sql/addresses.ts';
+import { refuseOwnControl } from '../../internal/sql/own-control.ts';
 import { readsOnly } from '../../internal/sql/reads-only.ts';
 import { lineAt, refuseControl, ScriptError } from '../../internal/sql/script.ts';
 import type { SqlOutcome, SqlStatement } from '../../internal/sql/types.ts';
@@ -14,7 +15,7 @@ import {
   type MysqlStatement,
 } from './client.ts';
 import { nativeRows } from './decode.ts';
-import { LostConnectionError, LostTransactionError, TakenKeyError } from './errors.ts';
+import { LostConnectionError, LostTransactionError, TakenKeyError, UnreadableError } from './errors.ts';
 import { KeyNames } from './key-names.ts';
 import type { Server } from './server.ts';
 
@@ -24,14 +25,20 @@ const MAX_STATEMENTS = 200;
 /** The server has tried three times to prepare it anew for tables that change. */
 const NEEDS_PREPARING = 1615;
 
+/** How mysql2 refuses a column called `__proto__` and its like, which it tells by its message alone. */
+const UNREADABLE = 'The field name (';
+
 /** Of `serverStatus`: a transaction is open; a variable, the default database or a temporary table has changed. */
 const [IN_TRANSACTION, STATE_CHANGED] = [1, 0x40_00];
 
 /** What leaves something behind that the server does not tell: locks, handlers, variables that a SELECT sets. */
 const LEAVES_TRACES = /^\W*(?:lock|flush|handler|xa|call|prepare)\b|\bget_lock\s*\(|:=|\binto\s+@/i;
 
-/** Commits what was done before it, and leaves a transaction open, so that the server's flag does not tell. */
-const BEGINS = /^\s*(?:begin|start\s+transaction)\b/i;
+/** Runs what may commit, and leave another transaction open, so that the server's flag does not tell. */
+const RUNS_OTHERS = /^\W*(?:call|execute)\b/i;
+const SAVEPOINT = 'ent_others';
+/** There is no such savepoint. */
+const NO_SAVEPOINT = 1305;
 
 /** One connection, and what is known of it. */
 export class Session {
@@ -103,16 +110,14 @@ export class Session {
   }
 
   async #native(text: string, values: readonly unknown[]): Promise<SqlOutcome> {
-    if (this.inTransaction && BEGINS.test(text)) {
-      throw databaseErrors.unsupported(
-        'native: a transaction is open, which a BEGIN would commit; use db.transaction().',
-      );
-    }
+    if (this.inTransaction) refuseOwnControl(text);
     if (LEAVES_TRACES.test(text)) this.#isDirty = true;
     try {
       // In the protocol of prepared statements floating-point numbers come as they are; but not all can be prepared.
       const isPrepared = values.length > 0 || readsOnly(text);
-      const { result, fields = [] } = await (isPrepared ? this.#prepared(text, values, true) : this.query(text));
+      const ask = (): Promise<Answer> => (isPrepared ? this.#prepared(text, values, true) : this.query(text));
+      const mayEnd = this.inTransaction && RUNS_OTHERS.test(text);
+      const { result, fields = [] } = await (mayEnd ? this.#inSavepoint(ask) : ask());
       if (isDone(result)) {
         this.#look(result);
         return outcomeOf({ result });
@@ -143,6 +148,18 @@ export class Session {
     return { rows: [] };
   }
 
+  /** Finds out whether the transaction is still the same: if not, the savepoint is gone. */
+  async #inSavepoint(ask: () => Promise<Answer>): Promise<Answer> {
+    await this.query(`savepoint ${SAVEPOINT}`);
+    const answer = await ask();
+    try {
+      await this.query(`release savepoint ${SAVEPOINT}`);
+    } catch (error) {
+      throw (error as MysqlError).errno === NO_SAVEPOINT ? ended() : error;
+    }
+    return answer;
+  }
+
   #look(done: MysqlDone): void {
     this.#expectTransaction(done);
     const isOpen = (done.serverStatus & IN_TRANSACTION) !== 0;
@@ -153,9 +170,7 @@ export class Session {
   /** Also after a statement that committed before it began, as CREATE TABLE does. */
   #expectTransaction(result: MysqlResult): void {
     if (!this.inTransaction || !isDone(result) || (result.serverStatus & IN_TRANSACTION) !== 0) return;
-    throw new LostTransactionError(
-      'the transaction was ended by a COMMIT or ROLLBACK of yours, or by DDL, which commits what was done before it',
-    );
+    throw ended();
   }
 
   async #prepared(text: string, values: readonly unknown[], isKept: boolean): Promise<Answer> {
@@ -235,8 +250,11 @@ export class Session {
 
   #failure(error: Error): Error {
     // What does not come from the server tells that the connection is no more.
-    if (!isOfServer(error))
-      return new LostConnectionError('the connection was lost while a statement ran', { cause: error });
+    if (!isOfServer(error)) {
+      return error.message.startsWith(UNREADABLE)
+        ? new UnreadableError('mysql2 reads no column of this name; give it another one, by AS', { cause: error })
+        : new LostConnectionError('the connection was lost while a statement ran', { cause: error });
+    }
     // A server that is no primary any more goes on to answer; the next connection looks for one that takes writes.
     if (error.errno === 1290) this.#isDirty = true;
     return error;
@@ -262,6 +280,12 @@ export interface Answer {
 }
 
 type Rows = Record<string, unknown>[];
+
+function ended(): Error {
+  return new LostTransactionError(
+    'the transaction was ended by a COMMIT or ROLLBACK of yours, or by DDL, which commits what was done before it',
+  );
+}
 
 function isDone(result: MysqlResult): result is MysqlDone {
   return !Array.isArray(result);

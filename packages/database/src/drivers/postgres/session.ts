@@ -1,4 +1,5 @@
 import { pause } from '@ent/internal';
+import { refuseOwnControl } from '../../internal/sql/own-control.ts';
 import { lineAt, refuseControl, ScriptError } from '../../internal/sql/script.ts';
 import type { SqlOutcome, SqlStatement } from '../../internal/sql/types.ts';
 import { cancel } from './cancel.ts';
@@ -109,6 +110,7 @@ export class Session {
   }
 
   async #native(text: string, values: readonly unknown[]): Promise<SqlOutcome> {
+    if (this.inTransaction) refuseOwnControl(text);
     // Not the simple protocol, in which a text may hold several statements.
     const result = await this.#send({ text, values, types: asValues, queryMode: 'extended' });
     if (LEAVES_TRACES.has(result.command) || TRACES.test(text)) this.#isDirty = true;

@@ -28,6 +28,7 @@ export interface SqliteStatement {
   /** Whether it answers rows. */
   readonly reader: boolean;
   all(...parameters: unknown[]): unknown[];
+  columns(): { readonly name: string }[];
   get(...parameters: unknown[]): unknown;
   run(...parameters: unknown[]): { changes: number; lastInsertRowid: number | bigint };
   safeIntegers(on?: boolean): SqliteStatement;

@@ -1,5 +1,6 @@
 import type { Awaitable, DriverCall, Row } from '../../driver.ts';
 import { databaseErrors } from '../../errors.ts';
+import { refuseOwnControl } from '../../internal/sql/own-control.ts';
 import type { SqlOutcome, SqlStatement } from '../../internal/sql/types.ts';
 import { whenFree } from './busy.ts';
 import type { SqliteClient, SqliteStatement } from './client.ts';
@@ -13,6 +14,8 @@ const TRACES =
   /^(?:\s|--[^\n]*\n|\/\*(?:[^*]|\*(?!\/))*\*\/)*(?:attach|detach|create\s+temp(?:orary)?|pragma\s+(?:\w+\s*\.\s*)?(?!(?:\w+_(?:info|xinfo|list|check)|optimize|wal_checkpoint|incremental_vacuum|user_version|application_id)\b)\w+\s*[=(])/i;
 /** How many statements a connection keeps prepared. */
 export const MAX_STATEMENTS = 256;
+/** What may answer a column called `__proto__`: to ask for the columns of each answer would cost. */
+const MAY_ANSWER_PROTO = /__proto__|\*/;
 // Longer ones have a list of values in them, and hardly come twice.
 const MAX_LENGTH = 8192;
 
@@ -53,7 +56,7 @@ export class Connection {
   #execute(statement: SqlStatement, parameters: readonly unknown[]): SqlOutcome {
     if (statement.kind !== 'rows') this.#mayBeOpen = true;
     if (statement.kind === 'control') return this.#control(statement);
-    this.#expectTransaction();
+    this.expectTransaction();
     if (statement.kind === 'script') return this.#script(statement.sql);
     if (statement.kind === 'native') return this.#native(statement.sql, parameters);
     const prepared = this.#prepare(statement);
@@ -115,12 +118,13 @@ export class Connection {
     this.isDirty = true;
     this.#isUnsure = true;
     runScript(this.client, text, this.inTransaction);
-    this.#expectTransaction();
+    this.expectTransaction();
     return NOTHING;
   }
 
   /** Prepared anew, since the columns may depend on a schema that has changed. */
   #native(text: string, parameters: readonly unknown[]): SqlOutcome {
+    if (this.inTransaction) refuseOwnControl(text);
     if (FOREIGN_KEYS.test(text)) {
       throw databaseErrors.unsupported(
         "PRAGMA foreign_keys does nothing in a transaction, and outside of one it would last for all that use this connection. A migration that rebuilds a table asks for it with foreignKeys: 'off'.",
@@ -131,6 +135,11 @@ export class Connection {
     const bound = parameters.map(exact);
     const prepared = this.client.prepare(text);
     if (prepared.reader) {
+      if (MAY_ANSWER_PROTO.test(text) && prepared.columns().some(({ name }) => name === '__proto__')) {
+        throw databaseErrors.unsupported(
+          'native: better-sqlite3 leaves a column called "__proto__" out of its rows; give it another name, by AS.',
+        );
+      }
       const rows = prepared.safeIntegers(true).all(bound) as Row[];
       return { rows: rows.map(narrowed) };
     }
@@ -139,7 +148,7 @@ export class Connection {
   }
 
   /** SQLite ends a transaction by itself after some errors; the next statement must not run outside of it unnoticed. */
-  #expectTransaction(): void {
+  expectTransaction(): void {
     if (!this.inTransaction || !(this.#isUnsure || this.isLent)) return;
     if (this.client.open && !this.client.inTransaction) {
       throw new LostTransactionError(

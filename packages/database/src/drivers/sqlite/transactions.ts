@@ -24,6 +24,7 @@ export function begin(
 }
 
 export function commit(connection: Connection, call: DriverCall): Awaitable<void> {
+  connection.expectTransaction();
   connection.expectForeignKeys();
   return chain(control(connection, 'commit', call), () => connection.resumeForeignKeys());
 }

@@ -16,7 +16,8 @@ export function lineAt(text: string, index: number): string {
 }
 
 // At the start of a line, and with its semicolon: BEGIN of a trigger or function has none.
-const CONTROL = /^[ \t]*(?:begin|commit|rollback|start\s+transaction)(?:[ \t]+(?:work|transaction))?[ \t]*;/im;
+const CONTROL =
+  /^[ \t]*(?:begin|commit|rollback|abort|start\s+transaction)(?:[ \t]+(?:work|transaction))?(?:\s+and\s+(?:no\s+)?chain)?[ \t]*;/im;
 
 /** Refuses a text that would end the transaction around it: what comes before would stay, whatever happens after. */
 export function refuseControl(text: string): void {
