@@ -10,6 +10,8 @@ import { createMessaging, type MessagingDriver } from '../../src/index.ts';
 
 const DELETIONS = { full: 120, ci: 5, of: 'deletions' };
 const PATIENT = { timeout: 20_000, interval: 20 };
+/** Within which it is to consume again. */
+const SOON_MS = 5000;
 
 /** What is deleted, by its name; the last word of a test that fails. */
 type Kinds = Record<string, () => Promise<unknown>>;
@@ -36,14 +38,19 @@ function outlivesDeletions(make: () => Promise<Deleting>): void {
     await messaging.publish(topic, -2);
     await expect.poll(() => seen.has(-2), PATIENT).toBe(true);
     const all = Object.entries(kinds(topic));
+    const took: number[] = [];
     for (let n = 0; n < count; n++) {
       const [kind, remove] = all[(seed + n) % all.length]!;
+      const begun = performance.now();
       await remove();
       // To nobody, until the group is there again.
       const publish = async () => (await messaging.publish(topic, n)).status;
       await expect.poll(publish, { ...PATIENT, message: kind }).toBe('stored');
       await expect.poll(() => seen.has(n), { ...PATIENT, message: kind }).toBe(true);
+      took.push(performance.now() - begun);
     }
+    // Most of them: a busy machine may hold one up for longer.
+    expect(took.sort((a, b) => a - b)[Math.floor(took.length / 2)]).toBeLessThan(SOON_MS);
     await messaging.close();
     await close();
   });
@@ -64,13 +71,10 @@ describeWithServer('rabbitmq', (server) => {
             await channel.deleteQueue(`${topic}/g`);
           },
           binding: () => channel.unbindQueue(`${topic}/g`, topic, ''),
-          // Not of quorum queues: the retry that comes right after it took more than 20 s (3.10.8, seed 1344283298).
-          ...(queues === 'classic' && {
-            'exchange and queue of retries': async () => {
-              await channel.deleteExchange(`${topic}.g.retry`);
-              await channel.deleteQueue(`${topic}.g.retry/retry`);
-            },
-          }),
+          'exchange and queue of retries': async () => {
+            await channel.deleteExchange(`${topic}.g.retry`);
+            await channel.deleteQueue(`${topic}.g.retry/retry`);
+          },
         }),
         close: () => connection.close(),
       };

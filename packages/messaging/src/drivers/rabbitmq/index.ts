@@ -6,14 +6,13 @@
  * more. Publishing and consuming have a connection each, so that a broker which takes no more messages still delivers.
  */
 import type { ChannelModel } from 'amqplib';
-import type { DriverCall, MessagingDriver, MessagingFeatures, SubscriptionSpec } from '../../driver.ts';
-import { Bindings } from './bindings.ts';
-import { classify, RabbitmqError } from './failures.ts';
+import type { DriverCall, MessagingDriver, MessagingFeatures } from '../../driver.ts';
+import { classify } from './failures.ts';
+import { Groups } from './groups.ts';
 import { channelOf, ended, Link, onChannel, orAborted } from './link.ts';
-import { type RabbitmqOptions, type Settings, settingsOf } from './options.ts';
+import { type RabbitmqOptions, settingsOf } from './options.ts';
 import { Publisher } from './publisher.ts';
 import { RabbitmqSource } from './source.ts';
-import { bindGroup } from './topology.ts';
 import { parcelOf, queueOf } from './wire.ts';
 
 export type { RabbitmqConnectionOptions, RabbitmqOptions, RabbitmqServerOptions } from './options.ts';
@@ -37,22 +36,11 @@ export const rabbitmqFeatures = {
   maxMessageBytes: 16 * 2 ** 20,
 } as const satisfies MessagingFeatures;
 
-const MOST_PRIORITY = 9;
-
-/** Durable, since RabbitMQ 4.3 has no transient queues that are not exclusive; removed when unused for an hour. */
-const TEMPORARY = { 'x-queue-type': 'classic', 'x-expires': 3_600_000 };
-
 /** The native connections: the one that publishes, and the one that consumes. Undefined while there is none. */
 export interface RabbitmqClient {
   readonly publishing: ChannelModel | undefined;
   readonly consuming: ChannelModel | undefined;
 }
-
-/**
- * Far above what any message reaches. With a limit, whatever its height, what is returned keeps its place in a quorum
- * queue; without one it goes to the end in 3.x, and 4.x drops what came back 20 times.
- */
-const DELIVERY_LIMIT = 1_000_000_000;
 
 /** The driver that {@link rabbitmq} makes. */
 export interface RabbitmqDriver extends MessagingDriver<RabbitmqClient> {
@@ -79,7 +67,7 @@ export function rabbitmq(options: RabbitmqOptions): RabbitmqDriver {
   const publishing: Link = new Link(settings, () => publisher.look());
   const publisher = new Publisher(publishing);
   const consuming = settings.connection ? publishing : new Link(settings, () => {});
-  const bindings = new Bindings(consuming);
+  const groups = new Groups(consuming, settings);
 
   return {
     name: 'rabbitmq',
@@ -102,15 +90,7 @@ export function rabbitmq(options: RabbitmqOptions): RabbitmqDriver {
     },
     classify,
 
-    ensure: (spec, { signal }) =>
-      onChannel(consuming, signal, async (channel) => {
-        // Replies come by the default exchange.
-        if (spec.isTemporary) return void (await channel.assertQueue(queueOf(spec), { arguments: TEMPORARY }));
-        await channel.assertQueue(queueOf(spec), { arguments: argumentsOf(settings) });
-        await bindGroup(consuming, channel, spec);
-      }).catch((error: unknown) => {
-        throw explained(error, spec, settings);
-      }),
+    ensure: (spec, { signal }) => groups.make(spec, signal),
     send(batch, { signal }) {
       // Before anything is waited for: the sender may change its bytes as soon as it has its promise.
       const parcels = batch.map(parcelOf);
@@ -120,19 +100,15 @@ export function rabbitmq(options: RabbitmqOptions): RabbitmqDriver {
     },
     async subscribe(spec, call) {
       const channel = await consumingChannel(consuming, spec.prefetch, call);
-      const release = spec.isTemporary ? () => {} : bindings.keep(spec);
-      return new RabbitmqSource(channel, spec.topic, queueOf(spec), release);
+      const source: RabbitmqSource = new RabbitmqSource(channel, spec.topic, queueOf(spec), () => release());
+      const release = spec.isTemporary ? () => {} : groups.keep(spec, (error) => source.die(error));
+      return source;
     },
-    count: (spec, { signal }) =>
-      onChannel(consuming, signal, (channel) => channel.checkQueue(queueOf(spec))).then(
-        ({ messageCount }) => ({ ready: messageCount, delayed: undefined, leased: undefined }),
-        (error: unknown) => {
-          if ((error as { code?: unknown } | undefined)?.code === 404) return undefined;
-          throw error;
-        },
-      ),
-    remove: (spec, { signal }) =>
-      onChannel(consuming, signal, async (channel) => void (await channel.deleteQueue(queueOf(spec)))),
+    async count(spec, { signal }) {
+      const ready = await groups.count(spec, signal);
+      return ready === undefined ? undefined : { ready, delayed: undefined, leased: undefined };
+    },
+    remove: (spec, { signal }) => groups.remove(spec, signal),
   };
 }
 
@@ -149,20 +125,4 @@ async function consumingChannel(link: Link, prefetch: number, { signal }: Driver
     void opening.then(ended, () => {});
     throw error;
   });
-}
-
-function argumentsOf({ queues, priorities }: Settings): Record<string, unknown> {
-  if (queues === 'quorum') return { 'x-queue-type': 'quorum', 'x-delivery-limit': DELIVERY_LIMIT };
-  return { 'x-queue-type': 'classic', ...(priorities && { 'x-max-priority': MOST_PRIORITY }) };
-}
-
-/** What is there and differs is never deleted: somebody's messages are in it. */
-function explained(error: unknown, { topic, group }: SubscriptionSpec, { queues }: Settings): unknown {
-  if ((error as { code?: unknown } | undefined)?.code !== 406) return error;
-  const differs = /inequivalent arg[^"]*/.exec(String((error as Error).message))?.[0] ?? 'its arguments differ';
-  return new RabbitmqError(
-    'refused',
-    `"${topic}" or its queue for "${group}" exists, but not as ${queues} queues are made: ${differs.trim()}. Change "queues", or delete it when it is empty.`,
-    error,
-  );
 }

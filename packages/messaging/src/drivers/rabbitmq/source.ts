@@ -34,8 +34,8 @@ export class RabbitmqSource implements Source {
     this.#channel = channel;
     this.#topic = topic;
     this.#queue = queue;
-    channel.on('error', (error) => this.#die(error));
-    channel.on('close', () => this.#die(new RabbitmqError('lost', 'The channel was closed.')));
+    channel.on('error', (error) => this.die(error));
+    channel.on('close', () => this.die(new RabbitmqError('lost', 'The channel was closed.')));
   }
 
   async receive(max: number, signal: AbortSignal): Promise<Delivery[]> {
@@ -120,7 +120,7 @@ export class RabbitmqSource implements Source {
       word();
     } catch (error) {
       // It throws on a channel that has just closed.
-      this.#die(error as Error);
+      this.die(error as Error);
     }
   }
 
@@ -133,7 +133,7 @@ export class RabbitmqSource implements Source {
    * broker that ended the subscription, or it would keep them for the channel.
    */
   close(): Promise<void> {
-    this.#die(new RabbitmqError('lost', 'The source is closed.'));
+    this.die(new RabbitmqError('lost', 'The source is closed.'));
     this.#closing ??= this.#leave();
     return this.#closing;
   }
@@ -169,7 +169,7 @@ export class RabbitmqSource implements Source {
     try {
       await this.#consuming;
     } catch (error) {
-      this.#die(error as Error);
+      this.die(error as Error);
     }
   }
 
@@ -178,7 +178,7 @@ export class RabbitmqSource implements Source {
     if (message) {
       this.#ahead.push(message);
       this.#open.add(message);
-    } else this.#die(new RabbitmqError('lost', 'The broker ended the subscription: its queue was deleted, or moved.'));
+    } else this.die(new RabbitmqError('lost', 'The broker ended the subscription: its queue was deleted, or moved.'));
     this.#wake();
   };
 
@@ -195,7 +195,7 @@ export class RabbitmqSource implements Source {
     const given = consuming
       .then((tag) => this.#channel.cancel(tag))
       .then(() => this.#returnAhead())
-      .catch((error: unknown) => this.#die(error as Error));
+      .catch((error: unknown) => this.die(error as Error));
     await inTime(given);
   }
 
@@ -205,7 +205,8 @@ export class RabbitmqSource implements Source {
     this.#return(this.#ahead.splice(0));
   }
 
-  #die(error: Error): void {
+  /** Of this: it receives nothing more. */
+  die(error: Error): void {
     const isFirst = this.#end === undefined;
     this.#end ??= error;
     this.#ahead = [];
