@@ -132,11 +132,12 @@ describe('changes of users', () => {
       '/api/v1/users/',
       { email: newEmail(), password: `${password}\ud800`, name: 'a' },
     ],
+    ['NUL in the email of a login', 'POST', '/api/v1/auth/login', { email: 'a\u0000b', password }],
     ['a local part of 65', 'POST', '/api/v1/users/', { email: `${'a'.repeat(65)}@example.com`, password, name: 'a' }],
   ])('are refused with their place: %s', async (_name, method, path, body) => {
     const answer = await api.call(method, path, { body });
     expect(answer.status).toBe(422);
-    const [field] = Object.keys(body as object).filter((key) => _name.includes(key === 'email' ? 'local' : key));
+    const [field] = Object.keys(body as object).filter((key) => _name.replace('local part', 'email').includes(key));
     expect(answer.body.errors).toEqual(
       expect.arrayContaining([expect.objectContaining({ pointer: `#/${field}`, in: 'body' })]),
     );

@@ -2,9 +2,10 @@ import { authErrors, type Principal, type Sessions, type Throttle, toTokenRespon
 import { type Authenticator, reply, type Route, route } from '@ent/http';
 import { z } from 'zod';
 import type { UserService } from '../users/service.ts';
+import { STORABLE } from '../users/user.ts';
 
 const Login = z
-  .strictObject({ email: z.string().min(1).max(254), password: z.string().min(1).max(1024) })
+  .strictObject({ email: z.string().min(1).max(254).regex(STORABLE), password: z.string().min(1).max(1024) })
   // That of NewUser: who has registered by the example of the page can log in by that of the page.
   .meta({ id: 'Login', examples: [{ email: 'ada@example.com', password: 'tr0ub4dor and three' }] });
 

@@ -58,8 +58,8 @@ export const emailKey = (email: string): string => email.toLowerCase();
  */
 const EMAIL =
   /^(?=[^@]{1,64}@)[A-Za-z0-9_'+-]+(?:\.[A-Za-z0-9_'+-]+)*@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+(?:[A-Za-z]{2,63}|xn--[A-Za-z0-9-]{0,58}[A-Za-z0-9])$/;
-// No NUL and no half of a character: not every database can keep them.
-const STORABLE = /^[^\u0000\ud800-\udfff]*$/u;
+/** No NUL and no half of a character: not every database can keep them, or look for them. */
+export const STORABLE = /^[^\u0000\ud800-\udfff]*$/u;
 
 const Email = z.email({ pattern: EMAIL }).max(254);
 // Lengths are those of what is sent; a name of blanks is none.

@@ -56,7 +56,7 @@ describeWithServer('rabbitmq', (server) => {
       }
       expect(rest.sort()).toEqual([...left].sort());
       await source.close();
-      expect(await driver.count(spec, call)).toMatchObject({ ready: left.size });
+      await expect.poll(() => driver.count(spec, call)).toMatchObject({ ready: left.size });
       await messaging.close();
     });
   }
