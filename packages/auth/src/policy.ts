@@ -1,4 +1,4 @@
-import { kindOf, refuseUnknown } from '@ent/internal';
+import { kindOf, refuseUnknown, traced } from '@ent/internal';
 import { channels } from './channels.ts';
 import { authErrors } from './errors.ts';
 import { createTrie, parsePattern, parsePermission, type Trie } from './internal/patterns.ts';
@@ -141,11 +141,11 @@ export function createPolicy<const Name extends string, Owners extends OwnerReso
   const explain = (principal: Principal, permission: string, resource?: unknown): Decision => {
     if (!channels.authorize.hasSubscribers) return decide(principal, permission, resource);
     const operation = { permission, outcome: 'error' };
-    return channels.authorize.traceSync<unknown, [], Decision>(() => {
+    return traced(channels.authorize, operation, () => {
       const decision = decide(principal, permission, resource);
       operation.outcome = decision.reason;
       return decision;
-    }, operation);
+    });
   };
 
   return {

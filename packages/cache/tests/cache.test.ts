@@ -618,4 +618,52 @@ describe('the channels', () => {
     ]);
     expect(seen.join()).not.toContain('secret');
   });
+
+  it('do not delay what is at hand: it is answered and told of at once', async () => {
+    const cache = createCache({ driver: memory() });
+    await cache.set('k', 1);
+    const seen: string[] = [];
+    const note =
+      (name: string) =>
+      (event: object): void =>
+        void seen.push(`${name} ${JSON.stringify(event)}`);
+    const subscriber = {
+      start: note('start'),
+      end: note('end'),
+      asyncStart: note('asyncStart'),
+      asyncEnd: note('asyncEnd'),
+      error: note('error'),
+    };
+    const told = (): string[] => seen.splice(0).map((line) => line.replace(/ .*/, ''));
+    const all = ['start', 'end', 'asyncStart', 'asyncEnd'];
+    channels.get.subscribe(subscriber);
+    channels.set.subscribe(subscriber);
+    try {
+      const order: string[] = [];
+      const hit = cache.get('k').then(() => order.push('hit'));
+      const next = Promise.resolve().then(() => order.push('next'));
+      expect(seen.at(-1)).toBe('asyncEnd {"driver":"memory","keys":1,"hits":1,"stale":0,"local":0}');
+      expect(told()).toEqual(all);
+      await Promise.all([hit, next]);
+      expect(order).toEqual(['hit', 'next']);
+      const answers = [
+        () => cache.getOrSet('k', () => 2),
+        () => cache.get('none'),
+        () => cache.has('k'),
+        () => cache.getMany(['k', 'none']),
+        () => cache.set('k', 3),
+      ];
+      for (const ask of answers) {
+        const answer = ask();
+        expect(told()).toEqual(all);
+        await answer;
+      }
+      await cache.close();
+      await expect(cache.get('k')).rejects.toMatchObject({ code: 'cache.closed' });
+      expect(told()).toEqual(['start', 'end', 'error', 'asyncStart', 'asyncEnd']);
+    } finally {
+      channels.get.unsubscribe(subscriber);
+      channels.set.unsubscribe(subscriber);
+    }
+  });
 });

@@ -1,5 +1,5 @@
 import { channels, type Database, type QueryOperation, type TransactionOperation } from '@ent/database';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { memoryDatabase, people, rejection } from './fixtures/people.ts';
 
 describe('the channels', () => {
@@ -44,6 +44,24 @@ describe('the channels', () => {
       { ...common, operation: 'ping' },
     ]);
     expect(JSON.stringify(queries)).not.toContain('secret');
+  });
+
+  it('do not delay a statement of SQLite: it is told of before the caller has its promise', async () => {
+    await observe(async (db) => {
+      const repo = db.repo(people);
+      await repo.insert({ email: 'a' });
+      let ended = 0;
+      const onEnd = (): void => void ended++;
+      // After many calls in a row one waits for a turn of the event loop, whoever listens.
+      await vi.waitFor(async () => {
+        ended = 0;
+        channels.query.asyncEnd.subscribe(onEnd);
+        const found = repo.find();
+        channels.query.asyncEnd.unsubscribe(onEnd);
+        expect(await found).toHaveLength(1);
+        expect(ended).toBe(1);
+      });
+    });
   });
 
   it('tell each transaction: its kind, how often it ran and how it ended', async () => {

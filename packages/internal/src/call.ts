@@ -1,7 +1,5 @@
+import type { Awaitable } from './awaitable.ts';
 import { startTimer, type Timer } from './timer.ts';
-
-/** A value or a promise of it. */
-export type Awaitable<T> = T | Promise<T>;
 
 type Watcher = (reason: unknown) => void;
 

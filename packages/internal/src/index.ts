@@ -1,7 +1,8 @@
 export { addressKey, bareAddress } from './address.ts';
+export { type Awaitable, chain } from './awaitable.ts';
 export { type Backoff, type BackoffPlan, exponentialBackoff } from './backoff.ts';
 export { type BearerFault, type BearerReading, MAX_TOKEN_LENGTH, readBearer } from './bearer.ts';
-export { type Awaitable, Call } from './call.ts';
+export { Call } from './call.ts';
 export { operationChannel } from './channels.ts';
 export {
   type ContextFields,

@@ -1,21 +1,61 @@
 import type { TracingChannel } from 'node:diagnostics_channel';
 
 /**
- * Runs `work` inside a tracing channel when somebody listens, and directly when nobody does. `work`
- * may add to the event what is known afterwards.
+ * Runs `work` inside a tracing channel when somebody listens, and directly when nobody does. `work` may add to the
+ * event what is known afterwards.
+ *
+ * The events come in the order and in the async context of `tracePromise`: `start`, `end`, then `error` if it failed,
+ * `asyncStart` and `asyncEnd`. But what is answered without a promise is answered without one here too, and all its
+ * events are published by then: who listens does not make slow what is quick.
  *
  * The result travels around the channel and not through it: `tracePromise` would hand it to every subscriber as
  * `event.result`, and results are rows, cached values, tokens and password hashes.
  */
-export async function traced<Event extends object, T>(
+export function traced<Event extends object, R>(
   channel: TracingChannel<Event, Event>,
   event: Event,
-  work: (event: Event) => Promise<T>,
-): Promise<T> {
+  work: (event: Event) => R,
+): R {
   if (!channel.hasSubscribers) return work(event);
-  let result: { readonly value: T } | undefined;
-  await channel.tracePromise(async () => {
-    result = { value: await work(event) };
-  }, event);
-  return result!.value;
+  return channel.start.runStores(event, () => {
+    let answer: R;
+    try {
+      answer = work(event);
+    } catch (error) {
+      channel.end.publish(event);
+      throw failed(channel, event, error);
+    }
+    channel.end.publish(event);
+    if (answer instanceof Promise) return later(channel, event, answer) as R;
+    ended(channel, event);
+    return answer;
+  });
+}
+
+function later<Event extends object, T>(
+  channel: TracingChannel<Event, Event>,
+  event: Event,
+  answer: Promise<T>,
+): Promise<T> {
+  return answer.then(
+    (value) => {
+      ended(channel, event);
+      return value;
+    },
+    (error: unknown) => {
+      throw failed(channel, event, error);
+    },
+  );
+}
+
+function failed<Event extends object>(channel: TracingChannel<Event, Event>, event: Event, error: unknown): unknown {
+  (event as { error?: unknown }).error = error;
+  channel.error.publish(event);
+  ended(channel, event);
+  return error;
+}
+
+function ended<Event extends object>(channel: TracingChannel<Event, Event>, event: Event): void {
+  channel.asyncStart.publish(event);
+  channel.asyncEnd.publish(event);
 }

@@ -1,4 +1,4 @@
-import { type Awaitable, refuseUnknown, traced } from '@ent/internal';
+import { type Awaitable, chain, refuseUnknown, traced } from '@ent/internal';
 import { channels, type PublishOperation } from './channels.ts';
 import type { MessagingDriver, SendResult, WireMessage } from './driver.ts';
 import { messagingErrors } from './errors.ts';
@@ -85,11 +85,12 @@ export function createPublisher(
       messages: messages.map(({ id, headers }) => ({ id, headers: headers as Record<string, string> })),
       outcome: 'failed',
     };
-    return traced(channels.publish, operation, async () => {
-      const published = await send(messages, mandatory, signal);
-      operation.outcome = published.every(({ status }) => status === 'stored') ? 'stored' : 'unroutable';
-      return published;
-    });
+    return traced(channels.publish, operation, () =>
+      chain(send(messages, mandatory, signal), (published) => {
+        operation.outcome = published.every(({ status }) => status === 'stored') ? 'stored' : 'unroutable';
+        return published;
+      }),
+    );
   };
 
   return {

@@ -439,6 +439,19 @@ describe('the chain of work', () => {
 });
 
 describe('the channel of publishing', () => {
+  it('does not delay what the broker in memory takes at once', async () => {
+    const { messaging } = await setUp();
+    await messaging.publish('t', 1);
+    let ended = 0;
+    const onEnd = (): void => void ended++;
+    channels.publish.asyncEnd.subscribe(onEnd);
+    const publishing = messaging.publish('t', 2);
+    const told = ended;
+    channels.publish.asyncEnd.unsubscribe(onEnd);
+    await publishing;
+    expect(told).toBe(1);
+  });
+
   it('tells the outcome and no data, and lets a listener add headers', async () => {
     const { messaging, arrived } = await setUp();
     const seen: PublishOperation[] = [];

@@ -536,6 +536,24 @@ describe('a broker that is away', () => {
 });
 
 describe('the channel of processing', () => {
+  it('does not delay a handler that answers at once', async () => {
+    const { messaging, subscribe, until } = setUp();
+    const order: string[] = [];
+    const onStart = (): void => {
+      order.push('start');
+      queueMicrotask(() => order.push('turn'));
+    };
+    const onEnd = (): void => void order.push('end');
+    channels.process.start.subscribe(onStart);
+    channels.process.asyncEnd.subscribe(onEnd);
+    await subscribe(() => {});
+    await messaging.publish('t', 1);
+    await until(() => order.includes('end'));
+    channels.process.start.unsubscribe(onStart);
+    channels.process.asyncEnd.unsubscribe(onEnd);
+    expect(order.slice(0, 2)).toEqual(['start', 'end']);
+  });
+
   it('tells outcome and attempt, and no data', async () => {
     const { messaging, subscribe, dead, until } = setUp();
     const ended: ProcessOperation[] = [];

@@ -120,11 +120,11 @@ export class Core<D extends CacheDriver = CacheDriver> {
   }
 
   /** Publishes an operation on its channel, when somebody listens. */
-  traced<E extends CacheOperation & { readonly keys: number }, T>(
+  traced<E extends CacheOperation & { readonly keys: number }, R>(
     channel: TracingChannel<E, E>,
     keys: number,
-    work: () => Promise<T>,
-  ): Promise<T> {
+    work: () => R,
+  ): R {
     if (!channel.hasSubscribers) return work();
     return traced(channel, { driver: this.driver.name, keys } as E, work);
   }

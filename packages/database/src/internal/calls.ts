@@ -1,10 +1,10 @@
 import { EntError } from '@ent/errors';
-import { traced } from '@ent/internal';
+import { chain, traced } from '@ent/internal';
 import { channels, type QueryOperation } from '../channels.ts';
 import type { Awaitable, DatabaseDriver } from '../driver.ts';
 import { databaseErrors } from '../errors.ts';
 import type { CallOptions } from '../options.ts';
-import { chain, finish } from './awaitable.ts';
+import { finish, orElse } from './awaitable.ts';
 import { beginCall, type DatabaseCall } from './call.ts';
 import { backoff, isConflict, wrapped } from './faults.ts';
 import { Fullness } from './fullness.ts';
@@ -60,16 +60,19 @@ export class Calls {
       entity: operation.entity,
       inTransaction: scope !== undefined,
     };
-    return traced(channels.query, event, async () => {
-      try {
-        const result = await this.#run(scope, operation, options, work, event);
-        event.rows = rowsOf(result);
-        return result;
-      } catch (error) {
-        if (EntError.is(error)) event.errorCode = error.code;
-        throw error;
-      }
-    });
+    return traced(channels.query, event, () =>
+      orElse(
+        () =>
+          chain(this.#run(scope, operation, options, work, event), (result) => {
+            event.rows = rowsOf(result);
+            return result;
+          }),
+        (error) => {
+          if (EntError.is(error)) event.errorCode = error.code;
+          throw error;
+        },
+      ),
+    );
   }
 
   /** A step of a transaction itself: a session that was cut off is marked. */

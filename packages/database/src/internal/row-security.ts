@@ -1,5 +1,5 @@
+import { chain } from '@ent/internal';
 import type { Awaitable, DatabaseDriver } from '../driver.ts';
-import { chain } from './awaitable.ts';
 import type { DatabaseCall } from './call.ts';
 import type { Work } from './operation.ts';
 import { inOwnTransaction } from './own-transaction.ts';

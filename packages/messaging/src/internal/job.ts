@@ -1,5 +1,5 @@
 import { EntError } from '@ent/errors';
-import { type Awaitable, runWithContext, traced } from '@ent/internal';
+import { type Awaitable, chain, runWithContext, traced } from '@ent/internal';
 import { channels, type ProcessOperation } from '../channels.ts';
 import type { WireMessage } from '../driver.ts';
 import { messagingErrors } from '../errors.ts';
@@ -62,19 +62,26 @@ export class Job {
     return this.#interruption;
   }
 
-  async #traced(): Promise<Outcome> {
+  #traced(): Awaitable<Outcome> {
     const { message, attempt } = this.#arrival;
     const { driver, group } = this.#setup;
     const { id: messageId, topic, headers } = message;
     const operation: ProcessOperation = { driver: driver.name, topic, group, messageId, headers, attempt };
-    let outcome: Outcome = { action: 'done' };
-    await traced(channels.process, operation, async () => {
-      outcome = await this.#try();
-      operation.outcome = outcome.action;
-      // So that the channel's `error` is published, and a span is marked as failed.
-      if ('error' in outcome) throw outcome.error;
-    }).catch(() => {});
-    return outcome;
+    let outcome = DONE;
+    const known = (): Outcome => outcome;
+    try {
+      const run = traced(channels.process, operation, () =>
+        chain(this.#try(), (ended) => {
+          outcome = ended;
+          operation.outcome = ended.action;
+          // So that the channel's `error` is published, and a span is marked as failed.
+          if ('error' in ended) throw ended.error;
+        }),
+      );
+      return run instanceof Promise ? run.then(known, known) : outcome;
+    } catch {
+      return outcome;
+    }
   }
 
   /** A handler that answers without a promise is asked, and its message is done, in one go. */

@@ -1,4 +1,4 @@
-import { type Awaitable, traced } from '@ent/internal';
+import { type Awaitable, chain, traced } from '@ent/internal';
 import { type CacheGetOperation, channels } from '../../channels.ts';
 import type { StoredRecord } from '../../driver.ts';
 import type { Core } from '../core.ts';
@@ -46,29 +46,30 @@ export class View {
   }
 
   /**
-   * The record that readers may see, if it is in this process, has no tags, and nobody listens. Else {@link read}
-   * tells, also what is wrong with the key. Kept short: the engine makes one piece of code of it only up to a length.
+   * The record that readers may see, if it is in this process and has no tags. Else {@link read} tells, also what is
+   * wrong with the key. Kept short: the engine makes one piece of code of it only up to a length.
    */
   atHand(key: string): StoredRecord | undefined {
     const peek = this.#peek;
-    if (peek === undefined || channels.get.hasSubscribers) return undefined;
+    if (peek === undefined) return undefined;
     const record = peek(this.keys.lookup(key));
     return record !== undefined && record.tags === undefined && isFresh(record) && this.#core.calls.isOpen
-      ? record
+      ? this.#told(record)
       : undefined;
   }
 
   /** The record that readers may see. */
   read(key: string): Awaitable<StoredRecord | undefined> {
+    if (channels.get.hasSubscribers) return chain(this.find(key), hitOf);
     const here = this.#look(key);
     if (here !== ELSEWHERE) return this.#shown(here);
-    if (channels.get.hasSubscribers || this.tags.generations.length > 0) return this.#find(key).then(hitOf);
+    if (this.tags.generations.length > 0) return this.#findFar(this.keys.encode(key)).then(hitOf);
     return this.#core.store.one(this.keys.encode(key)).then(this.#shown);
   }
 
   /** {@link read} for several keys, in two round trips at most. */
   readMany(keys: readonly string[]): Awaitable<(StoredRecord | undefined)[]> {
-    if (channels.get.hasSubscribers) return this.findMany(keys).then((found) => found.map(hitOf));
+    if (channels.get.hasSubscribers) return chain(this.findMany(keys), (found) => found.map(hitOf));
     if (keys.length === 0) return [];
     if (this.#isComplete) return this.#shownMany(keys.map((key) => this.#look(key) as StoredRecord | undefined));
     return this.#core.store.many(keys.map((key) => this.keys.encode(key))).then(this.#shownMany);
@@ -76,19 +77,22 @@ export class View {
 
   /** Whatever is stored, and whether it still counts; for loads. */
   find(key: string): Awaitable<Found | undefined> {
-    const here = this.#look(key);
-    if (here === ELSEWHERE) return this.#find(key);
-    return here && this.#judged(here);
+    if (!channels.get.hasSubscribers) return this.#find(key);
+    return chain(
+      this.#traced([this.keys.encode(key)], () => chain(this.#find(key), (found) => [found])),
+      first,
+    );
   }
 
   /** {@link find} for several keys, in two round trips at most. */
-  async findMany(keys: readonly string[]): Promise<(Found | undefined)[]> {
+  findMany(keys: readonly string[]): Awaitable<(Found | undefined)[]> {
     if (keys.length === 0) return [];
     const physical = keys.map((key) => this.keys.encode(key));
-    return this.#traced(physical, async () => {
-      const records = await this.#core.store.many(physical);
-      const valid = await this.tags.valid(records);
-      return records.map((record, i) => record && { record, valid: valid[i]! });
+    return this.#traced(physical, () => {
+      const { calls, driver, store } = this.#core;
+      if (!this.#isComplete) return store.many(physical).then((records) => this.#judgedMany(records));
+      calls.assertOpen('get');
+      return this.#judgedMany(physical.map((key) => driver.peek!(key)));
     });
   }
 
@@ -119,7 +123,7 @@ export class View {
 
   /** What this process has for a key: a record, nothing, or {@link ELSEWHERE} where that is the backend's to say. */
   #look(key: string): StoredRecord | undefined | typeof ELSEWHERE {
-    if (!this.isNear || channels.get.hasSubscribers) return ELSEWHERE;
+    if (!this.isNear) return ELSEWHERE;
     const { calls, driver, store } = this.#core;
     calls.assertOpen('get');
     const physical = this.keys.lookup(key);
@@ -154,15 +158,20 @@ export class View {
     return this.tags.valid([record]).then(([valid]) => ({ record, valid: valid! }));
   }
 
-  /** {@link find} in the backend. */
-  async #find(key: string): Promise<Found | undefined> {
-    const physical = this.keys.encode(key);
-    if (channels.get.hasSubscribers) {
-      const [found] = await this.#traced([physical], async () => [await this.#findFar(physical)]);
-      return found;
-    }
-    return this.#findFar(physical);
+  #judgedMany(records: readonly (StoredRecord | undefined)[]): Awaitable<(Found | undefined)[]> {
+    const judged = (valid?: readonly boolean[]): (Found | undefined)[] =>
+      records.map((record, i) => record && { record, valid: valid === undefined || valid[i]! });
+    const hasNoTags = this.tags.generations.length === 0 && records.every((record) => record?.tags === undefined);
+    return hasNoTags ? judged() : this.tags.valid(records).then(judged);
   }
+
+  #find(key: string): Awaitable<Found | undefined> {
+    const here = this.#look(key);
+    if (here === ELSEWHERE) return this.#findFar(this.keys.encode(key));
+    return here && this.#judged(here);
+  }
+
+  /** {@link find} in the backend. */
 
   async #findFar(physical: BackendKey): Promise<Found | undefined> {
     const { store } = this.#core;
@@ -179,19 +188,27 @@ export class View {
   /** Publishes a read on its channel, when somebody listens. */
   #traced<F extends Found>(
     physical: readonly BackendKey[],
-    work: () => Promise<(F | undefined)[]>,
-  ): Promise<(F | undefined)[]> {
+    work: () => Awaitable<(F | undefined)[]>,
+  ): Awaitable<(F | undefined)[]> {
     if (!channels.get.hasSubscribers) return work();
     const { store, driver } = this.#core;
     const near = physical.map((key) => store.near(key) !== undefined);
-    const event: CacheGetOperation = { driver: driver.name, keys: physical.length };
-    return traced(channels.get, event, async () => {
-      const found = await work();
-      event.hits = found.filter(isHit).length;
-      event.stale = found.filter((one) => one?.valid && one.record.hasValue && !isHit(one)).length;
-      event.local = found.filter((one, i) => near[i] && isHit(one)).length;
-      return found;
-    });
+    return traced(channels.get, { driver: driver.name, keys: physical.length }, (event: CacheGetOperation) =>
+      chain(work(), (found) => {
+        event.hits = found.filter(isHit).length;
+        event.stale = found.filter((one) => one?.valid && one.record.hasValue && !isHit(one)).length;
+        event.local = found.filter((one, i) => near[i] && isHit(one)).length;
+        return found;
+      }),
+    );
+  }
+
+  /** Publishes a hit that was at hand, when somebody listens: what is that quick is told of when it is done. */
+  #told(record: StoredRecord): StoredRecord {
+    if (!channels.get.hasSubscribers) return record;
+    const { driver, isTiered } = this.#core;
+    traced(channels.get, { driver: driver.name, keys: 1, hits: 1, stale: 0, local: isTiered ? 1 : 0 }, nothing);
+    return record;
   }
 }
 
@@ -210,3 +227,9 @@ export function isFresh(record: StoredRecord): boolean {
 function hitOf(found: Found | undefined): StoredRecord | undefined {
   return isHit(found) ? found.record : undefined;
 }
+
+function first<T>([one]: readonly (T | undefined)[]): T | undefined {
+  return one;
+}
+
+function nothing(): void {}

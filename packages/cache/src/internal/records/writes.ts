@@ -45,11 +45,10 @@ export class Writes {
     }
     const ttl = planTtl(options, this.#core.ttlMs);
     const { calls, loader, store } = this.#core;
-    const isPlain = when === undefined && options.tags === undefined && !channels.set.hasSubscribers;
+    const isPlain = when === undefined && options.tags === undefined;
     if (this.#isHere && isPlain && loader.changes.isFree(physical)) {
-      const isWritten = store.put(physical, draft(value, expiryOf(ttl, Date.now())));
-      void loader.cancel(physical);
-      return isWritten;
+      if (!channels.set.hasSubscribers) return this.#put(physical, value, ttl);
+      return this.#core.traced(channels.set, 1, () => this.#put(physical, value, ttl));
     }
     return this.#core.traced(channels.set, 1, async () => {
       const change = loader.changes.run([physical], async () => {
@@ -61,6 +60,13 @@ export class Writes {
       });
       return calls.orElse(change, false);
     });
+  }
+
+  #put(physical: BackendKey, value: unknown, ttl: number): boolean {
+    const { loader, store } = this.#core;
+    const isWritten = store.put(physical, draft(value, expiryOf(ttl, Date.now())));
+    void loader.cancel(physical);
+    return isWritten;
   }
 
   async #setWhen(physical: BackendKey, record: RecordDraft, when: 'absent' | 'present'): Promise<boolean> {

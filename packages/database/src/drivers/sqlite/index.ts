@@ -8,10 +8,9 @@
  * what SQLite's own functions do otherwise.
  */
 import { basename } from 'node:path';
-import { refuseUnknown } from '@ent/internal';
+import { chain, refuseUnknown } from '@ent/internal';
 import type { DatabaseDriver, DatabaseFeatures } from '../../driver.ts';
 import { databaseErrors } from '../../errors.ts';
-import { chain } from '../../internal/awaitable.ts';
 import { ACQUIRE_NAMES, type AcquireOptions, acquireSettings } from '../../internal/pool-options.ts';
 import { sqlDriver } from '../../internal/sql/driver.ts';
 import type { SqlNative } from '../../internal/sql/types.ts';

@@ -1,6 +1,6 @@
-import { Semaphore } from '@ent/internal';
+import { chain, Semaphore } from '@ent/internal';
 import type { Awaitable, DriverCall, DriverSessions, PoolStats } from '../../driver.ts';
-import { chain, orElse } from '../../internal/awaitable.ts';
+import { orElse } from '../../internal/awaitable.ts';
 import { whenFree } from './busy.ts';
 import type { SqliteClient } from './client.ts';
 import { Connection } from './connection.ts';

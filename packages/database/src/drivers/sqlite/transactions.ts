@@ -1,5 +1,5 @@
+import { chain } from '@ent/internal';
 import type { Awaitable, BeginOptions, DriverCall } from '../../driver.ts';
-import { chain } from '../../internal/awaitable.ts';
 import { controlOf } from '../../internal/sql/controls.ts';
 import type { Connection } from './connection.ts';
 

@@ -1,4 +1,4 @@
-import { kindOf } from '@ent/internal';
+import { chain, kindOf } from '@ent/internal';
 import type {
   Awaitable,
   DatabaseDriver,
@@ -8,7 +8,6 @@ import type {
   NativeRunner,
 } from '../../driver.ts';
 import { databaseErrors } from '../../errors.ts';
-import { chain } from '../awaitable.ts';
 import { controlOf } from './controls.ts';
 import { demandMembers } from './demand.ts';
 import type { SqlDialect } from './dialect.ts';

@@ -1,6 +1,7 @@
 import { EntError } from '@ent/errors';
+import { chain } from '@ent/internal';
 import type { Awaitable, DriverCall } from '../../driver.ts';
-import { chain, orElse } from '../awaitable.ts';
+import { orElse } from '../awaitable.ts';
 import { type Replica, ReplicaWatch, type Replication } from './replica-watch.ts';
 import { type PooledSessions, pooledSessions } from './sessions.ts';
 

@@ -1,7 +1,7 @@
+import { chain } from '@ent/internal';
 import type { Awaitable, Condition, DriverCall, DriverRows, Row } from '../../driver.ts';
 import type { EntityModel } from '../../entity.ts';
 import { databaseErrors } from '../../errors.ts';
-import { chain } from '../awaitable.ts';
 import { and, equals } from '../conditions.ts';
 import { identityOf } from '../keys.ts';
 import { decodersOf } from './decoders.ts';

@@ -1,6 +1,6 @@
-import { Semaphore, withDeadline } from '@ent/internal';
+import { chain, Semaphore, withDeadline } from '@ent/internal';
 import type { Awaitable, DriverCall, DriverSessions } from '../../driver.ts';
-import { chain, orElse } from '../awaitable.ts';
+import { orElse } from '../awaitable.ts';
 import { demandMembers } from './demand.ts';
 
 /** Where sessions come from: the pool of a library, or what opens connections. */

@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
+import { chain } from '@ent/internal';
 import type { DriverPool } from '../../../driver.ts';
-import { chain } from '../../../internal/awaitable.ts';
 import type { SqlDriverParts } from '../../../internal/sql/driver.ts';
 import type { SqlOutcome, SqlStatement } from '../../../internal/sql/types.ts';
 import { isExact } from '../connection.ts';
