@@ -45,6 +45,10 @@ const STEPS = {
     command: script('check-samples'),
     after: 'build',
   },
+  images: {
+    promise: 'each step of examples/Dockerfile works, and what it makes answers its health check and stops on SIGTERM',
+    command: ['node', '--conditions=@ent/source', join('scripts', 'check-images.ts')],
+  },
   readme: {
     promise: 'the examples in README files and docs compile and run',
     command: script('check-readme'),

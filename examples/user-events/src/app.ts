@@ -6,9 +6,11 @@ import type { Logger } from '@ent/logging';
 import { defineTopic } from '@ent/messaging';
 import { createInbox } from '@ent/messaging/inbox';
 import { openMessaging } from '@ent/messaging/open';
+import { createMetrics } from '@ent/observability/prometheus';
 import { z } from 'zod';
 import { createActivity, migrations } from './activity.ts';
 import type { Config } from './config.ts';
+import { probes } from './probes.ts';
 
 const NAME = 'user-events';
 
@@ -23,7 +25,9 @@ export async function createApp(config: Config, logger: Logger): Promise<Lifecyc
   const inbox = createInbox({ db });
   const activity = createActivity(db);
 
-  return createLifecycle({ health: { serviceId: NAME } })
+  const app = createLifecycle({ health: { serviceId: NAME } });
+  return app
+    .add('probes', probes(app.health, createMetrics(), config, logger))
     .add('database', {
       async start(signal) {
         await createMigrator(db, migrations).up({ signal });

@@ -6,6 +6,8 @@ const schema = z.object({
   DATABASE_URL: url({ protocols: ['sqlite', 'postgres', 'postgresql'] })
     .default('sqlite:./data/user-events.db')
     .describe('Where the projection is.'),
+  HOST: z.string().default('127.0.0.1').describe('Address of the probes.'),
+  PORT: z.int().min(0).max(65_535).default(8001).describe('Port of the probes; 0 takes a free one.'),
   LOG_LEVEL: z
     .enum(['debug', 'info', 'warning', 'error', 'critical'])
     .default('info')

@@ -20,7 +20,7 @@ function run(env: Record<string, string>): { child: ChildProcess; output: () => 
   const args = ['--conditions=@ent/source', main];
   const child = spawn(process.execPath, args, {
     cwd: tmpdir(),
-    env: { PATH: process.env['PATH'], ...env },
+    env: { PATH: process.env['PATH'], PORT: '0', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let text = '';
@@ -41,6 +41,24 @@ describe('its settings', () => {
       const { child, output } = run(env);
       expect(await once(child, 'exit')).toEqual([78, null]);
       expect(output()).toMatch(/BROKER_URL.*amqp:/s);
+    }
+  });
+});
+
+describeWithServer('redis', (server) => {
+  it('answers probes, and with metrics', async () => {
+    const { child, output } = run({ BROKER_URL: server.url, DATABASE_URL: 'sqlite::memory:' });
+    try {
+      await expect.poll(output, { timeout: 30_000 }).toContain('listening to events');
+      const [url] = /http:\/\/127\.0\.0\.1:\d+/.exec(output()) ?? [];
+      for (const path of ['/livez', '/readyz', '/startupz', '/health'])
+        expect(await (await fetch(`${url}${path}`)).json(), path).toMatchObject({ status: 'pass' });
+      expect(await (await fetch(`${url}/metrics`)).text()).toContain('health_check_status{check="events"} 1');
+      expect((await fetch(`${url}/elsewhere`)).status).toBe(404);
+      child.kill('SIGTERM');
+      expect(await once(child, 'exit')).toEqual([0, null]);
+    } finally {
+      child.kill('SIGKILL');
     }
   });
 });
