@@ -4,12 +4,11 @@ import { $ZodError, type $ZodType } from 'zod/v4/core';
 import { httpErrors } from '../errors.ts';
 import type { Authenticator, Guard, Route } from '../route.ts';
 import { refuseUnsayable } from './json-only.ts';
-import { compileParser, type Parsed, type Parser } from './parser.ts';
+import { compileReader, type Parsed, type Parser } from './parser.ts';
 import { fieldsOf, listFields, parseQuery } from './query.ts';
 import { compileResponder, type Responder } from './responder.ts';
 import { paramNames } from './router.ts';
 import { isRequired } from './schema-parts.ts';
-import { strict } from './strict.ts';
 
 /** A route with everything that can be known at set-up worked out. */
 export interface Endpoint {
@@ -44,7 +43,7 @@ export function compileEndpoint(route: Route, options: { maxBodyBytes: number; m
   const parsers = PARTS.flatMap((part) => {
     const schema = route[part];
     if (schema === undefined) return [];
-    return [{ part, parse: part === 'body' ? bodyParser(schema) : compileParser(strict(schema, true)) }];
+    return [{ part, parse: part === 'body' ? bodyParser(schema) : compileReader(schema, true) }];
   });
   const lists = listFields(route.query);
   const headerNames = Object.keys(fieldsOf(route.headers));
@@ -80,7 +79,7 @@ export function compileEndpoint(route: Route, options: { maxBodyBytes: number; m
 
 /** `z.unknown()` would take no body for one. */
 function bodyParser(schema: $ZodType): Parser {
-  const parse = compileParser(strict(schema));
+  const parse = compileReader(schema, false);
   return isRequired(schema) ? (body) => (body === undefined ? NO_BODY : parse(body)) : parse;
 }
 

@@ -1,5 +1,8 @@
 import { $ZodRealError, type $ZodType, type $ZodTypes, config, safeParse, util } from 'zod/v4/core';
+import { compileInput } from './compiled/compile.ts';
+import { INVALID } from './compiled/program.ts';
 import { hasPart } from './schema-parts.ts';
+import { strict } from './strict.ts';
 
 export type Parsed = util.SafeParseResult<unknown>;
 
@@ -17,6 +20,20 @@ export function compileParser(schema: $ZodType): Parser {
     const context = { async: true };
     const result = schema._zod.run({ value, issues: [] }, context);
     return result instanceof Promise ? result.then(settle) : settle(result);
+  };
+}
+
+/**
+ * Parses a part of a request, see {@link strict}. What a compiled schema takes is done with; anything else goes to zod,
+ * which says what is wrong.
+ */
+export function compileReader(schema: $ZodType, text: boolean): Parser {
+  const tight = strict(schema, text);
+  const [parse, compiled] = [compileParser(tight), compileInput(tight, text)];
+  if (compiled === undefined) return parse;
+  return (value) => {
+    const data = compiled(value);
+    return data === INVALID ? parse(value) : { success: true, data };
   };
 }
 

@@ -7,17 +7,20 @@ import {
   type ReplyHeaders,
 } from '@ent/middleware';
 import { httpErrors } from '../errors.ts';
+import type { $ZodType } from 'zod/v4/core';
 import { isReply, isSchema } from '../responses.ts';
 import type { Route } from '../route.ts';
 import { refuseUnsayable, type Writer, writerOf } from './json-only.ts';
-import { compileParser, type Parsed, type Parser } from './parser.ts';
+import { compileOutput } from './compiled/compile.ts';
+import { INVALID } from './compiled/program.ts';
+import { compileParser, type Parsed } from './parser.ts';
 
 /** Turns what a handler gave into the reply. */
 export type Responder = (result: unknown, exchange: Exchange) => Reply | Promise<Reply>;
 
 interface Answer {
-  /** For an answer of JSON. */
-  readonly json: { readonly parse: Parser; readonly write: Writer } | undefined;
+  /** The text of an answer of JSON. */
+  readonly json: ((body: unknown) => string | Promise<string>) | undefined;
   /** Those of every such answer. */
   readonly headers: ReplyHeaders | undefined;
 }
@@ -40,7 +43,7 @@ export function compileResponder(route: Route): Responder {
     }
     if (schema !== undefined) refuseUnsayable(schema, 'output', `${name}: the ${key} response`);
     answers.set(Number(key), {
-      json: schema && { parse: compileParser(schema), write: writerOf(schema) },
+      json: schema && compileJson(name, schema),
       headers: contentType === undefined ? undefined : { 'content-type': contentType },
     });
   }
@@ -71,11 +74,24 @@ export function compileResponder(route: Route): Responder {
     // Neither a schema nor a content type: nothing was declared that could go out.
     if (answer.headers === undefined) return make(undefined);
     if (answer.json === undefined) return make(given.body as ReplyBody | undefined);
-    const { parse, write } = answer.json;
-    const parsed = parse(given.body);
+    const text = answer.json(given.body);
+    return typeof text === 'string' ? make(text) : text.then(make);
+  };
+}
+
+function compileJson(name: string, schema: $ZodType): (body: unknown) => string | Promise<string> {
+  const [parse, write, compiled] = [compileParser(schema), writerOf(schema), compileOutput(schema)];
+  const bySchema = (body: unknown): string | Promise<string> => {
+    const parsed = parse(body);
     return parsed instanceof Promise
-      ? parsed.then((late) => make(serialise(name, late, write)))
-      : make(serialise(name, parsed, write));
+      ? parsed.then((late) => serialise(name, late, write))
+      : serialise(name, parsed, write);
+  };
+  if (compiled === undefined) return bySchema;
+  return (body) => {
+    const text = compiled(body);
+    // zod says what is wrong with it.
+    return text === undefined || text === INVALID ? bySchema(body) : text;
   };
 }
 
