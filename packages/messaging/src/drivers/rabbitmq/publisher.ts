@@ -8,12 +8,14 @@ import { checkHeaders, type Parcel, SEQUENCE } from './wire.ts';
 
 /** How many messages may be on their way, without a confirmation. */
 const MOST_OPEN = 2_000;
+/** After so long the exchange of a topic is made once more. */
+const MADE_FOR_MS = 3_000;
 
 /** A channel that publishes, for as long as it lives, and what it knows. */
 interface Lane {
   readonly channel: ConfirmChannel;
-  /** Exchanges that are there. */
-  readonly made: Set<string>;
+  /** Exchanges that are there, and when each was made. */
+  readonly made: Map<string, number>;
   /** Messages that no queue wanted, by their sequence. */
   readonly returned: Set<number>;
   open: number;
@@ -60,7 +62,7 @@ export class Publisher {
     if (lane === undefined) return false;
     while (sending.written < parcels.length) {
       const parcel = parcels[sending.written]!;
-      if (!isMade(lane, parcel) || !this.#hasRoom(lane)) return false;
+      if (!this.#isMade(lane, parcel) || !this.#hasRoom(lane)) return false;
       this.#write(lane, parcel, sending);
     }
     return true;
@@ -90,7 +92,7 @@ export class Publisher {
     const lane = this.#lane ?? (await orAborted(this.#opened(), signal));
     while (sending.written < parcels.length) {
       const parcel = parcels[sending.written]!;
-      if (!isMade(lane, parcel)) await this.#make(lane, parcel.topic, signal);
+      if (!this.#isMade(lane, parcel)) await this.#make(lane, parcel.topic, signal);
       while (!this.#hasRoom(lane)) await this.#room(lane, signal);
       if (lane.isOver) throw new RabbitmqError('lost', 'The channel was closed.');
       signal.throwIfAborted();
@@ -165,7 +167,7 @@ export class Publisher {
     const channel = await channelOf(connection, 'createConfirmChannel');
     const lane: Lane = {
       channel,
-      made: new Set(),
+      made: new Map(),
       returned: new Set(),
       open: 0,
       isFull: false,
@@ -186,15 +188,27 @@ export class Publisher {
     return lane;
   }
 
+  /**
+   * Publishing to an exchange that is missing would end the channel, with all that is under way on it. And whoever
+   * deletes the exchange of patterns takes along that this one leads there, of which a publisher hears nothing: so it is
+   * made anew now and then, and nobody waits for that.
+   */
+  #isMade(lane: Lane, { topic }: Parcel): boolean {
+    if (topic === '') return true;
+    const madeAt = lane.made.get(topic);
+    if (madeAt === undefined) return false;
+    const now = performance.now();
+    if (now - madeAt < MADE_FOR_MS) return true;
+    lane.made.set(topic, now);
+    // Where it fails, the connection is lost, or the topic is something else by now: publishing finds out by itself.
+    makeTopic(this.#link, topic, AbortSignal.timeout(MADE_FOR_MS)).catch(() => {});
+    return true;
+  }
+
   async #make(lane: Lane, topic: string, signal: AbortSignal): Promise<void> {
     await makeTopic(this.#link, topic, signal);
-    lane.made.add(topic);
+    lane.made.set(topic, performance.now());
   }
-}
-
-/** Publishing to an exchange that is missing would end the channel, with all that is under way on it. */
-function isMade({ made }: Lane, { topic }: Parcel): boolean {
-  return topic === '' || made.has(topic);
 }
 
 /** The results of one batch, as they come; all of them by the time that the signal aborts. */
