@@ -54,6 +54,7 @@ export interface MessagingOptions<D extends MessagingDriver = MessagingDriver> {
   /**
    * What is read beside what `serializer` writes, each by its content type. JSON always is, also `application/x+json`,
    * and what tells no type. A message of another type goes to the dead letters, as `messaging.unknown_content_type`.
+   * Two serializers of one content type are refused.
    */
   readonly alsoRead?: readonly MessageSerializer[] | undefined;
   /** What happens around each handler, in this order. Default: nothing. */
@@ -94,7 +95,8 @@ export interface PublishOptions {
   /**
    * From 0 to 9: of what waits in a group, the higher comes first, and equal ones in their order. What a subscriber
    * holds already (`prefetch`) is not overtaken. `messaging.unsupported` where the driver has no `features.priority`;
-   * quorum queues of RabbitMQ know two levels, 5 and above being the higher. Default 0.
+   * quorum queues of RabbitMQ know two levels, 5 and above being the higher. It travels as the header
+   * `delivery-priority`, which is refused where this is. Default 0.
    */
   readonly priority?: number;
   /**

@@ -242,14 +242,23 @@ describe('a priority', () => {
     await messaging.close();
   });
 
-  it('is refused where the driver delivers in one order alone', async () => {
-    const driver = memory();
-    const features = { ...driver.features, priority: false };
-    const messaging = createMessaging({ driver: { ...driver, features } });
-    const publishing = messaging.publish('t', 1, { priority: 1 });
-    await expect(publishing).rejects.toMatchObject({ code: 'messaging.unsupported' });
+  it.each(['10', '-1', '1.5', '', 'high'])('the header of it is refused as %j', async (text) => {
+    const messaging = createMessaging({ driver: memory() });
+    const publishing = messaging.publish('t', 1, { headers: { 'delivery-priority': text } });
+    await expect(publishing).rejects.toMatchObject({ code: 'messaging.invalid_options' });
     await messaging.close();
   });
+
+  it.each([{ priority: 1 }, { headers: { 'delivery-priority': '1' } }])(
+    'is refused as %j where the driver delivers in one order alone',
+    async (about) => {
+      const driver = memory();
+      const features = { ...driver.features, priority: false };
+      const messaging = createMessaging({ driver: { ...driver, features } });
+      await expect(messaging.publish('t', 1, about)).rejects.toMatchObject({ code: 'messaging.unsupported' });
+      await messaging.close();
+    },
+  );
 });
 
 describe('a batch', () => {

@@ -139,6 +139,14 @@ describe('a receiver', () => {
     }
   });
 
+  it('may be told of one twice', async () => {
+    const { publisher, subscriber } = endsWith({ serializer: v8, alsoRead: [v8, v8] });
+    const seen: unknown[] = [];
+    await subscriber.subscribe('t', { group: 'g' }, ({ data }) => seen.push(data));
+    await publisher.publish('t', rich);
+    await expect.poll(() => seen).toEqual([rich]);
+  });
+
   it('buries what nobody reads here at once, and tells why', async () => {
     const { publisher, subscriber } = endsWith({ serializer: v8 }, {});
     const told: unknown[] = [];
@@ -201,6 +209,8 @@ describe('what cannot be', () => {
     [{ serializer: { ...v8, contentType: 'application/cloudevents+json' } }],
     [{ alsoRead: v8 }],
     [{ alsoRead: [null] }],
+    [{ alsoRead: [v8, { ...v8 }] }],
+    [{ serializer: v8, alsoRead: [{ ...v8, contentType: 'Application/X-V8' }] }],
   ])('%j', (options) => {
     expect(() => createMessaging({ driver: memory(), ...(options as object) })).toThrow(
       expect.objectContaining({ code: 'messaging.invalid_options' }),

@@ -25,6 +25,7 @@ export class Payloads {
     if (!Array.isArray(given)) throw messagingErrors.invalid_options('"alsoRead" must be a list of serializers.');
     const all = [...alsoRead, ...(writer === undefined ? [] : [writer])];
     for (const each of all) demandSerializer(each);
+    demandOneEach(all);
     this.#writer = writer;
     this.contentType = writer?.contentType ?? JSON_TYPE;
     this.#readers = new Map(all.map((each) => [each.contentType.toLowerCase(), each]));
@@ -110,6 +111,20 @@ function demandSerializer(serializer: unknown): void {
   throw messagingErrors.invalid_options(
     'A serializer has a "contentType", a media type without parameters that is not that of CloudEvents: "application/msgpack".',
   );
+}
+
+/** Two of one content type: the bytes of one would be given to the other. */
+function demandOneEach(serializers: readonly MessageSerializer[]): void {
+  const known = new Map<string, MessageSerializer>();
+  for (const each of serializers) {
+    const type = each.contentType.toLowerCase();
+    if ((known.get(type) ?? each) !== each) {
+      throw messagingErrors.invalid_options(
+        `Two serializers have the content type "${type}"; each needs one of its own.`,
+      );
+    }
+    known.set(type, each);
+  }
 }
 
 /**

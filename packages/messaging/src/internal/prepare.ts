@@ -28,6 +28,7 @@ const HEADER = /^[a-z0-9][a-z0-9-]{0,99}$/;
 const VALUE = /^[\x20-\x7e]{0,4096}$/;
 /** Attributes of CloudEvents: any text but control characters. */
 const ATTRIBUTE = /^\P{Cc}{1,1024}$/u;
+const DIGIT = /^\d$/;
 const KEY = /^\P{Cc}{1,180}$/u;
 
 /** Who makes messages. */
@@ -108,6 +109,8 @@ function headersOf(item: About, id: string, now: number, driver: MessagingDriver
     if (name.startsWith(RETRY_PREFIX)) {
       throw messagingErrors.invalid_options(`Headers that begin with "${RETRY_PREFIX}" are set by retries alone.`);
     }
+    // Said so, it is a priority all the same.
+    if (name === HEADERS.priority) checkPriority(DIGIT.test(value) ? Number(value) : Number.NaN, driver);
     headers[name] = value;
   }
   const context = currentContext();

@@ -189,6 +189,35 @@ describeWithServer('rabbitmq', (server) => {
 
   it('shows what is published to RabbitMQ', { timeout: 120_000 }, () => tails(server.url));
 
+  it('takes patterns and priorities where RabbitMQ does', { timeout: 120_000 }, async () => {
+    const url = `${server.url}/%2F?queues=classic&priorities=true`;
+    const base = uniqueName('shop');
+    const messaging = await openMessaging(url, { timeout: '30s' });
+    await (await messaging.subscribe(`${base}.*`, { group: 'g' }, () => {})).close();
+    const [low, refused] = await Promise.all([
+      entMq(['publish', `${base}.a`, '1', '--priority', '7'], url),
+      entMq(['publish', `${base}.a`, '1', '--priority', 'high'], url),
+    ]);
+    expect([low.code, refused.code]).toEqual([0, 2]);
+    const lag = await entMq(['lag', `${base}.*`, 'g', '--json'], url);
+    expect(rows(lag.out)).toEqual([expect.objectContaining({ topic: `${base}.*`, group: 'g', ready: 1 })]);
+
+    const tail = start(['tail', `${base}.*`, '--count', '1', '--json'], url);
+    let isOver = false;
+    void tail.ended.then(() => (isOver = true));
+    const published = async (): Promise<boolean> => {
+      await messaging.publish(`${base}.b`, 2, { priority: 3 });
+      return isOver;
+    };
+    await expect.poll(published, { timeout: 90_000, interval: 200 }).toBe(true);
+    expect(rows((await tail.ended).out)).toEqual([expect.objectContaining({ topic: `${base}.b`, data: 2 })]);
+
+    const seen: string[] = [];
+    await messaging.subscribe(`${base}.*`, { group: 'g' }, ({ headers }) => seen.push(headers['delivery-priority']!));
+    await expect.poll(() => seen[0], { timeout: 20_000 }).toBe('7');
+    await messaging.close();
+  });
+
   it('says that RabbitMQ does not tell its topics', { timeout: 60_000 }, async () => {
     const { code, err } = await entMq(['topics'], server.url);
     expect([code, err]).toEqual([2, expect.stringContaining('messaging.unsupported')]);

@@ -190,8 +190,8 @@ export class Publisher {
 
   /**
    * Publishing to an exchange that is missing would end the channel, with all that is under way on it. And whoever
-   * deletes the exchange of patterns takes along that this one leads there, of which a publisher hears nothing: so it is
-   * made anew now and then, and nobody waits for that.
+   * deletes the exchange of patterns takes along that this one leads there, of which no publisher hears: so it is made
+   * anew now and then, and nobody waits for that.
    */
   #isMade(lane: Lane, { topic }: Parcel): boolean {
     if (topic === '') return true;

@@ -122,10 +122,10 @@ const dlq: Command = (work, [what, ...args]) => {
 
 const publish: Command = async ({ messaging, values, terminal, signal }, args) => {
   const { id, type, subject, key, header, delay, ttl, mandatory } = values;
-  expectOnly('publish', values, 'id', 'type', 'subject', 'key', 'header', 'delay', 'ttl', 'mandatory');
+  expectOnly('publish', values, 'id', 'type', 'subject', 'key', 'header', 'delay', 'ttl', 'priority', 'mandatory');
   const topic = required(args[0], 'TOPIC', 'publish');
   const headers = Object.fromEntries((header ?? []).map(headerOf));
-  const given = { id, type, subject, key, delay, ttl, mandatory };
+  const given = { id, type, subject, key, delay, ttl, priority: numberOf(values, 'priority'), mandatory };
   const options = Object.fromEntries(
     Object.entries(given).filter(([, value]) => value !== undefined),
   ) as PublishOptions;

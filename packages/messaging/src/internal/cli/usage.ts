@@ -12,7 +12,7 @@ export const HELP = `ent-mq: looks after topics, groups and dead letters of a me
                                                gives them to the group in which they died
   ent-mq dlq purge LETTERS (ID... | --all)     removes them
   ent-mq publish TOPIC [DATA]                  publishes JSON; without DATA each line of the standard input
-      --id --type --subject --key --header NAME=VALUE --delay --ttl --mandatory
+      --id --type --subject --key --header NAME=VALUE --delay --ttl --priority 0..9 --mandatory
   ent-mq tail TOPIC [--count N]                shows new messages, in a group that is removed at the end
 
   --url URL       the broker; default BROKER_URL of the environment
@@ -20,6 +20,7 @@ export const HELP = `ent-mq: looks after topics, groups and dead letters of a me
   --json          each result as a line of JSON
   --help
 
+TOPIC of lag and tail may be a pattern such as 'order.*', where the broker takes those.
 Brokers that do not tell their topics (RabbitMQ) need the names of TOPIC and GROUP.
 Exit codes: 0 done, 1 not as it was asked (a lag above --max, a letter that is not there), 2 a wrong command,
 3 the broker failed, 130 interrupted.
@@ -42,6 +43,7 @@ const OPTIONS = {
   header: { type: 'string', multiple: true },
   delay: { type: 'string' },
   ttl: { type: 'string' },
+  priority: { type: 'string' },
   mandatory: { type: 'boolean' },
   count: { type: 'string' },
 } as const;
@@ -62,6 +64,6 @@ export function expectOnly(command: string, values: Values, ...known: (keyof Val
 }
 
 /** A number of an option, of at least 0. */
-export function numberOf(values: Values, name: 'max' | 'limit' | 'rate' | 'count'): number | undefined {
+export function numberOf(values: Values, name: 'max' | 'limit' | 'rate' | 'count' | 'priority'): number | undefined {
   return numberOption(name, values[name]);
 }
