@@ -165,7 +165,26 @@ await inbox.createInboxTable(boxes.native);
 /** Arguments that are right, of which the test makes one after the other wrong. */
 const RIGHT: Readonly<Record<string, readonly unknown[]>> = {
   '@ent/auth createAccessTokens': [{ ...tokens, ttl: '1m', clockTolerance: '1s', cacheSize: 5, now: Date.now }],
-  '@ent/auth createAccessTokenVerifier': [{ ...tokens, clockTolerance: '1s', cacheSize: 5, now: Date.now }],
+  '@ent/auth createAccessTokenVerifier': [
+    {
+      ...tokens,
+      algorithms: ['EdDSA'],
+      profile: {
+        types: ['jwt'],
+        required: [],
+        expected: {},
+        audience: 'aud',
+        subject: 'sub',
+        session: 'sid',
+        roles: [['a']],
+      },
+      mapRoles: () => [],
+      mapScopes: () => [],
+      clockTolerance: '1s',
+      cacheSize: 5,
+      now: Date.now,
+    },
+  ],
   '@ent/auth createKeyRing': [{ active: key, previous: [] }],
   '@ent/auth createPasswords': [
     { driver: argon2(), minLength: 12, maxBytes: 256, concurrency: 1, queue: 5, maxWait: '1s' },
@@ -185,7 +204,21 @@ const RIGHT: Readonly<Record<string, readonly unknown[]>> = {
   '@ent/auth createThrottle': [
     { store: stores.memoryThrottleStore(), address: { limit: 1, window: '1m' }, now: Date.now },
   ],
-  '@ent/auth createVerificationKeys': [keys.jwks()],
+  '@ent/auth createRemoteKeys': [
+    {
+      issuer: 'http://127.0.0.1:1',
+      algorithms: ['RS256'],
+      maxAge: '1m',
+      staleFor: '1h',
+      cooldown: '1s',
+      timeout: '1s',
+      maxBytes: 5000,
+      allowHttp: true,
+      fetch,
+      now: Date.now,
+    },
+  ],
+  '@ent/auth createVerificationKeys': [keys.jwks(), { algorithms: ['EdDSA'] }],
   '@ent/auth deriveSecret': ['x'.repeat(32), 'purpose'],
   '@ent/auth toTokenResponse': [pair],
   '@ent/auth trustedPrincipal': [
@@ -389,6 +422,7 @@ const SUBJECTS: Readonly<Record<string, Subject>> = {
   createAccessTokenVerifier: { make: () => auth.createAccessTokenVerifier(tokens) },
   createKeyRing: { make: () => keys },
   createVerificationKeys: { make: () => auth.createVerificationKeys(keys.jwks()) },
+  createRemoteKeys: { make: () => auth.createRemoteKeys({ issuer: 'http://127.0.0.1:1' }) },
   createPasswords: { make: () => auth.createPasswords({ driver: quick }) },
   createPolicy: {
     make: () => auth.createPolicy(policy),

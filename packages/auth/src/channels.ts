@@ -7,6 +7,14 @@ export interface VerifyOperation {
   outcome?: string;
 }
 
+/** Published while the keys of an issuer are fetched (`ent:auth:keys`). */
+export interface KeysOperation {
+  /** Where they come from: the issuer, or the address of its JWKS. */
+  source: string;
+  /** Set when it ended: `ok`, `failed`. */
+  outcome?: string;
+}
+
 /** Published while a session is begun, refreshed or ended (`ent:auth:session`). */
 export interface SessionOperation {
   operation: 'start' | 'refresh' | 'logout' | 'revoke' | 'revoke_all';
@@ -45,12 +53,14 @@ export interface ThrottleOperation {
  */
 export const channels: {
   readonly verify: TracingChannel<VerifyOperation, VerifyOperation>;
+  readonly keys: TracingChannel<KeysOperation, KeysOperation>;
   readonly session: TracingChannel<SessionOperation, SessionOperation>;
   readonly password: TracingChannel<PasswordOperation, PasswordOperation>;
   readonly authorize: TracingChannel<AuthorizeOperation, AuthorizeOperation>;
   readonly throttle: TracingChannel<ThrottleOperation, ThrottleOperation>;
 } = {
   verify: operationChannel<VerifyOperation>('auth', 'verify'),
+  keys: operationChannel<KeysOperation>('auth', 'keys'),
   session: operationChannel<SessionOperation>('auth', 'session'),
   password: operationChannel<PasswordOperation>('auth', 'password'),
   authorize: operationChannel<AuthorizeOperation>('auth', 'authorize'),

@@ -77,6 +77,14 @@ export const authErrors = defineErrors('auth', {
     retryable: 'idempotent',
     expose: false,
   },
+  /** The keys of an issuer could not be fetched, so that nobody knows whether a token is good; `cause` says why. */
+  issuer_unavailable: {
+    class: InternalError,
+    status: 503,
+    title: 'Token issuer unavailable',
+    retryable: 'always',
+    expose: false,
+  },
 });
 
 const CHALLENGES = {

@@ -1,17 +1,20 @@
 export {
+  type AccessTokenVerifier,
+  type AccessTokenVerifierOptions,
+  createAccessTokenVerifier,
+} from './access-token-verifier.ts';
+export {
   type AccessTokenInput,
   type AccessTokens,
   type AccessTokensOptions,
-  type AccessTokenVerifier,
-  type AccessTokenVerifierOptions,
   createAccessTokens,
-  createAccessTokenVerifier,
   type IssuedAccessToken,
 } from './access-tokens.ts';
 export { parseBearer } from './bearer.ts';
 export {
   type AuthorizeOperation,
   channels,
+  type KeysOperation,
   type PasswordOperation,
   type SessionOperation,
   type ThrottleOperation,
@@ -41,8 +44,10 @@ export {
   type PublicJwk,
   type SigningAlgorithm,
   type SigningKey,
+  type VerificationAlgorithm,
   type VerificationKey,
   type VerificationKeys,
+  type VerificationKeysOptions,
 } from './keys.ts';
 export type { Clock, Duration } from './options.ts';
 export { createPasswords, type PasswordCall, type Passwords, type PasswordsOptions } from './passwords.ts';
@@ -56,9 +61,11 @@ export {
 } from './policy.ts';
 export { isPrincipal, type Principal, type PrincipalInput, trustedPrincipal } from './principal.ts';
 export { deriveSecret, type Secret } from './refresh-tokens.ts';
+export { createRemoteKeys, type RemoteKeys, type RemoteKeysOptions } from './remote-keys.ts';
 export type { DecidingRule, RoleDefinition, Rule } from './rules.ts';
 export type { SessionClaims, Sessions, SessionsOptions, StartSession, TokenPair } from './session-options.ts';
 export { createSessions, toTokenResponse } from './sessions.ts';
+export { type ClaimPath, type TokenProfile, tokenProfiles } from './token-profiles.ts';
 export {
   type Attempt,
   type CountedAttempt,

@@ -1,17 +1,22 @@
-import { refuseUnknown } from '@ent/internal';
+import { kindOf, refuseUnknown } from '@ent/internal';
 import { createPrivateKey, createPublicKey, generateKeyPair, type KeyObject, type webcrypto } from 'node:crypto';
 import { promisify } from 'node:util';
 import { calculateJwkThumbprint, exportJWK, importJWK, type JWK } from 'jose';
 import { authErrors } from './errors.ts';
+import {
+  algorithmsFor,
+  type SigningAlgorithm,
+  VERIFICATION_ALGORITHMS,
+  type VerificationAlgorithm,
+} from './internal/algorithms.ts';
 
-/** The signature algorithms: Ed25519 (RFC 8037) and ECDSA on P-256 (RFC 7518). Both sign with a private key only. */
-export type SigningAlgorithm = 'EdDSA' | 'ES256';
+export type { SigningAlgorithm, VerificationAlgorithm };
 
 /** A public key that checks signatures. It is bound to one algorithm: a token cannot choose another. */
 export interface VerificationKey {
-  /** The key's name in token headers: its RFC 7638 thumbprint. */
+  /** The key's name in token headers: of a key of ours its RFC 7638 thumbprint. */
   readonly kid: string;
-  readonly alg: SigningAlgorithm;
+  readonly alg: VerificationAlgorithm;
   readonly publicKey: webcrypto.CryptoKey;
   /** The public key as it is published in a JWKS. */
   readonly jwk: Readonly<PublicJwk>;
@@ -19,15 +24,20 @@ export interface VerificationKey {
 
 /** A private key that signs, with its public half. The private half cannot be exported again. */
 export interface SigningKey extends VerificationKey {
+  readonly alg: SigningAlgorithm;
   readonly privateKey: webcrypto.CryptoKey;
 }
 
 /** A public key of a JWKS (RFC 7517). */
 export interface PublicJwk {
   kty: string;
-  crv: string;
-  x: string;
+  /** Of an elliptic curve. */
+  crv?: string;
+  x?: string;
   y?: string;
+  /** Of RSA. */
+  n?: string;
+  e?: string;
   kid: string;
   alg: string;
   use: string;
@@ -77,20 +87,28 @@ export async function importKey(pem: string): Promise<SigningKey> {
   } catch (cause) {
     throw authErrors.configuration('The signing key is not an unencrypted PKCS #8 PEM private key.', { cause });
   }
-  const alg = algorithmOf(key);
+  const alg = signingAlgorithmOf(key);
   const publicHalf = await importPublic(createPublicKey(key), alg);
   // Not extractable: from here on no code, and no heap dump of a JWK, gets at the private half.
   const privateKey = key.toCryptoKey(webCrypto[alg], false, ['sign']);
-  return Object.freeze({ ...publicHalf, privateKey });
+  return Object.freeze({ ...publicHalf, alg, privateKey });
 }
 
 /**
  * Reads a public key: SPKI PEM, or one key of a JWKS. For keys whose private half is
  * elsewhere: another service's, or one that is retiring.
  *
- * @throws `auth.configuration` when it is not an Ed25519 or P-256 public key
+ * The key is bound to one algorithm: that of its `alg`; without one, that of its curve, or of RSA the first of
+ * `algorithms` (`RS256`).
+ *
+ * @param algorithms which ones it may be for. Default: all of {@link VerificationAlgorithm}
+ * @throws `auth.configuration` when it is no public key for one of them: of another kind, RSA under 2048 bits, private
  */
-export async function importPublicKey(source: string | object): Promise<VerificationKey> {
+export async function importPublicKey(
+  source: string | object,
+  algorithms: readonly VerificationAlgorithm[] = VERIFICATION_ALGORITHMS,
+): Promise<VerificationKey> {
+  demandAlgorithms(algorithms, 'importPublicKey');
   if (typeof source === 'object' && source !== null && Object.hasOwn(source, 'd')) {
     throw authErrors.configuration('A private key was given where a public key is expected: remove "d" from the JWK.');
   }
@@ -105,7 +123,14 @@ export async function importPublicKey(source: string | object): Promise<Verifica
       cause,
     });
   }
-  return importPublic(key, algorithmOf(key), typeof source === 'object' ? (source as JWK).kid : undefined);
+  const { alg: named, kid } = typeof source === 'object' ? (source as JWK) : ({} as JWK);
+  const alg = algorithms.find((each) => algorithmsFor(key).includes(each) && (named ?? each) === each);
+  if (alg === undefined) {
+    throw authErrors.configuration(
+      `A key of type ${key.asymmetricKeyType ?? 'unknown'} is for none of ${algorithms.join(', ')} as it is; RSA needs 2048 to 8192 bits.`,
+    );
+  }
+  return importPublic(key, alg, kid);
 }
 
 /**
@@ -151,27 +176,67 @@ export function createKeyRing(options: KeyRingOptions): KeyRing {
   };
 }
 
+/** How the keys of a JWKS are read. */
+export interface VerificationKeysOptions {
+  /**
+   * Which algorithms the keys may be for; keys for another one are passed over. An RSA key that does not say which one
+   * it is for is bound to the first of RSA in this list. Default: all, of RSA first `RS256`.
+   */
+  algorithms?: readonly VerificationAlgorithm[] | undefined;
+}
+
 /**
- * The keys of somebody else's JWKS, for a service that verifies and does not issue. Keys of other kinds, and malformed
- * ones, are passed over, as RFC 7517, section 5 asks; a set without one usable key is refused.
+ * The keys of somebody else's JWKS, for a service that verifies and does not issue. Keys of other kinds, for
+ * encryption, without a name, and malformed ones are passed over, as RFC 7517, section 5 asks; a set without one usable
+ * key is refused. Where the set can be fetched, `createRemoteKeys` keeps it up to date.
  *
  * @throws `auth.configuration`
  */
-export async function createVerificationKeys(jwks: { keys: readonly object[] }): Promise<VerificationKeys> {
-  const given: unknown = (jwks as { keys?: unknown } | null | undefined)?.keys;
-  if (!Array.isArray(given)) throw authErrors.configuration('A JWKS is an object with a list called "keys".');
-  const imported = await Promise.all(given.map(usableKey));
-  const usable = imported.filter((key) => key !== undefined);
-  if (usable.length === 0)
-    throw authErrors.configuration('The JWKS holds no Ed25519 or P-256 signature key with a "kid".');
-  const byKid = indexByKid(usable);
+export async function createVerificationKeys(
+  jwks: { keys: readonly object[] },
+  options: VerificationKeysOptions = {},
+): Promise<VerificationKeys> {
+  refuseUnknown(options, { algorithms: true }, 'createVerificationKeys', authErrors.configuration);
+  const byKid = await readKeys(jwks, options.algorithms);
   return { find: (kid) => byKid.get(kid) };
 }
 
-async function usableKey(jwk: unknown): Promise<VerificationKey | undefined> {
+/** The usable keys of a JWKS by their names; at least one. */
+export async function readKeys(
+  jwks: unknown,
+  algorithms: readonly VerificationAlgorithm[] = VERIFICATION_ALGORITHMS,
+): Promise<ReadonlyMap<string, VerificationKey>> {
+  demandAlgorithms(algorithms, 'The keys of a JWKS');
+  const given = (jwks as { keys?: unknown } | null | undefined)?.keys;
+  if (!Array.isArray(given)) throw authErrors.configuration('A JWKS is an object with a list called "keys".');
+  const imported = await Promise.all(given.map((jwk) => usableKey(jwk, algorithms)));
+  const usable = imported.filter((key) => key !== undefined);
+  if (usable.length === 0) {
+    throw authErrors.configuration(`The JWKS holds no signature key with a "kid" for ${algorithms.join(', ')}.`);
+  }
+  return indexByKid(usable);
+}
+
+/** Refuses what is no list of algorithms that keys can be bound to; `none` and those with a shared secret are not. */
+export function demandAlgorithms(algorithms: readonly VerificationAlgorithm[], what: string): void {
+  if (!Array.isArray(algorithms)) {
+    throw authErrors.configuration(`${what}: "algorithms" must be a list; got ${kindOf(algorithms)}.`);
+  }
+  if (
+    algorithms.length > 0 &&
+    algorithms.every((each: VerificationAlgorithm) => VERIFICATION_ALGORITHMS.includes(each))
+  )
+    return;
+  throw authErrors.configuration(`${what}: "algorithms" can hold ${VERIFICATION_ALGORITHMS.join(', ')}.`);
+}
+
+async function usableKey(
+  jwk: unknown,
+  algorithms: readonly VerificationAlgorithm[],
+): Promise<VerificationKey | undefined> {
   if (typeof jwk !== 'object' || jwk === null || !isUsable(jwk)) return undefined;
   try {
-    return await importPublicKey(jwk);
+    return await importPublicKey(jwk, algorithms);
   } catch {
     // One key that somebody wrote wrongly must not put all the others out.
     return undefined;
@@ -183,25 +248,23 @@ const webCrypto = {
   ES256: { name: 'ECDSA', namedCurve: 'P-256' },
 } as const;
 
-function algorithmOf(key: KeyObject): SigningAlgorithm {
-  if (key.asymmetricKeyType === 'ed25519') return 'EdDSA';
-  if (key.asymmetricKeyType === 'ec' && key.asymmetricKeyDetails?.namedCurve === 'prime256v1') return 'ES256';
+function signingAlgorithmOf(key: KeyObject): SigningAlgorithm {
+  const [alg] = algorithmsFor(key);
+  if (alg === 'EdDSA' || alg === 'ES256') return alg;
   throw authErrors.configuration(
     `A key of type ${key.asymmetricKeyType ?? 'unknown'} cannot be used: make an Ed25519 key (openssl genpkey -algorithm ed25519) or an EC key on P-256.`,
   );
 }
 
-async function importPublic(key: KeyObject, alg: SigningAlgorithm, kid?: string): Promise<VerificationKey> {
+async function importPublic(key: KeyObject, alg: VerificationAlgorithm, kid?: string): Promise<VerificationKey> {
   const bare = await exportJWK(key);
   const jwk = { ...bare, kid: kid ?? (await calculateJwkThumbprint(bare)), alg, use: 'sig' } as PublicJwk;
   const publicKey = (await importJWK({ ...bare }, alg)) as webcrypto.CryptoKey;
   return Object.freeze({ kid: jwk.kid, alg, publicKey, jwk: Object.freeze(jwk) });
 }
 
-function isUsable(jwk: JWK): boolean {
-  const kind = jwk.kty === 'OKP' ? jwk.crv === 'Ed25519' : jwk.kty === 'EC' && jwk.crv === 'P-256';
-  const alg = jwk.kty === 'OKP' ? 'EdDSA' : 'ES256';
-  return kind && typeof jwk.kid === 'string' && (jwk.use ?? 'sig') === 'sig' && (jwk.alg ?? alg) === alg;
+function isUsable({ kid, use = 'sig' }: JWK): boolean {
+  return typeof kid === 'string' && kid !== '' && use === 'sig';
 }
 
 function indexByKid(keys: readonly VerificationKey[]): Map<string, VerificationKey> {

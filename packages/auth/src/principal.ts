@@ -11,6 +11,8 @@ import { demandText, demandTexts } from './internal/demand.ts';
  */
 export interface Principal {
   readonly [BRAND]: true;
+  /** Who issued the token, `iss`; undefined for a principal without one. Subjects of two issuers are two accounts. */
+  readonly issuer: string | undefined;
   /** The account, `sub` in the token. */
   readonly subject: string;
   /** The session (one login), `sid` in the token; undefined for a principal that no session stands behind. */
@@ -34,6 +36,7 @@ const BRAND: unique symbol = Symbol.for('@ent/auth/principal@1');
 
 /** What a {@link Principal} is made of. */
 export interface PrincipalInput {
+  issuer?: string | undefined;
   subject: string;
   sessionId?: string | undefined;
   roles?: readonly string[] | undefined;
@@ -46,6 +49,7 @@ export interface PrincipalInput {
 }
 
 const FIELDS = {
+  issuer: true,
   subject: true,
   sessionId: true,
   roles: true,
@@ -73,6 +77,7 @@ const FIELDS = {
 export function trustedPrincipal(input: PrincipalInput): Principal {
   refuseUnknown(input, FIELDS, 'trustedPrincipal', authErrors.configuration);
   demandText(input.subject, 'trustedPrincipal: subject');
+  if (input.issuer !== undefined) demandText(input.issuer, 'trustedPrincipal: issuer');
   for (const list of ['roles', 'scopes', 'amr'] as const) demandTexts(input[list], `trustedPrincipal: ${list}`);
   return makePrincipal(input);
 }
@@ -81,6 +86,7 @@ export function trustedPrincipal(input: PrincipalInput): Principal {
 export function makePrincipal(input: PrincipalInput): Principal {
   return Object.freeze({
     [BRAND]: true as const,
+    issuer: input.issuer,
     subject: input.subject,
     sessionId: input.sessionId,
     roles: Object.freeze([...(input.roles ?? [])]),

@@ -316,8 +316,9 @@ export function toTokenResponse(pair: TokenPair): {
 
 /** The principal as a token would say it that was issued now. */
 function asNow(principal: Principal, { roles, scopes, claims }: SessionClaims): Principal {
-  const { subject, sessionId, amr, authenticatedAt, expiresAt, tokenId: id } = principal;
+  const { issuer, subject, sessionId, amr, authenticatedAt, expiresAt, tokenId: id } = principal;
   return makePrincipal({
+    issuer,
     subject,
     amr,
     ...(sessionId !== undefined && { sessionId }),
