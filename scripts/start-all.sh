@@ -1,12 +1,15 @@
 #!/usr/bin/env bash
-# Starts the servers of docker-compose.yml, waits until all are healthy, and prints their URLs.
+# Starts what stands in docker-compose.yml, waits until all of it is healthy, and prints the URLs. To do so again is
+# safe: what runs is left alone, and so is what .env says.
 #
-#   scripts/start-all.sh                  all of them
-#   scripts/start-all.sh postgres redis   some of them
+#   scripts/start-all.sh                       the profiles of COMPOSE_PROFILES in .env: core
+#   scripts/start-all.sh full observability    these profiles: core, full, observability, apps
+#   scripts/start-all.sh postgres redis        these servers
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
+say() { printf 'start-all: %s\n' "$*"; }
 fail() {
   printf 'start-all: %s\n' "$*" >&2
   exit 1
@@ -22,30 +25,61 @@ docker info >/dev/null 2>&1 ||
 
 if [[ ! -e .env ]]; then
   cp .env.example .env
-  echo 'Made .env from .env.example; it has the passwords.'
+  say 'made .env from .env.example; it has the passwords'
 fi
 
-docker compose up --detach --wait "$@" ||
-  fail 'not all servers became healthy; see "docker compose ps" and "docker compose logs SERVICE"'
+# What is newer than an .env is added to it, with the value for development.
+while IFS= read -r line; do
+  name=${line%%=*}
+  grep -q "^$name=" .env && continue
+  printf '%s\n' "$line" >>.env
+  say "added $name to .env"
+done < <(grep -E '^[A-Z_]+=' .env.example)
 
-# The defaults for what an older .env lacks, then the settings themselves.
+if grep -q '^JWT_PRIVATE_KEY=$' .env; then
+  if key=$(openssl genpkey -algorithm ed25519 2>/dev/null); then
+    sed -i.before "s|^JWT_PRIVATE_KEY=\$|JWT_PRIVATE_KEY='${key//$'\n'/\\\\n}'|" .env
+    rm -f .env.before
+    say 'made a JWT_PRIVATE_KEY in .env'
+  else
+    say 'no openssl: set JWT_PRIVATE_KEY in .env before you start the profile apps'
+  fi
+fi
+
+profiles=() services=()
+for name in "$@"; do
+  case $name in
+    core | full | observability | apps) profiles+=(--profile "$name") ;;
+    *) services+=("$name") ;;
+  esac
+done
+
+say 'starting; the first time fetches images, which takes minutes'
+# With nothing in it, a list is unbound for the bash of macOS.
+docker compose ${profiles[@]+"${profiles[@]}"} up --detach --build --wait ${services[@]+"${services[@]}"} ||
+  fail 'not all became healthy; see "docker compose ps" and "docker compose logs SERVICE"'
+
 set -a
-# shellcheck disable=SC1091
-. ./.env.example
 # shellcheck disable=SC1091 # made above
 . ./.env
 set +a
 
 cat <<URLS
 
-PostgreSQL   postgres://$POSTGRES_USER:$POSTGRES_PASSWORD@127.0.0.1:$POSTGRES_PORT/$POSTGRES_DB
-MySQL        mysql://$MYSQL_USER:$MYSQL_PASSWORD@127.0.0.1:$MYSQL_PORT/$MYSQL_DATABASE
-MongoDB      mongodb://$MONGO_USER:$MONGO_PASSWORD@127.0.0.1:$MONGO_PORT/?authSource=admin&directConnection=true
-Redis        redis://:$REDIS_PASSWORD@127.0.0.1:$REDIS_PORT
-Memcached    memcached://127.0.0.1:$MEMCACHED_PORT
-RabbitMQ     amqp://$RABBITMQ_USER:$RABBITMQ_PASSWORD@127.0.0.1:$RABBITMQ_PORT
-             http://127.0.0.1:$RABBITMQ_MANAGEMENT_PORT (management)
+core            PostgreSQL      postgres://$POSTGRES_USER:$POSTGRES_PASSWORD@127.0.0.1:$POSTGRES_PORT/$POSTGRES_DB
+                Redis           redis://:$REDIS_PASSWORD@127.0.0.1:$REDIS_PORT
+                RabbitMQ        amqp://$RABBITMQ_USER:$RABBITMQ_PASSWORD@127.0.0.1:$RABBITMQ_PORT
+                  management    http://127.0.0.1:$RABBITMQ_MANAGEMENT_PORT
+full            MySQL           mysql://$MYSQL_USER:$MYSQL_PASSWORD@127.0.0.1:$MYSQL_PORT/$MYSQL_DATABASE
+                MongoDB         mongodb://$MONGO_USER:$MONGO_PASSWORD@127.0.0.1:$MONGO_PORT/?authSource=admin&directConnection=true
+                Memcached       memcached://127.0.0.1:$MEMCACHED_PORT
+observability   Grafana         http://127.0.0.1:$GRAFANA_PORT ($GRAFANA_USER, $GRAFANA_PASSWORD)
+                Prometheus      http://127.0.0.1:$PROMETHEUS_PORT
+                Jaeger          http://127.0.0.1:$JAEGER_PORT
+                Kibana          http://127.0.0.1:$KIBANA_PORT (elastic, $ELASTICSEARCH_PASSWORD)
+apps            user-service    http://127.0.0.1:$USER_SERVICE_PORT/docs
+                user-events     http://127.0.0.1:$USER_EVENTS_PORT/health
 
-Tests use one of them with its URL in ENT_TEST_POSTGRES_URL, ENT_TEST_MYSQL_URL, ENT_TEST_MONGODB_URL and so on.
-Stop them with "docker compose down"; their data stays.
+Tests use a server with its URL in ENT_TEST_POSTGRES_URL, ENT_TEST_REDIS_URL and so on.
+Stop all: docker compose --profile '*' down; the data stays.
 URLS

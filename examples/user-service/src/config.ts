@@ -82,4 +82,7 @@ const schema = fields
 /** The settings of the service, from the environment and `.env` files. */
 export const config = defineConfig(schema);
 
+/** Where the database is, and nothing else: for what needs no key. */
+export const databaseConfig = defineConfig(fields.pick({ DATABASE_URL: true }));
+
 export type Config = Settings<typeof schema>;

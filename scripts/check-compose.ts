@@ -1,0 +1,132 @@
+// docker-compose.yml is read as Docker Compose reads it, whole and by each profile, with the settings of .env.example.
+// Then: each image has a version, each server a health check, limits and a network; no port is open to others; no
+// password stands outside of .env; and what is mounted is there.
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { type Finding, main } from './lib/findings.ts';
+import { run } from './lib/run.ts';
+
+const COMPOSE = 'docker-compose.yml';
+const SETTINGS = '.env.example';
+
+/** What must start by each profile. */
+const PROFILES: Readonly<Record<string, readonly string[]>> = {
+  core: ['postgres', 'rabbitmq', 'redis'],
+  full: ['memcached', 'mongodb', 'mysql', 'postgres', 'rabbitmq', 'redis'],
+  observability: [
+    'elasticsearch',
+    'elasticsearch-setup',
+    'grafana',
+    'jaeger',
+    'kibana',
+    'otel-collector',
+    'prometheus',
+  ],
+  apps: ['postgres', 'rabbitmq', 'redis', 'user-events', 'user-service'],
+};
+
+/** Services without a health check of their own, with the reason. */
+const UNASKED: Readonly<Record<string, string>> = {
+  'otel-collector': 'its image has no program that could ask',
+  'user-service': 'its image has one',
+  'user-events': 'its image has one',
+};
+
+/** Settings that others read: the scripts, and mcp-config.json. */
+const OF_OTHERS = /^(COMPOSE_PROFILES|ENT_MCP_\w+)$/;
+
+/** What is read here of a project as Compose understands it. */
+interface Project {
+  readonly services: Readonly<Record<string, Service>>;
+  readonly volumes?: Readonly<Record<string, unknown>>;
+}
+
+interface Service {
+  readonly image?: string;
+  readonly build?: object;
+  readonly healthcheck?: { readonly test?: readonly string[] };
+  readonly deploy?: { readonly resources?: { readonly limits?: Readonly<Record<string, unknown>> } };
+  readonly networks?: Readonly<Record<string, unknown>>;
+  readonly ports?: readonly { readonly host_ip?: string; readonly published?: string }[];
+  readonly security_opt?: readonly string[];
+  readonly volumes?: readonly { readonly type: string; readonly source?: string }[];
+}
+
+/** Where `scripts/install-services.sh compose-config` keeps it: by the hash of its sources. */
+function findReader(root: string): string | undefined {
+  const hash = createHash('sha256');
+  for (const file of ['main.go', 'go.mod', 'go.sum'])
+    hash.update(readFileSync(join(root, 'scripts/tools/compose-config', file)));
+  const cache = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
+  const program = join(cache, 'ent/compose-config', hash.digest('hex').slice(0, 32), 'compose-config');
+  if (existsSync(program)) return program;
+  const why = 'compose-config is not built; run scripts/install-services.sh compose-config';
+  if (/\b(all|compose-config)\b/.test(process.env['ENT_TEST_REQUIRE'] ?? '')) throw new Error(why);
+  console.log(`skipped: ${why}`);
+  return undefined;
+}
+
+async function read(root: string, reader: string, profiles: readonly string[]): Promise<Project | string> {
+  // Alone with the file of settings: a variable of this machine would hide what it lacks.
+  const env = { PATH: process.env['PATH'], HOME: homedir() };
+  const { code, output } = await run(reader, [COMPOSE, SETTINGS, ...profiles], { cwd: root, env });
+  return code === 0 ? (JSON.parse(output) as Project) : output.trim();
+}
+
+function faultsOf(name: string, service: Service): string[] {
+  const faults: string[] = [];
+  if (service.build === undefined && !/:v?\d+\.\d+/.test(service.image ?? ''))
+    faults.push(`the image ${service.image} has no whole version`);
+  if (service.healthcheck?.test === undefined && UNASKED[name] === undefined) faults.push('has no health check');
+  const limits = service.deploy?.resources?.limits ?? {};
+  for (const limit of ['cpus', 'memory', 'pids'])
+    if (limits[limit] === undefined) faults.push(`has no limit of ${limit}`);
+  if ('default' in (service.networks ?? { default: null })) faults.push('is in the network of everything');
+  for (const { host_ip, published } of service.ports ?? [])
+    if (host_ip !== '127.0.0.1') faults.push(`port ${published} is open to other machines`);
+  if (!service.security_opt?.includes('no-new-privileges:true')) faults.push('may gain privileges');
+  for (const { type, source = '' } of service.volumes ?? [])
+    if (type === 'bind' && !existsSync(source)) faults.push(`mounts ${source}, which is not there`);
+  return faults.map((fault) => `${name} ${fault}`);
+}
+
+/** Passwords that stand in the file, and settings that nothing reads. */
+function faultsOfSettings(root: string): Finding[] {
+  const text = readFileSync(join(root, COMPOSE), 'utf8');
+  const findings = [...text.matchAll(/\$\{\w+:?-[^}]*\}/g)].map(([variable]) => ({
+    file: COMPOSE,
+    problem: `${variable} has a default`,
+    fix: `write it into ${SETTINGS}, and say \${NAME:?} here`,
+  }));
+  for (const [, name = '', value = ''] of readFileSync(join(root, SETTINGS), 'utf8').matchAll(/^([A-Z_]+)=(.*)$/gm)) {
+    if (!text.includes(`\${${name}`) && !OF_OTHERS.test(name))
+      findings.push({ file: SETTINGS, problem: `${name} is read by nothing`, fix: 'remove it' });
+    if (name.endsWith('_PASSWORD') && value !== '' && text.includes(value))
+      findings.push({ file: COMPOSE, problem: `has the value of ${name}`, fix: `write \${${name}:?}` });
+  }
+  return findings;
+}
+
+async function checkCompose(root: string): Promise<Finding[]> {
+  const findings = faultsOfSettings(root);
+  const reader = findReader(root);
+  if (reader === undefined) return findings;
+  const whole = await read(root, reader, ['*']);
+  if (typeof whole === 'string') return [...findings, { file: COMPOSE, problem: whole }];
+  const add = (problem: string): unknown => findings.push({ file: COMPOSE, problem });
+  for (const [name, service] of Object.entries(whole.services)) for (const fault of faultsOf(name, service)) add(fault);
+  const mounted = Object.values(whole.services).flatMap(({ volumes = [] }) => volumes.map(({ source }) => source));
+  for (const name of Object.keys(whole.volumes ?? {}))
+    if (!mounted.includes(name)) add(`no service has volume ${name}`);
+  for (const [profile, expected] of Object.entries(PROFILES)) {
+    const part = await read(root, reader, [profile]);
+    if (typeof part === 'string') add(`profile ${profile}: ${part}`);
+    else if (Object.keys(part.services).sort().join() !== expected.join())
+      add(`profile ${profile} starts ${Object.keys(part.services).sort().join(', ')}, and not ${expected.join(', ')}`);
+  }
+  return findings;
+}
+
+if (import.meta.main) await main(checkCompose);
