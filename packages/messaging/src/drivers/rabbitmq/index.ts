@@ -11,7 +11,7 @@ import { classify } from './failures.ts';
 import { Groups } from './groups.ts';
 import { channelOf, ended, Link, onChannel, orAborted } from './link.ts';
 import { type RabbitmqOptions, settingsOf } from './options.ts';
-import { Publisher } from './publisher.ts';
+import { Sender } from './sender.ts';
 import { RabbitmqSource } from './source.ts';
 import { parcelOf, queueOf } from './wire.ts';
 
@@ -64,8 +64,8 @@ export interface RabbitmqDriver extends MessagingDriver<RabbitmqClient> {
  */
 export function rabbitmq(options: RabbitmqOptions): RabbitmqDriver {
   const settings = settingsOf(options);
-  const publishing: Link = new Link(settings, () => publisher.look());
-  const publisher = new Publisher(publishing);
+  const publishing: Link = new Link(settings, () => sender.look());
+  const sender = new Sender(publishing);
   const consuming = settings.connection ? publishing : new Link(settings, () => {});
   const groups = new Groups(consuming, settings);
 
@@ -86,7 +86,7 @@ export function rabbitmq(options: RabbitmqOptions): RabbitmqDriver {
     },
     ping: ({ signal }) => onChannel(consuming, signal, async () => {}),
     async close() {
-      await Promise.all([publisher.close(), publishing.close(), consuming.close()]);
+      await Promise.all([sender.close(), publishing.close(), consuming.close()]);
     },
     classify,
 
@@ -96,7 +96,7 @@ export function rabbitmq(options: RabbitmqOptions): RabbitmqDriver {
       const parcels = batch.map(parcelOf);
       signal.throwIfAborted();
       publishing.demandOpen();
-      return publisher.send(parcels, signal);
+      return sender.send(parcels, signal);
     },
     async subscribe(spec, call) {
       const channel = await consumingChannel(consuming, spec.prefetch, call);

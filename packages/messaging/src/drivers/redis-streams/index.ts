@@ -22,8 +22,8 @@ import {
 import { durabilityOf, type RedisStreamsDurability } from './durability.ts';
 import { type Entry, messageOf } from './entry.ts';
 import { classify, Link } from './link.ts';
-import { Outbox } from './outbox.ts';
 import { browseGroup, countGroup, ensureGroup, removeGroup } from './scripts.ts';
+import { Sender } from './sender.ts';
 import { StreamSource } from './source.ts';
 import { topicsOf } from './topics.ts';
 import { Trims } from './trims.ts';
@@ -91,7 +91,7 @@ export function redisStreams(options: RedisStreamsOptions = {}): RedisStreamsDri
   /** The sources of each group, by a key that only it has. */
   const groups = new Map<string, Set<StreamSource>>();
   const made = new Set<string>();
-  const outbox = new Outbox(link);
+  const sender = new Sender(link);
   const trims = new Trims(link);
 
   return {
@@ -122,7 +122,7 @@ export function redisStreams(options: RedisStreamsOptions = {}): RedisStreamsDri
     },
     send(batch, call) {
       demandTime(call);
-      return outbox.send(batch, keys.stream);
+      return sender.send(batch, keys.stream);
     },
     async subscribe(spec, call) {
       const { topic } = spec;

@@ -27,7 +27,7 @@ interface Lane {
 }
 
 /** Sends with confirmations, many at a time, in the order in which they came. */
-export class Publisher {
+export class Sender {
   readonly #link: Link;
   readonly #turn = new Semaphore(1);
   #lane: Lane | undefined;

@@ -29,7 +29,7 @@ interface Parcel {
 }
 
 /** Messages on their way. Those that are published in one turn go together, for the price of one call. */
-export class Outbox {
+export class Sender {
   readonly #link: Link<RedisStreamsClient>;
   /** What is sent with this turn, by its stream. */
   #turn = new Map<string, Parcel[]>();
