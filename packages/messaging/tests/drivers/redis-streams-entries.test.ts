@@ -60,6 +60,22 @@ describeWithServer('redis', (server) => {
     expect(seen[0]).toMatchObject({ type: topic, source: 'unknown', headers: {} });
   });
 
+  it('keeps the order of short and long messages that are published together', async () => {
+    const { topic } = await setUp();
+    const messaging = createMessaging({ driver: redisStreams({ url: server.url }) });
+    const seen: number[] = [];
+    await messaging.subscribe(topic, { group: 'g' }, ({ data }) => seen.push((data as { n: number }).n));
+    const lengths = [10, 1900, 2100, 10, 20, 70_000, 3000, 3000, 1, 300_000, 5];
+    const items = Array.from({ length: 300 }, (_, n) => ({
+      data: { n, text: 'x'.repeat(lengths[n % lengths.length]!) },
+    }));
+    const published = await messaging.publishMany(topic, items);
+    expect(new Set(published.map(({ status }) => status))).toEqual(new Set(['stored']));
+    await expect.poll(() => seen.length, { timeout: 20_000 }).toBe(items.length);
+    expect(seen).toEqual(items.map(({ data }) => data.n));
+    await messaging.close();
+  });
+
   it('an entry that is deleted while it is worked on, or waits, holds up nothing', async () => {
     const { subscribe, send, native, stream, later } = await setUp();
     const source = await subscribe();

@@ -11,6 +11,8 @@ const LARGE_BYTES = 1_000_000;
 /** How much goes into one step of the server, which does nothing else meanwhile. */
 const STEP_MESSAGES = 200;
 const STEP_BYTES = 250_000;
+/** A longer body goes by a command of its own: to copy it for the script costs the server more than a command does. */
+const ALONE_BYTES = 2_000;
 
 /** Messages that are sent by one call. */
 interface Batch {
@@ -77,13 +79,15 @@ function stepsOf(parcels: readonly Parcel[]): Parcel[][] {
   const steps: Parcel[][] = [];
   let bytes = 0;
   for (const parcel of parcels) {
+    // What goes alone leaves no room beside it.
+    const size = parcel.bytes > ALONE_BYTES ? Infinity : parcel.bytes;
     const step = steps.at(-1);
-    bytes += parcel.bytes;
+    bytes += size;
     if (step !== undefined && step.length < STEP_MESSAGES && bytes <= STEP_BYTES) {
       step.push(parcel);
     } else {
       steps.push([parcel]);
-      bytes = parcel.bytes;
+      bytes = size;
     }
   }
   return steps;
@@ -91,7 +95,7 @@ function stepsOf(parcels: readonly Parcel[]): Parcel[][] {
 
 /**
  * Tells what became of each message, and answers the error that there was. Several go by a script: for a client, and
- * for the server, a command costs more than what it adds.
+ * for the server, a command costs more than a short message that it adds.
  */
 async function add(commands: Commands, stream: string, step: readonly Parcel[]): Promise<Error | undefined> {
   try {
