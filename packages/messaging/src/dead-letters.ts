@@ -5,7 +5,7 @@ import { messagingErrors } from './errors.ts';
 import { withCall } from './internal/call.ts';
 import { countOption } from './internal/checks.ts';
 import { pause, type Timing } from './internal/clock.ts';
-import { allOf } from './internal/figures.ts';
+import { totalOf } from './internal/figures.ts';
 import { letterOf, originOf, type DeadLetter } from './internal/dead-letter.ts';
 import { sendAll, wrap } from './internal/send.ts';
 import { DEAD_GROUP } from './internal/setup.ts';
@@ -105,7 +105,7 @@ export function deadLettersOf(topic: string, { driver, timeoutMs, time, closing 
   const open = (prefetch: number): Promise<Taking> =>
     ask(async (call) => new Taking(await outsideContext(() => driver.subscribe({ ...spec, prefetch }, call)), time));
   const ready = async (): Promise<number> => (await ask((call) => driver.count(spec, call)))?.ready ?? 0;
-  const count = async (): Promise<number> => allOf(await ask((call) => driver.count(spec, call)));
+  const count = async (): Promise<number> => totalOf(await ask((call) => driver.count(spec, call)));
 
   /** Gives back what was not done. A broker may take a moment for it, in which it would not be counted. */
   const giveBack = async (taking: Taking, left: number): Promise<void> => {

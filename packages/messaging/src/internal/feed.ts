@@ -4,14 +4,11 @@ import type { DriverCall } from '../driver.ts';
 import { messagingErrors } from '../errors.ts';
 import { withCall } from './call.ts';
 import { pause } from './clock.ts';
-import type { Figures } from './figures.ts';
-import type { Hands } from './hands.ts';
+import type { Common } from './common.ts';
 import { Receiver, windowOf } from './receiver.ts';
-import type { Lines } from './lines.ts';
 import { wrap } from './send.ts';
 import type { SubscriptionSetup } from './setup.ts';
 import type { Shift } from './shift.ts';
-import type { Unburied } from './unburied.ts';
 
 /**
  * What a subscription receives from one topic, through one source after the
@@ -19,28 +16,15 @@ import type { Unburied } from './unburied.ts';
  */
 export class Feed {
   readonly #from: 'topic' | 'retries';
+  readonly #common: Common;
   readonly #setup: SubscriptionSetup;
-  readonly #hands: Hands;
-  readonly #lines: Lines | undefined;
-  readonly #figures: Figures;
-  readonly #unburied: Unburied;
   #receiver: Receiver | undefined;
   #idle: (() => void)[] = [];
 
-  constructor(
-    from: 'topic' | 'retries',
-    setup: SubscriptionSetup,
-    hands: Hands,
-    lines: Lines | undefined,
-    figures: Figures,
-    unburied: Unburied,
-  ) {
+  constructor(from: 'topic' | 'retries', common: Common) {
     this.#from = from;
-    this.#unburied = unburied;
-    this.#setup = setup;
-    this.#hands = hands;
-    this.#lines = lines;
-    this.#figures = figures;
+    this.#common = common;
+    this.#setup = common.setup;
   }
 
   /** Opens the first source: a broker that cannot be reached, or does not allow it, is told to the caller. */
@@ -115,7 +99,7 @@ export class Feed {
     const source = await driver.subscribe({ ...spec, prefetch: windowOf(this.#setup, this.#from) }, call);
     if (!call.signal.aborted) {
       this.failure = undefined;
-      return new Receiver(source, this.#from, this.#setup, this.#hands, this.#lines, this.#figures, this.#unburied);
+      return new Receiver(source, this.#from, this.#common);
     }
     // Too late: nobody waits for it any more, and nobody would ever close it.
     await source.close();

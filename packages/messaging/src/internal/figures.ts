@@ -30,13 +30,13 @@ export async function statsOf(
   if (!group) return undefined;
   return {
     ready: group.ready,
-    delayed: (group.delayed ?? 0) + allOf(waiting),
+    delayed: (group.delayed ?? 0) + totalOf(waiting),
     leased: group.leased,
-    dead: allOf(letters),
+    dead: totalOf(letters),
   };
 }
 
 /** All that a group has, as far as the broker tells. */
-export function allOf(count: GroupCount | undefined): number {
+export function totalOf(count: GroupCount | undefined): number {
   return count ? count.ready + (count.delayed ?? 0) + (count.leased ?? 0) : 0;
 }

@@ -2,11 +2,13 @@ import type { Ticket } from '@ent/internal';
 import type { Delivery, Source, SubscriptionSpec, WireMessage } from '../driver.ts';
 import { HEADERS } from '../message.ts';
 import { pause } from './clock.ts';
+import type { Common } from './common.ts';
 import { deadLetterOf, reasonOf } from './dead-letter.ts';
 import type { Figures } from './figures.ts';
 import type { Hands } from './hands.ts';
 import { Job, type Outcome } from './job.ts';
 import type { Lines, Turn } from './lines.ts';
+import { renewing } from './renewal.ts';
 import { type Arrival, arrivalOf, retriedArrivalOf, retryOf } from './retry.ts';
 import { store } from './send.ts';
 import { Settler } from './settler.ts';
@@ -61,19 +63,10 @@ export class Receiver {
   #changed = (): void => {};
   /** The source is, of this. */
   #dead: { readonly error: unknown } | undefined;
-  #cancelRenewal = (): void => {};
-  #closed = false;
+  readonly #endRenewal: () => void;
   #received = 0;
 
-  constructor(
-    source: Source,
-    from: 'topic' | 'retries',
-    setup: SubscriptionSetup,
-    hands: Hands,
-    lines: Lines | undefined,
-    figures: Figures,
-    unburied: Unburied,
-  ) {
+  constructor(source: Source, from: 'topic' | 'retries', { setup, hands, lines, figures, unburied }: Common) {
     this.#source = source;
     this.#from = from;
     this.#setup = setup;
@@ -88,7 +81,8 @@ export class Receiver {
       if (this.#ending.signal.aborted) this.stop('lost');
       this.#changed();
     });
-    if (source.leaseMs !== null) this.#renewEvery(source.leaseMs / 3);
+    const held = (): readonly unknown[] => [...this.#held].map(({ arrival }) => arrival.token);
+    this.#endRenewal = renewing(source, setup.time.clock, held, (stale) => this.#lose(stale));
   }
 
   /** Whether it has ever received something. */
@@ -325,33 +319,16 @@ export class Receiver {
     });
   }
 
-  /** Renews all that is held. */
-  #renewEvery(ms: number): void {
-    const renew = async (): Promise<void> => {
-      const all = [...this.#held];
-      // A renewal that fails is tried again at the next turn; should the lease end before, settling will find out.
-      const renewing = all.length === 0 ? [] : this.#source.renew(all.map(({ arrival }) => arrival.token));
-      const results = await Promise.resolve(renewing).catch(() => []);
-      for (const [at, one] of all.entries()) {
-        if (results[at] === 'stale' && this.#held.has(one)) this.#lose(one);
-      }
-      if (!this.#closed) schedule();
-    };
-    const schedule = (): void => {
-      this.#cancelRenewal = this.#setup.time.clock.after(ms, () => void renew());
-    };
-    schedule();
-  }
-
   #close(): Promise<void> {
-    this.#closed = true;
-    this.#cancelRenewal();
+    this.#endRenewal();
     return this.#source.close();
   }
 
-  /** Somebody else has it. */
-  #lose(held: Held): void {
-    if (this.#takeBack(held)) this.#drop(held);
-    else held.job.stop('lost');
+  /** Somebody else has them. */
+  #lose(stale: ReadonlySet<unknown>): void {
+    for (const held of [...this.#held].filter(({ arrival }) => stale.has(arrival.token))) {
+      if (this.#takeBack(held)) this.#drop(held);
+      else held.job.stop('lost');
+    }
   }
 }

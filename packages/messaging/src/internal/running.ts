@@ -1,12 +1,10 @@
 import { type Call, outsideContext } from '@ent/internal';
 import { messagingErrors } from '../errors.ts';
+import { commonOf } from './common.ts';
 import { Feed } from './feed.ts';
-import { Figures } from './figures.ts';
-import { Hands } from './hands.ts';
-import { Lines } from './lines.ts';
+import type { Figures } from './figures.ts';
 import type { SubscriptionSetup } from './setup.ts';
 import { Shift } from './shift.ts';
-import { Unburied } from './unburied.ts';
 
 /**
  * A subscription at work: it receives from the topic, and from that of its
@@ -17,18 +15,16 @@ export class RunningSubscription {
   readonly #feeds: readonly Feed[];
   readonly #stopping = new AbortController();
   readonly #shift = new Shift();
-  readonly figures = new Figures();
+  readonly figures: Figures;
   #ended: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | undefined;
 
   constructor(setup: SubscriptionSetup) {
     this.#setup = setup;
-    const hands = new Hands(setup.concurrency);
-    const unburied = new Unburied();
-    // One at a time is in order by itself.
-    const lines = setup.concurrency > 1 ? new Lines(hands) : undefined;
-    this.#feeds = [new Feed('topic', setup, hands, lines, this.figures, unburied)];
-    if (setup.retries) this.#feeds = [...this.#feeds, new Feed('retries', setup, hands, lines, this.figures, unburied)];
+    const common = commonOf(setup);
+    this.figures = common.figures;
+    const feed = new Feed('topic', common);
+    this.#feeds = setup.retries ? [feed, new Feed('retries', common)] : [feed];
   }
 
   /** Begins, or leaves nothing behind. It outlives who asked for it, a request or a transaction. */

@@ -103,14 +103,14 @@ export function wrap(driver: MessagingDriver, cause: unknown, what: string, deta
   switch (driver.classify(cause)) {
     case 'unavailable':
     case 'lost':
-      return messagingErrors.unavailable(`${what}: ${driver.name} is not available: ${reasonOf(cause)}`, options);
+      return messagingErrors.unavailable(`${what}: ${driver.name} is not available: ${wordsOf(cause)}`, options);
     case 'refused':
-      return messagingErrors.rejected(`${what}: ${driver.name} refused: ${reasonOf(cause)}`, options);
+      return messagingErrors.rejected(`${what}: ${driver.name} refused: ${wordsOf(cause)}`, options);
     default:
       return messagingErrors.driver_failed(`${what}: ${driver.name} failed.`, options);
   }
 }
 
-function reasonOf(cause: unknown): string {
+function wordsOf(cause: unknown): string {
   return (cause instanceof Error ? cause.message : String(cause)).replace(/\.?$/, '.');
 }

@@ -1,5 +1,6 @@
 import type { Delivery, Source, WireMessage } from '../driver.ts';
 import type { Timing } from './clock.ts';
+import { renewing } from './renewal.ts';
 
 /** So long nothing has to come until there is nothing more: what was counted may have gone to somebody else. */
 const QUIET_MS = 5000;
@@ -10,12 +11,17 @@ export class Taking {
   readonly #time: Timing;
   /** Of what is neither done nor given back. */
   readonly #tokens = new Map<WireMessage, unknown>();
-  #cancelRenewal = (): void => {};
+  readonly #endRenewal: () => void;
 
   constructor(source: Source, time: Timing) {
     this.#source = source;
     this.#time = time;
-    if (source.leaseMs !== null) this.#renewEvery(source.leaseMs / 3);
+    this.#endRenewal = renewing(
+      source,
+      time.clock,
+      () => [...this.#tokens.values()],
+      () => {},
+    );
   }
 
   /** At most `max`, in their order; none when the signal aborts, or when nothing comes for a while. */
@@ -47,20 +53,7 @@ export class Taking {
 
   /** Gives back what is not done. */
   async close(): Promise<void> {
-    this.#cancelRenewal();
+    this.#endRenewal();
     await this.#source.close();
-  }
-
-  #renewEvery(ms: number): void {
-    const renew = async (): Promise<void> => {
-      const tokens = [...this.#tokens.values()];
-      // One that fails is tried again at the next turn.
-      if (tokens.length > 0) await this.#source.renew(tokens).catch(() => []);
-      schedule();
-    };
-    const schedule = (): void => {
-      this.#cancelRenewal = this.#time.clock.after(ms, () => void renew());
-    };
-    schedule();
   }
 }
