@@ -41,6 +41,22 @@ describeWithServer('rabbitmq', { killable: true }, (server) => {
     await Promise.all([publisher.close(), subscriber.close()]);
   });
 
+  it('binds its other queues again although one of them cannot be', { timeout: 60_000 }, async () => {
+    const [strange, topic] = [uniqueName('strange'), uniqueName('unbound')];
+    const messaging = messagingOf();
+    const seen: unknown[] = [];
+    await messaging.subscribe(strange, { group: 'g' }, () => {});
+    await messaging.subscribe(topic, { group: 'g' }, ({ data }) => seen.push(data));
+    await operate(async (channel) => {
+      await channel.deleteExchange(strange);
+      await channel.assertExchange(strange, 'direct');
+      await channel.deleteExchange(topic);
+    });
+    await expect.poll(async () => (await messaging.publish(topic, 'after')).status, PATIENT).toBe('stored');
+    await expect.poll(() => seen, PATIENT).toEqual(['after']);
+    await messaging.close();
+  });
+
   it('tells what keeps it from receiving, and receives when that is gone', { timeout: 60_000 }, async () => {
     const topic = uniqueName('refused');
     const messaging = messagingOf();

@@ -107,14 +107,21 @@ export class Groups {
     for (;;) {
       await rest(stop);
       if (stop.aborted) return;
-      const inTime = AbortSignal.timeout(EVERY_MS);
-      // Where it fails the connection is lost, or the topic is something else by now: its source finds out by itself.
-      await onChannel(this.#link, inTime, (channel) => this.#bind(channel)).catch(() => {});
+      await this.#bindAll(AbortSignal.timeout(EVERY_MS));
     }
   }
 
-  async #bind(channel: Channel): Promise<void> {
-    for (const { spec } of this.#consumed) await bindGroup(this.#link, channel, spec);
+  /** One that fails takes its channel along, and not those behind it; they go on with another. */
+  async #bindAll(inTime: AbortSignal): Promise<void> {
+    const specs = [...this.#consumed].map(({ spec }) => spec);
+    const bind = async (channel: Channel): Promise<void> => {
+      for (let spec = specs.shift(); spec; spec = specs.shift()) await bindGroup(this.#link, channel, spec);
+    };
+    for (let left = Infinity; specs.length > 0 && specs.length < left; ) {
+      left = specs.length;
+      // Where it fails the connection is lost, or the topic is something else by now: its source finds out by itself.
+      await onChannel(this.#link, inTime, bind).catch(() => {});
+    }
   }
 }
 
