@@ -187,7 +187,7 @@ const RIGHT: Readonly<Record<string, readonly unknown[]>> = {
   ],
   '@ent/auth createKeyRing': [{ active: key, previous: [] }],
   '@ent/auth createPasswords': [
-    { driver: argon2(), minLength: 12, maxBytes: 256, concurrency: 1, queue: 5, maxWait: '1s' },
+    { driver: argon2(), legacy: [quick], minLength: 12, maxBytes: 256, concurrency: 1, queue: 5, maxWait: '1s' },
   ],
   '@ent/auth createPolicy': [policy],
   '@ent/auth createSessions': [
@@ -225,6 +225,7 @@ const RIGHT: Readonly<Record<string, readonly unknown[]>> = {
     { subject: 'u', roles: ['a'], scopes: ['a:b'], amr: ['pwd'], authenticatedAt: new Date(), claims: {} },
   ],
   '@ent/auth/argon2 argon2': [{ memoryKiB: 19_456, iterations: 2, parallelism: 1 }],
+  '@ent/auth/bcrypt bcrypt': [{ cost: 10 }],
   '@ent/auth/stores memoryThrottleStore': [{ maxKeys: 5 }],
   '@ent/cache createCache': [
     {

@@ -10,7 +10,14 @@ import type { Duration } from './options.ts';
 
 /** How passwords are checked and hashed. */
 export interface PasswordsOptions {
+  /** Hashes new passwords. */
   driver: PasswordDriver;
+  /**
+   * Drivers whose hashes are still stored, of an older system or from before a change: they are verified, and
+   * `verifyAndUpgrade` gives one of `driver` to store instead. While an account has an old hash, its logins take as long
+   * as that takes, which is not as long as for an account that does not exist.
+   */
+  legacy?: readonly PasswordDriver[] | undefined;
   /**
    * The fewest characters of a new password. Default 15, the minimum of NIST SP 800-63B-4 for a
    * password that is the only factor. The floor is 8, its minimum beside a second factor. There are
@@ -62,7 +69,7 @@ export interface Passwords {
    */
   verify(password: string, stored: string | null | undefined, call?: PasswordCall): Promise<boolean>;
   /**
-   * As `verify`; and when the hash was made with older or weaker parameters,
+   * As `verify`; and when the hash was made with older or weaker parameters, or by a driver of `legacy`,
    * `upgraded` is a new one to store in its place.
    *
    * @throws `auth.overloaded`
@@ -76,6 +83,7 @@ export interface Passwords {
 
 const OPTIONS = {
   driver: true,
+  legacy: true,
   minLength: true,
   maxBytes: true,
   concurrency: true,
@@ -105,23 +113,27 @@ const OVERLOAD_RETRY_MS = 1000;
  */
 export function createPasswords(options: PasswordsOptions): Passwords {
   refuseUnknown(options, OPTIONS, 'createPasswords', authErrors.configuration);
-  const { driver, minLength = 15, maxBytes = 1024, queue = 100 } = options;
-  demandMethods(driver, ['hash', 'verify', 'inspect', 'decoy'], 'createPasswords: driver, such as argon2(),');
+  const { driver, legacy = [], minLength = 15, maxBytes = 1024, queue = 100 } = options;
+  if (!Array.isArray(legacy)) throw authErrors.configuration('createPasswords: "legacy" must be a list of drivers.');
+  const drivers: readonly PasswordDriver[] = [driver, ...legacy];
+  for (const each of drivers) {
+    demandMethods(each, ['hash', 'verify', 'inspect', 'decoy'], 'createPasswords: a driver, such as argon2(),');
+  }
   const concurrency = options.concurrency ?? defaultConcurrency();
   demand('minLength', minLength, FLOOR_LENGTH, 256);
   demand('maxBytes', maxBytes, 256, 4096);
   demand('concurrency', concurrency, 1, 1024);
   demand('queue', queue, 0, 100_000);
-  const byteLimit = Math.min(maxBytes, driver.features.maxPasswordBytes ?? maxBytes);
+  const limitOf = ({ features }: PasswordDriver): number => Math.min(maxBytes, features.maxPasswordBytes ?? maxBytes);
   const maxWaitMs = durationOption(options.maxWait ?? '5s', 'maxWait', authErrors.configuration);
   const gate = new FairGate(concurrency, queue, maxWaitMs);
   // Made once, before the first request: making one on demand would itself be a difference in time.
   const decoy = driver.decoy();
 
-  const tooLong = issue('too_long', `must be at most ${byteLimit} bytes long`);
-
-  /** The password as it is hashed; or what makes it one that cannot belong to any hash. */
-  const read = (password: unknown): string | Issue => {
+  /** The password as a driver hashes it; or what makes it one that cannot belong to any hash of it. */
+  const read = (password: unknown, by: PasswordDriver): string | Issue => {
+    const byteLimit = limitOf(by);
+    const tooLong = issue('too_long', `must be at most ${byteLimit} bytes long`);
     if (typeof password !== 'string') return issue('invalid_type', 'must be a string');
     // UTF-8 is never shorter than the count of UTF-16 units: a huge string is not even looked through.
     if (password.length > byteLimit) return tooLong;
@@ -132,7 +144,7 @@ export function createPasswords(options: PasswordsOptions): Passwords {
   };
 
   const check = (password: string): Issue[] => {
-    const text = read(password);
+    const text = read(password, driver);
     if (typeof text !== 'string') return [text];
     const short = Array.from(text).length < minLength;
     return short ? [issue('too_short', `must be at least ${minLength} characters long`)] : [];
@@ -163,27 +175,33 @@ export function createPasswords(options: PasswordsOptions): Passwords {
     }
   };
 
-  const trace = <T>(operation: 'hash' | 'verify', work: (payload: PasswordOperation) => Promise<T>): Promise<T> =>
-    tracedOutcome<PasswordOperation, T>(channels.password, { operation, algorithm: driver.features.algorithm }, work);
+  const trace = <T>(
+    operation: 'hash' | 'verify',
+    { features: { algorithm } }: PasswordDriver,
+    work: (payload: PasswordOperation) => Promise<T>,
+  ): Promise<T> => tracedOutcome<PasswordOperation, T>(channels.password, { operation, algorithm }, work);
 
-  const verify = (password: string, stored: string | null | undefined, call?: PasswordCall): Promise<boolean> =>
-    trace('verify', async (operation) => {
-      const text = read(password);
+  /** Whose hash it is; undefined for one of nobody. */
+  const driverOf = (stored: string | null | undefined): PasswordDriver | undefined =>
+    typeof stored === 'string' ? drivers.find((each) => each.inspect(stored) !== 'unreadable') : undefined;
+
+  const verify = (password: string, stored: string | null | undefined, call?: PasswordCall): Promise<boolean> => {
+    const owner = driverOf(stored);
+    const by = owner ?? driver;
+    return trace('verify', by, async (operation) => {
+      const text = read(password, by);
       const possible = typeof text === 'string';
-      const readable = typeof stored === 'string' && driver.inspect(stored) !== 'unreadable';
       // Unknown account, damaged hash, impossible password: all do the work of an ordinary wrong password.
-      const matches = await gated(
-        operation,
-        () => driver.verify(possible ? text : '', readable ? stored : decoy),
-        call,
-      );
-      const ok = matches && readable && possible;
-      if (!ok) operation.outcome = stored == null ? 'unknown_account' : readable ? 'mismatch' : 'unreadable_hash';
+      const hash = owner ? (stored as string) : decoy;
+      const matches = await gated(operation, () => by.verify(possible ? text : '', hash), call);
+      const ok = matches && owner !== undefined && possible;
+      if (!ok) operation.outcome = stored == null ? 'unknown_account' : owner ? 'mismatch' : 'unreadable_hash';
       return ok;
     });
+  };
 
   const hash = (password: string, call?: PasswordCall): Promise<string> =>
-    trace('hash', async (operation) => {
+    trace('hash', driver, async (operation) => {
       const issues = check(password);
       if (issues.length > 0) {
         operation.outcome = 'rejected';
@@ -196,7 +214,7 @@ export function createPasswords(options: PasswordsOptions): Passwords {
   // login whose password was right: there is a next one to upgrade at.
   const upgrade = async (password: string, call?: PasswordCall): Promise<{ ok: boolean; upgraded?: string }> => {
     try {
-      const upgraded = await trace('hash', (operation) =>
+      const upgraded = await trace('hash', driver, (operation) =>
         gated(operation, () => driver.hash(password.normalize('NFC')), call),
       );
       return { ok: true, upgraded };
@@ -213,7 +231,8 @@ export function createPasswords(options: PasswordsOptions): Passwords {
     async verifyAndUpgrade(password, stored, call) {
       if (!(await verify(password, stored, call))) return { ok: false };
       if (driver.inspect(stored as string) === 'current') return { ok: true };
-      return upgrade(password, call);
+      // One that is too long for the new driver keeps the hash that it has.
+      return typeof read(password, driver) === 'string' ? upgrade(password, call) : { ok: true };
     },
   };
 }

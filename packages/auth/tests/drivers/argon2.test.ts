@@ -4,6 +4,7 @@ import { createAccessTokens, createKeyRing, createPasswords, generateKey } from 
 import { argon2 } from '../../src/drivers/argon2.ts';
 import { formatArgon2, parseArgon2 } from '../../src/internal/phc.ts';
 import { testPasswordDriver } from '../../src/testing.ts';
+import { argon2OfOurs, argon2OfPython } from '../fixtures/python-hashes.ts';
 
 const GOOD = 'correct horse battery staple';
 const driver = argon2();
@@ -30,6 +31,12 @@ describe('argon2', () => {
       ].map((hash) => ({ password: 'password', hash })),
     },
   );
+
+  it.each([...argon2OfPython, ...argon2OfOurs])('verifies $hash ($by)', async ({ password, hash }) => {
+    expect(driver.inspect(hash)).toBe('current');
+    expect(await driver.verify(password, hash)).toBe(true);
+    expect(await driver.verify(password.slice(1), hash)).toBe(false);
+  });
 
   it('reads what the npm package writes by itself, and asks to write it anew', async () => {
     const own = await argon2Library.hash(GOOD, { memoryCost: 19_456, timeCost: 2, parallelism: 1 });
