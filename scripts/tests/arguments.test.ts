@@ -204,6 +204,16 @@ const RIGHT: Readonly<Record<string, readonly unknown[]>> = {
   '@ent/auth createThrottle': [
     { store: stores.memoryThrottleStore(), address: { limit: 1, window: '1m' }, now: Date.now },
   ],
+  '@ent/auth openKeyRing': [
+    {
+      store: { read: async () => undefined, write: async () => true },
+      secret: 'x'.repeat(32),
+      algorithm: 'ES256',
+      retireAfter: '1h',
+      reloadAfter: '1m',
+      now: Date.now,
+    },
+  ],
   '@ent/auth createRemoteKeys': [
     {
       issuer: 'http://127.0.0.1:1',

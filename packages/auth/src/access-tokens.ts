@@ -5,14 +5,15 @@ import { type JWTPayload, SignJWT } from 'jose';
 import { type AccessTokenVerifier, TIMED_OPTIONS, type TimedOptions, verifierOf } from './access-token-verifier.ts';
 import { authErrors } from './errors.ts';
 import { demandMethods, demandText, demandTexts } from './internal/demand.ts';
-import type { KeyRing } from './keys.ts';
+import type { SigningKeys } from './keys.ts';
 import type { Clock, Duration } from './options.ts';
 
 /** How access tokens are issued and verified. */
 export interface AccessTokensOptions extends TimedOptions {
   /** Whom the tokens are for, `aud`. */
   audience: string;
-  keys: KeyRing;
+  /** Of `createKeyRing` or `openKeyRing`. */
+  keys: SigningKeys;
   /** How long a token lives. Default `"15m"`. Whole seconds. */
   ttl?: Duration | undefined;
 }
@@ -95,6 +96,9 @@ export function createAccessTokens(options: AccessTokensOptions): AccessTokens {
   const ttlSeconds = Math.floor(durationOption(ttl, 'ttl', authErrors.configuration) / 1000);
   if (ttlSeconds < 1) throw authErrors.configuration('"ttl" of access tokens must be at least one second.');
   demandMethods(keys, ['find', 'jwks'], 'createAccessTokens: keys, as from createKeyRing(),');
+  if (keys.maxTtlMs !== undefined && ttlSeconds * 1000 > keys.maxTtlMs) {
+    throw authErrors.configuration(`"ttl" is longer than keys retire: at most ${keys.maxTtlMs} ms with this key ring.`);
+  }
   const verifier = verifierOf(options, keys, PROFILE);
 
   return {

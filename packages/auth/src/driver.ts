@@ -1,6 +1,6 @@
 /**
- * The contracts: what a store of sessions, a store of refresh tokens, a store of attempt counters and a password driver
- * must do. Everything else (tokens, rotation, reuse, times, policy, errors, telemetry) is done once, above them.
+ * The contracts: what a store of sessions, of refresh tokens, of attempt counters, of keys, and a password driver must
+ * do. Everything else (tokens, rotation, reuse, times, policy, errors, telemetry) is done once, above them.
  *
  * A store throws whatever its backend throws; the core wraps it. `@ent/auth/testing` checks an implementation.
  */
@@ -104,6 +104,21 @@ export interface ThrottleStore {
   give(key: string, rule: ThrottleRule, now: number): Promise<void>;
   /** Forgets the key. */
   reset(key: string): Promise<void>;
+}
+
+/**
+ * Where the keys of an issuer are kept: one text, encrypted by the core, with the number of its revision. Processes
+ * share it.
+ */
+export interface KeySetStore {
+  /** The text and its revision; undefined before the first one was written. */
+  read(): Promise<{ readonly revision: number; readonly data: string } | undefined>;
+  /**
+   * Replaces the text with the revision `expected`, atomically; it gets `expected + 1`. With 0 it is the first one. Of
+   * any number of calls at once exactly one gets `true`; `false` means that nothing was changed, since another one was
+   * first.
+   */
+  write(data: string, expected: number): Promise<boolean>;
 }
 
 /** What a password driver can do, as data. */

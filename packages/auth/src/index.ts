@@ -22,6 +22,7 @@ export {
 } from './channels.ts';
 export type {
   AuthStores,
+  KeySetStore,
   PasswordDriver,
   PasswordFeatures,
   RefreshTokenRecord,
@@ -44,6 +45,7 @@ export {
   type PublicJwk,
   type SigningAlgorithm,
   type SigningKey,
+  type SigningKeys,
   type VerificationAlgorithm,
   type VerificationKey,
   type VerificationKeys,
@@ -66,6 +68,7 @@ export type { DecidingRule, RoleDefinition, Rule } from './rules.ts';
 export type { SessionClaims, Sessions, SessionsOptions, StartSession, TokenPair } from './session-options.ts';
 export { createSessions, toTokenResponse } from './sessions.ts';
 export { type ClaimPath, type TokenProfile, tokenProfiles } from './token-profiles.ts';
+export { type KeyState, openKeyRing, type StoredKeyRing, type StoredKeyRingOptions } from './stored-key-ring.ts';
 export {
   type Attempt,
   type CountedAttempt,

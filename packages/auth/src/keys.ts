@@ -54,11 +54,17 @@ export interface VerificationKeys {
 }
 
 /** The keys of an issuer: one that signs, and those that still, or already, verify. */
-export interface KeyRing extends VerificationKeys {
+export interface SigningKeys extends VerificationKeys {
   readonly active: SigningKey;
-  find(kid: string): VerificationKey | undefined;
   /** The public keys to publish: active, next and retiring. */
   jwks(): Jwks;
+  /** The longest time that a token may live, since keys go; undefined for keys that stay. */
+  readonly maxTtlMs?: number | undefined;
+}
+
+/** Keys that an application holds, and changes by a new ring. */
+export interface KeyRing extends SigningKeys {
+  find(kid: string): VerificationKey | undefined;
 }
 
 /** The members of {@link createKeyRing}. */

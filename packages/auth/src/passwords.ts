@@ -14,8 +14,8 @@ export interface PasswordsOptions {
   driver: PasswordDriver;
   /**
    * Drivers whose hashes are still stored, of an older system or from before a change: they are verified, and
-   * `verifyAndUpgrade` gives one of `driver` to store instead. While an account has an old hash, its logins take as long
-   * as that takes, which is not as long as for an account that does not exist.
+   * `verifyAndUpgrade` gives one of `driver` to store instead. While an account has an old hash, its logins take as
+   * long as that takes, which is not as long as for an account that does not exist.
    */
   legacy?: readonly PasswordDriver[] | undefined;
   /**
@@ -115,7 +115,7 @@ export function createPasswords(options: PasswordsOptions): Passwords {
   refuseUnknown(options, OPTIONS, 'createPasswords', authErrors.configuration);
   const { driver, legacy = [], minLength = 15, maxBytes = 1024, queue = 100 } = options;
   if (!Array.isArray(legacy)) throw authErrors.configuration('createPasswords: "legacy" must be a list of drivers.');
-  const drivers: readonly PasswordDriver[] = [driver, ...legacy];
+  const drivers: readonly PasswordDriver[] = [driver, ...(legacy as readonly PasswordDriver[])];
   for (const each of drivers) {
     demandMethods(each, ['hash', 'verify', 'inspect', 'decoy'], 'createPasswords: a driver, such as argon2(),');
   }

@@ -1,6 +1,7 @@
 /**
- * bcrypt through the npm package `@node-rs/bcrypt`, which does the hashing on libuv's thread pool: for accounts of older
- * systems. It looks at 72 bytes of a password only, so that longer ones are refused; for new systems take argon2.
+ * bcrypt through the npm package `@node-rs/bcrypt`, which does the hashing on libuv's thread pool.
+ *
+ * For accounts of older systems: it looks at 72 bytes of a password only, so that longer ones are refused.
  *
  * Hash strings are those of every other implementation: Python's bcrypt and passlib, PHP's password_hash, Spring.
  */

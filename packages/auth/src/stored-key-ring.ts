@@ -1,0 +1,247 @@
+import { durationOption, outsideContext, refuseUnknown } from '@ent/internal';
+import type { KeySetStore } from './driver.ts';
+import { authErrors, storeCall } from './errors.ts';
+import { demandMethods } from './internal/demand.ts';
+import { createSealer, type Sealer } from './internal/sealed-keys.ts';
+import { generateKey, importKey, type SigningAlgorithm, type SigningKey, type SigningKeys } from './keys.ts';
+import type { Clock, Duration } from './options.ts';
+import type { Secret } from './refresh-tokens.ts';
+
+/** Where the keys of an issuer are kept, and how. */
+export interface StoredKeyRingOptions {
+  /** `fileKeyStore()` or `repositoryKeyStore()` of `@ent/auth/stores`, or your own. */
+  store: KeySetStore;
+  /**
+   * What the keys are encrypted with: at least 32 bytes, the same in all processes. Given several, the first encrypts
+   * and the others still decrypt, until the next rotation.
+   */
+  secret: Secret | readonly Secret[];
+  /** What new keys are for. Default `EdDSA`. A change comes with the next rotations. */
+  algorithm?: SigningAlgorithm | undefined;
+  /** How long a key still verifies after it has signed last. Default `"1h"`; longer than any access token lives. */
+  retireAfter?: Duration | undefined;
+  /** How old what a process knows of the store may be before it reads it again. Default `"1m"`. */
+  reloadAfter?: Duration | undefined;
+  /** Default `Date.now`. */
+  now?: Clock | undefined;
+}
+
+/** What a key of a ring does: it will sign, it signs, it did. */
+export type KeyState = 'next' | 'active' | 'retiring';
+
+/** A key ring in a store, which processes share. */
+export interface StoredKeyRing extends SigningKeys {
+  readonly maxTtlMs: number;
+  /**
+   * The next key signs from now on, the one that signed retires, and a new next one is made and published. Other
+   * processes follow within `reloadAfter`. Of several calls at once one takes place, and all see its keys.
+   *
+   * @param options `revoke`: the key that signed is not trusted any more, and no token of it. For a key that leaked
+   * @throws `auth.store_failed`
+   */
+  rotate(options?: { readonly revoke?: boolean | undefined }): Promise<void>;
+  /** Reads the store now. */
+  reload(): Promise<void>;
+  /** The keys and what each does, for a page of an administrator: no private parts. */
+  list(): { kid: string; alg: SigningAlgorithm; state: KeyState; since: Date }[];
+}
+
+const OPTIONS = {
+  store: true,
+  secret: true,
+  algorithm: true,
+  retireAfter: true,
+  reloadAfter: true,
+  now: true,
+} as const;
+// As far as clocks of issuer and verifier may differ.
+const MAX_TOLERANCE_MS = 60_000;
+/** An unknown key is looked for in the store at most this often. */
+const LOOK_AGAIN_MS = 1000;
+
+/** A key as it stands in the store, inside of the encryption. */
+interface StoredKey {
+  readonly pem: string;
+  readonly state: KeyState;
+  /** When it came into this state, in milliseconds since the epoch. */
+  readonly since: number;
+}
+
+/**
+ * A key ring that is kept in a store, encrypted, and rotated by one call; made at the first use.
+ *
+ * A key is published as the next one from one rotation to the following, so that verifiers know it before it signs.
+ *
+ * @throws `auth.configuration` for options that cannot work, or a secret that does not open what is stored;
+ *   `auth.store_failed`
+ *
+ * @example
+ * ```ts
+ * import { createAccessTokens, openKeyRing } from '@ent/auth';
+ * import { fileKeyStore } from '@ent/auth/stores';
+ * import { mkdtemp } from 'node:fs/promises';
+ *
+ * const folder = await mkdtemp('/tmp/keys-');
+ * const keys = await openKeyRing({ store: fileKeyStore(folder), secret: 'x'.repeat(32) });
+ * const tokens = createAccessTokens({ issuer: 'https://me', audience: 'https://me', keys });
+ * const { token } = await tokens.issue({ subject: 'u1', sessionId: 's1' });
+ * await keys.rotate();
+ * console.log((await tokens.verify(token)).subject, keys.jwks().keys.length); // u1 3
+ * ```
+ */
+export async function openKeyRing(options: StoredKeyRingOptions): Promise<StoredKeyRing> {
+  refuseUnknown(options, OPTIONS, 'openKeyRing', authErrors.configuration);
+  const { store, secret, algorithm = 'EdDSA', now = Date.now } = options;
+  demandMethods(store, ['read', 'write'], 'openKeyRing: store, such as fileKeyStore(),');
+  if (algorithm !== 'EdDSA' && algorithm !== 'ES256') {
+    throw authErrors.configuration('openKeyRing: "algorithm" must be EdDSA or ES256.');
+  }
+  if (typeof now !== 'function') throw authErrors.configuration('openKeyRing: "now" must be a function.');
+  const retireAfterMs = durationOption(options.retireAfter ?? '1h', 'retireAfter', authErrors.configuration);
+  const reloadAfterMs = durationOption(options.reloadAfter ?? '1m', 'reloadAfter', authErrors.configuration);
+  const maxTtlMs = retireAfterMs - reloadAfterMs - MAX_TOLERANCE_MS;
+  if (maxTtlMs < 1000) {
+    throw authErrors.configuration('"retireAfter" must be more than a minute longer than "reloadAfter".');
+  }
+  const sealer = createSealer(Array.isArray(secret) ? secret : [secret as Secret]);
+  const ring = new Ring(store, sealer, { algorithm, retireAfterMs, reloadAfterMs, now });
+  await ring.open();
+  return {
+    maxTtlMs,
+    get active() {
+      return ring.active();
+    },
+    find: (kid) => ring.find(kid),
+    jwks: () => ({ keys: ring.usable().map(({ key }) => ({ ...key.jwk })) }),
+    async rotate(how = {}) {
+      refuseUnknown(how, { revoke: true }, 'rotate', authErrors.configuration);
+      await ring.rotate(how.revoke === true);
+    },
+    reload: () => ring.reload(),
+    list: () =>
+      ring.usable().map(({ key: { kid, alg }, state, since }) => ({ kid, alg, state, since: new Date(since) })),
+  };
+}
+
+interface Member extends StoredKey {
+  readonly key: SigningKey;
+}
+
+interface Plan {
+  readonly algorithm: SigningAlgorithm;
+  readonly retireAfterMs: number;
+  readonly reloadAfterMs: number;
+  readonly now: Clock;
+}
+
+class Ring {
+  readonly #store: KeySetStore;
+  readonly #sealer: Sealer;
+  readonly #plan: Plan;
+  #members: readonly Member[] = [];
+  #revision = 0;
+  #readAt = 0;
+  #reading: Promise<void> | undefined;
+
+  constructor(store: KeySetStore, sealer: Sealer, plan: Plan) {
+    this.#store = store;
+    this.#sealer = sealer;
+    this.#plan = plan;
+  }
+
+  async open(): Promise<void> {
+    await this.reload();
+    while (this.#members.length === 0) {
+      const since = this.#plan.now();
+      // Who is second takes the keys of who was first.
+      await this.#write([await this.#make('active', since), await this.#make('next', since)], 0);
+    }
+  }
+
+  active(): SigningKey {
+    this.#reloadWhenDue();
+    // There is always one: the store holds no set without.
+    return (this.#members.find(({ state }) => state === 'active') as Member).key;
+  }
+
+  find(kid: string): SigningKey | undefined | Promise<SigningKey | undefined> {
+    const known = this.#lookUp(kid);
+    if (known !== undefined) {
+      this.#reloadWhenDue();
+      return known;
+    }
+    const age = Math.abs(this.#plan.now() - this.#readAt);
+    if (this.#reading === undefined && age < LOOK_AGAIN_MS) return undefined;
+    return this.reload().then(() => this.#lookUp(kid));
+  }
+
+  /** All that may be published and verified with. */
+  usable(): readonly Member[] {
+    const time = this.#plan.now();
+    return this.#members.filter(({ state, since }) => state !== 'retiring' || since + this.#plan.retireAfterMs > time);
+  }
+
+  reload(): Promise<void> {
+    this.#reading ??= outsideContext(() => this.#read()).finally(() => {
+      this.#reading = undefined;
+    });
+    return this.#reading;
+  }
+
+  async rotate(revoke: boolean): Promise<void> {
+    await this.reload();
+    const before = this.#revision;
+    const since = this.#plan.now();
+    const moved = this.usable().flatMap((member): StoredKey[] => {
+      const { pem, state } = member;
+      if (state === 'active') return revoke ? [] : [{ pem, state: 'retiring', since }];
+      return state === 'next' ? [{ pem, state: 'active', since }] : [member];
+    });
+    await this.#write([...moved, await this.#make('next', since)], before);
+  }
+
+  #lookUp(kid: string): SigningKey | undefined {
+    return this.usable().find(({ key }) => key.kid === kid)?.key;
+  }
+
+  #reloadWhenDue(): void {
+    if (Math.abs(this.#plan.now() - this.#readAt) < this.#plan.reloadAfterMs) return;
+    // While the store is away, what is known stays in use; the next try is as far off as the one before.
+    this.#readAt = this.#plan.now();
+    this.reload().catch(() => {});
+  }
+
+  async #make(state: KeyState, since: number): Promise<StoredKey> {
+    return { pem: (await generateKey(this.#plan.algorithm)).pem, state, since };
+  }
+
+  async #read(): Promise<void> {
+    const readAt = this.#plan.now();
+    const stored = await storeCall('read the keys', () => this.#store.read());
+    this.#readAt = readAt;
+    // One that was read before a rotation here must not undo it.
+    if (stored === undefined || stored.revision <= this.#revision) return;
+    await this.#take(JSON.parse(await this.#sealer.open(stored.data)) as StoredKey[], stored.revision);
+  }
+
+  /** Writes a set over the one with the revision `expected`; where that was replaced meanwhile, takes what is there. */
+  async #write(keys: readonly StoredKey[], expected: number): Promise<void> {
+    const data = await this.#sealer.seal(JSON.stringify(keys.map(({ pem, state, since }) => ({ pem, state, since }))));
+    const isFirst = await storeCall('write the keys', () => this.#store.write(data, expected));
+    if (isFirst) await this.#take(keys, expected + 1);
+    else await this.#read();
+  }
+
+  async #take(keys: readonly StoredKey[], revision: number): Promise<void> {
+    const members = await Promise.all(
+      keys.map(async ({ pem, state, since }): Promise<Member> => {
+        // The same object for the same key: by it is known that a token was verified with it.
+        const known = this.#members.find((member) => member.pem === pem);
+        return { pem, state, since, key: known?.key ?? (await importKey(pem)) };
+      }),
+    );
+    if (revision <= this.#revision) return;
+    this.#members = members;
+    this.#revision = revision;
+  }
+}
