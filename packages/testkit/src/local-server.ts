@@ -8,7 +8,7 @@ import type { Server, ServerName } from './server.ts';
 import { type Exit, type Running, type Supervisor, supervisor } from './supervisor/client.ts';
 import type { Place, ProcessUser } from './supervisor/protocol.ts';
 
-const STOP_TIMEOUT_MS = 30_000;
+const STOP_TIMEOUT_MS = 120_000;
 
 /** Prepares and starts a server from local binaries. */
 export async function startLocal(recipe: Recipe, args: readonly string[] = []): Promise<LocalServer> {

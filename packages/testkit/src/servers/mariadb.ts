@@ -11,7 +11,7 @@ export const mariadb: Recipe = {
   installName: 'mariadb',
   users: ['mysql'], // it refuses to run as root
   stopSignal: 'SIGTERM',
-  startTimeoutMs: 60_000,
+  startTimeoutMs: 300_000,
   url: ({ host, port }) => `mysql://root@${host}:${port}/test`,
   prepare: (site) =>
     site.run({

@@ -10,7 +10,7 @@ export const memcached: Recipe = {
   installName: 'memcached',
   users: ['memcache', 'memcached'],
   stopSignal: 'SIGTERM',
-  startTimeoutMs: 30_000,
+  startTimeoutMs: 300_000,
   url: ({ host, port }) => `memcached://${host}:${port}`,
   command: (site) => ({
     file: findProgram('memcached') as string,

@@ -18,7 +18,7 @@ export const mongodb: Recipe = {
   installName: 'mongodb',
   users: [], // the binary lies in this repository, where another user may not get to
   stopSignal: 'SIGTERM',
-  startTimeoutMs: 60_000,
+  startTimeoutMs: 300_000,
   url: ({ host, port }) => `mongodb://${host}:${port}/test`,
   async prepare(site) {
     mkdirSync(dataOf(site));

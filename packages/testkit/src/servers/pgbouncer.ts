@@ -20,7 +20,7 @@ function poolerOf(target: Pick<Server, 'host' | 'port'>): Recipe {
     installName: 'pgbouncer',
     users: ['postgres'], // it refuses to run as root
     stopSignal: 'SIGINT',
-    startTimeoutMs: 30_000,
+    startTimeoutMs: 300_000,
     url: ({ host, port }) => `postgres://postgres@${host}:${port}/postgres`,
     async prepare(site) {
       site.write(

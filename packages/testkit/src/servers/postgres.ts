@@ -29,7 +29,7 @@ function recipeOf(name: 'postgres' | 'postgres-18', title: string, find: Program
     installName: name,
     users: ['postgres'], // it refuses to run as root
     stopSignal: 'SIGINT', // a "fast" shutdown: SIGTERM would wait for the clients to leave
-    startTimeoutMs: 60_000,
+    startTimeoutMs: 300_000,
     url: ({ host, port }) => `postgres://postgres@${host}:${port}/postgres`,
     prepare: (site) =>
       site.run({

@@ -11,7 +11,7 @@ export const rabbitmq: Recipe = {
   installName: 'rabbitmq',
   users: ['rabbitmq'],
   stopSignal: 'SIGTERM',
-  startTimeoutMs: 120_000,
+  startTimeoutMs: 300_000,
   url: ({ host, port }) => `amqp://guest:guest@${host}:${port}`,
   async prepare(site) {
     site.write('enabled_plugins', '[].');

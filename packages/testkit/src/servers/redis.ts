@@ -14,7 +14,7 @@ export function redisNode(name: Recipe['name'], title: string, settings: readonl
     installName: 'redis',
     users: ['redis'],
     stopSignal: 'SIGTERM',
-    startTimeoutMs: 60_000,
+    startTimeoutMs: 300_000,
     url: ({ host, port }) => `redis://${host}:${port}`,
     async prepare(site) {
       // In a file and not on the command line, so that a sentinel can make

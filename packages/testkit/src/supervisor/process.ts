@@ -126,7 +126,7 @@ function signalGroup(leader: number): void {
 }
 
 async function gone(pids: readonly number[]): Promise<void> {
-  const deadline = Date.now() + 10_000;
+  const deadline = Date.now() + 60_000;
   while (pids.some((pid) => isRunning(pid) || running.has(pid))) {
     if (Date.now() > deadline) throw new Error(`The processes ${pids.filter(isRunning).join(', ')} survive SIGKILL.`);
     await wait(2);

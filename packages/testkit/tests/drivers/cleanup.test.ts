@@ -12,7 +12,7 @@ import { needs } from '../needs.ts';
 const program = fileURLToPath(new URL('../programs/use-servers.ts', import.meta.url));
 const children: ChildProcess[] = [];
 
-const patient = { timeout: 20_000 };
+const patient = { timeout: 60_000 };
 
 /** The temp folder of the test processes: nothing may be left in it, and no process may work in it. */
 let temp: string;

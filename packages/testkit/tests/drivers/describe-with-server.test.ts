@@ -32,7 +32,7 @@ function run(settings: Record<string, string>, hide = false): Promise<Outcome> {
     ...settings,
   };
   return new Promise((resolve) => {
-    execFile(file as string, args, { env, timeout: 50_000 }, (error, stdout, stderr) => {
+    execFile(file as string, args, { env, timeout: 200_000 }, (error, stdout, stderr) => {
       const totals = /^ *Tests .*$/m.exec(stdout)?.[0] ?? '';
       const count = (state: string): number => Number(new RegExp(`(\\d+) ${state}`).exec(totals)?.[1] ?? 0);
       resolve({

@@ -30,11 +30,11 @@ describeWithServer('mariadb-replica', { killable: true }, (server) => {
     await ask(server, `create table ${table} as select 1 as value`);
     await first.start();
     const shown = (): Promise<unknown[]> => ask(first, `select value from ${table}`).catch(() => []);
-    await expect.poll(shown, { timeout: 10_000 }).toEqual([1]);
+    await expect.poll(shown).toEqual([1]);
     await server.primaryNode.kill();
     await server.primaryNode.start();
     await ask(server, `insert into ${table} values (2)`);
-    await expect.poll(shown, { timeout: 20_000 }).toEqual([1, 2]);
+    await expect.poll(shown).toEqual([1, 2]);
     await server.primaryNode.kill();
     await ask(first, 'stop slave');
     await ask(first, 'reset slave all');

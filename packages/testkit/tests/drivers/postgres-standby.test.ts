@@ -32,11 +32,11 @@ describeWithServer('postgres-standby', { killable: true }, (server) => {
     await ask(server, `create table ${table} as select 1 as value`);
     await first.start();
     const shown = (): Promise<unknown[]> => ask(first, `select value from ${table}`).catch(() => []);
-    await expect.poll(shown, { timeout: 10_000 }).toEqual([1]);
+    await expect.poll(shown).toEqual([1]);
     await server.primaryNode.kill();
     await server.primaryNode.start();
     await ask(server, `insert into ${table} values (2)`);
-    await expect.poll(shown, { timeout: 10_000 }).toEqual([1, 2]);
+    await expect.poll(shown).toEqual([1, 2]);
     await server.primaryNode.kill();
     expect(await ask(first, 'select pg_promote()')).toEqual([true]);
     await ask(first, `insert into ${table} values (3)`);

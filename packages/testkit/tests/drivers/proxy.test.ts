@@ -70,7 +70,7 @@ describe('startProxy', () => {
     await once(client.socket, 'end');
     expect(client.received.length).toBe(text.length);
     expect(await client.closed).toBe('closed');
-    await expect.poll(() => proxy.connections, { timeout: 20_000 }).toBe(0);
+    await expect.poll(() => proxy.connections).toBe(0);
     expect(proxy.accepted).toBe(1);
   });
 

@@ -20,7 +20,7 @@ describeWithServer('rabbitmq', { killable: true }, (server) => {
     await channel.waitForConfirms();
   }
 
-  it('has its queues and confirmed messages after stop, kill and start', { timeout: 120_000 }, async () => {
+  it('has its queues and confirmed messages after stop, kill and start', { timeout: 600_000 }, async () => {
     const { channel } = await open();
     await channel.assertQueue(queue, { durable: true });
     await publish('before the stop');

@@ -32,7 +32,7 @@ describeWithServer('redis-cluster', { killable: true }, (server) => {
     const [primary] = server.nodes;
     await primary?.kill();
     const readAll = () => Promise.all(keys.map((key) => client.get(key))).catch(() => []);
-    await expect.poll(readAll, { timeout: 30_000 }).toEqual(keys);
+    await expect.poll(readAll).toEqual(keys);
     client.destroy();
 
     await primary?.start();

@@ -22,8 +22,8 @@ describeWithServer('redis-sentinel', { killable: true }, (server) => {
     const old = await server.primary();
 
     await old.kill();
-    await expect.poll(async () => (await server.primary()).port, { timeout: 30_000 }).not.toBe(old.port);
-    await expect.poll(() => client.get(key).catch(() => undefined), { timeout: 30_000 }).toBe('here');
+    await expect.poll(async () => (await server.primary()).port).not.toBe(old.port);
+    await expect.poll(() => client.get(key).catch(() => undefined)).toBe('here');
     await client.destroy();
 
     await server.start();

@@ -7,7 +7,7 @@ import { supervisor } from '../../src/supervisor/client.ts';
 import { needs } from '../needs.ts';
 
 const local = { args: ['--loglevel', 'notice'] };
-const patient = { timeout: 20_000 };
+const patient = { timeout: 60_000 };
 
 it('ends its servers when it is ended, and they say so', async (context) => {
   needs('redis', context);

@@ -5,6 +5,8 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     root: fileURLToPath(new URL('.', import.meta.url)),
+    testTimeout: 100_000,
+    hookTimeout: 100_000,
     include: ['memcached.fixture.ts'],
     reporters: ['verbose'], // it names what is skipped
   },
