@@ -62,7 +62,7 @@ describe('middleware', () => {
     ]);
     const subscription = await messaging.subscribe('t', { group: 'g', maxAttempts: 1 }, ({ data }) => seen.push(data));
     await messaging.publishMany('t', [{ data: 'known' }, { data: 'bad' }, { data: 'good' }]);
-    await expect.poll(async () => (await subscription.stats()).handled).toBe(2);
+    await expect.poll(() => subscription.stats()).toMatchObject({ handled: 2, dead: 1 });
     expect(seen).toEqual(['good']);
     const [letter] = await messaging.deadLetters(subscription.deadLetter).list();
     expect(letter?.reason).toBe('TypeError');
@@ -154,7 +154,7 @@ describe('what a subscription is told', () => {
     await messaging.subscribe('t', { group: 'h' }, ({ data }) => seen.push(data));
     await messaging.publish('t', 3);
     await expect.poll(() => seen).toEqual([1, 3]);
-    expect((await messaging.stats('t', 'g'))?.ready).toBe(2);
+    await expect.poll(async () => (await messaging.stats('t', 'g'))?.ready).toBe(2);
   });
 
   it('a batch begins when its first message has waited, and its signal aborts with its time', async () => {
@@ -181,8 +181,11 @@ describe('what a subscription is told', () => {
   it('more batches than asked for do not run at once', async () => {
     const messaging = messagingWith([]);
     let [running, most, handled] = [0, 0, 0];
+    const two = Promise.withResolvers<void>();
     await messaging.subscribeMany('t', { group: 'g', size: 3, wait: 1, concurrency: 2 }, async (messages) => {
       most = Math.max(most, ++running);
+      if (running === 2) two.resolve();
+      await two.promise;
       for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
       running--;
       handled += messages.length;
@@ -224,7 +227,7 @@ describe('what a subscription is told', () => {
     await expect.poll(() => seen).toEqual([1]);
     driver.client.disconnect();
     // The handler that holds the key runs on, and its message is handled again with the others.
-    await expect.poll(() => seen.length, { timeout: 5000 }).toBeGreaterThan(1);
+    await expect.poll(() => seen.length).toBeGreaterThan(1);
     held.resolve();
     await expect.poll(() => new Set(seen).size).toBe(3);
   });

@@ -1,7 +1,7 @@
 import { createDatabase, createMigrator, type Database } from '@ent/database';
 import type { SqlNative } from '@ent/database/sql';
 import { sqlite } from '@ent/database/sqlite';
-import { afterEach, expect } from 'vitest';
+import { afterEach, expect, vi } from 'vitest';
 import { memory } from '../src/drivers/memory.ts';
 import { createInboxTable } from '../src/inbox.ts';
 import {
@@ -87,6 +87,12 @@ export function useOutbox() {
     driver?: (broker: ReturnType<typeof memory>) => MessagingDriver;
   } = {}): Promise<Place> => {
     const timed = clock && { clock };
+    if (clock) {
+      // The database makes a break when a turn of the event loop takes long: on a busy machine the clock would go on
+      // before a relay is done with what fell due.
+      const stopped = vi.spyOn(performance, 'now').mockReturnValue(0);
+      ends.push(() => stopped.mockRestore());
+    }
     const db = createDatabase<SqlNative>({ driver: sqlite({ file: ':memory:' }) });
     await migrate(db);
     const broker = memory(timed);
@@ -121,5 +127,5 @@ export function useOutbox() {
 
 /** Waits until so many have arrived. */
 export async function arrive(place: Place, count: number): Promise<void> {
-  await expect.poll(() => place.arrived.length, { timeout: 20_000 }).toBeGreaterThanOrEqual(count);
+  await expect.poll(() => place.arrived.length).toBeGreaterThanOrEqual(count);
 }

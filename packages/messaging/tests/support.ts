@@ -3,7 +3,7 @@ import type { DriverCall, MessagingDriver, Source } from '../src/index.ts';
 
 /** A call that nobody gives up. */
 export function patientCall(): DriverCall {
-  return { deadlineAt: performance.now() + 30_000, signal: new AbortController().signal };
+  return { deadlineAt: performance.now() + 600_000, signal: new AbortController().signal };
 }
 
 /** A source of which some methods do something else. */

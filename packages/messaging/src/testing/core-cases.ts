@@ -228,15 +228,16 @@ export const coreCases: readonly MessagingCase[] = [
     name: 'handlers that do not end in time are aborted at closing, and their messages go back',
     async run(kit) {
       const [first, second] = [await kit.messaging(), await kit.messaging()];
-      let aborted = false;
+      let [begun, aborted] = [false, false];
       const subscription = await first.subscribe(kit.topic, { group: 'g' }, async (_message, { signal }) => {
+        begun = true;
         await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
         aborted = true;
         // It goes on as if nothing had happened: nobody waits for it.
         await new Promise(() => {});
       });
       await first.publish(kit.topic, 'x');
-      await kit.pass(50);
+      await kit.until('the handler runs', () => begun);
       const closing = subscription.close({ timeout: 100 });
       await kit.until('the handler is aborted', () => aborted);
       await closing;

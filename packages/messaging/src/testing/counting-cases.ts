@@ -3,7 +3,7 @@ import type { GroupCount } from '../driver.ts';
 import { type Kit, type MessagingCase, numbers, textsOf, wireMessage, untilAsync } from './kit.ts';
 
 /** Counts until it is as expected: a broker may need a moment to know what it was told. */
-async function countUntil(kit: Kit, group: string, expected: Partial<GroupCount>): Promise<void> {
+export async function countUntil(kit: Kit, group: string, expected: Partial<GroupCount>): Promise<void> {
   let last: GroupCount | undefined;
   const matches = (): boolean =>
     Object.entries(expected).every(([name, value]) => {

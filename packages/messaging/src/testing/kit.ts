@@ -15,7 +15,7 @@ export interface Kit {
   readonly driver: MessagingDriver;
   /** A topic that no other case uses. */
   readonly topic: string;
-  /** For calls of a driver that nobody gives up. */
+  /** For a call of a driver that nobody gives up: its time begins when it is asked for. */
   readonly call: DriverCall;
   /** For receives that nobody gives up. */
   readonly signal: AbortSignal;
@@ -38,6 +38,8 @@ export interface Kit {
   /** Demands these attempts, where the broker counts them; elsewhere, that it does not say that it does. */
   assertAttempts(deliveries: readonly Delivery[], attempt: number): void;
   pass(ms: number): Promise<void>;
+  /** How much time has passed, in milliseconds since some moment: what was passed, or what a clock says. */
+  now(): number;
   /** Lets time pass in small steps until the condition holds. */
   until(what: string, condition: () => boolean): Promise<void>;
 }
@@ -51,6 +53,9 @@ const QUIET_MS = 100;
  * How long one receive waits before it is asked again. On a clock that is moved by hand time must pass in small steps.
  */
 const TURN_MS = { moved: 20, real: 1000 };
+
+/** By how much clocks and timers of two processes may differ over a second. */
+export const CLOCK_MS = 20;
 
 /** Sets up what a case works with, and closes everything after it. */
 export async function withKit(harness: MessagingHarness, run: (kit: Kit) => Promise<void>): Promise<void> {
@@ -75,10 +80,14 @@ function createKit(
   ends: (() => Promise<void>)[],
 ): Kit {
   const topic = `suite-${randomUUID()}`;
-  const pass = harness.pass?.bind(harness) ?? ((ms: number) => wait(ms));
+  let passedMs = 0;
+  const pass = (ms: number): Promise<void> => {
+    passedMs += ms;
+    return harness.pass ? harness.pass(ms) : wait(ms);
+  };
   const { signal } = new AbortController();
   const patienceMs = harness.patienceMs ?? PATIENCE_MS;
-  const call: DriverCall = { deadlineAt: performance.now() + PATIENCE_MS, signal };
+  const callOf = (): DriverCall => ({ deadlineAt: performance.now() + Math.max(patienceMs, PATIENCE_MS), signal });
   const turnMs = harness.pass ? TURN_MS.moved : TURN_MS.real;
   const deadline = (): number => performance.now() + patienceMs;
 
@@ -108,7 +117,7 @@ function createKit(
   const sendTo = async (to: string, ...bodies: string[]): Promise<void> => {
     const results = await driver.send(
       bodies.map((body) => wireMessage(to, body)),
-      call,
+      callOf(),
     );
     assert.deepEqual(
       results.map(({ status }) => status),
@@ -120,10 +129,13 @@ function createKit(
     harness,
     driver,
     topic,
-    call,
+    get call() {
+      return callOf();
+    },
     signal,
     another,
     pass,
+    now: () => (harness.pass ? passedMs : performance.now()),
     soon,
     async messaging() {
       const made = createMessaging({
@@ -138,8 +150,8 @@ function createKit(
     },
     async subscribe(group, { topic: at = topic, prefetch = 1000 } = {}) {
       const spec: SubscriptionSpec = { topic: at, group };
-      await driver.ensure(spec, call);
-      const source = await driver.subscribe({ ...spec, prefetch }, call);
+      await driver.ensure(spec, callOf());
+      const source = await driver.subscribe({ ...spec, prefetch }, callOf());
       ends.push(() => source.close());
       return source;
     },
@@ -209,6 +221,23 @@ export async function passing<T>(kit: Kit, work: Promise<T>): Promise<T> {
   work.then(end, end);
   await kit.until('it ends', () => ended);
   return work;
+}
+
+/**
+ * Settles with a delay, and receives the message again, not before that is over. It is measured: a process that stood
+ * still meanwhile could not tell whether nothing came.
+ */
+export async function receiveDelayed(
+  kit: Kit,
+  source: Source,
+  settlement: readonly [{ readonly token: unknown; readonly action: 'retry' | 'postpone'; readonly delayMs: number }],
+): Promise<Delivery> {
+  const begun = kit.now();
+  assert.deepEqual(await source.settle(settlement), ['ok']);
+  const [delivery] = await kit.receive(source, 1);
+  const [passedMs, { delayMs }] = [kit.now() - begun, settlement[0]];
+  assert.ok(passedMs >= delayMs - CLOCK_MS, `it came after ${passedMs} ms in place of ${delayMs}`);
+  return delivery!;
 }
 
 /** The same as `until`, of a question whose answer takes its time. */

@@ -27,12 +27,13 @@ function start(args: readonly string[], url: string | undefined, input = '') {
   return { child, said, ended };
 }
 
-const entMq = (args: readonly string[], url?: string, input?: string): Promise<Run> => start(args, url, input).ended;
+const entMq = (args: readonly string[], url?: string, input?: string): Promise<Run> =>
+  start(args.length === 0 || args.includes('--timeout') ? args : [...args, '--timeout', '1m'], url, input).ended;
 const lines = (text: string): string[] => text.trimEnd().split('\n');
 const rows = (text: string): Record<string, unknown>[] =>
   text === '' ? [] : lines(text).map((line) => JSON.parse(line) as Record<string, unknown>);
 
-it('tells what is wrong with a command, with exit code 2, and nothing of the URL', { timeout: 60_000 }, async () => {
+it('tells what is wrong with a command, with exit code 2, and nothing of the URL', async () => {
   const url = 'redis://user:secret-4711@127.0.0.1:1';
   const results = await Promise.all([
     entMq([], url),
@@ -55,7 +56,7 @@ it('tells what is wrong with a command, with exit code 2, and nothing of the URL
   expect(results.at(-1)!.out).toContain('ent-mq dlq replay LETTERS');
 });
 
-it('tells that the broker cannot be reached, with exit code 3', { timeout: 60_000 }, async () => {
+it('tells that the broker cannot be reached, with exit code 3', async () => {
   for (const url of ['redis://127.0.0.1:1', 'amqp://127.0.0.1:1']) {
     const { code, err } = await entMq(['lag', 't', 'g', '--timeout', '2s'], url);
     expect([code, err]).toEqual([3, expect.stringMatching(/\(messaging\.(unavailable|timeout)\)/)]);
@@ -65,7 +66,7 @@ it('tells that the broker cannot be reached, with exit code 3', { timeout: 60_00
 /** On any broker. */
 async function looksAfterLetters(url: string): Promise<void> {
   const topic = uniqueName('orders');
-  const messaging = await openMessaging(url, { timeout: '30s' });
+  const messaging = await openMessaging(url, { timeout: '1m' });
   const { deadLetter, ...dying } = await messaging.subscribe(topic, { group: 'g', maxAttempts: 1 }, () => {
     throw new TypeError('no');
   });
@@ -76,7 +77,7 @@ async function looksAfterLetters(url: string): Promise<void> {
   );
   const ids = rows(published.out).map(({ id }) => id as string);
   expect([published.code, ids.length]).toEqual([0, 3]);
-  await expect.poll(() => messaging.deadLetters(deadLetter).count(), { timeout: 20_000 }).toBe(3);
+  await expect.poll(() => messaging.deadLetters(deadLetter).count()).toBe(3);
   await dying.close();
 
   const listed = await entMq(['dlq', 'list', deadLetter, '--json'], url);
@@ -112,7 +113,7 @@ async function looksAfterLetters(url: string): Promise<void> {
     { done: 2, missing: [], left: 0 },
     expect.stringContaining('replayed 2 of 2'),
   ]);
-  await expect.poll(() => seen, { timeout: 20_000 }).toEqual([{ n: 2 }, { n: 1 }, { n: 3 }]);
+  await expect.poll(() => seen).toEqual([{ n: 2 }, { n: 1 }, { n: 3 }]);
 
   await messaging.close();
   await entMq(['publish', topic, '1', '--id', 'm1'], url);
@@ -128,7 +129,7 @@ async function looksAfterLetters(url: string): Promise<void> {
 
 async function tails(url: string): Promise<void> {
   const topic = uniqueName('tailed');
-  const messaging = await openMessaging(url, { timeout: '30s' });
+  const messaging = await openMessaging(url, { timeout: '1m' });
   const brief = start(['tail', topic, '--count', '2', '--json'], url);
   const endless = start(['tail', topic], url);
   // Each is a group of its own, which is there some time after its start.
@@ -154,13 +155,13 @@ async function tails(url: string): Promise<void> {
 }
 
 describeWithServer('redis', (server) => {
-  it('looks after the dead letters of Redis', { timeout: 120_000 }, () => looksAfterLetters(server.url));
+  it('looks after the dead letters of Redis', () => looksAfterLetters(server.url));
 
-  it('shows what is published to Redis', { timeout: 120_000 }, () => tails(server.url));
+  it('shows what is published to Redis', () => tails(server.url));
 
-  it('lists topics, groups and lag', { timeout: 60_000 }, async () => {
+  it('lists topics, groups and lag', async () => {
     const topic = uniqueName('listed');
-    const messaging = await openMessaging(server.url);
+    const messaging = await openMessaging(server.url, { timeout: '1m' });
     for (const group of ['a', 'b']) await messaging.subscribe(topic, { group }, () => {}).then((one) => one.close());
     await messaging.publish(topic, 1);
     await messaging.close();
@@ -185,14 +186,14 @@ describeWithServer('redis', (server) => {
 });
 
 describeWithServer('rabbitmq', (server) => {
-  it('looks after the dead letters of RabbitMQ', { timeout: 120_000 }, () => looksAfterLetters(server.url));
+  it('looks after the dead letters of RabbitMQ', () => looksAfterLetters(server.url));
 
-  it('shows what is published to RabbitMQ', { timeout: 120_000 }, () => tails(server.url));
+  it('shows what is published to RabbitMQ', () => tails(server.url));
 
-  it('takes patterns and priorities where RabbitMQ does', { timeout: 120_000 }, async () => {
+  it('takes patterns and priorities where RabbitMQ does', async () => {
     const url = `${server.url}/%2F?queues=classic&priorities=true`;
     const base = uniqueName('shop');
-    const messaging = await openMessaging(url, { timeout: '30s' });
+    const messaging = await openMessaging(url, { timeout: '1m' });
     await (await messaging.subscribe(`${base}.*`, { group: 'g' }, () => {})).close();
     const [low, refused] = await Promise.all([
       entMq(['publish', `${base}.a`, '1', '--priority', '7'], url),
@@ -209,16 +210,16 @@ describeWithServer('rabbitmq', (server) => {
       await messaging.publish(`${base}.b`, 2, { priority: 3 });
       return isOver;
     };
-    await expect.poll(published, { timeout: 90_000, interval: 200 }).toBe(true);
+    await expect.poll(published, { interval: 200 }).toBe(true);
     expect(rows((await tail.ended).out)).toEqual([expect.objectContaining({ topic: `${base}.b`, data: 2 })]);
 
     const seen: string[] = [];
     await messaging.subscribe(`${base}.*`, { group: 'g' }, ({ headers }) => seen.push(headers['delivery-priority']!));
-    await expect.poll(() => seen[0], { timeout: 20_000 }).toBe('7');
+    await expect.poll(() => seen[0]).toBe('7');
     await messaging.close();
   });
 
-  it('says that RabbitMQ does not tell its topics', { timeout: 60_000 }, async () => {
+  it('says that RabbitMQ does not tell its topics', async () => {
     const { code, err } = await entMq(['topics'], server.url);
     expect([code, err]).toEqual([2, expect.stringContaining('messaging.unsupported')]);
   });

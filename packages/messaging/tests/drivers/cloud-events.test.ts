@@ -11,7 +11,7 @@ import { openMessaging } from '../../src/open.ts';
 // from HTTP's in the names of attributes alone.
 
 const TRACE = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
-const PATIENT = { timeout: 20_000 };
+const PATIENT = { timeout: 60_000 };
 const DATA = { text: 'ünï 🔑', n: 1.5, none: null };
 
 const theirs = (topic: string, more: object = {}): CloudEvent<unknown> =>
@@ -71,7 +71,7 @@ describeWithServer('rabbitmq', (server) => {
   describe.each(['binary', 'structured'] as const)('%s mode on AMQP', (mode) => {
     it('is what the SDK reads, and what it writes is read', async () => {
       const topic = uniqueName('events');
-      const messaging = await openMessaging(server.url, { source: 'suite', cloudEvents: mode });
+      const messaging = await openMessaging(server.url, { source: 'suite', cloudEvents: mode, timeout: '1m' });
       const seen: Message[] = [];
       await messaging.subscribe(topic, { group: 'g' }, (message) => seen.push(message));
       const connection = await connect(server.url);
@@ -108,7 +108,7 @@ describeWithServer('redis', (server) => {
   describe.each(['binary', 'structured'] as const)('%s mode on Redis', (mode) => {
     it('is what the SDK reads, and what it writes is read', async () => {
       const topic = uniqueName('events');
-      const messaging = await openMessaging(server.url, { source: 'suite', cloudEvents: mode });
+      const messaging = await openMessaging(server.url, { source: 'suite', cloudEvents: mode, timeout: '1m' });
       const seen: Message[] = [];
       await messaging.subscribe(topic, { group: 'g' }, (message) => seen.push(message));
       const client = await createClient({ url: server.url }).connect();
@@ -148,7 +148,7 @@ describeWithServer('redis', (server) => {
 
   it('an event that is none goes to the dead letters as it came, and one with bytes is what it says', async () => {
     const topic = uniqueName('events');
-    const messaging = await openMessaging(server.url);
+    const messaging = await openMessaging(server.url, { timeout: '1m' });
     const seen: unknown[] = [];
     const { deadLetter } = await messaging.subscribe(topic, { group: 'g' }, ({ data }) => seen.push(data));
     const client = await createClient({ url: server.url }).connect();

@@ -9,7 +9,7 @@ import { redisStreams } from '../../src/drivers/redis-streams/index.ts';
 import { createMessaging, type MessagingDriver } from '../../src/index.ts';
 
 const DELETIONS = { full: 120, ci: 5, of: 'deletions' };
-const PATIENT = { timeout: 20_000, interval: 20 };
+const PATIENT = { timeout: 60_000, interval: 20 };
 /** Within which it is to consume again. */
 const SOON_MS = 5000;
 
@@ -26,7 +26,7 @@ function outlivesDeletions(make: () => Promise<Deleting>): void {
   itInDepth('consumes again, and gets all that is stored from then on', DELETIONS, async ({ count, seed }) => {
     const topic = uniqueName('deletions');
     const { driver, kinds, close } = await make();
-    const messaging = createMessaging({ driver, timeout: '30s' });
+    const messaging = createMessaging({ driver, timeout: '1m' });
     const seen = new Set<unknown>();
     const options = { group: 'g', backoff: { base: 1 } };
     const { deadLetter } = await messaging.subscribe(topic, options, ({ data }, { attempt }) => {

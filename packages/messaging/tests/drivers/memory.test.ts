@@ -19,7 +19,7 @@ describe('memory, on a clock that is moved by hand', () => {
 });
 
 describe('memory, in real time', () => {
-  const broker = memory({ lease: 1000 });
+  const broker = memory({ lease: 3000 });
   testMessagingDriver(
     { it },
     {

@@ -15,6 +15,7 @@ describeWithServer('rabbitmq', (server) => {
       { it },
       {
         features: rabbitmqFeatures,
+        patienceMs: 100_000,
         async createDriver() {
           const proxy = await server.proxy();
           const driver = rabbitmq(proxy.url);
@@ -28,7 +29,7 @@ describeWithServer('rabbitmq', (server) => {
 
   it('the topic for retries is made again when somebody deletes it', async () => {
     const topic = uniqueName('deleted');
-    const messaging = createMessaging({ driver: rabbitmq(server.url) });
+    const messaging = createMessaging({ driver: rabbitmq(server.url), timeout: '1m' });
     const seen: string[] = [];
     await messaging.subscribe(topic, { group: 'g', backoff: { base: 10 } }, ({ data }, { attempt }) => {
       seen.push(`${data as string} ${attempt}`);
@@ -46,7 +47,7 @@ describeWithServer('rabbitmq', (server) => {
 
   it('a message that the broker took back again and again goes to the dead letters', async () => {
     const topic = uniqueName('killer');
-    const messaging = createMessaging({ driver: rabbitmq(server.url) });
+    const messaging = createMessaging({ driver: rabbitmq(server.url), timeout: '1m' });
     const { driver } = messaging;
     const call = patientCall();
     await driver.ensure({ topic, group: 'g' }, call);
@@ -66,7 +67,7 @@ describeWithServer('rabbitmq', (server) => {
     await messaging.close();
   });
 
-  it.runIf(server.killable)('no message is lost when the broker is killed', { timeout: 180_000 }, async () => {
+  it.runIf(server.killable)('no message is lost when the broker is killed', { timeout: 600_000 }, async () => {
     const make = () => createMessaging({ driver: rabbitmq(server.url), timeout: '2m' });
     await outlivesAKill(server, uniqueName('killed'), [make(), make()], 200);
   });

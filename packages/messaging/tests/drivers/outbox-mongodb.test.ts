@@ -126,9 +126,9 @@ describe('a transaction of a replica set', () => {
     await relay.start();
     ends.push(() => relay.close({ timeout: 1 }));
     // Of its own accord at its start.
-    await expect.poll(looks, { timeout: 20_000 }).toBe(1);
+    await expect.poll(looks).toBe(1);
     server.next('getMore', { cursor: { ...cursor, nextBatch: [insert] } });
-    await expect.poll(looks, { timeout: 20_000 }).toBe(2);
+    await expect.poll(looks).toBe(2);
     expect(server.commands.find(({ name }) => name === 'aggregate')?.body).toMatchObject({ aggregate: 'ent_outbox' });
   });
 
@@ -213,7 +213,7 @@ describeWithServer('mongodb', (server) => {
       for (let n = 0; n < 10; n += 1) await publish(`${key}${n}`, key);
     };
     await Promise.all([series('a'), series('b'), series('c')]);
-    await expect.poll(() => arrived.length, { timeout: 30_000 }).toBe(30);
+    await expect.poll(() => arrived.length).toBe(30);
     for (const key of ['a', 'b', 'c']) {
       const ofKey = arrived.map(({ data }) => String(data)).filter((data) => data.startsWith(key));
       expect(ofKey).toEqual(Array.from({ length: 10 }, (_, n) => `${key}${n}`));
@@ -228,11 +228,11 @@ describeWithServer('mongodb', (server) => {
     await publish('bad');
     await publish('good');
     await startRelay(messaging, { maxAttempts: 1 }, outbox);
-    await expect.poll(() => outbox.lag(), { timeout: 20_000 }).toMatchObject({ waiting: 0, parked: 1 });
+    await expect.poll(() => outbox.lag()).toMatchObject({ waiting: 0, parked: 1 });
     expect(arrived.map(({ data }) => data)).toEqual(['good']);
     isRefused = false;
     expect(await outbox.retryParked()).toBe(1);
-    await expect.poll(() => arrived.map(({ data }) => data), { timeout: 20_000 }).toEqual(['good', 'bad']);
+    await expect.poll(() => arrived.map(({ data }) => data)).toEqual(['good', 'bad']);
   });
 
   it.skipIf(isReal)('without transactions is refused unless it was asked for, and an inbox always', async () => {
@@ -266,7 +266,7 @@ describeWithServer('mongodb', (server) => {
       }
     };
     await Promise.all([series(), series(), series(), series()]);
-    await expect.poll(() => arrived.length, { timeout: 30_000 }).toBe(60);
+    await expect.poll(() => arrived.length).toBe(60);
     expect(arrived.map(({ data }) => data)).toEqual(Array.from({ length: 60 }, (_, n) => n + 1));
   });
 

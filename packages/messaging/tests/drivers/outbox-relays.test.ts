@@ -1,5 +1,4 @@
 // Relays as processes of their own, of which some stand still or are killed, and the broker killed under one.
-import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -32,7 +31,7 @@ async function setUp(driver: () => MessagingDriver) {
   const place: PlaceOf = { kind: 'sqlite', file: join(folder, 'outbox.db') };
   const db = databaseAt(place);
   await migrate(db);
-  const messaging: Messaging = createMessaging({ driver: driver(), timeout: '30s' });
+  const messaging: Messaging = createMessaging({ driver: driver(), timeout: '2m' });
   ends.push(
     () => db.close(),
     () => messaging.close({ timeout: 1 }),
@@ -68,37 +67,43 @@ async function setUp(driver: () => MessagingDriver) {
 }
 
 describeWithServer('redis', (server) => {
-  const startRelay = async (place: PlaceOf): Promise<ChildProcess> => {
+  const startRelay = async (place: PlaceOf) => {
     const child = startProcess('outbox-relay.ts', { place, redis: server.url });
     ends.push(() => child.kill('SIGKILL'));
     let text = '';
     child.stdout!.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
-    await expect.poll(() => text, { timeout: 60_000 }).toContain('running');
-    return child;
+    const says = (what: string): Promise<void> => expect.poll(() => text).toContain(what);
+    await says('running');
+    return {
+      child,
+      standStill(): Promise<void> {
+        child.send('stop');
+        return says('stands still');
+      },
+    };
   };
 
   it('of two relays one goes on while the other stands still for longer than its turn, or is killed', async () => {
     const { place, publish, all } = await setUp(() => redisStreams({ url: server.url }));
     const relays = await Promise.all([startRelay(place), startRelay(place)]);
     let most = 0;
-    for (const relay of relays) {
-      const publishing = publish(60);
-      relay.kill('SIGSTOP');
-      await publishing;
+    for (const { child, standStill } of relays) {
+      await Promise.all([publish(60), standStill()]);
       await all();
-      relay.kill('SIGCONT');
+      child.kill('SIGCONT');
       await publish(20);
       // What it had in hand when it stopped: one batch at the most.
       most += 10;
       expect(await all()).toBeLessThanOrEqual(most);
     }
     const publishing = publish(60);
-    relays[0].kill('SIGKILL');
+    relays[0].child.kill('SIGKILL');
     await publishing;
     expect(await all()).toBeLessThanOrEqual(most + 10);
-    relays[1].kill('SIGTERM');
-    expect(await once(relays[1], 'exit')).toEqual([0, null]);
-  }, 180_000);
+    const exit = once(relays[1].child, 'exit');
+    relays[1].child.kill('SIGTERM');
+    expect(await exit).toEqual([0, null]);
+  });
 });
 
 for (const [name, driverOf] of [
@@ -119,13 +124,11 @@ for (const [name, driverOf] of [
       await server.kill();
       await publishing;
       await expect
-        .poll(
-          () =>
-            relay.ping().then(
-              () => 'well',
-              (error: unknown) => (error as EntError).code,
-            ),
-          { timeout: 30_000 },
+        .poll(() =>
+          relay.ping().then(
+            () => 'well',
+            (error: unknown) => (error as EntError).code,
+          ),
         )
         .toBe('messaging.unavailable');
       await server.start();
@@ -133,6 +136,6 @@ for (const [name, driverOf] of [
       await all();
       await relay.ping();
       expect(arrived.length).toBeGreaterThan(120);
-    }, 180_000);
+    }, 600_000);
   });
 }

@@ -52,12 +52,13 @@ describeWithServer('rabbitmq', { killable: true }, (server) => {
       const second = () => new Promise((resolve) => setTimeout(resolve, 1000));
       for (let n = 0; n < Math.min(20, count / 2); n++) await second();
       const [held, before] = [heldBytes(), settled.get('messaging.timeout') ?? 0];
-      for (let n = 0; n < count; n++) await second();
-      const [grown, published] = [heldBytes() - held, (settled.get('messaging.timeout') ?? 0) - before];
+      const settledSince = (): number => (settled.get('messaging.timeout') ?? 0) - before;
+      // On a busy machine for longer, until there is something to measure.
+      for (let n = 0; n < count || settledSince() <= PUBLISHERS; n++) await second();
+      const [grown, published] = [heldBytes() - held, settledSince()];
       isOver = true;
       await Promise.all(publishing);
       expect([...settled.keys()]).toEqual(['messaging.timeout']);
-      expect(published).toBeGreaterThan(PUBLISHERS);
       // None of it lies in this process's socket.
       expect(bytesWritten(driver.client.publishing) - written).toBeLessThan(20_000);
       expect(grown).toBeLessThan(LEARNT + LEFT * published);
@@ -69,7 +70,7 @@ describeWithServer('rabbitmq', { killable: true }, (server) => {
     }
     // Whoever has the time is served when it is over.
     expect(await waiting).toMatchObject({ status: 'stored' });
-    await expect.poll(() => seen.at(-1), { timeout: 40_000 }).toBe('after');
+    await expect.poll(() => seen.at(-1), { timeout: 100_000 }).toBe('after');
     // What was refused was not sent later on.
     expect(seen.filter((data) => data === 'body')).toEqual([]);
     await messaging.close();

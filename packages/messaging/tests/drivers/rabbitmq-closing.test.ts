@@ -7,8 +7,8 @@ import { rabbitmq } from '../../src/drivers/rabbitmq/index.ts';
 import { createMessaging, type Delivery } from '../../src/index.ts';
 import { patientCall } from '../support.ts';
 
-const PATIENT = { timeout: 30_000 };
-const TEST = { timeout: 90_000 };
+const PATIENT = { timeout: 60_000 };
+const TEST = { timeout: 240_000 };
 
 describeWithServer('rabbitmq', (server) => {
   for (const queues of ['quorum', 'classic'] as const) {
@@ -63,6 +63,8 @@ describeWithServer('rabbitmq', (server) => {
       await source.settle(unbegun.map(({ token }) => ({ token, action: 'release' })));
       expect(await source.settle([{ token: held[0]!.token, action: 'ack' }])).toEqual(['ok']);
       await source.close();
+      // Whoever comes before they are back gets what is behind them first.
+      await expect.poll(() => driver.count(spec, call), PATIENT).toMatchObject({ ready: 5 });
       const next = await driver.subscribe({ ...spec, prefetch: 10 }, call);
       const again: string[] = [];
       while (again.length < 5) {
@@ -77,7 +79,7 @@ describeWithServer('rabbitmq', (server) => {
   it('tells a handler that its message was lost while its subscription closes', TEST, async () => {
     const [topic, proxy] = [uniqueName('lost'), await server.proxy()];
     const [leaving, staying] = [proxy.url, server.url].map((url) =>
-      createMessaging({ driver: rabbitmq({ url }), timeout: '30s' }),
+      createMessaging({ driver: rabbitmq({ url }), timeout: '2m' }),
     ) as [ReturnType<typeof createMessaging>, ReturnType<typeof createMessaging>];
     const reasons: unknown[] = [];
     let begun = 0;
@@ -89,7 +91,7 @@ describeWithServer('rabbitmq', (server) => {
     await leaving.publish(topic, 1, { id: 'm1' });
     await leaving.publish(topic, 2, { id: 'm2' });
     await expect.poll(() => begun, PATIENT).toBe(1);
-    const closed = subscription.close({ timeout: '60s' });
+    const closed = subscription.close({ timeout: '3m' });
     const seen: string[] = [];
     await staying.subscribe(topic, { group: 'g' }, ({ id }) => seen.push(id));
     // It has ended receiving, and waits for its handler.

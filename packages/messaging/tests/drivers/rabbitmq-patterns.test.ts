@@ -7,7 +7,7 @@ import { rabbitmq } from '../../src/drivers/rabbitmq/index.ts';
 import { createMessaging } from '../../src/index.ts';
 
 describeWithServer('rabbitmq', (server) => {
-  const messagingOf = (url = server.url) => createMessaging({ driver: rabbitmq({ url }), timeout: '30s' });
+  const messagingOf = (url = server.url) => createMessaging({ driver: rabbitmq({ url }), timeout: '1m' });
 
   it('topics and groups of earlier versions are taken as they are, and show to patterns', {
     timeout: 60_000,
@@ -26,13 +26,13 @@ describeWithServer('rabbitmq', (server) => {
     );
     await messaging.subscribe(topic, { group: 'g' }, ({ data }) => seen.push(`name ${data as string}`));
     await messaging.publish(topic, 'new');
-    await expect.poll(() => seen.toSorted(), { timeout: 20_000 }).toEqual(['name new', 'pattern new']);
+    await expect.poll(() => seen.toSorted()).toEqual(['name new', 'pattern new']);
     // Of a publisher that has not been updated: it says no route, and patterns do not see it.
     channel.publish(topic, '', Buffer.from('"old"'), { contentType: 'application/json', messageId: 'm' });
     await channel.waitForConfirms();
     await messaging.publish(topic, 'last');
     await expect
-      .poll(() => seen.toSorted(), { timeout: 20_000 })
+      .poll(() => seen.toSorted())
       .toEqual(['name last', 'name new', 'name old', 'pattern last', 'pattern new']);
     await messaging.close();
     await connection.close();
@@ -55,7 +55,7 @@ describeWithServer('rabbitmq', (server) => {
       if (attempt === 1) throw new Error('not yet');
     });
     expect(await messaging.publish(topic, 1)).toMatchObject({ status: 'stored' });
-    await expect.poll(() => seen, { timeout: 40_000 }).toEqual(['1 1', '1 2']);
+    await expect.poll(() => seen).toEqual(['1 1', '1 2']);
     const pattern = { group: 'g', deadLetter: `${topic}.dead` };
     await expect(messaging.subscribe('mine.*', pattern, () => {})).rejects.toMatchObject({
       code: 'messaging.rejected',
@@ -76,7 +76,7 @@ describeWithServer('rabbitmq', (server) => {
     // Who listens to a topic shows it to patterns again.
     await messaging.subscribe(`${base}.a`, { group: 'g' }, () => {});
     await messaging.publish(`${base}.a`, 'before');
-    await expect.poll(() => seen, { timeout: 20_000 }).toEqual([`${base}.a before`]);
+    await expect.poll(() => seen).toEqual([`${base}.a before`]);
     const connection = await connect(server.url);
     const channel = await connection.createChannel();
     for (const remove of [() => channel.deleteQueue(`${base}.*/g`), () => channel.deleteExchange('ent:topics')]) {
@@ -86,7 +86,7 @@ describeWithServer('rabbitmq', (server) => {
         await messaging.publish(`${base}.a`, 'after');
         return seen.length;
       };
-      await expect.poll(publish, { timeout: 20_000, interval: 200 }).toBeGreaterThan(found);
+      await expect.poll(publish, { interval: 200 }).toBeGreaterThan(found);
     }
     await messaging.close();
     await connection.close();

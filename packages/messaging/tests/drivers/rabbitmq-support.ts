@@ -33,6 +33,6 @@ export async function outlivesAKill(
   await server.start();
   isUp = true;
   await publishing;
-  await expect.poll(() => handled.size, { timeout: 60_000 }).toBe(published);
+  await expect.poll(() => handled.size, { timeout: 200_000 }).toBe(published);
   await Promise.all([publisher.close(), subscriber.close()]);
 }

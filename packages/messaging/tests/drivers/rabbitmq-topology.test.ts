@@ -11,7 +11,7 @@ import { afterAll, expect, it } from 'vitest';
 import { rabbitmq, type RabbitmqServerOptions } from '../../src/drivers/rabbitmq/index.ts';
 import { channels, createMessaging } from '../../src/index.ts';
 
-const PATIENT = { timeout: 40_000 };
+const PATIENT = { timeout: 100_000 };
 
 describeWithServer('rabbitmq', { killable: true }, (server) => {
   const messagingOf = (options: Partial<RabbitmqServerOptions> = {}, timeout: string | number = '30s') =>
@@ -27,7 +27,7 @@ describeWithServer('rabbitmq', { killable: true }, (server) => {
     }
   };
 
-  it('consumes again when its exchange alone is deleted', { timeout: 60_000 }, async () => {
+  it('consumes again when its exchange alone is deleted', async () => {
     const topic = uniqueName('unbound');
     const [publisher, subscriber] = [messagingOf(), messagingOf()];
     const seen: unknown[] = [];
@@ -41,7 +41,7 @@ describeWithServer('rabbitmq', { killable: true }, (server) => {
     await Promise.all([publisher.close(), subscriber.close()]);
   });
 
-  it('binds its other queues again although one of them cannot be', { timeout: 60_000 }, async () => {
+  it('binds its other queues again although one of them cannot be', async () => {
     const [strange, topic] = [uniqueName('strange'), uniqueName('unbound')];
     const messaging = messagingOf();
     const seen: unknown[] = [];
@@ -57,20 +57,22 @@ describeWithServer('rabbitmq', { killable: true }, (server) => {
     await messaging.close();
   });
 
-  it('tells what keeps it from receiving, and receives when that is gone', { timeout: 60_000 }, async () => {
-    const topic = uniqueName('refused');
-    const messaging = messagingOf();
+  it('tells what keeps it from receiving, and receives when that is gone', async () => {
+    const [topic, proxy] = [uniqueName('refused'), await server.proxy()];
+    const messaging = messagingOf({ url: proxy.url }, '2m');
     const told: unknown[] = [];
     const listener = { error: (operation: object) => void told.push(operation) };
     channels.receive.subscribe(listener as never);
     const seen: unknown[] = [];
     const subscription = await messaging.subscribe(topic, { group: 'g' }, ({ data }) => seen.push(data));
     expect(subscription.failure).toBeUndefined();
-    // Somebody puts a queue of another kind in its place.
+    // Somebody puts a queue of another kind in its place, which the subscriber does not see before it is there.
+    proxy.blackhole();
     await operate(async (channel) => {
       await channel.deleteQueue(`${topic}/g`);
       await channel.assertQueue(`${topic}/g`, { arguments: { 'x-queue-type': 'classic' } });
     });
+    await proxy.heal();
     const refused = { code: 'messaging.rejected' };
     await expect.poll(() => subscription.failure, PATIENT).toMatchObject(refused);
     expect(String(subscription.failure?.cause)).toMatch(/not as quorum queues are made: inequivalent arg 'x-/);
@@ -83,7 +85,7 @@ describeWithServer('rabbitmq', { killable: true }, (server) => {
     await messaging.close();
   });
 
-  it('has no priorities where the broker, or a queue that is there, has none', { timeout: 60_000 }, async () => {
+  it('has no priorities where the broker, or a queue that is there, has none', async () => {
     const topic = uniqueName('priority');
     const [plain, classic] = [messagingOf({ queues: 'classic' }), messagingOf({ queues: 'classic', priorities: true })];
     await expect(plain.publish(topic, 1, { priority: 1 })).rejects.toMatchObject({ code: 'messaging.unsupported' });
@@ -105,9 +107,7 @@ describeWithServer('rabbitmq', { killable: true }, (server) => {
     await Promise.all([plain.close(), classic.close(), quorum.close()]);
   });
 
-  it('does not call stored what a full queue refused, and sends it when there is room', {
-    timeout: 240_000,
-  }, async () => {
+  it('does not call stored what a full queue refused, and sends it when there is room', async () => {
     const topic = uniqueName('full');
     const messaging = messagingOf({ queues: 'classic' });
     const impatient = createMessaging({ driver: messaging.driver, timeout: 300 });
@@ -142,7 +142,7 @@ describeWithServer('rabbitmq', (server) => {
     return { key: readFileSync(key), cert: readFileSync(cert) };
   }
 
-  it('speaks TLS, and refuses a certificate that it does not know', { timeout: 60_000 }, async () => {
+  it('speaks TLS, and refuses a certificate that it does not know', async () => {
     const [ours, others] = [certificate('ours'), certificate('others')];
     // TLS ends here, in front of the broker.
     const front = createServer(ours, (socket) => {
@@ -159,20 +159,21 @@ describeWithServer('rabbitmq', (server) => {
     const { port } = front.address() as { port: number };
     const url = `amqps://guest:guest@localhost:${port}`;
     const topic = uniqueName('secret');
-    const messaging = createMessaging({ driver: rabbitmq({ url, tls: { ca: [ours.cert] } }) });
+    const messaging = createMessaging({ driver: rabbitmq({ url, tls: { ca: [ours.cert] } }), timeout: '1m' });
     const seen: unknown[] = [];
     await messaging.subscribe(topic, { group: 'g' }, ({ data }) => seen.push(data));
     await messaging.publish(topic, 'x'.repeat(100_000));
     await expect.poll(() => seen.length, PATIENT).toBe(1);
     await messaging.close();
     for (const tls of [undefined, { ca: [others.cert] }]) {
-      const refused = createMessaging({ driver: rabbitmq({ url, tls }) });
+      const refused = createMessaging({ driver: rabbitmq({ url, tls }), timeout: '1m' });
       await expect(refused.connect()).rejects.toMatchObject({ code: 'messaging.rejected' });
       await refused.close();
     }
     // A certificate for another name.
     const elsewhere = createMessaging({
       driver: rabbitmq({ url: url.replace('localhost', '127.0.0.1'), tls: { ca: [ours.cert] } }),
+      timeout: '1m',
     });
     await expect(elsewhere.connect()).rejects.toMatchObject({ code: 'messaging.rejected' });
     await elsewhere.close();

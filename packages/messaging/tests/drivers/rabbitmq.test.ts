@@ -18,6 +18,7 @@ describeWithServer('rabbitmq', (server) => {
         { it },
         {
           features: { ...rabbitmqFeatures, priority: queues === 'classic' },
+          patienceMs: 100_000,
           async createDriver() {
             const proxy = await server.proxy();
             const driver = rabbitmq({ url: proxy.url, queues, priorities: queues === 'classic' });
@@ -31,7 +32,7 @@ describeWithServer('rabbitmq', (server) => {
   }
 
   const messagingOf = (options: RabbitmqOptions = { url: server.url }) =>
-    createMessaging({ driver: rabbitmq(options), source: 'suite' });
+    createMessaging({ driver: rabbitmq(options), source: 'suite', timeout: '1m' });
 
   it('publishes and consumes on connections of their own, and closes both', async () => {
     const proxy = await server.proxy();
@@ -100,7 +101,7 @@ describeWithServer('rabbitmq', (server) => {
     await dead.refuse();
     const alive = await server.proxy();
     const url = `amqp://guest:guest@${dead.host}:${dead.port},${alive.host}:${alive.port}`;
-    const messaging = await openMessaging(`${url}?heartbeat=5&queues=classic`);
+    const messaging = await openMessaging(`${url}?heartbeat=60&queues=classic`, { timeout: '1m' });
     await messaging.connect();
     alive.cut();
     const reconnected = async (): Promise<number> => {
@@ -135,7 +136,7 @@ describeWithServer('rabbitmq', (server) => {
     const spec = { topic, group: 'g' };
     const [quorum, classic] = [rabbitmq({ url: server.url }), rabbitmq({ url: server.url, queues: 'classic' })];
     await classic.ensure(spec, patientCall());
-    const messaging = createMessaging({ driver: quorum });
+    const messaging = createMessaging({ driver: quorum, timeout: '1m' });
     const error: unknown = await messaging
       .subscribe(topic, { group: 'g' }, () => {})
       .catch((thrown: unknown) => thrown);

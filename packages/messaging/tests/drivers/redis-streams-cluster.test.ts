@@ -28,9 +28,10 @@ describeWithServer('redis-cluster', (server) => {
       { it },
       {
         features: redisStreamsFeatures,
+        patienceMs: 100_000,
         createDriver() {
           const name = uniqueName('client');
-          const driver = redisStreams({ cluster: { rootNodes: rootNodes(), defaults: { name } }, lease: 2000 });
+          const driver = redisStreams({ cluster: { rootNodes: rootNodes(), defaults: { name } }, lease: 5000 });
           names.set(driver, name);
           return driver;
         },
@@ -41,7 +42,7 @@ describeWithServer('redis-cluster', (server) => {
 
   it('is opened by URL', async () => {
     const hosts = server.urls.map((url) => new URL(url).host);
-    const messaging = await openMessaging(`redis+cluster://${hosts.join()}?lease=5s`);
+    const messaging = await openMessaging(`redis+cluster://${hosts.join()}?lease=30s`, { timeout: '1m' });
     const topics = ['a', 'b', 'c', 'd'].map((name) => uniqueName(name));
     const seen: unknown[] = [];
     for (const topic of topics) await messaging.subscribe(topic, { group: 'g' }, ({ type }) => seen.push(type));

@@ -30,9 +30,10 @@ describeWithServer('redis', (server) => {
       { it },
       {
         features: redisStreamsFeatures,
+        patienceMs: 100_000,
         async createDriver() {
           const proxy = await server.proxy();
-          const driver = redisStreams({ url: proxy.url, lease: 2000 });
+          const driver = redisStreams({ url: proxy.url, lease: 5000 });
           cuts.set(driver, () => proxy.cut());
           return driver;
         },
