@@ -8,7 +8,7 @@ import { useFiles } from './fixtures/files.ts';
 import { rejection } from './fixtures/people.ts';
 
 const files = useFiles();
-const PATIENT = { timeout: 120_000 };
+const PATIENT = { timeout: 300_000 };
 
 it('tells what is wrong with a command, with exit code 2, and nothing of the URL', PATIENT, async () => {
   await files.write({ 'migrations/1.sql': 'create table a (x)', 'bad/1.sql': 'select 1;\n-- down\n' });
@@ -129,7 +129,7 @@ export async function up({ kysely, script }) {
   });
   const args = ['up', '--dir', files.path('m')];
   const holder = startEntDb(args, url);
-  await expect.poll(() => holder.said.err, { timeout: 60_000 }).toMatch(/half\n/);
+  await expect.poll(() => holder.said.err, { timeout: 120_000 }).toMatch(/half\n/);
   holder.child.kill('SIGKILL');
   expect((await holder.ended).code).toBe(null);
   await files.write({ go: '' });

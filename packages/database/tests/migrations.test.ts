@@ -265,7 +265,7 @@ describe('a migrator', () => {
     const outcomes = await Promise.all(Array.from({ length: 8 }, () => outcomeOf(runFixture('migrate.ts', file))));
     expect(outcomes.flat().sort()).toEqual(steps.map(({ name }) => name));
     expect(await logged()).toEqual(steps.map(({ name }) => name));
-  }, 180_000);
+  }, 300_000);
 
   it('leaves nothing of a migration whose process is killed in its middle', async () => {
     const child = runFixture('migrate.ts', file, 'hang');
@@ -290,7 +290,7 @@ describe('a migrator', () => {
     holder.kill('SIGKILL');
     expect((await Promise.all(others)).flat().sort()).toEqual(['0003_table', '0004_table', '0005_table']);
     expect(await logged()).toEqual(steps.map(({ name }) => name));
-  }, 180_000);
+  }, 300_000);
 });
 
 describe('on a database whose DDL cannot be rolled back', () => {

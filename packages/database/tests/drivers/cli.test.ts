@@ -7,7 +7,7 @@ import { beside, placeOn } from '../fixtures/mongodb.ts';
 import { ask as askMysql, newDatabase } from '../fixtures/mysql.ts';
 import { ask as askPostgres, newSchema } from '../fixtures/postgres.ts';
 
-const PATIENT = { timeout: 180_000 };
+const PATIENT = { timeout: 400_000 };
 const files = useFiles();
 const up = () => ['up', '--dir', files.path('m')];
 
@@ -24,9 +24,9 @@ export async function up(native) {
 /** The one that has the lock is killed while another waits, which is told whose it is, and then goes on. */
 async function takesOver(url: string, named: RegExp): Promise<string> {
   const holder = startEntDb(up(), url);
-  await expect.poll(() => holder.said.err, { timeout: 60_000 }).toMatch(/half\n/);
+  await expect.poll(() => holder.said.err, { timeout: 120_000 }).toMatch(/half\n/);
   const waiter = startEntDb(up(), url);
-  await expect.poll(() => waiter.said.err, { timeout: 60_000 }).toMatch(named);
+  await expect.poll(() => waiter.said.err, { timeout: 120_000 }).toMatch(named);
   // Once, however long that takes.
   expect(waiter.said.err.match(/waiting/g)).toHaveLength(1);
   await files.write({ go: '' });
@@ -40,10 +40,10 @@ async function takesOver(url: string, named: RegExp): Promise<string> {
 /** A step that sleeps is stopped by Ctrl-C, on the server too. */
 async function isInterrupted(url: string, running: () => Promise<readonly unknown[]>): Promise<void> {
   const sleeper = startEntDb(up(), url);
-  await expect.poll(running, { timeout: 60_000 }).toHaveLength(1);
+  await expect.poll(running, { timeout: 120_000 }).toHaveLength(1);
   sleeper.child.kill('SIGINT');
   expect((await sleeper.ended).code).toBe(130);
-  await expect.poll(running, { timeout: 30_000 }).toHaveLength(0);
+  await expect.poll(running).toHaveLength(0);
 }
 
 const half = `await native.script("insert into log values ('half'); insert into log values ('other half')");`;

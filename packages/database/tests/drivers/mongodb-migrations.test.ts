@@ -29,13 +29,13 @@ describeWithServer('mongodb', (server) => {
     expect(outcomes.flat().sort()).toEqual(names);
     expect(await documents('log')).toEqual(names.map((name) => ({ _id: name, runs: 1 })));
     expect(await documents('ent_locks')).toEqual([]);
-  }, 180_000);
+  }, 300_000);
 
   it('who waits tells for whom; when that one is killed, the others go on', async () => {
     const holder = migrate('hang');
     await once(holder.stdout, 'data');
     const db = createDatabase({ driver: mongodb(place) });
-    const hasty = createMigrator(db, [{ name: 'x', up: async () => {} }], { timeout: '1s' });
+    const hasty = createMigrator(db, [{ name: 'x', up: async () => {} }], { timeout: '5s' });
     const error = await rejection(hasty.up());
     expect(error.code).toBe('database.timeout');
     expect(error.message).toContain(`process ${holder.pid})`);
@@ -47,7 +47,7 @@ describeWithServer('mongodb', (server) => {
     expect((await Promise.all(others)).flat().sort()).toEqual(names.slice(2));
     // Nothing is rolled back: the step that was cut off has begun twice.
     expect(await documents('log')).toEqual(names.map((name) => ({ _id: name, runs: name === names[2] ? 2 : 1 })));
-  }, 180_000);
+  }, 300_000);
 
   it('who has lost the lock does nothing more', async () => {
     const db = createDatabase({ driver: mongodb(place) });
@@ -70,7 +70,7 @@ describeWithServer('mongodb', (server) => {
                     () => 'done',
                     () => 'refused',
                   ),
-              { timeout: 20_000, interval: 200 },
+              { interval: 200 },
             )
             .toBe('refused');
           await collection('log').deleteMany({});

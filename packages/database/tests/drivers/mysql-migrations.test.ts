@@ -38,7 +38,7 @@ describeWithServer('mariadb', (server) => {
     const outcomes = await Promise.all(Array.from({ length: 8 }, () => outcomeOf(migrate())));
     expect(outcomes.flat().sort()).toEqual(names);
     expect(await logged()).toEqual(names);
-  }, 180_000);
+  }, 300_000);
 
   it('when the one that has the lock is killed the others go on; what its step had done is there', async () => {
     const holder = migrate('hang');
@@ -55,17 +55,17 @@ describeWithServer('mariadb', (server) => {
     await ask(place.url, `delete from log where name = '0003_table'`);
     expect(await outcomeOf(migrate())).toEqual(names.slice(2));
     expect(await logged()).toEqual(names);
-  }, 180_000);
+  }, 300_000);
 
   it('who waits is told which connection has the lock', async () => {
     const holder = migrate('hang');
     await once(holder.stdout, 'data');
     const db = connect(argument);
-    const { code, message } = await rejection(createMigrator(db, steps, { timeout: 500 }).up());
+    const { code, message } = await rejection(createMigrator(db, steps, { timeout: 5000 }).up());
     await db.close();
     expect(code).toBe('database.timeout');
     expect(message).toMatch(
-      /^transaction took longer than 500 ms, waiting for another process that migrates: connection \d+ of \w+ from [\d.]+:\d+\.$/,
+      /^transaction took longer than 5000 ms, waiting for another process that migrates: connection \d+ of \w+ from [\d.]+:\d+\.$/,
     );
     holder.kill('SIGKILL');
     await once(holder, 'close');

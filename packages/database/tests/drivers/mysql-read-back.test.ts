@@ -84,7 +84,7 @@ describeWithServer('mariadb', (server) => {
       limit: number;
     }[];
     await ask(url, 'create trigger slow before update on accounts for each row set @x = sleep(5)');
-    await ask(url, 'set global max_statement_time = 0.2');
+    await ask(url, 'set global max_statement_time = 1');
     const hasty = createDatabase({ driver: mysql({ url, max: 1 }) });
     try {
       const error = await rejection(hasty.repo(accounts).update('a', { inc: { cents: 1 } }));

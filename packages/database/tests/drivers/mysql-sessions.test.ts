@@ -117,7 +117,8 @@ describeWithServer('mariadb', (server) => {
     }
     expect((await held()) - before).toBeLessThanOrEqual(201);
     await db.close();
-    await expect.poll(held).toBe(before);
+    // Or fewer: connections of the tests before this one may have been on their way out.
+    await expect.poll(held).toBeLessThanOrEqual(before);
   });
 
   it('as many values as the statement has places, and no other number', async () => {
@@ -215,7 +216,7 @@ describeWithServer('mariadb', (server) => {
   it('min connections are there after the first call, and stay', async () => {
     const db = await open({ min: 2, max: 4, idleTimeout: 50 });
     await db.ping();
-    expect(db.stats()).toEqual({ total: 2, idle: 2, inUse: 0, waiting: 0 });
+    await expect.poll(() => db.stats()).toEqual({ total: 2, idle: 2, inUse: 0, waiting: 0 });
     await Promise.all(Array.from({ length: 4 }, () => sql`select sleep(0.1) as x`.execute(db.native.kysely)));
     await expect.poll(() => db.stats().total).toBe(2);
   });

@@ -32,7 +32,7 @@ function migratesOn(server: { readonly url: string }, isAll: boolean): void {
     const outcomes = await Promise.all(Array.from({ length: 8 }, () => outcomeOf(migrate())));
     expect(outcomes.flat().sort()).toEqual(names);
     expect(await logged()).toEqual(names);
-  }, 180_000);
+  }, 300_000);
 
   it('when the one that has the lock is killed the others go on, and nothing of its step is left', async () => {
     const holder = migrate('hang');
@@ -43,7 +43,7 @@ function migratesOn(server: { readonly url: string }, isAll: boolean): void {
     holder.kill('SIGKILL');
     expect((await Promise.all(others)).flat().sort()).toEqual(names.slice(2));
     expect(await logged()).toEqual(names);
-  }, 180_000);
+  }, 300_000);
 
   if (!isAll) return;
 

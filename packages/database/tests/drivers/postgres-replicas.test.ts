@@ -17,7 +17,7 @@ describeWithServer('postgres-standby', { killable: true }, (server) => {
       postgres({ url, searchPath: schema, applicationName: schema, ...options }),
     ask,
     port: 'inet_server_port()',
-    pause: 'pg_sleep(0.5)',
+    pause: 'pg_sleep(4)',
     nextval: `nextval('numbers')`,
     sleep,
     running: ({ url }) =>

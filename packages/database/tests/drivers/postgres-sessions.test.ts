@@ -19,7 +19,7 @@ describeWithServer('postgres', (server) => {
     open,
     running,
     sleep,
-    allGone: async () => expect(await connections()).toBe(0),
+    allGone: () => expect.poll(connections).toBe(0),
   });
 
   describe('a connection that comes back dirty', () => {
@@ -98,7 +98,7 @@ describeWithServer('postgres', (server) => {
   it('min connections are there after the first call', async () => {
     const db = await open({ min: 2, max: 4 });
     await db.ping();
-    expect(db.stats()).toEqual({ total: 2, idle: 2, inUse: 0, waiting: 0 });
+    await expect.poll(() => db.stats()).toEqual({ total: 2, idle: 2, inUse: 0, waiting: 0 });
   });
 
   it('connections are closed when they are idle for long, and when they are old', async () => {

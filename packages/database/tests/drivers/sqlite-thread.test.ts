@@ -88,7 +88,7 @@ describe('a SQLite file in threads', () => {
       'TimeoutError',
     );
     // This one comes after both, on the same file.
-    await repo.insert({ email: 'last' }, { timeout: '30s' });
+    await repo.insert({ email: 'last' }, { timeout: '2m' });
     expect((await repo.find()).map(({ email }) => email)).toEqual(['last']);
   });
 

@@ -86,7 +86,7 @@ describeWithServer('postgres', (server) => {
       await once(holder.stdout, 'data');
       const others = Array.from({ length: 3 }, () => outcomeOf(migrate()));
       const waiting = `select count(*)::int as n from pg_locks where locktype = 'advisory' and not granted`;
-      await expect.poll(() => ask(waiting), { timeout: 30_000 }).toEqual([{ n: 3 }]);
+      await expect.poll(() => ask(waiting)).toEqual([{ n: 3 }]);
       holder.kill('SIGKILL');
       expect((await Promise.all(others)).flat().sort()).toEqual(names.slice(2));
       expect(await logged()).toEqual(names);
@@ -137,10 +137,10 @@ describeWithServer('postgres', (server) => {
         () => 'answered',
         () => 'given up',
       );
-      await expect.poll(() => ask(sleeping), { timeout: 10_000 }).toEqual([{ n: 1 }]);
+      await expect.poll(() => ask(sleeping)).toEqual([{ n: 1 }]);
       controller.abort(new Error('gone'));
       expect(await failure).toBe('given up');
-      await expect.poll(() => ask(sleeping), { timeout: 10_000 }).toEqual([{ n: 0 }]);
+      await expect.poll(() => ask(sleeping)).toEqual([{ n: 0 }]);
       expect(db.stats()).toMatchObject({ inUse: 0, waiting: 0 });
     });
   });
