@@ -11,7 +11,7 @@ import { bytesDriver } from './fixtures/bytes-driver.ts';
 async function threeCalls(kind: 'prompt' | 'silent', timeout: string): Promise<string[]> {
   const script = join(import.meta.dirname, 'fixtures/one-call.ts');
   const { stdout } = await promisify(execFile)(process.execPath, ['--conditions=@ent/source', script, kind, timeout], {
-    timeout: 30_000,
+    timeout: 110_000,
   });
   return stdout.trim().split('\n');
 }
@@ -29,7 +29,7 @@ it('each of several calls has its own, and one that is answered has none', async
   const answers: (() => void)[] = [];
   const get: typeof driver.get = (keys, call) =>
     new Promise((resolve) => answers.push(() => void driver.get(keys, call).then(resolve)));
-  const cache = createCache({ driver: { ...driver, get }, timeout: '100ms', breaker: false });
+  const cache = createCache({ driver: { ...driver, get }, timeout: '2s', breaker: false });
   const ended: string[] = [];
   const begin = async (name: string): Promise<void> => {
     ended.push(

@@ -14,7 +14,7 @@ describe('the conformance suite', () => {
     child.on('message', ([name, by]: [string, string | undefined]) => found.set(name, by));
     const [code] = (await once(child, 'exit')) as [number];
     expect(code).toBe(0);
-  }, 240_000);
+  }, 600_000);
 
   it('passes a driver without a bug', () => {
     expect(found.has('no bug')).toBe(true);

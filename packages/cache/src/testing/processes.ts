@@ -111,7 +111,7 @@ export const processes: readonly Case[] = [
     name: 'replaces a holder of the lease that died, and refuses it when it comes back',
     when: shared,
     run: async ({ cache }) => {
-      const options = { lease: 600, timeout: 5_000, breaker: false } as const;
+      const options = { lease: 600, timeout: '1m', breaker: false } as const;
       const [one, two] = [await cache(options), await cache(options)];
       const started = gate();
       const { promise, open } = gate();

@@ -15,7 +15,7 @@ function loadsOnce(urlOf: () => string): void {
     ['behind', -HOUR_MS],
   ])('waits for a load that is under way, with a clock an hour %s', async (_, aheadMs) => {
     const prefix = uniqueName('clocks');
-    const cache = await openCache(urlOf(), { prefix, lease: '1s' });
+    const cache = await openCache(urlOf(), { prefix, lease: '4s', timeout: '1m' });
     const script = join(import.meta.dirname, 'fixtures/other-clock.ts');
     const child = fork(script, [urlOf(), prefix, String(aheadMs)], { execArgv: ['--conditions=@ent/source'] });
     try {
@@ -30,7 +30,7 @@ function loadsOnce(urlOf: () => string): void {
       const answer = once(child, 'message');
       child.send('go');
       // Longer than the lease, which is renewed meanwhile.
-      await Promise.race([answer, new Promise((resolve) => setTimeout(resolve, 2_500))]);
+      await Promise.race([answer, new Promise((resolve) => setTimeout(resolve, 5_500))]);
       end.resolve('ours');
       expect((await answer)[0]).toEqual({ value: 'ours', ran: false });
       expect(await loading).toBe('ours');

@@ -10,7 +10,7 @@ import type { CacheOptions } from '../../src/options.ts';
 const OUTAGE = /^cache\.(unavailable|timeout|circuit_open)$/;
 // Long enough for a loaded machine, short enough to be told from a hang.
 const DEADLINE = 1_000;
-const HANG = 20_000;
+const HANG = 60_000;
 
 /** Settles like the promise, and fails when it does not settle at all. */
 async function noHang<T>(promise: Promise<T>): Promise<T> {
@@ -26,9 +26,9 @@ async function noHang<T>(promise: Promise<T>): Promise<T> {
 }
 
 async function until(condition: () => Promise<boolean>, what: string): Promise<void> {
-  const end = performance.now() + 30_000;
+  const end = performance.now() + 100_000;
   while (!(await condition())) {
-    if (performance.now() > end) throw new Error(`${what} did not happen within 30 s`);
+    if (performance.now() > end) throw new Error(`${what} did not happen within 100 s`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
@@ -235,7 +235,8 @@ describeWithServer('memcached', (server) => {
     it(`serves the keys of the others while one server of three ${how}`, async () => {
       const more = await Promise.all([startServer('memcached'), startServer('memcached')]);
       const servers = [server, ...more].map(({ host, port }) => `${host}:${port}`);
-      const options = { timeout: DEADLINE, breaker: { failures: 3, cooldown: 200 } } as const;
+      // Those that are there answer within it, on any machine.
+      const options = { timeout: 5 * DEADLINE, breaker: { failures: 3, cooldown: 200 } } as const;
       const cache = createCache({ driver: memcached({ servers }), ...options });
       const lenient = createCache({ driver: memcached({ servers }), ...options, onError: 'miss' });
       const keys = Array.from({ length: 60 }, (_, i) => `k${i}`);
@@ -262,7 +263,7 @@ describeWithServer('memcached', (server) => {
 
 describeWithServer('memcached', { args: ['-m', '4'] }, (server) => {
   it('goes on when the server is full: older entries go, no entry is wrong', async () => {
-    const cache = createCache({ driver: memcached({ servers: `${server.host}:${server.port}` }), timeout: '10s' });
+    const cache = createCache({ driver: memcached({ servers: `${server.host}:${server.port}` }), timeout: '1m' });
     const value = (i: number) => ({ i, text: String(i).repeat(20_000) });
     for (let i = 0; i < 600; i++) {
       try {
@@ -288,8 +289,8 @@ describeWithServer('memcached', { args: ['-m', '4'] }, (server) => {
 describeWithServer('memcached', { args: ['-m', '4', '-M'] }, (server) => {
   it('tells that a server that evicts nothing is full, and runs on without storing under onError: miss', async () => {
     const driver = () => memcached({ servers: `${server.host}:${server.port}` });
-    await using cache = createCache({ driver: driver(), timeout: '10s' });
-    await using lenient = createCache({ driver: driver(), timeout: '10s', onError: 'miss' });
+    await using cache = createCache({ driver: driver(), timeout: '1m' });
+    await using lenient = createCache({ driver: driver(), timeout: '1m', onError: 'miss' });
     const text = 'x'.repeat(20_000);
     const full = { code: 'cache.unavailable', message: expect.stringContaining('out of memory') };
     const filling = async (): Promise<void> => {

@@ -66,7 +66,8 @@ it('would show a leak of 50 bytes a cycle', async () => {
   let last = 0;
   // A head of three words, and three fields: 48 bytes.
   const leak = await left(cycles, (round) => (kept[last++] = { round, twice: 2 * round, thrice: 3 * round }));
-  expect(leak).toBeLessThan(50);
+  // And what the engine learns meanwhile.
+  expect(leak).toBeLessThan(50 + LEARNT / (cycles / 2));
   expect(leak).toBeGreaterThan(flat(cycles));
 });
 

@@ -31,7 +31,7 @@ describeWithServer('memcached', (server) => {
   });
 
   it('never lets a key become a command', async () => {
-    const cache = createCache({ driver: memcached({ servers: address() }), timeout: '10s' });
+    const cache = createCache({ driver: memcached({ servers: address() }), timeout: '1m' });
     await cache.set('victim', 'safe');
     for (const key of ['x\r\nset victim 0 0 4\r\nevil\r\n', 'x\nflush_all\r\n', 'a b c', 'get victim']) {
       await cache.set(key, 'v');
@@ -44,7 +44,7 @@ describeWithServer('memcached', (server) => {
 
   it('takes what another program stored for a miss', async () => {
     const driver = memcached({ servers: address() });
-    const cache = createCache({ driver, timeout: '10s' });
+    const cache = createCache({ driver, timeout: '1m' });
     const [client] = driver.client;
     await client!.set('foreign', 'text', { lifetime: 0 });
     await client!.set('json', { a: 1 }, { lifetime: 0 });
@@ -59,7 +59,7 @@ describeWithServer('memcached', (server) => {
     const owner = new MemcacheClient({ server: address() });
     const given = { clients: { [address()]: owner } };
     for (const driver of [memcached({ servers: address() }), memcached(given)]) {
-      await using cache = createCache({ driver, timeout: '10s' });
+      await using cache = createCache({ driver, timeout: '1m' });
       await cache.set('ours', 1);
       for (const flags of [1, 2, 4, 6, 8, 16, 0xffff, 2 ** 31]) {
         const item = Buffer.from('{not json');
@@ -79,7 +79,7 @@ describeWithServer('memcached', (server) => {
   });
 
   it('keeps what expires after 2038, when the dates of the server end', async () => {
-    await using cache = createCache({ driver: memcached({ servers: address() }), prefix: 'late', timeout: '10s' });
+    await using cache = createCache({ driver: memcached({ servers: address() }), prefix: 'late', timeout: '1m' });
     for (const ttl of ['3650d', '7300d', '36500d']) {
       await cache.set('k', ttl, { ttl });
       expect(await cache.get('k')).toBe(ttl);
@@ -88,7 +88,7 @@ describeWithServer('memcached', (server) => {
 
   it('leaves clients alone that it was given', async () => {
     const owner = memcached({ servers: address() });
-    const cache = createCache({ driver: memcached({ clients: { [address()]: owner.client[0]! } }), timeout: '10s' });
+    const cache = createCache({ driver: memcached({ clients: { [address()]: owner.client[0]! } }), timeout: '1m' });
     await cache.set('k', 1);
     await cache.close();
     expect(await owner.client[0]!.version()).toHaveLength(2);

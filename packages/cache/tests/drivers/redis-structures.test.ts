@@ -156,7 +156,7 @@ describeWithServer('redis', { killable: true }, (server) => {
   });
 
   describe('failures', () => {
-    const hasty = { timeout: 500, breaker: { failures: 3, cooldown: 100 } } as const;
+    const hasty = { timeout: 2_000, breaker: { failures: 3, cooldown: 100 } } as const;
 
     function calls(extras: RedisExtras): Promise<unknown>[] {
       return [

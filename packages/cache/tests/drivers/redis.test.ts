@@ -30,7 +30,11 @@ describeWithServer('redis', (server) => {
   it('works with a client of the application that gets bytes for strings', async () => {
     const commandOptions = { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } };
     const client = createClient({ url: server.url, commandOptions }).on('error', () => {});
-    await using cache = createCache({ driver: redis({ client: client as never }), prefix: uniqueName('bytes') });
+    await using cache = createCache({
+      driver: redis({ client: client as never }),
+      prefix: uniqueName('bytes'),
+      timeout: '1m',
+    });
     await cache.set('a', { n: 1 });
     expect(await cache.increment('n', 5)).toBe(5);
     expect(await cache.get('a')).toEqual({ n: 1 });
@@ -48,7 +52,7 @@ describeWithServer('redis', (server) => {
     const prefix = uniqueName('types');
     const client = createClient({ url: server.url });
     await client.connect();
-    await using cache = createCache({ driver: redis({ url: server.url }), prefix });
+    await using cache = createCache({ driver: redis({ url: server.url }), prefix, timeout: '1m' });
     await cache.set('ours', 1);
     const theirs = async (): Promise<void> => {
       await client.del(`${prefix}:theirs`);
@@ -82,8 +86,8 @@ describeWithServer('redis', (server) => {
   it('lets expire what an invalidated tag or a clear by generation leaves behind, at last', async () => {
     const prefix = uniqueName('left');
     const client = await createClient({ url: server.url }).connect();
-    await using cache = createCache({ driver: redis({ url: server.url }), prefix, clear: 'generation' });
-    await using tagged = createCache({ driver: redis({ url: server.url }), prefix });
+    await using cache = createCache({ driver: redis({ url: server.url }), prefix, timeout: '1m', clear: 'generation' });
+    await using tagged = createCache({ driver: redis({ url: server.url }), prefix, timeout: '1m' });
     await cache.set('a', 1);
     await cache.increment('n');
     await tagged.set('t', 1, { tags: ['t'] });
@@ -103,19 +107,17 @@ describeWithServer('redis', (server) => {
     const connections = async (): Promise<number> => (await admin.clientList()).length;
     const before = await connections();
     for (const waitMs of [0, 1, 2, 4]) {
-      const cache = createCache({ driver: redis({ url: server.url }), timeout: '10s' });
+      const cache = createCache({ driver: redis({ url: server.url }), timeout: '1m' });
       const reading = cache.get('k').catch(() => {});
       await new Promise((resolve) => setTimeout(resolve, waitMs));
       await cache.close();
       await reading;
     }
-    await expect.poll(connections, { timeout: 10_000 }).toBe(before);
+    await expect.poll(connections).toBeLessThanOrEqual(before);
     admin.destroy();
   });
 
-  it('mixes up no replies, and leaves no connection behind, when handshakes hang again and again', {
-    timeout: 60_000,
-  }, async () => {
+  it('mixes up no replies, and leaves no connection behind, when handshakes hang again and again', async () => {
     // A connection that stands still for a while, each one with its own delay after that.
     let isDark = false;
     let count = 0;
@@ -181,7 +183,7 @@ describeWithServer('redis', (server) => {
       ),
     );
     await cache.close();
-    await expect.poll(connections, { timeout: 10_000 }).toBe(before);
+    await expect.poll(connections).toBeLessThanOrEqual(before);
     admin.destroy();
     links.close();
   });
