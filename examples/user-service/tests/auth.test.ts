@@ -10,7 +10,7 @@ describeWithEachCache((cache) => {
 
   beforeAll(async () => {
     folder = temporaryFolder();
-    service = await start(folder.path, settings(folder.path, { CACHE_URL: cache.url, REFRESH_GRACE: '1s' }));
+    service = await start(folder.path, settings(folder.path, { CACHE_URL: cache.url, REFRESH_GRACE: '5s' }));
     api = client(service.url);
   });
   afterAll(async () => {
@@ -82,9 +82,7 @@ describeWithEachCache((cache) => {
       const elsewhere = await api.login(email);
       const next = (await api.refresh(tokens.refresh_token)).body;
       const latest = (await api.refresh(next.refresh_token)).body;
-      await expect
-        .poll(async () => (await api.refresh(tokens.refresh_token)).status, { timeout: 20_000, interval: 100 })
-        .toBe(401);
+      await expect.poll(async () => (await api.refresh(tokens.refresh_token)).status, { interval: 100 }).toBe(401);
       expect(await api.refresh(latest.refresh_token)).toMatchObject({ status: 401, body: { status: 401 } });
       expect(await api.call('GET', `/api/v1/users/${id}`, { token: latest.access_token })).toMatchObject({
         status: 401,

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { type Browser, chromium, type Locator } from 'playwright-core';
+import { type Browser, chromium, type Locator, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { client } from './client.ts';
 import { type Service, start, temporaryFolder } from './service.ts';
@@ -56,6 +56,7 @@ describe.skipIf(unavailable)(
       mkdirSync(output, { recursive: true });
       browser = await chromium.launch({
         executablePath: browserPath,
+        timeout: 100_000,
         args: [
           '--no-sandbox',
           '--disable-gpu',
@@ -69,8 +70,14 @@ describe.skipIf(unavailable)(
     });
     afterAll(() => browser?.close());
 
-    it('lets a newcomer try it out: what the page offers is taken, and the token outlives a reload', async () => {
+    const newPage = async (): Promise<Page> => {
       const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+      page.setDefaultTimeout(100_000);
+      return page;
+    };
+
+    it('lets a newcomer try it out: what the page offers is taken, and the token outlives a reload', async () => {
+      const page = await newPage();
       const perform = async (operation: string, fill?: (block: Locator) => Promise<void>): Promise<string> => {
         const block = page.locator(`#operations-${operation}`);
         await block.locator('.opblock-summary').click();
@@ -103,7 +110,7 @@ describe.skipIf(unavailable)(
       ['docs', '.swagger-ui .opblock-summary-path', '.swagger-ui .opblock-summary'],
       ['redoc', 'h1', '[data-section-id], [id^="tag/"], [id^="operation/"]'],
     ])('/%s renders the API without a request to another host', async (page, title, operation) => {
-      const tab = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+      const tab = await newPage();
       const elsewhere: string[] = [];
       const complaints: string[] = [];
       tab.on('request', (request) => {

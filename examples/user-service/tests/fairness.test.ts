@@ -22,6 +22,7 @@ describe('one address that registers without end', () => {
 
   it('makes only itself wait, and is told to stop', async () => {
     const user = await api.register();
+    const began = Date.now();
     const flood = Array.from({ length: 60 }, () =>
       api.call('POST', '/api/v1/users/', {
         headers: from('203.0.113.9'),
@@ -39,19 +40,24 @@ describe('one address that registers without end', () => {
     expect(ended).toBeLessThan(60);
     const answers = await Promise.all(flood);
     const refused = answers.filter((answer) => answer.status === 429);
-    expect(refused).toHaveLength(20);
+    // One more is let in each time a fortieth of the quarter of an hour has passed.
+    const refilled = Math.ceil((Date.now() - began) / (900_000 / 40));
+    expect(refused.length).toBeLessThanOrEqual(20);
+    expect(refused.length).toBeGreaterThanOrEqual(20 - refilled);
     for (const { headers } of refused) expect(Number(headers.get('retry-after'))).toBeGreaterThan(0);
     const other = { headers: from('203.0.113.11'), body: { email: newEmail(), password, name: 'a' } };
     expect((await api.call('POST', '/api/v1/users/', other)).status).toBe(201);
   });
 
   it('has one limit for all ports that its proxy writes', async () => {
-    for (let port = 1; port <= 3; port++) {
-      const answer = await api.call('POST', '/api/v1/users/', {
-        headers: from(`203.0.113.9:${4000 + port}`),
-        body: { email: newEmail(), password, name: 'a' },
-      });
-      expect(answer.status).toBe(429);
-    }
+    const register = async (port: number): Promise<number> => {
+      const headers = from(`203.0.113.9:${port}`);
+      return (await api.call('POST', '/api/v1/users/', { headers, body: { email: newEmail(), password, name: 'a' } }))
+        .status;
+    };
+    // What the limit has let in again since is soon used up; with a limit for each port none would be refused.
+    const statuses = [await register(4001)];
+    while (statuses.length < 40 && !statuses.includes(429)) statuses.push(await register(4001 + statuses.length));
+    expect(statuses).toContain(429);
   });
 });

@@ -20,7 +20,7 @@ for (const name of ['redis', 'memcached'] as const) {
       const env = settings(folder.path, { CACHE_URL: server.url, RATE_LIMIT_PER_MINUTE: '100000' });
       instances = await Promise.all([start(folder.path, env), start(folder.path, env)]);
       [one, two] = instances.map((instance) => client(instance.url)) as [Client, Client];
-      kept = await openCache(server.url, { prefix: 'user-service:' });
+      kept = await openCache(server.url, { prefix: 'user-service:', timeout: '1m' });
     });
     afterAll(async () => {
       await kept?.close();
@@ -90,7 +90,7 @@ for (const name of ['redis', 'memcached'] as const) {
       user.token = (await one.login(user.email, changed.password)).access_token;
 
       for (const api of [one, two]) {
-        await expect.poll(() => health(api), { timeout: 10_000 }).toBe('warn');
+        await expect.poll(() => health(api)).toBe('warn');
         const { status, body } = await api.call('GET', '/health');
         expect(status).toBe(200);
         expect(body.checks).toMatchObject({
@@ -112,13 +112,13 @@ for (const name of ['redis', 'memcached'] as const) {
         if (gone.status !== 404) older.push(gone);
         return (await kept.get<User>(keyOf(user)).catch(() => undefined))?.name;
       };
-      await expect.poll(inCache, { timeout: 30_000 }).toBe('during 3');
+      await expect.poll(inCache).toBe('during 3');
       expect(older).toEqual([]);
       // The other instance has no word of a change until the cache has.
-      await expect.poll(() => nameOn(two, quiet), { timeout: 30_000 }).toBe('changed on one');
+      await expect.poll(() => nameOn(two, quiet)).toBe('changed on one');
       const goneOnTwo = async () => (await two.call('GET', pathOf(leaver), { token: admin })).status;
-      await expect.poll(goneOnTwo, { timeout: 30_000 }).toBe(404);
-      for (const api of [one, two]) await expect.poll(() => health(api), { timeout: 30_000 }).toBe('pass');
+      await expect.poll(goneOnTwo).toBe(404);
+      for (const api of [one, two]) await expect.poll(() => health(api)).toBe('pass');
     });
   });
 }
