@@ -76,8 +76,8 @@ function start(root: string, command: readonly [string, ...string[]], env: NodeJ
   return {
     child,
     output: () => output,
-    ended: once(child, 'exit') as Run['ended'],
-    until: (text) => vi.waitFor(() => expect(output).toMatch(text), { timeout: 30_000, interval: 20 }),
+    ended: once(child, 'close') as Run['ended'],
+    until: (text) => vi.waitFor(() => expect(output).toMatch(text), { timeout: 100_000, interval: 20 }),
   };
 }
 

@@ -103,13 +103,13 @@ describe('check-readme', () => {
     expect(found).toHaveLength(2);
     expect(found[0]).toMatch(/^packages\/cache\/README\.md:4 the example does not compile: TS2322: Type 'number'/);
     expect(found[1]).toMatch(/^packages\/cache\/README\.md:9 the example failed \(exit 1\)[^]*README\.md:10[^]*three/);
-  }, 60_000);
+  }, 600_000);
 
   it('looks at docs/ as well, and compiles against the public exports only', async () => {
     const page = "```ts\nimport { size } from '@ent/cache/internal';\nsize();\n```\n";
     const [found] = await problems({ 'docs/guide.md': page });
     expect(found).toMatch(/^docs\/guide\.md:2 the example does not compile: TS2307/);
-  }, 60_000);
+  }, 600_000);
 
   it('says which block never ends', () => {
     expect(() => snippetsOf('README.md', 'a\n```ts\nlet x;\n')).toThrow('README.md:2 opens a block that never ends');

@@ -111,7 +111,7 @@ describe('check-packed', () => {
 
   it('accepts a package whose portable part works without the driver library', async () => {
     expect(await problems({})).toEqual([]);
-  }, 120_000);
+  }, 600_000);
 
   it('sees a driver library in the portable part, types of a peer in its declarations, a package that is not declared', async () => {
     const found = await problems({
@@ -123,5 +123,5 @@ describe('check-packed', () => {
       expect.stringMatching(/@ent\/cache cannot be loaded without optional peers.*left-pad/),
     );
     expect(found).toContainEqual(expect.stringMatching(/types, without optional peers: .*Cannot find module 'redis'/));
-  }, 120_000);
+  }, 600_000);
 });

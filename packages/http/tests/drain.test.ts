@@ -102,7 +102,7 @@ describe('drain', () => {
   it('answers every request of a pipeline that comes during the grace', async () => {
     const served = await start();
     const client = await dial(served);
-    const drained = drain(served.server, { grace: '200ms' });
+    const drained = drain(served.server, { grace: '2s' });
     client.write(ask('/wait').repeat(3));
     await eventually(() => expect(served.waiting).toHaveLength(3));
     for (const answer of served.waiting) answer();
@@ -115,7 +115,7 @@ describe('drain', () => {
     const old = await dial(served);
     old.write(ask('/'));
     await eventually(() => expect(old.received).toContain('hello'));
-    const drained = drain(served.server, { grace: '300ms' });
+    const drained = drain(served.server, { grace: '3s' });
     old.write(ask('/'));
     const fresh = await dial(served);
     fresh.write(ask('/'));
@@ -129,9 +129,12 @@ describe('drain', () => {
 
   it('waits for a request whose head is on its way, and closes connections that ask for nothing', async () => {
     const served = await start();
+    const accepted: Socket[] = [];
+    served.server.on('connection', (socket) => accepted.push(socket));
     const silent = await dial(served);
     const partial = await dial(served);
     partial.write('GET / HTTP/1.1\r\nHost:');
+    await eventually(() => expect(accepted.map(({ bytesRead }) => bytesRead > 0)).toEqual([false, true]));
     const drained = drain(served.server, { grace: 0 });
     await once(silent, 'close');
     expect(silent.received).toBe('');
@@ -198,7 +201,7 @@ describe('drain', () => {
       const old = current;
       const next = await start();
       // Far longer than what follows takes: what is still connecting when the listening ends is lost, as it always is.
-      const drained = drain(old.server, { grace: '2s' });
+      const drained = drain(old.server, { grace: '5s' });
       await progress(16);
       // The load balancer has noticed.
       current = next;

@@ -33,7 +33,7 @@ async function run(
     ),
   );
   const line = async (text: string): Promise<void> => {
-    await expect.poll(() => lines, { timeout: 20_000 }).toContain(text);
+    await expect.poll(() => lines).toContain(text);
   };
   await line('ready');
   return { lines, line, process: started };
@@ -73,7 +73,7 @@ describe('stopOnSignals', () => {
       app.process.kill('SIGTERM');
       return app.process.exitCode;
     };
-    await expect.poll(again, { timeout: 20_000 }).toBe(143);
+    await expect.poll(again).toBe(143);
   });
 });
 

@@ -82,7 +82,7 @@ describe('a file', () => {
           await logger.flush();
           expect(readdirSync(folder)).toContain('service.log');
         },
-        { timeout: 20_000, interval: 20 },
+        { timeout: 60_000, interval: 20 },
       );
       await logger.close();
       const moved = outcomeOf(readFileSync(join(folder, 'moved.log'), 'utf8')).numbers;

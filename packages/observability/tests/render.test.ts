@@ -53,7 +53,7 @@ describe('a metric whose values do not come', () => {
     expect(await lines('slow')).toEqual([]);
     expect(collect).toHaveBeenCalledTimes(1);
     gate.resolve();
-    await vi.waitFor(async () => expect(await lines('slow')).toEqual(['slow 0']));
+    await vi.waitFor(async () => expect(await lines('slow')).toEqual(['slow 0']), { timeout: 60_000 });
   });
 });
 

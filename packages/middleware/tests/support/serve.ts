@@ -48,5 +48,5 @@ export async function stop(server: Server): Promise<void> {
 
 /** Waits until the assertion holds, as long as a busy machine may need. */
 export function eventually<T>(assertion: () => T | Promise<T>): Promise<T> {
-  return vi.waitFor(assertion, { timeout: 15_000, interval: 10 });
+  return vi.waitFor(assertion, { timeout: 60_000, interval: 10 });
 }
