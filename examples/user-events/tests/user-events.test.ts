@@ -49,8 +49,10 @@ describeWithServer('redis', (server) => {
   it('answers probes, and with metrics', async () => {
     const { child, output } = run({ BROKER_URL: server.url, DATABASE_URL: 'sqlite::memory:' });
     try {
-      await expect.poll(output, { timeout: 30_000 }).toContain('listening to events');
-      const [url] = /http:\/\/127\.0\.0\.1:\d+/.exec(output()) ?? [];
+      await expect.poll(output).toContain('listening to events');
+      const urlOf = (): string | undefined => /http:\/\/127\.0\.0\.1:\d+/.exec(output())?.[0];
+      await expect.poll(urlOf).toBeDefined();
+      const url = urlOf();
       for (const path of ['/livez', '/readyz', '/startupz', '/health'])
         expect(await (await fetch(`${url}${path}`)).json(), path).toMatchObject({ status: 'pass' });
       expect(await (await fetch(`${url}/metrics`)).text()).toContain('health_check_status{check="events"} 1');

@@ -28,7 +28,7 @@ async function setUp(options: RemoteKeysOptions = {}, path = '/realms/a') {
   started.push(issuer);
   const clock = { time: START };
   const now = (): number => clock.time;
-  const keys = createRemoteKeys({ issuer: issuer.issuer, cooldown: 20, now, ...options });
+  const keys = createRemoteKeys({ issuer: issuer.issuer, cooldown: 20, timeout: MINUTE, now, ...options });
   const found = async (kid: string): Promise<string | undefined> => (await keys.find(kid))?.kid;
   const fetched = (): number => issuer.asked.filter((each) => each === '/keys/jwks.json').length;
   return { issuer, clock, now, keys, found, fetched };

@@ -60,7 +60,7 @@ describe('the channels', () => {
         channels.query.asyncEnd.unsubscribe(onEnd);
         expect(await found).toHaveLength(1);
         expect(ended).toBe(1);
-      });
+      }, 60_000);
     });
   });
 
