@@ -35,6 +35,8 @@ export interface DatabaseFeatures {
   readonly readOnlyTransactions: boolean;
   /** A failed migration leaves nothing behind. */
   readonly transactionalDdl: boolean;
+  /** `transaction: false` of a migration: it runs without one, under the lock of all migrations. */
+  readonly nonTransactionalMigrations: boolean;
   /** Foreign keys. */
   readonly foreignKeys: boolean;
   /** `foreignKeys: 'off'` of a migration: they need only hold again at its end. */
@@ -344,11 +346,17 @@ export interface DriverSchema<Native, Session> {
   /**
    * Waits until the session has the lock of this name, alone among all that use the database; migrations do. It is lost
    * with the session: when this process dies or its connection breaks, the next one gets it. With
-   * `features.transactionalDdl` it comes inside a transaction.
+   * `features.transactionalDdl` it comes inside a transaction; with `features.nonTransactionalMigrations` it may come
+   * outside of one as well.
    *
    * Answers what gives it back, to be called when the transaction has ended.
    */
   lock(session: Session, name: string, call: DriverCall): Awaitable<Unlock>;
+  /**
+   * The indexes that are invalid, with their schemas, of those that a text names, or whose table it names: such as
+   * `CREATE INDEX CONCURRENTLY` of PostgreSQL leaves when it fails. Left out where there is nothing like that.
+   */
+  invalidIndexes?(session: Session, text: string, call: DriverCall): Awaitable<readonly string[]>;
 }
 
 /** Gives a lock back. */

@@ -3,13 +3,13 @@ import { filesIn, type Found, importFile, readSql, runSql } from './internal/fil
 import { defineMigrations, type Migration } from './migrations.ts';
 
 const invalid = databaseErrors.invalid_definition;
-const EXPORTS = ['up', 'down', 'foreignKeys'];
+const EXPORTS = ['up', 'down', 'foreignKeys', 'transaction'];
 
 /**
  * The migrations of a folder, in the order of their names: `0001_users.up.sql` with perhaps `0001_users.down.sql`,
  * `0002_tags.sql` for one that cannot be undone, or `0003_split.ts` (also `.js`, `.mts`, ...) that exports `up` and
- * perhaps `down` and `foreignKeys`. They are those of {@link defineMigrations} in all else; one of SQL is recognised by
- * its text.
+ * perhaps `down`, `foreignKeys` and `transaction`. They are those of {@link defineMigrations} in all else; one of SQL
+ * is recognised by its text.
  *
  * ```ts no-run
  * import { createMigrator, loadMigrations } from '@ent/database';
@@ -22,7 +22,8 @@ const EXPORTS = ['up', 'down', 'foreignKeys'];
  *
  * SQL is sent as it is: what it may hold, the database says, which also takes the statements apart. It is run in the
  * transaction of the migration where there is one, so it neither begins nor ends any. A table is rebuilt on SQLite
- * with `-- foreign-keys: off` as the first line.
+ * with `-- foreign-keys: off` as the first line; with `-- transaction: false` there, one statement is run without a
+ * transaction.
  *
  * @param folder a path, from the working directory; or a `file:` URL
  * @throws ConfigurationError `database.invalid_definition` for a file that is not right, with its name and, where there
@@ -54,25 +55,31 @@ async function migrationOf(name: string, files: readonly Found[]): Promise<Migra
   }
   const [forth, back] = await Promise.all([readSql(first), undo && readSql(undo)]);
   const foreignKeys = forth.foreignKeys ?? back?.foreignKeys;
+  const transaction = forth.transaction ?? back?.transaction;
   return {
     name,
     up: (native) => runSql(native, forth),
     ...(back && { down: (native) => runSql(native, back) }),
     ...(foreignKeys && { foreignKeys }),
+    ...(transaction === false && { transaction }),
   };
 }
 
 async function moduleOf(name: string, file: Found): Promise<Migration> {
-  const { up, down, foreignKeys } = await importFile(file, EXPORTS);
+  const { up, down, foreignKeys, transaction } = await importFile(file, EXPORTS);
   if (typeof up !== 'function') throw invalid(`${file.shown} must export a function "up".`);
   if (down !== undefined && typeof down !== 'function') throw invalid(`${file.shown}: "down" must be a function.`);
   if (foreignKeys !== undefined && foreignKeys !== 'off') {
     throw invalid(`${file.shown}: "foreignKeys" can be 'off', or is left out.`);
+  }
+  if (transaction !== undefined && transaction !== false) {
+    throw invalid(`${file.shown}: "transaction" can be false, or is left out.`);
   }
   return {
     name,
     up: up as Migration['up'],
     ...(down !== undefined && { down: down as Required<Migration>['down'] }),
     ...(foreignKeys && { foreignKeys }),
+    ...(transaction === false && { transaction }),
   };
 }

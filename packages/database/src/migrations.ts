@@ -46,6 +46,32 @@ export interface Migration<Native = unknown> {
    * ```
    */
   readonly foreignKeys?: 'off' | undefined;
+  /**
+   * `false`: the step runs in no transaction, though under the lock of all migrations, for what PostgreSQL refuses in
+   * one: `create index concurrently`, `alter type ... add value` and its use, `vacuum`. What it did before it failed
+   * stays, and it is not in the ledger, so that the next `up` begins it again: one statement, with `if not exists`. An
+   * index that is invalid then is named by the error; drop it first. Only where the driver can
+   * (`features.nonTransactionalMigrations`); MySQL and MongoDB have no transaction here anyway.
+   *
+   * ```ts no-run
+   * import { createDatabase, createMigrator } from '@ent/database';
+   * import { postgres } from '@ent/database/postgres';
+   * import { sql } from 'kysely';
+   *
+   * const db = createDatabase({ driver: postgres({ url: 'postgres://app:secret@localhost/app' }) });
+   * const migrator = createMigrator(db, [
+   *   {
+   *     name: '0003_find_by_email',
+   *     transaction: false,
+   *     up: ({ kysely }) => sql`create index concurrently if not exists by_email on users (email)`.execute(kysely),
+   *     down: ({ kysely }) => sql`drop index concurrently if exists by_email`.execute(kysely),
+   *   },
+   * ]);
+   * console.log(await migrator.up());
+   * await db.close();
+   * ```
+   */
+  readonly transaction?: false | undefined;
 }
 
 /** Where one migration stands. */
@@ -113,9 +139,9 @@ export interface Migrator {
   /** Every migration of the list and of the database. Writes nothing. */
   status(options?: MigrateOptions): Promise<MigrationStatus[]>;
   /**
-   * The statements that `up` would send. They are sent, in a transaction that is rolled back, so
-   * they are exact; nothing is written. Where DDL cannot be rolled back they are recorded
-   * instead, so what depends on answers is missing.
+   * The statements that `up` would send. They are sent, in a transaction that is rolled back, so they are exact;
+   * nothing is written. Where DDL cannot be rolled back, and from the first migration on that runs without a
+   * transaction, they are recorded instead, so what depends on answers is missing.
    */
   dryRun(options?: MigrateOptions): Promise<PlannedMigration[]>;
   /**
@@ -125,7 +151,7 @@ export interface Migrator {
   repair(options?: MigrateOptions): Promise<string[]>;
 }
 
-const KNOWN = { name: true, up: true, down: true, foreignKeys: true } as const;
+const KNOWN = { name: true, up: true, down: true, foreignKeys: true, transaction: true } as const;
 const NAME = /^[A-Za-z0-9][\w.-]{0,199}$/;
 
 /**
@@ -161,9 +187,12 @@ export function defineMigrations<Native = unknown>(list: readonly Migration<Nati
     throw databaseErrors.invalid_definition(`defineMigrations takes a list of migrations; got ${kindOf(given)}.`);
   }
   expectUnique(list, 'Migration', KNOWN);
-  for (const { name, foreignKeys } of list) {
+  for (const { name, foreignKeys, transaction } of list) {
     if (foreignKeys !== undefined && foreignKeys !== 'off') {
       throw databaseErrors.invalid_definition(`Migration "${name}": foreignKeys can be 'off', or is left out.`);
+    }
+    if (transaction !== undefined && (transaction as unknown) !== false) {
+      throw databaseErrors.invalid_definition(`Migration "${name}": transaction can be false, or is left out.`);
     }
   }
   return Object.freeze([...list]);

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
-import { EntError } from '@ent/errors';
 import { demandOptions, durationOption, kindOf, refuseUnknown } from '@ent/internal';
 import type { Database } from './database.ts';
 import { defineEntity, type EntityOf } from './entity.ts';
 import { databaseErrors } from './errors.ts';
 import { demandHost } from './internal/demand-host.ts';
 import type { MigrationHost } from './internal/host.ts';
+import { expectValidIndexes, failureOf, step } from './internal/migration-failures.ts';
 import {
   defineMigrations,
   LEDGER,
@@ -70,6 +70,12 @@ export function createMigrator<Native>(
       `Migration "${suspending.name}": ${db.driver.name} cannot switch foreign keys off; alter the table in place and leave foreignKeys out.`,
     );
   }
+  const untransacted = list.find(({ transaction }) => transaction === false);
+  if (untransacted !== undefined && !db.features.nonTransactionalMigrations) {
+    throw databaseErrors.unsupported(
+      `Migration "${untransacted.name}": ${db.driver.name} migrates in a transaction alone; leave transaction out.`,
+    );
+  }
   const entity = ledgerEntity(table);
   const ledger = db.repo(entity);
 
@@ -77,10 +83,10 @@ export function createMigrator<Native>(
   const locked = <R>(
     { signal, onProgress }: MigrateOptions,
     work: () => Promise<R>,
-    { foreignKeys }: Pick<Migration, 'foreignKeys'> = {},
+    { foreignKeys, transaction }: Pick<Migration, 'foreignKeys' | 'transaction'> = {},
   ): Promise<R> => {
     const onWait = onProgress && ((what: string) => onProgress({ state: 'waiting', for: what }));
-    return host.exclusive(entity, { timeout, signal, foreignKeys, onWait }, work);
+    return host.exclusive(entity, { timeout, signal, foreignKeys, transaction, onWait }, work);
   };
 
   /** Does its work in a transaction that leaves nothing. */
@@ -123,25 +129,48 @@ export function createMigrator<Native>(
 
   async function apply(migration: Migration<Native>, given: MigrateOptions, tell: Tell): Promise<boolean> {
     const checksum = await checksumOf(host, migration);
-    const work = async (): Promise<boolean> => {
-      // Another process may have been first.
-      if ((await ledger.get(migration.name)) !== null) return false;
-      tell('begun');
-      await step(migration, 'up', () => migration.up(db.native));
+    return perform(migration, 'up', given, tell, async () => {
+      await step(migration, 'up', async () => {
+        await migration.up(db.native);
+        if (migration.transaction === false) await expectValidIndexes(host, await recordedOf(host, migration, 'up'));
+      });
       const [last] = await ledger.find({ sort: [['position', 'desc']], limit: 1 });
       await ledger.insert({ id: migration.name, checksum, position: (last?.position ?? 0) + 1, appliedAt: new Date() });
+    });
+  }
+
+  /** Does a step under the lock, unless another process was first. */
+  async function perform(
+    migration: Migration<Native>,
+    direction: 'up' | 'down',
+    given: MigrateOptions,
+    tell: Tell,
+    work: () => Promise<void>,
+  ): Promise<boolean> {
+    let isBegun = false;
+    const due = async (): Promise<boolean> => {
+      const isApplied = (await ledger.get(migration.name)) !== null;
+      if (isApplied === (direction === 'up')) return false;
+      isBegun = true;
+      tell('begun');
+      await work();
       return true;
     };
-    const isDone = await committed(migration, 'up', () => locked(given, work, migration));
-    if (isDone) tell('done');
-    return isDone;
+    try {
+      const isDone = await locked(given, due, migration);
+      if (isDone) tell('done');
+      return isDone;
+    } catch (error) {
+      if (!isBegun) throw error;
+      throw await failureOf(host, migration, direction, error, () => recordedOf(host, migration, direction));
+    }
   }
 
   /** The statements of a migration that is pending. */
-  async function plan(migration: Migration<Native>): Promise<PlannedMigration> {
-    const statements = db.features.transactionalDdl
+  async function plan(migration: Migration<Native>, isSent: boolean): Promise<PlannedMigration> {
+    const statements = isSent
       ? await host.sent(() => step(migration, 'up', () => migration.up(db.native)))
-      : await recordedOf(host, migration);
+      : await recordedOf(host, migration, 'up');
     return { name: migration.name, statements };
   }
 
@@ -176,15 +205,11 @@ export function createMigrator<Native>(
       for (const [index, migration] of reverts.entries()) {
         const { name } = migration;
         const tell = teller(given, 'down', migration, index + 1, reverts.length);
-        const work = async (): Promise<boolean> => {
-          if ((await ledger.get(name)) === null) return false;
-          tell('begun');
+        const work = async (): Promise<void> => {
           await step(migration, 'down', () => migration.down(db.native));
-          return ledger.delete(name);
+          await ledger.delete(name);
         };
-        if (!(await committed(migration, 'down', () => locked(given, work, migration)))) continue;
-        tell('done');
-        done.push(name);
+        if (await perform(migration, 'down', given, tell, work)) done.push(name);
       }
       return done;
     },
@@ -216,8 +241,12 @@ export function createMigrator<Native>(
         async () => {
           const entries = await applied();
           const planned: PlannedMigration[] = [];
+          let isSent = db.features.transactionalDdl;
           for (const migration of list) {
-            if (!entries.some(({ id }) => id === migration.name)) planned.push(await plan(migration));
+            if (entries.some(({ id }) => id === migration.name)) continue;
+            // What comes after may need what it would have done.
+            if (migration.transaction === false) isSent = false;
+            planned.push(await plan(migration, isSent));
           }
           return planned;
           // What one of them needs harms none of the others, since nothing stays.
@@ -270,59 +299,24 @@ function reversible<Native>(list: readonly Migration<Native>[], name: string): R
   });
 }
 
-async function step(
-  { name }: { readonly name: string },
-  direction: 'up' | 'down',
-  work: () => Promise<unknown>,
-): Promise<void> {
-  try {
-    await work();
-  } catch (error) {
-    throw failed(name, direction, error);
-  }
-}
-
-function failed(name: string, direction: 'up' | 'down', cause: unknown): Error {
-  return databaseErrors.migration_failed(`Migration "${name}" failed in ${direction}.`, {
-    cause,
-    details: { migration: name, direction },
-  });
-}
-
-const VIOLATIONS: ReadonlySet<string> = new Set(
-  (['unique_violation', 'foreign_key_violation', 'not_null_violation', 'check_violation'] as const).map(
-    (key) => databaseErrors[key].code,
-  ),
-);
-
-/** A step that is refused by its commit, as by a constraint that is checked only then, fails by name as well. */
-async function committed<R>(
-  { name }: { readonly name: string },
-  direction: 'up' | 'down',
-  work: () => Promise<R>,
-): Promise<R> {
-  try {
-    return await work();
-  } catch (error) {
-    if (!EntError.is(error) || !VIOLATIONS.has(error.code)) throw error;
-    throw failed(name, direction, error);
-  }
-}
-
 /**
  * SHA-256 of the statements that `up` sends, with placeholders for values. Not of its source text: that changes with
  * every compiler, minifier and formatter. What it sends depending on answers is not part of it, since the recorder
  * answers everything with no rows; a failure over that ends the recording.
  */
 async function checksumOf<Native>(host: MigrationHost, migration: Migration<Native>): Promise<string> {
-  const statements = await recordedOf(host, migration);
+  const statements = await recordedOf(host, migration, 'up');
   return createHash('sha256').update(JSON.stringify(statements)).digest('hex');
 }
 
-function recordedOf<Native>(host: MigrationHost, migration: Migration<Native>): Promise<readonly string[]> {
+function recordedOf<Native>(
+  host: MigrationHost,
+  migration: Migration<Native>,
+  direction: 'up' | 'down',
+): Promise<readonly string[]> {
   return host.recorded(async (native) => {
     try {
-      await migration.up(native as Native);
+      await migration[direction]?.(native as Native);
     } catch {
       // Recorded as far as it goes.
     }

@@ -117,6 +117,7 @@ export async function loadSeeds(folder: string | URL): Promise<readonly Seed[]> 
     if (part !== undefined) throw invalid(`${shown}: a seed is NAME.sql or NAME.ts.`);
     if (isSql) {
       const sql = await readSql(file);
+      if (sql.transaction !== undefined) throw invalid(`${shown}, line 1: a seed is run in a transaction.`);
       if (sql.foreignKeys !== undefined) throw invalid(`${shown}, line 1: foreign keys stay on in a seed.`);
       return { name, run: (native) => runSql(native, sql) };
     }

@@ -67,6 +67,7 @@ it('are refused when they are not right, before any is run', async () => {
   expect((await rejection(db.transaction(() => runSeeds(db, [seed])))).code).toBe('database.invalid_query');
   for (const [content, message] of [
     [{ '1.up.sql': 'x' }, '1.up.sql: a seed is NAME.sql or NAME.ts.'],
+    [{ '1.sql': '-- transaction: false\nx' }, '1.sql, line 1: a seed is run in a transaction.'],
     [{ '1.sql': '-- foreign-keys: off\nx' }, '1.sql, line 1: foreign keys stay on in a seed.'],
     [{ '1.mjs': 'export const up = () => {};' }, '1.mjs exports "up"; it has run.'],
     [{ '2.mjs': 'export const run = 1;' }, '2.mjs must export a function "run".'],

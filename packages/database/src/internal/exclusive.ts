@@ -11,10 +11,10 @@ import { topLevel } from './transactions.ts';
 export function migrationHost(calls: Calls): MigrationHost {
   const { driver, scopes } = calls;
   return {
-    async exclusive(ledger, { foreignKeys, onWait, ...options }, work) {
+    async exclusive(ledger, { foreignKeys, transaction, onWait, ...options }, work) {
       expectOutside(calls, 'Migrations');
       const { features } = driver;
-      const bare = !(features.transactions && features.transactionalDdl);
+      const bare = transaction === false || !(features.transactions && features.transactionalDdl);
       // The weakest level, so that what is read after the wait for the lock is what its last holder has left.
       const isolation = bare ? undefined : features.isolation[0];
       // What cannot be rolled back is not done twice.
@@ -47,6 +47,17 @@ export function migrationHost(calls: Calls): MigrationHost {
     },
 
     recorded: (work) => driver.record((native) => scopes.run(nowhere(), () => work(native))),
+
+    async invalidIndexes(statements) {
+      const operation = { operation: 'migrate', use: 'read', latest: true } as const;
+      if (driver.invalidIndexes === undefined) return [];
+      return calls.run(
+        scopes.of(undefined),
+        operation,
+        undefined,
+        async (session, call) => (await driver.invalidIndexes?.(session, statements.join('\n'), call)) ?? [],
+      );
+    },
   };
 }
 

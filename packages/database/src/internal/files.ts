@@ -60,11 +60,14 @@ export interface SqlFile {
   readonly text: string;
   /** `-- foreign-keys: off` is its first line. */
   readonly foreignKeys: 'off' | undefined;
+  /** `-- transaction: false` is its first line. */
+  readonly transaction: false | undefined;
 }
 
 /** How other tools part one file into two. All of it would be run here: done, and undone at once. */
 const MARK = /^[ \t]*--[ \t]*(?:migrate:|\+goose[ \t]+|\+migrate[ \t]+)?(?:up|down)\b[^\w\n]*$/im;
-const FOREIGN_KEYS = /^[ \t]*--[ \t]*foreign-keys:[ \t]*(.*)$/im;
+/** What a file says of itself. A longer comment after "transaction:" is one. */
+const OPTION = /^[ \t]*--[ \t]*(?:(foreign-keys):[ \t]*(.*)|(transaction):[ \t]*(\w*)[ \t]*)$/im;
 
 /** Reads SQL. Lines end the same whatever system checked them out, since the text is recognised later. */
 export async function readSql({ path, shown }: Pick<Found, 'path' | 'shown'>): Promise<SqlFile> {
@@ -80,11 +83,19 @@ export async function readSql({ path, shown }: Pick<Found, 'path' | 'shown'>): P
       `${shown}, ${lineAt(text, mark.index)}: "${mark[0].trim()}" parts nothing here; what undoes a migration is in a file of its own, NAME.down.sql beside NAME.up.sql.`,
     );
   }
-  const option = FOREIGN_KEYS.exec(text);
-  if (option !== null && (option.index !== 0 || option[1]?.trim() !== 'off')) {
-    throw invalid(`${shown}, ${lineAt(text, option.index)}: it is "-- foreign-keys: off", in the first line.`);
+  const option = OPTION.exec(text);
+  const [, foreignKeys, off, transaction, no] = option ?? [];
+  const isRight = foreignKeys === undefined ? no === 'false' : off?.trim() === 'off';
+  if (option !== null && (option.index !== 0 || !isRight)) {
+    const right = foreignKeys === undefined ? '-- transaction: false' : '-- foreign-keys: off';
+    throw invalid(`${shown}, ${lineAt(text, option.index)}: it is "${right}", in the first line.`);
   }
-  return { shown, text, foreignKeys: option === null ? undefined : 'off' };
+  return {
+    shown,
+    text,
+    foreignKeys: foreignKeys === undefined ? undefined : 'off',
+    transaction: transaction === undefined ? undefined : false,
+  };
 }
 
 function badLine(bytes: Buffer): number {

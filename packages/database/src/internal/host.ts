@@ -30,6 +30,8 @@ export interface Hosted {
 /** How {@link MigrationHost.exclusive} runs. */
 export interface ExclusiveOptions extends CallOptions {
   readonly foreignKeys?: BeginOptions['foreignKeys'];
+  /** `false`: in no transaction, wherever the database would have one. */
+  readonly transaction?: false | undefined;
   /** Hears, again and again, what it waits for, once that takes a while. */
   readonly onWait?: ((what: string) => void) | undefined;
 }
@@ -43,9 +45,14 @@ export interface MigrationHost {
    */
   exclusive<R>(ledger: EntityModel, options: ExclusiveOptions, work: () => Promise<R>): Promise<R>;
   /** Runs `work` in a transaction, where there are any, whose session takes texts of several statements. */
-  scripted(options: Omit<ExclusiveOptions, 'foreignKeys'>, work: () => Promise<unknown>): Promise<unknown>;
+  scripted(
+    options: Omit<ExclusiveOptions, 'foreignKeys' | 'transaction'>,
+    work: () => Promise<unknown>,
+  ): Promise<unknown>;
   /** The statements that `work` sends, inside of {@link MigrationHost.exclusive}. */
   sent(work: () => Promise<unknown>): Promise<readonly string[]>;
   /** The statements that `work` would send by the native client. Nothing is sent, and all other calls are refused. */
   recorded(work: (native: unknown) => Promise<unknown>): Promise<readonly string[]>;
+  /** The invalid indexes that statements are about, with their schemas, where a database has such. */
+  invalidIndexes(statements: readonly string[]): Promise<readonly string[]>;
 }

@@ -24,6 +24,7 @@ export const postgresFeatures = {
   isolation: ['read committed', 'snapshot', 'serializable'],
   readOnlyTransactions: true,
   transactionalDdl: true,
+  nonTransactionalMigrations: false,
   foreignKeys: true,
   suspendsForeignKeys: false,
   decimalOrder: true,

@@ -39,6 +39,7 @@ export const mongodbFeatures = {
   isolation: ['snapshot'],
   readOnlyTransactions: false,
   transactionalDdl: false,
+  nonTransactionalMigrations: true,
   foreignKeys: false,
   suspendsForeignKeys: false,
   decimalOrder: true,

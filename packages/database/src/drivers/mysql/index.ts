@@ -40,6 +40,7 @@ export const mysqlFeatures = {
   isolation: ['read committed', 'serializable'],
   readOnlyTransactions: true,
   transactionalDdl: false,
+  nonTransactionalMigrations: true,
   foreignKeys: true,
   suspendsForeignKeys: false,
   decimalOrder: true,

@@ -6,6 +6,7 @@
  * call that is given up is cancelled on the server, and its connection ended (session.ts).
  */
 import type { DatabaseDriver, DatabaseFeatures } from '../../driver.ts';
+import { databaseErrors } from '../../errors.ts';
 import { poolName } from '../../internal/sql/addresses.ts';
 import { controlOf } from '../../internal/sql/controls.ts';
 import { sqlDriver } from '../../internal/sql/driver.ts';
@@ -44,6 +45,7 @@ export const postgresFeatures = {
   isolation: ['read committed', 'snapshot', 'serializable'],
   readOnlyTransactions: true,
   transactionalDdl: true,
+  nonTransactionalMigrations: true,
   foreignKeys: true,
   // Only those that were declared deferrable can wait.
   suspendsForeignKeys: false,
@@ -127,10 +129,12 @@ export function postgres<Tables = any>(options: PostgresOptions): PostgresDriver
       await control(session, 'rollback');
       session.inTransaction = false;
     },
-    // Of the transaction, not of the session: it ends with it, also behind a pooler, and nobody has to give it back.
     async lock(session, name, call) {
-      await takeLock(session, name, call);
-      return () => {};
+      if (!session.inTransaction && connections.isPooled) throw noLock();
+      return takeLock(session, name, call);
+    },
+    async invalidIndexes(session, text) {
+      return (await session.execute(INVALID_INDEXES, [text])).rows.map(({ name }) => name as string);
     },
     ...(settings.tenantSetting !== undefined && { setTenant: settingOf(settings.tenantSetting) }),
   });
@@ -151,6 +155,25 @@ function settingOf(name: string) {
     await session.execute(SETTING, [name, tenant]);
   };
 }
+
+function noLock(): Error {
+  return databaseErrors.unsupported(
+    'postgres: there is a pooler in between, which keeps no lock for a migration without a transaction; connect to the server itself.',
+  );
+}
+
+/** Those of a table that is partitioned are invalid until each of its parts has one. */
+const INVALID_INDEXES = {
+  sql: `select n.nspname || '.' || c.relname as name
+    from pg_index i join pg_class c on c.oid = i.indexrelid join pg_namespace n on n.oid = c.relnamespace
+      join pg_class t on t.oid = i.indrelid
+    where not i.indisvalid and c.relkind = 'i' and (strpos($1, c.relname) > 0 or strpos($1, t.relname) > 0)
+      and (n.nspname = any(current_schemas(false)) or strpos($1, n.nspname) > 0)
+    order by 1`,
+  kind: 'rows',
+  returnsRows: true,
+  recurs: true,
+} as const;
 
 const SETTING = {
   // The last: for this transaction alone.

@@ -1,10 +1,17 @@
-import type { DriverCall } from '../../driver.ts';
+import { exponentialBackoff, pause } from '@ent/internal';
+import type { DriverCall, Unlock } from '../../driver.ts';
+import { controlOf } from '../../internal/sql/controls.ts';
 import type { Session } from './session.ts';
 
 const common = { kind: 'rows', returnsRows: true, recurs: false } as const;
 const KEY = `hashtextextended(current_schema() || '.' || $1::text, 0)`;
-const TRY = { ...common, sql: `select pg_try_advisory_xact_lock(${KEY}) as got` };
-const WAIT = { ...common, sql: `select pg_advisory_xact_lock(${KEY})` };
+const TRY = {
+  inTransaction: { ...common, sql: `select pg_try_advisory_xact_lock(${KEY}) as got` },
+  alone: { ...common, sql: `select pg_try_advisory_lock(${KEY}) as got` },
+};
+const UNLOCK = { ...common, sql: `select pg_advisory_unlock(${KEY})` };
+const backoff = exponentialBackoff({ baseMs: 10, maxMs: 250 });
+
 /** The server shows a key as two halves. https://www.postgresql.org/docs/current/view-pg-locks.html */
 const HOLDER = {
   ...common,
@@ -15,13 +22,27 @@ const HOLDER = {
       and (l.classid::bigint << 32) | l.objid::bigint = ${KEY}`,
 };
 
-/** Waits for the lock of this name; while it does, the call says whose it is. */
-export async function takeLock(session: Session, name: string, call: DriverCall): Promise<void> {
-  const [tried] = (await session.execute(TRY, [name])).rows;
-  if (tried?.['got'] === 't' || tried?.['got'] === true) return;
-  const [holder] = (await session.execute(HOLDER, [name])).rows;
-  if (holder !== undefined) call.waitingFor = `another process that migrates: ${described(holder)}`;
-  await session.execute(WAIT, [name]);
+/**
+ * Waits for the lock of this name; while it does, the call says whose it is. It asks again and again, each time in
+ * another transaction, before which nothing was done in it: `CREATE INDEX CONCURRENTLY` of the holder waits for every
+ * transaction that has a snapshot, and so for one that waits for the holder.
+ *
+ * In a transaction the lock is of that, also behind a pooler, and nobody has to give it back; else of the session.
+ */
+export async function takeLock(session: Session, name: string, call: DriverCall): Promise<Unlock> {
+  const { inTransaction } = session;
+  for (let tries = 1; ; tries += 1) {
+    const [tried] = (await session.execute(inTransaction ? TRY.inTransaction : TRY.alone, [name])).rows;
+    if (tried?.['got'] === 't' || tried?.['got'] === true) break;
+    const [holder] = (await session.execute(HOLDER, [name])).rows;
+    if (holder !== undefined) call.waitingFor = `another process that migrates: ${described(holder)}`;
+    if (inTransaction) await session.execute(controlOf('rollback and chain'), []);
+    await pause(backoff(tries), call.signal);
+    call.signal.throwIfAborted();
+  }
+  return async (): Promise<void> => {
+    if (!inTransaction) await session.execute(UNLOCK, [name]);
+  };
 }
 
 /** What the server tells of it; of those of other users it tells less. */

@@ -27,6 +27,8 @@ const THEIRS = `current_setting('datestyle') as datestyle`;
 export class Connections implements SessionSource<Session> {
   readonly pool: PgPool;
   readonly max: number;
+  /** A pooler stands in between, which keeps nothing of a session from one transaction to the next. */
+  isPooled = false;
   readonly #settings: Settings;
   readonly #names: Names;
   readonly #hosts: Hosts;
@@ -147,6 +149,7 @@ export class Connections implements SessionSource<Session> {
 
   /** The process id that was told is not the server's: a pooler answers for many servers' connections. */
   #meetPooler(): void {
+    this.isPooled = true;
     if (this.#settings.prepare === undefined) this.#names.disable();
     if (this.#settings.searchPath === undefined) return;
     throw databaseErrors.invalid_definition(

@@ -37,6 +37,8 @@ export const sqliteFeatures = {
   isolation: ['serializable'],
   readOnlyTransactions: true,
   transactionalDdl: true,
+  // The lock of all migrations is that of the transaction.
+  nonTransactionalMigrations: false,
   foreignKeys: true,
   suspendsForeignKeys: true,
   // SQLite has no decimal type; as text "10" sorts before "9".

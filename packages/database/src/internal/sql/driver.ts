@@ -18,7 +18,7 @@ import { tableOf } from './table.ts';
 import type { SqlExecute, SqlNative, SqlOutcome, SqlStatement } from './types.ts';
 
 type Own = 'name' | 'namespace' | 'features' | 'pool' | 'client' | 'connect' | 'close' | 'classify' | 'begin' | 'lock';
-type Replaceable = 'ping' | Exclude<keyof DriverTransactions<never>, 'begin'>;
+type Replaceable = 'ping' | 'invalidIndexes' | Exclude<keyof DriverTransactions<never>, 'begin'>;
 
 /** What is different in each SQL database. */
 export interface SqlDriverParts<Session extends object, Client>
@@ -106,7 +106,7 @@ export function sqlDriver<Session extends object, Client = unknown, Tables = any
   parts: SqlDriverParts<Session, Client>,
 ): DatabaseDriver<SqlNative<Tables>, Session, Client> {
   demandMembers(parts, PARTS, 'sqlDriver');
-  const { dialect, sessions, execute, setTenant } = parts;
+  const { dialect, sessions, execute, setTenant, invalidIndexes } = parts;
   // For writes that begin a transaction where there is none; else nobody asks.
   const open = dialect.writes === 'read-back' ? new WeakSet<Session>() : undefined;
 
@@ -167,6 +167,7 @@ export function sqlDriver<Session extends object, Client = unknown, Tables = any
 
     ...transactions,
     ...(setTenant && { setTenant }),
+    ...(invalidIndexes && { invalidIndexes }),
     ...rows,
 
     native: (run) => nativeOf<Session, Tables>(dialect, execute, run),
