@@ -10,7 +10,7 @@ import { databaseHarness as mongodbHarness } from '../fixtures/mongodb.ts';
 import { databaseHarness as mysqlHarness } from '../fixtures/mysql.ts';
 import { answerOf, ask, CORPUS, ordersDecimals, questionOf } from '../fixtures/one-corpus.ts';
 import { schemaHarness } from '../fixtures/postgres.ts';
-import { fileHarness, memoryHarness } from '../fixtures/storage.ts';
+import { fileHarness, memoryHarness, threadHarness } from '../fixtures/storage.ts';
 
 // New York has hours that come twice and hours that do not come; Monrovia was 44:30 minutes behind until 1972.
 const ZONES = [
@@ -65,6 +65,9 @@ describe('sqlite in memory', () => {
 });
 describe('a sqlite file', () => {
   answersTheCorpus(fileHarness);
+});
+describe('a sqlite file in threads', () => {
+  answersTheCorpus(threadHarness);
 });
 describeWithServer('postgres', (server) => answersTheCorpus(schemaHarness(() => server.url)));
 describeWithServer('postgres-18', (server) => answersTheCorpus(schemaHarness(() => server.url)));

@@ -1,27 +1,10 @@
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import { createDatabase } from '@ent/database';
-import { sqlite, sqliteFeatures } from '@ent/database/sqlite';
-import { type DatabaseHarness, testDatabaseDriver } from '@ent/database/testing';
+import { testDatabaseDriver } from '@ent/database/testing';
 import { itInDepth } from '@ent/testkit/vitest';
-import { runFixture, temporaryFolder } from '../fixtures/storage.ts';
-
-const harness: DatabaseHarness = {
-  features: sqliteFeatures,
-  async create() {
-    const folder = await temporaryFolder();
-    const file = join(folder, 'test.db');
-    return {
-      connect: (options) => createDatabase({ ...options, driver: sqlite({ file, thread: true }) }),
-      spawnWriter: () => runFixture('writer.ts', file),
-      remove: () => rm(folder, { recursive: true }),
-    };
-  },
-};
+import { threadHarness } from '../fixtures/storage.ts';
 
 // From source each thread compiles its program anew, which takes longer than the cases: a few of them in each run.
 const cases: { readonly name: string; readonly run: () => Promise<void> }[] = [];
-testDatabaseDriver({ it: (name, run) => cases.push({ name, run }) }, harness);
+testDatabaseDriver({ it: (name, run) => cases.push({ name, run }) }, threadHarness);
 
 const rounds = { full: cases.length, ci: 8, of: 'cases' };
 itInDepth('a SQLite file in threads passes the conformance suite', rounds, async ({ count, seed }) => {
