@@ -1,7 +1,9 @@
-import { createDatabase, type DatabaseDriver, type DriverCall } from '@ent/database';
+import { createDatabase, type DatabaseDriver, defineEntity, type DriverCall } from '@ent/database';
 import { pooledSessions, type SqlNative, withoutValues } from '@ent/database/sql';
 import { sqlite } from '@ent/database/sqlite';
 import { describe, expect, it } from 'vitest';
+import { dialect } from '../src/drivers/mysql/dialect.ts';
+import { rowsOf } from '../src/internal/sql/rows.ts';
 
 const call = (signal = new AbortController().signal): DriverCall => ({ deadlineAt: Infinity, signal });
 
@@ -81,6 +83,31 @@ describe('withoutValues', () => {
     expect([copy.message, Object.keys(copy)]).toEqual(['Duplicate entry', ['errno']]);
     expect(copy.stack).toMatch(/^Error: Duplicate entry\n/);
     expect(copy.stack).not.toContain('hunter2');
+  });
+});
+
+describe('an insert of many rows', () => {
+  const notes = defineEntity({ name: 'notes', fields: { id: 'string', text: 'string', data: 'json' } });
+
+  /** How many rows each statement has, of texts of these lengths. */
+  async function parts(lengths: readonly number[]): Promise<number[]> {
+    const sent: (readonly unknown[])[] = [];
+    const execute = async (_session: object, _statement: unknown, values: readonly unknown[]) => {
+      sent.push(values);
+      return { rows: [] };
+    };
+    const { insert } = rowsOf({ ...dialect, rowsPerInsert: 8, bytesPerInsert: 1000 }, execute, {} as never);
+    const rows = lengths.map((length, n) => ({ id: `${n}`, text: 'x'.repeat(length), data: ['y'.repeat(length)] }));
+    await insert({}, notes, rows, call());
+    expect(sent.flat().filter((_, index) => index % 3 === 0)).toEqual(rows.map(({ id }) => id));
+    return sent.map((values) => values.length / 3);
+  }
+
+  it('is sent in parts of as many rows and bytes as the server takes, and each row once', async () => {
+    expect(await parts([])).toEqual([]);
+    expect(await parts(Array.from({ length: 18 }, () => 1))).toEqual([8, 8, 2]);
+    expect(await parts([1, 500, 500, 1, 1, 1])).toEqual([1, 1, 1, 1, 2]);
+    expect(await parts([...Array.from({ length: 6 }, () => 50), 1, 1, 1, 1, 1, 1])).toEqual([3, 3, 6]);
   });
 });
 

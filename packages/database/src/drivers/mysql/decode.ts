@@ -1,11 +1,12 @@
 import { Mismatch } from '../../internal/mismatch.ts';
-import { instantIn, SECONDS } from '../../internal/sql/instants.ts';
+import { instantIn, isoOf, SECONDS } from '../../internal/sql/instants.ts';
 import { parsedOrText } from '../../internal/sql/json.ts';
 import type { MysqlField } from './client.ts';
 
 /** As MySQL reads it, without a zone that it would convert by. */
 export function textOf(date: Date): string {
-  return date.toISOString().slice(0, -1).replace('T', ' ');
+  const text = isoOf(date);
+  return `${text.slice(0, 10)} ${text.slice(11, -1)}`;
 }
 
 const MICROSECONDS = /\.\d{3}\d*[1-9]/;

@@ -3,6 +3,7 @@ import type { FieldType } from '../../field.ts';
 import type { EntityField } from '../../entity.ts';
 import { Mismatch } from '../../internal/mismatch.ts';
 import { type Codec, type ColumnStorage, excluded, onConflict, type SqlDialect } from '../../internal/sql/dialect.ts';
+import { isoOf } from '../../internal/sql/instants.ts';
 import { jsonOf } from '../../internal/sql/json.ts';
 import { arrayOf, arrayText } from './arrays.ts';
 import { bytesOf, instantOf } from './decode.ts';
@@ -24,7 +25,7 @@ const codecs: Readonly<Record<FieldType, Codec>> = {
   double: codec((stored) => Number(finite(stored))),
   boolean: codec((stored) => stored === 't'),
   // A Date of pg's own would go out in the zone of this machine, whose old offsets had seconds.
-  date: codec(date, (value: Date) => value.toISOString()),
+  date: codec(date, isoOf),
   json: codec(jsonOf, (value: unknown) => JSON.stringify(value)),
   bytes: codec(bytesOf),
 };

@@ -51,3 +51,16 @@ function millisecondsOf(text: string, end: number): number {
   if (digits < 1) return 0;
   return numberAt(text, SECONDS + 1, SECONDS + 1 + digits) * 10 ** (3 - digits);
 }
+
+let lastTime = Number.NaN;
+let lastText = '';
+
+/** As `toISOString` writes it. The rows of one insert have the same time, and to write it takes long. */
+export function isoOf(date: Date): string {
+  const time = date.getTime();
+  if (time !== lastTime) {
+    lastText = date.toISOString();
+    lastTime = time;
+  }
+  return lastText;
+}

@@ -111,12 +111,21 @@ export function rowsOf<Session>(
       if (entity.generated.length > 0) return insertGenerated(session, entity, rows, call);
       const { maxParameters, rowsPerInsert } = dialect;
       const size = Math.max(1, Math.min(rowsPerInsert, Math.floor(maxParameters / entity.fields.size)));
+      let most = size;
       const from = (start: number): Awaitable<undefined> => {
         let next = start;
         while (next < rows.length) {
-          const chunk = rows.length === 1 ? rows : rows.slice(next, endOfChunk(dialect, rows, next, size));
+          let chunk = rows.length === 1 ? rows : rows.slice(next, next + most);
+          let ready = plans.insert(entity, chunk, chunk.length === size);
+          const fitting = fittingOf(dialect, ready.parameters, chunk.length);
+          // The next ones are hardly smaller, and to encode more of them than fit would be done again and again.
+          most = fitting < chunk.length ? fitting : Math.min(size, most * 2);
+          if (fitting < chunk.length) {
+            chunk = chunk.slice(0, fitting);
+            ready = plans.insert(entity, chunk, false);
+          }
           next += chunk.length;
-          const outcome = run(session, plans.insert(entity, chunk, chunk.length === size), call);
+          const outcome = run(session, ready, call);
           if (outcome instanceof Promise) return outcome.then(() => from(next));
         }
         return undefined;
@@ -182,27 +191,21 @@ function madeId({ name: entity, fields }: EntityModel, name: string, insertId: b
   );
 }
 
-/** Where a part of the rows ends that goes into one INSERT. */
-function endOfChunk({ bytesPerInsert }: SqlDialect, rows: readonly Row[], start: number, size: number): number {
-  const end = Math.min(rows.length, start + size);
-  if (bytesPerInsert === undefined) return end;
+/** How many of the rows whose values these are go into one INSERT; one at least. */
+function fittingOf({ bytesPerInsert = Infinity }: SqlDialect, values: readonly unknown[], rows: number): number {
+  if (rows === 1 || bytesPerInsert === Infinity) return rows;
+  const fields = values.length / rows;
   let bytes = 0;
-  for (let index = start; index < end; index += 1) {
-    bytes += bytesOf(rows[index] as Row);
-    if (bytes > bytesPerInsert && index > start) return index;
+  for (let index = 0; index < values.length; index += 1) {
+    bytes += bytesOf(values[index]);
+    if (bytes > bytesPerInsert) return Math.max(1, Math.floor(index / fields));
   }
-  return end;
+  return rows;
 }
 
-/** What its values take, or a bit more. */
-function bytesOf(row: Row): number {
-  let bytes = 0;
-  for (const value of Object.values(row)) {
-    // A unit of UTF-16 takes three bytes of UTF-8 at the most.
-    if (typeof value === 'string') bytes += value.length * 3;
-    else if (value instanceof Uint8Array) bytes += value.byteLength;
-    else if (typeof value === 'object' && value !== null) bytes += JSON.stringify(value).length * 3;
-    else bytes += 9;
-  }
-  return bytes;
+/** What a value takes as it is bound, or a bit more. */
+function bytesOf(value: unknown): number {
+  // A unit of UTF-16 takes three bytes of UTF-8 at the most.
+  if (typeof value === 'string') return value.length * 3;
+  return value instanceof Uint8Array ? value.byteLength : 9;
 }
