@@ -1,3 +1,4 @@
+import { parseArgs } from 'node:util';
 import { bench } from '../../../scripts/bench.ts';
 import { uuidv7 } from '../src/index.ts';
 
@@ -41,7 +42,11 @@ const DEEP = 10_000;
 /** Calls at once in the rows that say so, and connections of each pool. */
 export const CALLERS = 16;
 
-export const seeds: readonly User[] = Array.from({ length: ROWS }, (_, n) => newUser(`user${n}@example.org`));
+/** The same ones in each process, in the order of their making. */
+export const seeds: readonly User[] = Array.from({ length: ROWS }, (_, n) => ({
+  ...newUser(`user${n}@example.org`),
+  id: `01900000-0000-7000-8000-${n.toString(16).padStart(12, '0')}`,
+}));
 
 function newUser(email: string): User {
   return { id: uuidv7(), email, name: 'Ann', roles: ['user'], createdAt: new Date(), version: 1 };
@@ -58,20 +63,13 @@ const anyId = (): string => anyOf(seeds).id;
 
 type Row = [work: string, what: (subject: Subject) => unknown, how?: { perTurn?: number; rounds?: number }];
 
-/**
- * Runs every row of the table on all subjects of one server.
- *
- * @param clock `cpu` where nothing is waited for
- */
-export async function benchAll(
-  server: string,
-  { raw, others }: Subjects,
-  perTurn: number,
-  clock: 'wall' | 'cpu' = 'wall',
-): Promise<void> {
+const STREAM = 'stream 100,000';
+
+/** What is measured. */
+function rowsOf(): readonly Row[] {
   const deep = (seeds[DEEP] as User).id;
   const few = { perTurn: 1, rounds: 7 };
-  const rows: Row[] = [
+  return [
     ['get by id', (subject) => subject.get(anyId())],
     ['find 20', (subject) => subject.find(anyId(), 20)],
     ['page of 20 after 10,000', (subject) => subject.find(deep, 20)],
@@ -82,19 +80,51 @@ export async function benchAll(
     [`get by id, ${CALLERS} callers`, (subject) => together(() => subject.get(anyId())), { perTurn: 10 }],
     [`insert, ${CALLERS} callers`, (subject) => together(() => subject.insert(next())), { perTurn: 10 }],
     ['insert 1,000', (subject) => subject.insertMany(Array.from({ length: MANY }, next)), few],
-    ['stream 100,000', (subject) => subject.stream?.(ROWS), few],
+    [STREAM, (subject) => subject.stream?.(ROWS), few],
   ];
-  for (const [work, what, how] of rows) {
-    const able = Object.entries(others).filter(([, subject]) => work !== 'stream 100,000' || 'stream' in subject);
+}
+
+/** Runs every row of the table on all subjects of one server. */
+export async function benchAll(server: string, { raw, others }: Subjects, perTurn: number): Promise<void> {
+  for (const [work, what, how] of rowsOf()) {
+    const able = Object.entries(others).filter(([, subject]) => work !== STREAM || 'stream' in subject);
     await bench(`${server}: ${work}`, {
       perTurn,
-      clock,
       ...how,
       raw: () => what(raw),
       subjects: Object.fromEntries(able.map(([name, subject]) => [name, () => what(subject)])),
     });
   }
   for (const subject of [raw, ...Object.values(others)]) await subject.close();
+}
+
+/** How a subject is made, and whether it can stream. */
+export interface Maker {
+  readonly make: () => Subject | Promise<Subject>;
+  readonly streams?: boolean;
+}
+
+/**
+ * The same by the time of the processor, each subject in a process of its own in which no other one is made: what they
+ * share, such as the library and the code that is measured with, is compiled for who uses it most.
+ *
+ * @param makers `raw` first
+ */
+export async function benchApart(
+  server: string,
+  makers: Readonly<Record<string, Maker>>,
+  perTurn: number,
+): Promise<void> {
+  const { values } = parseArgs({ options: { only: { type: 'string' } }, strict: false });
+  const [, own] = JSON.parse(String(values.only ?? '[]')) as [string?, string?];
+  const made = own === undefined ? undefined : await makers[own]?.make();
+  for (const [work, what, how] of rowsOf()) {
+    const run = (): unknown => what(made as Subject);
+    const able = Object.keys(makers).filter((name) => work !== STREAM || makers[name]?.streams === true);
+    const subjects = Object.fromEntries(able.filter((name) => name !== 'raw').map((name) => [name, run]));
+    await bench(`${server}: ${work}`, { perTurn, clock: 'cpu', isolate: true, ...how, raw: run, subjects });
+  }
+  await made?.close();
 }
 
 /** Single statements of `db.native` beside the same ones of Kysely itself. */
