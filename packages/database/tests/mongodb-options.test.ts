@@ -56,7 +56,7 @@ describe('options', () => {
     [{ url: 'mongodb:///app' }, /url must be like/],
     [{ url: 'mongodb://localhost' }, /name of the database is missing/],
     [{ url: 'mongodb://localhost/app', database: 'a.b' }, /name of the database is missing or not right/],
-    [{ url: 'mongodb://localhost/app?transactions=no' }, /transactions in a URL is true or false/],
+    [{ url: 'mongodb://localhost/app?transactions=no' }, /transactions must be true or false/],
     [{ url: 'mongodb://localhost/app', transactions: 1 }, /transactions must be true or false/],
     [{ url: 'mongodb://localhost/app?decimals=float' }, /decimals must be/],
     [{ url: 'mongodb://localhost/app?maxPoolSize=many' }, /max must be a whole number/],

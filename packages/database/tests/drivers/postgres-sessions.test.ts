@@ -20,23 +20,8 @@ describeWithServer('postgres', (server) => {
     running,
     sleep,
     allGone: () => expect.poll(connections).toBe(0),
-  });
-
-  describe('a connection that comes back dirty', () => {
-    it.each([`set application_name = 'x'`, 'listen x', 'begin', `prepare x as select 1`])(
-      'after "%s" is replaced',
-      async (text) => {
-        const db = await open({ max: 1 });
-        const pid = async (): Promise<unknown> => {
-          const { rows } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(db.native.kysely);
-          return rows[0]?.pid;
-        };
-        const before = await pid();
-        expect(await pid()).toBe(before);
-        await sql.raw(text).execute(db.native.kysely);
-        expect(await pid()).not.toBe(before);
-      },
-    );
+    connection: 'pg_backend_pid()',
+    leavesTraces: [`set application_name = 'x'`, 'listen x', 'begin', `prepare x as select 1`],
   });
 
   describe('a schema that changes below prepared statements', () => {

@@ -1,4 +1,4 @@
-import { refuseUnknown } from '@ent/internal';
+import { refuseUnknown, truthIn } from '@ent/internal';
 import { MongoClient, type MongoClientOptions } from 'mongodb';
 import { databaseErrors } from '../../errors.ts';
 import {
@@ -145,15 +145,10 @@ function readUrl(text: string): { url: string; told: Partial<MongodbUrlOptions> 
     const value = parameters.get(parameter);
     if (value === null) continue;
     parameters.delete(parameter);
-    told[option] = parameter === 'decimals' ? value : parameter === 'transactions' ? truth(value) : Number(value);
+    told[option] = parameter === 'decimals' ? value : parameter === 'transactions' ? truthIn(value) : Number(value);
   }
   const rest = parameters.size === 0 ? '' : `?${parameters.toString()}`;
   return { url: `${start}/${path}${rest}`, told };
-}
-
-function truth(value: string): boolean {
-  if (value === 'true' || value === 'false') return value === 'true';
-  throw invalid('mongodb: transactions in a URL is true or false.');
 }
 
 function databaseOf(url: string): string | undefined {

@@ -6,9 +6,9 @@
  * move dates (decode.ts, session.ts). A call that is given up is stopped on the server by KILL QUERY (cancel.ts).
  */
 import type { DatabaseDriver, DatabaseFeatures } from '../../driver.ts';
-import { poolName } from '../../internal/sql/addresses.ts';
 import { sqlDriver } from '../../internal/sql/driver.ts';
 import { replicatedSessions } from '../../internal/sql/replicas.ts';
+import { poolOf } from '../../internal/sql/server-options.ts';
 import { pooledSessions } from '../../internal/sql/sessions.ts';
 import type { SqlNative } from '../../internal/sql/types.ts';
 import type { MysqlConnection } from './client.ts';
@@ -98,12 +98,7 @@ export function mysql<Tables = any>(options: MysqlOptions): MysqlDriver<Tables> 
     name: 'mysql',
     namespace: settings.namespace,
     features: mysqlFeatures,
-    pool: {
-      name: poolName(settings.hosts, settings.namespace),
-      max: connections.max * (1 + replicas.length),
-      acquireTimeoutMs: settings.acquireTimeoutMs,
-      leakAfterMs: settings.leakAfterMs,
-    },
+    pool: poolOf(settings, connections.max),
     dialect,
     client: { connect: () => connections.connect() },
     async connect(call) {

@@ -1,38 +1,22 @@
 import { demandOptions, refuseUnknown } from '@ent/internal';
 import { databaseErrors } from '../../errors.ts';
 import { type Address, addressesOf, type Login } from '../../internal/sql/addresses.ts';
+import { refuseTwice } from '../../internal/pool-options.ts';
 import {
-  ACQUIRE_NAMES,
-  type AcquireOptions,
-  POOL_NAMES,
-  type PoolOptions,
-  type PoolSettings,
-  poolSettings,
-  refuseTwice,
-  targetOption,
-} from '../../internal/pool-options.ts';
-import {
-  REPLICA_NAMES,
-  type ReplicaOptions,
-  type ReplicaSettings,
-  replicaSettings,
-} from '../../internal/sql/replica-options.ts';
+  SERVER_NAMES,
+  type ServerOptions,
+  type ServerSettings,
+  serverSettings,
+} from '../../internal/sql/server-options.ts';
 import { type MysqlTls, tlsOption } from './tls.ts';
 import { readUrl } from './url.ts';
 
 /** Options that do not depend on how the server is named. */
-export interface MysqlMadeOptions extends AcquireOptions, PoolOptions, ReplicaOptions {
-  /** Also called for each new connection, for tokens that expire. */
-  readonly password?: string | (() => string | Promise<string>) | undefined;
+export interface MysqlMadeOptions extends ServerOptions {
   /** `true`: encrypted, to a server whose certificate is right; or options for it. Default: not encrypted. */
   readonly tls?: boolean | MysqlTls | undefined;
   /** What the server's own lists call this program (`program_name` of `session_connect_attrs`). */
   readonly applicationName?: string | undefined;
-  /**
-   * Of several hosts, take the first that answers (`any`), or that takes writes. Default: `read-write` with several
-   * hosts or replicas, so that the driver follows a failover.
-   */
-  readonly targetSession?: 'any' | 'read-write' | undefined;
 }
 
 /** The server by its URL. */
@@ -59,28 +43,18 @@ export interface MysqlHostOptions extends MysqlMadeOptions {
 export type MysqlOptions = MysqlUrlOptions | MysqlHostOptions;
 
 /** What the options come to. */
-export interface Settings extends PoolSettings, ReplicaSettings {
-  readonly hosts: readonly Address[];
+export interface Settings extends ServerSettings {
   readonly user: string | undefined;
   readonly password: string | (() => string | Promise<string>) | undefined;
   readonly database: string | undefined;
   readonly tls: MysqlTls | undefined;
   readonly applicationName: string | undefined;
   readonly namespace: string;
-  readonly needsWrites: boolean;
   /** Nothing may write there, whatever the user may. */
   readonly readsOnly: boolean;
 }
 
-const MADE = {
-  ...ACQUIRE_NAMES,
-  ...POOL_NAMES,
-  ...REPLICA_NAMES,
-  password: true,
-  tls: true,
-  applicationName: true,
-  targetSession: true,
-} as const;
+const MADE = { ...SERVER_NAMES, tls: true, applicationName: true } as const;
 const invalid = databaseErrors.invalid_definition;
 
 /** @throws `database.invalid_definition` */
@@ -102,25 +76,21 @@ export function settingsOf(options: MysqlOptions): Settings {
 function settingsOfMade(options: MysqlMadeOptions, hosts: readonly Address[], login: Login): Settings {
   const tls = tlsOption(options.tls);
   // mysql2 looks at the name of a certificate where the host has a name, and else takes any.
-  const replication = replicaSettings('mysql', options, 3306);
-  const all = [...hosts, ...replication.replicas];
-  const address = all.find(({ host }) => /^[\d.]+$|:/.test(host));
+  const server = serverSettings('mysql', options, hosts, 3306);
+  const address = [...hosts, ...server.replicas].find(({ host }) => /^[\d.]+$|:/.test(host));
   if (tls?.verifyIdentity === true && address !== undefined) {
     throw invalid(
       'mysql: tls compares the certificate with the name of the host, which is an address here. Name the host, or say verifyIdentity: false (ssl-mode=verify_ca).',
     );
   }
   return {
-    hosts,
+    ...server,
     user: login.user,
     password: options.password ?? login.password,
     database: login.database,
     tls,
     applicationName: options.applicationName,
     namespace: login.database ?? login.user ?? 'mysql',
-    needsWrites: targetOption('mysql', options.targetSession, all) === 'read-write',
     readsOnly: false,
-    ...replication,
-    ...poolSettings('mysql', options),
   };
 }

@@ -7,10 +7,10 @@
  */
 import type { DatabaseDriver, DatabaseFeatures } from '../../driver.ts';
 import { databaseErrors } from '../../errors.ts';
-import { poolName } from '../../internal/sql/addresses.ts';
 import { controlOf } from '../../internal/sql/controls.ts';
 import { sqlDriver } from '../../internal/sql/driver.ts';
 import { replicatedSessions } from '../../internal/sql/replicas.ts';
+import { poolOf } from '../../internal/sql/server-options.ts';
 import { pooledSessions } from '../../internal/sql/sessions.ts';
 import type { SqlNative } from '../../internal/sql/types.ts';
 import type { PgPool } from './client.ts';
@@ -99,12 +99,7 @@ export function postgres<Tables = any>(options: PostgresOptions): PostgresDriver
     name: 'postgresql',
     namespace: settings.namespace,
     features: postgresFeatures,
-    pool: {
-      name: poolName(settings.hosts, settings.namespace),
-      max: connections.max * (1 + replicas.length),
-      acquireTimeoutMs: settings.acquireTimeoutMs,
-      leakAfterMs: settings.leakAfterMs,
-    },
+    pool: poolOf(settings, connections.max),
     dialect,
     client: connections.pool,
     connect: (call) => connections.open(call),

@@ -2,22 +2,13 @@ import type { ConnectionOptions } from 'node:tls';
 import { demandOptions, refuseUnknown } from '@ent/internal';
 import { databaseErrors } from '../../errors.ts';
 import { type Address, addressesOf, type Login } from '../../internal/sql/addresses.ts';
+import { ACQUIRE_NAMES, type AcquireOptions, refuseTwice } from '../../internal/pool-options.ts';
 import {
-  ACQUIRE_NAMES,
-  type AcquireOptions,
-  POOL_NAMES,
-  type PoolOptions,
-  type PoolSettings,
-  poolSettings,
-  refuseTwice,
-  targetOption,
-} from '../../internal/pool-options.ts';
-import {
-  REPLICA_NAMES,
-  type ReplicaOptions,
-  type ReplicaSettings,
-  replicaSettings,
-} from '../../internal/sql/replica-options.ts';
+  SERVER_NAMES,
+  type ServerOptions,
+  type ServerSettings,
+  serverSettings,
+} from '../../internal/sql/server-options.ts';
 import type { PgPool } from './client.ts';
 import { readUrl } from './url.ts';
 
@@ -37,20 +28,13 @@ export interface PostgresCommonOptions extends AcquireOptions {
 }
 
 /** Options for connections that this driver makes. */
-export interface PostgresMadeOptions extends PostgresCommonOptions, PoolOptions, ReplicaOptions {
-  /** Also called for each new connection, for tokens that expire. */
-  readonly password?: string | (() => string | Promise<string>) | undefined;
+export interface PostgresMadeOptions extends PostgresCommonOptions, ServerOptions {
   /** `true`: encrypted, to a server whose certificate is right; or options of `node:tls`. Default: not encrypted. */
   readonly tls?: boolean | ConnectionOptions | undefined;
   /** The schemas in which names are looked for, the first of which is written to. Default: those of the user. */
   readonly searchPath?: string | readonly string[] | undefined;
   /** What the server's own lists call this program. */
   readonly applicationName?: string | undefined;
-  /**
-   * Of several hosts, take the first that answers (`any`), or that takes writes. Default: `read-write` with several
-   * hosts or replicas, so that the driver follows a failover.
-   */
-  readonly targetSession?: 'any' | 'read-write' | undefined;
 }
 
 /** The server by its URL. */
@@ -83,9 +67,8 @@ export interface PostgresPoolOptions extends PostgresCommonOptions {
 export type PostgresOptions = PostgresUrlOptions | PostgresHostOptions | PostgresPoolOptions;
 
 /** What the options come to. */
-export interface Settings extends PoolSettings, ReplicaSettings {
+export interface Settings extends ServerSettings {
   readonly pool: PgPool | undefined;
-  readonly hosts: readonly Address[];
   readonly client: {
     readonly user?: string | undefined;
     readonly password?: string | (() => string | Promise<string>) | undefined;
@@ -95,7 +78,6 @@ export interface Settings extends PoolSettings, ReplicaSettings {
   };
   readonly namespace: string;
   readonly searchPath: string | undefined;
-  readonly needsWrites: boolean;
   readonly prepare: boolean | undefined;
   readonly tenantSetting: string | undefined;
 }
@@ -103,13 +85,10 @@ export interface Settings extends PoolSettings, ReplicaSettings {
 const COMMON = { ...ACQUIRE_NAMES, prepare: true, tenantSetting: true } as const;
 const MADE = {
   ...COMMON,
-  ...POOL_NAMES,
-  ...REPLICA_NAMES,
-  password: true,
+  ...SERVER_NAMES,
   tls: true,
   searchPath: true,
   applicationName: true,
-  targetSession: true,
 } as const;
 const invalid = databaseErrors.invalid_definition;
 
@@ -135,7 +114,7 @@ export function settingsOf(options: PostgresOptions): Settings {
 }
 
 function settingsOfMade(options: PostgresMadeOptions, hosts: readonly Address[], login: Login): Settings {
-  const replication = replicaSettings('postgres', options, 5432);
+  const server = serverSettings('postgres', options, hosts, 5432);
   const { tls = false, searchPath } = options;
   if (options.prepare !== undefined && typeof options.prepare !== 'boolean') {
     throw invalid('postgres: prepare must be true or false.');
@@ -144,8 +123,8 @@ function settingsOfMade(options: PostgresMadeOptions, hosts: readonly Address[],
     throw invalid('postgres: tls must be true, false or options of node:tls.');
   }
   return {
+    ...server,
     pool: undefined,
-    hosts,
     client: {
       ...login,
       ...(options.password !== undefined && { password: options.password }),
@@ -154,11 +133,8 @@ function settingsOfMade(options: PostgresMadeOptions, hosts: readonly Address[],
     },
     namespace: login.database ?? login.user ?? 'postgres',
     searchPath: searchPath === undefined ? undefined : pathOf(searchPath),
-    needsWrites: targetOption('postgres', options.targetSession, [...hosts, ...replication.replicas]) === 'read-write',
-    ...replication,
     prepare: options.prepare,
     tenantSetting: options.tenantSetting === undefined ? undefined : settingName(options.tenantSetting),
-    ...poolSettings('postgres', options),
   };
 }
 

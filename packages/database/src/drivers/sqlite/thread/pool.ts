@@ -11,13 +11,13 @@ const ENDING_MS = 5_000;
 export class ThreadPool implements DriverSessions<ThreadSession> {
   readonly max = 1 + MAX_READERS;
   readonly #file: string;
-  readonly #writers: Lane;
-  readonly #readers: Lane;
+  readonly #writers: Threads;
+  readonly #readers: Threads;
 
   constructor(file: string, synchronous: 'normal' | 'full') {
     this.#file = file;
-    this.#writers = new Lane(1, () => new ThreadSession(file, synchronous, false));
-    this.#readers = new Lane(MAX_READERS, () => new ThreadSession(file, synchronous, true));
+    this.#writers = new Threads(1, () => new ThreadSession(file, synchronous, false));
+    this.#readers = new Threads(MAX_READERS, () => new ThreadSession(file, synchronous, true));
   }
 
   /** The writer makes the file, which those that read expect to be there. */
@@ -26,13 +26,13 @@ export class ThreadPool implements DriverSessions<ThreadSession> {
   }
 
   acquire(use: 'read' | 'write', forTransaction: boolean, call: DriverCall): Awaitable<ThreadSession> {
-    const lane = use === 'read' ? this.#readers : this.#writers;
-    return lane.sessions.acquire(use, forTransaction, call);
+    const threads = use === 'read' ? this.#readers : this.#writers;
+    return threads.sessions.acquire(use, forTransaction, call);
   }
 
   release(session: ThreadSession, broken: boolean): void {
-    const lane = session.isReader ? this.#readers : this.#writers;
-    lane.sessions.release(session, broken || !session.isAlive);
+    const threads = session.isReader ? this.#readers : this.#writers;
+    threads.sessions.release(session, broken || !session.isAlive);
   }
 
   stats(): PoolStats {
@@ -57,7 +57,7 @@ export class ThreadPool implements DriverSessions<ThreadSession> {
 }
 
 /** Threads of one kind. */
-class Lane {
+class Threads {
   readonly sessions: PooledSessions<ThreadSession>;
   readonly #all = new Set<ThreadSession>();
   readonly #idle: ThreadSession[] = [];
