@@ -109,13 +109,17 @@ export function rowsOf<Session>(
 
     insert(session, entity, rows, call) {
       if (entity.generated.length > 0) return insertGenerated(session, entity, rows, call);
+      if (rows.length === 1) {
+        const outcome = run(session, plans.insert(entity, rows, false), call);
+        return outcome instanceof Promise ? outcome.then(() => undefined) : undefined;
+      }
       const { maxParameters, rowsPerInsert } = dialect;
       const size = Math.max(1, Math.min(rowsPerInsert, Math.floor(maxParameters / entity.fields.size)));
       let most = size;
       const from = (start: number): Awaitable<undefined> => {
         let next = start;
         while (next < rows.length) {
-          let chunk = rows.length === 1 ? rows : rows.slice(next, next + most);
+          let chunk = rows.slice(next, next + most);
           let ready = plans.insert(entity, chunk, chunk.length === size);
           const fitting = fittingOf(dialect, ready.parameters, chunk.length);
           // The next ones are hardly smaller, and to encode more of them than fit would be done again and again.
