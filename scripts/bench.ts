@@ -36,9 +36,10 @@ export interface BenchOptions {
   readonly isolate?: boolean;
   /**
    * What counts: the time that passes (`wall`), or the time of the processor (`cpu`), which other work of the machine
-   * hardly changes; only for work that does not wait. Default `wall`.
+   * hardly changes; only for work that does not wait. Or milliseconds of the subject's own clock, such as the processor
+   * time of its server. Default `wall`.
    */
-  readonly clock?: Clock;
+  readonly clock?: Clock | ((subject: string) => number);
 }
 
 type Clock = 'wall' | 'cpu';
@@ -54,7 +55,7 @@ const clocks: Readonly<Record<Clock, () => number>> = {
 
 interface How {
   readonly perTurn: number;
-  readonly clock: Clock;
+  readonly clock: Clock | ((subject: string) => number);
 }
 
 /** A subject that is measured: here, or in a process of its own. */
@@ -110,7 +111,8 @@ export async function bench(name: string, options: BenchOptions): Promise<BenchR
 
 async function startHere(_name: string, subject: string, works: Record<string, Work>, how: How): Promise<Runner> {
   const run = await makeRun(works[subject] as Work, how.perTurn);
-  const clock = clocks[how.clock];
+  const chosen = how.clock;
+  const clock = typeof chosen === 'function' ? () => chosen(subject) : clocks[chosen];
   const batch = await calibrate(run, clock);
   return { subject, round: async () => (batch / (await time(run, batch, clock))) * 1000, end: async () => {} };
 }

@@ -1,10 +1,19 @@
 // One of the compared servers, in a process of its own: `node servers.ts <name>`. Says its port to its parent.
+import { randomUUID } from 'node:crypto';
 import { createServer as createPlainServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { requestContext, requestId, securityHeaders } from '@ent/middleware';
-import Fastify from 'fastify';
+import { cors, rateLimit, requestContext, requestId, securityHeaders } from '@ent/middleware';
+import fastifyCors from '@fastify/cors';
+import fastifyHelmet from '@fastify/helmet';
+import fastifyRateLimit from '@fastify/rate-limit';
+import Fastify, { type FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { createListener, createServer, route } from '../src/index.ts';
+
+/** The origin of each request that the usual middleware sees. */
+export const ORIGIN = 'https://app.example.com';
+// Nobody gets there.
+const LIMIT = 1_000_000_000;
 
 const hello = { hello: 'world', id: 7, tags: ['a', 'b'] };
 const body = { name: 'Ada', age: 36, tags: ['a', 'b'] };
@@ -33,32 +42,43 @@ const servers: Record<string, () => Server | Promise<Server>> = {
   '@ent': () => createServer(createListener(routes)),
   '@ent: request id, context, security headers': () =>
     createServer(createListener(routes, { middleware: [requestId(), requestContext(), securityHeaders()] })),
-  async fastify() {
-    const app = Fastify();
-    const helloSchema = {
-      type: 'object',
-      properties: {
-        hello: { type: 'string' },
-        id: { type: 'number' },
-        tags: { type: 'array', items: { type: 'string' } },
-      },
-    };
-    const person = {
-      type: 'object',
-      required: ['name', 'age', 'tags'],
-      additionalProperties: false,
-      properties: {
-        name: { type: 'string', minLength: 1 },
-        age: { type: 'integer' },
-        tags: { type: 'array', items: { type: 'string' } },
-      },
-    };
-    app.get('/hello', { schema: { response: { 200: helloSchema } } }, () => hello);
-    app.post('/people', { schema: { body: person, response: { 200: person } } }, (request) => request.body);
-    await app.ready();
-    return app.server;
+  fastify: () => served(Fastify()),
+  '@ent with the usual middleware': () =>
+    createServer(
+      createListener(routes, {
+        middleware: [
+          requestId(),
+          securityHeaders(),
+          cors({ origins: [ORIGIN] }),
+          rateLimit({ limit: LIMIT, window: '1m' }),
+        ],
+      }),
+    ),
+  async 'fastify with the usual plugins'() {
+    const app = Fastify({ genReqId: () => randomUUID() });
+    app.addHook('onSend', async (request, reply) => void reply.header('x-request-id', request.id));
+    await app.register(fastifyHelmet);
+    await app.register(fastifyCors, { origin: [ORIGIN] });
+    await app.register(fastifyRateLimit, { max: LIMIT, timeWindow: '1 minute' });
+    return served(app);
   },
 };
+
+/** The same routes on Fastify, checked and written by its own schemas. */
+async function served(app: FastifyInstance): Promise<Server> {
+  const tags = { type: 'array', items: { type: 'string' } };
+  const helloSchema = { type: 'object', properties: { hello: { type: 'string' }, id: { type: 'number' }, tags } };
+  const personSchema = {
+    type: 'object',
+    required: ['name', 'age', 'tags'],
+    additionalProperties: false,
+    properties: { name: { type: 'string', minLength: 1 }, age: { type: 'integer' }, tags },
+  };
+  app.get('/hello', { schema: { response: { 200: helloSchema } } }, () => hello);
+  app.post('/people', { schema: { body: personSchema, response: { 200: personSchema } } }, (request) => request.body);
+  await app.ready();
+  return app.server;
+}
 
 export const subjects: readonly string[] = Object.keys(servers);
 export const person: string = JSON.stringify(body);
