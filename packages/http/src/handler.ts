@@ -55,8 +55,8 @@ export function createHandler(
     }
     const match = router.find(exchange.method, exchange.path);
     if (match === undefined) return unmatched(exchange, router.allowed(exchange.path));
-    exchange.route = match.item.route.path;
-    return match.item.answer(exchange, match.params);
+    exchange.route = match.store.route.path;
+    return match.store.answer(exchange, match.params);
   };
 }
 

@@ -10,7 +10,7 @@ import { Server as TlsServer } from 'node:tls';
 import { durationOption, refuseUnknown } from '@ent/internal';
 import { httpErrors } from './errors.ts';
 import { demandFunction } from './internal/demand.ts';
-import { Connections, type Unanswered } from './internal/connections.ts';
+import { Connections, NotedResponse, type Unanswered } from './internal/connections.ts';
 import { answer, refusal } from './internal/refusal.ts';
 import type { ServerOptions } from './options.ts';
 
@@ -52,6 +52,7 @@ export function createServer(listener: RequestListener, options: ServerOptions =
   );
   const server = createHttpServer(
     {
+      ServerResponse: NotedResponse,
       // Looked at here, for the sake of the answer: node's has neither a body nor an id.
       requireHostHeader: false,
       headersTimeout: Math.min(headersTimeout, requestTimeout),

@@ -151,6 +151,48 @@ describe('auth and guards', () => {
     expect([answer.status, answer.headers.get('www-authenticate')]).toEqual([401, 'Bearer']);
   });
 
+  /** A promise of another library: not of the class, and refused where it is an error. */
+  const promised = (value: unknown): unknown => {
+    const promise = value instanceof Error ? Promise.reject(value) : Promise.resolve(value);
+    // oxlint-disable-next-line unicorn/no-thenable -- which is what such a promise is
+    return { then: promise.then.bind(promise) };
+  };
+  const no = new AuthorizationError('No.');
+
+  it.each<[string, () => unknown, () => unknown, number]>([
+    ['at once', () => 'ada', () => undefined, 200],
+    ['later', async () => 'ada', async () => undefined, 200],
+    ['by promises of another make', () => promised('ada'), () => promised(undefined), 200],
+    ['and find nobody', () => undefined, () => undefined, 401],
+    ['and find nobody later', async () => null, () => undefined, 401],
+    ['and find nobody by promises of another make', () => promised(undefined), () => undefined, 401],
+    ['and a guard refuses later', () => 'ada', async () => Promise.reject(no), 403],
+    ['and a guard refuses by another make', () => 'ada', () => promised(no), 403],
+  ])('answer %s, with a body and without one', async (_name, auth, guard, expected) => {
+    const seen: unknown[] = [];
+    const shared = {
+      path: '/',
+      auth: auth as () => string,
+      guards: [() => undefined, guard] as (() => void)[],
+      responses: { 200: z.object({ a: z.int() }) },
+    };
+    const { url } = await serve(
+      createListener([
+        route({ ...shared, method: 'GET', handler: ({ principal }) => (seen.push(principal), { a: 1 }) }),
+        route({
+          ...shared,
+          method: 'POST',
+          body: inner,
+          handler: ({ principal, body }) => (seen.push(principal), body),
+        }),
+      ]),
+    );
+    const headers = { 'content-type': 'application/json' };
+    expect((await fetch(url)).status).toBe(expected);
+    expect((await fetch(url, { method: 'POST', headers, body: '{"a":2}' })).status).toBe(expected);
+    expect(seen).toEqual(expected === 200 ? ['ada', 'ada'] : []);
+  });
+
   it('are a mistake that is found at set-up, where a route says nothing and everything is to be denied by default', () => {
     const deny =
       (item: Route): (() => unknown) =>

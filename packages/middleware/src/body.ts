@@ -49,13 +49,28 @@ export function hasBody(exchange: Pick<Exchange, 'header'>): boolean {
  * });
  * ```
  */
-export async function readJson(exchange: Exchange, options: JsonBodyOptions = {}): Promise<unknown> {
-  refuseUnknown(options, OPTIONS, 'readJson', middlewareErrors.invalid_options);
-  demandExchange(exchange, 'readJson');
-  if (!hasBody(exchange)) return undefined;
-  checkContentType(exchange);
-  const bytes = await exchange.bytes(options.maxBytes ?? DEFAULT_MAX_BODY_BYTES);
-  return parseJson(bytes, options.maxDepth ?? DEFAULT_MAX_DEPTH);
+export function readJson(exchange: Exchange, options?: JsonBodyOptions): Promise<unknown>;
+/** @param use what is done with the body; the promise is for what it gives, and one less than with `then` */
+export function readJson<Result>(
+  exchange: Exchange,
+  options: JsonBodyOptions,
+  use: (body: unknown) => Result | Promise<Result>,
+): Promise<Result>;
+export function readJson(
+  exchange: Exchange,
+  options: JsonBodyOptions = {},
+  use: (body: unknown) => unknown = (body) => body,
+): Promise<unknown> {
+  try {
+    refuseUnknown(options, OPTIONS, 'readJson', middlewareErrors.invalid_options);
+    demandExchange(exchange, 'readJson');
+    if (!hasBody(exchange)) return Promise.resolve(use(undefined));
+    checkContentType(exchange);
+    const { maxBytes = DEFAULT_MAX_BODY_BYTES, maxDepth = DEFAULT_MAX_DEPTH } = options;
+    return exchange.bytes(maxBytes).then((bytes) => use(parseJson(bytes, maxDepth)));
+  } catch (error) {
+    return Promise.reject(error);
+  }
 }
 
 function checkContentType(exchange: Exchange): void {
@@ -83,7 +98,9 @@ function isJson(contentType: string): boolean {
 
 function parseJson(bytes: Uint8Array, maxDepth: number): unknown {
   if (!isUtf8(bytes)) throw middlewareErrors.body_unparsable('The body is not valid UTF-8.');
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString();
+  const text = (
+    bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  ).toString();
   // Looked at before it is parsed: what walks the result (validators, serialisers) recurses.
   if (depthOver(text, maxDepth))
     throw middlewareErrors.body_unparsable(`The body is nested deeper than ${maxDepth} levels.`);

@@ -46,6 +46,8 @@ export interface HeaderBag {
   /** Adds a value to a list header such as `Vary`; keeps what is there. */
   append(name: string, value: string): void;
   delete(name: string): void;
+  /** Sets those of a list that are not there, each named once and in lower case. Not every host can, in one go. */
+  fill?(headers: readonly (readonly [name: string, value: string])[]): void;
 }
 
 /** Values of the headers of a {@link Reply}; an array sends the header once for each value (`Set-Cookie`). */

@@ -49,6 +49,8 @@ export interface Run<X extends Exchange = Exchange> {
   readonly hasDone: boolean;
   /** Runs `before` and `context` hooks, then the handler. Never throws or rejects: an error is turned into a reply. */
   handle(handler: Handler<X>): Answer | Promise<Answer>;
+  /** The same, but hands the answer on instead of giving it: a promise less where the handler waits. */
+  respond(handler: Handler<X>, write: (answer: Answer) => void): void;
   /** Turns something that was thrown outside {@link handle} into the reply for it, and notes it for the outcome. */
   fail(error: unknown): Reply;
   /** Runs the `head` hooks. The host calls it just before it writes the head. */
@@ -90,9 +92,13 @@ interface Hooks {
 
 class PipelineRun<X extends Exchange> implements Run<X> {
   readonly exchange: X;
+  readonly hasHead: boolean;
+  readonly hasDone: boolean;
   readonly #hooks: Hooks;
   readonly #startedAt: number;
   readonly #operation: RequestOperation | undefined;
+  /** The answer, where it is waited for. */
+  #late: Promise<Answer> | undefined;
   #error: unknown;
   /** A client's mistake is an answer like any other; only our own failures are errors of the operation. */
   #ourFault = false;
@@ -103,18 +109,23 @@ class PipelineRun<X extends Exchange> implements Run<X> {
     this.#hooks = hooks;
     this.exchange = exchange;
     if (channels.request.hasSubscribers) this.#operation = { exchange, method: exchange.method };
-    this.#startedAt = hooks.done.length > 0 || this.#operation !== undefined ? performance.now() : 0;
-  }
-
-  get hasHead(): boolean {
-    return this.#hooks.head.length > 0;
-  }
-
-  get hasDone(): boolean {
-    return this.#hooks.done.length > 0 || this.#operation !== undefined;
+    this.hasHead = hooks.head.length > 0;
+    this.hasDone = hooks.done.length > 0 || this.#operation !== undefined;
+    this.#startedAt = this.hasDone ? performance.now() : 0;
   }
 
   handle(handler: Handler<X>): Answer | Promise<Answer> {
+    const answer = this.#traced(handler);
+    return this.#late === undefined ? answer : this.#late.catch((error: unknown) => this.fail(error));
+  }
+
+  respond(handler: Handler<X>, write: (answer: Answer) => void): void {
+    const answer = this.#traced(handler);
+    if (this.#late === undefined) write(answer as Answer);
+    else void this.#late.then(write, (error: unknown) => write(this.fail(error)));
+  }
+
+  #traced(handler: Handler<X>): Answer | Promise<Answer> {
     const operation = this.#operation;
     if (operation === undefined) return this.#guarded(handler);
     return channels.request.start.runStores(operation, () => {
@@ -127,8 +138,8 @@ class PipelineRun<X extends Exchange> implements Run<X> {
   #guarded(handler: Handler<X>): Answer | Promise<Answer> {
     try {
       const answer = this.#step(0, handler);
-      // resolve(), for promises of other makes.
-      return isPromise(answer) ? Promise.resolve(answer).catch((error: unknown) => this.fail(error)) : answer;
+      // resolve(), for promises of other makes. To look at an answer may throw: it is looked at here only.
+      return isPromise(answer) ? (this.#late = Promise.resolve(answer)) : answer;
     } catch (error) {
       return this.fail(error);
     }

@@ -50,5 +50,5 @@ function retryAfter({ status, retryAfterMs }: EntError): { 'retry-after'?: strin
  * two times may be a trace more than it should be, which is no second more.
  */
 export function retryAfterSeconds(ms: number): string {
-  return String(Math.max(1, Math.ceil(Number(ms.toFixed(3)) / 1000)));
+  return String(Math.max(1, Math.ceil(Math.round(ms * 1000) / 1_000_000)));
 }

@@ -35,7 +35,8 @@ export function securityHeaders(options: SecurityHeadersOptions = {}): Middlewar
   return {
     name: 'security-headers',
     head(_exchange, _status, bag) {
-      for (const [name, value] of fixed) if (!bag.has(name)) bag.set(name, value);
+      if (bag.fill !== undefined) bag.fill(fixed);
+      else for (const [name, value] of fixed) if (!bag.has(name)) bag.set(name, value);
     },
   };
 }

@@ -31,6 +31,25 @@ describe('readJson', () => {
     },
   );
 
+  it('gives what is made of the body, and fails with what that throws', async () => {
+    const listener = createNodeListener((exchange) =>
+      readJson(exchange, {}, (body) => {
+        if (body === null) throw new RangeError('null');
+        return { status: 200, body: body === undefined ? 'none' : JSON.stringify([body]) };
+      }),
+    );
+    const { url } = await serve(listener);
+    const headers = { 'content-type': 'application/json' };
+    const send = async (body?: string): Promise<unknown> => {
+      const answer = await fetch(url, { method: 'POST', headers, ...(body === undefined ? {} : { body }) });
+      return answer.status === 200 ? answer.text() : answer.status;
+    };
+    expect(await send('{"a":1}')).toBe('[{"a":1}]');
+    expect(await send()).toBe('none');
+    expect(await send('null')).toBe(500);
+    expect(await send('{')).toBe(400);
+  });
+
   it('gives undefined when there is no body', async () => {
     const send = await start();
     expect(await send(undefined)).toEqual([200, 'none']);

@@ -1,4 +1,4 @@
-import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
+import { type IncomingMessage, type RequestListener, type Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { Turns, type Waiter } from './turns.ts';
 
@@ -11,8 +11,21 @@ interface Connection extends Waiter {
   idleSince: number;
   /** The answer that we made the last one of its connection. */
   last: ServerResponse | undefined;
-  /** One of its answers is complete, or the connection gone. */
-  readonly onClose: () => void;
+  /** One of its answers is complete. */
+  readonly answered: () => void;
+}
+
+/**
+ * The answer of a server that {@link Connections.admit} notes: it tells its connection of its end by itself, since a
+ * listener for each would be work for every request.
+ */
+export class NotedResponse<Request extends IncomingMessage = IncomingMessage> extends ServerResponse<Request> {
+  of: Connection | undefined;
+
+  override detachSocket(socket: Socket): void {
+    super.detachSocket(socket);
+    this.of?.answered();
+  }
 }
 
 /** The answers of a connection that are not complete. */
@@ -47,7 +60,13 @@ export class Connections {
     if (connections === undefined) {
       const made = (connections = new Connections(server));
       trackers.set(server, made);
-      if (noted === 'by listener') server.prependListener('request', (req, res) => void made.#note(req, res));
+      if (noted === 'by listener') {
+        server.prependListener('request', (req, res) => {
+          const connection = made.#note(req, res);
+          // One function for all answers of the connection.
+          if (connection !== undefined) res.on('close', connection.answered);
+        });
+      }
     }
     return connections;
   }
@@ -109,7 +128,7 @@ export class Connections {
       last: undefined,
       waiting: [],
       done: () => void socket.resume(),
-      onClose: () => {
+      answered: () => {
         connection.open--;
         if (connection.open === 0) {
           connection.newest = undefined;
@@ -133,14 +152,13 @@ export class Connections {
     connection.open++;
     connection.newest = res;
     if (this.#leaving) makeLast(connection, res);
-    // One function for all answers of the connection.
-    res.on('close', connection.onClose);
     return connection;
   }
 
   /** Notes a request as open and begins the work on it; later, where many of its connection are to begin. */
-  admit(req: IncomingMessage, res: ServerResponse, listener: RequestListener): void {
+  admit(req: IncomingMessage, res: NotedResponse & { req: IncomingMessage }, listener: RequestListener): void {
     const connection = this.#note(req, res);
+    res.of = connection;
     if (connection === undefined || (connection.open <= ORDINARY && connection.waiting.length === 0))
       listener(req, res);
     // What waits is bounded by one reading of the socket.

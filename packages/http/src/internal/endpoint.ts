@@ -2,7 +2,7 @@ import { type Issue, issuesFromZod } from '@ent/errors';
 import { type Exchange, readJson, type Reply } from '@ent/middleware';
 import { $ZodError, type $ZodType } from 'zod/v4/core';
 import { httpErrors } from '../errors.ts';
-import type { Authenticator, Guard, Route } from '../route.ts';
+import type { Guard, Route } from '../route.ts';
 import { refuseUnsayable } from './json-only.ts';
 import { compileReader, type Parsed, type Parser } from './parser.ts';
 import { fieldsOf, listFields, parseQuery } from './query.ts';
@@ -61,20 +61,44 @@ export function compileEndpoint(route: Route, options: { maxBodyBytes: number; m
   const answer = (exchange: Exchange, params: Params, principal?: unknown, body?: unknown): Reply | Promise<Reply> => {
     const query = route.query && parseQuery(exchange.query, lists);
     const headers = route.headers && pickHeaders(exchange, headerNames);
-    const valid = validate({ params, query, headers, body, principal, exchange }, parsers);
+    const input: Input = { params, query, headers, body, principal, exchange };
+    if (parsers.length === 0) return call(input);
+    const valid = validate(input, parsers);
     return valid instanceof Promise ? valid.then(call) : call(valid);
   };
-  if (!route.auth && guards.length === 0 && route.body === undefined) return { route, answer };
+  const withBody: typeof answer =
+    route.body === undefined
+      ? answer
+      : (exchange, params, principal) =>
+          readJson(exchange, bodyLimits, (body) => answer(exchange, params, principal, body));
+  /** From one of the guards on. */
+  const guarded = (exchange: Exchange, params: Params, principal: unknown, at: number): Reply | Promise<Reply> => {
+    for (let next = at; next < guards.length; next++) {
+      const passed = (guards[next] as Guard<unknown>)(principal, { exchange, params });
+      if (isThenable(passed)) {
+        return Promise.resolve(passed).then(() => guarded(exchange, params, principal, next + 1));
+      }
+    }
+    return withBody(exchange, params, principal);
+  };
+  const { auth } = route;
+  if (!auth) return { route, answer: guards.length === 0 ? withBody : (x, params) => guarded(x, params, undefined, 0) };
   return {
     route,
-    async answer(exchange, params) {
+    answer(exchange, params) {
       // Who calls comes first: nobody unknown makes us read a body or learns what a valid one looks like.
-      const principal = route.auth ? await authenticate(route.auth, exchange) : undefined;
-      for (const guard of guards) await guard(principal, { exchange, params });
-      const body = route.body && (await readJson(exchange, bodyLimits));
-      return answer(exchange, params, principal, body);
+      const principal = auth(exchange);
+      return isThenable(principal)
+        ? Promise.resolve(principal).then((late) => guarded(exchange, params, known(late), 0))
+        : guarded(exchange, params, known(principal), 0);
     },
   };
+}
+
+/** Whether `await` would wait for it: promises of other makes too. */
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  const { then } = (value ?? {}) as { then?: unknown };
+  return typeof then === 'function' && (typeof value === 'object' || typeof value === 'function');
 }
 
 /** `z.unknown()` would take no body for one. */
@@ -91,25 +115,27 @@ const NO_BODY: Parsed = {
 };
 
 /** An authenticator that found nobody and forgot to say so must not let anybody in. */
-async function authenticate(auth: Authenticator<unknown>, exchange: Exchange): Promise<unknown> {
-  const principal = await auth(exchange);
+function known(principal: unknown): unknown {
   if (principal === undefined || principal === null) throw httpErrors.unauthenticated('The credentials are not valid.');
   return principal;
 }
 
 /** Checks every part, so that one answer lists every fault. Waits only where a schema does. */
 function validate(input: Input, parsers: readonly PartParser[]): Input | Promise<Input> {
-  if (parsers.length === 0) return input;
   const outcomes: (Parsed | Promise<Parsed>)[] = [];
   let waits = false;
+  let valid = true;
   for (const { part, parse } of parsers) {
     const outcome = parse(input[part]);
-    if (outcome instanceof Promise) waits = true;
     outcomes.push(outcome);
+    if (outcome instanceof Promise) waits = true;
+    else if (outcome.success) input[part] = outcome.data;
+    else valid = false;
   }
-  return waits
-    ? Promise.all(outcomes.map(async (outcome) => outcome)).then((late) => validated(input, parsers, late))
-    : validated(input, parsers, outcomes as Parsed[]);
+  if (waits) {
+    return Promise.all(outcomes.map(async (outcome) => outcome)).then((late) => validated(input, parsers, late));
+  }
+  return valid ? input : validated(input, parsers, outcomes as Parsed[]);
 }
 
 function validated(input: Input, parsers: readonly PartParser[], results: readonly Parsed[]): Input {

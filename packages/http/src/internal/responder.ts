@@ -52,30 +52,30 @@ export function compileResponder(route: Route): Responder {
   const plain = successes.length === 1 ? successes[0] : undefined;
 
   return (result, exchange) => {
-    const given = isReply(result) ? result : { status: plain, body: result, headers: undefined };
-    const answer = given.status === undefined ? undefined : answers.get(given.status);
-    if (given.status === undefined || answer === undefined) {
+    const given = isReply(result) ? result : undefined;
+    const status = given === undefined ? plain : given.status;
+    const body = given === undefined ? result : given.body;
+    const answer = status === undefined ? undefined : answers.get(status);
+    if (status === undefined || answer === undefined) {
       throw httpErrors.response_invalid(
-        given.status === undefined
+        status === undefined
           ? `${name} has more than one 2xx response: its handler must say which with reply().`
-          : `${name} answered ${given.status}, which its responses do not declare.`,
+          : `${name} answered ${status}, which its responses do not declare.`,
       );
     }
-    const { status, headers } = given;
+    const headers = given?.headers;
     const tag = headers?.['etag'];
     if (status === 200 && typeof tag === 'string' && ifNoneMatch(exchange, tag)) {
       return notModified({ status, headers: headersOf(answer, headers as ReplyHeaders) });
     }
-    const make = (body: ReplyBody | undefined): Reply => ({
-      status,
-      headers: headers === undefined ? answer.headers : headersOf(answer, headers),
-      body,
-    });
+    const all = headers === undefined ? answer.headers : headersOf(answer, headers);
     // Neither a schema nor a content type: nothing was declared that could go out.
-    if (answer.headers === undefined) return make(undefined);
-    if (answer.json === undefined) return make(given.body as ReplyBody | undefined);
-    const text = answer.json(given.body);
-    return typeof text === 'string' ? make(text) : text.then(make);
+    if (answer.headers === undefined) return { status, headers: all, body: undefined };
+    if (answer.json === undefined) return { status, headers: all, body: body as ReplyBody | undefined };
+    const text = answer.json(body);
+    return typeof text === 'string'
+      ? { status, headers: all, body: text }
+      : text.then((late) => ({ status, headers: all, body: late }));
   };
 }
 

@@ -4,7 +4,7 @@ import type { Method, Route } from '../route.ts';
 
 /** A route that matched, with what the pattern's parameters stand for, decoded. */
 export interface Match<Item> {
-  readonly item: Item;
+  readonly store: Item;
   readonly params: Readonly<Record<string, string>>;
 }
 
@@ -53,7 +53,7 @@ export function buildRouter<Item extends { readonly route: Route }>(items: reado
     const found = table.find(method as HTTPMethod, path);
     if (found === null) return undefined;
     if (found.handler !== noop) throw httpErrors.malformed_path('The percent-encoding of the path is broken.');
-    return { item: found.store as Item, params: found.params as Record<string, string> };
+    return found as Match<Item>;
   };
   return {
     find: (method, path) => find(method, path) ?? (method === 'HEAD' ? find('GET', path) : undefined),

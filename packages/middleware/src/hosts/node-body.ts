@@ -12,7 +12,8 @@ const LEAST_BYTES = 512;
  * little is in it: kept as they are, those of a body that comes byte by byte would take two hundred times its size.
  */
 export function collect(req: IncomingMessage, max: number): Promise<Uint8Array> {
-  if (Number(req.headers['content-length'] ?? 0) > max) return Promise.reject(tooLarge(max));
+  const declared = Number(req.headers['content-length']);
+  if (declared > max) return Promise.reject(tooLarge(max));
   if (req.readableDidRead) {
     return Promise.reject(
       middlewareErrors.body_consumed('Something read exchange.req before exchange.bytes() was called.'),
@@ -21,8 +22,7 @@ export function collect(req: IncomingMessage, max: number): Promise<Uint8Array> 
   // Its "close" is over, so that nothing would ever be heard.
   if (req.destroyed) return Promise.reject(gone());
   return new Promise((resolve, reject) => {
-    const done = (): void => resolve(body.subarray(0, size));
-    const declared = Number(req.headers['content-length']);
+    const done = (): void => resolve(size === body.byteLength ? body : body.subarray(0, size));
     let body: Buffer = EMPTY;
     let size = 0;
     const onData = (chunk: Buffer): void => {
@@ -42,13 +42,13 @@ export function collect(req: IncomingMessage, max: number): Promise<Uint8Array> 
       // "end" comes some turns of the queue later.
       if (size === declared) done();
     };
-    // "close" comes in every case; after "end" it changes nothing any more.
+    // "close" comes in every case; after the last byte it changes nothing any more.
     const onGone = (): void => {
       if (!req.readableEnded) reject(gone());
     };
     req.on('data', onData);
-    req.on('end', done);
-    req.on('error', onGone);
+    // Each listener is work for every request. Without one for "error" node emits none.
+    if (!(declared > 0)) req.on('end', done);
     req.on('close', onGone);
   });
 }

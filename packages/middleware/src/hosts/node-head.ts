@@ -112,8 +112,8 @@ export class CollectedHeaders implements HeaderBag {
     else this.flat[at + 1] = value as OutgoingHttpHeader;
   }
   /** Where a name stands, in lower case. */
-  #find(lower: string): number {
-    for (let at = 0; at < this.flat.length; at += 2) if (this.flat[at] === lower) return at;
+  #find(lower: string, end: number = this.flat.length): number {
+    for (let at = 0; at < end; at += 2) if (this.flat[at] === lower) return at;
     return -1;
   }
   has(name: string): boolean {
@@ -133,6 +133,14 @@ export class CollectedHeaders implements HeaderBag {
   delete(name: string): void {
     const at = this.#find(name.toLowerCase());
     if (at !== -1) this.flat.splice(at, 2);
+  }
+  fill(headers: readonly (readonly [name: string, value: string])[]): void {
+    const before = this.flat.length;
+    for (const [name, value] of headers) {
+      if (this.#find(name, before) !== -1) continue;
+      this.check(name, value);
+      this.flat.push(name, value);
+    }
   }
 }
 

@@ -65,9 +65,7 @@ export function createNodeListener(handler: Handler<NodeExchange>, options: Node
     const exchange = new NodeHttpExchange(req, res, trust);
     const run = middlewares.open(exchange);
     exchange.attach(run);
-    const answer = run.handle(exchange.path === '' ? refuseTarget : handler);
-    if (answer instanceof Promise) void answer.then((reply) => write(run, exchange, reply));
-    else write(run, exchange, answer);
+    run.respond(exchange.path === '' ? refuseTarget : handler, (answer) => write(run, exchange, answer));
   };
 }
 
