@@ -65,6 +65,9 @@ describeWithServer('rabbitmq', { killable: true }, (server) => {
     channels.receive.subscribe(listener as never);
     const seen: unknown[] = [];
     const subscription = await messaging.subscribe(topic, { group: 'g' }, ({ data }) => seen.push(data));
+    // It consumes, and has not only asked to.
+    await messaging.publish(topic, 'before');
+    await expect.poll(() => seen, PATIENT).toEqual(['before']);
     expect(subscription.failure).toBeUndefined();
     // Somebody puts a queue of another kind in its place, which the subscriber does not see before it is there.
     proxy.blackhole();
@@ -79,7 +82,7 @@ describeWithServer('rabbitmq', { killable: true }, (server) => {
     expect(told.at(-1)).toMatchObject({ driver: 'rabbitmq', topic, group: 'g', error: refused });
     await operate((channel) => channel.deleteQueue(`${topic}/g`));
     await expect.poll(async () => (await messaging.publish(topic, 'after')).status, PATIENT).toBe('stored');
-    await expect.poll(() => seen, PATIENT).toEqual(['after']);
+    await expect.poll(() => seen, PATIENT).toEqual(['before', 'after']);
     expect(subscription.failure).toBeUndefined();
     channels.receive.unsubscribe(listener as never);
     await messaging.close();
@@ -109,7 +112,7 @@ describeWithServer('rabbitmq', { killable: true }, (server) => {
 
   it('does not call stored what a full queue refused, and sends it when there is room', async () => {
     const topic = uniqueName('full');
-    const messaging = messagingOf({ queues: 'classic' });
+    const messaging = messagingOf({ queues: 'classic' }, '2m');
     const impatient = createMessaging({ driver: messaging.driver, timeout: 300 });
     await (await messaging.subscribe(topic, { group: 'g' }, () => {})).close();
     const policy = '{"max-length":2,"overflow":"reject-publish"}';
