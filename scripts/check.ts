@@ -85,6 +85,15 @@ const STEPS = {
     promise: 'Docker Compose can read docker-compose.yml, which holds no password and has limits and health checks',
     command: script('check-compose'),
   },
+  k8s: {
+    promise:
+      'infrastructure/k8s renders, fits the schemas of Kubernetes, and its pods are probed, limited and confined',
+    command: script('check-k8s'),
+  },
+  dashboards: {
+    promise: 'the dashboards of Grafana are what scripts/dashboards.ts says',
+    command: script('dashboards'),
+  },
   errors: { promise: 'error codes are unique and documented', command: script('check-errors') },
   changesets: { promise: 'each change of a package has a changeset', command: script('check-changesets') },
   links: { promise: 'links between Markdown files lead somewhere', command: script('check-links') },

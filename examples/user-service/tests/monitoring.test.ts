@@ -1,0 +1,182 @@
+// A real Prometheus with the rules of infrastructure/ on a real service: every query of every dashboard and alert has
+// data.
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { findProgram } from '@ent/testkit';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { parse, stringify } from 'yaml';
+import { admin, type Service, settings, start, temporaryFolder } from './service.ts';
+
+const infrastructure = fileURLToPath(new URL('../../../infrastructure/', import.meta.url));
+const rules = join(infrastructure, 'prometheus/rules');
+const dashboards = join(infrastructure, 'grafana/dashboards');
+const program = findProgram('prometheus');
+const promtool = findProgram('promtool');
+const isThere = program !== undefined && promtool !== undefined;
+const isRequired = /\b(all|prometheus)\b/.test(process.env['ENT_TEST_REQUIRE'] ?? '');
+const why = isThere ? '' : ' (skipped: Prometheus is not installed; run scripts/install-services.sh prometheus)';
+
+interface Rules {
+  groups: {
+    name: string;
+    rules: { record?: string; alert?: string; expr: string; annotations?: { runbook: string } }[];
+  }[];
+}
+
+const rulesOf = (file: string): Rules['groups'][number]['rules'] =>
+  (parse(readFileSync(join(rules, file), 'utf8')) as Rules).groups.flatMap((group) => group.rules);
+const alerts = rulesOf('alerts.yml');
+
+/** The queries of the dashboards, each under its panel; the variables of Grafana as it would fill them in. */
+function panelQueries(): [string, string][] {
+  interface Dashboard {
+    title: string;
+    panels: { title: string; targets: { refId: string; expr: string }[] }[];
+  }
+  return readdirSync(dashboards).flatMap((file) => {
+    const { title, panels } = JSON.parse(readFileSync(join(dashboards, file), 'utf8')) as Dashboard;
+    return panels.flatMap((panel) =>
+      panel.targets.map(({ refId, expr }): [string, string] => [
+        `${title} / ${panel.title} / ${refId}`,
+        expr.replaceAll('$__rate_interval', '1m').replaceAll('$job', '.+'),
+      ]),
+    );
+  });
+}
+
+/** What the alerts compare with their numbers: an alert whose query has no data never fires. */
+function alertQueries(): [string, string][] {
+  return alerts.flatMap(({ alert, expr }) =>
+    expr.split(/\band\b/).map((part): [string, string] => {
+      const [, query] = /^\s*(.+?) [<>] [\d.]+\s*$/s.exec(part) ?? [];
+      if (query === undefined) throw new Error(`${alert}: "${part}" is no comparison with a number`);
+      return [`alert ${alert}`, query];
+    }),
+  );
+}
+
+describe.skipIf(!isThere && !isRequired)(`monitoring${why}`, () => {
+  const folder = temporaryFolder();
+  let service: Service;
+  let prometheus: ChildProcess;
+  let said = '';
+  let url: string;
+
+  beforeAll(async () => {
+    service = await start(folder.path, settings(folder.path));
+    const probe = createServer();
+    await once(probe.listen(0, '127.0.0.1'), 'listening');
+    const { port } = probe.address() as AddressInfo;
+    await new Promise((resolve) => probe.close(resolve));
+    url = `http://127.0.0.1:${port}`;
+
+    const config = parse(readFileSync(join(infrastructure, 'prometheus/prometheus.yml'), 'utf8')) as {
+      scrape_configs: { job_name: string }[];
+    };
+    const often = { scrape_interval: '500ms', scrape_timeout: '500ms', evaluation_interval: '500ms' };
+    const scrape = config.scrape_configs.filter(({ job_name }) => job_name === 'user-service');
+    const targets = [new URL(service.url).host];
+    const file = join(folder.path, 'prometheus.yml');
+    writeFileSync(
+      file,
+      stringify({
+        ...config,
+        global: often,
+        rule_files: [join(rules, '*.yml')],
+        scrape_configs: scrape.map((each) => ({ ...each, static_configs: [{ targets }] })),
+      }),
+    );
+    const flags = [`--storage.tsdb.path=${join(folder.path, 'tsdb')}`, '--enable-feature=exemplar-storage'];
+    prometheus = spawn(program!, [`--config.file=${file}`, `--web.listen-address=127.0.0.1:${port}`, ...flags], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    prometheus.stderr?.on('data', (chunk) => (said += String(chunk)));
+    await vi.waitFor(
+      async () => {
+        if (prometheus.exitCode !== null) throw new Error(said);
+        expect((await fetch(`${url}/-/ready`)).status).toBe(200);
+      },
+      { timeout: 60_000, interval: 200 },
+    );
+  });
+
+  afterAll(async () => {
+    prometheus?.kill('SIGKILL');
+    await service?.kill();
+    folder.remove();
+  });
+
+  it('has rules that promtool understands, and a case for each alert', () => {
+    const check = (...args: string[]): string => execFileSync(promtool!, args, { encoding: 'utf8', stdio: 'pipe' });
+    check('check', 'config', join(infrastructure, 'prometheus/prometheus.yml'));
+    expect(check('test', 'rules', join(infrastructure, 'prometheus/tests/alerts.yml'))).toContain('SUCCESS');
+    const cases = parse(readFileSync(join(infrastructure, 'prometheus/tests/alerts.yml'), 'utf8')) as {
+      tests: { name: string }[];
+    };
+    expect(cases.tests.map(({ name }) => name).sort()).toEqual(alerts.map(({ alert }) => alert).sort());
+  });
+
+  it('says what to do about each alert', () => {
+    const page = readFileSync(join(infrastructure, '../docs/DEPLOYMENT.md'), 'utf8');
+    const anchors = [...page.matchAll(/^### (\w+)$/gm)].map(
+      ([, title = '']) => `docs/DEPLOYMENT.md#${title.toLowerCase()}`,
+    );
+    expect(anchors).toEqual(expect.arrayContaining(alerts.map(({ annotations }) => annotations?.runbook)));
+    for (const { alert } of alerts) expect(page, alert).toContain(alert);
+  });
+
+  it('has data for every query of every panel and alert', async () => {
+    const send = async (
+      method: string,
+      path: string,
+      body?: object,
+      token?: string,
+    ): Promise<Record<string, unknown>> => {
+      const headers = { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) };
+      const answer = await fetch(`${service.url}${path}`, {
+        method,
+        headers,
+        ...(body && { body: JSON.stringify(body) }),
+      });
+      return answer.headers.get('content-type')?.includes('json')
+        ? ((await answer.json()) as Record<string, unknown>)
+        : {};
+    };
+    const login = '/api/v1/auth/login';
+    const { id } = await send('POST', '/api/v1/users/', { email: 'a@example.com', password: 'long enough', name: 'A' });
+    await send('POST', login, { email: 'a@example.com', password: 'not this one' });
+    const { access_token } = (await send('POST', login, admin)) as { access_token: string };
+    const user = `/api/v1/users/${String(id)}`;
+
+    const hasData = async (query: string): Promise<boolean> => {
+      const answer = await fetch(`${url}/api/v1/query`, { method: 'POST', body: new URLSearchParams({ query }) });
+      const { data, error } = (await answer.json()) as {
+        data?: { result: { value: [number, string] }[] };
+        error?: string;
+      };
+      if (data === undefined) throw new Error(`${query}: ${error}`);
+      return data.result.some(({ value: [, value] }) => value !== 'NaN');
+    };
+    let changes = 0;
+    const withoutData = async (): Promise<string[]> => {
+      // A little of everything, each time anew: a rate needs what happens between two looks.
+      await send('GET', user);
+      await send('PUT', user, { name: `A ${changes++}` }, access_token);
+      for (const _ of ['a miss', 'a hit']) await send('GET', user, undefined, access_token);
+      await send('GET', '/health');
+      const queries = [
+        ...panelQueries(),
+        ...alertQueries(),
+        ...rulesOf('recording.yml').map(({ record }) => [record, record] as [string, string]),
+      ];
+      const results = await Promise.all(queries.map(async ([name, query]) => ((await hasData(query)) ? [] : [name])));
+      return results.flat();
+    };
+    await expect.poll(withoutData, { interval: 500, timeout: 50_000 }).toEqual([]);
+  });
+});

@@ -1,0 +1,207 @@
+// The overlays of infrastructure/k8s are rendered by kubectl, held against the schemas of Kubernetes and of the Gateway
+// API, and looked through: pods have three probes, limits, no root and more time to end than they drain; what chooses
+// pods by labels chooses some; settings are those of the service; no secret stands in production.
+import { Gateway, HTTPRoute } from '@kubernetes-models/gateway-api/gateway.networking.k8s.io/v1';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { parseAllDocuments } from 'yaml';
+import { type Finding, main } from './lib/findings.ts';
+import { run, withTemporaryFolder } from './lib/run.ts';
+
+const OVERLAYS = 'infrastructure/k8s/overlays';
+const TOOLS = 'kubernetes-validate-1.37.0';
+
+/** What `stopTimeout` of the lifecycle gives the parts of a process after their drain time, in seconds. */
+const STOP_SECONDS = 20;
+
+/** Kinds that no schema of Kubernetes itself knows. */
+const GATEWAY_KINDS = { Gateway, HTTPRoute } as const;
+
+type Labels = Readonly<Record<string, string>>;
+
+/** What is read here of a resource. */
+interface Resource {
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly namespace?: string };
+  readonly data?: Readonly<Record<string, string>>;
+  readonly spec?: {
+    readonly template?: { readonly metadata?: { readonly labels?: Labels }; readonly spec: Pod };
+    readonly selector?: Labels & { readonly matchLabels?: Labels };
+    readonly podSelector?: Selector;
+    readonly scaleTargetRef?: { readonly name: string };
+  };
+}
+
+interface Selector {
+  readonly matchLabels?: Labels;
+  readonly matchExpressions?: readonly {
+    readonly key: string;
+    readonly operator: string;
+    readonly values?: string[];
+  }[];
+}
+
+interface Pod {
+  readonly terminationGracePeriodSeconds?: number;
+  readonly automountServiceAccountToken?: boolean;
+  readonly securityContext?: { readonly runAsNonRoot?: boolean; readonly seccompProfile?: { readonly type: string } };
+  readonly containers: readonly Container[];
+}
+
+interface Container {
+  readonly name: string;
+  readonly image: string;
+  readonly env?: readonly { readonly name: string; readonly value?: string }[];
+  readonly startupProbe?: object;
+  readonly livenessProbe?: object;
+  readonly readinessProbe?: object;
+  readonly resources?: { readonly requests?: Labels; readonly limits?: Labels };
+  readonly securityContext?: {
+    readonly allowPrivilegeEscalation?: boolean;
+    readonly readOnlyRootFilesystem?: boolean;
+    readonly capabilities?: { readonly drop?: readonly string[] };
+  };
+}
+
+/** The folder of kubectl and kubernetes-validate, both of PyPI. */
+function findTools(): string | undefined {
+  const folder = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'ent', TOOLS, 'bin');
+  if (existsSync(join(folder, 'kubectl'))) return folder;
+  const why = 'kubectl and kubernetes-validate are not installed; run scripts/install-services.sh kubernetes';
+  if (/\b(all|kubernetes)\b/.test(process.env['ENT_TEST_REQUIRE'] ?? '')) throw new Error(why);
+  console.log(`skipped: ${why}`);
+  return undefined;
+}
+
+/** Whether it is one of the examples: what an overlay brings for development need not have all of it. */
+const isOurs = ({ image }: Container): boolean => /(^|\/)ent\//.test(image);
+
+function faultsOfPod({ kind, metadata, spec }: Resource, drainSeconds: number): string[] {
+  const pod = spec?.template?.spec;
+  if (pod === undefined) return [];
+  const faults: string[] = [];
+  const need = (holds: boolean | undefined, fault: string): unknown =>
+    holds || faults.push(`${kind} ${metadata.name} ${fault}`);
+  need(pod.automountServiceAccountToken === false, 'is given a token of the cluster');
+  need(pod.securityContext?.runAsNonRoot, 'may run as root');
+  need(pod.securityContext?.seccompProfile?.type === 'RuntimeDefault', 'may make any system call');
+  for (const container of pod.containers) {
+    const { name, image, resources, securityContext, env = [] } = container;
+    need(/:[\w.-]+$/.test(image) && !image.endsWith(':latest'), `has the image ${image} without a version`);
+    need(
+      resources?.requests?.['cpu'] !== undefined && resources.requests['memory'] !== undefined,
+      `asks for nothing for ${name}`,
+    );
+    need(resources?.limits?.['memory'] !== undefined, `has no limit of memory for ${name}`);
+    need(securityContext?.allowPrivilegeEscalation === false, `lets ${name} gain privileges`);
+    need(securityContext?.capabilities?.drop?.includes('ALL'), `leaves ${name} its capabilities`);
+    if (!isOurs(container)) continue;
+    need(securityContext?.readOnlyRootFilesystem, `lets ${name} write its files`);
+    for (const each of env)
+      need(!/URL|KEY|PASSWORD/.test(each.name) || each.value === undefined, `has the value of ${each.name}`);
+    if (kind !== 'Deployment') continue;
+    for (const probe of ['startupProbe', 'livenessProbe', 'readinessProbe'] as const)
+      need(container[probe] !== undefined, `has no ${probe}`);
+    const drain = name === 'user-service' ? drainSeconds : 0;
+    need(
+      (pod.terminationGracePeriodSeconds ?? 30) > drain + STOP_SECONDS,
+      `is killed before it has drained for ${drain} s and ended`,
+    );
+  }
+  return faults;
+}
+
+function chooses({ matchLabels = {}, matchExpressions = [] }: Selector, labels: Labels): boolean {
+  return (
+    Object.entries(matchLabels).every(([key, value]) => labels[key] === value) &&
+    matchExpressions.every(({ key, values = [] }) => values.includes(labels[key] ?? ''))
+  );
+}
+
+/** What chooses pods, and chooses none; and what runs without what it needs beside it. */
+function faultsOfSelectors(resources: readonly Resource[]): string[] {
+  const pods = resources.flatMap(({ spec }) => (spec?.template ? [spec.template.metadata?.labels ?? {}] : []));
+  const faults = resources.flatMap(({ kind, metadata, spec }) => {
+    const selector =
+      kind === 'Service' ? { matchLabels: spec?.selector as Labels } : (spec?.podSelector ?? spec?.selector);
+    if (selector === undefined || pods.some((labels) => chooses(selector, labels))) return [];
+    return [`${kind} ${metadata.name} chooses no pod`];
+  });
+  for (const { metadata, spec } of resources.filter(({ kind }) => kind === 'Deployment')) {
+    if (!spec?.template?.spec.containers.some(isOurs)) continue;
+    const labels = spec.template.metadata?.labels ?? {};
+    const has = (kind: string, fits: (each: Resource) => boolean): unknown =>
+      resources.some((each) => each.kind === kind && fits(each)) || faults.push(`${metadata.name} has no ${kind}`);
+    has('HorizontalPodAutoscaler', (each) => each.spec?.scaleTargetRef?.name === metadata.name);
+    has('PodDisruptionBudget', (each) => chooses(each.spec?.selector ?? {}, labels));
+    has(
+      'NetworkPolicy',
+      (each) => each.spec?.podSelector?.matchLabels !== undefined && chooses(each.spec.podSelector, labels),
+    );
+  }
+  return faults;
+}
+
+function faultsOfGateway(resources: readonly Resource[]): string[] {
+  return resources.flatMap((resource) => {
+    if (!(resource.kind in GATEWAY_KINDS)) return [];
+    try {
+      new GATEWAY_KINDS[resource.kind as keyof typeof GATEWAY_KINDS](resource as never).validate();
+      return [];
+    } catch (error) {
+      return [`${resource.kind} ${resource.metadata.name}: ${(error as Error).message}`];
+    }
+  });
+}
+
+function faultsOf(overlay: string, resources: readonly Resource[], settings: ReadonlySet<string>): string[] {
+  const faults: string[] = [];
+  const config = resources.find(
+    ({ kind, metadata }) => kind === 'ConfigMap' && metadata.name.startsWith('user-service'),
+  );
+  for (const name of Object.keys(config?.data ?? {}))
+    if (!settings.has(name)) faults.push(`user-service has no setting ${name}`);
+  const drain = /^(\d+)s$/.exec(config?.data?.['DRAIN_TIME'] ?? '');
+  if (drain === null) faults.push('DRAIN_TIME of user-service is not in seconds');
+  if (overlay !== 'development' && resources.some(({ kind }) => kind === 'Secret')) faults.push('has a Secret in it');
+  return [
+    ...faults,
+    ...resources.flatMap((resource) => faultsOfPod(resource, Number(drain?.[1] ?? 0))),
+    ...faultsOfSelectors(resources),
+    ...faultsOfGateway(resources),
+  ];
+}
+
+async function checkK8s(root: string): Promise<Finding[]> {
+  const tools = findTools();
+  if (tools === undefined) return [];
+  const example = readFileSync(join(root, 'examples/user-service/.env.example'), 'utf8');
+  const settings = new Set([...example.matchAll(/^# (\w+)=/gm)].map(([, name]) => name ?? ''));
+  return withTemporaryFolder(async (dir) => {
+    const findings: Finding[] = [];
+    for (const overlay of readdirSync(join(root, OVERLAYS)).sort()) {
+      const file = `${OVERLAYS}/${overlay}`;
+      const rendered = await run(join(tools, 'kubectl'), ['kustomize', file], { cwd: root });
+      if (rendered.code !== 0) {
+        findings.push({ file, problem: rendered.output.trim() });
+        continue;
+      }
+      const resources = parseAllDocuments(rendered.output).map((each) => each.toJS() as Resource);
+      for (const problem of faultsOf(overlay, resources, settings)) findings.push({ file, problem });
+      const target = join(dir, `${overlay}.yaml`);
+      writeFileSync(target, rendered.output);
+      const { code, output } = await run(join(tools, 'kubernetes-validate'), ['--strict', target], { cwd: dir });
+      const told = output
+        .split('\n')
+        .filter(
+          (line) =>
+            /^(?!INFO)./.test(line) && !Object.keys(GATEWAY_KINDS).some((kind) => line.includes(`kind ${kind} `)),
+        );
+      if (code !== 0 || told.length > 0) findings.push({ file, problem: told.join('\n') || output.trim() });
+    }
+    return findings;
+  });
+}
+
+if (import.meta.main) await main(checkK8s);
