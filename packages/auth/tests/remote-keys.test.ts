@@ -1,4 +1,5 @@
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { until } from '@ent/internal';
+import { afterEach, describe, expect, it } from 'vitest';
 import {
   channels,
   createAccessTokenVerifier,
@@ -254,7 +255,7 @@ describe('keys that are due', () => {
     clock.time += 1;
     issuer.keys = [one, two];
     for (let i = 0; i < 20; i++) expect(keys.find('one')).toBe(first);
-    await vi.waitUntil(() => keys.find('two') !== undefined && !(keys.find('two') instanceof Promise));
+    await until(() => !(keys.find('two') instanceof Promise), 'the new keys');
     expect(fetched()).toBe(2);
     expect(keys.find('one')).toBe(first);
   });
@@ -265,7 +266,7 @@ describe('keys that are due', () => {
     clock.time -= 24 * 60 * MINUTE;
     issuer.keys = [two];
     expect(keys.find('one')).toBeDefined();
-    await vi.waitUntil(() => fetched() === 2 && !(keys.find('two') instanceof Promise));
+    await until(() => fetched() === 2 && !(keys.find('two') instanceof Promise), 'the new keys');
   });
 
   it('last while the issuer is down for an hour, and more, but not for ever', async () => {
@@ -310,7 +311,7 @@ describe('keys that are due', () => {
     channels.keys.subscribe(listener as never);
     for (let tries = 1; tries <= 3; tries++) {
       for (let i = 0; i < 50; i++) expect(keys.find('one')).toBeDefined();
-      await vi.waitUntil(() => failures.length === tries);
+      await until(() => failures.length === tries, 'a fetch that failed');
       // Too early for another one.
       for (let i = 0; i < 50; i++) expect(keys.find('one')).toBeDefined();
       await expect(keys.find('unknown')).rejects.toMatchObject(unavailable);
@@ -350,14 +351,14 @@ describe('a rotation of keys', () => {
     const rotations = async (): Promise<void> => {
       for (let n = 1; n <= 6; n++) {
         const before = verified;
-        await vi.waitUntil(() => verified >= before + 50);
+        await until(() => verified >= before + 50, 'verified tokens');
         const next = ring[n % 3] as typeof one;
         // The one before stays for the tokens that it signed.
         issuer.keys = [signs, next];
         signs = next;
       }
       const before = verified;
-      await vi.waitUntil(() => verified >= before + 50);
+      await until(() => verified >= before + 50, 'verified tokens');
       isOver = true;
     };
     await Promise.all([clients, rotations()]);
