@@ -1,5 +1,6 @@
-import type { TracingChannel } from 'node:diagnostics_channel';
+import { channel, type TracingChannel } from 'node:diagnostics_channel';
 import { operationChannel } from '@ent/internal';
+import type { PoolStats } from './driver.ts';
 
 /** Published for each query (`ent:database:query`). Names follow OpenTelemetry's database conventions in camel case. */
 export interface QueryOperation {
@@ -70,6 +71,36 @@ export interface ReplicaOperation {
   /** Why it is unavailable. */
   readonly cause?: unknown;
 }
+
+/** The connections of one database, at the moment at which it is asked. */
+export interface PoolReport extends PoolStats {
+  readonly system: string;
+  readonly namespace: string;
+  /** Which pool (`db.client.connection.pool.name`). */
+  readonly pool: string;
+  /** How many connections it may have (`db.client.connection.max`); undefined where nobody says. */
+  readonly max: number | undefined;
+}
+
+/** Payload of {@link poolsChannel}. */
+export interface PoolsQuestion {
+  /** Called by each database that is connected, before `publish` returns. */
+  add(report: PoolReport): void;
+}
+
+/**
+ * `ent:database:pools`: the other way round, who wants the numbers of all pools publishes a {@link PoolsQuestion}. So
+ * they are counted when they are looked at, and nobody has to be told which databases there are.
+ *
+ * @example
+ * ```ts
+ * import { poolsChannel, type PoolsQuestion } from '@ent/database';
+ *
+ * const question: PoolsQuestion = { add: ({ pool, inUse, max }) => console.log(pool, inUse, max) };
+ * poolsChannel.publish(question);
+ * ```
+ */
+export const poolsChannel = channel('ent:database:pools');
 
 /** The channels of this package; subscribe with `channels.query.subscribe({ start, asyncEnd, error, ... })`. */
 export const channels: {

@@ -2,6 +2,9 @@ export type { Aggregate, Aggregated, AggregateOptions, Aggregates, GroupOptions 
 export {
   channels,
   type ConnectionOperation,
+  type PoolReport,
+  type PoolsQuestion,
+  poolsChannel,
   type QueryOperation,
   type ReplicaOperation,
   type TransactionOperation,

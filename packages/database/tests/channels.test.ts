@@ -1,4 +1,12 @@
-import { channels, type Database, type QueryOperation, type TransactionOperation } from '@ent/database';
+import {
+  channels,
+  type Database,
+  type PoolReport,
+  poolsChannel,
+  type PoolsQuestion,
+  type QueryOperation,
+  type TransactionOperation,
+} from '@ent/database';
 import { describe, expect, it, vi } from 'vitest';
 import { memoryDatabase, people, rejection } from './fixtures/people.ts';
 
@@ -93,5 +101,23 @@ describe('the channels', () => {
       },
       { kind: 'transaction', readOnly: true, isolation: 'serializable', outcome: 'rolled_back' },
     ]);
+  });
+
+  it('tell the numbers of a pool to who asks, while the database is open', async () => {
+    const ask = (): PoolReport[] => {
+      const found: PoolReport[] = [];
+      poolsChannel.publish({ add: (report) => found.push(report) } satisfies PoolsQuestion);
+      return found;
+    };
+    const db = await memoryDatabase();
+    const pool = { system: 'sqlite', namespace: ':memory:', idle: 1, inUse: 0, waiting: 0 };
+    expect(ask()).toMatchObject([pool]);
+    await db.transaction(async () => {
+      await db.repo(people).count();
+      expect(ask()).toMatchObject([{ ...pool, idle: 0, inUse: 1 }]);
+    });
+    await db.close();
+    expect(ask()).toEqual([]);
+    expect(poolsChannel.hasSubscribers).toBe(false);
   });
 });

@@ -1,5 +1,6 @@
-import type { TracingChannel } from 'node:diagnostics_channel';
+import { channel, type TracingChannel } from 'node:diagnostics_channel';
 import { operationChannel } from '@ent/internal';
+import type { GroupStats } from './subscription.ts';
 
 /** Published while messages are sent (`ent:messaging:publish`). */
 export interface PublishOperation {
@@ -63,6 +64,36 @@ export interface HookOperation {
   readonly hook: 'done';
   error?: unknown;
 }
+
+/** The group of a running subscription. */
+export interface GroupReport {
+  readonly driver: string;
+  readonly topic: string;
+  readonly group: string;
+  /** Asks the broker how far it is; undefined where there is no such group any more. Rejects as `messaging.stats`. */
+  stats(): Promise<GroupStats | undefined>;
+}
+
+/** Payload of {@link groupsChannel}. */
+export interface GroupsQuestion {
+  /** Called for each running subscription, before `publish` returns. */
+  add(report: GroupReport): void;
+}
+
+/**
+ * `ent:messaging:groups`: the other way round, who wants to know which groups there are in this process, and how far
+ * they are, publishes a {@link GroupsQuestion}.
+ *
+ * @example
+ * ```ts
+ * import { type GroupReport, groupsChannel, type GroupsQuestion } from '@ent/messaging';
+ *
+ * const groups: GroupReport[] = [];
+ * groupsChannel.publish({ add: (group) => groups.push(group) } satisfies GroupsQuestion);
+ * for (const { topic, group, stats } of groups) console.log(topic, group, (await stats())?.ready);
+ * ```
+ */
+export const groupsChannel = channel('ent:messaging:groups');
 
 /** The channels of this package; subscribe with `channels.process.subscribe({ start, asyncEnd, error, ... })`. */
 export const channels: {

@@ -1,5 +1,8 @@
 export {
   channels,
+  type GroupReport,
+  groupsChannel,
+  type GroupsQuestion,
   type HookOperation,
   type ProcessOperation,
   type PublishOperation,

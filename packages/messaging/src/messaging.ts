@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type Call, outsideContext, refuseUnknown } from '@ent/internal';
 import { type DeadLetters, deadLettersOf } from './dead-letters.ts';
 import { type BatchHandler, type BatchOptions, collecting } from './batches.ts';
+import { type GroupReport, groupsChannel, type GroupsQuestion } from './channels.ts';
 import type { MessagingDriver } from './driver.ts';
 import { messagingErrors } from './errors.ts';
 import { withCall } from './internal/call.ts';
@@ -188,7 +189,7 @@ export function createMessaging<D extends MessagingDriver>(options: MessagingOpt
   const hooks = options.middleware && new Hooks(options.middleware);
   const host: SubscriptionHost = { driver, payloads, brokerTimeoutMs: timeoutMs, time, hooks };
   const requests = new Requests(driver, timeoutMs, time, payloads);
-  const subscriptions = new Set<RunningSubscription>();
+  const subscriptions = new Map<RunningSubscription, GroupReport>();
   let publishing = 0;
   let published = (): void => {};
   /** From `closing` on nobody subscribes; handlers that are still running may publish until `closed`. */
@@ -226,6 +227,14 @@ export function createMessaging<D extends MessagingDriver>(options: MessagingOpt
         }),
     );
 
+  const tellGroups = (question: unknown): void => {
+    for (const report of subscriptions.values()) (question as GroupsQuestion).add(report);
+  };
+  const left = (running: RunningSubscription): void => {
+    subscriptions.delete(running);
+    if (subscriptions.size === 0) groupsChannel.unsubscribe(tellGroups);
+  };
+
   const subscribe = async (topic: string | Topic, call: SubscribeOptions, handler: Handler): Promise<Subscription> => {
     demandOpen(closing !== undefined);
     const setup = setupOf(host, topic, call, handler);
@@ -237,12 +246,19 @@ export function createMessaging<D extends MessagingDriver>(options: MessagingOpt
       await running.close(CLOSE_TIMEOUT_MS);
       demandOpen(true);
     }
-    subscriptions.add(running);
+    const count = (): Promise<GroupStats | undefined> =>
+      track(() =>
+        within('The group could not be counted', (counting) =>
+          statsOf(driver, setup, setup.deadLetter.topic, counting),
+        ),
+      );
+    if (subscriptions.size === 0) groupsChannel.subscribe(tellGroups);
+    subscriptions.set(running, { driver: driver.name, topic: setup.topic, group: setup.group, stats: count });
     const close = async (how: CloseOptions = {}): Promise<void> => {
       const closeTimeoutMs = closeTimeoutOf(how);
       signal?.removeEventListener('abort', abort);
       await running.close(closeTimeoutMs);
-      subscriptions.delete(running);
+      left(running);
     };
     const abort = (): void => void close().catch(() => {});
     signal?.addEventListener('abort', abort, { once: true });
@@ -255,12 +271,7 @@ export function createMessaging<D extends MessagingDriver>(options: MessagingOpt
         return running.failure;
       },
       async stats() {
-        const asked = await track(() =>
-          within('The group could not be counted', (counting) =>
-            statsOf(driver, setup, setup.deadLetter.topic, counting),
-          ),
-        );
-        const { ready = 0, delayed = 0, leased, dead = 0 } = asked ?? {};
+        const { ready = 0, delayed = 0, leased, dead = 0 } = (await count()) ?? {};
         return { ready, delayed, leased, dead, ...running.figures.now() };
       },
       pause: () => running.pause(),
@@ -332,7 +343,8 @@ export function createMessaging<D extends MessagingDriver>(options: MessagingOpt
       const closeTimeoutMs = closeTimeoutOf(call);
       ending.abort();
       closing ??= (async () => {
-        await Promise.all([...subscriptions].map((running) => running.close(closeTimeoutMs)));
+        const all = [...subscriptions.keys()];
+        await Promise.all(all.map((running) => running.close(closeTimeoutMs))).finally(() => all.forEach(left));
         await requests.close();
         closed = true;
         await allPublished();

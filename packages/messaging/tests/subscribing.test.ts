@@ -5,6 +5,9 @@ import { type MemoryOptions, memory } from '../src/drivers/memory.ts';
 import {
   channels,
   createMessaging,
+  type GroupReport,
+  groupsChannel,
+  type GroupsQuestion,
   type Handler,
   type Message,
   type MessagingDriver,
@@ -585,6 +588,28 @@ describe('the channel of processing', () => {
     expect(own[0]).toMatchObject({ driver: 'memory', group: 'g', headers: { tenant: 't1' } });
     expect(failed).toEqual([failure, failure, failure]);
     expect(JSON.stringify(ended)).not.toContain('good');
+  });
+});
+
+describe('the channel of groups', () => {
+  it('tells each running subscription, and how far its group is', async () => {
+    const ask = (): GroupReport[] => {
+      const found: GroupReport[] = [];
+      groupsChannel.publish({ add: (report) => found.push(report) } satisfies GroupsQuestion);
+      return found.filter(({ group }) => group === 'asked');
+    };
+    const messaging = createMessaging({ driver: memory() });
+    const first = await messaging.subscribe('a', { group: 'asked' }, () => {});
+    await messaging.subscribe('b', { group: 'asked' }, () => {});
+    expect(ask()).toMatchObject([
+      { driver: 'memory', topic: 'a', group: 'asked' },
+      { driver: 'memory', topic: 'b', group: 'asked' },
+    ]);
+    expect(await ask()[0]?.stats()).toEqual(await messaging.stats('a', 'asked'));
+    await first.close();
+    expect(ask()).toMatchObject([{ topic: 'b' }]);
+    await messaging.close();
+    expect(ask()).toEqual([]);
   });
 });
 

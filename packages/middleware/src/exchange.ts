@@ -18,6 +18,8 @@ export interface Exchange {
   readonly query: string;
   /** Address of the client: the peer of the connection, or what trusted proxies say. Empty on a Unix socket. */
   readonly peer: string;
+  /** Of the connection, where the host says: behind a proxy that ends TLS it is `http`. For telemetry. */
+  readonly scheme?: 'http' | 'https' | undefined;
   /** Aborts when the client goes away before the answer is complete. */
   readonly signal: AbortSignal;
   /** Whatever middlewares keep between their hooks. Keys are symbols, so that two never meet. */

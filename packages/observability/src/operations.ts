@@ -18,6 +18,14 @@ export interface OperationListener<Payload> {
   end?(operation: EndedOperation<Payload>): void;
 }
 
+/** On the payload itself, and not in a `WeakMap`: there it costs more than all the rest of listening. */
+const STARTED = Symbol('startedAt');
+
+interface Timed {
+  [STARTED]?: number;
+  readonly error?: unknown;
+}
+
 /**
  * Listens to the asynchronous operations that a package publishes on its tracing channel `ent:<package>:<operation>`.
  *
@@ -40,18 +48,17 @@ export function onOperation<Payload extends object>(name: string, listener: Oper
     throw observabilityErrors.invalid_options('onOperation: name a channel, such as "ent:http:request".');
   }
   refuseUnknown(listener, { start: true, end: true }, 'onOperation', observabilityErrors.invalid_options);
-  const startedAt = new WeakMap<object, number>();
+  const since = performance.now();
   const finish = (message: unknown): void => {
-    const payload = message as Payload & { error?: unknown };
-    const start = startedAt.get(payload);
-    // Began before anybody listened, or ended before: a promise and a synchronous throw both end once.
-    if (start === undefined) return;
-    startedAt.delete(payload);
-    listener.end?.({ payload, durationMs: performance.now() - start, error: payload.error });
+    const payload = message as Payload & Timed;
+    const startedAt = payload[STARTED];
+    // What began before this one listened is not its to tell of; another one may have been there.
+    if (startedAt === undefined || startedAt < since) return;
+    listener.end?.({ payload, durationMs: performance.now() - startedAt, error: payload.error });
   };
   const handlers = {
     start(message: unknown): void {
-      startedAt.set(message as Payload, performance.now());
+      (message as Timed)[STARTED] = performance.now();
       listener.start?.(message as Payload);
     },
     end(message: unknown): void {

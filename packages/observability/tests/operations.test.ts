@@ -68,6 +68,18 @@ describe('onOperation', () => {
     expect(channel.hasSubscribers).toBe(false);
   });
 
+  it('leaves out an operation that began before, also where somebody else has listened all the time', async () => {
+    const gate = Promise.withResolvers<void>();
+    const first = record();
+    const running = channel.tracePromise(() => gate.promise, { n: 1 });
+    const late = record();
+    gate.resolve();
+    await running;
+    first.stop();
+    late.stop();
+    expect([first.ended.length, late.ended.length]).toEqual([1, 0]);
+  });
+
   it.each<[string, unknown[]]>([
     ['no channel', []],
     ['no listener', ['ent:test:operation']],

@@ -1,5 +1,8 @@
 import { spawnSync } from 'node:child_process';
-import { tracingChannel } from 'node:diagnostics_channel';
+import { channel, tracingChannel } from 'node:diagnostics_channel';
+import { once } from 'node:events';
+import { createServer, get, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createMetrics, type Metrics } from '../src/prometheus.ts';
 
@@ -19,11 +22,16 @@ const lines = async (name: string): Promise<string[]> =>
 
 describe('createMetrics', () => {
   it('measures requests by method, route and status', async () => {
-    await publish('ent:http:request', { method: 'GET', route: '/users/:id', status: 200, durationMs: 20 });
+    const exchange = { scheme: 'https' };
+    await publish('ent:http:request', { method: 'GET', route: '/users/:id', status: 200, exchange, durationMs: 20 });
     await publish('ent:http:request', { method: 'HACK', status: 404, durationMs: 1 });
-    expect(await lines('http_server_request_duration_seconds_count')).toEqual([
-      'http_server_request_duration_seconds_count{http_request_method="GET",http_route="/users/:id",http_response_status_code="200"} 1',
-      'http_server_request_duration_seconds_count{http_request_method="_OTHER",http_route="",http_response_status_code="404"} 1',
+    await publish('ent:http:request', { method: 'GET', route: '/', status: 503, durationMs: 1 });
+    await publish('ent:http:request', { method: 'GET', route: '/', durationMs: 1, aborted: true });
+    expect((await lines('http_server_request_duration_seconds_count')).map((line) => line.slice(42))).toEqual([
+      '{http_request_method="GET",http_route="/users/:id",http_response_status_code="200",url_scheme="https",error_type=""} 1',
+      '{http_request_method="_OTHER",http_route="",http_response_status_code="404",url_scheme="",error_type=""} 1',
+      '{http_request_method="GET",http_route="/",http_response_status_code="503",url_scheme="",error_type="503"} 1',
+      '{http_request_method="GET",http_route="/",http_response_status_code="",url_scheme="",error_type="aborted"} 1',
     ]);
     expect((await lines('http_server_request_duration_seconds_sum'))[0]).toMatch(/ 0\.02$/);
   });
@@ -93,6 +101,139 @@ describe('createMetrics', () => {
     expect(await lines('outbox_lag_seconds_sum')).toEqual(['outbox_lag_seconds_sum{messaging_system="rabbitmq"} 72.4']);
   });
 
+  it('measures what is published and handled', async () => {
+    const sent = { driver: 'rabbitmq', topic: 'orders', messages: [{}, {}] };
+    const handled = { driver: 'rabbitmq', topic: 'orders', group: 'billing' };
+    const failing = (): Promise<never> => Promise.reject(Object.assign(new Error('no'), { code: 'messaging.timeout' }));
+    await publish('ent:messaging:publish', sent);
+    await publish('ent:messaging:publish', sent, failing);
+    await publish('ent:messaging:process', { ...handled, attempt: 1, outcome: 'done' });
+    await publish('ent:messaging:process', { ...handled, attempt: 2, outcome: 'dead_letter' }, failing);
+    const gate = Promise.withResolvers<void>();
+    const running = publish('ent:messaging:process', { ...handled, attempt: 1 }, () => gate.promise);
+    const destination = 'messaging_system="rabbitmq",messaging_destination_name="orders"';
+    const group = `${destination},messaging_consumer_group_name="billing"`;
+    expect(await lines('messaging_process_active')).toEqual([`messaging_process_active_messages{${group}} 1`]);
+    gate.resolve();
+    await running;
+    expect(await lines('messaging_process_active')).toEqual([`messaging_process_active_messages{${group}} 0`]);
+    expect(await lines('messaging_client_sent')).toEqual([
+      `messaging_client_sent_messages_total{${destination},error_type=""} 2`,
+      `messaging_client_sent_messages_total{${destination},error_type="messaging.timeout"} 2`,
+    ]);
+    expect(await lines('messaging_client_operation_duration_seconds_count')).toHaveLength(2);
+    expect(await lines('messaging_client_consumed')).toEqual([
+      `messaging_client_consumed_messages_total{${group},outcome="done"} 1`,
+      `messaging_client_consumed_messages_total{${group},outcome="dead_letter"} 1`,
+      `messaging_client_consumed_messages_total{${group},outcome="lost"} 1`,
+    ]);
+    expect(await lines('messaging_redelivered')).toEqual([`messaging_redelivered_messages_total{${group}} 1`]);
+    expect(await lines('messaging_dead')).toEqual([`messaging_dead_lettered_messages_total{${group}} 1`]);
+    expect(await lines('messaging_process_duration_seconds_count')).toHaveLength(2);
+  });
+
+  it('measures queries and log lines', async () => {
+    const query = { system: 'sqlite', namespace: 'app.db', operation: 'get', entity: 'users' };
+    await publish('ent:database:query', query);
+    await publish('ent:database:query', { ...query, errorCode: 'database.timeout' }, () =>
+      Promise.reject(new Error('late')),
+    );
+    await publish('ent:database:connection', { pool: 'app.db', waitMs: 2, useMs: 3, outcome: 'returned' });
+    await publish('ent:database:connection', { pool: 'app.db', waitMs: 900, outcome: 'timeout' });
+    channel('ent:logging:record').publish({ level: 'error' });
+    channel('ent:logging:dropped').publish({ sink: 'file', count: 3, reason: 'buffer_full' });
+    const labels = 'db_system_name="sqlite",db_namespace="app.db",db_collection_name="users",db_operation_name="get"';
+    expect(await lines('db_client_operation_duration_seconds_count')).toEqual([
+      `db_client_operation_duration_seconds_count{${labels},error_type=""} 1`,
+      `db_client_operation_duration_seconds_count{${labels},error_type="database.timeout"} 1`,
+    ]);
+    const pool = 'db_client_connection_pool_name="app.db"';
+    expect(await lines('db_client_connection_timeouts')).toEqual([`db_client_connection_timeouts_total{${pool}} 1`]);
+    expect(await lines('db_client_connection_wait_time_seconds_count')).toEqual([
+      `db_client_connection_wait_time_seconds_count{${pool}} 2`,
+    ]);
+    expect(await lines('db_client_connection_use_time_seconds_sum')).toEqual([
+      `db_client_connection_use_time_seconds_sum{${pool}} 0.003`,
+    ]);
+    expect(await lines('log_records')).toEqual([
+      'log_records_total{level="error"} 1',
+      'log_records_dropped_total{sink="file",reason="buffer_full"} 3',
+    ]);
+  });
+
+  it('asks open databases and running subscriptions how they are, and leaves out a broker that is away', async () => {
+    const pools = channel('ent:database:pools');
+    const groups = channel('ent:messaging:groups');
+    const group = { driver: 'redis', topic: 'orders', group: 'billing' };
+    const onPools = (question: unknown): void =>
+      (question as { add(pool: object): void }).add({ pool: 'app.db', max: 5, idle: 1, inUse: 2, waiting: 3 });
+    const onGroups = (question: unknown): void => {
+      const { add } = question as { add(report: object): void };
+      add({ ...group, stats: async () => ({ ready: 7, delayed: 1, leased: undefined, dead: 0 }) });
+      add({ ...group, topic: 'away', stats: () => Promise.reject(new Error('away')) });
+    };
+    pools.subscribe(onPools);
+    groups.subscribe(onGroups);
+    const labels =
+      'messaging_system="redis",messaging_destination_name="orders",messaging_consumer_group_name="billing"';
+    expect(await lines('messaging_group_messages')).toEqual([
+      `messaging_group_messages{${labels},state="ready"} 7`,
+      `messaging_group_messages{${labels},state="delayed"} 1`,
+      `messaging_group_messages{${labels},state="dead"} 0`,
+    ]);
+    const pool = 'db_client_connection_pool_name="app.db"';
+    expect([...(await lines('db_client_connections')), ...(await lines('db_client_connection_pending'))]).toEqual([
+      `db_client_connections{${pool},state="idle"} 1`,
+      `db_client_connections{${pool},state="used"} 2`,
+      `db_client_connection_pending_requests{${pool}} 3`,
+    ]);
+    expect(await lines('db_client_connection_max')).toEqual([`db_client_connection_max{${pool}} 5`]);
+    pools.unsubscribe(onPools);
+    groups.unsubscribe(onGroups);
+    expect(await lines('db_client_connections')).toEqual([]);
+    expect(await lines('messaging_group_messages')).toEqual([]);
+  });
+
+  it('measures requests that are sent, by fetch and by node:http, and those that fail', async () => {
+    const server = createServer((req, res) => {
+      res.statusCode = req.url === '/missing' ? 404 : 200;
+      res.end('ok');
+    });
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const { port } = server.address() as AddressInfo;
+    const url = `http://127.0.0.1:${port}/`;
+    await (await fetch(url)).text();
+    await (await fetch(`${url}missing`, { method: 'POST' })).text();
+    const [answer] = (await once(get(url), 'response')) as [IncomingMessage];
+    await answer.toArray();
+    server.closeAllConnections();
+    server.close();
+    const gone = createServer();
+    await once(gone.listen(0, '127.0.0.1'), 'listening');
+    const nobody = `http://127.0.0.1:${(gone.address() as AddressInfo).port}/`;
+    await once(gone.close(), 'close');
+    await fetch(nobody).catch(() => {});
+    const labels = (method: string, status: string, error: string): string =>
+      `{http_request_method="${method}",server_address="127.0.0.1",http_response_status_code="${status}",error_type="${error}"}`;
+    expect((await lines('http_client_request_duration_seconds_count')).map((line) => line.slice(42))).toEqual([
+      `${labels('GET', '200', '')} 2`,
+      `${labels('POST', '404', '404')} 1`,
+      `${labels('GET', '', 'ECONNREFUSED')} 1`,
+    ]);
+  });
+
+  it('makes no new series of topics without end', async () => {
+    const few = createMetrics({ maxSeries: 3 });
+    for (let i = 0; i < 50; i++) {
+      await publish('ent:messaging:publish', { driver: 'memory', topic: `t${i}`, messages: [{}] });
+    }
+    const text = await few.render();
+    few.close();
+    const sent = text.split('\n').filter((line) => line.startsWith('messaging_client_sent_messages_total'));
+    expect(sent).toHaveLength(4);
+    expect(sent.at(-1)).toMatch(/messaging_destination_name="_OTHER",error_type="_OTHER"\} 47$/);
+  });
+
   it('shows the version and the process', async () => {
     const text = await metrics.render();
     expect(text).toContain('service_build_info{version="1.2.3"} 1');
@@ -127,6 +268,11 @@ describe.skipIf(!promtool && !required)(`promtool${reason}`, () => {
     await publish('ent:cache:get', { driver: 'memory', keys: 5, hits: 3 });
     await publish('ent:lifecycle:check', { check: 'database' });
     await publish('ent:auth:password', { operation: 'verify' });
+    await publish('ent:database:query', { system: 'sqlite', namespace: 'a', operation: 'get' });
+    await publish('ent:database:connection', { pool: 'a', waitMs: 1, useMs: 1, outcome: 'timeout' });
+    await publish('ent:messaging:publish', { driver: 'memory', topic: 't', messages: [{}] });
+    await publish('ent:messaging:process', { driver: 'memory', topic: 't', group: 'g', attempt: 2, outcome: 'done' });
+    channel('ent:logging:record').publish({ level: 'info' });
     const check = spawnSync('promtool', ['check', 'metrics'], { input: await metrics.render(), encoding: 'utf8' });
     expect(check.error).toBeUndefined();
     expect(check.stdout + check.stderr).toBe('');

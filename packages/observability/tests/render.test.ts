@@ -75,6 +75,7 @@ describe('what is refused', () => {
     ['an option that nobody knows', { collectTimout: 5 }],
     ['a duration that is none', { collectTimeout: '5x' }],
     ['a registry that is none', { registry: {} }],
+    ['a number of series that is none', { maxSeries: 0 }],
     ['null', null],
   ])('%s', (_, options) => {
     expect(() => createMetrics(options as object)).toThrow(

@@ -5,6 +5,7 @@ import { databaseErrors } from '../errors.ts';
 import { beginCall, type DatabaseCall } from './call.ts';
 import { wrapped } from './faults.ts';
 import { Lease } from './lease.ts';
+import { reportPool } from './pool-report.ts';
 import type { Scopes } from './scope.ts';
 
 const CONNECT = { operation: 'connect' };
@@ -20,6 +21,7 @@ export class Sessions {
   readonly #leases = new Map<unknown, Lease>();
   #connecting: Promise<void> | undefined;
   #connected = false;
+  #stopReport: (() => void) | undefined;
   #closing: Promise<void> | undefined;
   #closed = false;
   #inFlight = 0;
@@ -180,6 +182,7 @@ export class Sessions {
     try {
       await call.guard(this.#driver.connect(call));
       this.#connected = true;
+      this.#stopReport = reportPool(this.#driver);
     } catch (error) {
       throw wrapped(this.#driver, error, CONNECT);
     } finally {
@@ -200,6 +203,7 @@ export class Sessions {
     } finally {
       call.dispose();
       this.#closed = true;
+      this.#stopReport?.();
       if (this.#connecting !== undefined) {
         await this.#connecting.catch(() => {});
         await this.#driver.close();

@@ -112,6 +112,10 @@ class NodeHttpExchange implements NodeExchange, HeadWriter, Written {
     this.#id = id;
   }
 
+  get scheme(): 'http' | 'https' {
+    return (this.req.socket as { readonly encrypted?: boolean }).encrypted === true ? 'https' : 'http';
+  }
+
   get peer(): string {
     return (this.#peer ??= clientAddress(this.#remoteAddress, this.header('x-forwarded-for'), this.#trust));
   }

@@ -397,8 +397,8 @@ describe('bodies', () => {
 describe('what an exchange says', () => {
   const ask = async (target: string, options: NodeHostOptions = {}, headers = ''): Promise<Record<string, string>> => {
     const { raw } = await serve(
-      createNodeListener(({ method, path, query, rawUrl, peer }) => {
-        return { status: 200, body: JSON.stringify({ method, path, query, rawUrl, peer }) };
+      createNodeListener(({ method, path, query, rawUrl, peer, scheme }) => {
+        return { status: 200, body: JSON.stringify({ method, path, query, rawUrl, peer, scheme }) };
       }, options),
     );
     const answer = await raw(`GET ${target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n${headers}\r\n`);
@@ -416,7 +416,7 @@ describe('what an exchange says', () => {
     ['HTTPS://host:8443/a', '/a', ''],
     ['http://[::1]:80/a', '/a', ''],
   ])('target %s', async (target, path, query) => {
-    expect(await ask(target)).toMatchObject({ path, query, rawUrl: target });
+    expect(await ask(target)).toMatchObject({ path, query, rawUrl: target, scheme: 'http' });
   });
 
   it.each(['ftp://h/a', 'ws://h/a', 'http:///a', 'http://user:pass@h/a'])(

@@ -1,7 +1,8 @@
 import { withDeadline } from '@ent/internal';
-import type { Counter, Registry } from 'prom-client';
-import { channels } from './channels.ts';
-import { observabilityErrors } from './errors.ts';
+import type { Registry } from 'prom-client';
+import { channels } from '../channels.ts';
+import { observabilityErrors } from '../errors.ts';
+import type { CounterFamily } from './families.ts';
 
 /** What prom-client's types leave out of a metric and of a registry. */
 interface Metric {
@@ -20,11 +21,7 @@ interface MetricWriter {
  * throws, is there without its values, counted in `failures` (the next answer says so) and published on
  * `ent:observability:collect`. A `collect` that hangs is not called again before it ends.
  */
-export function createRender(
-  registry: Registry,
-  timeoutMs: number,
-  failures: Counter<'metric'>,
-): () => Promise<string> {
+export function createRender(registry: Registry, timeoutMs: number, failures: CounterFamily): () => Promise<string> {
   const writer = registry as unknown as MetricWriter;
   const hanging = new Set<Metric>();
   const late = ({ name }: Metric): Error =>
@@ -48,7 +45,7 @@ export function createRender(
       return await collect(metric);
     } catch (error) {
       const { name, help, type } = metric;
-      failures.inc({ metric: name });
+      failures.cell(name).value++;
       if (channels.collect.hasSubscribers) channels.collect.error.publish({ metric: name, error });
       return writer.getMetricsAsString({ name, help, type, get: async () => ({ name, help, type, values: [] }) });
     }

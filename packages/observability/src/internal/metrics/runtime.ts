@@ -1,6 +1,12 @@
+import { existsSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
 import { monitorEventLoopDelay, PerformanceObserver, performance } from 'node:perf_hooks';
 import { getHeapStatistics } from 'node:v8';
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+
+/** Linux alone has them. */
+const DESCRIPTORS = '/proc/self/fd';
+const LIMITS = '/proc/self/limits';
 
 /**
  * Metrics of the process and of Node. Our own instead of prom-client's defaults, some of which `promtool check metrics`
@@ -10,13 +16,13 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
  */
 export function registerRuntime(registry: Registry): () => void {
   const registers = [registry];
-  const gauge = (name: string, help: string, read: () => number): void => {
+  const gauge = (name: string, help: string, read: () => number | Promise<number>): void => {
     new Gauge({
       name,
       help,
       registers,
-      collect() {
-        this.set(read());
+      async collect() {
+        this.set(await read());
       },
     });
   };
@@ -36,6 +42,17 @@ export function registerRuntime(registry: Registry): () => void {
   gauge('process_resident_memory_bytes', 'Resident memory, in bytes.', () => process.memoryUsage.rss());
   gauge('nodejs_heap_used_bytes', 'Memory used in the V8 heap, in bytes.', () => getHeapStatistics().used_heap_size);
   gauge('nodejs_heap_limit_bytes', 'Largest size of the V8 heap, in bytes.', () => getHeapStatistics().heap_size_limit);
+
+  if (existsSync(DESCRIPTORS)) {
+    gauge('process_open_fds', 'Number of open file descriptors.', async () => {
+      // One of them reads the folder.
+      return (await readdir(DESCRIPTORS)).length - 1;
+    });
+    gauge('process_max_fds', 'Number of file descriptors that may be open.', async () => {
+      const [, limit = ''] = /^Max open files +(\S+)/m.exec(await readFile(LIMITS, 'utf8')) ?? [];
+      return limit === 'unlimited' ? Infinity : Number(limit);
+    });
+  }
 
   let utilization = performance.eventLoopUtilization();
   gauge(

@@ -1,0 +1,237 @@
+import { Registry } from 'prom-client';
+
+/** Values of labels, in the order of their names. */
+export type LabelValue = string | number;
+type Labels = Record<string, LabelValue>;
+
+/** One line as prom-client's registry writes it. */
+interface Sample {
+  readonly labels: Labels;
+  readonly sharedLabels?: Labels;
+  readonly value: number;
+  readonly metricName?: string;
+  /** prom-client has it for each bucket, also where there is none. */
+  readonly exemplar?: null;
+}
+
+/** What prom-client's registry asks of a metric; it writes the text itself, in either format. */
+interface Collected {
+  readonly name: string;
+  readonly help: string;
+  readonly type: string;
+  readonly aggregator: string;
+  readonly values: readonly Sample[];
+}
+
+/** What is told of a metric family. */
+export interface FamilyOptions {
+  readonly name: string;
+  readonly help: string;
+  readonly labelNames?: readonly string[];
+  /** Runs before the values are read: for numbers that are only looked at then. */
+  readonly collect?: () => unknown;
+}
+
+/** Where families are registered, and how many label sets each may have. */
+export interface Place {
+  readonly registry: Registry;
+  readonly maxSeries: number;
+}
+
+/** The label values of what came after a family had all its label sets. */
+export const OTHER = '_OTHER';
+
+/** By the value of one label: what the next one tells apart, and after the last one a cell. */
+type Node = Map<LabelValue, unknown>;
+
+/**
+ * A metric in a registry of prom-client that counts in cells of its own. A set of label values is found by a `Map` for
+ * each label, where prom-client checks the names, sorts them and makes a text of all for each observation.
+ */
+abstract class Family<Cell extends { readonly labels: Labels }> {
+  abstract readonly type: string;
+  /** prom-client gives a counter another one for OpenMetrics, for good; {@link getForPromString} does not go by it. */
+  name: string;
+  readonly help: string;
+  readonly aggregator = 'sum';
+  readonly labelNames: readonly string[];
+  protected readonly ownName: string;
+  readonly #collect: (() => unknown) | undefined;
+  readonly #registry: Registry;
+  readonly #maxSeries: number;
+  #root: Node = new Map();
+  #cells: Cell[] = [];
+  #only: Cell | undefined;
+  #overflow: Cell | undefined;
+
+  constructor({ registry, maxSeries }: Place, { name, help, labelNames = [], collect }: FamilyOptions) {
+    this.name = name;
+    this.ownName = name;
+    this.help = help;
+    this.labelNames = labelNames;
+    this.#collect = collect;
+    this.#registry = registry;
+    this.#maxSeries = maxSeries;
+    // Its type names prom-client's own classes; what it asks of them is here.
+    registry.registerMetric(this as never);
+  }
+
+  protected abstract make(labels: Labels): Cell;
+  protected abstract samples(cell: Cell): readonly Sample[];
+
+  /** The cell of a set of label values; {@link OTHER} for all labels once there are too many. */
+  cell(...values: readonly LabelValue[]): Cell {
+    let node: unknown = this.#root;
+    for (let i = 0; i < values.length && node !== undefined; i++) node = (node as Node).get(values[i] as LabelValue);
+    return node === undefined ? this.#add(values) : (node as Cell);
+  }
+
+  /** The cell of a metric without labels, which has a value from the start. */
+  get only(): Cell {
+    this.#only ??= this.#made([]);
+    return this.#only;
+  }
+
+  /** Starts anew; prom-client's `resetMetrics` calls it. */
+  reset(): void {
+    this.#root = new Map();
+    this.#cells = [];
+    this.#only = undefined;
+    this.#overflow = undefined;
+  }
+
+  async getForPromString(): Promise<Collected> {
+    await this.#collect?.();
+    const isOpenMetrics = this.#registry.contentType === (Registry.OPENMETRICS_CONTENT_TYPE as string);
+    // OpenMetrics names a counter without the suffix, which its samples have.
+    const isShort = isOpenMetrics && this.type === 'counter';
+    return this.#collected(isShort ? this.ownName.replace(/_total$/, '') : this.ownName);
+  }
+
+  /** As JSON, and for the aggregation over a cluster. */
+  async get(): Promise<Collected> {
+    await this.#collect?.();
+    const collected = this.#collected(this.ownName);
+    const values = collected.values.map(({ sharedLabels, labels, ...rest }) => ({
+      ...rest,
+      labels: { ...labels, ...sharedLabels },
+    }));
+    return { ...collected, values };
+  }
+
+  #collected(name: string): Collected {
+    const { help, type, aggregator, labelNames } = this;
+    if (labelNames.length === 0) void this.only;
+    return { name, help, type, aggregator, values: this.#cells.flatMap((cell) => this.samples(cell)) };
+  }
+
+  #add(values: readonly LabelValue[]): Cell {
+    if (this.#cells.length >= this.#maxSeries) {
+      this.#overflow ??= this.#made(values.map(() => OTHER));
+      return this.#overflow;
+    }
+    const cell = this.#made(values);
+    let node = this.#root;
+    for (const value of values.slice(0, -1)) {
+      let next = node.get(value) as Node | undefined;
+      if (next === undefined) {
+        next = new Map();
+        node.set(value, next);
+      }
+      node = next;
+    }
+    node.set(values.at(-1) as LabelValue, cell);
+    return cell;
+  }
+
+  #made(values: readonly LabelValue[]): Cell {
+    const cell = this.make(Object.fromEntries(this.labelNames.map((name, i) => [name, values[i] as LabelValue])));
+    this.#cells.push(cell);
+    return cell;
+  }
+}
+
+/** One number. */
+export class NumberCell {
+  readonly labels: Labels;
+  value = 0;
+
+  constructor(labels: Labels) {
+    this.labels = labels;
+  }
+}
+
+abstract class NumberFamily extends Family<NumberCell> {
+  protected make(labels: Labels): NumberCell {
+    return new NumberCell(labels);
+  }
+
+  protected samples({ labels, value }: NumberCell): Sample[] {
+    return [{ labels, value }];
+  }
+}
+
+/** What only grows; its name ends in `_total`. */
+export class CounterFamily extends NumberFamily {
+  readonly type = 'counter';
+}
+
+/** What goes up and down. */
+export class GaugeFamily extends NumberFamily {
+  readonly type = 'gauge';
+}
+
+/** What was observed under one set of label values. */
+export class HistogramCell {
+  readonly labels: Labels;
+  /** How many were in each bucket alone; the last one is for what is above all bounds. */
+  readonly counts: number[];
+  sum = 0;
+  count = 0;
+  readonly #bounds: readonly number[];
+
+  constructor(labels: Labels, bounds: readonly number[]) {
+    this.labels = labels;
+    this.#bounds = bounds;
+    this.counts = Array.from({ length: bounds.length + 1 }, () => 0);
+  }
+
+  observe(value: number): void {
+    const bounds = this.#bounds;
+    let at = 0;
+    while (at < bounds.length && value > (bounds[at] as number)) at++;
+    (this.counts[at] as number)++;
+    this.sum += value;
+    this.count++;
+  }
+}
+
+/** Sizes, or lengths of time in seconds, by buckets. */
+export class HistogramFamily extends Family<HistogramCell> {
+  readonly type = 'histogram';
+  readonly #bounds: readonly number[];
+
+  constructor(place: Place, options: FamilyOptions & { readonly buckets: readonly number[] }) {
+    super(place, options);
+    this.#bounds = options.buckets;
+  }
+
+  protected make(labels: Labels): HistogramCell {
+    return new HistogramCell(labels, this.#bounds);
+  }
+
+  protected samples({ labels: sharedLabels, counts, sum, count }: HistogramCell): Sample[] {
+    const name = this.ownName;
+    let below = 0;
+    const buckets = this.#bounds.map((le, i) => {
+      below += counts[i] as number;
+      return { labels: { le }, sharedLabels, value: below, metricName: `${name}_bucket`, exemplar: null };
+    });
+    return [
+      ...buckets,
+      { labels: { le: '+Inf' }, sharedLabels, value: count, metricName: `${name}_bucket`, exemplar: null },
+      { labels: {}, sharedLabels, value: sum, metricName: `${name}_sum` },
+      { labels: {}, sharedLabels, value: count, metricName: `${name}_count` },
+    ];
+  }
+}

@@ -1,0 +1,54 @@
+import { onOperation } from '../../operations.ts';
+import { GaugeFamily, HistogramFamily, type LabelValue, OTHER, type Place } from '../families.ts';
+import type { Stop } from './stop.ts';
+
+/** What is read of `ent:http:request`; `@ent/middleware` documents it in full. */
+interface HttpRequest {
+  readonly method: string;
+  readonly exchange?: { readonly scheme?: string | undefined };
+  readonly route?: string;
+  readonly status?: number;
+  readonly durationMs?: number;
+  readonly aborted?: boolean;
+}
+
+const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS', 'QUERY', 'TRACE', 'CONNECT']);
+
+/** The method, or one name for all that are none: a client may send any. */
+export function methodOf(method: string): string {
+  return METHODS.has(method) ? method : OTHER;
+}
+
+/** The buckets that the semantic conventions advise for requests. */
+export const REQUEST_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
+
+/** Requests that are served: `ent:http:request`. */
+export function httpServer(place: Place): Stop[] {
+  const duration = new HistogramFamily(place, {
+    name: 'http_server_request_duration_seconds',
+    help: 'Duration of HTTP server requests, in seconds.',
+    labelNames: ['http_request_method', 'http_route', 'http_response_status_code', 'url_scheme', 'error_type'],
+    buckets: REQUEST_BUCKETS,
+  });
+  const active = new GaugeFamily(place, {
+    name: 'http_server_active_requests',
+    help: 'Number of HTTP server requests in flight.',
+  });
+  const stop = onOperation<HttpRequest>('ent:http:request', {
+    start: () => void active.only.value++,
+    end({ payload, durationMs }) {
+      active.only.value--;
+      const { method, route = '', status = '', exchange } = payload;
+      duration
+        .cell(methodOf(method), route, status, exchange?.scheme ?? '', errorOf(payload))
+        .observe((payload.durationMs ?? durationMs) / 1000);
+    },
+  });
+  return [stop];
+}
+
+/** A client's mistake is none of ours: what is left are answers that failed, and those that did not get through. */
+function errorOf({ status, aborted }: HttpRequest): LabelValue {
+  if (status !== undefined && status >= 500) return status;
+  return aborted === true ? 'aborted' : '';
+}

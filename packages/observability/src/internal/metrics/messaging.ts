@@ -1,0 +1,166 @@
+import { channel } from 'node:diagnostics_channel';
+import { onOperation } from '../../operations.ts';
+import { CounterFamily, GaugeFamily, HistogramFamily, type Place } from '../families.ts';
+import { codeOf } from './code-of.ts';
+import type { Stop } from './stop.ts';
+
+/** What is read of the channels of `@ent/messaging`, which documents them in full. */
+interface Publishing {
+  readonly driver: string;
+  readonly topic: string;
+  readonly messages: readonly unknown[];
+}
+interface Processing {
+  readonly driver: string;
+  readonly topic: string;
+  readonly group: string;
+  readonly attempt: number;
+  readonly outcome?: string;
+}
+interface RelayBatch {
+  readonly driver: string;
+  readonly lagMs?: number;
+  readonly stored: number;
+  readonly unroutable: number;
+  readonly postponed: number;
+  readonly parked: readonly unknown[];
+  readonly trouble?: string;
+}
+
+interface Group {
+  readonly driver: string;
+  readonly topic: string;
+  readonly group: string;
+  stats(): Promise<Partial<Record<(typeof STATES)[number], number | undefined>> | undefined>;
+}
+
+const STATES = ['ready', 'delayed', 'leased', 'dead'] as const;
+
+/** As the semantic conventions advise. */
+const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
+const DESTINATION = ['messaging_system', 'messaging_destination_name'];
+const GROUP = [...DESTINATION, 'messaging_consumer_group_name'];
+
+/** Messages that are published and handled, and the outboxes. */
+export function messaging(place: Place): Stop[] {
+  readGroups(place);
+  return [publishing(place), processing(place), relaying(place)];
+}
+
+function publishing(place: Place): Stop {
+  const duration = new HistogramFamily(place, {
+    name: 'messaging_client_operation_duration_seconds',
+    help: 'Duration of the calls of a broker, in seconds.',
+    labelNames: [...DESTINATION, 'messaging_operation_name', 'error_type'],
+    buckets: BUCKETS,
+  });
+  const sent = new CounterFamily(place, {
+    name: 'messaging_client_sent_messages_total',
+    help: 'Messages that were published, or should have been.',
+    labelNames: [...DESTINATION, 'error_type'],
+  });
+  return onOperation<Publishing>('ent:messaging:publish', {
+    end({ payload: { driver, topic, messages }, durationMs, error }) {
+      const errorType = codeOf(error);
+      duration.cell(driver, topic, 'publish', errorType).observe(durationMs / 1000);
+      sent.cell(driver, topic, errorType).value += messages.length;
+    },
+  });
+}
+
+function processing(place: Place): Stop {
+  const duration = new HistogramFamily(place, {
+    name: 'messaging_process_duration_seconds',
+    help: 'Duration of the handling of messages, in seconds.',
+    labelNames: [...GROUP, 'error_type'],
+    buckets: BUCKETS,
+  });
+  const consumed = new CounterFamily(place, {
+    name: 'messaging_client_consumed_messages_total',
+    help: 'Messages that were handed to a handler, by what became of them: done, retry, dead_letter, released, lost.',
+    labelNames: [...GROUP, 'outcome'],
+  });
+  const redelivered = new CounterFamily(place, {
+    name: 'messaging_redelivered_messages_total',
+    help: 'Messages that were handed to a handler again.',
+    labelNames: GROUP,
+  });
+  const dead = new CounterFamily(place, {
+    name: 'messaging_dead_lettered_messages_total',
+    help: 'Messages that were given up, and went to the dead letters.',
+    labelNames: GROUP,
+  });
+  const active = new GaugeFamily(place, {
+    name: 'messaging_process_active_messages',
+    help: 'Number of messages that are being handled.',
+    labelNames: GROUP,
+  });
+  return onOperation<Processing>('ent:messaging:process', {
+    start({ driver, topic, group }) {
+      active.cell(driver, topic, group).value++;
+    },
+    end({ payload: { driver, topic, group, attempt, outcome = 'lost' }, durationMs, error }) {
+      active.cell(driver, topic, group).value--;
+      duration.cell(driver, topic, group, codeOf(error)).observe(durationMs / 1000);
+      consumed.cell(driver, topic, group, outcome).value++;
+      if (attempt > 1) redelivered.cell(driver, topic, group).value++;
+      if (outcome === 'dead_letter') dead.cell(driver, topic, group).value++;
+    },
+  });
+}
+
+/** How far groups are is asked for when it is collected: each subscription of this process answers on a channel. */
+function readGroups(place: Place): void {
+  const asking = channel('ent:messaging:groups');
+  const waiting: GaugeFamily = new GaugeFamily(place, {
+    name: 'messaging_group_messages',
+    help: 'Messages of a group, by state: ready (the lag), delayed, leased, dead. Each instance tells of the same ones.',
+    labelNames: [...GROUP, 'state'],
+    async collect() {
+      const groups: Group[] = [];
+      asking.publish({ add: (group: Group) => groups.push(group) });
+      const counts = await Promise.allSettled(groups.map((group) => group.stats()));
+      waiting.reset();
+      for (const [i, { driver, topic, group }] of groups.entries()) {
+        const count = counts[i]?.status === 'fulfilled' ? counts[i].value : undefined;
+        for (const state of STATES) {
+          const value = count?.[state];
+          // A broker that is away, or does not tell, is not one where nothing waits.
+          if (value !== undefined) waiting.cell(driver, topic, group, state).value = value;
+        }
+      }
+    },
+  });
+}
+
+function relaying(place: Place): Stop {
+  const labelNames = ['messaging_system'];
+  const messages = new CounterFamily(place, {
+    name: 'outbox_messages_total',
+    help: 'Messages of outboxes that were tried, by what became of them: stored, unroutable, postponed, parked.',
+    labelNames: ['messaging_system', 'outcome'],
+  });
+  const failures = new CounterFamily(place, {
+    name: 'outbox_relay_failures_total',
+    help: 'Batches of outboxes of which nothing got through, or that could not be read.',
+    labelNames,
+  });
+  // Each relay that has its turn tells for all; a gauge of one that has lost it would stay as it was.
+  const lag = new HistogramFamily(place, {
+    name: 'outbox_lag_seconds',
+    help: 'Age of the oldest message of each batch that a relay of an outbox read, in seconds.',
+    labelNames,
+    buckets: [0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 1800, 3600],
+  });
+  return onOperation<RelayBatch>('ent:messaging:relay', {
+    end({ payload, error }) {
+      const { driver, stored, unroutable, postponed, trouble, lagMs } = payload;
+      const parked = payload.parked.length;
+      for (const [outcome, count] of Object.entries({ stored, unroutable, postponed, parked })) {
+        if (count > 0) messages.cell(driver, outcome).value += count;
+      }
+      if (error !== undefined || trouble !== undefined) failures.cell(driver).value++;
+      if (lagMs !== undefined) lag.cell(driver).observe(lagMs / 1000);
+    },
+  });
+}

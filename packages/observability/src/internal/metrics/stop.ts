@@ -1,0 +1,2 @@
+/** Stops listening. */
+export type Stop = () => void;
