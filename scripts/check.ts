@@ -91,8 +91,8 @@ const STEPS = {
     command: script('check-k8s'),
   },
   dashboards: {
-    promise: 'the dashboards of Grafana are what scripts/dashboards.ts says',
-    command: script('dashboards'),
+    promise: 'the dashboards of Grafana are what scripts/lib/dashboards.ts says',
+    command: script('check-dashboards'),
   },
   errors: { promise: 'error codes are unique and documented', command: script('check-errors') },
   changesets: { promise: 'each change of a package has a changeset', command: script('check-changesets') },

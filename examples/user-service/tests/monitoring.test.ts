@@ -78,7 +78,8 @@ describe.skipIf(!isThere && !isRequired)(`monitoring${why}`, () => {
     const config = parse(readFileSync(join(infrastructure, 'prometheus/prometheus.yml'), 'utf8')) as {
       scrape_configs: { job_name: string }[];
     };
-    const often = { scrape_interval: '500ms', scrape_timeout: '500ms', evaluation_interval: '500ms' };
+    // A timeout that is too short on a busy machine would leave gaps.
+    const often = { scrape_interval: '1s', scrape_timeout: '1s', evaluation_interval: '1s' };
     const scrape = config.scrape_configs.filter(({ job_name }) => job_name === 'user-service');
     const targets = [new URL(service.url).host];
     const file = join(folder.path, 'prometheus.yml');

@@ -1,15 +1,10 @@
-// The dashboards of Grafana, as code: `npm run check -- dashboards --update` writes infrastructure/grafana/dashboards/,
-// and without --update it is a finding where they differ. That each query has data is a test of user-service.
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { type Finding, main } from './lib/findings.ts';
-
-const FOLDER = 'infrastructure/grafana/dashboards';
+// What the dashboards of Grafana show; scripts/check-dashboards.ts makes its files of them.
 
 /** How a number is shown, in the words of Grafana. */
 type Unit = 'reqps' | 'ops' | 'percentunit' | 's' | 'bytes' | 'short' | 'none';
 
-interface Panel {
+/** One picture. */
+export interface Panel {
   readonly title: string;
   readonly unit: Unit;
   /** What a line is called, by its labels, and its query. `$job` are the chosen services. */
@@ -20,13 +15,15 @@ interface Panel {
   readonly about: string;
 }
 
-interface Dashboard {
+/** A page of panels; `uid` is its file and its address. */
+export interface Dashboard {
   readonly uid: string;
   readonly title: string;
   readonly panels: readonly Panel[];
 }
 
 const HTTP = 'http_server_request_duration_seconds';
+const DATABASE = 'db_client_operation_duration_seconds';
 const rate = (metric: string, by: string, labels = ''): string =>
   `sum by (${by}) (rate(${metric}{job=~"$job"${labels}}[$__rate_interval]))`;
 const quantile = (q: number, metric: string, by = 'job'): string =>
@@ -143,6 +140,12 @@ export const DASHBOARDS: readonly Dashboard[] = [
         about: 'Share of the time. Above 10 %: too much is made and thrown away.',
       },
       {
+        title: 'Open files, of their limit',
+        unit: 'percentunit',
+        lines: { '{{instance}}': 'process_open_fds{job=~"$job"} / process_max_fds{job=~"$job"}' },
+        about: 'Connections are files too. A line that only climbs: some are never closed.',
+      },
+      {
         title: 'Uptime',
         unit: 's',
         lines: { '{{instance}}': 'time() - process_start_time_seconds{job=~"$job"}' },
@@ -165,6 +168,50 @@ export const DASHBOARDS: readonly Dashboard[] = [
         unit: 's',
         lines: { '{{instance}} {{check}}': 'health_check_duration_seconds{job=~"$job"}' },
         about: 'The first to show that a server is slow.',
+      },
+      {
+        title: 'Queries',
+        unit: 'ops',
+        lines: {
+          '{{db_operation_name}} {{db_collection_name}}': rate(
+            `${DATABASE}_count`,
+            'db_operation_name, db_collection_name',
+          ),
+        },
+        about: 'Of the database, by operation and collection.',
+      },
+      {
+        title: 'Queries, p95',
+        unit: 's',
+        lines: {
+          '{{db_operation_name}} {{db_collection_name}}': quantile(
+            0.95,
+            DATABASE,
+            'db_operation_name, db_collection_name',
+          ),
+        },
+        about: 'As the service sees them, network and all.',
+      },
+      {
+        title: 'Queries that fail',
+        unit: 'percentunit',
+        lines: { '{{job}}': 'job:database_errors:ratio_rate5m{job=~"$job"}' },
+        about: 'Share of them. Refused duplicates are among them.',
+      },
+      {
+        title: 'Connections of the database',
+        unit: 'short',
+        lines: {
+          '{{instance}} {{state}}': 'sum by (instance, state) (db_client_connections{job=~"$job"})',
+          '{{instance}} waiting': 'sum by (instance) (db_client_connection_pending_requests{job=~"$job"})',
+        },
+        about: 'Calls that wait: the pool is too small, or a transaction too long.',
+      },
+      {
+        title: 'Wait for a connection, p95',
+        unit: 's',
+        lines: { '{{job}}': quantile(0.95, 'db_client_connection_wait_time_seconds') },
+        about: 'A part of each query that the database knows nothing of.',
       },
       {
         title: 'Cache hits',
@@ -226,6 +273,46 @@ export const DASHBOARDS: readonly Dashboard[] = [
         about: 'Batches of which nothing got through: the broker is away.',
       },
       {
+        title: 'Messages sent',
+        unit: 'ops',
+        lines: {
+          '{{messaging_destination_name}}': rate('messaging_client_sent_messages_total', 'messaging_destination_name'),
+        },
+        about: 'By topic.',
+      },
+      {
+        title: 'Messages handled',
+        unit: 'ops',
+        lines: {
+          '{{messaging_consumer_group_name}} {{outcome}}': rate(
+            'messaging_client_consumed_messages_total',
+            'messaging_consumer_group_name, outcome',
+          ),
+        },
+        about: 'By group and what became of them.',
+      },
+      {
+        title: 'Handlers, p95',
+        unit: 's',
+        lines: {
+          '{{messaging_consumer_group_name}}': quantile(
+            0.95,
+            'messaging_process_duration_seconds',
+            'messaging_consumer_group_name',
+          ),
+        },
+        about: 'How long one message takes.',
+      },
+      {
+        title: 'Messages that wait',
+        unit: 'short',
+        lines: {
+          '{{messaging_destination_name}} {{state}}':
+            'max by (messaging_destination_name, state) (messaging_group_messages{job=~"$job"})',
+        },
+        about: 'Ready is the lag: a line that climbs wants more consumers. Dead ones want a person.',
+      },
+      {
         title: 'Events set aside, one hour',
         unit: 'short',
         as: 'stat',
@@ -238,6 +325,18 @@ export const DASHBOARDS: readonly Dashboard[] = [
     uid: 'auth',
     title: 'Logs and auth',
     panels: [
+      {
+        title: 'Log lines',
+        unit: 'ops',
+        lines: { '{{level}}': rate('log_records_total', 'level') },
+        about: 'By level. The lines themselves are in Kibana, or under Explore, source Logs.',
+      },
+      {
+        title: 'Log lines that were lost',
+        unit: 'ops',
+        lines: { '{{job}}': 'job:log_drops:rate5m{job=~"$job"}' },
+        about: 'What reads them is too slow, or away.',
+      },
       {
         title: 'Password checks',
         unit: 'ops',
@@ -271,78 +370,3 @@ export const DASHBOARDS: readonly Dashboard[] = [
     ],
   },
 ];
-
-const WIDTH = 12;
-const HEIGHT = 8;
-const PROMETHEUS = { type: 'prometheus', uid: 'prometheus' };
-
-function panelOf({ title, unit, lines, as, about }: Panel, index: number): object {
-  return {
-    id: index + 1,
-    type: as ?? 'timeseries',
-    title,
-    description: about,
-    datasource: PROMETHEUS,
-    gridPos: { x: (index % 2) * WIDTH, y: Math.floor(index / 2) * HEIGHT, w: WIDTH, h: HEIGHT },
-    fieldConfig: { defaults: { unit, ...(unit === 's' || unit === 'bytes' ? { min: 0 } : {}) }, overrides: [] },
-    options:
-      as === 'stat' ? { reduceOptions: { calcs: ['lastNotNull'] } } : { tooltip: { mode: 'multi', sort: 'desc' } },
-    targets: Object.entries(lines).map(([legendFormat, expr], at) => ({
-      refId: String.fromCodePoint(65 + at),
-      datasource: PROMETHEUS,
-      expr,
-      legendFormat,
-      ...(expr.includes('_bucket') ? { exemplar: true } : {}),
-    })),
-  };
-}
-
-/** As Grafana reads it. */
-function render({ uid, title, panels }: Dashboard): string {
-  const dashboard = {
-    uid,
-    title,
-    tags: ['ent'],
-    schemaVersion: 39,
-    version: 1,
-    editable: false,
-    timezone: 'utc',
-    refresh: '30s',
-    time: { from: 'now-1h', to: 'now' },
-    templating: {
-      list: [
-        {
-          name: 'job',
-          label: 'Service',
-          type: 'query',
-          datasource: PROMETHEUS,
-          query: { query: 'label_values(nodejs_heap_used_bytes, job)', refId: 'job' },
-          refresh: 2,
-          multi: true,
-          includeAll: true,
-          allValue: '.+',
-          current: { text: ['All'], value: ['$__all'] },
-        },
-      ],
-    },
-    links: [
-      { title: 'Dashboards', type: 'dashboards', tags: ['ent'], asDropdown: true, includeVars: true, keepTime: true },
-    ],
-    panels: panels.map(panelOf),
-  };
-  return `${JSON.stringify(dashboard, null, 2)}\n`;
-}
-
-function checkDashboards(root: string, { update }: { readonly update: boolean }): Finding[] {
-  return DASHBOARDS.flatMap((dashboard) => {
-    const file = `${FOLDER}/${dashboard.uid}.json`;
-    const text = render(dashboard);
-    if (existsSync(join(root, file)) && readFileSync(join(root, file), 'utf8') === text) return [];
-    if (!update)
-      return [{ file, problem: 'is not what scripts/dashboards.ts says', fix: 'npm run check -- dashboards --update' }];
-    writeFileSync(join(root, file), text);
-    return [];
-  });
-}
-
-if (import.meta.main) await main(checkDashboards);
