@@ -152,7 +152,7 @@ abstract class Family<Cell extends { readonly labels: Labels }> {
 }
 
 /** One number. */
-export class NumberCell {
+class NumberCell {
   readonly labels: Labels;
   value = 0;
 
