@@ -121,32 +121,28 @@ function known(principal: unknown): unknown {
 }
 
 /** Checks every part, so that one answer lists every fault. Waits only where a schema does. */
-function validate(input: Input, parsers: readonly PartParser[]): Input | Promise<Input> {
-  const outcomes: (Parsed | Promise<Parsed>)[] = [];
-  let waits = false;
-  let valid = true;
-  for (const { part, parse } of parsers) {
+function validate(input: Input, parsers: readonly PartParser[], issues: Issue[] = []): Input | Promise<Input> {
+  for (const [at, { part, parse }] of parsers.entries()) {
     const outcome = parse(input[part]);
-    outcomes.push(outcome);
-    if (outcome instanceof Promise) waits = true;
-    else if (outcome.success) input[part] = outcome.data;
-    else valid = false;
+    if (outcome instanceof Promise) return validateLate(input, parsers.slice(at), outcome, issues);
+    if (outcome.success) input[part] = outcome.data;
+    else issues.push(...issuesFromZod(outcome.error, { in: LOCATION[part] }));
   }
-  if (waits) {
-    return Promise.all(outcomes.map(async (outcome) => outcome)).then((late) => validated(input, parsers, late));
-  }
-  return valid ? input : validated(input, parsers, outcomes as Parsed[]);
+  if (issues.length === 0) return input;
+  throw httpErrors.invalid_request('The request is not valid; see "errors".', { issues });
 }
 
-function validated(input: Input, parsers: readonly PartParser[], results: readonly Parsed[]): Input {
-  let issues: Issue[] | undefined;
-  for (const [i, { part }] of parsers.entries()) {
-    const result = results[i] as Parsed;
-    if (result.success) input[part] = result.data;
-    else (issues ??= []).push(...issuesFromZod(result.error, { in: LOCATION[part] }));
-  }
-  if (issues !== undefined) throw httpErrors.invalid_request('The request is not valid; see "errors".', { issues });
-  return input;
+/** Goes on where the first part waits; the others do not wait for it. */
+async function validateLate(
+  input: Input,
+  parsers: readonly PartParser[],
+  first: Promise<Parsed>,
+  issues: Issue[],
+): Promise<Input> {
+  const outcomes = parsers.map(async ({ part, parse }, at) => (at === 0 ? first : parse(input[part])));
+  const late = await Promise.all(outcomes);
+  const settled = parsers.map(({ part }, at) => ({ part, parse: () => late[at] as Parsed }));
+  return validate(input, settled, issues);
 }
 
 function pickHeaders(exchange: Exchange, names: readonly string[]): Record<string, string> {
