@@ -25,6 +25,8 @@ const index = {
   down: run('drop index concurrently by_email'),
 };
 
+const PATIENT = { timeout: '3m' };
+
 describeWithServer('postgres', (server) => {
   const files = useFiles();
   async function place() {
@@ -97,13 +99,13 @@ describeWithServer('postgres', (server) => {
     await other.transaction(async () => {
       // The index waits for who may still see the table without it.
       await run('insert into users values (1, $$a$$)')(other.native);
-      const late = await rejection(createMigrator(db, [users, index], { timeout: 1000 }).up());
+      const late = await rejection(createMigrator(db, [users, index], { timeout: 8000 }).up());
       expect(late).toMatchObject({
         code: 'database.migration_failed',
         details: { invalidIndexes: [`${schema}.by_email`] },
       });
       expect(late.cause).toMatchObject({ code: 'database.timeout' });
-    });
+    }, PATIENT);
     await run('drop index by_email')(db.native);
     expect(await createMigrator(db, [users, index]).up()).toEqual(['2_index']);
   });
