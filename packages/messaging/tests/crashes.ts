@@ -11,6 +11,7 @@ import { databaseAt, effects } from './fixtures/outbox-places.ts';
 import { migrate } from './outbox-support.ts';
 import { startProcess } from './processes.ts';
 import { patientCall } from './support.ts';
+import { writtenDown } from './written-down.ts';
 
 const MESSAGES: Rounds = { full: 100_000, ci: 2000, of: 'messages' };
 /** How many messages each process has in flight at the most. */
@@ -18,8 +19,6 @@ const WINDOW = 25;
 /** So many more than are handled may be published: what is killed is always in the midst of something. */
 const AHEAD = 400;
 const PATIENT = { timeout: 600_000, interval: 100 };
-/** RabbitMQ 3.10 forgets a queue that is killed right after its declaration, with what was confirmed in it. */
-const SETTLED_MS = 2500;
 
 /** Declares the test for a broker that may be killed; it has to keep what it has confirmed. */
 export function testCrashes(
@@ -61,7 +60,7 @@ export function testCrashes(
       startProcess('crash-process.ts', { ...common, role: 'publish', ids: [`p${n}-`, each] } satisfies CrashTask),
     );
     const ends = publishers.map((one) => once(one, 'exit'));
-    await new Promise((resolve) => setTimeout(resolve, SETTLED_MS));
+    await writtenDown(server);
 
     /** What is done, for which publishers go on. */
     const handled = async (): Promise<number> => {

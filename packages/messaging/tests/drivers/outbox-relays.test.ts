@@ -14,6 +14,7 @@ import { createOutbox, type Outbox } from '../../src/outbox.ts';
 import { databaseAt, type PlaceOf } from '../fixtures/outbox-places.ts';
 import { migrate } from '../outbox-support.ts';
 import { startProcess } from '../processes.ts';
+import { writtenDown } from '../written-down.ts';
 
 let folder: string;
 const ends: (() => unknown)[] = [];
@@ -116,10 +117,8 @@ for (const [name, driverOf] of [
       const relay = outbox.relay(messaging, { batch: 20 });
       await relay.start();
       ends.push(() => relay.close({ timeout: 1 }));
-      const begun = performance.now();
-      // RabbitMQ 3.10 forgets a queue that is killed right after its declaration, with what was confirmed in it.
-      do await publish(5);
-      while (performance.now() - begun < 2000);
+      await publish(5);
+      await writtenDown(server);
       const publishing = publish(100);
       await server.kill();
       await publishing;
