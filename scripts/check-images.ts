@@ -1,11 +1,13 @@
 // The Dockerfile of the examples works, where no container engine is: each of its steps is done in an empty folder,
 // with the files that .dockerignore lets through. Then what was built runs with the user, the environment and the
-// command of its image: it can write nothing but its volumes, answers its health check, and stops on SIGTERM.
+// command of its image: it can write nothing but its volumes, answers its health check, and stops on SIGTERM; and the
+// job of Kubernetes that runs the same image comes to its end.
 import { spawn } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { parse } from 'yaml';
 import { isRequired } from '../packages/testkit/src/environment.ts';
 import { startServer, whyMissing } from '../packages/testkit/src/index.ts';
 import { readDockerfile, type Stage } from './lib/dockerfile.ts';
@@ -15,6 +17,13 @@ import { run, withTemporaryFolder } from './lib/run.ts';
 import { readPackages } from './lib/workspace.ts';
 
 const FILE = 'examples/Dockerfile';
+const JOB = 'infrastructure/k8s/base/migrate.yaml';
+
+interface Job {
+  readonly spec: {
+    readonly template: { readonly spec: { readonly containers: { image: string; command: string[] }[] } };
+  };
+}
 
 /** What only a build needs. */
 const TOOLS = ['typescript', 'tsup', 'esbuild', 'vitest'];
@@ -40,6 +49,12 @@ async function settingsOf(name: string): Promise<{ env: Record<string, string>; 
   if (missing !== undefined && !isRequired('redis')) return missing;
   const redis = await startServer('redis');
   return { env: { BROKER_URL: redis.url }, close: () => redis.close() };
+}
+
+/** What Kubernetes runs of an image beside its service, and what then has to come to an end. */
+function jobsOf(name: string): string[][] {
+  const job = parse(readFileSync(join(import.meta.dirname, '..', JOB), 'utf8')) as Job;
+  return job.spec.template.spec.containers.filter(({ image }) => image === `ent/${name}`).map(({ command }) => command);
 }
 
 /** Starts what was built and ends it again; answers what went wrong. */
@@ -68,7 +83,7 @@ async function tryOut(image: Built, more: Record<string, string>): Promise<strin
     });
     const probe = async (): Promise<boolean> => {
       const [, ...words] = stage.probe ?? [];
-      return (await run(join(bin, 'node'), words, { cwd, env: { ...env, PORT: port } })).code === 0;
+      return (await run(join(bin, 'node'), words, { cwd, env: { ...env, PORT: port }, user })).code === 0;
     };
     const before = Date.now();
     while (!(await probe())) {
@@ -80,6 +95,10 @@ async function tryOut(image: Built, more: Record<string, string>): Promise<strin
     // The database is there, so it could write where it may.
     for (const volume of stage.volumes) {
       if (readdirSync(join(root, volume)).length === 0) faults.push(`nothing was written to the volume ${volume}`);
+    }
+    for (const [first = '', ...words] of jobsOf(stage.name)) {
+      const job = await run(join(bin, first), words, { cwd, env, user });
+      if (job.code !== 0) faults.push(`the job "${first} ${words.join(' ')}" ended with ${job.code}:\n${job.output}`);
     }
     return (await probe()) ? [...faults, 'its health check passes although nothing runs'] : faults;
   } finally {

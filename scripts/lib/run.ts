@@ -14,7 +14,13 @@ export interface Result {
 export function run(
   program: string,
   args: readonly string[],
-  options: { cwd: string; env?: NodeJS.ProcessEnv; timeoutMs?: number },
+  options: {
+    cwd: string;
+    env?: NodeJS.ProcessEnv;
+    timeoutMs?: number;
+    /** As whom; ourselves where it is left out. */
+    user?: { uid: number; gid: number } | undefined;
+  },
 ): Promise<Result> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
@@ -22,6 +28,7 @@ export function run(
       env: options.env ?? process.env,
       stdio: ['ignore', 'pipe', 'pipe'],
       timeout: options.timeoutMs,
+      ...options.user,
       killSignal: 'SIGKILL',
     });
     let output = '';
