@@ -39,7 +39,7 @@ describe('changes of users', () => {
       const changing = put(user.id, token, { password: next(round) });
       // Some are at the hash while it is changed, and begin their session just after.
       const logins = Array.from({ length: 6 }, () =>
-        api.call<{ access_token: string }>('POST', '/api/v1/auth/login', {
+        api.callInTurn<{ access_token: string }>('POST', '/api/v1/auth/login', {
           body: { email: user.email, password: current },
         }),
       );

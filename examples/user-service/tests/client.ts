@@ -71,20 +71,29 @@ export function client(base: string) {
     return { status: response.status, headers: response.headers, body: (json ? JSON.parse(text) : text) as Body };
   };
 
+  /** The same, and once more as often as a busy machine has hashed no password within the time that it gives one. */
+  const callInTurn: typeof call = async (method, path, options) => {
+    for (;;) {
+      const answer = await call<AnyBody>(method, path, options);
+      if (answer.body.code !== 'auth.overloaded') return answer as Answer<never>;
+    }
+  };
+
   const register = async (email = newEmail(), name = 'Ada'): Promise<User> => {
-    const answer = await call<User>('POST', '/api/v1/users/', { body: { email, password, name } });
+    const answer = await callInTurn<User>('POST', '/api/v1/users/', { body: { email, password, name } });
     expect(answer).toMatchObject({ status: 201 });
     return answer.body;
   };
 
   const login = async (email: string, secret = password): Promise<Tokens> => {
-    const answer = await call<Tokens>('POST', '/api/v1/auth/login', { body: { email, password: secret } });
+    const answer = await callInTurn<Tokens>('POST', '/api/v1/auth/login', { body: { email, password: secret } });
     expect(answer).toMatchObject({ status: 200 });
     return answer.body;
   };
 
   return {
     call,
+    callInTurn,
     register,
     login,
     refresh: (token: string) => call<Tokens>('POST', '/api/v1/auth/refresh', { body: { refresh_token: token } }),

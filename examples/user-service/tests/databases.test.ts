@@ -90,7 +90,7 @@ function serves(server: Server, urlOf: () => string, weaker?: string): void {
     const email = newEmail();
     const answers = await Promise.all(
       Array.from({ length: 10 }, (_, n) =>
-        (n % 2 ? one : two).call('POST', '/api/v1/users/', { body: { email, password, name: `n${n}` } }),
+        (n % 2 ? one : two).callInTurn('POST', '/api/v1/users/', { body: { email, password, name: `n${n}` } }),
       ),
     );
     expect(answers.map(({ status }) => status).sort()).toEqual([201, ...Array.from({ length: 9 }, () => 409)]);

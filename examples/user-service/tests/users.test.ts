@@ -54,7 +54,7 @@ describeWithEachCache((cache) => {
       const email = newEmail();
       const answers = await Promise.all(
         Array.from({ length: 20 }, (_, i) =>
-          api.call('POST', '/api/v1/users/', {
+          api.callInTurn('POST', '/api/v1/users/', {
             body: { email: i % 2 ? email : email.toUpperCase(), password, name: `n${i}` },
           }),
         ),
