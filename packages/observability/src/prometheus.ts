@@ -73,7 +73,7 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
   if (!Number.isSafeInteger(maxSeries) || maxSeries < 1) {
     throw observabilityErrors.invalid_options('createMetrics: maxSeries must be a whole number from 1 on.');
   }
-  const place: Place = { registry, maxSeries };
+  const place: Place = { registry, maxSeries, collectTimeoutMs: timeoutMs };
   if (options.version !== undefined) {
     const help = 'Version of the running service.';
     const info = new GaugeFamily(place, { name: 'service_build_info', help, labelNames: ['version'] });

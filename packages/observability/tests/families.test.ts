@@ -2,7 +2,7 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { describe, expect, it } from 'vitest';
 import { CounterFamily, GaugeFamily, HistogramFamily } from '../src/internal/families.ts';
 
-const place = (registry: Registry, maxSeries = 1000) => ({ registry, maxSeries });
+const place = (registry: Registry, maxSeries = 1000) => ({ registry, maxSeries, collectTimeoutMs: 1000 });
 function registryOf(contentType: string): Registry {
   const registry = new Registry();
   registry.setContentType(contentType as never);

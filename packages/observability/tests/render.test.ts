@@ -1,3 +1,4 @@
+import { channel } from 'node:diagnostics_channel';
 import { Gauge, Registry } from 'prom-client';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { channels, type CollectOperation } from '../src/index.ts';
@@ -54,6 +55,22 @@ describe('a metric whose values do not come', () => {
     expect(collect).toHaveBeenCalledTimes(1);
     gate.resolve();
     await vi.waitFor(async () => expect(await lines('slow')).toEqual(['slow 0']), { timeout: 60_000 });
+  });
+});
+
+describe('a broker that hangs', () => {
+  it('is left out of the numbers of groups, and those of the others are there', async () => {
+    const groups = channel('ent:messaging:groups');
+    const answer = (question: unknown): void => {
+      const { add } = question as { add(report: object): void };
+      add({ driver: 'redis', topic: 'hangs', group: 'g', stats: () => new Promise(() => {}) });
+      add({ driver: 'rabbitmq', topic: 'orders', group: 'g', stats: async () => ({ ready: 7 }) });
+    };
+    groups.subscribe(answer);
+    const found = await lines('messaging_group_messages');
+    groups.unsubscribe(answer);
+    expect(found).toEqual([expect.stringMatching(/messaging_destination_name="orders".*state="ready"\} 7$/)]);
+    expect(await lines('metric_collection_failures_total')).toEqual([]);
   });
 });
 

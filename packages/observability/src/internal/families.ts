@@ -36,6 +36,8 @@ export interface FamilyOptions {
 export interface Place {
   readonly registry: Registry;
   readonly maxSeries: number;
+  /** How long a metric may take for its values. */
+  readonly collectTimeoutMs: number;
 }
 
 /** The label values of what came after a family had all its label sets. */

@@ -1,4 +1,5 @@
 import { channel } from 'node:diagnostics_channel';
+import { withDeadline } from '@ent/internal';
 import { onOperation } from '../../operations.ts';
 import { CounterFamily, GaugeFamily, HistogramFamily, type Place } from '../families.ts';
 import { codeOf } from './code-of.ts';
@@ -112,6 +113,8 @@ function processing(place: Place): Stop {
 /** How far groups are is asked for when it is collected: each subscription of this process answers on a channel. */
 function readGroups(place: Place): void {
   const asking = channel('ent:messaging:groups');
+  // A broker that hangs is left out, and the others are there in time.
+  const patienceMs = place.collectTimeoutMs / 2;
   const waiting: GaugeFamily = new GaugeFamily(place, {
     name: 'messaging_group_messages',
     help: 'Messages of a group, by state: ready (the lag), delayed, leased, dead. Each instance tells of the same ones.',
@@ -119,7 +122,15 @@ function readGroups(place: Place): void {
     async collect() {
       const groups: Group[] = [];
       asking.publish({ add: (group: Group) => groups.push(group) });
-      const counts = await Promise.allSettled(groups.map((group) => group.stats()));
+      const counts = await Promise.allSettled(
+        groups.map((group) =>
+          withDeadline(
+            () => group.stats(),
+            patienceMs,
+            () => new Error('too late'),
+          ),
+        ),
+      );
       waiting.reset();
       for (const [i, { driver, topic, group }] of groups.entries()) {
         const count = counts[i]?.status === 'fulfilled' ? counts[i].value : undefined;
