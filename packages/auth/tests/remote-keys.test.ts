@@ -395,6 +395,20 @@ describe('a rotation of keys', () => {
     expect(fetched()).toBe(4);
   });
 
+  it('is looked for after the cooldown only, however soon one made-up key follows the other', async () => {
+    const { found } = await setUp({ cooldown: 50 });
+    const begun: number[] = [];
+    const listener = { start: () => void begun.push(performance.now()) };
+    channels.keys.subscribe(listener as never);
+    await found('one');
+    for (let n = 0; n < 3; n++) expect(await found(`made-up-${n}`)).toBeUndefined();
+    channels.keys.unsubscribe(listener as never);
+    const gaps = begun.slice(1).map((at, n) => at - (begun[n] as number));
+    expect(gaps).toHaveLength(3);
+    // A timer may ring a moment early, never much.
+    for (const gap of gaps) expect(gap).toBeGreaterThan(45);
+  });
+
   it('is not looked for by each of a flood of made-up keys', async () => {
     const { found, fetched } = await setUp();
     await found('one');
