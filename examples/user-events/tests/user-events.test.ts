@@ -9,7 +9,7 @@ import { createDatabase, type Database } from '@ent/database';
 import { sqlite } from '@ent/database/sqlite';
 import type { Messaging } from '@ent/messaging';
 import { openMessaging } from '@ent/messaging/open';
-import { uniqueName } from '@ent/testkit';
+import { uniqueName, writtenDown } from '@ent/testkit';
 import { describeWithServer } from '@ent/testkit/vitest';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { activity } from '../src/activity.ts';
@@ -101,8 +101,7 @@ for (const name of ['rabbitmq', 'redis'] as const) {
         for (let n = 0; n < count; n++) await publish('user.updated', users[updates++ % users.length]!);
       };
       await update(20);
-      // RabbitMQ 3.10 forgets a queue that is killed within two seconds of its declaration, unless it writes it down.
-      if (name === 'rabbitmq') await server.control('eval', 'ok = mnesia:sync_log().');
+      await writtenDown(server);
 
       consumer.kill('SIGKILL');
       await update(20);

@@ -29,11 +29,11 @@ export function declareCases<Features, Tools>(
   }
 }
 
-/** Waits until the condition holds; fails after a minute. */
+/** Waits until the condition holds; fails after half a minute. */
 export async function until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  const end = performance.now() + 60_000;
+  const end = performance.now() + 30_000;
   while (!(await condition())) {
-    assert.ok(performance.now() < end, `${what} within 60 s`);
+    assert.ok(performance.now() < end, `${what} within 30 s`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }

@@ -2,7 +2,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createTables } from '@ent/database/testing';
-import { randomOf, type Server, startServer, uniqueName } from '@ent/testkit';
+import { randomOf, type Server, startServer, uniqueName, writtenDown } from '@ent/testkit';
 import { itInDepth, type Rounds } from '@ent/testkit/vitest';
 import { afterAll, beforeAll, expect } from 'vitest';
 import type { MessagingDriver } from '../src/index.ts';
@@ -11,7 +11,6 @@ import { databaseAt, effects } from './fixtures/outbox-places.ts';
 import { migrate } from './outbox-support.ts';
 import { startProcess } from './processes.ts';
 import { patientCall } from './support.ts';
-import { writtenDown } from './written-down.ts';
 
 const MESSAGES: Rounds = { full: 100_000, ci: 2000, of: 'messages' };
 /** How many messages each process has in flight at the most. */

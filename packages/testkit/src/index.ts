@@ -16,3 +16,4 @@ export {
 } from './server.ts';
 export { NotInstalledError, type StartOptions, startServer, whyMissing } from './start.ts';
 export { uniqueName } from './unique-name.ts';
+export { writtenDown } from './written-down.ts';

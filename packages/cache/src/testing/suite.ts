@@ -35,7 +35,7 @@ export function declare(runner: TestRunner, harness: CacheDriverHarness, cases: 
       return made;
     };
     const cache: CaseTools['cache'] = async (options) =>
-      createCache({ prefix, timeout: '1m', ...harness.cacheOptions?.(), ...options, driver: await driver() });
+      createCache({ prefix, timeout: '30s', ...harness.cacheOptions?.(), ...options, driver: await driver() });
     try {
       await run({ features, prefix, driver, cache });
     } finally {

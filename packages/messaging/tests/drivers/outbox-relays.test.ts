@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { EntError } from '@ent/errors';
-import { uniqueName } from '@ent/testkit';
+import { uniqueName, writtenDown } from '@ent/testkit';
 import { describeWithServer } from '@ent/testkit/vitest';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { rabbitmq } from '../../src/drivers/rabbitmq/index.ts';
@@ -14,7 +14,6 @@ import { createOutbox, type Outbox } from '../../src/outbox.ts';
 import { databaseAt, type PlaceOf } from '../fixtures/outbox-places.ts';
 import { migrate } from '../outbox-support.ts';
 import { startProcess } from '../processes.ts';
-import { writtenDown } from '../written-down.ts';
 
 let folder: string;
 const ends: (() => unknown)[] = [];

@@ -1,7 +1,6 @@
-import type { Server } from '@ent/testkit';
+import { type Server, writtenDown } from '@ent/testkit';
 import { expect } from 'vitest';
 import type { Messaging } from '../../src/index.ts';
-import { writtenDown } from '../written-down.ts';
 
 /**
  * Publishes and handles while the broker is killed and started again, and expects each message to be handled.
