@@ -32,9 +32,10 @@ export function declareCases<Features, Tools>(
 /** Waits until the condition holds; fails after half a minute. */
 export async function until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
   const end = performance.now() + 30_000;
-  while (!(await condition())) {
+  // Rarely, when it takes long: others are waiting too.
+  for (let waitMs = 5; !(await condition()); waitMs = Math.min(1.2 * waitMs, 100)) {
     assert.ok(performance.now() < end, `${what} within 30 s`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await new Promise((resolve) => setTimeout(resolve, waitMs));
   }
 }
 
