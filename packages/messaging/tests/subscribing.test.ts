@@ -431,6 +431,34 @@ describe('holding messages', () => {
   });
 });
 
+describe('closing', () => {
+  it('tells a source that was not asked for more, as all is held, before it gives back what was not begun', async () => {
+    const told: string[] = [];
+    const driver = onSource(memory(), (source) => ({
+      async receive(max, signal) {
+        const deliveries = await source.receive(max, signal);
+        told.push(signal.aborted ? 'takes no more' : `received ${deliveries.length}`);
+        return deliveries;
+      },
+      async settle(batch) {
+        told.push(...batch.map(({ action }) => action));
+        return source.settle(batch);
+      },
+    }));
+    const messaging = createMessaging({ driver });
+    const handling = Promise.withResolvers<void>();
+    const subscription = await messaging.subscribe('t', { group: 'g', prefetch: 2 }, () => handling.promise);
+    await messaging.publishMany('t', [{ data: 1 }, { data: 2 }]);
+    await expect.poll(() => told).toEqual(['received 2']);
+    const closed = subscription.close();
+    await expect.poll(() => told).toEqual(['received 2', 'takes no more', 'release']);
+    handling.resolve();
+    await closed;
+    expect(told).toEqual(['received 2', 'takes no more', 'release', 'ack']);
+    await messaging.close();
+  });
+});
+
 describe('a broker that is away', () => {
   it('is told to who subscribes', async () => {
     const inner = memory();

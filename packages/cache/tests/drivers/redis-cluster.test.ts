@@ -150,7 +150,7 @@ describeWithServer('redis-cluster', { killable: true }, (cluster) => {
       const cache = createCache({
         driver: redis({ cluster: options() }),
         prefix,
-        timeout: 2_000,
+        timeout: 300,
         breaker: false,
       });
       const { client } = cache.driver;

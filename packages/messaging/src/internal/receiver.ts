@@ -110,6 +110,8 @@ export class Receiver {
         // The handler of one may have closed the subscription: the others are given back by then.
         for (const one of held) if (one.waits) this.#wait(one, one.arrival.waitMs);
       }
+      // It was full, and has not told the source to take no more: what is given back now would come to it again.
+      if (!this.#dead) for (const late of await this.#source.receive(1, stop)) this.#hold(late);
     } finally {
       stop.removeEventListener('abort', halt);
     }
