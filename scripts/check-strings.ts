@@ -16,8 +16,7 @@ interface Rule {
 
 const RULES: readonly Rule[] = [
   {
-    // A cache that a Dockerfile mounts (target=/root/...) is a folder of the container.
-    pattern: /(?<![\w.~}/-])\/(?:home|Users)\/[A-Za-z][\w.-]*\/|(?<![\w.~}/-]|target=)\/root\/|\b[A-Z]:\\Users\\/g,
+    pattern: /(?<![\w.~}/-])\/(?:home|Users)\/[A-Za-z][\w.-]*\/|(?<![\w.~}/-])\/root\/|\b[A-Z]:\\Users\\/g,
     problem: 'names a folder of somebody’s machine',
     fix: 'use a relative path, os.tmpdir() or os.homedir()',
   },

@@ -67,7 +67,8 @@ function stageOf(built: readonly Built[], name: string): Built {
 }
 
 async function runStep(command: string, root: string, cwd: string, stage: Stage): Promise<void> {
-  // There is no container around it: a path that begins with "/" would be one of this machine.
+  // There is no container around it: a path that begins with "/" would be one of this machine. A setting that is one
+  // is left out.
   if (/(^|[\s"'=])\/(?!dev\/null)/.test(command)) throw new Error(`RUN ${command}: names an absolute path`);
   const installed = join(root, 'usr/local');
   const inherited = Object.entries(process.env).filter(
@@ -75,7 +76,7 @@ async function runStep(command: string, root: string, cwd: string, stage: Stage)
   );
   const env = {
     ...Object.fromEntries(inherited),
-    ...stage.env,
+    ...Object.fromEntries(Object.entries(stage.env).filter(([, value]) => !value.startsWith('/'))),
     CI: 'true',
     npm_config_prefix: installed,
     PATH: [join(installed, 'bin'), dirname(process.execPath), process.env['PATH']].join(':'),
