@@ -1,5 +1,5 @@
 export { addressKey, bareAddress } from './address.ts';
-export { type Awaitable, chain } from './awaitable.ts';
+export { type Awaitable, chain, isThenable } from './awaitable.ts';
 export { type Backoff, type BackoffPlan, exponentialBackoff } from './backoff.ts';
 export { type BearerFault, type BearerReading, MAX_TOKEN_LENGTH, readBearer } from './bearer.ts';
 export { Call } from './call.ts';

@@ -1,4 +1,5 @@
 import { type Issue, issuesFromZod } from '@ent/errors';
+import { isThenable } from '@ent/internal';
 import { type Exchange, readJson, type Reply } from '@ent/middleware';
 import { $ZodError, type $ZodType } from 'zod/v4/core';
 import { httpErrors } from '../errors.ts';
@@ -93,12 +94,6 @@ export function compileEndpoint(route: Route, options: { maxBodyBytes: number; m
         : guarded(exchange, params, known(principal), 0);
     },
   };
-}
-
-/** Whether `await` would wait for it: promises of other makes too. */
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  const { then } = (value ?? {}) as { then?: unknown };
-  return typeof then === 'function' && (typeof value === 'object' || typeof value === 'function');
 }
 
 /** `z.unknown()` would take no body for one. */

@@ -1,5 +1,5 @@
-import { pause } from '@ent/internal';
-import { hasUnwritten, isBroken, isPromise, type Transport } from './transport-parts.ts';
+import { isThenable, pause } from '@ent/internal';
+import { hasUnwritten, isBroken, type Transport } from './transport-parts.ts';
 
 // The ways in which transports of winston's say that their lines are out. None has them all, and the callback of a
 // write says for most no more than that the line was taken: the lines then wait in a stream, a batch or a socket of the
@@ -75,8 +75,8 @@ async function flush(transport: Transport, deadline: number, fail: () => void): 
 function ask(transport: Transport, method: 'close' | 'flush', done: () => void, fail: () => void): boolean {
   try {
     const answer: unknown = transport[method]?.(done);
-    if (isPromise(answer)) answer.then(done, fail);
-    return isPromise(answer) || (transport[method]?.length ?? 0) > 0;
+    if (isThenable(answer)) answer.then(done, fail);
+    return isThenable(answer) || (transport[method]?.length ?? 0) > 0;
   } catch {
     fail();
     return false;

@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events';
+import { isThenable } from '@ent/internal';
 import type TransportStream from 'winston-transport';
 import { WINSTON_LEVELS } from '../internal/winston.ts';
 import type { LogLevel } from '../levels.ts';
@@ -8,10 +9,6 @@ export type Transport = TransportStream & {
   close?(done: () => void): unknown;
   flush?(done: () => void): unknown;
 };
-
-export function isPromise(value: unknown): value is Promise<unknown> {
-  return typeof (value as Partial<Promise<unknown>> | null | undefined)?.then === 'function';
-}
 
 /**
  * Does what winston does when it pipes into a transport. One with a level of its own compares by `levels`;
@@ -60,7 +57,7 @@ export function answerOnce(transport: Transport): void {
     };
     try {
       const answer = log.call(transport, info, done);
-      if (isPromise(answer)) answer.then(undefined, done);
+      if (isThenable(answer)) answer.then(undefined, done);
     } catch (error) {
       done(error);
     }
