@@ -1,7 +1,7 @@
-import { channel, subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { channel } from 'node:diagnostics_channel';
 import { onOperation } from '../../operations.ts';
 import { CounterFamily, GaugeFamily, HistogramFamily, type Place } from '../families.ts';
-import type { Stop } from './stop.ts';
+import { listen, type Stop } from './stop.ts';
 
 /** What is read of the channels of `@ent/database`, which documents them in full. */
 interface Query {
@@ -76,9 +76,7 @@ function connections(place: Place): Stop {
     if (useMs !== undefined) use.cell(pool).observe(useMs / 1000);
     if (outcome === 'timeout') timeouts.cell(pool).value++;
   };
-  const name = 'tracing:ent:database:connection:asyncEnd';
-  subscribe(name, onEnd);
-  return () => void unsubscribe(name, onEnd);
+  return listen({ 'tracing:ent:database:connection:asyncEnd': onEnd });
 }
 
 /** Numbers that change all the time are asked for when they are collected: each open database answers on a channel. */

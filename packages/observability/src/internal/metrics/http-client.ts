@@ -1,8 +1,8 @@
-import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { HistogramFamily, type Place } from '../families.ts';
+import { ADVISED_BUCKETS } from './buckets.ts';
 import { codeOf } from './code-of.ts';
-import { methodOf, REQUEST_BUCKETS } from './http-server.ts';
-import type { Stop } from './stop.ts';
+import { methodOf } from './http-server.ts';
+import { listen, type Stop } from './stop.ts';
 
 /** Of `node:http` and of undici, which is behind `fetch`; each message is about one request, and has it. */
 interface Message<Request> {
@@ -29,9 +29,9 @@ export function httpClient(place: Place): Stop[] {
     name: 'http_client_request_duration_seconds',
     help: 'Duration of HTTP client requests until the head of the answer, in seconds.',
     labelNames: ['http_request_method', 'server_address', 'http_response_status_code', 'error_type'],
-    buckets: REQUEST_BUCKETS,
+    buckets: ADVISED_BUCKETS,
   });
-  const listen = <Request extends NodeRequest | UndiciRequest>(
+  const measure = <Request extends NodeRequest | UndiciRequest>(
     names: { readonly start: string; readonly answer: string; readonly error: string },
     hostOf: (request: Request) => string,
   ): Stop => {
@@ -50,21 +50,14 @@ export function httpClient(place: Place): Stop[] {
         .cell(methodOf(request.method), hostOf(request), status, errorType)
         .observe((performance.now() - startedAt) / 1000);
     };
-    subscribe(names.start, onStart);
-    subscribe(names.answer, onEnd);
-    subscribe(names.error, onEnd);
-    return () => {
-      unsubscribe(names.start, onStart);
-      unsubscribe(names.answer, onEnd);
-      unsubscribe(names.error, onEnd);
-    };
+    return listen({ [names.start]: onStart, [names.answer]: onEnd, [names.error]: onEnd });
   };
   return [
-    listen<NodeRequest>(
+    measure<NodeRequest>(
       { start: 'http.client.request.start', answer: 'http.client.response.finish', error: 'http.client.request.error' },
       ({ host }) => host,
     ),
-    listen<UndiciRequest>(
+    measure<UndiciRequest>(
       { start: 'undici:request:create', answer: 'undici:request:headers', error: 'undici:request:error' },
       ({ origin }) => hostnameOf(origin),
     ),

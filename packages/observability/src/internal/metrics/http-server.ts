@@ -1,5 +1,6 @@
 import { onOperation } from '../../operations.ts';
 import { GaugeFamily, HistogramFamily, type LabelValue, OTHER, type Place } from '../families.ts';
+import { ADVISED_BUCKETS } from './buckets.ts';
 import type { Stop } from './stop.ts';
 
 /** What is read of `ent:http:request`; `@ent/middleware` documents it in full. */
@@ -19,16 +20,13 @@ export function methodOf(method: string): string {
   return METHODS.has(method) ? method : OTHER;
 }
 
-/** The buckets that the semantic conventions advise for requests. */
-export const REQUEST_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
-
 /** Requests that are served: `ent:http:request`. */
 export function httpServer(place: Place): Stop[] {
   const duration = new HistogramFamily(place, {
     name: 'http_server_request_duration_seconds',
     help: 'Duration of HTTP server requests, in seconds.',
     labelNames: ['http_request_method', 'http_route', 'http_response_status_code', 'url_scheme', 'error_type'],
-    buckets: REQUEST_BUCKETS,
+    buckets: ADVISED_BUCKETS,
   });
   const active = new GaugeFamily(place, {
     name: 'http_server_active_requests',

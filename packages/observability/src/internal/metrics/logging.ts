@@ -1,6 +1,5 @@
-import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { CounterFamily, type Place } from '../families.ts';
-import type { Stop } from './stop.ts';
+import { listen, type Stop } from './stop.ts';
 
 /** Log lines: `ent:logging:record` and `ent:logging:dropped`, which are plain channels. */
 export function logging(place: Place): Stop[] {
@@ -19,12 +18,5 @@ export function logging(place: Place): Stop[] {
     const { sink, reason, count } = message as { sink: string; reason: string; count: number };
     dropped.cell(sink, reason).value += count;
   };
-  subscribe('ent:logging:record', onRecord);
-  subscribe('ent:logging:dropped', onDropped);
-  return [
-    () => {
-      unsubscribe('ent:logging:record', onRecord);
-      unsubscribe('ent:logging:dropped', onDropped);
-    },
-  ];
+  return [listen({ 'ent:logging:record': onRecord, 'ent:logging:dropped': onDropped })];
 }

@@ -2,6 +2,7 @@ import { channel } from 'node:diagnostics_channel';
 import { withDeadline } from '@ent/internal';
 import { onOperation } from '../../operations.ts';
 import { CounterFamily, GaugeFamily, HistogramFamily, type Place } from '../families.ts';
+import { ADVISED_BUCKETS } from './buckets.ts';
 import { codeOf } from './code-of.ts';
 import type { Stop } from './stop.ts';
 
@@ -37,8 +38,6 @@ interface Group {
 
 const STATES = ['ready', 'delayed', 'leased', 'dead'] as const;
 
-/** As the semantic conventions advise. */
-const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
 const DESTINATION = ['messaging_system', 'messaging_destination_name'];
 const GROUP = [...DESTINATION, 'messaging_consumer_group_name'];
 
@@ -53,7 +52,7 @@ function publishing(place: Place): Stop {
     name: 'messaging_client_operation_duration_seconds',
     help: 'Duration of the calls of a broker, in seconds.',
     labelNames: [...DESTINATION, 'messaging_operation_name', 'error_type'],
-    buckets: BUCKETS,
+    buckets: ADVISED_BUCKETS,
   });
   const sent = new CounterFamily(place, {
     name: 'messaging_client_sent_messages_total',
@@ -74,7 +73,7 @@ function processing(place: Place): Stop {
     name: 'messaging_process_duration_seconds',
     help: 'Duration of the handling of messages, in seconds.',
     labelNames: [...GROUP, 'error_type'],
-    buckets: BUCKETS,
+    buckets: ADVISED_BUCKETS,
   });
   const consumed = new CounterFamily(place, {
     name: 'messaging_client_consumed_messages_total',
