@@ -97,7 +97,8 @@ const PROFILE = {
   scopes: true,
 } as const;
 const FIND_KEY = 'find the key of a token';
-const MAX_TOLERANCE_MS = 60_000;
+/** As far as clocks of issuer and verifier may differ. */
+export const MAX_TOLERANCE_MS = 60_000;
 const MAX_CACHE_SIZE = 1_000_000;
 // Three parts of base64url, each in its one spelling (RFC 4648, section 3.5): a last character with stray bits decodes
 // to the same bytes, so that a token would have several.

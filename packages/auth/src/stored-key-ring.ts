@@ -1,4 +1,5 @@
 import { durationOption, outsideContext, refuseUnknown } from '@ent/internal';
+import { MAX_TOLERANCE_MS } from './access-token-verifier.ts';
 import type { KeySetStore } from './driver.ts';
 import { authErrors, storeCall } from './errors.ts';
 import { demandMethods } from './internal/demand.ts';
@@ -54,8 +55,6 @@ const OPTIONS = {
   reloadAfter: true,
   now: true,
 } as const;
-// As far as clocks of issuer and verifier may differ.
-const MAX_TOLERANCE_MS = 60_000;
 /** An unknown key is looked for in the store at most this often. */
 const LOOK_AGAIN_MS = 1000;
 

@@ -49,14 +49,11 @@ export function migrationHost(calls: Calls): MigrationHost {
     recorded: (work) => driver.record((native) => scopes.run(nowhere(), () => work(native))),
 
     async invalidIndexes(statements) {
-      const operation = { operation: 'migrate', use: 'read', latest: true } as const;
       if (driver.invalidIndexes === undefined) return [];
-      return calls.run(
-        scopes.of(undefined),
-        operation,
-        undefined,
-        async (session, call) => (await driver.invalidIndexes?.(session, statements.join('\n'), call)) ?? [],
-      );
+      const operation = { operation: 'migrate', use: 'read', latest: true } as const;
+      const text = statements.join('\n');
+      const ask = async (session: unknown, call: DriverCall) => driver.invalidIndexes!(session, text, call);
+      return calls.run(scopes.of(undefined), operation, undefined, ask);
     },
   };
 }

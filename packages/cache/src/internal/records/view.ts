@@ -172,7 +172,6 @@ export class View {
   }
 
   /** {@link find} in the backend. */
-
   async #findFar(physical: BackendKey): Promise<Found | undefined> {
     const { store } = this.#core;
     const { tags } = this;
