@@ -20,7 +20,7 @@ export interface Exchange {
   readonly peer: string;
   /** Of the connection, where the host says: behind a proxy that ends TLS it is `http`. For telemetry. */
   readonly scheme?: 'http' | 'https' | undefined;
-  /** Aborts when the client goes away before the answer is complete. */
+  /** Aborts when the client goes away before the answer is complete, or by {@link abort}. */
   readonly signal: AbortSignal;
   /** Whatever middlewares keep between their hooks. Keys are symbols, so that two never meet. */
   readonly state: Map<symbol, unknown>;
@@ -38,6 +38,15 @@ export interface Exchange {
    * @throws `middleware.body_too_large` (413); `middleware.request_aborted` when the client went away
    */
   bytes(max: number): Promise<Uint8Array>;
+  /**
+   * The request body as it arrives, for one reader: what is not taken is not read. Bytes are counted as for
+   * {@link bytes}, and its errors come while it is iterated over.
+   *
+   * @param max most bytes to accept
+   */
+  stream(max: number): AsyncIterable<Uint8Array>;
+  /** Aborts {@link signal} with a reason of the server, such as a time limit. Answers nothing by itself. */
+  abort(reason: Error): void;
 }
 
 /** The response headers, while they can still be changed. Names may be written in any case. */

@@ -3,6 +3,7 @@ import { channels, type RequestOperation } from './channels.ts';
 import { middlewareErrors } from './errors.ts';
 import type { Exchange, HeaderBag, Outcome, Reply } from './exchange.ts';
 import { demandExchange } from './internal/demand.ts';
+import { letGo } from './internal/let-go.ts';
 import { problemReply } from './problem.ts';
 
 /**
@@ -11,6 +12,11 @@ import { problemReply } from './problem.ts';
  * - `before` runs in the order of the list. A {@link Reply} answers the request; the rest of the list and the handler
  *   do not run. What it throws becomes a problem reply. A hook that is not async keeps the exchange synchronous.
  * - `context` wraps everything after it (async storage, a span). It calls `run` exactly once, synchronously.
+ * - `wait` is given the promise of what comes after it, where that is not answered at once, and gives the promise that
+ *   is waited for in its place: a time limit.
+ * - `reply` sees each answer that is data, errors and replies of `before` too, and may give another in its place:
+ *   compression. The last of the list is nearest to the handler and comes first. What it throws becomes a problem
+ *   reply. What a handler writes by the means of its host does not come here.
  * - `head` runs just before the status and headers leave, for every answer: errors, 404s and replies of `before` too.
  * - `done` runs once an exchange, when the last byte was handed over or the client went away.
  *
@@ -23,6 +29,8 @@ export interface Middleware {
   // A hook may give nothing without saying so.
   before?(exchange: Exchange): Reply | undefined | void | Promise<Reply | undefined | void>;
   context?(exchange: Exchange, run: () => unknown): void;
+  wait?(exchange: Exchange, answer: Promise<Answer>): Promise<Answer>;
+  reply?(exchange: Exchange, reply: Reply): Reply | undefined | void | Promise<Reply | undefined | void>;
   head?(exchange: Exchange, status: number, headers: HeaderBag): void;
   done?(exchange: Exchange, outcome: Outcome): void;
 }
@@ -47,7 +55,10 @@ export interface Run<X extends Exchange = Exchange> {
   readonly hasHead: boolean;
   /** Whether anybody hears of the end, so that {@link done} has to be called. */
   readonly hasDone: boolean;
-  /** Runs `before` and `context` hooks, then the handler. Never throws or rejects: an error is turned into a reply. */
+  /**
+   * Runs `before`, `context` and `wait` hooks and the handler, and the `reply` hooks on what they give. Never throws or
+   * rejects: an error is turned into a reply.
+   */
   handle(handler: Handler<X>): Answer | Promise<Answer>;
   /** The same, but hands the answer on instead of giving it: a promise less where the handler waits. */
   respond(handler: Handler<X>, write: (answer: Answer) => void): void;
@@ -59,7 +70,8 @@ export interface Run<X extends Exchange = Exchange> {
   done(end: { status: number | undefined; bytes: number | undefined; aborted: boolean }): void;
 }
 
-const HOOKS = ['before', 'context', 'head', 'done'] as const;
+const ENTERING = ['before', 'context', 'wait'] as const;
+const HOOKS = [...ENTERING, 'reply', 'head', 'done'] as const;
 
 /**
  * Puts middlewares in order. A host does it once, at set-up.
@@ -69,7 +81,8 @@ const HOOKS = ['before', 'context', 'head', 'done'] as const;
 export function createPipeline(middleware: readonly Middleware[] = []): Pipeline {
   demandHooks(middleware, HOOKS, middlewareErrors.invalid_options);
   const hooks: Hooks = {
-    entering: middleware.filter((item) => item.before !== undefined || item.context !== undefined),
+    entering: middleware.filter((item) => ENTERING.some((hook) => item[hook] !== undefined)),
+    reply: middleware.filter((item) => item.reply !== undefined).toReversed(),
     head: middleware.filter((item) => item.head !== undefined),
     done: middleware.filter((item) => item.done !== undefined),
     wraps: middleware.some((item) => item.context !== undefined),
@@ -85,6 +98,8 @@ export function createPipeline(middleware: readonly Middleware[] = []): Pipeline
 
 interface Hooks {
   readonly entering: readonly Middleware[];
+  /** The one that is nearest to the handler first. */
+  readonly reply: readonly Middleware[];
   readonly head: readonly Middleware[];
   readonly done: readonly Middleware[];
   readonly wraps: boolean;
@@ -116,13 +131,50 @@ class PipelineRun<X extends Exchange> implements Run<X> {
 
   handle(handler: Handler<X>): Answer | Promise<Answer> {
     const answer = this.#traced(handler);
-    return this.#late === undefined ? answer : this.#late.catch((error: unknown) => this.fail(error));
+    const shapes = this.#hooks.reply.length > 0;
+    if (this.#late === undefined) return shapes ? this.#shape(answer as Answer) : answer;
+    const late = this.#late.catch((error: unknown) => this.fail(error));
+    return shapes ? late.then((given) => this.#shape(given)) : late;
   }
 
   respond(handler: Handler<X>, write: (answer: Answer) => void): void {
+    if (this.#hooks.reply.length > 0) {
+      const shaped = this.handle(handler);
+      if (isPromise(shaped)) void shaped.then(write);
+      else write(shaped);
+      return;
+    }
     const answer = this.#traced(handler);
     if (this.#late === undefined) write(answer as Answer);
     else void this.#late.then(write, (error: unknown) => write(this.fail(error)));
+  }
+
+  /** Runs the `reply` hooks from one of them on. What is no reply is the host's to refuse. */
+  #shape(given: Answer, from = 0): Answer | Promise<Answer> {
+    let answer = given;
+    for (const [index, middleware] of this.#hooks.reply.entries()) {
+      if (index < from) continue;
+      if (typeof (answer as Reply | null | undefined)?.status !== 'number') return answer;
+      const reply = answer as Reply;
+      try {
+        const shaped = middleware.reply?.(this.exchange, reply);
+        if (isPromise(shaped)) {
+          return shaped.then(
+            (late) => this.#shape(late ?? reply, index + 1),
+            (error: unknown) => this.#shape(this.#failShaping(reply, error), index + 1),
+          );
+        }
+        answer = shaped ?? reply;
+      } catch (error) {
+        answer = this.#failShaping(reply, error);
+      }
+    }
+    return answer;
+  }
+
+  #failShaping(reply: Reply, error: unknown): Reply {
+    letGo(reply);
+    return this.fail(error);
   }
 
   #traced(handler: Handler<X>): Answer | Promise<Answer> {
@@ -157,10 +209,16 @@ class PipelineRun<X extends Exchange> implements Run<X> {
   }
 
   #enter(middleware: Middleware, index: number, handler: Handler<X>): Answer | Promise<Answer> {
-    if (middleware.context === undefined) return this.#step(index + 1, handler);
+    const answer =
+      middleware.context === undefined ? this.#step(index + 1, handler) : this.#within(middleware, index, handler);
+    if (middleware.wait === undefined || !isPromise(answer)) return answer;
+    return middleware.wait(this.exchange, Promise.resolve(answer));
+  }
+
+  #within(middleware: Middleware, index: number, handler: Handler<X>): Answer | Promise<Answer> {
     // The result is taken from inside: a hook that forgets to hand it on must not lose the answer.
     let inner: { answer: Answer | Promise<Answer> } | undefined;
-    middleware.context(this.exchange, () => {
+    middleware.context?.(this.exchange, () => {
       inner ??= { answer: this.#step(index + 1, handler) };
       return inner.answer;
     });

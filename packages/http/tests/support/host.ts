@@ -23,6 +23,10 @@ export async function ask(
     route: undefined,
     header: (name) => headers[name],
     bytes: async () => bytes ?? new Uint8Array(),
+    async *stream() {
+      if (bytes !== undefined) yield bytes;
+    },
+    abort() {},
   };
   return (await createPipeline().open(exchange).handle(handler)) as Reply;
 }

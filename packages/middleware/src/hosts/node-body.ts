@@ -15,9 +15,7 @@ export function collect(req: IncomingMessage, max: number): Promise<Uint8Array> 
   const declared = Number(req.headers['content-length']);
   if (declared > max) return Promise.reject(tooLarge(max));
   if (req.readableDidRead) {
-    return Promise.reject(
-      middlewareErrors.body_consumed('Something read exchange.req before exchange.bytes() was called.'),
-    );
+    return Promise.reject(consumed('exchange.bytes()'));
   }
   // Its "close" is over, so that nothing would ever be heard.
   if (req.destroyed) return Promise.reject(gone());
@@ -61,6 +59,35 @@ function grown(body: Buffer, kept: number, needed: number): Buffer {
   const larger = Buffer.allocUnsafeSlow(Math.max(needed, 2 * body.byteLength, LEAST_BYTES));
   body.copy(larger, 0, 0, kept);
   return larger;
+}
+
+/**
+ * The body as it arrives. What ends early leaves the rest to the host, which still has an answer to send.
+ *
+ * @param taken whether somebody has it already
+ */
+export async function* arriving(
+  req: IncomingMessage,
+  max: number,
+  taken: boolean,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  if (Number(req.headers['content-length']) > max) throw tooLarge(max);
+  if (taken || req.readableDidRead) throw consumed('exchange.stream()');
+  if (req.destroyed) throw gone();
+  let size = 0;
+  try {
+    for await (const chunk of req.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+      size += chunk.byteLength;
+      if (size > max) throw tooLarge(max);
+      yield chunk;
+    }
+  } catch (error) {
+    throw size <= max && req.destroyed && !req.readableEnded ? gone() : error;
+  }
+}
+
+export function consumed(by: string): Error {
+  return middlewareErrors.body_consumed(`Something read the body before ${by} was called.`);
 }
 
 export function tooLarge(max: number): Error {

@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import { pipeline as pipeStreams } from 'node:stream/promises';
 import { middlewareErrors } from '../errors.ts';
 import type { Exchange, Reply } from '../exchange.ts';
+import { isAsyncIterable, letGo } from '../internal/let-go.ts';
 import type { Answer, Run } from '../middleware.ts';
 import { CheckedHeaders, CollectedHeaders } from './node-head.ts';
 import { bodyLeft, linger } from './node-linger.ts';
@@ -101,10 +102,6 @@ function isWhole(body: Reply['body']): body is string | Uint8Array | undefined {
   throw notSendable('The body of a reply');
 }
 
-function isAsyncIterable(body: unknown): body is AsyncIterable<string | Uint8Array> {
-  return typeof body === 'object' && body !== null && Symbol.asyncIterator in body;
-}
-
 function notSendable(what: string): Error {
   return middlewareErrors.invalid_reply(
     `${what} cannot be sent: give a status from 200 on, and text, bytes, or an async iterable of them.`,
@@ -181,23 +178,4 @@ function wrongLength(declared: number): Error {
   return middlewareErrors.invalid_reply(
     `The body of a reply does not have the ${declared} bytes of its content-length.`,
   );
-}
-
-/** Closes the stream of a reply that is not sent. Whatever a handler gave, nothing comes of it. */
-function letGo(reply: Reply): void {
-  try {
-    const { body } = reply;
-    if (body instanceof Readable) body.on('error', () => {}).destroy();
-    else if (isAsyncIterable(body)) void closeQuietly(body);
-  } catch {
-    // Not even a reply.
-  }
-}
-
-async function closeQuietly(source: AsyncIterable<unknown>): Promise<void> {
-  try {
-    await source[Symbol.asyncIterator]().return?.();
-  } catch {
-    // Nobody reads it any more: how it ends is of no interest.
-  }
 }

@@ -6,7 +6,7 @@ import { clientAddress, compileTrust, type TrustProxy } from '../address.ts';
 import { middlewareErrors } from '../errors.ts';
 import type { Exchange, HeaderBag } from '../exchange.ts';
 import { createPipeline, type Handler, type Middleware, type Run } from '../middleware.ts';
-import { collect, tooLarge } from './node-body.ts';
+import { arriving, collect, consumed, tooLarge } from './node-body.ts';
 import { type HeadWriter, patchWriteHead } from './node-head.ts';
 import { write, type Written } from './node-write.ts';
 
@@ -148,6 +148,20 @@ class NodeHttpExchange implements NodeExchange, HeadWriter, Written {
       if (body.byteLength > max) throw tooLarge(max);
       return body;
     });
+  }
+
+  stream(max: number): AsyncIterable<Uint8Array> {
+    const taken = this.#body !== undefined;
+    if (!taken) {
+      this.#body = Promise.reject(consumed('exchange.bytes()'));
+      this.#body.catch(() => {});
+    }
+    return arriving(this.req, max, taken);
+  }
+
+  abort(reason: Error): void {
+    void this.signal;
+    this.#abort?.abort(reason);
   }
 
   /** Ties the exchange to the life of its response. */
