@@ -25,6 +25,18 @@ export interface SessionOperation {
   outcome?: string;
 }
 
+/** Published while an API key is made, checked, rotated or revoked (`ent:auth:api_key`). */
+export interface ApiKeyOperation {
+  operation: 'create' | 'verify' | 'rotate' | 'revoke' | 'revoke_all';
+  /**
+   * Set when it ended: `ok`; for a check also why it failed: `malformed`, `checksum`, `unknown`, `secret`, `revoked`,
+   * `expired`, `account`.
+   */
+  outcome?: string;
+  /** The key was good, and the store would not note when: `lastUsedAt` is behind. */
+  lastUse?: 'failed';
+}
+
 /** Published while a password is hashed or verified (`ent:auth:password`). */
 export interface PasswordOperation {
   operation: 'hash' | 'verify';
@@ -55,6 +67,7 @@ export const channels: {
   readonly verify: TracingChannel<VerifyOperation, VerifyOperation>;
   readonly keys: TracingChannel<KeysOperation, KeysOperation>;
   readonly session: TracingChannel<SessionOperation, SessionOperation>;
+  readonly apiKey: TracingChannel<ApiKeyOperation, ApiKeyOperation>;
   readonly password: TracingChannel<PasswordOperation, PasswordOperation>;
   readonly authorize: TracingChannel<AuthorizeOperation, AuthorizeOperation>;
   readonly throttle: TracingChannel<ThrottleOperation, ThrottleOperation>;
@@ -62,6 +75,7 @@ export const channels: {
   verify: operationChannel<VerifyOperation>('auth', 'verify'),
   keys: operationChannel<KeysOperation>('auth', 'keys'),
   session: operationChannel<SessionOperation>('auth', 'session'),
+  apiKey: operationChannel<ApiKeyOperation>('auth', 'api_key'),
   password: operationChannel<PasswordOperation>('auth', 'password'),
   authorize: operationChannel<AuthorizeOperation>('auth', 'authorize'),
   throttle: operationChannel<ThrottleOperation>('auth', 'throttle'),

@@ -1,6 +1,6 @@
 /**
- * The contracts: what a store of sessions, of refresh tokens, of attempt counters, of keys, and a password driver must
- * do. Everything else (tokens, rotation, reuse, times, policy, errors, telemetry) is done once, above them.
+ * The contracts: what a store of sessions, of refresh tokens, of attempt counters, of keys, of API keys, and a password
+ * driver must do. Everything else (tokens, rotation, reuse, times, policy, errors, telemetry) is done once, above them.
  *
  * A store throws whatever its backend throws; the core wraps it. `@ent/auth/testing` checks an implementation.
  */
@@ -119,6 +119,48 @@ export interface KeySetStore {
    * first.
    */
   write(data: string, expected: number): Promise<boolean>;
+}
+
+/** An API key as it is stored: never the key, only the hash of its secret. */
+export interface ApiKeyRecord {
+  /** The public part of the key: 16 hexadecimal digits. */
+  readonly id: string;
+  /** The account that it acts for. */
+  readonly subject: string;
+  /** What its owner calls it. */
+  readonly name: string;
+  /** SHA-256 of the whole key, base64url. */
+  readonly hash: string;
+  /** What it is limited to, joined by a space. */
+  readonly scopes: string;
+  readonly createdAt: Date;
+  /** Null: it does not expire. */
+  readonly expiresAt: Date | null;
+  /** When it was last presented, to a minute; null for never. */
+  readonly lastUsedAt: Date | null;
+  readonly revokedAt: Date | null;
+  /** The key that takes its place, once it was rotated. */
+  readonly successorId: string | null;
+}
+
+/** Where API keys are kept. */
+export interface ApiKeyStore {
+  /** Adds a key. The id is new. */
+  insert(key: ApiKeyRecord): Promise<void>;
+  get(id: string): Promise<ApiKeyRecord | undefined>;
+  /** Sets `lastUsedAt` and touches nothing else: it must not bring back a key that is revoked at the same time. */
+  touch(id: string, at: Date): Promise<void>;
+  /**
+   * Sets `successorId` and `expiresAt` of a key of this account that is not revoked and has no successor, atomically:
+   * of several calls at once exactly one gets `true`, and none once the key is revoked.
+   */
+  retire(subject: string, id: string, successorId: string, expiresAt: Date): Promise<boolean>;
+  /** Revokes a key of this account that is not revoked yet, atomically; `false` means that nothing was changed. */
+  revoke(subject: string, id: string, at: Date): Promise<boolean>;
+  /** Revokes all keys of an account that are not revoked yet. Says how many. */
+  revokeSubject(subject: string, at: Date): Promise<number>;
+  /** All keys of an account, revoked and expired ones too, in any order. */
+  list(subject: string): Promise<ApiKeyRecord[]>;
 }
 
 /** What a password driver can do, as data. */

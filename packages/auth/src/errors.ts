@@ -5,6 +5,7 @@ import {
   defineErrors,
   EntError,
   InternalError,
+  NotFoundError,
   OverloadedError,
   RateLimitedError,
   ValidationError,
@@ -36,6 +37,22 @@ export const authErrors = defineErrors('auth', {
     title: 'Not allowed',
     retryable: 'never',
     expose: false,
+  },
+  /** The name or the scopes of a new API key cannot be; `issues` says why. */
+  api_key_rejected: {
+    class: ValidationError,
+    status: 422,
+    title: 'API key not accepted',
+    retryable: 'never',
+    expose: true,
+  },
+  /** The account has no such API key, or it was revoked, rotated or has expired before. */
+  api_key_unknown: {
+    class: NotFoundError,
+    status: 404,
+    title: 'No such API key',
+    retryable: 'never',
+    expose: true,
   },
   /** A new password does not meet the policy; `issues` says how. */
   password_rejected: {

@@ -12,6 +12,7 @@ export {
 } from './access-tokens.ts';
 export { parseBearer } from './bearer.ts';
 export {
+  type ApiKeyOperation,
   type AuthorizeOperation,
   channels,
   type KeysOperation,
@@ -21,6 +22,8 @@ export {
   type VerifyOperation,
 } from './channels.ts';
 export type {
+  ApiKeyRecord,
+  ApiKeyStore,
   AuthStores,
   KeySetStore,
   PasswordDriver,

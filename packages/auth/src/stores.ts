@@ -1,3 +1,4 @@
+export { memoryApiKeyStore, repositoryApiKeyStore } from './stores/api-keys.ts';
 export { fileKeyStore, type KeySetRow, repositoryKeyStore } from './stores/keys.ts';
 export { memoryStores } from './stores/memory.ts';
 export {

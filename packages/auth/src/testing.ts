@@ -1,3 +1,4 @@
+export { type ApiKeyStoreHarness, testApiKeyStore } from './testing/api-key-store.ts';
 export { type AuthStoresHarness, testAuthStores } from './testing/auth-stores.ts';
 export { type KeySetStoreHarness, testKeySetStore } from './testing/key-set-store.ts';
 export { type PasswordDriverHarness, testPasswordDriver } from './testing/password-driver.ts';

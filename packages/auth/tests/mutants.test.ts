@@ -1,6 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type {
+  ApiKeyRecord,
+  ApiKeyStore,
   AuthStores,
   PasswordDriver,
   RefreshTokenRecord,
@@ -9,8 +11,14 @@ import type {
   SessionStore,
   ThrottleStore,
 } from '../src/index.ts';
-import { memoryStores, memoryThrottleStore } from '../src/stores.ts';
-import { type TestRunner, testAuthStores, testPasswordDriver, testThrottleStore } from '../src/testing.ts';
+import { memoryApiKeyStore, memoryStores, memoryThrottleStore } from '../src/stores.ts';
+import {
+  type TestRunner,
+  testApiKeyStore,
+  testAuthStores,
+  testPasswordDriver,
+  testThrottleStore,
+} from '../src/testing.ts';
 
 // A suite is worth what it finds. Each mutant is a right implementation with one bug, of a kind that one over a real
 // backend can have; the suite has to fail each of them.
@@ -275,6 +283,114 @@ const throttleMutants: Record<string, () => ThrottleStore> = {
   'forgets nothing': onThrottle(() => ({ reset: async () => {} })),
 };
 
+/** The records of a store of API keys, which a mutant changes in its own way. */
+const onApiKeys = (change: (all: Map<string, ApiKeyRecord>) => Partial<ApiKeyStore>) => (): ApiKeyStore => {
+  const all = new Map<string, ApiKeyRecord>();
+  const store = memoryApiKeyStore();
+  const set = (id: string, more: Partial<ApiKeyRecord>): boolean => {
+    const key = all.get(id);
+    if (key) all.set(id, { ...key, ...more });
+    return key !== undefined;
+  };
+  return {
+    ...store,
+    insert: async (key) => void all.set(key.id, key),
+    get: async (id) => all.get(id),
+    touch: async (id, at) => void set(id, { lastUsedAt: at }),
+    retire: async (subject, id, successorId, expiresAt) => {
+      const key = all.get(id);
+      if (key?.subject !== subject || key.revokedAt || key.successorId) return false;
+      return set(id, { successorId, expiresAt });
+    },
+    revoke: async (subject, id, at) => {
+      const key = all.get(id);
+      return key?.subject === subject && key.revokedAt === null && set(id, { revokedAt: at });
+    },
+    revokeSubject: async (subject, at) =>
+      [...all.values()].filter((key) => key.subject === subject && !key.revokedAt && set(key.id, { revokedAt: at }))
+        .length,
+    list: async (subject) => [...all.values()].filter((key) => key.subject === subject),
+    ...change(all),
+  };
+};
+
+const apiKeyMutants: Record<string, () => ApiKeyStore> = {
+  'revokes keys of others': onApiKeys((all) => ({
+    revoke: async (_subject, id, at) => {
+      const key = all.get(id);
+      if (!key || key.revokedAt) return false;
+      all.set(id, { ...key, revokedAt: at });
+      return true;
+    },
+  })),
+  'lets the last revocation win': onApiKeys((all) => ({
+    revoke: async (subject, id, at) => {
+      const key = all.get(id);
+      if (key?.subject !== subject) return false;
+      all.set(id, { ...key, revokedAt: at });
+      return true;
+    },
+  })),
+  'touches by writing the whole key back': onApiKeys((all) => ({
+    touch: async (id, at) => {
+      const key = all.get(id);
+      await nextTurn();
+      if (key) all.set(id, { ...key, lastUsedAt: at });
+    },
+  })),
+  'gives a key two successors': onApiKeys((all) => ({
+    retire: async (subject, id, successorId, expiresAt) => {
+      const key = all.get(id);
+      if (key?.subject !== subject || key.revokedAt || key.successorId) return false;
+      await nextTurn();
+      all.set(id, { ...key, successorId, expiresAt });
+      return true;
+    },
+  })),
+  'gives a revoked key a successor': onApiKeys((all) => ({
+    retire: async (subject, id, successorId, expiresAt) => {
+      const key = all.get(id);
+      if (key?.subject !== subject || key.successorId) return false;
+      all.set(id, { ...key, successorId, expiresAt });
+      return true;
+    },
+  })),
+  'retires keys of others': onApiKeys((all) => ({
+    retire: async (_subject, id, successorId, expiresAt) => {
+      const key = all.get(id);
+      if (!key || key.revokedAt || key.successorId) return false;
+      all.set(id, { ...key, successorId, expiresAt });
+      return true;
+    },
+  })),
+  'forgets when the old key ends': onApiKeys((all) => ({
+    retire: async (subject, id, successorId) => {
+      const key = all.get(id);
+      if (key?.subject !== subject || key.revokedAt || key.successorId) return false;
+      all.set(id, { ...key, successorId });
+      return true;
+    },
+  })),
+  'lists living keys only': onApiKeys((all) => ({
+    list: async (subject) => [...all.values()].filter((key) => key.subject === subject && !key.revokedAt),
+  })),
+  'takes accounts that begin alike for one': onApiKeys((all) => ({
+    list: async (subject) => [...all.values()].filter((key) => key.subject.startsWith(subject)),
+  })),
+  'revokes accounts that differ by case': onApiKeys((all) => ({
+    revokeSubject: async (subject, at) => {
+      const alike = [...all.values()].filter(
+        (key) => key.subject.toLowerCase() === subject.toLowerCase() && !key.revokedAt,
+      );
+      for (const key of alike) all.set(key.id, { ...key, revokedAt: at });
+      return alike.filter((key) => key.subject === subject).length;
+    },
+  })),
+  'stores an end for a key without one': onApiKeys((all) => ({
+    insert: async (key) => void all.set(key.id, { ...key, expiresAt: key.expiresAt ?? new Date(8e15) }),
+  })),
+};
+
 /** A right driver, cheap enough to try many bugs on. */
 function plainDriver(): PasswordDriver {
   const text = (password: string): string => Buffer.from(password).toString('hex');
@@ -375,6 +491,18 @@ describe('the suite for stores of attempts', () => {
   it.each(Object.keys(throttleMutants))('fails a store that %s', async (name) => {
     expect(
       await firstFailure((runner) => testThrottleStore(runner, { make: throttleMutants[name] as () => ThrottleStore })),
+    ).toBeDefined();
+  });
+});
+
+describe('the suite for stores of API keys', () => {
+  it('passes a store without a bug', async () => {
+    expect(await firstFailure((runner) => testApiKeyStore(runner, { make: onApiKeys(() => ({})) }))).toBeUndefined();
+  });
+
+  it.each(Object.keys(apiKeyMutants))('fails a store that %s', async (name) => {
+    expect(
+      await firstFailure((runner) => testApiKeyStore(runner, { make: apiKeyMutants[name] as () => ApiKeyStore })),
     ).toBeDefined();
   });
 });

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { createApiKeys } from '../src/api-keys.ts';
 import { argon2 } from '../src/drivers/argon2.ts';
 import {
   createAccessTokens,
@@ -12,7 +13,7 @@ import {
   importPublicKey,
   trustedPrincipal,
 } from '../src/index.ts';
-import { memoryStores, memoryThrottleStore, repositoryStores } from '../src/stores.ts';
+import { memoryApiKeyStore, memoryStores, memoryThrottleStore, repositoryStores } from '../src/stores.ts';
 
 const { key } = await generateKey();
 const keys = createKeyRing({ active: key });
@@ -21,6 +22,7 @@ const accessTokens = createAccessTokens(about);
 const base = { accessTokens, stores: memoryStores(), secret: 'x'.repeat(32) };
 
 it.each<[string, (options: never) => unknown, object]>([
+  ['createApiKeys', createApiKeys, { store: memoryApiKeyStore(), prefix: 'acme', prefixes: [] }],
   ['createAccessTokens', createAccessTokens, { ...about, tll: '1m' }],
   ['createAccessTokenVerifier', createAccessTokenVerifier, { ...about, ttl: '1m' }],
   ['createKeyRing', createKeyRing, { active: key, retired: [] }],
@@ -47,6 +49,8 @@ const refused = expect.objectContaining({ code: 'auth.configuration' }) as Error
 const anything = (value: unknown): never => value as never;
 
 it.each<[string, () => unknown]>([
+  ['createApiKeys without a store', () => createApiKeys(anything({ prefix: 'acme' }))],
+  ['createApiKeys without a prefix', () => createApiKeys(anything({ store: memoryApiKeyStore() }))],
   ['createAccessTokens without keys', () => createAccessTokens(anything({ issuer: 'a', audience: 'b' }))],
   ['createKeyRing without a key', () => createKeyRing(anything({}))],
   ['createPasswords without a driver', () => createPasswords(anything({}))],
@@ -64,6 +68,7 @@ it.each<[string, () => unknown]>([
 });
 
 const sessions = createSessions(base);
+const apiKeys = createApiKeys({ store: memoryApiKeyStore(), prefix: 'acme' });
 const passwords = createPasswords({ driver: argon2() });
 const throttle = createThrottle({ store: memoryThrottleStore() });
 it.each<[string, () => Promise<unknown>]>([
@@ -76,6 +81,12 @@ it.each<[string, () => Promise<unknown>]>([
   ['sessions.revokeAll of nobody', () => sessions.revokeAll(anything(undefined))],
   ['sessions.revokeAll', () => sessions.revokeAll('a', anything({ but: 's' }))],
   ['sessions.list of nobody', () => sessions.list(anything(undefined))],
+  ['apiKeys.create without any', () => apiKeys.create(anything(undefined))],
+  ['apiKeys.rotate without an id', () => apiKeys.rotate('a', anything(undefined))],
+  ['apiKeys.rotate', () => apiKeys.rotate('a', 'b', anything({ after: '1h' }))],
+  ['apiKeys.revoke without an id', () => apiKeys.revoke('a', anything(undefined))],
+  ['apiKeys.revokeAll of nobody', () => apiKeys.revokeAll(anything(undefined))],
+  ['apiKeys.list of nobody', () => apiKeys.list(anything(undefined))],
   ['accessTokens.issue without any', () => accessTokens.issue(anything(undefined))],
   ['accessTokens.issue', () => accessTokens.issue(anything({ subject: 'a', sessionId: 's', scope: 'x' }))],
   ['passwords.hash', () => passwords.hash('correct horse battery', anything({ address: '::1' }))],

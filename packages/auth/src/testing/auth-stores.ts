@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { type Case, declareCases } from '@ent/internal';
 import type { AuthStores, RefreshTokenRecord, SessionRecord } from '../driver.ts';
+import { pick } from './pick.ts';
 import type { TestRunner } from './runner.ts';
 
 /** What the suite needs to know about stores of sessions and refresh tokens. */
@@ -43,12 +44,6 @@ function token(more: Partial<RefreshTokenRecord> = {}): RefreshTokenRecord {
     successorId: null,
     ...more,
   };
-}
-
-/** Only the fields of the record: a store may keep more. */
-function pick<T extends object>(expected: T, actual: object | undefined): T | undefined {
-  if (!actual) return undefined;
-  return Object.fromEntries(Object.keys(expected).map((key) => [key, (actual as Record<string, unknown>)[key]])) as T;
 }
 
 const define = (name: string, run: (stores: AuthStores) => Promise<void>): Case<unknown, AuthStores> => ({ name, run });
