@@ -341,6 +341,12 @@ const RIGHT: Readonly<Record<string, readonly unknown[]>> = {
   '@ent/middleware problemReply': [new Error('a')],
   '@ent/middleware rateLimit': [{ limit: 1, window: '1m', name: 'a' }],
   '@ent/middleware readJson': [exchange, { maxBytes: 5, maxDepth: 5 }],
+  '@ent/middleware/stores memcachedRateLimitStore': [
+    { xretrieve: async () => ({}), add: async () => {}, cas: async () => {} },
+    { prefix: 'a:' },
+  ],
+  '@ent/middleware/stores redisRateLimitStore': [{ evalSha: async () => [], eval: async () => [] }, { prefix: 'a:' }],
+  '@ent/middleware/stores repositoryRateLimitStore': [db.repo(entity)],
   '@ent/middleware requestContext': [{ fields: () => ({}) }],
   '@ent/middleware requestId': [{ header: 'x-id' }],
   '@ent/middleware requireMatch': [exchange, '"a"'],

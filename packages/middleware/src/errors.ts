@@ -3,8 +3,10 @@ import {
   ConfigurationError,
   defineErrors,
   InternalError,
+  OverloadedError,
   PreconditionFailedError,
   RateLimitedError,
+  TimeoutError,
 } from '@ent/errors';
 
 /** The codes of this package. */
@@ -17,6 +19,8 @@ export const middlewareErrors = defineErrors('middleware', {
   request_aborted: { class: BadRequestError, title: 'Request Aborted' },
   precondition_failed: { class: PreconditionFailedError, title: 'Precondition Failed' },
   rate_limited: { class: RateLimitedError, title: 'Too Many Requests' },
+  store_timeout: { class: TimeoutError, title: 'Store Timed Out' },
+  store_contended: { class: OverloadedError, title: 'Store Contended' },
   invalid_reply: { class: InternalError, title: 'Reply Cannot Be Sent' },
   context_not_run: { class: InternalError, title: 'Context Hook Did Not Run' },
   invalid_options: { class: ConfigurationError, title: 'Invalid Middleware Options' },

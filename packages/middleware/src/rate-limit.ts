@@ -1,8 +1,9 @@
-import { durationOption, kindOf, refuseUnknown } from '@ent/internal';
+import { durationOption, isThenable, kindOf, refuseUnknown, withDeadline } from '@ent/internal';
 import { addressKey } from './address.ts';
 import { channels } from './channels.ts';
 import { middlewareErrors } from './errors.ts';
 import type { Exchange } from './exchange.ts';
+import { demandMethods } from './internal/demand.ts';
 import type { Middleware } from './middleware.ts';
 import type { Duration } from './options.ts';
 import { retryAfterSeconds } from './problem.ts';
@@ -19,8 +20,13 @@ export interface RateLimiterOptions {
   limit: number;
   /** Length of the window: milliseconds, or text such as `"1m"`. */
   window: Duration;
-  /** Where the counts are. Default: in memory, for this process, up to 100,000 keys. */
+  /**
+   * Where the counts are: of `@ent/middleware/stores` one that all processes share. Default: in memory, for this
+   * process, up to 100,000 keys.
+   */
   store?: RateLimitStore | undefined;
+  /** How long an answer of the store is waited for. Default: `"1s"`. */
+  timeout?: Duration | undefined;
   /**
    * Names the limit in `RateLimit` headers, store keys and telemetry. Default:
    * `default`. Two limits on one store need two names.
@@ -34,8 +40,9 @@ export interface RateLimiter {
   readonly limit: number;
   readonly windowMs: number;
   /**
-   * Takes `cost` units (default 1) and says whether they were there. When the store fails, a local one of this process
-   * decides: an outage neither locks everybody out nor opens the gates.
+   * Takes `cost` units (default 1) and says whether they were there. When the store fails or does not answer in time, a
+   * local one of this process decides, and for a second on, before the store is asked again: an outage neither locks
+   * everybody out nor opens the gates, and few wait for it.
    * @throws `middleware.invalid_options` for a key that is no text, or a cost that is no number
    */
   take(key: string, cost?: number): RateLimitDecision | Promise<RateLimitDecision>;
@@ -43,7 +50,10 @@ export interface RateLimiter {
   require(key: string, cost?: number): Promise<void>;
 }
 
-const OPTIONS = { limit: true, window: true, store: true, name: true } as const;
+const OPTIONS = { limit: true, window: true, store: true, timeout: true, name: true } as const;
+
+/** How long a store that failed is left alone. */
+const COOLDOWN_MS = 1000;
 
 const NAME = /^[a-z0-9_-]{1,64}$/;
 
@@ -69,12 +79,26 @@ export function createRateLimiter(options: RateLimiterOptions): RateLimiter {
     );
   }
   const rule: RateLimitRule = { intervalMs: windowMs / limit, burst: limit };
+  const timeoutMs = durationOption(options.timeout ?? '1s', 'rateLimit: timeout', middlewareErrors.invalid_options);
   const local = memoryRateLimitStore();
-  const store = options.store ?? local;
+  const { store = local } = options;
+  demandMethods(store, ['take'], 'rateLimit: store');
+  /** By `performance.now()`; while somebody asks a store that failed before, the others do not. */
+  let awayUntil = 0;
 
   const fallBack = (error: unknown, key: string, cost: number): RateLimitDecision => {
+    awayUntil = performance.now() + COOLDOWN_MS;
     if (channels.rateLimit.hasSubscribers) channels.rateLimit.error.publish({ policy: name, error });
     return local.take(key, cost, rule) as RateLimitDecision;
+  };
+  const waitFor = async (asked: Promise<RateLimitDecision>): Promise<RateLimitDecision> => {
+    const decision = await withDeadline(
+      () => asked,
+      timeoutMs,
+      () => middlewareErrors.store_timeout(`The store of rate limit "${name}" gave no answer in ${timeoutMs} ms.`),
+    );
+    awayUntil = 0;
+    return decision;
   };
   const take = (key: string, cost = 1): RateLimitDecision | Promise<RateLimitDecision> => {
     // A key that is not known would be one that everybody shares.
@@ -87,9 +111,18 @@ export function createRateLimiter(options: RateLimiterOptions): RateLimiter {
       throw middlewareErrors.invalid_options(`The cost for rate limit "${name}" must be a number from 0 on.`);
     }
     const full = `${name}:${key}`;
+    if (awayUntil > 0) {
+      const now = performance.now();
+      if (now < awayUntil) return local.take(full, cost, rule);
+      awayUntil = now + COOLDOWN_MS;
+    }
     try {
       const decision = store.take(full, cost, rule);
-      return decision instanceof Promise ? decision.catch((error: unknown) => fallBack(error, full, cost)) : decision;
+      if (isThenable(decision)) {
+        return waitFor(Promise.resolve(decision)).catch((error: unknown) => fallBack(error, full, cost));
+      }
+      awayUntil = 0;
+      return decision;
     } catch (error) {
       return fallBack(error, full, cost);
     }

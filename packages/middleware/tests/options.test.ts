@@ -11,6 +11,7 @@ import {
   securityHeaders,
 } from '@ent/middleware';
 import { createNodeListener } from '@ent/middleware/node';
+import { memcachedRateLimitStore, redisRateLimitStore, repositoryRateLimitStore } from '@ent/middleware/stores';
 import { expect, it } from 'vitest';
 
 const one = { limit: 1, window: '1m' };
@@ -25,6 +26,10 @@ it.each<[string, () => unknown]>([
   ['createRateLimiter', () => createRateLimiter({ ...one, key: () => 'x' } as never)],
   ['createRateLimiter without any', () => createRateLimiter(undefined as never)],
   ['memoryRateLimitStore', () => memoryRateLimitStore({ max: 5 } as never)],
+  ['redisRateLimitStore', () => redisRateLimitStore({ evalSha() {}, eval() {} } as never, { name: 'x' } as never)],
+  ['redisRateLimitStore with options for a client', () => redisRateLimitStore({ url: 'redis://x' } as never)],
+  ['memcachedRateLimitStore without a client', () => memcachedRateLimitStore(undefined as never)],
+  ['repositoryRateLimitStore of a database', () => repositoryRateLimitStore({ repo() {} } as never)],
   ['requestContext', () => requestContext({ field: () => ({}) } as never)],
   ['requestId', () => requestId({ name: 'x' } as never)],
   ['securityHeaders', () => securityHeaders({ overrides: {} } as never)],

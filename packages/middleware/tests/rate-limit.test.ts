@@ -9,7 +9,8 @@ import {
   requestId,
 } from '@ent/middleware';
 import { createNodeListener } from '@ent/middleware/node';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { testRateLimitStore } from '@ent/middleware/testing';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { retryAfterSeconds } from '../src/problem.ts';
 import { serve } from './support/serve.ts';
 
@@ -79,6 +80,18 @@ describe('the memory store', () => {
     clock.now += 0.01;
     expect(take().allowed).toBe(true);
   });
+});
+
+describe('the memory store, by the suite', () => {
+  testRateLimitStore(
+    { it },
+    {
+      make() {
+        const store = memoryRateLimitStore();
+        return [store, store];
+      },
+    },
+  );
 });
 
 const start = async (
@@ -176,7 +189,42 @@ describe('rateLimit', () => {
     });
     const call = await start({ limit: 1, window: '1h', store, name: 'calls' });
     expect([(await call()).status, (await call()).status]).toEqual([200, 429]);
-    expect(failed.map(({ policy }) => policy)).toEqual(['calls', 'calls']);
+    expect(failed[0]).toMatchObject({ policy: 'calls', error: { message: 'store down' } });
+  });
+
+  it('leaves a store that failed alone for a while, and asks it again then', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    onTestFinished(() => void vi.useRealTimers());
+    let [asked, down] = [0, true];
+    const memory = memoryRateLimitStore();
+    const store: RateLimitStore = {
+      take(...attempt) {
+        asked++;
+        return down ? Promise.reject(new Error('down')) : memory.take(...attempt);
+      },
+    };
+    const limiter = createRateLimiter({ limit: 100, window: '1h', store });
+    const several = (): Promise<RateLimitDecision[]> =>
+      Promise.all(Array.from({ length: 5 }, async () => limiter.take('k')));
+    await limiter.take('k');
+    await several();
+    expect(asked).toBe(1);
+    vi.advanceTimersByTime(1001);
+    // One looks, the others do not wait for it.
+    await several();
+    expect(asked).toBe(2);
+    vi.advanceTimersByTime(1001);
+    down = false;
+    await limiter.take('k');
+    expect((await limiter.take('k')).remaining).toBe(98);
+    expect(asked).toBe(4);
+  });
+
+  it('does not wait for a store that does not answer', async () => {
+    const store: RateLimitStore = { take: () => new Promise(() => {}) };
+    const limiter = createRateLimiter({ limit: 1, window: '1h', store, timeout: '20ms' });
+    expect((await limiter.take('k')).allowed).toBe(true);
+    await expect(limiter.require('k')).rejects.toMatchObject({ code: 'middleware.rate_limited' });
   });
 
   it.each([
@@ -185,6 +233,9 @@ describe('rateLimit', () => {
     { limit: Number.NaN },
     { window: 0 },
     { window: '1 fortnight' },
+    { timeout: 0 },
+    { store: {} as never },
+    { store: null as never },
     { name: 'a"b' },
   ])('refuses %j at set-up', (wrong) => {
     expect(() => rateLimit({ limit: 1, window: '1s', ...wrong })).toThrow(/^rateLimit: /);

@@ -8,3 +8,10 @@ export function demandExchange(exchange: unknown, what: string): void {
     `${what} takes the exchange that a host gives its handler; got ${kindOf(exchange)}.`,
   );
 }
+
+/** Refuses an object that is absent, or lacks a method by which it is used. */
+export function demandMethods(value: unknown, methods: readonly string[], what: string): void {
+  const lacks = methods.filter((method) => typeof (value as Record<string, unknown> | null)?.[method] !== 'function');
+  if (lacks.length === 0) return;
+  throw middlewareErrors.invalid_options(`${what} must have ${lacks.map((method) => `${method}()`).join(', ')}.`);
+}

@@ -1,0 +1,11 @@
+export {
+  type MemcachedClient,
+  type MemcachedRateLimitStoreOptions,
+  memcachedRateLimitStore,
+} from './stores/memcached-rate-limit.ts';
+export { type RedisRateLimitStoreOptions, type RedisScripts, redisRateLimitStore } from './stores/redis-rate-limit.ts';
+export {
+  type RateLimitRepository,
+  type RateLimitRow,
+  repositoryRateLimitStore,
+} from './stores/repository-rate-limit.ts';

@@ -1,0 +1,87 @@
+import { refuseUnknown } from '@ent/internal';
+import { middlewareErrors } from '../errors.ts';
+import { compareAndSetStore } from '../internal/compare-and-set.ts';
+import { demandMethods } from '../internal/demand.ts';
+import type { RateLimitStore } from '../rate-limit-store.ts';
+
+/** What {@link memcachedRateLimitStore} needs of a client: that of memcache-client. */
+export interface MemcachedClient {
+  xretrieve(command: string, keys: string[]): Promise<unknown>;
+  add(key: string, value: string, options: { lifetime: number }): Promise<unknown>;
+  cas(key: string, value: string, options: { lifetime: number; casUniq: string }): Promise<unknown>;
+}
+
+/** How limits are kept in Memcached. */
+export interface MemcachedRateLimitStoreOptions {
+  /** Stands before each key: up to 40 visible characters of ASCII. Default: `ratelimit:`. */
+  prefix?: string | undefined;
+}
+
+const PREFIX = /^[\x21-\x7e]{0,40}$/;
+/** The server knows whole seconds, and its ticks can fall short by two. */
+const TICKS = 2;
+/** A longer time would be taken for a date. */
+const LONGEST_SECONDS = 30 * 24 * 60 * 60;
+
+/**
+ * Limits that all processes share, in Memcached 1.4.8 or later: two round trips for each attempt that is let through,
+ * by compare and set, and one for each that is refused. Entries may go when the server needs room; their limits begin
+ * anew. The time is that of the processes: clocks that differ by a second shift a limit by a second.
+ *
+ * The client is the application's.
+ *
+ * @throws `middleware.invalid_options`
+ * @example
+ * ```ts no-run
+ * import { rateLimit } from '@ent/middleware';
+ * import { memcachedRateLimitStore } from '@ent/middleware/stores';
+ * import { MemcacheClient } from 'memcache-client';
+ *
+ * const client = new MemcacheClient({ server: 'localhost:11211' });
+ * const limit = rateLimit({ limit: 1000, window: '1m', store: memcachedRateLimitStore(client) });
+ * ```
+ */
+export function memcachedRateLimitStore(
+  client: MemcachedClient,
+  options: MemcachedRateLimitStoreOptions = {},
+): RateLimitStore {
+  refuseUnknown(options, { prefix: true }, 'memcachedRateLimitStore', middlewareErrors.invalid_options);
+  demandMethods(client, ['xretrieve', 'add', 'cas'], 'memcachedRateLimitStore: the client');
+  const { prefix = 'ratelimit:' } = options;
+  if (!PREFIX.test(prefix)) {
+    throw middlewareErrors.invalid_options(
+      'memcachedRateLimitStore: prefix must be at most 40 visible characters of ASCII.',
+    );
+  }
+  return compareAndSetStore<string>({
+    async read(key) {
+      const name = prefix + key;
+      // The array form: for a single key the client looks it up on the prototype too.
+      const found = (await client.xretrieve('gets', [name])) as Readonly<Record<string, Found>>;
+      if (!Object.hasOwn(found, name)) return undefined;
+      const { value, casUniq } = found[name] as Found;
+      const arrival = Number(String(value));
+      // What another program put there counts for nothing, and is replaced.
+      return { arrival: Number.isNaN(arrival) ? 0 : arrival, version: String(casUniq) };
+    },
+    async write(key, arrival, version, expiresInMs) {
+      const lifetime = Math.min(Math.ceil(expiresInMs / 1000) + TICKS, LONGEST_SECONDS);
+      try {
+        if (version === undefined) await client.add(prefix + key, String(arrival), { lifetime });
+        else await client.cas(prefix + key, String(arrival), { lifetime, casUniq: version });
+        return true;
+      } catch (error) {
+        if (error instanceof Error && LOST.includes(error.message)) return false;
+        throw error;
+      }
+    },
+  });
+}
+
+interface Found {
+  readonly value: unknown;
+  readonly casUniq: unknown;
+}
+
+/** What the server answers when somebody was faster. */
+const LOST: readonly string[] = ['NOT_STORED', 'EXISTS', 'NOT_FOUND'];
