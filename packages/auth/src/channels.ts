@@ -37,6 +37,14 @@ export interface ApiKeyOperation {
   lastUse?: 'failed';
 }
 
+/** Published while a single-use token is issued or used (`ent:auth:single_use`). */
+export interface SingleUseOperation {
+  operation: 'issue' | 'peek' | 'consume';
+  purpose: string;
+  /** Set when it ended: `ok`, or why the token failed: `malformed`, `unknown`, `expired`, `consumed`. */
+  outcome?: string;
+}
+
 /** Published while a password is hashed or verified (`ent:auth:password`). */
 export interface PasswordOperation {
   operation: 'hash' | 'verify';
@@ -68,6 +76,7 @@ export const channels: {
   readonly keys: TracingChannel<KeysOperation, KeysOperation>;
   readonly session: TracingChannel<SessionOperation, SessionOperation>;
   readonly apiKey: TracingChannel<ApiKeyOperation, ApiKeyOperation>;
+  readonly singleUse: TracingChannel<SingleUseOperation, SingleUseOperation>;
   readonly password: TracingChannel<PasswordOperation, PasswordOperation>;
   readonly authorize: TracingChannel<AuthorizeOperation, AuthorizeOperation>;
   readonly throttle: TracingChannel<ThrottleOperation, ThrottleOperation>;
@@ -76,6 +85,7 @@ export const channels: {
   keys: operationChannel<KeysOperation>('auth', 'keys'),
   session: operationChannel<SessionOperation>('auth', 'session'),
   apiKey: operationChannel<ApiKeyOperation>('auth', 'api_key'),
+  singleUse: operationChannel<SingleUseOperation>('auth', 'single_use'),
   password: operationChannel<PasswordOperation>('auth', 'password'),
   authorize: operationChannel<AuthorizeOperation>('auth', 'authorize'),
   throttle: operationChannel<ThrottleOperation>('auth', 'throttle'),

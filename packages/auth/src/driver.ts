@@ -1,6 +1,7 @@
 /**
- * The contracts: what a store of sessions, of refresh tokens, of attempt counters, of keys, of API keys, and a password
- * driver must do. Everything else (tokens, rotation, reuse, times, policy, errors, telemetry) is done once, above them.
+ * The contracts: what a store of sessions, of refresh tokens, of attempt counters, of keys, of API keys, of single-use
+ * tokens, and a password driver must do. Everything else (tokens, rotation, reuse, times, policy, errors, telemetry) is
+ * done once, above them.
  *
  * A store throws whatever its backend throws; the core wraps it. `@ent/auth/testing` checks an implementation.
  */
@@ -161,6 +162,35 @@ export interface ApiKeyStore {
   revokeSubject(subject: string, at: Date): Promise<number>;
   /** All keys of an account, revoked and expired ones too, in any order. */
   list(subject: string): Promise<ApiKeyRecord[]>;
+}
+
+/** A single-use token as it is stored: never the token, only its hash. */
+export interface SingleUseTokenRecord {
+  /** SHA-256 of the purpose and the token, base64url. */
+  readonly id: string;
+  /** The only thing that it is good for: `password-reset`. */
+  readonly purpose: string;
+  /** The account. */
+  readonly subject: string;
+  /** What the application put beside it, such as the address that is verified; null for nothing. */
+  readonly data: string | null;
+  readonly createdAt: Date;
+  readonly expiresAt: Date;
+  /** When it was used, or replaced; null while it is good. */
+  readonly consumedAt: Date | null;
+}
+
+/** Where single-use tokens are kept. */
+export interface SingleUseTokenStore {
+  /** Adds a token. The id is new. */
+  insert(token: SingleUseTokenRecord): Promise<void>;
+  get(id: string): Promise<SingleUseTokenRecord | undefined>;
+  /** Sets `consumedAt` where it is null, atomically: of any number of calls at once exactly one gets `true`. */
+  consume(id: string, at: Date): Promise<boolean>;
+  /** Does the same for all tokens of an account for this purpose. Says how many. */
+  consumeAll(purpose: string, subject: string, at: Date): Promise<number>;
+  /** Removes tokens whose `expiresAt` is before `before`. Says how many. */
+  deleteExpired(before: Date): Promise<number>;
 }
 
 /** What a password driver can do, as data. */

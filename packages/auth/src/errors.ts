@@ -1,6 +1,7 @@
 import {
   AuthenticationError,
   AuthorizationError,
+  BadRequestError,
   ConfigurationError,
   defineErrors,
   EntError,
@@ -28,6 +29,14 @@ export const authErrors = defineErrors('auth', {
   token_invalid: credentialFailure,
   /** The refresh token is unknown, expired, was used before, or its session has ended. */
   refresh_invalid: credentialFailure,
+  /** The single-use token is unknown, expired, was used or replaced before, or is for another purpose. */
+  single_use_invalid: {
+    class: BadRequestError,
+    status: 400,
+    title: 'The link or code is not valid, or not any more',
+    retryable: 'never',
+    expose: false,
+  },
   /** Unknown account or wrong password: nothing tells the two apart. */
   credentials_invalid: credentialFailure,
   /** The principal is known, but may not do this. */

@@ -18,6 +18,7 @@ export {
   type KeysOperation,
   type PasswordOperation,
   type SessionOperation,
+  type SingleUseOperation,
   type ThrottleOperation,
   type VerifyOperation,
 } from './channels.ts';
@@ -32,6 +33,8 @@ export type {
   RefreshTokenStore,
   SessionRecord,
   SessionStore,
+  SingleUseTokenRecord,
+  SingleUseTokenStore,
   ThrottleRule,
   ThrottleStore,
 } from './driver.ts';

@@ -7,4 +7,5 @@ export {
   type StoreRepositories,
   type StoreRepository,
 } from './stores/repository.ts';
+export { memorySingleUseTokenStore, repositorySingleUseTokenStore } from './stores/single-use-tokens.ts';
 export { type MemoryThrottleOptions, memoryThrottleStore } from './stores/throttle.ts';

@@ -9,14 +9,17 @@ import type {
   RefreshTokenStore,
   SessionRecord,
   SessionStore,
+  SingleUseTokenRecord,
+  SingleUseTokenStore,
   ThrottleStore,
 } from '../src/index.ts';
-import { memoryApiKeyStore, memoryStores, memoryThrottleStore } from '../src/stores.ts';
+import { memoryApiKeyStore, memorySingleUseTokenStore, memoryStores, memoryThrottleStore } from '../src/stores.ts';
 import {
   type TestRunner,
   testApiKeyStore,
   testAuthStores,
   testPasswordDriver,
+  testSingleUseTokenStore,
   testThrottleStore,
 } from '../src/testing.ts';
 
@@ -391,6 +394,69 @@ const apiKeyMutants: Record<string, () => ApiKeyStore> = {
   })),
 };
 
+const onSingleUse =
+  (change: (store: SingleUseTokenStore, all: Map<string, SingleUseTokenRecord>) => Partial<SingleUseTokenStore>) =>
+  (): SingleUseTokenStore => {
+    const store = memorySingleUseTokenStore();
+    const all = new Map<string, SingleUseTokenRecord>();
+    const insert = async (record: SingleUseTokenRecord): Promise<void> => {
+      all.set(record.id, record);
+      await store.insert(record);
+    };
+    return { ...store, insert, ...change(store, all) };
+  };
+
+const singleUseMutants: Record<string, () => SingleUseTokenStore> = {
+  'lets everybody use a token': onSingleUse((store) => ({
+    consume: async (...call) => {
+      await store.consume(...call);
+      return true;
+    },
+  })),
+  'looks and writes in two steps': onSingleUse((_store, all) => ({
+    get: async (id) => all.get(id),
+    consume: async (id, at) => {
+      const token = all.get(id);
+      if (!token || token.consumedAt) return false;
+      await nextTurn();
+      all.set(id, { ...token, consumedAt: at });
+      return true;
+    },
+  })),
+  'ends tokens of other purposes': onSingleUse((store) => ({
+    consumeAll: async (purpose, subject, at) => {
+      await store.consumeAll('password-reset', subject, at);
+      return store.consumeAll(purpose, subject, at);
+    },
+  })),
+  'ends tokens of accounts that begin alike': onSingleUse((store, all) => ({
+    consumeAll: async (purpose, subject, at) => {
+      const alike = [...all.values()].filter((token) => token.subject.startsWith(`${subject}x`));
+      for (const { id } of alike) await store.consume(id, at);
+      return store.consumeAll(purpose, subject, at);
+    },
+  })),
+  'ends nothing': onSingleUse(() => ({ consumeAll: async () => 2 })),
+  'counts what had ended before': onSingleUse((store, all) => ({
+    consumeAll: async (purpose, subject, at) => {
+      await store.consumeAll(purpose, subject, at);
+      return [...all.values()].filter((token) => token.subject === subject && token.purpose === purpose).length;
+    },
+  })),
+  'ignores case in ids': onSingleUse((store) => ({
+    insert: (token) => store.insert({ ...token, id: token.id.toLowerCase() }),
+    get: (id) => store.get(id.toLowerCase()),
+    consume: (id, at) => store.consume(id.toLowerCase(), at),
+  })),
+  'stores nothing as an empty text': onSingleUse((store) => ({
+    insert: (token) => store.insert({ ...token, data: token.data ?? '' }),
+  })),
+  'removes tokens that expire now': onSingleUse((store) => ({
+    deleteExpired: (before) => store.deleteExpired(new Date(before.getTime() + 1)),
+  })),
+  'removes no tokens': onSingleUse(() => ({ deleteExpired: async () => 1 })),
+};
+
 /** A right driver, cheap enough to try many bugs on. */
 function plainDriver(): PasswordDriver {
   const text = (password: string): string => Buffer.from(password).toString('hex');
@@ -504,6 +570,13 @@ describe('the suite for stores of API keys', () => {
     expect(
       await firstFailure((runner) => testApiKeyStore(runner, { make: apiKeyMutants[name] as () => ApiKeyStore })),
     ).toBeDefined();
+  });
+});
+
+describe('the suite for stores of single-use tokens', () => {
+  it.each(Object.keys(singleUseMutants))('fails a store of which one %s', async (name) => {
+    const make = singleUseMutants[name] as () => SingleUseTokenStore;
+    expect(await firstFailure((runner) => testSingleUseTokenStore(runner, { make }))).toBeDefined();
   });
 });
 
