@@ -1,23 +1,45 @@
 import { isUtf8 } from 'node:buffer';
 import { parse as parseContentType } from 'content-type';
-import { jsonPointer, refuseUnknown } from '@ent/internal';
-import { parse as parseSecureJson } from 'secure-json-parse';
+import { refuseUnknown } from '@ent/internal';
 import { middlewareErrors } from './errors.ts';
-import { demandExchange } from './internal/demand.ts';
 import type { Exchange } from './exchange.ts';
+import { codingOf, type ContentCoding, type Decoding, wholeBody } from './internal/content-coding.ts';
+import { demandExchange, demandLimit } from './internal/demand.ts';
+import { parseJson } from './internal/parse-json.ts';
+
+/** How a body is read. */
+export interface BodyOptions {
+  /** Most bytes of the body, as it comes and decoded. Default: 1 MiB. */
+  maxBytes?: number | undefined;
+  /**
+   * Content codings that are accepted: `gzip`, `br`, `deflate`, `zstd`. What comes out is counted, and refused beyond
+   * `maxBytes` and beyond 200 times what came. Default: none, since a small body may be much work to decode.
+   */
+  encodings?: readonly ContentCoding[] | undefined;
+}
 
 /** Limits for {@link readJson}. */
-export interface JsonBodyOptions {
-  /** Most bytes of the body. Default: 1 MiB. */
-  maxBytes?: number | undefined;
+export interface JsonBodyOptions extends BodyOptions {
   /** Most levels of arrays and objects in each other. Default: 32. */
   maxDepth?: number | undefined;
+  /** Most keys of all objects together. Default: as many as `maxBytes` hold. */
+  maxKeys?: number | undefined;
+}
+
+/** Limits for {@link readForm}. */
+export interface FormBodyOptions extends BodyOptions {
+  /** Most names with a value. Default: 1000. */
+  maxFields?: number | undefined;
 }
 
 /** Most bytes of a request body where nothing else is said: 1 MiB. */
 export const DEFAULT_MAX_BODY_BYTES: number = 1024 * 1024;
 const DEFAULT_MAX_DEPTH = 32;
-const OPTIONS = { maxBytes: true, maxDepth: true } as const;
+const DEFAULT_MAX_FIELDS = 1000;
+const BODY_OPTIONS = { maxBytes: true, encodings: true } as const;
+const JSON_OPTIONS = { ...BODY_OPTIONS, maxDepth: true, maxKeys: true } as const;
+const FORM_OPTIONS = { ...BODY_OPTIONS, maxFields: true } as const;
+const NO_CODINGS: readonly ContentCoding[] = [];
 
 /**
  * Whether the request has a body at all (RFC 9112, section 6.3: by its framing headers, whatever the method).
@@ -62,124 +84,118 @@ export function readJson(
   use: (body: unknown) => unknown = (body) => body,
 ): Promise<unknown> {
   try {
-    refuseUnknown(options, OPTIONS, 'readJson', middlewareErrors.invalid_options);
+    refuseUnknown(options, JSON_OPTIONS, 'readJson', middlewareErrors.invalid_options);
     demandExchange(exchange, 'readJson');
     if (!hasBody(exchange)) return Promise.resolve(use(undefined));
-    checkContentType(exchange);
-    const { maxBytes = DEFAULT_MAX_BODY_BYTES, maxDepth = DEFAULT_MAX_DEPTH } = options;
-    return exchange.bytes(maxBytes).then((bytes) => use(parseJson(bytes, maxDepth)));
+    if (!isJson(exchange.header('content-type') ?? ''))
+      throw otherType('application/json', 'application/json in UTF-8');
+    const { maxBytes = DEFAULT_MAX_BODY_BYTES, maxDepth = DEFAULT_MAX_DEPTH, maxKeys = Infinity } = options;
+    const { encodings = NO_CODINGS } = options;
+    demandLimit(maxBytes, 'readJson: maxBytes');
+    demandLimit(maxDepth, 'readJson: maxDepth');
+    demandLimit(maxKeys, 'readJson: maxKeys');
+    // A promise less for what comes as it is.
+    const bytes =
+      codingOf(exchange, encodings) === undefined
+        ? exchange.bytes(maxBytes)
+        : wholeBody(exchange, { maxBytes, encodings });
+    return bytes.then((body) => use(parseJson(textOf(body), { maxDepth, maxKeys })));
   } catch (error) {
     return Promise.reject(error);
   }
 }
 
-function checkContentType(exchange: Exchange): void {
-  if (!isJson(exchange.header('content-type') ?? '')) {
-    throw middlewareErrors.unsupported_media_type('Send the body as application/json in UTF-8.', {
-      headers: { accept: 'application/json' },
-    });
-  }
-  const encoding = exchange.header('content-encoding')?.toLowerCase() ?? 'identity';
-  if (encoding !== 'identity') {
-    // RFC 9110, section 15.5.16: say what would have been accepted.
-    throw middlewareErrors.unsupported_media_type('Send the body without content encoding.', {
-      headers: { 'accept-encoding': 'identity' },
-    });
-  }
+/**
+ * Reads the whole body, whatever its type; `undefined` when the request has none. The bytes as they came, as for the
+ * signature of a webhook, are those of `exchange.bytes`; these are decoded.
+ *
+ * @throws `middleware.unsupported_media_type`, `middleware.body_too_large`, `middleware.body_unparsable`
+ */
+export async function readBytes(exchange: Exchange, options: BodyOptions = {}): Promise<Uint8Array | undefined> {
+  refuseUnknown(options, BODY_OPTIONS, 'readBytes', middlewareErrors.invalid_options);
+  demandExchange(exchange, 'readBytes');
+  return hasBody(exchange) ? wholeBody(exchange, limitsOf(options, 'readBytes')) : undefined;
+}
+
+/**
+ * Reads a body of `text/*` in UTF-8; `undefined` when the request has none.
+ *
+ * @throws `middleware.unsupported_media_type`, `middleware.body_too_large`, `middleware.body_unparsable`
+ * @example
+ * ```ts no-run
+ * const note = await readText(exchange, { maxBytes: 10_000, encodings: ['gzip'] });
+ * ```
+ */
+export async function readText(exchange: Exchange, options: BodyOptions = {}): Promise<string | undefined> {
+  refuseUnknown(options, BODY_OPTIONS, 'readText', middlewareErrors.invalid_options);
+  demandExchange(exchange, 'readText');
+  if (!hasBody(exchange)) return undefined;
+  const { type, utf8 } = contentTypeOf(exchange);
+  if (!type.startsWith('text/') || !utf8) throw otherType('text/*', 'text in UTF-8, such as text/plain');
+  return textOf(await wholeBody(exchange, limitsOf(options, 'readText')));
+}
+
+/**
+ * Reads a body of `application/x-www-form-urlencoded`, as the URL standard parses it; `undefined` when the request has
+ * none. Names come as they are: there are no nested ones, and so nothing that could poison an object.
+ *
+ * @throws `middleware.unsupported_media_type`; `middleware.body_too_large` for too many bytes or fields;
+ *   `middleware.body_unparsable`
+ * @example
+ * ```ts no-run
+ * const form = await readForm(exchange);
+ * console.log(form?.get('email'), form?.getAll('topic'));
+ * ```
+ */
+export async function readForm(
+  exchange: Exchange,
+  options: FormBodyOptions = {},
+): Promise<URLSearchParams | undefined> {
+  refuseUnknown(options, FORM_OPTIONS, 'readForm', middlewareErrors.invalid_options);
+  demandExchange(exchange, 'readForm');
+  const { maxFields = DEFAULT_MAX_FIELDS } = options;
+  demandLimit(maxFields, 'readForm: maxFields');
+  if (!hasBody(exchange)) return undefined;
+  const { type, utf8 } = contentTypeOf(exchange);
+  if (type !== FORM_TYPE || !utf8) throw otherType(FORM_TYPE, `${FORM_TYPE} in UTF-8`);
+  const text = textOf(await wholeBody(exchange, limitsOf(options, 'readForm')));
+  // Counted before it is parsed.
+  let fields = text === '' ? 0 : 1;
+  for (let at = text.indexOf('&'); at !== -1 && fields <= maxFields; at = text.indexOf('&', at + 1)) fields++;
+  if (fields > maxFields) throw middlewareErrors.body_too_large(`The form has more than ${maxFields} fields.`);
+  return new URLSearchParams(text);
+}
+
+const FORM_TYPE = 'application/x-www-form-urlencoded';
+
+function limitsOf(options: BodyOptions, what: string): Decoding {
+  const { maxBytes = DEFAULT_MAX_BODY_BYTES, encodings = NO_CODINGS } = options;
+  demandLimit(maxBytes, `${what}: maxBytes`);
+  return { maxBytes, encodings };
+}
+
+function otherType(accept: string, what: string): Error {
+  return middlewareErrors.unsupported_media_type(`Send the body as ${what}.`, { headers: { accept } });
 }
 
 function isJson(contentType: string): boolean {
   // What nearly everybody sends needs no parser.
   if (contentType === 'application/json') return true;
+  const { type, utf8 } = parsed(contentType);
+  return type === 'application/json' && utf8;
+}
+
+function contentTypeOf(exchange: Exchange): ReturnType<typeof parsed> {
+  return parsed(exchange.header('content-type') ?? '');
+}
+
+function parsed(contentType: string): { readonly type: string; readonly utf8: boolean } {
   const { type, parameters } = parseContentType(contentType);
   const charset = parameters['charset']?.toLowerCase() ?? 'utf-8';
-  return type === 'application/json' && (charset === 'utf-8' || charset === 'utf8');
+  return { type, utf8: charset === 'utf-8' || charset === 'utf8' };
 }
 
-function parseJson(bytes: Uint8Array, maxDepth: number): unknown {
+function textOf(bytes: Uint8Array): string {
   if (!isUtf8(bytes)) throw middlewareErrors.body_unparsable('The body is not valid UTF-8.');
-  const text = (
-    bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  ).toString();
-  // Looked at before it is parsed: what walks the result (validators, serialisers) recurses.
-  if (depthOver(text, maxDepth))
-    throw middlewareErrors.body_unparsable(`The body is nested deeper than ${maxDepth} levels.`);
-  try {
-    if (!mayPoison(text)) return JSON.parse(text) as unknown;
-    return parseSecureJson(text, { protoAction: 'error', constructorAction: 'error' }) as unknown;
-  } catch {
-    // No cause: the parser's message quotes the body.
-    throw forbiddenKey(text) ?? middlewareErrors.body_unparsable('The body is not valid JSON.');
-  }
-}
-
-/**
- * Whether a text may have one of the keys that poison, written plainly or with escapes; or a byte order mark, which the
- * parser of the library takes. To look for what nearly no text has costs less than what the library does.
- */
-function mayPoison(text: string): boolean {
-  return (
-    text.includes('__proto__') || text.includes('constructor') || text.includes('\\u') || text.charCodeAt(0) === BOM
-  );
-}
-
-/** The error for a body that is JSON and was refused for one of its keys; `undefined` when it is no JSON. */
-function forbiddenKey(text: string): Error | undefined {
-  let path: string[] | undefined;
-  try {
-    path = pathToPoison(JSON.parse(text) as unknown);
-  } catch {
-    return undefined;
-  }
-  if (path === undefined) return undefined;
-  const key = path.at(-1) === '__proto__' ? '__proto__' : 'constructor.prototype';
-  return middlewareErrors.body_unparsable(`The body has the key "${key}", which is not accepted.`, {
-    issues: [{ pointer: jsonPointer(path), in: 'body', code: 'forbidden_key', detail: 'This key is not accepted' }],
-  });
-}
-
-/** Where the first key stands that poisons. The depth was looked at before. */
-function pathToPoison(value: unknown): string[] | undefined {
-  if (typeof value !== 'object' || value === null) return undefined;
-  for (const key of Object.keys(value)) {
-    // The descriptor, since to read "__proto__" is to read the prototype.
-    const inner = Object.getOwnPropertyDescriptor(value, key)?.value as unknown;
-    if (key === '__proto__') return [key];
-    if (key === 'constructor' && typeof inner === 'object' && inner !== null && Object.hasOwn(inner, 'prototype'))
-      return [key, 'prototype'];
-    const path = pathToPoison(inner);
-    if (path !== undefined) return [key, ...path];
-  }
-  return undefined;
-}
-
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-const BOM = 0xfeff;
-
-/** Counts brackets outside of strings. On text that is not JSON the count may be off; then the parser refuses it. */
-function depthOver(text: string, max: number): boolean {
-  if (opensAtMost(text, max)) return false;
-  let depth = 0;
-  let inString = false;
-  for (let i = 0; i < text.length; i++) {
-    const char = text.charCodeAt(i);
-    if (inString) {
-      if (char === BACKSLASH) i++;
-      else if (char === QUOTE) inString = false;
-    } else if (char === QUOTE) inString = true;
-    else if (char === 0x5b || char === 0x7b) {
-      if (++depth > max) return true;
-    } else if (char === 0x5d || char === 0x7d) depth--;
-  }
-  return false;
-}
-
-/** Most bodies have fewer brackets, in strings or not, than may stand in each other. */
-function opensAtMost(text: string, max: number): boolean {
-  let left = max;
-  for (const bracket of ['[', '{']) {
-    for (let at = text.indexOf(bracket); at !== -1; at = text.indexOf(bracket, at + 1)) if (--left < 0) return false;
-  }
-  return true;
+  return (bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)).toString();
 }

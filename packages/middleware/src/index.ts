@@ -1,5 +1,15 @@
 export { addressKey } from './address.ts';
-export { DEFAULT_MAX_BODY_BYTES, hasBody, type JsonBodyOptions, readJson } from './body.ts';
+export {
+  type BodyOptions,
+  DEFAULT_MAX_BODY_BYTES,
+  type FormBodyOptions,
+  hasBody,
+  type JsonBodyOptions,
+  readBytes,
+  readForm,
+  readJson,
+  readText,
+} from './body.ts';
 export { channels, type HookOperation, type RateLimitOperation, type RequestOperation } from './channels.ts';
 export { entityTag, ifNoneMatch, notModified, requireMatch } from './conditional.ts';
 export { type CorsOptions, cors } from './cors.ts';
@@ -7,6 +17,7 @@ export { middlewareErrors } from './errors.ts';
 export type { Exchange, HeaderBag, Outcome, Reply, ReplyBody, ReplyHeaders } from './exchange.ts';
 export { type Answer, createPipeline, type Handler, type Middleware, type Pipeline, type Run } from './middleware.ts';
 export type { Duration } from './options.ts';
+export type { ContentCoding } from './internal/content-coding.ts';
 export { type ProblemReply, problemReply } from './problem.ts';
 export {
   createRateLimiter,

@@ -9,6 +9,12 @@ export function demandExchange(exchange: unknown, what: string): void {
   );
 }
 
+/** Refuses what is no number in the place of a limit: nothing is more than that, and there would be no limit. */
+export function demandLimit(value: unknown, what: string): void {
+  if (typeof value === 'number' && value >= 0) return;
+  throw middlewareErrors.invalid_options(`${what} must be a number from 0 on; got ${kindOf(value)}.`);
+}
+
 /** Refuses an object that is absent, or lacks a method by which it is used. */
 export function demandMethods(value: unknown, methods: readonly string[], what: string): void {
   const lacks = methods.filter((method) => typeof (value as Record<string, unknown> | null)?.[method] !== 'function');
