@@ -23,6 +23,7 @@ const COMMANDS = {
   format: { node: ['node_modules/@biomejs/biome/bin/biome', 'format', '--write'], defaults: ['.'] },
   check: { node: ['scripts/check.ts'], needsPnpm: true },
   bench: { node: ['scripts/bench.ts'] },
+  docs: { node: ['scripts/docs.ts'], needsPnpm: true },
   soak: { node: ['scripts/soak.ts'] },
   migrate: { node: ['--conditions=@ent/source', 'examples/user-service/src/migrate.ts'] },
   changeset: { node: ['node_modules/@changesets/cli/bin.js'], needsPnpm: true },

@@ -95,6 +95,11 @@ const STEPS = {
     command: script('check-dashboards'),
   },
   errors: { promise: 'error codes are unique and documented', command: script('check-errors') },
+  codes: {
+    promise: 'docs/errors.md says of each error code what the packages define, and what to do',
+    command: ['node', '--conditions=@ent/source', join('scripts', 'check-codes.ts')],
+  },
+  reference: { promise: 'each public name has a doc comment', command: script('check-reference') },
   changesets: { promise: 'each change of a package has a changeset', command: script('check-changesets') },
   links: { promise: 'links between Markdown files lead somewhere', command: script('check-links') },
   style: { promise: 'texts read as if one hand had written them', command: script('check-style') },

@@ -1,15 +1,17 @@
 import { execFileSync } from 'node:child_process';
-import { rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { checkChangesets } from '../check-changesets.ts';
 import { checkErrors } from '../check-errors.ts';
 import { checkLinks } from '../check-links.ts';
 import { checkReadme } from '../check-readme.ts';
+import { checkReference } from '../check-reference.ts';
 import { checkStrings } from '../check-strings.ts';
 import { checkStyle } from '../check-style.ts';
+import { findDeadEnds, sidebarOf, writePages } from '../lib/site.ts';
 import { snippetsOf } from '../lib/snippets.ts';
-import { addFiles, linkTools, makeTree, manifestOf } from './support/tree.ts';
+import { addFiles, linkTools, makeTree, manifestOf, rootManifest } from './support/tree.ts';
 
 function git(root: string, ...args: string[]): void {
   execFileSync('git', ['-c', 'user.name=a', '-c', 'user.email=a@b.c', '-c', 'init.defaultBranch=main', ...args], {
@@ -227,6 +229,73 @@ describe('check-style', () => {
       'packages/queue/src/a.ts:3 a message without a full stop at its end: "...${} wait"',
       'packages/queue/src/a.ts:4 a message without a full stop at its end: "...It is late"',
       'packages/queue/src/a.ts:5 a message without a full stop at its end: "...${}"',
+    ]);
+  });
+});
+
+describe('check-reference', () => {
+  it('finds public names without a doc comment, wherever they are declared', () => {
+    const root = makeTree({
+      'packages/cache/package.json': manifestOf('cache', { '.': 'index', './more': 'more' }),
+      'packages/cache/src/index.ts': `export { a, b as c, d } from './a.ts';\nexport type { E } from './a.ts';\n`,
+      'packages/cache/src/more.ts': `import { f } from './a.ts';\nexport * from './b.ts';\nexport { f };\n`,
+      'packages/cache/src/a.ts': [
+        '/** Documented. */',
+        '// With a remark on the line below.',
+        'export const a = 1;',
+        '/** Of the first overload. */',
+        'export function b(): void;',
+        'export function b(one?: number): void {}',
+        '/** Of something else. */',
+        'const other = 1;',
+        'export class d {}',
+        'export interface E {}',
+        'export function f(): number { return other; }',
+      ].join('\n'),
+      'packages/cache/src/b.ts': `export type G = string;\nexport { H } from 'elsewhere';\n`,
+    });
+    expect(checkReference(root).map(({ file, line, problem }) => `${file}:${line} ${problem}`)).toEqual([
+      'packages/cache/src/a.ts:9 "d", which @ent/cache exports, has no doc comment',
+      'packages/cache/src/a.ts:10 "E", which @ent/cache exports, has no doc comment',
+      'packages/cache/src/a.ts:11 "f", which @ent/cache/more exports, has no doc comment',
+      'packages/cache/src/b.ts:1 "G", which @ent/cache/more exports, has no doc comment',
+    ]);
+  });
+});
+
+describe('the site', () => {
+  it('maps links between files to links between pages, draws pictures, and leaves code alone', () => {
+    const root = makeTree({
+      'package.json': rootManifest,
+      'README.md': 'See [the quickstart](docs/QUICKSTART.md#run) and [the script](scripts/a.ts).\n',
+      'docs/QUICKSTART.md':
+        '# Quickstart\n\n[home](../README.md), `[no](../README.md)`, [x](https://a.example), [here](#run)\n',
+      'docs/guides/testing.md': '# Testing\n\n```mermaid\na --> b\n```\n',
+    });
+    const pages = join(root, 'pages');
+    writePages(root, pages, (source) => `<svg>\n<style>\nsvg { x: y }\n</style>\n\n<g>${source.trim()}</g>\n</svg>`);
+    const page = (path: string) => readFileSync(join(pages, path), 'utf8');
+    expect(page('index.md')).toBe('See [the quickstart](/quickstart#run) and the script.\n');
+    expect(page('quickstart.md')).toContain('[home](/), `[no](../README.md)`, [x](https://a.example), [here](#run)');
+    expect(page('guides/testing.md')).toContain('.picture svg { x: y }');
+    expect(page('guides/testing.md')).toContain('<div class="picture">\n<svg>\n<g>a --> b</g>\n</svg>\n</div>');
+    expect(sidebarOf(root).find(({ text }) => text === 'Guides')?.items).toEqual([
+      { text: 'Testing', link: '/guides/testing' },
+    ]);
+  });
+
+  it('finds links and anchors that lead nowhere, and what would be fetched from elsewhere', () => {
+    const root = makeTree({
+      'index.html': '<h2 id="a"></h2><a href="/docs/b.html#c"></a><a href="#z"></a><a href="https://x.example/">x</a>',
+      'b.html':
+        '<h2 id="c"></h2><a href="./d.html"></a><script src="https://x.example/y.js"></script><a href="/docs/"></a>',
+      'a.css': '@import "https://x.example/f.css";',
+    });
+    expect(findDeadEnds(root, '/docs/').toSorted()).toEqual([
+      '/a.css fetches @import "https://x.example/f.css',
+      '/b.html fetches https://x.example/y.js',
+      '/b.html links to ./d.html, which is not there',
+      '/index.html links to #z: no such heading',
     ]);
   });
 });

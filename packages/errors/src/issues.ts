@@ -4,6 +4,7 @@ import type { Issue, IssueLocation } from './options.ts';
 
 const MAX_ISSUES = 1000;
 
+/** Options of {@link issuesFromZod}. */
 export interface IssuesFromZodOptions {
   /** Where the input came from; put on every issue. */
   readonly in?: IssueLocation | undefined;

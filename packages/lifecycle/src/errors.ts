@@ -2,6 +2,7 @@ import { ConfigurationError, defineErrors, InternalError, TimeoutError } from '@
 
 /** What can go wrong while a process starts and stops; `details.component` names the part. */
 export const lifecycleErrors = defineErrors('lifecycle', {
+  /** The `start` of a component threw; `cause` is what it threw. What had started was stopped again. */
   start_failed: {
     class: InternalError,
     status: 500,
@@ -9,6 +10,7 @@ export const lifecycleErrors = defineErrors('lifecycle', {
     retryable: 'never',
     expose: false,
   },
+  /** The `start` of a component took longer than `startTimeout`. */
   start_timeout: {
     class: TimeoutError,
     status: 503,
@@ -16,6 +18,7 @@ export const lifecycleErrors = defineErrors('lifecycle', {
     retryable: 'never',
     expose: false,
   },
+  /** `stop()` was called during the start. */
   start_aborted: {
     class: InternalError,
     status: 500,
@@ -23,6 +26,7 @@ export const lifecycleErrors = defineErrors('lifecycle', {
     retryable: 'never',
     expose: false,
   },
+  /** The `stop` of a component threw; one of the errors of the `AggregateError` of `stop()`. */
   stop_failed: {
     class: InternalError,
     status: 500,
@@ -30,6 +34,7 @@ export const lifecycleErrors = defineErrors('lifecycle', {
     retryable: 'never',
     expose: false,
   },
+  /** A component had not stopped when the time was up; one of the errors of the `AggregateError` of `stop()`. */
   stop_timeout: {
     class: TimeoutError,
     status: 503,
@@ -37,6 +42,7 @@ export const lifecycleErrors = defineErrors('lifecycle', {
     retryable: 'never',
     expose: false,
   },
+  /** `add()` or `start()` was called after the start. */
   wrong_state: {
     class: InternalError,
     status: 500,
@@ -44,6 +50,7 @@ export const lifecycleErrors = defineErrors('lifecycle', {
     retryable: 'never',
     expose: false,
   },
+  /** An option is one that nobody knows, or is no duration. */
   invalid_options: {
     class: ConfigurationError,
     status: 500,
@@ -51,6 +58,7 @@ export const lifecycleErrors = defineErrors('lifecycle', {
     retryable: 'never',
     expose: false,
   },
+  /** A health check answered `false`. It stands in the report, and is not thrown. */
   check_failed: {
     class: InternalError,
     status: 503,
@@ -58,6 +66,7 @@ export const lifecycleErrors = defineErrors('lifecycle', {
     retryable: 'always',
     expose: false,
   },
+  /** A health check took longer than its timeout. It stands in the report, and is not thrown. */
   check_timeout: {
     class: TimeoutError,
     status: 503,

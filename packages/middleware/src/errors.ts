@@ -11,17 +11,30 @@ import {
 
 /** The codes of this package. */
 export const middlewareErrors = defineErrors('middleware', {
+  /** The body has more bytes, fields or files than the limit, as they come or decoded. */
   body_too_large: { class: BadRequestError, status: 413, title: 'Content Too Large' },
+  /** The body is not what its type says, nests too deeply, has too many keys, or one such as `__proto__`. */
   body_unparsable: { class: BadRequestError, title: 'Unparsable Body' },
+  /** The body was read before, so that nothing is left of it. */
   body_consumed: { class: InternalError, title: 'Request Body Already Read' },
+  /** The body has a content type, a charset or a content encoding that is not taken here. */
   unsupported_media_type: { class: BadRequestError, status: 415, title: 'Unsupported Media Type' },
+  /** The target of the request is neither a path nor an http URL. */
   malformed_target: { class: BadRequestError, title: 'Malformed Request Target' },
+  /** The client went away before the exchange was complete; the reason of `exchange.signal`. */
   request_aborted: { class: BadRequestError, title: 'Request Aborted' },
+  /** `If-Match` names another version than the one that there is; nothing was changed. */
   precondition_failed: { class: PreconditionFailedError, title: 'Precondition Failed' },
+  /** The limit of this client is used up; `Retry-After` says when there is room again. */
   rate_limited: { class: RateLimitedError, title: 'Too Many Requests' },
+  /** The store of a rate limit did not answer in time; a limit in this process decided in its place. Never thrown. */
   store_timeout: { class: TimeoutError, title: 'Store Timed Out' },
+  /** Other processes changed a limit again and again; a limit in this process decided in its place. Never thrown. */
   store_contended: { class: OverloadedError, title: 'Store Contended' },
+  /** A handler or hook gave a reply that HTTP cannot have: its status, a header or its body. */
   invalid_reply: { class: InternalError, title: 'Reply Cannot Be Sent' },
+  /** A `context` hook ended without having called `run`. */
   context_not_run: { class: InternalError, title: 'Context Hook Did Not Run' },
+  /** An option of a middleware, or of a listener, is wrong. Thrown at set-up. */
   invalid_options: { class: ConfigurationError, title: 'Invalid Middleware Options' },
 });

@@ -26,6 +26,7 @@ export interface RateLimitStore {
   take(key: string, cost: number, rule: RateLimitRule): RateLimitDecision | Promise<RateLimitDecision>;
 }
 
+/** Options of {@link memoryRateLimitStore}. */
 export interface MemoryRateLimitStoreOptions {
   /**
    * Most keys that are remembered; those that are nearest to being free again are

@@ -3,6 +3,7 @@ import { middlewareErrors } from './errors.ts';
 import type { Exchange } from './exchange.ts';
 import type { Middleware } from './middleware.ts';
 
+/** Options of {@link requestContext}. */
 export interface RequestContextOptions {
   /** More fields for everything that happens during the exchange. Default: none. */
   fields?: ((exchange: Exchange) => Readonly<Record<string, unknown>>) | undefined;

@@ -2,6 +2,7 @@ import { kindOf, refuseUnknown } from '@ent/internal';
 import type { Middleware } from './middleware.ts';
 import { middlewareErrors } from './errors.ts';
 
+/** Options of {@link requestId}. */
 export interface RequestIdOptions {
   /** The header that carries the id, in both directions. Default: `x-request-id`. */
   header?: string | undefined;

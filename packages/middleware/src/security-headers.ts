@@ -5,6 +5,7 @@ import helmet from 'helmet';
 import { middlewareErrors } from './errors.ts';
 import type { Middleware } from './middleware.ts';
 
+/** Options of {@link securityHeaders}. */
 export interface SecurityHeadersOptions {
   /** Other values for single headers, by lower-case name; `false` leaves one out. Default: none. */
   override?: Readonly<Record<string, string | false>> | undefined;

@@ -22,6 +22,7 @@ export interface SerializerOptions {
   maxInflatedBytes?: number | undefined;
 }
 
+/** How a serializer compresses. */
 export interface CompressionOptions {
   /** Values of at least this many encoded bytes are compressed, if that makes them smaller. Default `1024`. */
   minBytes?: number | undefined;
@@ -29,6 +30,7 @@ export interface CompressionOptions {
   algorithm?: 'zstd' | 'gzip' | undefined;
 }
 
+/** How a serializer encrypts. */
 export interface EncryptionOptions {
   /**
    * AES-256-GCM keys of 32 bytes each, as bytes or as base64 text. The first one encrypts, all of them decrypt: to

@@ -50,6 +50,7 @@ export interface PgTypes {
   getTypeParser(oid: number): (text: string) => unknown;
 }
 
+/** What pg answers, as far as it is read here. */
 export interface PgResult {
   readonly command: string;
   readonly rowCount: number | null;

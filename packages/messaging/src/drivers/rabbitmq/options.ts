@@ -37,6 +37,7 @@ export interface RabbitmqConnectionOptions {
   readonly priorities?: boolean | undefined;
 }
 
+/** Options of {@link rabbitmq}: where the servers are, or a connection of the application. */
 export type RabbitmqOptions = RabbitmqServerOptions | RabbitmqConnectionOptions;
 
 /** Options, checked. */

@@ -59,6 +59,7 @@ export interface RedisStreamsOwnClientOptions<Client extends RedisStreamsClient 
   readonly client: Client;
 }
 
+/** Options of {@link redisStreams}: those of one server, a cluster or sentinels, or a client of your own. */
 export type RedisStreamsOptions =
   | RedisStreamsServerOptions
   | RedisStreamsClusterOptions
