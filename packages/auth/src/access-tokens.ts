@@ -29,6 +29,8 @@ export interface AccessTokenInput {
   scopes?: readonly string[] | undefined;
   /** How the account proved itself, RFC 8176: `["pwd"]`, `["pwd", "otp"]`. */
   amr?: readonly string[] | undefined;
+  /** Which level of assurance that is, `acr`, in a word of yours or of a standard. */
+  acr?: string | undefined;
   /** When it did, `auth_time`. */
   authenticatedAt?: Date | undefined;
   /** Further claims. The names above are taken. */
@@ -57,7 +59,7 @@ export interface AccessTokens extends AccessTokenVerifier {
 const TYPE = 'at+jwt';
 const PROFILE = { types: [TYPE], required: ['sid', 'jti', 'nbf'] };
 const REGISTERED = ['iss', 'aud', 'sub', 'sid', 'jti', 'iat', 'nbf', 'exp'];
-const RESERVED = new Set([...REGISTERED, 'roles', 'scope', 'amr', 'auth_time']);
+const RESERVED = new Set([...REGISTERED, 'roles', 'scope', 'amr', 'acr', 'auth_time']);
 const OPTIONS = { ...TIMED_OPTIONS, audience: true, keys: true, ttl: true } as const;
 const INPUT = {
   subject: true,
@@ -65,6 +67,7 @@ const INPUT = {
   roles: true,
   scopes: true,
   amr: true,
+  acr: true,
   authenticatedAt: true,
   claims: true,
 } as const;
@@ -144,11 +147,12 @@ async function signed(sign: () => Promise<string>): Promise<string> {
 }
 
 function claimsOf(input: AccessTokenInput): JWTPayload {
-  const { subject, sessionId, roles, scopes, amr, authenticatedAt, claims = {} } = input;
+  const { subject, sessionId, roles, scopes, amr, acr, authenticatedAt, claims = {} } = input;
   if (!subject || !sessionId) throw authErrors.configuration('An access token needs a "subject" and a "sessionId".');
   demandText(subject, 'accessTokens.issue: subject');
   demandText(sessionId, 'accessTokens.issue: sessionId');
   for (const list of ['roles', 'scopes', 'amr'] as const) demandTexts(input[list], `accessTokens.issue: ${list}`);
+  if (acr !== undefined) demandText(acr, 'accessTokens.issue: acr');
   if (authenticatedAt !== undefined && !types.isDate(authenticatedAt)) {
     throw authErrors.configuration(
       `accessTokens.issue: authenticatedAt must be a Date; got ${kindOf(authenticatedAt)}.`,
@@ -169,6 +173,7 @@ function claimsOf(input: AccessTokenInput): JWTPayload {
     ...(roles && { roles: [...roles] }),
     ...(scopes && { scope: scopes.join(' ') }),
     ...(amr && { amr: [...amr] }),
+    ...(acr !== undefined && { acr }),
     ...(authenticatedAt && { auth_time: Math.floor(authenticatedAt.getTime() / 1000) }),
   };
 }

@@ -45,6 +45,16 @@ export interface SingleUseOperation {
   outcome?: string;
 }
 
+/** Published while a second factor is made, checked or ended (`ent:auth:totp`). */
+export interface TotpOperation {
+  operation: 'enrol' | 'confirm' | 'verify' | 'renew' | 'disable';
+  /**
+   * Set when it ended: `ok`, or why the code failed: `mismatch`, `replay` (it, or a later one, was used before),
+   * `not_enrolled`, `too_many_attempts`.
+   */
+  outcome?: string;
+}
+
 /** Published while a password is hashed or verified (`ent:auth:password`). */
 export interface PasswordOperation {
   operation: 'hash' | 'verify';
@@ -77,6 +87,7 @@ export const channels: {
   readonly session: TracingChannel<SessionOperation, SessionOperation>;
   readonly apiKey: TracingChannel<ApiKeyOperation, ApiKeyOperation>;
   readonly singleUse: TracingChannel<SingleUseOperation, SingleUseOperation>;
+  readonly totp: TracingChannel<TotpOperation, TotpOperation>;
   readonly password: TracingChannel<PasswordOperation, PasswordOperation>;
   readonly authorize: TracingChannel<AuthorizeOperation, AuthorizeOperation>;
   readonly throttle: TracingChannel<ThrottleOperation, ThrottleOperation>;
@@ -86,6 +97,7 @@ export const channels: {
   session: operationChannel<SessionOperation>('auth', 'session'),
   apiKey: operationChannel<ApiKeyOperation>('auth', 'api_key'),
   singleUse: operationChannel<SingleUseOperation>('auth', 'single_use'),
+  totp: operationChannel<TotpOperation>('auth', 'totp'),
   password: operationChannel<PasswordOperation>('auth', 'password'),
   authorize: operationChannel<AuthorizeOperation>('auth', 'authorize'),
   throttle: operationChannel<ThrottleOperation>('auth', 'throttle'),

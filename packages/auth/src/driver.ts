@@ -1,7 +1,7 @@
 /**
  * The contracts: what a store of sessions, of refresh tokens, of attempt counters, of keys, of API keys, of single-use
- * tokens, and a password driver must do. Everything else (tokens, rotation, reuse, times, policy, errors, telemetry) is
- * done once, above them.
+ * tokens, of second factors, and a password driver must do. Everything else (tokens, rotation, reuse, times, policy,
+ * errors, telemetry) is done once, above them.
  *
  * A store throws whatever its backend throws; the core wraps it. `@ent/auth/testing` checks an implementation.
  */
@@ -191,6 +191,33 @@ export interface SingleUseTokenStore {
   consumeAll(purpose: string, subject: string, at: Date): Promise<number>;
   /** Removes tokens whose `expiresAt` is before `before`. Says how many. */
   deleteExpired(before: Date): Promise<number>;
+}
+
+/** The second factor of an account, as it is stored. */
+export interface TotpRecord {
+  /** The account. */
+  readonly id: string;
+  /** One more with each change. */
+  readonly revision: number;
+  /** What the account's app knows, encrypted by the core; empty where the second factor was ended. */
+  readonly secret: string;
+  readonly createdAt: Date;
+  /** When a code of the app was first seen; null until then, and not in force. */
+  readonly confirmedAt: Date | null;
+  /** The latest time step of which a code was used. */
+  readonly lastStep: number;
+  /** Hashes of the recovery codes that are left, joined by a space. */
+  readonly recoveryCodes: string;
+}
+
+/** Where second factors are kept: one record for each account. */
+export interface TotpStore {
+  get(subject: string): Promise<TotpRecord | undefined>;
+  /**
+   * Replaces the record of the account whose revision is one less, atomically; with 1 it is the first one. Of any
+   * number of calls at once exactly one gets `true`; `false` means that nothing was changed: another one was first.
+   */
+  write(record: TotpRecord): Promise<boolean>;
 }
 
 /** What a password driver can do, as data. */

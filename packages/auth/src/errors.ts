@@ -3,6 +3,7 @@ import {
   AuthorizationError,
   BadRequestError,
   ConfigurationError,
+  ConflictError,
   defineErrors,
   EntError,
   InternalError,
@@ -39,6 +40,32 @@ export const authErrors = defineErrors('auth', {
   },
   /** Unknown account or wrong password: nothing tells the two apart. */
   credentials_invalid: credentialFailure,
+  /** The code of a second factor is wrong, was used before, or the account has none. */
+  code_invalid: credentialFailure,
+  /** The account has a second factor already: end it before another one is made. */
+  totp_enrolled: {
+    class: ConflictError,
+    status: 409,
+    title: 'A second factor is there already',
+    retryable: 'never',
+    expose: true,
+  },
+  /** The account has no second factor. */
+  totp_not_enrolled: {
+    class: NotFoundError,
+    status: 404,
+    title: 'No second factor',
+    retryable: 'never',
+    expose: true,
+  },
+  /** The principal has proved itself too long ago, or by too little: the challenge says what is needed (RFC 9470). */
+  step_up_required: {
+    class: AuthenticationError,
+    status: 401,
+    title: 'A fresh or stronger login is required',
+    retryable: 'never',
+    expose: true,
+  },
   /** The principal is known, but may not do this. */
   forbidden: {
     class: AuthorizationError,
@@ -118,6 +145,7 @@ const CHALLENGES = {
   token_invalid: 'Bearer error="invalid_token"',
   refresh_invalid: 'Bearer',
   credentials_invalid: 'Bearer',
+  code_invalid: 'Bearer',
 } as const;
 
 /**

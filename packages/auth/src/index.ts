@@ -20,6 +20,7 @@ export {
   type SessionOperation,
   type SingleUseOperation,
   type ThrottleOperation,
+  type TotpOperation,
   type VerifyOperation,
 } from './channels.ts';
 export type {
@@ -37,6 +38,8 @@ export type {
   SingleUseTokenStore,
   ThrottleRule,
   ThrottleStore,
+  TotpRecord,
+  TotpStore,
 } from './driver.ts';
 export { authErrors } from './errors.ts';
 export {
@@ -73,6 +76,7 @@ export { createRemoteKeys, type RemoteKeys, type RemoteKeysOptions } from './rem
 export type { DecidingRule, RoleDefinition, Rule } from './rules.ts';
 export type { SessionClaims, Sessions, SessionsOptions, StartSession, TokenPair } from './session-options.ts';
 export { createSessions, toTokenResponse } from './sessions.ts';
+export { requireAuthentication, type RequiredAuthentication, stepUp, type StepUp } from './step-up.ts';
 export { type ClaimPath, type TokenProfile, tokenProfiles } from './token-profiles.ts';
 export { type KeyState, openKeyRing, type StoredKeyRing, type StoredKeyRingOptions } from './stored-key-ring.ts';
 export {

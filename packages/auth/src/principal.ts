@@ -22,6 +22,8 @@ export interface Principal {
   readonly scopes: readonly string[] | undefined;
   /** How the session was authenticated (RFC 8176), for example `["pwd"]`. */
   readonly amr: readonly string[];
+  /** The level of assurance of that, `acr` in the token; undefined where the issuer names none. */
+  readonly acr: string | undefined;
   /** When the account last proved itself (`auth_time`). */
   readonly authenticatedAt: Date | undefined;
   /** When the token ends; undefined for a principal without a token. */
@@ -42,6 +44,7 @@ export interface PrincipalInput {
   roles?: readonly string[] | undefined;
   scopes?: readonly string[] | undefined;
   amr?: readonly string[] | undefined;
+  acr?: string | undefined;
   authenticatedAt?: Date | undefined;
   expiresAt?: Date | undefined;
   tokenId?: string | undefined;
@@ -55,6 +58,7 @@ const FIELDS = {
   roles: true,
   scopes: true,
   amr: true,
+  acr: true,
   authenticatedAt: true,
   expiresAt: true,
   tokenId: true,
@@ -78,6 +82,7 @@ export function trustedPrincipal(input: PrincipalInput): Principal {
   refuseUnknown(input, FIELDS, 'trustedPrincipal', authErrors.configuration);
   demandText(input.subject, 'trustedPrincipal: subject');
   if (input.issuer !== undefined) demandText(input.issuer, 'trustedPrincipal: issuer');
+  if (input.acr !== undefined) demandText(input.acr, 'trustedPrincipal: acr');
   for (const list of ['roles', 'scopes', 'amr'] as const) demandTexts(input[list], `trustedPrincipal: ${list}`);
   return makePrincipal(input);
 }
@@ -92,6 +97,7 @@ export function makePrincipal(input: PrincipalInput): Principal {
     roles: Object.freeze([...(input.roles ?? [])]),
     scopes: input.scopes && Object.freeze([...input.scopes]),
     amr: Object.freeze([...(input.amr ?? [])]),
+    acr: input.acr,
     authenticatedAt: input.authenticatedAt,
     expiresAt: input.expiresAt,
     tokenId: input.tokenId,

@@ -32,6 +32,11 @@ export interface SessionsOptions {
    * request then costs that look. Default `refresh`.
    */
   claimsAt?: 'refresh' | 'verify' | undefined;
+  /**
+   * Names the level of assurance of a login, `acr` of its tokens, by how the account proved itself:
+   * `(amr) => (amr.includes('otp') ? 'urn:acme:mfa' : undefined)`. Left out, tokens name none.
+   */
+  acr?: ((amr: readonly string[]) => string | undefined) | undefined;
   /** How long a refresh token can wait to be used: the longest idle time of a session. Default `"30d"`. */
   refreshTtl?: Duration | undefined;
   /** How long a session can live, however busy it is. Default `"90d"`. */

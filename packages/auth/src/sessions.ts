@@ -18,6 +18,7 @@ const OPTIONS = {
   secret: true,
   claims: true,
   claimsAt: true,
+  acr: true,
   refreshTtl: true,
   sessionTtl: true,
   retryWindow: true,
@@ -67,6 +68,9 @@ export function createSessions(options: SessionsOptions): Sessions {
   if (claimsAt !== 'refresh' && claimsAt !== 'verify') {
     throw authErrors.configuration('"claimsAt" must be "refresh" or "verify".');
   }
+  if (options.acr !== undefined && typeof options.acr !== 'function') {
+    throw authErrors.configuration(`"acr" must be a function; got ${kindOf(options.acr)}.`);
+  }
   const retryWindowMs = durationOption(options.retryWindow ?? '10s', 'retryWindow', authErrors.configuration);
   const { sessionCacheTtl = MAX_CACHE_TTL_MS } = options;
   const cacheTtlMs =
@@ -75,16 +79,19 @@ export function createSessions(options: SessionsOptions): Sessions {
   const states = new SessionStates(cacheTtlMs);
 
   // Field by field: an application may answer with a whole row of its own, which must not reach `subject`.
-  const issue = async (session: SessionRecord, { roles, scopes, claims }: SessionClaims) =>
-    accessTokens.issue({
+  const issue = async (session: SessionRecord, { roles, scopes, claims }: SessionClaims) => {
+    const amr = session.amr.split(' ').filter((method) => method !== '');
+    return accessTokens.issue({
       subject: session.subject,
       sessionId: session.id,
-      amr: session.amr.split(' ').filter((method) => method !== ''),
+      amr,
+      acr: options.acr?.(amr),
       authenticatedAt: session.createdAt,
       ...(roles && { roles }),
       ...(scopes && { scopes }),
       ...(claims && { claims }),
     });
+  };
 
   const recordFor = (token: string, session: SessionRecord, time: number): RefreshTokenRecord => ({
     id: tokenId(token),
@@ -316,18 +323,19 @@ export function toTokenResponse(pair: TokenPair): {
 
 /** The principal as a token would say it that was issued now. */
 function asNow(principal: Principal, { roles, scopes, claims }: SessionClaims): Principal {
-  const { issuer, subject, sessionId, amr, authenticatedAt, expiresAt, tokenId: id } = principal;
+  const { issuer, subject, sessionId, amr, acr, authenticatedAt, expiresAt, tokenId: id } = principal;
   return makePrincipal({
     issuer,
     subject,
+    sessionId,
     amr,
-    ...(sessionId !== undefined && { sessionId }),
-    ...(authenticatedAt && { authenticatedAt }),
-    ...(expiresAt && { expiresAt }),
-    ...(id !== undefined && { tokenId: id }),
-    ...(roles && { roles }),
-    ...(scopes && { scopes }),
-    ...(claims && { claims }),
+    acr,
+    authenticatedAt,
+    expiresAt,
+    tokenId: id,
+    roles,
+    scopes,
+    claims,
   });
 }
 

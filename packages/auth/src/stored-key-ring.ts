@@ -3,7 +3,7 @@ import { MAX_TOLERANCE_MS } from './access-token-verifier.ts';
 import type { KeySetStore } from './driver.ts';
 import { authErrors, storeCall } from './errors.ts';
 import { demandMethods } from './internal/demand.ts';
-import { createSealer, type Sealer } from './internal/sealed-keys.ts';
+import { createSealer, type Sealer } from './internal/sealed.ts';
 import { generateKey, importKey, type SigningAlgorithm, type SigningKey, type SigningKeys } from './keys.ts';
 import type { Clock, Duration } from './options.ts';
 import type { Secret } from './refresh-tokens.ts';
@@ -47,6 +47,7 @@ export interface StoredKeyRing extends SigningKeys {
   list(): { kid: string; alg: SigningAlgorithm; state: KeyState; since: Date }[];
 }
 
+const SEALED = { purpose: 'key-store', typ: 'ent-keys+jwe', what: 'The set of stored keys' } as const;
 const OPTIONS = {
   store: true,
   secret: true,
@@ -102,7 +103,7 @@ export async function openKeyRing(options: StoredKeyRingOptions): Promise<Stored
   if (maxTtlMs < 1000) {
     throw authErrors.configuration('"retireAfter" must be more than a minute longer than "reloadAfter".');
   }
-  const sealer = createSealer(Array.isArray(secret) ? secret : [secret as Secret]);
+  const sealer = createSealer(Array.isArray(secret) ? secret : [secret as Secret], SEALED);
   const ring = new Ring(store, sealer, { algorithm, retireAfterMs, reloadAfterMs, now });
   await ring.open();
   return {

@@ -9,3 +9,4 @@ export {
 } from './stores/repository.ts';
 export { memorySingleUseTokenStore, repositorySingleUseTokenStore } from './stores/single-use-tokens.ts';
 export { type MemoryThrottleOptions, memoryThrottleStore } from './stores/throttle.ts';
+export { memoryTotpStore, repositoryTotpStore } from './stores/totp.ts';

@@ -5,3 +5,4 @@ export { type PasswordDriverHarness, testPasswordDriver } from './testing/passwo
 export type { TestRunner } from './testing/runner.ts';
 export { type SingleUseTokenStoreHarness, testSingleUseTokenStore } from './testing/single-use-token-store.ts';
 export { type ThrottleStoreHarness, testThrottleStore } from './testing/throttle-store.ts';
+export { testTotpStore, type TotpStoreHarness } from './testing/totp-store.ts';

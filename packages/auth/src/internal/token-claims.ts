@@ -70,13 +70,14 @@ export function principalOf(
   latestIat: number,
   mapping: ClaimMapping,
 ): Principal {
-  const { iss, aud: _a, jti, iat, nbf: _n, exp, amr, auth_time: authTime } = payload;
+  const { iss, aud: _a, jti, iat, nbf: _n, exp, amr, acr, auth_time: authTime } = payload;
   const [subject, sessionId] = [payload[profile.subject], payload[profile.session]];
   const mayMiss = (value: unknown): value is string | undefined => value === undefined || isText(value);
   if (!isText(subject) || !mayMiss(sessionId) || !mayMiss(jti)) throw new Rejected('claim_type');
   // jose looks at `iat` for its age only; one from the future is a broken or lying issuer.
   if (typeof iat !== 'number' || iat > latestIat) throw new Rejected('claim_iat');
   if (amr !== undefined && !isTextList(amr)) throw new Rejected('claim_amr');
+  if (!mayMiss(acr)) throw new Rejected('claim_acr');
   if (authTime !== undefined && typeof authTime !== 'number') throw new Rejected('claim_auth_time');
   for (const [name, values] of profile.expected) {
     if (!values.includes(payload[name] as string)) throw new Rejected(`claim_${name}`);
@@ -102,6 +103,7 @@ export function principalOf(
     roles,
     scopes,
     amr,
+    acr,
     authenticatedAt: authTime === undefined ? undefined : new Date(authTime * 1000),
     claims,
   });
@@ -117,6 +119,7 @@ function furtherClaims(payload: JWTPayload, profile: FullProfile): Record<string
     'nbf',
     'exp',
     'amr',
+    'acr',
     'auth_time',
     profile.subject,
     profile.session,

@@ -3,10 +3,8 @@ import { CompactEncrypt, compactDecrypt, errors as joseErrors } from 'jose';
 import { authErrors } from '../errors.ts';
 import { deriveSecret, type Secret } from '../refresh-tokens.ts';
 
-const PURPOSE = 'key-store';
 const ALG = 'dir';
 const ENC = 'A256GCM';
-const TYPE = 'ent-keys+jwe';
 
 /** Encrypts with the first of its secrets, and decrypts by whichever one a text names. */
 export interface Sealer {
@@ -15,10 +13,19 @@ export interface Sealer {
   open(sealed: string): Promise<string>;
 }
 
+/** What is encrypted: no text of one use is taken for one of another. */
+interface Use {
+  /** Derives the key. */
+  readonly purpose: string;
+  readonly typ: string;
+  /** For messages: `The stored keys`. */
+  readonly what: string;
+}
+
 /** JWE (RFC 7516) in its compact form, with a key that is derived from the secret. */
-export function createSealer(secrets: readonly Secret[]): Sealer {
+export function createSealer(secrets: readonly Secret[], { purpose, typ, what }: Use): Sealer {
   const keys = secrets.map((secret) => {
-    const key = deriveSecret(secret, PURPOSE);
+    const key = deriveSecret(secret, purpose);
     // Says which secret it was, and nothing of it: the key behind it has 256 bits.
     return { key, kid: hash('sha256', key, 'base64url').slice(0, 8) };
   });
@@ -27,14 +34,14 @@ export function createSealer(secrets: readonly Secret[]): Sealer {
   return {
     seal: (text) =>
       new CompactEncrypt(new TextEncoder().encode(text))
-        .setProtectedHeader({ alg: ALG, enc: ENC, kid: first.kid, typ: TYPE })
+        .setProtectedHeader({ alg: ALG, enc: ENC, kid: first.kid, typ })
         .encrypt(first.key),
     async open(sealed) {
       try {
         const { plaintext } = await compactDecrypt(
           sealed,
-          ({ kid, typ }) => {
-            const known = typ === TYPE ? keys.find((each) => each.kid === kid) : undefined;
+          ({ kid, typ: given }) => {
+            const known = given === typ ? keys.find((each) => each.kid === kid) : undefined;
             if (known === undefined) throw new joseErrors.JWEDecryptionFailed('of another secret');
             return known.key;
           },
@@ -42,12 +49,9 @@ export function createSealer(secrets: readonly Secret[]): Sealer {
         );
         return new TextDecoder().decode(plaintext);
       } catch (cause) {
-        throw authErrors.configuration(
-          'The stored keys cannot be decrypted: "secret" is another one, or they are damaged.',
-          {
-            cause,
-          },
-        );
+        throw authErrors.configuration(`${what} cannot be decrypted: "secret" is another one, or it is damaged.`, {
+          cause,
+        });
       }
     },
   };

@@ -1,0 +1,49 @@
+import { defineEntity, nullable } from '@ent/database';
+import { TOTP } from 'otpauth';
+import { expect, it } from 'vitest';
+import { memoryThrottleStore, repositoryTotpStore } from '../../src/stores.ts';
+import { testTotpStore } from '../../src/testing.ts';
+import { createTotp } from '../../src/totp.ts';
+import { onDatabases } from '../support/databases.ts';
+
+const entity = defineEntity({
+  name: 'second_factors',
+  fields: {
+    id: 'string',
+    revision: 'int',
+    secret: 'string',
+    createdAt: 'date',
+    confirmedAt: nullable('date'),
+    lastStep: 'int',
+    recoveryCodes: 'string',
+  },
+});
+
+onDatabases([entity], (opened) => {
+  testTotpStore({ it }, { make: () => repositoryTotpStore(opened.db.repo(entity)) });
+
+  it('of fifty uses at once of a code one is let, and of each recovery code too', async () => {
+    let time = Date.UTC(2030, 0, 1);
+    const totp = createTotp({
+      store: repositoryTotpStore(opened.db.repo(entity)),
+      attempts: memoryThrottleStore(),
+      limit: { attempts: 100, per: '1s' },
+      issuer: 'Acme',
+      secret: 's'.repeat(32),
+      now: () => time,
+    });
+    const app = new TOTP({ secret: (await totp.enrol('ann', 'ann@example.com')).secret });
+    const { recoveryCodes } = await totp.confirm('ann', app.generate({ timestamp: time }));
+    time += 30_000;
+    const code = app.generate({ timestamp: time });
+    const tries = [
+      ...Array.from({ length: 50 }, () => code),
+      ...recoveryCodes.slice(0, 3),
+      ...recoveryCodes.slice(0, 3),
+    ];
+    const answers = await Promise.allSettled(tries.map((one) => totp.verify('ann', one)));
+    const made = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value.method] : []));
+    expect(made.toSorted()).toEqual(['otp', 'recovery', 'recovery', 'recovery']);
+    expect(await totp.status('ann')).toEqual({ enrolled: true, recoveryCodesLeft: 7 });
+  });
+});
