@@ -2,6 +2,7 @@
 // they make: it works, or there is an error of the house that says what was wrong. The engine's own TypeError never
 // gets out: it names a variable of ours. A new export is asked without an entry here; a new factory needs one.
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -112,6 +113,7 @@ const errors = of('@ent/errors');
 const http = of('@ent/http');
 const lifecycle = of('@ent/lifecycle');
 const logging = of('@ent/logging');
+const mcp = of('@ent/mcp');
 const messaging = of('@ent/messaging');
 const middleware = of('@ent/middleware');
 const { memory: cacheMemory } = of('@ent/cache/memory');
@@ -153,6 +155,8 @@ const route = http.route(routeSpec);
 const about = { title: 'A', version: '1' };
 const part = { start: () => {}, stop: () => {}, check: () => {}, health: { timeout: '1s' } };
 const db = database.createDatabase({ driver: sqlite({ file: ':memory:' }) });
+const mcpTool = { name: 'a', title: 'A', description: 'A.', input: z.object({}), run: () => 1 };
+const mcpAbout = { name: 'a', version: '1', tools: [mcpTool] };
 const entity = database.defineEntity(users);
 await of('@ent/database').createMigrator(db, []).up();
 const outbox = of('@ent/messaging/outbox');
@@ -323,6 +327,32 @@ const RIGHT: Readonly<Record<string, readonly unknown[]>> = {
   ],
   '@ent/logging withContext': [{ a: 1 }, () => {}],
   '@ent/logging/memory memoryDriver': [{ limit: 5 }],
+  '@ent/mcp createMcp': [{ name: 'a', version: '1', tools: [mcpTool], timeout: '1s' }],
+  '@ent/mcp defineTool': [mcpTool],
+  '@ent/mcp mcpHandler': [
+    mcp.createMcp(mcpAbout),
+    { token: 'x'.repeat(16), hosts: ['a'], origins: ['a'], maxBodyBytes: 5, onError: () => {} },
+  ],
+  '@ent/mcp serveStdio': [
+    mcp.createMcp(mcpAbout),
+    { input: new PassThrough(), output: new PassThrough(), onError: () => {} },
+  ],
+  '@ent/mcp serviceTools': [
+    {
+      health: lifecycle.createHealth(),
+      metrics: { render: () => '' },
+      config: config.defineConfig(settings),
+      routes: [route],
+      migrations: database.createMigrator(db, []),
+      messaging: mail,
+      caches: { stats: () => ({}) },
+      errors: { list: () => [] },
+    },
+  ],
+  '@ent/mcp watchProcess': [{ errors: 5 }],
+  '@ent/mcp/opensearch opensearchTools': [{ url: 'http://127.0.0.1:1' }],
+  '@ent/mcp/rabbitmq rabbitmqTools': [{ url: 'amqp://127.0.0.1:1', managementUrl: 'http://127.0.0.1:1' }],
+  '@ent/mcp/redis redisTools': [{ url: 'redis://127.0.0.1:1' }],
   '@ent/messaging createMessaging': [{ driver: broker(), source: 'a', timeout: '1s' }],
   '@ent/messaging defineTopic': ['a.b', settings],
   '@ent/messaging/memory memory': [{ lease: '1s' }],
@@ -534,6 +564,7 @@ const SUBJECTS: Readonly<Record<string, Subject>> = {
   'createMessaging: a subscription': {
     make: () => messaging.createMessaging({ driver: broker(), source: 'a' }).subscribe('a.b', { group: 'g' }, () => {}),
   },
+  createMcp: { make: () => mcp.createMcp(mcpAbout) },
   createInbox: { make: () => inbox.createInbox({ db: boxes }) },
   createOutbox: {
     make: () => outbox.createOutbox({ db: boxes }),

@@ -1,0 +1,56 @@
+import { z } from 'zod';
+import type { ConfigPort } from '../../ports.ts';
+import { defineTool, type Tool } from '../../tool.ts';
+import { isSecret } from '../redact.ts';
+
+/** Deeper settings are nobody's. */
+const DEEPEST = 10;
+
+export function configTool(config: ConfigPort): Tool {
+  return defineTool({
+    name: 'config',
+    title: 'Configuration',
+    description: 'The settings that the service runs with. Passwords, keys and tokens are not shown.',
+    input: z.object({
+      name: z.string().max(200).optional().describe('Only settings whose name has this text, in any case.'),
+    }),
+    run({ name = '' }) {
+      const all = Object.entries(config.get()) as [string, unknown][];
+      return Object.fromEntries(all.filter(([key]) => key.toLowerCase().includes(name.toLowerCase())));
+    },
+    secrets: () => secretsIn(config.get()),
+  });
+}
+
+/** What the settings hide: values under the name of a secret, what has to be revealed, and passwords of URLs. */
+function* secretsIn(value: unknown, depth = DEEPEST, isHidden = false): Iterable<string> {
+  if (typeof value === 'string') {
+    if (isHidden) yield value;
+    yield* passwordsOf(value);
+    return;
+  }
+  if (typeof value !== 'object' || value === null || depth === 0) return;
+  const { reveal } = value as { reveal?: unknown };
+  if (typeof reveal === 'function') {
+    yield* secretsIn(Reflect.apply(reveal, value, []), depth - 1, true);
+    return;
+  }
+  if (value instanceof URL) {
+    yield* passwordsOf(value.href);
+    return;
+  }
+  for (const [name, member] of value instanceof Map ? value : Object.entries(value)) {
+    yield* secretsIn(member, depth - 1, isHidden || isSecret(String(name), member));
+  }
+}
+
+/** As it is written, and as it is meant. */
+function passwordsOf(text: string): string[] {
+  const [, written] = /^[a-z][a-z0-9+.-]*:\/\/[^:@\s]*:(\S*)@/i.exec(text) ?? [];
+  if (written === undefined) return [];
+  return [written, ...(isEncoded(written) ? [decodeURIComponent(written)] : [])];
+}
+
+function isEncoded(text: string): boolean {
+  return /%[0-9a-f]{2}/i.test(text) && !/%(?![0-9a-f]{2})/i.test(text);
+}
