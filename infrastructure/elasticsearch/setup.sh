@@ -1,5 +1,5 @@
 #!/bin/bash
-# Gives Kibana its password, and says how logs are stored; doing so again changes nothing. Then it stays, so that
+# Gives Kibana its password, makes the user that can only read, and says how logs are stored; doing so again changes nothing. Then it stays, so that
 # "docker compose up --wait" takes it for a service that is well.
 set -euo pipefail
 
@@ -12,6 +12,9 @@ put() {
 }
 
 put POST _security/user/kibana_system/_password "{\"password\":\"$KIBANA_SYSTEM_PASSWORD\"}"
+put PUT _security/role/ent_readonly \
+  '{"cluster":["monitor"],"indices":[{"names":["*"],"privileges":["read","view_index_metadata","monitor"]}]}'
+put PUT _security/user/ent_readonly "{\"password\":\"$ELASTICSEARCH_READONLY_PASSWORD\",\"roles\":[\"ent_readonly\"]}"
 put PUT _ilm/policy/logs-ent "$(cat /setup/logs-policy.json)"
 put PUT _index_template/logs-ent "$(cat /setup/logs-template.json)"
 

@@ -19,12 +19,17 @@ describe('mcp-config.json', () => {
     readonly mcpServers: Readonly<Record<string, { command: string; args: string[]; env: Record<string, string> }>>;
   };
 
-  it.each(Object.entries(mcpServers))('%s has an exact version, and its URL from the environment', (_name, server) => {
-    expect(server.command).toBe('npx');
-    expect(server.args.join(' ')).toMatch(/(^| )(@[\w-]+\/)?[\w-]+@\d+\.\d+\.\d+( |$)/);
+  it.each(Object.entries(mcpServers))('%s has an exact version, and its URLs from the environment', (_name, server) => {
+    const { command, args, env } = server;
+    // A package of npm, or the program of this repository.
+    if (command === 'npx') expect(args.join(' ')).toMatch(/(^| )(@[\w-]+\/)?[\w-]+@\d+\.\d+\.\d+( |$)/);
+    else {
+      expect([command, ...args]).toEqual(['node', '--conditions=@ent/source', 'packages/mcp/src/cli.ts', args.at(-1)]);
+      expect(text('packages/mcp/src/cli.ts')).toContain(`ent-mcp ${args.at(-1)} `);
+    }
     expect(JSON.stringify(server)).not.toMatch(/:\/\//);
-    const variables = [...JSON.stringify(server.env).matchAll(/\$\{(\w+)\}/g)].map(([, name]) => name as string);
-    expect(variables).toHaveLength(1);
+    const variables = [...JSON.stringify(env).matchAll(/\$\{(\w+)\}/g)].map(([, name]) => name as string);
+    expect(variables.length).toBeGreaterThan(0);
     for (const name of variables) {
       const { hostname, username } = new URL(example.get(name) as string);
       expect([hostname, username]).toEqual(['127.0.0.1', 'ent_readonly']);
@@ -44,6 +49,7 @@ describe('the scripts', () => {
     'scripts/start-all.sh',
     'infrastructure/mongodb/start.sh',
     'infrastructure/postgres/10-readonly.sh',
+    'infrastructure/rabbitmq/health.sh',
   ])('%s can be executed', (file) => {
     expect(statSync(fileURLToPath(new URL(file, root))).mode & 0o111).toBe(0o111);
   });
