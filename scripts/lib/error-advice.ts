@@ -97,6 +97,14 @@ export const ADVICE: Readonly<Record<string, string>> = {
 
   'logging.sink_unavailable': 'Make the folder, and let the user of the process write there.',
 
+  'mcp.invalid_options': 'Read the message: it names the option, and what it takes.',
+  'mcp.invalid_argument': 'Mend the argument that the message names; `tools/list` has what each takes.',
+  'mcp.not_found': 'Ask for the names that there are, with the tool that lists them.',
+  'mcp.refused': 'Give the login what the message says, or set the URL that it names.',
+  'mcp.timeout': 'Ask for less, or see what hangs behind the tool: `health` tells. `createMcp` has `timeout`.',
+  'mcp.busy': 'Ask again later; if it stays, something behind the tools hangs: each call that hangs counts.',
+  'mcp.unavailable': 'See whether the server behind the tool runs, and the URL.',
+
   'messaging.timeout': 'Publish again with the same `id`, so that an inbox counts it once; see how the broker does.',
   'messaging.unavailable': 'See whether the broker runs, and the URL. An outbox keeps messages through an outage.',
   'messaging.rejected': 'Try again later: consumers are too slow, or the queue is too short.',

@@ -10,6 +10,7 @@ import {
 
 /** What can go wrong with a server of tools. All but `invalid_options` are told to the client, with their message. */
 export const mcpErrors = defineErrors('mcp', {
+  /** An option or a part is unknown, missing or of the wrong kind, or a URL is none. Never told to clients. */
   invalid_options: {
     class: ConfigurationError,
     status: 500,
@@ -17,6 +18,7 @@ export const mcpErrors = defineErrors('mcp', {
     retryable: 'never',
     expose: false,
   },
+  /** An argument is well formed, and the server behind the tool does not understand it. */
   invalid_argument: {
     class: ValidationError,
     status: 422,
@@ -24,6 +26,7 @@ export const mcpErrors = defineErrors('mcp', {
     retryable: 'never',
     expose: true,
   },
+  /** There is no such metric, group, key, queue or index. */
   not_found: {
     class: NotFoundError,
     status: 404,
@@ -31,6 +34,7 @@ export const mcpErrors = defineErrors('mcp', {
     retryable: 'never',
     expose: true,
   },
+  /** The server behind the tool cannot tell that, or not to this login. */
   refused: {
     class: UnsupportedError,
     status: 501,
@@ -38,6 +42,7 @@ export const mcpErrors = defineErrors('mcp', {
     retryable: 'never',
     expose: true,
   },
+  /** A tool took longer than `timeout` of `createMcp`. */
   timeout: {
     class: TimeoutError,
     status: 503,
@@ -45,6 +50,7 @@ export const mcpErrors = defineErrors('mcp', {
     retryable: 'always',
     expose: true,
   },
+  /** Sixteen calls of tools run already, or hang. */
   busy: {
     class: OverloadedError,
     status: 503,
@@ -52,6 +58,7 @@ export const mcpErrors = defineErrors('mcp', {
     retryable: 'always',
     expose: true,
   },
+  /** The server behind the tool cannot be reached, or answered an error. */
   unavailable: {
     class: OverloadedError,
     status: 503,
