@@ -61,6 +61,8 @@ export interface PasswordOperation {
   algorithm: string;
   /** Set when it ended: `ok`, `mismatch`, `unknown_account`, `unreadable_hash`, `rejected`, `overloaded`. */
   outcome?: string;
+  /** Of a new password: whether it is one of a known breach; `unknown` where nobody was asked, or nobody answered. */
+  breached?: boolean | 'unknown';
   /** How long it waited for a free slot, in milliseconds. */
   queuedMs?: number;
 }

@@ -60,7 +60,16 @@ export {
   type VerificationKeys,
   type VerificationKeysOptions,
 } from './keys.ts';
-export type { Clock, Duration } from './options.ts';
+export type { Clock, Duration, PepperOptions } from './options.ts';
+export {
+  type BreachedPasswords,
+  createPasswordPolicy,
+  type PasswordAbout,
+  type PasswordAssessment,
+  type PasswordPolicy,
+  type PasswordPolicyOptions,
+  type StrengthEstimator,
+} from './password-policy.ts';
 export { createPasswords, type PasswordCall, type Passwords, type PasswordsOptions } from './passwords.ts';
 export {
   createPolicy,

@@ -5,8 +5,15 @@ import type { PasswordDriver } from './driver.ts';
 import { authErrors } from './errors.ts';
 import { FairGate, type Refusal } from './internal/fair-gate.ts';
 import { demandMethods } from './internal/demand.ts';
+import { type Dressed, Pepper } from './internal/pepper.ts';
 import { tracedOutcome } from './internal/outcome.ts';
-import type { Duration } from './options.ts';
+import type { Duration, PepperOptions } from './options.ts';
+import {
+  createPasswordPolicy,
+  type PasswordAbout,
+  type PasswordAssessment,
+  type PasswordPolicy,
+} from './password-policy.ts';
 
 /** How passwords are checked and hashed. */
 export interface PasswordsOptions {
@@ -24,6 +31,13 @@ export interface PasswordsOptions {
    * no rules about kinds of characters, on purpose.
    */
   minLength?: number | undefined;
+  /** What `createPasswordPolicy` made: what a new password must not be. Default: no further rules. */
+  policy?: PasswordPolicy | undefined;
+  /**
+   * Server secrets that go into each password before it is hashed, so that stolen hashes alone are worth nothing. Keep
+   * them outside of the database, and for as long as a hash names them: one whose key is gone belongs to no password.
+   */
+  pepper?: PepperOptions | undefined;
   /** The most bytes (UTF-8) of a password. Default 1024; at least 256, so that long passphrases stay possible. */
   maxBytes?: number | undefined;
   /**
@@ -47,14 +61,18 @@ export interface PasswordCall {
    * IPv6 address its /64. Left out, all are one.
    */
   from?: string | undefined;
+  /** Of `hash`: words about the account, which the password must not be: `["ann@example.com", "Ann Smith"]`. */
+  about?: readonly string[] | undefined;
   /** Cancels the wait for a free slot; a hash that runs already is finished. */
   signal?: AbortSignal | undefined;
 }
 
 /** Hashes and verifies passwords. */
 export interface Passwords {
-  /** What is wrong with a new password; empty when it is good. */
+  /** What is wrong with the form and the length of a new password; empty when nothing is. */
   check(password: string): Issue[];
+  /** What is wrong with a new password, by `policy` too, and how well it stands up to guessing: for a form. */
+  assess(password: string, about?: PasswordAbout): Promise<PasswordAssessment>;
   /**
    * The hash to store for a new password.
    *
@@ -84,12 +102,16 @@ export interface Passwords {
 const OPTIONS = {
   driver: true,
   legacy: true,
+  policy: true,
+  pepper: true,
   minLength: true,
   maxBytes: true,
   concurrency: true,
   queue: true,
   maxWait: true,
 } as const;
+const CALL = { from: true, about: true, signal: true } as const;
+const UNKNOWN = { score: undefined, guessesLog10: undefined, advice: [], breached: undefined } as const;
 const FLOOR_LENGTH = 8;
 const OVERLOAD_RETRY_MS = 1000;
 
@@ -124,15 +146,20 @@ export function createPasswords(options: PasswordsOptions): Passwords {
   demand('maxBytes', maxBytes, 256, 4096);
   demand('concurrency', concurrency, 1, 1024);
   demand('queue', queue, 0, 100_000);
-  const limitOf = ({ features }: PasswordDriver): number => Math.min(maxBytes, features.maxPasswordBytes ?? maxBytes);
+  const pepper = new Pepper(options.pepper);
+  const policy = options.policy ?? createPasswordPolicy({});
+  demandMethods(policy, ['assess'], 'createPasswords: policy');
+  /** What goes through a pepper has one length, which no algorithm cuts. */
+  const limitOf = ({ features }: PasswordDriver, pepperId: string | null): number =>
+    pepperId === null ? Math.min(maxBytes, features.maxPasswordBytes ?? maxBytes) : maxBytes;
   const maxWaitMs = durationOption(options.maxWait ?? '5s', 'maxWait', authErrors.configuration);
   const gate = new FairGate(concurrency, queue, maxWaitMs);
   // Made once, before the first request: making one on demand would itself be a difference in time.
   const decoy = driver.decoy();
 
   /** The password as a driver hashes it; or what makes it one that cannot belong to any hash of it. */
-  const read = (password: unknown, by: PasswordDriver): string | Issue => {
-    const byteLimit = limitOf(by);
+  const read = (password: unknown, by: PasswordDriver, pepperId: string | null): string | Issue => {
+    const byteLimit = limitOf(by, pepperId);
     const tooLong = issue('too_long', `must be at most ${byteLimit} bytes long`);
     if (typeof password !== 'string') return issue('invalid_type', 'must be a string');
     // UTF-8 is never shorter than the count of UTF-16 units: a huge string is not even looked through.
@@ -144,10 +171,18 @@ export function createPasswords(options: PasswordsOptions): Passwords {
   };
 
   const check = (password: string): Issue[] => {
-    const text = read(password, driver);
+    const text = read(password, driver, pepper.active);
     if (typeof text !== 'string') return [text];
     const short = Array.from(text).length < minLength;
     return short ? [issue('too_short', `must be at least ${minLength} characters long`)] : [];
+  };
+
+  const assess = async (password: string, about: PasswordAbout = {}): Promise<PasswordAssessment> => {
+    const issues = check(password);
+    // What is no password at all is not shown to anybody.
+    if (typeof read(password, driver, pepper.active) !== 'string') return { ...UNKNOWN, issues };
+    const assessment = await policy.assess(password, about);
+    return { ...assessment, issues: [...issues, ...assessment.issues] };
   };
 
   const overloaded = (reason: Refusal): Error =>
@@ -159,7 +194,6 @@ export function createPasswords(options: PasswordsOptions): Passwords {
     );
 
   const gated = async <T>(operation: PasswordOperation, work: () => Promise<T>, call?: PasswordCall): Promise<T> => {
-    refuseUnknown(call ?? {}, { from: true, signal: true }, 'A call of passwords', authErrors.configuration);
     const asked = performance.now();
     try {
       await gate.enter(addressKey(call?.from ?? ''), overloaded, call?.signal);
@@ -181,19 +215,25 @@ export function createPasswords(options: PasswordsOptions): Passwords {
     work: (payload: PasswordOperation) => Promise<T>,
   ): Promise<T> => tracedOutcome<PasswordOperation, T>(channels.password, { operation, algorithm }, work);
 
-  /** Whose hash it is; undefined for one of nobody. */
-  const driverOf = (stored: string | null | undefined): PasswordDriver | undefined =>
-    typeof stored === 'string' ? drivers.find((each) => each.inspect(stored) !== 'unreadable') : undefined;
+  /** Whose hash it is, and of which pepper; undefined for one of nobody. */
+  const ownerOf = (stored: string | null | undefined): (Dressed & { by: PasswordDriver }) | undefined => {
+    const dressed = typeof stored === 'string' ? pepper.open(stored) : undefined;
+    const by = dressed && drivers.find((each) => each.inspect(dressed.inner) !== 'unreadable');
+    return by && { ...dressed, by };
+  };
+
+  const hashNow = async (password: string): Promise<string> =>
+    pepper.close(await driver.hash(pepper.dress(password.normalize('NFC'), pepper.active)));
 
   const verify = (password: string, stored: string | null | undefined, call?: PasswordCall): Promise<boolean> => {
-    const owner = driverOf(stored);
-    const by = owner ?? driver;
+    const owner = ownerOf(stored);
+    const { by, inner, id } = owner ?? { by: driver, inner: decoy, id: pepper.active };
     return trace('verify', by, async (operation) => {
-      const text = read(password, by);
+      demandCall(call);
+      const text = read(password, by, id);
       const possible = typeof text === 'string';
       // Unknown account, damaged hash, impossible password: all do the work of an ordinary wrong password.
-      const hash = owner ? (stored as string) : decoy;
-      const matches = await gated(operation, () => by.verify(possible ? text : '', hash), call);
+      const matches = await gated(operation, () => by.verify(pepper.dress(possible ? text : '', id), inner), call);
       const ok = matches && owner !== undefined && possible;
       if (!ok) operation.outcome = stored == null ? 'unknown_account' : owner ? 'mismatch' : 'unreadable_hash';
       return ok;
@@ -202,21 +242,21 @@ export function createPasswords(options: PasswordsOptions): Passwords {
 
   const hash = (password: string, call?: PasswordCall): Promise<string> =>
     trace('hash', driver, async (operation) => {
-      const issues = check(password);
+      demandCall(call);
+      const { issues, breached } = await assess(password, { words: call?.about, signal: call?.signal });
+      operation.breached = breached ?? 'unknown';
       if (issues.length > 0) {
         operation.outcome = 'rejected';
         throw authErrors.password_rejected('The password does not meet the policy.', { issues });
       }
-      return gated(operation, () => driver.hash(password.normalize('NFC')), call);
+      return gated(operation, () => hashNow(password), call);
     });
 
   // Not `hash`: a password from before a stricter policy is upgraded all the same. And a busy machine does not fail a
   // login whose password was right: there is a next one to upgrade at.
   const upgrade = async (password: string, call?: PasswordCall): Promise<{ ok: boolean; upgraded?: string }> => {
     try {
-      const upgraded = await trace('hash', driver, (operation) =>
-        gated(operation, () => driver.hash(password.normalize('NFC')), call),
-      );
+      const upgraded = await trace('hash', driver, (operation) => gated(operation, () => hashNow(password), call));
       return { ok: true, upgraded };
     } catch (error) {
       if (EntError.is(error) && error.code === authErrors.overloaded.code) return { ok: true };
@@ -226,15 +266,21 @@ export function createPasswords(options: PasswordsOptions): Passwords {
 
   return {
     check,
+    assess,
     hash,
     verify,
     async verifyAndUpgrade(password, stored, call) {
       if (!(await verify(password, stored, call))) return { ok: false };
-      if (driver.inspect(stored as string) === 'current') return { ok: true };
+      const { inner = '', id = null } = ownerOf(stored) ?? {};
+      if (id === pepper.active && driver.inspect(inner) === 'current') return { ok: true };
       // One that is too long for the new driver keeps the hash that it has.
-      return typeof read(password, driver) === 'string' ? upgrade(password, call) : { ok: true };
+      return typeof read(password, driver, pepper.active) === 'string' ? upgrade(password, call) : { ok: true };
     },
   };
+}
+
+function demandCall(call: PasswordCall | undefined): void {
+  refuseUnknown(call ?? {}, CALL, 'A call of passwords', authErrors.configuration);
 }
 
 function defaultConcurrency(): number {
