@@ -130,6 +130,13 @@ export const ADVICE: Readonly<Record<string, string>> = {
   'middleware.malformed_target': 'Mend the client: the target begins with `/`.',
   'middleware.request_aborted': 'Nothing; many of them are a timeout of clients, or of a proxy.',
   'middleware.precondition_failed': 'Read it again, apply the change to the new version, and send its ETag.',
+  'middleware.cross_site':
+    'Send the request from a page of this origin, or list the other one in `origins`; programs say `Origin`.',
+  'middleware.idempotency_key_invalid': 'Send a new random key, such as a UUID, with each new request.',
+  'middleware.idempotency_key_in_use': 'Send the same again after `Retry-After`.',
+  'middleware.idempotency_key_reused': 'Make a new key for each request; repeat one only with the same body.',
+  'middleware.timed_out': 'Send it again later; see what the handler waits for, or raise the limit.',
+  'middleware.upstream_timed_out': 'Send it again later; see how the service does that was waited for.',
   'middleware.rate_limited':
     'Wait for `Retry-After`. Behind a proxy, set `trustProxies`, or all clients share one limit.',
   'middleware.store_timeout': 'See how the backend of the limits does; each process counts for itself meanwhile.',

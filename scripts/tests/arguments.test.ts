@@ -293,6 +293,7 @@ const RIGHT: Readonly<Record<string, readonly unknown[]>> = {
     http.createServer(http.createListener([route])),
     { grace: 0, deadline: '1s', signal: AbortSignal.abort() },
   ],
+  '@ent/http sessionCookie': [() => principal, { name: 'a', csrf: {} }],
   '@ent/http reply': [200, { a: 1 }, { etag: '"a"' }],
   '@ent/http route': [
     {
@@ -365,6 +366,26 @@ const RIGHT: Readonly<Record<string, readonly unknown[]>> = {
   '@ent/middleware createRateLimiter': [
     { limit: 1, window: '1m', name: 'a', store: middleware.memoryRateLimitStore() },
   ],
+  '@ent/middleware clearCookie': ['a', { path: '/', domain: 'a.example' }],
+  '@ent/middleware createCsrfTokens': [{ secret: 'x'.repeat(32), session: () => 'a', header: 'x-a' }],
+  '@ent/middleware csrf': [{ origins: ['https://a.example'] }],
+  '@ent/middleware csrfCheck': [{ origins: ['https://a.example'] }],
+  '@ent/middleware readCookie': [exchange, 'a'],
+  '@ent/middleware setCookie': ['a', 'b', { path: '/', maxAge: '1m' }],
+  '@ent/middleware accessLog': [{ info: () => {} }, { fields: () => ({}), filter: () => true }],
+  '@ent/middleware idempotency': [
+    {
+      store: middleware.memoryIdempotencyStore(),
+      ttl: '1h',
+      lease: '1s',
+      methods: ['POST'],
+      required: true,
+      maxBytes: 5,
+    },
+  ],
+  '@ent/middleware memoryIdempotencyStore': [{ maxBytes: 5000 }],
+  '@ent/middleware timeout': ['1s', { status: 504, header: 'x-a' }],
+  '@ent/middleware/stores cacheIdempotencyStore': [cache.createCache({ driver: cacheMemory() })],
   '@ent/middleware ifNoneMatch': [exchange, '"a"'],
   '@ent/middleware memoryRateLimitStore': [{ maxKeys: 5, now: Date.now }],
   '@ent/middleware notModified': [{ status: 200, headers: { etag: '"a"' } }],
@@ -581,6 +602,10 @@ const SUBJECTS: Readonly<Record<string, Subject>> = {
   createRateLimiter: {
     make: () => middleware.createRateLimiter({ limit: 5, window: '1m' }),
     right: { take: ['k', 1], require: ['k', 1] },
+  },
+  createCsrfTokens: {
+    make: () => middleware.createCsrfTokens({ secret: 'x'.repeat(32), session: () => 'a' }),
+    right: { issue: [exchange], verify: [exchange] },
   },
   createMetrics: { make: () => of('@ent/observability/prometheus').createMetrics(), last: ['close'] },
   createSerializer: {

@@ -17,3 +17,4 @@ export {
   route,
 } from './route.ts';
 export { createServer, drainable } from './server.ts';
+export { type SessionCookieOptions, sessionCookie } from './session-cookie.ts';

@@ -29,7 +29,7 @@ export interface RequestOperation {
 /** A hook that failed without harm to the answer (`ent:middleware:hook`); only `error` is published. */
 export interface HookOperation {
   readonly middleware: string;
-  readonly hook: 'head' | 'done';
+  readonly hook: 'wait' | 'reply' | 'head' | 'done';
   error?: unknown;
 }
 

@@ -1,6 +1,7 @@
 import { durationOption, refuseUnknown } from '@ent/internal';
 import { middlewareErrors } from './errors.ts';
 import type { Exchange, Reply } from './exchange.ts';
+import { demandOrigin, isList } from './internal/origins.ts';
 import type { Middleware } from './middleware.ts';
 import type { Duration } from './options.ts';
 
@@ -66,7 +67,7 @@ export function cors(options: CorsOptions): Middleware {
   if (origins === '*' && credentials) {
     throw middlewareErrors.invalid_options('cors: credentials need exact origins; "*" would hand them to every site.');
   }
-  if (origins !== '*') for (const origin of origins) checkOrigin(origin);
+  if (origins !== '*') for (const origin of origins) demandOrigin(origin, 'cors');
   const listed = origins === '*' ? undefined : new Set(origins);
   const allow = (origin: string): string | undefined => {
     if (listed === undefined) return '*';
@@ -101,23 +102,10 @@ export function cors(options: CorsOptions): Middleware {
   };
 }
 
-function isList(value: unknown): value is readonly string[] {
-  return Array.isArray(value);
-}
-
 function isPreflight(exchange: Exchange): boolean {
   return (
     exchange.method === 'OPTIONS' &&
     exchange.header('origin') !== undefined &&
     exchange.header('access-control-request-method') !== undefined
-  );
-}
-
-function checkOrigin(origin: string): void {
-  // "null" does not pass either: it is the origin of every sandboxed frame, and to allow it is to allow anyone.
-  const parsed = URL.canParse(origin) ? new URL(origin).origin : undefined;
-  if (parsed === origin && !origin.includes('*')) return;
-  throw middlewareErrors.invalid_options(
-    `cors: ${JSON.stringify(origin)} is not an origin; write scheme, host and port only, such as "https://app.example.com".`,
   );
 }

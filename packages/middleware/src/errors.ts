@@ -1,12 +1,15 @@
 import {
+  AuthorizationError,
   BadRequestError,
   ConfigurationError,
+  ConflictError,
   defineErrors,
   InternalError,
   OverloadedError,
   PreconditionFailedError,
   RateLimitedError,
   TimeoutError,
+  ValidationError,
 } from '@ent/errors';
 
 /** The codes of this package. */
@@ -25,8 +28,20 @@ export const middlewareErrors = defineErrors('middleware', {
   request_aborted: { class: BadRequestError, title: 'Request Aborted' },
   /** `If-Match` names another version than the one that there is; nothing was changed. */
   precondition_failed: { class: PreconditionFailedError, title: 'Precondition Failed' },
+  /** A page of another origin made the browser send the request. */
+  cross_site: { class: AuthorizationError, title: 'Cross-Site Request' },
   /** The limit of this client is used up; `Retry-After` says when there is room again. */
   rate_limited: { class: RateLimitedError, title: 'Too Many Requests' },
+  /** `Idempotency-Key` is absent where there has to be one, or is no text of 1 to 255 visible characters. */
+  idempotency_key_invalid: { class: BadRequestError, title: 'Invalid Idempotency-Key' },
+  /** The first request with this `Idempotency-Key` is still being done; `Retry-After` says when to ask again. */
+  idempotency_key_in_use: { class: ConflictError, title: 'Request Still Being Done' },
+  /** This `Idempotency-Key` came with another method, path or body before; nothing was done. */
+  idempotency_key_reused: { class: ValidationError, title: 'Idempotency-Key Used Before' },
+  /** The handler gave no answer within the limit of `timeout()`; its work may go on. */
+  timed_out: { class: TimeoutError, status: 503, title: 'No Answer In Time' },
+  /** The same, where `timeout()` is told to answer 504. */
+  upstream_timed_out: { class: TimeoutError, status: 504, title: 'No Answer In Time' },
   /** The store of a rate limit did not answer in time; a limit in this process decided in its place. Never thrown. */
   store_timeout: { class: TimeoutError, title: 'Store Timed Out' },
   /** Other processes changed a limit again and again; a limit in this process decided in its place. Never thrown. */

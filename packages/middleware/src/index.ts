@@ -1,3 +1,4 @@
+export { type AccessLogger, type AccessLogOptions, accessLog } from './access-log.ts';
 export { addressKey } from './address.ts';
 export {
   type BodyOptions,
@@ -12,11 +13,26 @@ export {
 } from './body.ts';
 export { channels, type HookOperation, type RateLimitOperation, type RequestOperation } from './channels.ts';
 export { entityTag, ifNoneMatch, notModified, requireMatch } from './conditional.ts';
+export { type CookieOptions, clearCookie, readCookie, setCookie } from './cookies.ts';
 export { type CorsOptions, cors } from './cors.ts';
+export {
+  csrfCheck,
+  createCsrfTokens,
+  type CsrfOptions,
+  type CsrfTokenOptions,
+  type CsrfTokens,
+  csrf,
+} from './csrf.ts';
 export { middlewareErrors } from './errors.ts';
 export type { Exchange, HeaderBag, Outcome, Reply, ReplyBody, ReplyHeaders } from './exchange.ts';
 export { type Answer, createPipeline, type Handler, type Middleware, type Pipeline, type Run } from './middleware.ts';
 export type { Duration } from './options.ts';
+export { type IdempotencyOptions, idempotency } from './idempotency.ts';
+export {
+  type IdempotencyStore,
+  type MemoryIdempotencyStoreOptions,
+  memoryIdempotencyStore,
+} from './idempotency-store.ts';
 export type { ContentCoding } from './internal/content-coding.ts';
 export { type ProblemReply, problemReply } from './problem.ts';
 export {
@@ -36,3 +52,4 @@ export {
 export { type RequestContextOptions, requestContext } from './request-context.ts';
 export { type RequestIdOptions, requestId } from './request-id.ts';
 export { type SecurityHeadersOptions, securityHeaders } from './security-headers.ts';
+export { type TimeoutOptions, timeout } from './timeout.ts';

@@ -1,3 +1,4 @@
+export { cacheIdempotencyStore, type IdempotencyCache } from './stores/cache-idempotency.ts';
 export {
   type MemcachedClient,
   type MemcachedRateLimitStoreOptions,

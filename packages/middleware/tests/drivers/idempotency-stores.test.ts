@@ -1,0 +1,73 @@
+import { createCache } from '@ent/cache';
+import { memcached } from '@ent/cache/memcached';
+import { memory } from '@ent/cache/memory';
+import { redis } from '@ent/cache/redis';
+import { idempotency } from '@ent/middleware';
+import { createNodeListener } from '@ent/middleware/node';
+import { cacheIdempotencyStore } from '@ent/middleware/stores';
+import { testIdempotencyStore } from '@ent/middleware/testing';
+import { uniqueName } from '@ent/testkit';
+import { describeWithServer } from '@ent/testkit/vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { serve } from '../support/serve.ts';
+
+describe('in a cache of this process', () => {
+  testIdempotencyStore(
+    { it },
+    {
+      make() {
+        const store = cacheIdempotencyStore(createCache({ driver: memory() }));
+        return [store, store];
+      },
+    },
+  );
+});
+
+describeWithServer('redis', (server) => {
+  const open = () => createCache({ driver: redis({ url: server.url }), prefix: 'idempotency', timeout: '1m' });
+  let caches: ReturnType<typeof open>[];
+  beforeAll(() => {
+    caches = [open(), open()];
+  });
+  afterAll(() => Promise.all(caches.map((cache) => cache.close())));
+
+  testIdempotencyStore({ it }, { make: () => [cacheIdempotencyStore(caches[0]!), cacheIdempotencyStore(caches[1]!)] });
+
+  it('a hundred requests at once, to two servers, have one effect', async () => {
+    const [path, scope] = [`/${uniqueName('order')}`, () => 'ada'];
+    let effects = 0;
+    const urls = await Promise.all(
+      caches.map(async (cache) => {
+        const listener = createNodeListener(
+          async () => {
+            effects++;
+            await new Promise((resolve) => setImmediate(resolve));
+            return { status: 201, body: 'made' };
+          },
+          { middleware: [idempotency({ store: cacheIdempotencyStore(cache), scope })] },
+        );
+        return (await serve(listener)).url;
+      }),
+    );
+    const send = async (n: number): Promise<number> => {
+      const init = { method: 'POST', body: 'x', headers: { 'idempotency-key': path } };
+      const { status } = await fetch(`${urls[n % 2]}${path}`, init);
+      return status === 409 ? send(n + 1) : status;
+    };
+    const statuses = await Promise.all(Array.from({ length: 100 }, (_, n) => send(n)));
+    expect(new Set(statuses)).toEqual(new Set([201]));
+    expect(effects).toBe(1);
+  });
+});
+
+describeWithServer('memcached', (server) => {
+  const open = () =>
+    createCache({ driver: memcached({ servers: `${server.host}:${server.port}` }), prefix: 'idem', timeout: '1m' });
+  let caches: ReturnType<typeof open>[];
+  beforeAll(() => {
+    caches = [open(), open()];
+  });
+  afterAll(() => Promise.all(caches.map((cache) => cache.close())));
+
+  testIdempotencyStore({ it }, { make: () => [cacheIdempotencyStore(caches[0]!), cacheIdempotencyStore(caches[1]!)] });
+});

@@ -1,0 +1,398 @@
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { Readable } from 'node:stream';
+import { ConflictError } from '@ent/errors';
+import {
+  type Exchange,
+  idempotency,
+  type IdempotencyOptions,
+  type IdempotencyStore,
+  memoryIdempotencyStore,
+  readJson,
+  type Reply,
+  timeout,
+} from '@ent/middleware';
+import { createNodeListener, type NodeExchange } from '@ent/middleware/node';
+import { testIdempotencyStore } from '@ent/middleware/testing';
+import { describe, expect, it, vi } from 'vitest';
+import { eventually, serve } from './support/serve.ts';
+
+const start = async (
+  handler: (exchange: NodeExchange) => Reply | undefined | Promise<Reply | undefined>,
+  options: Partial<IdempotencyOptions> = {},
+  outer: Parameters<typeof createNodeListener>[1] = {},
+) => {
+  const store = memoryIdempotencyStore();
+  const middleware = [...(outer.middleware ?? []), idempotency({ store, ...options })];
+  const { url, port } = await serve(createNodeListener(handler, { middleware }));
+  const send = async (key: string | undefined, init: RequestInit & { path?: string } = {}) => {
+    const { path = '/', headers, ...rest } = init;
+    const answer = await fetch(url + path, {
+      method: 'POST',
+      body: '{"a":1}',
+      ...rest,
+      headers: { 'content-type': 'application/json', ...(key && { 'idempotency-key': key }), ...(headers as object) },
+    });
+    return {
+      status: answer.status,
+      body: await answer.text(),
+      replayed: answer.headers.get('idempotent-replayed'),
+      headers: answer.headers,
+    };
+  };
+  return { send, store, port };
+};
+
+const codeOf = ({ body }: { body: string }): unknown => (JSON.parse(body) as { code: unknown }).code;
+
+describe('the memory store', () => {
+  testIdempotencyStore(
+    { it },
+    {
+      make() {
+        const store = memoryIdempotencyStore();
+        return [store, store];
+      },
+    },
+  );
+
+  it('is bounded: the oldest go', async () => {
+    const store = memoryIdempotencyStore({ maxBytes: 10_000 });
+    for (let n = 0; n < 100; n++) await store.claim(`k${n}`, 'x'.repeat(1000), 60_000);
+    expect(await store.claim('k0', 'y', 60_000)).toBeUndefined();
+    expect(await store.claim('k99', 'y', 60_000)).toBe('x'.repeat(1000));
+  });
+});
+
+describe('idempotency', () => {
+  it('repeats the answer of the first, to the byte, and does nothing twice', async () => {
+    let calls = 0;
+    const { send } = await start(async (exchange) => {
+      calls++;
+      const body = Buffer.from([0, 255, calls, ...Buffer.from(JSON.stringify(await readJson(exchange)))]);
+      return { status: 201, headers: { location: '/1', 'set-cookie': ['a=1', 'b=2'] }, body };
+    });
+    const [first, second] = [await send('k'), await send('k')];
+    expect([first.status, first.replayed, second.status, second.replayed]).toEqual([201, null, 201, 'true']);
+    expect(second.body).toBe(first.body);
+    expect(second.headers.getSetCookie()).toEqual(['a=1', 'b=2']);
+    expect(calls).toBe(1);
+    await send('other');
+    expect(calls).toBe(2);
+  });
+
+  it('leaves alone what has no key, and other methods', async () => {
+    const handler = vi.fn(() => ({ status: 200 }));
+    const { send } = await start(handler);
+    for (const init of [{}, {}]) await send(undefined, init);
+    for (const method of ['PUT', 'DELETE']) await send('k', { method });
+    await send('k', { method: 'PUT' });
+    expect(handler).toHaveBeenCalledTimes(5);
+  });
+
+  it('of a hundred at once one is done; the others are told to wait, or get its answer', async () => {
+    let calls = 0;
+    let go = (): void => {};
+    const held = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    const { send } = await start(async () => {
+      calls++;
+      await held;
+      return { status: 201, body: 'made' };
+    });
+    const all = Array.from({ length: 100 }, () => send('k'));
+    const early = await Promise.race(all);
+    expect([early.status, codeOf(early), early.headers.get('retry-after')]).toEqual([
+      409,
+      'middleware.idempotency_key_in_use',
+      '1',
+    ]);
+    go();
+    const answers = await Promise.all(all);
+    expect(calls).toBe(1);
+    expect(answers.filter(({ status, replayed }) => status === 201 && replayed === null)).toHaveLength(1);
+    for (const { status } of answers) expect([201, 409]).toContain(status);
+    expect(await send('k')).toMatchObject({ status: 201, body: 'made', replayed: 'true' });
+  });
+
+  it.each<[string, Parameters<Awaited<ReturnType<typeof start>>['send']>[1]]>([
+    ['another body', { body: '{"a":2}' }],
+    ['another path', { path: '/x' }],
+    ['another query', { path: '/?a' }],
+    ['another method', { method: 'PATCH' }],
+    ['another content type', { headers: { 'content-type': 'text/plain' } }],
+  ])('refuses a key that comes again with %s', async (_name, init) => {
+    const { send } = await start(() => ({ status: 200 }));
+    await send('k');
+    const answer = await send('k', init);
+    expect([answer.status, codeOf(answer)]).toEqual([422, 'middleware.idempotency_key_reused']);
+  });
+
+  it.each(['', ' ', 'x'.repeat(256), '"', '"a', '"a\\"b"', 'a b', 'a, b', '""', 'a\u{e9}'])(
+    'refuses what is no key: %j',
+    async (key) => {
+      const { port } = await start(() => ({ status: 200 }));
+      const socket = connect(port, '127.0.0.1').setEncoding('latin1');
+      let text = '';
+      socket.on('data', (chunk: string) => (text += chunk));
+      const head = 'POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 0\r\n';
+      socket.write(Buffer.from(`${head}idempotency-key: ${key}\r\n\r\n`, 'latin1'));
+      await once(socket, 'close');
+      expect(text).toMatch(/^HTTP\/1.1 400 [^]*idempotency_key_invalid/);
+    },
+  );
+
+  it('takes a key with quotes, as the draft has it, for the same as one without', async () => {
+    const { send } = await start(() => ({ status: 200 }));
+    await send('"8e03978e"');
+    expect((await send('8e03978e')).replayed).toBe('true');
+  });
+
+  it('refuses a request without a key where it has to have one', async () => {
+    const { send } = await start(() => ({ status: 200 }), { required: true });
+    expect((await send(undefined)).status).toBe(400);
+    expect((await send(undefined, { method: 'PUT' })).status).toBe(200);
+  });
+
+  it('gives nobody the answer of somebody else', async () => {
+    let calls = 0;
+    const { send } = await start(() => ({ status: 200, body: String(++calls) }));
+    const as = (name: string, value: string) => send('k', { headers: { [name]: value } });
+    const bodies = [
+      await as('authorization', 'Bearer a'),
+      await as('authorization', 'Bearer b'),
+      await as('cookie', 'Bearer a'),
+      await send('k'),
+      await as('authorization', 'Bearer a'),
+    ].map(({ body }) => body);
+    expect(bodies).toEqual(['1', '2', '3', '4', '1']);
+  });
+
+  it('goes by the scope that it is given, and leaves alone who has none', async () => {
+    let calls = 0;
+    const scope = async (exchange: Exchange) => exchange.header('x-user');
+    const { send } = await start(() => ({ status: 200, body: String(++calls) }), { scope });
+    const as = async (user: string, token: string) =>
+      (await send('k', { headers: { 'x-user': user, authorization: token } })).body;
+    expect([await as('ada', '1'), await as('ada', '2'), await as('bob', '1')]).toEqual(['1', '1', '2']);
+    expect([(await send('k')).body, (await send('k')).body]).toEqual(['3', '4']);
+  });
+
+  it.each([
+    [409, 'not kept', false],
+    [401, 'not kept', false],
+    [429, 'not kept', false],
+    [500, 'not kept', false],
+    [503, 'not kept', false],
+    [404, 'kept', true],
+    [422, 'kept', true],
+    [302, 'kept', true],
+  ])('an answer of %i is %s', async (status, _kept, kept) => {
+    let calls = 0;
+    const { send } = await start(() => ({ status, body: String(++calls) }));
+    const init = { redirect: 'manual' } as const;
+    const bodies = [(await send('k', init)).body, (await send('k', init)).body];
+    expect(bodies).toEqual(kept ? ['1', '1'] : ['1', '2']);
+  });
+
+  it.each([true, false])('keeps what a handler throws as it keeps what it answers, late: %s', async (late) => {
+    let calls = 0;
+    const { send } = await start((): Reply | Promise<Reply> => {
+      calls++;
+      const error = calls === 1 ? new TypeError('a mistake') : new ConflictError('twice', { status: 422 });
+      if (late) return Promise.reject(error);
+      throw error;
+    });
+    const answers = [await send('k'), await send('k'), await send('k')];
+    expect(answers.map(({ status, replayed }) => [status, replayed])).toEqual([
+      [500, null],
+      [422, null],
+      [422, 'true'],
+    ]);
+    expect(answers[2]?.body).toBe(answers[1]?.body);
+  });
+
+  it('keeps 5xx where it is told to', async () => {
+    const { send } = await start(() => ({ status: 503 }), { keep: () => true });
+    await send('k');
+    expect(await send('k')).toMatchObject({ status: 503, replayed: 'true' });
+  });
+
+  it('keeps a stream that came to its end, and frees the key of one that did not, or is too long', async () => {
+    let calls = 0;
+    const { send } = await start(
+      ({ path }) => {
+        calls++;
+        const broken = async function* () {
+          yield 'x';
+          throw new Error('broken');
+        };
+        if (path === '/broken') return { status: 200, body: broken() };
+        return { status: 200, body: Readable.from(['a', Buffer.from('b'), path === '/long' ? 'x'.repeat(2000) : '']) };
+      },
+      { maxBytes: 1000 },
+    );
+    expect((await send('whole')).body).toBe('ab');
+    expect(await send('whole')).toMatchObject({ body: 'ab', replayed: 'true' });
+    expect(calls).toBe(1);
+    expect((await send('long', { path: '/long' })).body).toHaveLength(2002);
+    expect((await send('long', { path: '/long' })).replayed).toBeNull();
+    const broken = await send('broken', { path: '/broken' }).catch(() => 'cut');
+    if (broken !== 'cut') expect(broken).toMatchObject({ status: 500, replayed: null });
+    await eventually(async () => {
+      // In use until the end has been noticed.
+      const answer = await send('broken').catch(() => undefined);
+      expect(answer?.status).toBe(200);
+    });
+  });
+
+  it('frees the key of an answer that the handler writes by itself', async () => {
+    let calls = 0;
+    const { send } = await start(async ({ path, res }) => {
+      calls++;
+      if (path === '/late') await Promise.resolve();
+      res.end(String(calls));
+      return undefined;
+    });
+    for (const path of ['/', '/late']) {
+      await send(path, { path });
+      await eventually(async () => expect((await send(path, { path })).status).toBe(200));
+    }
+    expect(calls).toBe(4);
+  });
+
+  it('keeps the answer for a client that went away before it was there', async () => {
+    let go = (): void => {};
+    const held = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    const handler = vi.fn(async () => {
+      await held;
+      return { status: 201, body: 'made' };
+    });
+    const { send } = await start(handler);
+    const gone = new AbortController();
+    const first = send('k', { signal: gone.signal }).catch(() => 'gone');
+    await eventually(() => expect(handler).toHaveBeenCalled());
+    gone.abort();
+    expect(await first).toBe('gone');
+    expect((await send('k')).status).toBe(409);
+    go();
+    await eventually(async () =>
+      expect(await send('k')).toMatchObject({ status: 201, body: 'made', replayed: 'true' }),
+    );
+    expect(handler).toHaveBeenCalledTimes(1);
+  });
+
+  it('a time limit ends the wait and not the work: its answer is the one that is kept', async () => {
+    let go = (): void => {};
+    const held = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    const handler = vi.fn(async () => {
+      await held;
+      return { status: 201, body: 'made' };
+    });
+    const { send } = await start(handler, {}, { middleware: [timeout('20ms')] });
+    expect((await send('k')).status).toBe(503);
+    expect((await send('k')).status).toBe(409);
+    go();
+    await eventually(async () => expect(await send('k')).toMatchObject({ status: 201, body: 'made' }));
+    expect(handler).toHaveBeenCalledTimes(1);
+  });
+
+  it('a process that dies leaves the key for the lease; one that works renews it', async () => {
+    const store = memoryIdempotencyStore();
+    const renewed = vi.fn();
+    const watched: IdempotencyStore = {
+      ...store,
+      replace: (...args) => {
+        renewed();
+        return store.replace(...args);
+      },
+    };
+    let go = (): void => {};
+    const held = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    const slow = await start(async () => (await held, { status: 200, body: 'slow' }), {
+      store: watched,
+      lease: '100ms',
+    });
+    const first = slow.send('k');
+    await eventually(() => expect(renewed.mock.calls.length).toBeGreaterThan(5));
+    expect((await slow.send('k')).status).toBe(409);
+    go();
+    expect((await first).body).toBe('slow');
+    expect((await slow.send('k')).replayed).toBe('true');
+
+    // What a process that died has left behind.
+    const dead: IdempotencyStore = { ...store, replace: async () => false, release: async () => {} };
+    const died = await start(() => new Promise(() => {}), { store: dead, lease: '100ms' });
+    const key = randomUUID();
+    const gone = new AbortController();
+    const lost = died.send(key, { signal: gone.signal }).catch(() => 'gone');
+    const next = await start(() => ({ status: 200, body: 'next' }), { store, lease: '100ms' });
+    await eventually(async () => expect((await next.send(key)).body).toBe('next'));
+    gone.abort();
+    expect(await lost).toBe('gone');
+  });
+
+  it('a late first does not overwrite the answer of a second', async () => {
+    const store = memoryIdempotencyStore();
+    let go = (): void => {};
+    const held = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    // Its process was stopped for longer than the lease: it did not renew.
+    const paused: IdempotencyStore = {
+      ...store,
+      replace: async (key, expected, record, ttlMs) =>
+        expected === record ? true : store.replace(key, expected, record, ttlMs),
+    };
+    const one = await start(async () => (await held, { status: 200, body: 'one' }), { store: paused, lease: '30ms' });
+    const two = await start(() => ({ status: 200, body: 'two' }), { store });
+    const first = one.send('k');
+    await eventually(async () => expect((await two.send('k')).body).toBe('two'));
+    go();
+    expect((await first).body).toBe('one');
+    expect((await two.send('k')).body).toBe('two');
+  });
+
+  it('fails with the store at the beginning; at the end the answer goes out', async () => {
+    const down = (): Promise<never> => Promise.reject(new Error('down'));
+    const memory = memoryIdempotencyStore();
+    const handler = vi.fn(() => ({ status: 200, body: 'done' }));
+    const first = await start(handler, { store: { ...memory, claim: down } });
+    expect((await first.send('k')).status).toBe(500);
+    expect(handler).not.toHaveBeenCalled();
+    const last = await start(handler, { store: { ...memory, replace: down, release: down } });
+    expect(await last.send('k')).toMatchObject({ status: 200, body: 'done' });
+  });
+
+  it('does not do a request whose record it cannot read', async () => {
+    const store: IdempotencyStore = { ...memoryIdempotencyStore(), claim: async () => 'of somebody else' };
+    const { send } = await start(() => ({ status: 200 }), { store });
+    expect((await send('k')).status).toBe(409);
+  });
+
+  it('refuses a body that is larger than what it compares', async () => {
+    const { send } = await start(() => ({ status: 200 }), { maxBytes: 5 });
+    expect((await send('k')).status).toBe(413);
+  });
+
+  it.each<[string, object]>([
+    ['no store', {}],
+    ['a store that is none', { store: {} }],
+    ['a time of zero', { store: memoryIdempotencyStore(), ttl: 0 }],
+    ['a lease that is none', { store: memoryIdempotencyStore(), lease: 'soon' }],
+    ['methods that are no list', { store: memoryIdempotencyStore(), methods: 'POST' }],
+    ['a misspelt option', { store: memoryIdempotencyStore(), key: 'x' }],
+  ])('refuses %s', (_name, options) => {
+    expect(() => idempotency(options as never)).toThrow(
+      expect.objectContaining({ code: 'middleware.invalid_options' }) as Error,
+    );
+  });
+});
