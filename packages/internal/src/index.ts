@@ -44,7 +44,7 @@ export {
 } from './program.ts';
 export { redisCode } from './redis-code.ts';
 export { Offline, RedisConnection, type RedisConnectable } from './redis-connection.ts';
-export { RedisNodes } from './redis-nodes.ts';
+export { clusterOptions, RedisNodes } from './redis-nodes.ts';
 export { Script } from './redis-script.ts';
 export { slotOf } from './redis-slot.ts';
 export { REDIS_SCHEMES, type RedisServers, redisServers } from './redis-url.ts';

@@ -145,41 +145,45 @@ describeWithServer('redis-cluster', { killable: true }, (cluster) => {
       await expect.poll(connections).toBeLessThanOrEqual(before);
     });
 
-    it('learns of a primary that took over while yet another stands still', async () => {
-      const prefix = uniqueName('two');
-      const cache = createCache({
-        driver: redis({ cluster: options() }),
-        prefix,
-        timeout: 300,
-        breaker: false,
-      });
-      const { client } = cache.driver;
-      const keys = Array.from({ length: 60 }, (_, i) => `k${i}`);
-      await expect.poll(() => cache.setMany(keys.map((key) => [key, key])).then(() => 'stored')).toBe('stored');
-      const nodeOf = (address: string): Server => cluster.nodes.find(({ port }) => address.endsWith(`:${port}`))!;
-      const [one, two] = client.masters.map(({ address }) => nodeOf(address)) as [Server, Server];
-      const lost = client.masters[0]!;
-      const ofLost = keys.filter((key) => client.slots[slotOf(`${prefix}:${key}`)]!.master.address === lost.address);
-      // id, address, flags, id of the primary, ...
-      const table = String(await ask(cluster, ['CLUSTER', 'NODES']))
-        .split('\n')
-        .map((line) => line.split(' '));
-      const [lostId] = table.find(([, address]) => address!.startsWith(`${lost.address}@`))!;
-      const replica = table.find((fields) => fields[3] === lostId)![1]!.split('@')[0]!;
-      await one.pause();
-      await two.pause();
-      try {
-        // Until both connections count as dead, and the other nodes are asked.
-        for (let i = 0; i < 4; i++) await Promise.allSettled(keys.map((key) => cache.get(key)));
-        await ask(nodeOf(replica), ['CLUSTER', 'FAILOVER', 'TAKEOVER']);
-        await expect
-          .poll(() => cache.getMany(ofLost).catch(() => undefined))
-          .toEqual(new Map(ofLost.map((key) => [key, key])));
-      } finally {
-        await one.resume();
-        await two.resume();
-      }
-      await cache.close();
-    });
+    // With the longer one the primary that is left says meanwhile that the cluster is down, and is dialled anew.
+    it.each([300, 2_000])(
+      'learns of a primary that took over while yet another stands still, calls of %i ms',
+      async (timeout) => {
+        const prefix = uniqueName('two');
+        const cache = createCache({
+          driver: redis({ cluster: options() }),
+          prefix,
+          timeout,
+          breaker: false,
+        });
+        const { client } = cache.driver;
+        const keys = Array.from({ length: 60 }, (_, i) => `k${i}`);
+        await expect.poll(() => cache.setMany(keys.map((key) => [key, key])).then(() => 'stored')).toBe('stored');
+        const nodeOf = (address: string): Server => cluster.nodes.find(({ port }) => address.endsWith(`:${port}`))!;
+        const [one, two] = client.masters.map(({ address }) => nodeOf(address)) as [Server, Server];
+        const lost = client.masters[0]!;
+        const ofLost = keys.filter((key) => client.slots[slotOf(`${prefix}:${key}`)]!.master.address === lost.address);
+        // id, address, flags, id of the primary, ...
+        const table = String(await ask(cluster, ['CLUSTER', 'NODES']))
+          .split('\n')
+          .map((line) => line.split(' '));
+        const [lostId] = table.find(([, address]) => address!.startsWith(`${lost.address}@`))!;
+        const replica = table.find((fields) => fields[3] === lostId)![1]!.split('@')[0]!;
+        await one.pause();
+        await two.pause();
+        try {
+          // Until both connections count as dead, and the other nodes are asked.
+          for (let i = 0; i < 4; i++) await Promise.allSettled(keys.map((key) => cache.get(key)));
+          await ask(nodeOf(replica), ['CLUSTER', 'FAILOVER', 'TAKEOVER']);
+          await expect
+            .poll(() => cache.getMany(ofLost).catch(() => undefined))
+            .toEqual(new Map(ofLost.map((key) => [key, key])));
+        } finally {
+          await one.resume();
+          await two.resume();
+        }
+        await cache.close();
+      },
+    );
   });
 });

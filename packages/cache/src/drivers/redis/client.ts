@@ -1,5 +1,5 @@
 import { EntError } from '@ent/errors';
-import { refuseUnknown } from '@ent/internal';
+import { clusterOptions, refuseUnknown } from '@ent/internal';
 import {
   createClient,
   createCluster,
@@ -79,9 +79,7 @@ function clientOf(
   const refuse = cacheErrors.invalid_options;
   if ('cluster' in options) {
     refuseUnknown(options, { cluster: true }, 'redis', refuse);
-    // A node is connected to when it is needed: one that hangs would hold up the start, and what is learnt of others.
-    const settings = { minimizeConnections: true, ...options.cluster, ...tracking };
-    return createCluster(settings) as unknown as RedisClusterType;
+    return createCluster({ ...clusterOptions(options.cluster), ...tracking }) as unknown as RedisClusterType;
   }
   if ('sentinel' in options) {
     refuseUnknown(options, { sentinel: true }, 'redis', refuse);

@@ -124,7 +124,7 @@ class RedisDriver<Client extends RedisDriverClient> implements CacheDriver<Clien
     // A client of the application may have other types by default.
     this.#commands = native.withCommandOptions({ ...options, typeMapping: {} });
     this.#bytes = native.withCommandOptions({ ...options, typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } });
-    const nodes = 'slots' in client ? new RedisNodes(client) : undefined;
+    const nodes = 'slots' in client ? new RedisNodes(client, this.#owned) : undefined;
     if (nodes) this.shardOf = nodes.numberOf;
     this.#connection = new RedisConnection(native, { owned: this.#owned, single, replaceNode: nodes?.replace });
   }

@@ -1,5 +1,5 @@
 import { EntError } from '@ent/errors';
-import { refuseUnknown } from '@ent/internal';
+import { clusterOptions, refuseUnknown } from '@ent/internal';
 import {
   createClient,
   createCluster,
@@ -100,8 +100,7 @@ function made(options: RedisStreamsOptions): RedisStreamsClient {
   }
   if ('cluster' in options) {
     refuseUnknown(options, { ...SETTINGS, cluster: true }, 'redisStreams', refuse);
-    // A node is connected to when it is needed: one that hangs would hold up the start, and what is learnt of others.
-    return createCluster({ minimizeConnections: true, ...options.cluster }) as unknown as RedisClusterType;
+    return createCluster(clusterOptions(options.cluster)) as unknown as RedisClusterType;
   }
   if ('sentinel' in options) {
     refuseUnknown(options, { ...SETTINGS, sentinel: true }, 'redisStreams', refuse);

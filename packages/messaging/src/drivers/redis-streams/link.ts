@@ -59,7 +59,7 @@ export class Link<Client extends RedisStreamsClient> {
     // A client of the application may have other types by default.
     this.#commands = native.withCommandOptions({ ...options, typeMapping: {} });
     this.#bytes = native.withCommandOptions({ ...options, typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } });
-    const nodes = 'slots' in client ? new RedisNodes(client) : undefined;
+    const nodes = 'slots' in client ? new RedisNodes(client, owned) : undefined;
     this.#connection = new RedisConnection(native, { owned, single, replaceNode: nodes?.replace });
   }
 
