@@ -29,10 +29,10 @@ async function takesOver(url: string, named: RegExp): Promise<string> {
   await expect.poll(() => waiter.said.err, { timeout: 120_000 }).toMatch(named);
   // Once, however long that takes.
   expect(waiter.said.err.match(/waiting/g)).toHaveLength(1);
-  await files.write({ go: '' });
   holder.child.kill('SIGKILL');
-  const { code, out } = await waiter.ended;
   await holder.ended;
+  await files.write({ go: '' });
+  const { code, out } = await waiter.ended;
   expect(code).toBe(0);
   return out.replaceAll(/ \(\d+ ms\)/g, '');
 }
