@@ -37,7 +37,7 @@ export interface BenchOptions {
   /**
    * What counts: the time that passes (`wall`), or the time of the processor (`cpu`), which other work of the machine
    * hardly changes; only for work that does not wait. Or milliseconds of the subject's own clock, such as the processor
-   * time of its server. Default `wall`.
+   * time of its server. Default `wall`, or `--clock`.
    */
   readonly clock?: Clock | ((subject: string) => number);
 }
@@ -75,11 +75,19 @@ const rows: BenchRow[] = [];
  */
 export async function bench(name: string, options: BenchOptions): Promise<BenchRow[]> {
   const { values } = parseArgs({
-    options: { json: { type: 'string' }, rounds: { type: 'string' }, only: { type: 'string' } },
+    options: {
+      json: { type: 'string' },
+      rounds: { type: 'string' },
+      only: { type: 'string' },
+      clock: { type: 'string' },
+    },
     strict: false,
   });
   const works: Record<string, Work> = { raw: options.raw, ...options.subjects };
-  const how: How = { perTurn: options.perTurn ?? 1000, clock: options.clock ?? 'wall' };
+  const how: How = {
+    perTurn: options.perTurn ?? 1000,
+    clock: options.clock ?? (values.clock === 'cpu' ? 'cpu' : 'wall'),
+  };
   if (typeof values.only === 'string') {
     await serve(name, values.only, works, how);
     return [];
@@ -218,16 +226,18 @@ function print(name: string, result: readonly BenchRow[], rounds: number): void 
 
 function main(): number {
   const { values, positionals } = parseArgs({
-    options: { json: { type: 'string' }, rounds: { type: 'string' } },
+    options: { json: { type: 'string' }, rounds: { type: 'string' }, clock: { type: 'string', default: 'wall' } },
     allowPositionals: true,
   });
   const root = join(import.meta.dirname, '..');
   const benchOf = (name: string): string => join(root, 'packages', name, 'bench');
   const missing = positionals.find((name) => !existsSync(benchOf(name)));
-  if (positionals.length === 0 || missing !== undefined) {
+  if (positionals.length === 0 || missing !== undefined || !(values.clock in clocks)) {
     const names = readdirSync(join(root, 'packages')).filter((name) => existsSync(benchOf(name)));
     if (missing !== undefined) console.error(`There is no benchmark of "${missing}".`);
-    console.error(`usage: pnpm bench <package>... [--json FILE] [--rounds N], with packages of: ${names.join(', ')}`);
+    console.error(
+      `usage: pnpm bench <package>... [--json FILE] [--rounds N] [--clock wall|cpu], with packages of: ${names.join(', ')}`,
+    );
     return 64;
   }
   const folders = positionals.map(benchOf);
@@ -238,7 +248,15 @@ function main(): number {
       for (const file of readdirSync(folder).filter((each) => each.endsWith('.bench.ts'))) {
         const json = join(scratch, 'rows.json');
         rmSync(json, { force: true });
-        const args = ['--conditions=@ent/source', '--expose-gc', join(folder, file), '--json', json];
+        const args = [
+          '--conditions=@ent/source',
+          '--expose-gc',
+          join(folder, file),
+          '--json',
+          json,
+          '--clock',
+          values.clock,
+        ];
         if (values.rounds !== undefined) args.push('--rounds', values.rounds);
         const { status } = spawnSync(process.execPath, args, { stdio: 'inherit' });
         if (status !== 0) return status ?? 1;

@@ -33,6 +33,6 @@ export async function seed<Native>(driver: DatabaseDriver<Native>): Promise<void
   const db = createDatabase({ driver });
   await createTables(db, users);
   const rows = seeds.map(({ id, email, name, roles }) => ({ id, email, name, roles: [...roles] }));
-  await db.repo(users).insertMany(rows);
+  await db.repo(users).insertMany(rows, { timeout: '10m' });
   await db.close();
 }

@@ -1,4 +1,5 @@
 import { defineEntity, type EntityManager, p, raw } from '@mikro-orm/core';
+import { MikroORM as Mysql } from '@mikro-orm/mysql';
 import { MikroORM as Postgres } from '@mikro-orm/postgresql';
 import { MikroORM as Sqlite } from '@mikro-orm/sqlite';
 import { CALLERS, type Subject } from '../work.ts';
@@ -27,6 +28,14 @@ export async function mikroOrmSqlite(file: string): Promise<Subject> {
 
 export async function mikroOrmPostgres(url: string): Promise<Subject> {
   const orm = await Postgres.init({ entities: [users], clientUrl: url, pool: { max: CALLERS } });
+  return mikroOrm(
+    () => orm.em.fork(),
+    () => orm.close(),
+  );
+}
+
+export async function mikroOrmMysql(url: string): Promise<Subject> {
+  const orm = await Mysql.init({ entities: [users], clientUrl: url, timezone: 'Z', pool: { max: CALLERS } });
   return mikroOrm(
     () => orm.em.fork(),
     () => orm.close(),

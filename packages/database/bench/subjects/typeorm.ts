@@ -24,10 +24,16 @@ export function typeormPostgres(url: string): Promise<Subject> {
   return typeorm(options, { text: 'text', json: 'json', integer: 'int8', date: { type: 'timestamptz', precision: 3 } });
 }
 
+export function typeormMysql(url: string): Promise<Subject> {
+  const options: DataSourceOptions = { type: 'mysql', url, timezone: 'Z', poolSize: CALLERS, supportBigNumbers: true };
+  const date: EntitySchemaColumnOptions = { type: 'datetime', precision: 3 };
+  return typeorm(options, { text: 'text', json: 'simple-json', integer: 'int', date });
+}
+
 interface Types {
   readonly text: 'text';
   readonly json: 'json' | 'simple-json';
-  readonly integer: 'integer' | 'int8';
+  readonly integer: 'integer' | 'int' | 'int8';
   readonly date: EntitySchemaColumnOptions;
 }
 
