@@ -170,6 +170,29 @@ describeWithServer('mariadb', (server) => {
     }
   });
 
+  it('dates are read by the columns that a table has now, whatever it had when the statement was prepared', async () => {
+    const repo = db.repo(moments);
+    const at = new Date('2024-03-10T07:30:00.123Z');
+    const row = { id: 'a', at, exact: '1.5', data: null, flag: true };
+    await repo.insert(row);
+    await repo.insert({ ...row, id: 'b', exact: null, data: [1], flag: null });
+    const read = async (): Promise<unknown> => Promise.all(['a', 'b'].map((id) => repo.get(id)));
+    const same = [row, { ...row, id: 'b', exact: null, data: [1], flag: null }];
+    for (const change of [
+      'modify at datetime(6)',
+      'modify at timestamp(3)',
+      'modify at datetime(3), modify flag int',
+    ]) {
+      expect(await read()).toEqual(same);
+      await ask(place.url, `alter table moments ${change} not null`.replace('int not null', 'int'));
+    }
+    expect(await read()).toEqual(same);
+    await ask(place.url, 'alter table moments modify at datetime(6) not null');
+    await ask(place.url, `update moments set at = '2024-03-10 07:30:00.123456' where id = 'a'`);
+    expect((await rejection(repo.get('a'))).message).toContain('microseconds');
+    expect(await repo.get('b')).toEqual(same[1]);
+  });
+
   it('a column that rows cannot have is told as such, and not as a connection that was lost', async () => {
     const odd = await rejection(sql`select 1 as ${sql.id('__proto__')}`.execute(db.native.kysely));
     expect(odd).toMatchObject({ code: 'database.query_failed', message: expect.stringContaining('by AS') as string });

@@ -15,7 +15,9 @@ const TOO_PRECISE =
 
 /** The value of a field. @throws TypeError, or Mismatch for one that a Date would cut off */
 export function dateOf(stored: unknown): Date {
-  const text = stored as string;
+  // From row-reader.ts.
+  if (stored instanceof Date && !Number.isNaN(stored.getTime())) return stored;
+  const text = String(stored);
   const instant = instantIn(text);
   if (Number.isNaN(instant)) throw new TypeError('not a date');
   if (text.length > SECONDS + 4 && MICROSECONDS.test(text)) throw new Mismatch('too_precise', TOO_PRECISE);

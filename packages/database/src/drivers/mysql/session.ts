@@ -17,6 +17,7 @@ import {
 import { nativeRows } from './decode.ts';
 import { LostConnectionError, LostTransactionError, TakenKeyError, UnreadableError } from './errors.ts';
 import { KeyNames } from './key-names.ts';
+import { readDatesOf } from './row-reader.ts';
 import type { Server } from './server.ts';
 
 /** Statements that one connection keeps prepared; the server has a limit for all of them together. */
@@ -99,9 +100,10 @@ export class Session {
     this.#whenIdle = whenIdle;
   }
 
-  async #rows({ sql: text, returnsRows, recurs }: SqlStatement, values: readonly unknown[]): Promise<SqlOutcome> {
+  async #rows(statement: SqlStatement, values: readonly unknown[]): Promise<SqlOutcome> {
+    const { sql: text, returnsRows, recurs, entity } = statement;
     try {
-      const answer = await this.#prepared(text, values, recurs);
+      const answer = await this.#prepared(text, values, recurs, entity && statement);
       if (!returnsRows) this.#expectTransaction(answer.result);
       return outcomeOf(answer);
     } catch (error) {
@@ -173,7 +175,7 @@ export class Session {
     throw ended();
   }
 
-  async #prepared(text: string, values: readonly unknown[], isKept: boolean): Promise<Answer> {
+  async #prepared(text: string, values: readonly unknown[], isKept: boolean, ofEntity?: SqlStatement): Promise<Answer> {
     const bound = this.#bound(text, values);
     const statement = this.#statements.get(text) ?? (await this.#prepare(text));
     // mysql2 would send them all, and the server read the wrong ones.
@@ -184,7 +186,10 @@ export class Session {
     }
     let isStale = false;
     try {
-      return await this.#send((done) => statement.execute(bound, done));
+      return await this.#send((done) => {
+        const execution = statement.execute(bound, done);
+        if (ofEntity !== undefined) readDatesOf(execution, ofEntity);
+      });
     } catch (error) {
       isStale = (error as MysqlError).errno === NEEDS_PREPARING;
       throw error;

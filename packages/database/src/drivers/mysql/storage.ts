@@ -7,6 +7,7 @@ import { byCodePoint, text } from './text.ts';
 
 /** `2024-03-10 02:30:00.5` as an instant with six digits; the server leaves out digits that are all zero. */
 function microseconds(stored: unknown): string {
+  if (stored instanceof Date) return `${dateOf(stored).toISOString().slice(0, -1)}000Z`;
   const [seconds = '', fraction = ''] = (stored as string).split('.');
   // Throws for what is no time.
   dateOf(seconds);

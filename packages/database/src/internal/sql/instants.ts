@@ -17,11 +17,16 @@ export function instantIn(text: string, end = text.length): number {
   const month = numberAt(text, 5, 7);
   const day = numberAt(text, 8, 10);
   const seconds = numberAt(text, 11, 13) * 3600 + numberAt(text, 14, 16) * 60 + numberAt(text, 17, SECONDS);
+  return instantAt(year, month, day, seconds) + millisecondsOf(text, end);
+}
+
+/** A second of a day, in UTC, as milliseconds since 1970; NaN for a day that there is not, such as `2024-02-00`. */
+export function instantAt(year: number, month: number, day: number, seconds: number): number {
   // `2024-02-30` can be stored by MySQL, and would become a day of March.
   if (year < 1 || month < 1 || month > 12 || day < 1 || day > daysOf(year, month)) return Number.NaN;
   // `Date.UTC` takes the years before 100 for those of the century before last.
   const days = year < 100 ? Date.UTC(year + 400, month - 1, day) - DAYS_OF_400_YEARS : Date.UTC(year, month - 1, day);
-  return days + seconds * 1000 + millisecondsOf(text, end);
+  return days + seconds * 1000;
 }
 
 function hasShape(text: string, end: number): boolean {
