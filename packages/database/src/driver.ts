@@ -278,9 +278,14 @@ export interface DriverRows<Session> {
    */
   aggregate(session: Session, entity: EntityModel, query: DriverAggregate, call: DriverCall): Awaitable<Row[]>;
   /**
+   * How many rows without generated fields an `insert` outside of a transaction may have: all of them are stored, or
+   * none. Default: 1.
+   */
+  readonly insertsAtOnce?: number | undefined;
+  /**
    * Inserts complete rows: every field is present, but for those of `entity.generated` that the database is to fill in.
-   * Several rows come only inside a transaction, where there are any. Answers the rows as they are stored, in their
-   * order, where the entity has such fields; else nothing.
+   * More than `insertsAtOnce` come only inside a transaction, where there are any. Answers the rows as they are stored,
+   * in their order, where the entity has such fields; else nothing.
    */
   insert(
     session: Session,

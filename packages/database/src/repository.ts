@@ -27,7 +27,10 @@ import type {
   WindowOptions,
 } from './query.ts';
 
-/** Rows that go to the driver at once: between batches others get their turn, where the driver works on this thread. */
+/**
+ * Rows that go to the driver at once, or more where it says so: between batches others get their turn, where the driver
+ * works on this thread.
+ */
 const INSERT_BATCH = 500;
 
 /**
@@ -166,15 +169,19 @@ export class Repository<T extends object, New = unknown, Key extends keyof T & s
     const [name, ...others] = this.entity.id as readonly [string, ...string[]];
     const idOf = (row: Row): unknown =>
       others.length === 0 ? row[name] : Object.fromEntries(this.entity.id.map((part) => [part, row[part]]));
+    const { insertsAtOnce = 1 } = this.#host.driver;
+    const size = Math.max(INSERT_BATCH, insertsAtOnce);
     const insert = async (): Promise<unknown[]> => {
       const ids: unknown[] = [];
-      for (let start = 0; start < complete.length; start += INSERT_BATCH) {
-        const batch = complete.slice(start, start + INSERT_BATCH);
+      for (let start = 0; start < complete.length; start += size) {
+        const batch = complete.slice(start, start + size);
         for (const row of (await this.#insert('insertMany', batch, options)) ?? batch) ids.push(idOf(row));
       }
       return ids;
     };
-    const isOne = complete.length <= 1 || !this.#rules.transactions;
+    // One statement is all or nothing by itself: BEGIN and COMMIT would be two more ways to the server.
+    const most = this.entity.generated.length === 0 ? insertsAtOnce : 1;
+    const isOne = complete.length <= most || !this.#rules.transactions;
     const ids = await (isOne ? insert() : this.#host.transaction(options ?? {}, insert));
     return ids as IdOf<T, Key>[];
   }

@@ -96,7 +96,9 @@ describe('an insert of many rows', () => {
       sent.push(values);
       return { rows: [] };
     };
-    const { insert } = rowsOf({ ...dialect, rowsPerInsert: 8, bytesPerInsert: 1000 }, execute, {} as never);
+    const { insert } = rowsOf({ ...dialect, rowsPerInsert: 8, bytesPerInsert: 1000 }, execute, {
+      isOpen: () => true,
+    } as never);
     const rows = lengths.map((length, n) => ({ id: `${n}`, text: 'x'.repeat(length), data: ['y'.repeat(length)] }));
     await insert({}, notes, rows, call());
     expect(sent.flat().filter((_, index) => index % 3 === 0)).toEqual(rows.map(({ id }) => id));

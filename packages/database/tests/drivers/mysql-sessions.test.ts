@@ -134,6 +134,11 @@ describeWithServer('mariadb', (server) => {
     const rows = Array.from({ length: 12 }, (_, n) => ({ ...ann, id: `${n}`, email: `${n}`, name: long }));
     await db.repo(people).insertMany(rows);
     expect(await db.repo(people).count({ where: { name: long } })).toBe(12);
+    // The last one of several statements, which undoes them all.
+    const others = rows.map((each) => ({ ...each, id: `other ${each.id}`, email: `other ${each.email}` }));
+    const twice = [...others, { ...ann, email: '0' }];
+    expect((await rejection(db.repo(people).insertMany(twice))).code).toBe('database.unique_violation');
+    expect(await db.repo(people).count({})).toBe(12);
     await isWell(db);
   });
 

@@ -60,7 +60,7 @@ export const dialect: SqlDialect = {
   storageOf,
   // The protocol counts them in 16 bits.
   maxParameters: 65_535,
-  rowsPerInsert: 500,
+  rowsPerInsert: 1000,
   // Of 16 MiB that the server takes by default, and 4 in older settings.
   bytesPerInsert: 1024 * 1024,
   partialIndexes: false,

@@ -59,7 +59,7 @@ export const dialect: SqlDialect = {
   identity: (column) => column.generatedByDefaultAsIdentity(),
   // The protocol counts them in 16 bits.
   maxParameters: 65_535,
-  rowsPerInsert: 500,
+  rowsPerInsert: 1000,
   limits: 'bind',
   arrays: true,
   nulls: 'last',

@@ -107,19 +107,19 @@ export function sqlDriver<Session extends object, Client = unknown, Tables = any
 ): DatabaseDriver<SqlNative<Tables>, Session, Client> {
   demandMembers(parts, PARTS, 'sqlDriver');
   const { dialect, sessions, execute, setTenant, invalidIndexes } = parts;
-  // For writes that begin a transaction where there is none; else nobody asks.
-  const open = dialect.writes === 'read-back' ? new WeakSet<Session>() : undefined;
+  // For writes of several statements, which begin a transaction where there is none.
+  const open = new WeakSet<Session>();
 
   const control = (session: Session, text: string, call: DriverCall): Awaitable<void> =>
     chain(execute(session, controlOf(text), [], call), () => {});
   const transactions: DriverTransactions<Session> = {
-    begin: (session, options, call) => chain(parts.begin(session, options, call), () => void open?.add(session)),
+    begin: (session, options, call) => chain(parts.begin(session, options, call), () => void open.add(session)),
     commit: (session, call) => {
-      open?.delete(session);
+      open.delete(session);
       return parts.commit ? parts.commit(session, call) : control(session, 'commit', call);
     },
     rollback: (session, call) => {
-      open?.delete(session);
+      open.delete(session);
       return parts.rollback ? parts.rollback(session, call) : control(session, 'rollback', call);
     },
     savepoint: parts.savepoint ?? ((session, name, call) => control(session, `savepoint ${name}`, call)),
@@ -134,7 +134,7 @@ export function sqlDriver<Session extends object, Client = unknown, Tables = any
   };
   const rows = rowsOf<Session>(dialect, execute, {
     ...transactions,
-    isOpen: (session) => open?.has(session) === true,
+    isOpen: (session) => open.has(session),
     isTaken: (error) => parts.classify(error)?.code === 'unique_violation',
     isMariadb: (session) => parts.isMariadb?.(session) === true,
   });
@@ -159,7 +159,7 @@ export function sqlDriver<Session extends object, Client = unknown, Tables = any
 
     acquire: (use, forTransaction, call) => sessions.acquire(use, forTransaction, call),
     release(session, broken) {
-      open?.delete(session);
+      open.delete(session);
       sessions.release(session, broken);
     },
     stats: () => sessions.stats(),

@@ -20,6 +20,13 @@ export interface RowsHost<Session> extends OpenOrOwn<Session> {
   readonly isMariadb: (session: Session) => boolean;
 }
 
+/** A statement that inserts so many rows, and how many to try next. */
+interface Chunk {
+  readonly ready: Ready;
+  readonly count: number;
+  readonly next: number;
+}
+
 /** What repositories do, for any SQL database: statements from {@link Plans}, values through the codecs. */
 export function rowsOf<Session>(
   dialect: SqlDialect,
@@ -53,6 +60,39 @@ export function rowsOf<Session>(
 
   const back = new ReadBack<Session>(plans, host, { read, match }, host.isMariadb);
 
+  function rowsAtOnce({ fields }: EntityModel): number {
+    const { maxParameters, rowsPerInsert } = dialect;
+    return Math.max(1, Math.min(rowsPerInsert, Math.floor(maxParameters / fields.size)));
+  }
+
+  /** The INSERT of the rows from `start` on, as many of `most` as fit into it. */
+  function insertOf(entity: EntityModel, rows: readonly Row[], start: number, most: number): Chunk {
+    const chunk = start === 0 && rows.length <= most ? rows : rows.slice(start, start + most);
+    const ready = plans.insert(entity, chunk, chunk.length === rowsAtOnce(entity));
+    const count = fittingOf(dialect, ready.parameters, chunk.length);
+    if (count === chunk.length) return { ready, count, next: Math.min(rowsAtOnce(entity), most * 2) };
+    // The next ones are hardly smaller, and to encode more of them than fit would be done again and again.
+    return { ready: plans.insert(entity, chunk.slice(0, count), false), count, next: count };
+  }
+
+  /** Several statements, all or none. */
+  function insertInTurns(
+    session: Session,
+    entity: EntityModel,
+    rows: readonly Row[],
+    first: Chunk,
+    call: DriverCall,
+  ): Promise<undefined> {
+    return back.together(session, call, async () => {
+      let done = 0;
+      for (let chunk = first; ; chunk = insertOf(entity, rows, done, chunk.next)) {
+        await run(session, chunk.ready, call);
+        done += chunk.count;
+        if (done === rows.length) return undefined;
+      }
+    });
+  }
+
   /** Inserts rows that lack what the database fills in, and answers them as they are stored. */
   async function insertGenerated(
     session: Session,
@@ -60,8 +100,7 @@ export function rowsOf<Session>(
     rows: readonly Row[],
     call: DriverCall,
   ): Promise<Row[]> {
-    const { maxParameters, rowsPerInsert } = dialect;
-    const size = Math.max(1, Math.min(rowsPerInsert, Math.floor(maxParameters / entity.fields.size)));
+    const size = rowsAtOnce(entity);
     const stored: Row[] = [];
     // MariaDB's INSERT has it.
     const answers = returning || host.isMariadb(session);
@@ -97,6 +136,8 @@ export function rowsOf<Session>(
   };
 
   return {
+    insertsAtOnce: dialect.rowsPerInsert,
+
     find: (session, entity, query, call) => read(session, entity, plans.select(entity, query), call, query.fields),
 
     count: (session, entity, where, call) =>
@@ -109,32 +150,11 @@ export function rowsOf<Session>(
 
     insert(session, entity, rows, call) {
       if (entity.generated.length > 0) return insertGenerated(session, entity, rows, call);
-      if (rows.length === 1) {
-        const outcome = run(session, plans.insert(entity, rows, false), call);
-        return outcome instanceof Promise ? outcome.then(() => undefined) : undefined;
-      }
-      const { maxParameters, rowsPerInsert } = dialect;
-      const size = Math.max(1, Math.min(rowsPerInsert, Math.floor(maxParameters / entity.fields.size)));
-      let most = size;
-      const from = (start: number): Awaitable<undefined> => {
-        let next = start;
-        while (next < rows.length) {
-          let chunk = rows.slice(next, next + most);
-          let ready = plans.insert(entity, chunk, chunk.length === size);
-          const fitting = fittingOf(dialect, ready.parameters, chunk.length);
-          // The next ones are hardly smaller, and to encode more of them than fit would be done again and again.
-          most = fitting < chunk.length ? fitting : Math.min(size, most * 2);
-          if (fitting < chunk.length) {
-            chunk = chunk.slice(0, fitting);
-            ready = plans.insert(entity, chunk, false);
-          }
-          next += chunk.length;
-          const outcome = run(session, ready, call);
-          if (outcome instanceof Promise) return outcome.then(() => from(next));
-        }
-        return undefined;
-      };
-      return from(0);
+      if (rows.length === 0) return undefined;
+      const first = insertOf(entity, rows, 0, rowsAtOnce(entity));
+      if (first.count < rows.length) return insertInTurns(session, entity, rows, first, call);
+      const outcome = run(session, first.ready, call);
+      return outcome instanceof Promise ? outcome.then(() => undefined) : undefined;
     },
 
     update: (session, entity, where, change, call) => match(session, plans.update(entity, where, change, false), call),
