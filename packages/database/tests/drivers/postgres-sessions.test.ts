@@ -1,7 +1,7 @@
 // The connections of PostgreSQL: what a call that is given up leaves, who waits for one and how long, and what they are
 // like when they come back.
-import { createDatabase } from '@ent/database';
-import { postgres } from '@ent/database/postgres';
+import { createDatabase, defineEntity } from '@ent/database';
+import { copyIn, postgres } from '@ent/database/postgres';
 import type { SqlNative } from '@ent/database/sql';
 import { createTables } from '@ent/database/testing';
 import { describeWithServer } from '@ent/testkit/vitest';
@@ -59,6 +59,63 @@ describeWithServer('postgres', (server) => {
       // It was handed in, so it is still open.
       expect(pool.ended).toBe(false);
       await pool.end();
+    });
+  });
+
+  describe('a transaction begins with its first statement', () => {
+    const things = defineEntity({ name: 'things', fields: { id: 'string' } });
+
+    it('and has heard of none before, so that one without statements is nothing to the server', async () => {
+      const db = await open({ max: 1 });
+      await db.ping();
+      await db.transaction(async () => {
+        expect(await running()).toEqual([]);
+        await db.repo(people).get('ann');
+        expect(await running()).toHaveLength(1);
+      });
+      await db.transaction(async () => {}, { readOnly: true });
+      await expect(db.transaction(() => Promise.reject(new Error('mine')))).rejects.toThrow('mine');
+      await isWell(db);
+    });
+
+    it('of any kind, with the isolation that it was given', async () => {
+      const db = await open({ max: 1 });
+      const level = async (): Promise<unknown> =>
+        (await sql<{ v: string }>`select current_setting('transaction_isolation') as v`.execute(db.native.kysely)).rows;
+      const inside = (first: () => Promise<unknown>): Promise<unknown> =>
+        db.transaction(
+          async () => {
+            await first();
+            return level();
+          },
+          { isolation: 'serializable' },
+        );
+      const repo = db.repo(people);
+      const firsts = [
+        level,
+        () => repo.get('ann'),
+        () => repo.insert(ann),
+        () => db.transaction(() => repo.get('ann'), { propagation: 'nested' }),
+        () => copyIn(db, 'copy people (id, email, version) from stdin (format csv)', ['bob,bob@example.org,1\n']),
+      ];
+      for (const first of firsts) expect(await inside(first)).toEqual([{ v: 'serializable' }]);
+      expect(await level()).toEqual([{ v: 'read committed' }]);
+      expect(await repo.count({})).toBe(2);
+    });
+
+    it('that may fail, also before it is prepared, which leaves nothing open and nothing wrongly known', async () => {
+      const db = await open({ max: 1 });
+      const repo = db.repo(things);
+      const inside = (): Promise<unknown> => db.transaction(() => repo.get('a'));
+      for (let n = 0; n < 3; n += 1) expect((await rejection(inside())).code).toBe('database.query_failed');
+      await isWell(db);
+      await createTables(db, things);
+      for (let n = 0; n < 3; n += 1) expect([await inside(), await repo.get('a')]).toEqual([null, null]);
+      for (let n = 0; n < 3; n += 1) {
+        const taken = db.transaction(async () => repo.insertMany([{ id: 'b' }, { id: 'b' }]));
+        expect((await rejection(taken)).code).toBe('database.unique_violation');
+      }
+      expect(await repo.count({})).toBe(0);
     });
   });
 

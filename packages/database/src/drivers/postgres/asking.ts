@@ -17,14 +17,15 @@ export type Answered = (error: Error | undefined, asking: Asking) => void;
 /**
  * One statement of a repository, as a query of pg's: pg reads the protocol and calls these methods. pg's own asks for a
  * description of the columns each time, and makes rows by it. Here their names are known from the first time on, since
- * they stand in the text, and values come as PostgreSQL writes them, which is what the codecs read.
+ * they stand in the text, and values come as PostgreSQL writes them, which is what the codecs read. Another statement
+ * may go before it on the same way, such as the BEGIN of its transaction.
  *
  * https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-EXT-QUERY
  */
 export class Asking {
   readonly text: string;
-  /** Prepared on the connection under this name; unnamed where it is undefined. */
-  readonly name: string | undefined;
+  /** Prepared on the connection under this name, once it is its turn; unnamed where it is undefined. */
+  name: string | undefined;
   readonly rows: Record<string, unknown>[] = [];
   /** Of the answer; undefined until they are known. */
   columns: readonly string[] | undefined;
@@ -32,31 +33,47 @@ export class Asking {
   command = '';
   /** Pg's `query_timeout` sets it, to be told of the end. */
   callback = (): void => {};
+  readonly #itsName: string | undefined;
   readonly #values: readonly unknown[];
+  /** What is sent before it, until that is answered. */
+  #before: string | undefined;
   #answered: Answered | undefined;
 
   constructor(
-    { text, name }: { readonly text: string; readonly name: string | undefined },
+    {
+      text,
+      name,
+      before,
+    }: { readonly text: string; readonly name: string | undefined; readonly before?: string | undefined },
     values: readonly unknown[],
     columns: readonly string[] | undefined,
     answered: Answered,
   ) {
     this.text = text;
-    this.name = name;
+    // Pg notes what it reads under the name of whom it reads it for.
+    this.name = before === undefined ? name : undefined;
+    this.#itsName = name;
+    this.#before = before;
     this.columns = columns;
     this.#values = values;
     this.#answered = answered;
   }
 
   submit(wire: Wire): void {
-    const { text, name = '' } = this;
+    const { text } = this;
+    const name = this.#itsName ?? '';
     wire.stream.cork();
     try {
+      if (this.#before !== undefined) {
+        wire.parse({ text: this.#before, name: '' });
+        wire.bind({ statement: '', values: [] });
+        wire.execute({});
+      }
       const isParsed =
         name !== '' && (wire.parsedStatements[name] !== undefined || wire.submittedNamedStatements[name] !== undefined);
       if (!isParsed) {
         wire.parse({ text, name });
-        if (name !== '') wire.submittedNamedStatements[name] = text;
+        if (name !== '' && this.#before === undefined) wire.submittedNamedStatements[name] = text;
       }
       wire.bind({ statement: name, values: this.#values.map(textOf) });
       if (this.columns === undefined) wire.describe({ type: 'P', name: '' });
@@ -83,7 +100,9 @@ export class Asking {
   handleEmptyQuery(): void {}
 
   handleCommandComplete({ text }: { readonly text: string }): void {
-    this.command = text;
+    if (this.#before === undefined) this.command = text;
+    this.#before = undefined;
+    this.name = this.#itsName;
   }
 
   handleReadyForQuery(): void {

@@ -7,7 +7,6 @@
  */
 import type { DatabaseDriver, DatabaseFeatures } from '../../driver.ts';
 import { databaseErrors } from '../../errors.ts';
-import { controlOf } from '../../internal/sql/controls.ts';
 import { sqlDriver } from '../../internal/sql/driver.ts';
 import { replicatedSessions } from '../../internal/sql/replicas.ts';
 import { poolOf } from '../../internal/sql/server-options.ts';
@@ -90,10 +89,6 @@ export function postgres<Tables = any>(options: PostgresOptions): PostgresDriver
           replicas,
           maxLagMs: settings.maxReplicaLagMs,
         });
-  const control = async (session: Session, text: string): Promise<void> => {
-    await session.execute(controlOf(text), []);
-  };
-
   const listeners = new Listeners(settings);
   const driver = sqlDriver<Session, PgPool, Tables>({
     name: 'postgresql',
@@ -110,20 +105,13 @@ export function postgres<Tables = any>(options: PostgresOptions): PostgresDriver
     classify,
     sessions,
     execute: (session, statement, parameters) => session.execute(statement, parameters),
-    async begin(session, { isolation, readOnly }) {
+    begin(session, { isolation, readOnly }) {
       const level = isolation === 'snapshot' ? 'repeatable read' : isolation;
       const begin = level === undefined ? 'begin' : `begin isolation level ${level}`;
-      await control(session, readOnly ? `${begin} read only` : begin);
-      session.inTransaction = true;
+      session.begin(readOnly ? `${begin} read only` : begin);
     },
-    async commit(session) {
-      await control(session, 'commit');
-      session.inTransaction = false;
-    },
-    async rollback(session) {
-      await control(session, 'rollback');
-      session.inTransaction = false;
-    },
+    commit: (session) => session.finish('commit'),
+    rollback: (session) => session.finish('rollback'),
     async lock(session, name, call) {
       if (!session.inTransaction && connections.isPooled) throw noLock();
       return takeLock(session, name, call);

@@ -28,8 +28,10 @@ const TRACES =
 /** One connection, and what is known of it. */
 export class Session {
   readonly client: PgClient;
-  /** A transaction of ours is open. */
+  /** A transaction of ours is open, here at least. */
   inTransaction = false;
+  /** Its BEGIN, which goes to the server with the first statement: alone it would be one more way there and back. */
+  #opening: string | undefined;
   readonly #names: Names;
   /** The {@link Names.generation} of its prepared statements. */
   readonly #generation: number;
@@ -60,14 +62,29 @@ export class Session {
 
   execute(statement: SqlStatement, values: readonly unknown[]): Promise<SqlOutcome> {
     const { sql: text, kind } = statement;
+    if (kind === 'rows') return this.#ask(statement, this.#names.of(statement), values);
+    if (this.#opening !== undefined) return this.#open().then(() => this.execute(statement, values));
     if (kind === 'native') return this.#native(text, values);
     if (kind === 'control') return this.#control(text);
-    if (kind === 'script') return this.#script(text);
-    return this.#ask(statement, this.#names.of(statement), values);
+    return this.#script(text);
+  }
+
+  /** Begins a transaction by this text. */
+  begin(text: string): void {
+    this.#opening = text;
+    this.inTransaction = true;
+  }
+
+  /** Ends the transaction; of one without a statement the server has never heard. */
+  async finish(how: 'commit' | 'rollback'): Promise<void> {
+    if (this.#opening === undefined) await this.#control(how);
+    this.#opening = undefined;
+    this.inTransaction = false;
   }
 
   /** Runs a COPY, and answers how many rows it were. */
   async copy(copying: Copying): Promise<number> {
+    await this.#open();
     this.#begin();
     this.#copying = copying;
     this.client.query(copying);
@@ -97,6 +114,12 @@ export class Session {
     if (signal.aborted) stream.destroy();
     else signal.addEventListener('abort', () => stream.destroy(), { once: true });
     await this.#gone;
+  }
+
+  async #open(): Promise<void> {
+    const opening = this.#opening;
+    this.#opening = undefined;
+    if (opening !== undefined) await this.#control(opening);
   }
 
   async #control(text: string): Promise<SqlOutcome> {
@@ -160,6 +183,8 @@ export class Session {
     return new Promise((resolve, reject) => {
       this.#begin();
       const text = statement.sql;
+      const before = this.#opening;
+      this.#opening = undefined;
       const answered: Answered = (error, { rows, command, columns = [] }) => {
         this.#end();
         if (error === undefined) {
@@ -168,7 +193,7 @@ export class Session {
         } else if (name !== undefined && isStale(error)) this.#askAgain(statement, values, error).then(resolve, reject);
         else reject(this.#failure(error));
       };
-      this.client.query(new Asking({ text, name }, values, this.#names.columnsOf(statement), answered));
+      this.client.query(new Asking({ text, name, before }, values, this.#names.columnsOf(statement), answered));
     });
   }
 
