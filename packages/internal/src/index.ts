@@ -1,3 +1,4 @@
+export { activeSpan, type SpanIds } from './active-span.ts';
 export { addressKey, bareAddress } from './address.ts';
 export { type Awaitable, chain, isThenable } from './awaitable.ts';
 export { type Backoff, type BackoffPlan, exponentialBackoff } from './backoff.ts';

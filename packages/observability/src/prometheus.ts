@@ -1,4 +1,4 @@
-import { type Duration, durationOption, refuseUnknown } from '@ent/internal';
+import { activeSpan, type Duration, durationOption, refuseUnknown } from '@ent/internal';
 import { Registry } from 'prom-client';
 import { observabilityErrors } from './errors.ts';
 import { CounterFamily, GaugeFamily, type Place } from './internal/families.ts';
@@ -11,6 +11,7 @@ import { httpServer } from './internal/metrics/http-server.ts';
 import { logging } from './internal/metrics/logging.ts';
 import { messaging } from './internal/metrics/messaging.ts';
 import { registerRuntime } from './internal/metrics/runtime.ts';
+import { wantsOpenMetrics } from './internal/open-metrics.ts';
 import { createRender } from './internal/render.ts';
 
 /** Options of {@link createMetrics}. */
@@ -29,9 +30,22 @@ export interface MetricsOptions {
    * `_OTHER`: topics, for example, may be as many as an application makes. Default: 2000.
    */
   maxSeries?: number | undefined;
+  /**
+   * Keeps with each bucket of a histogram the ids of the last sampled span of OpenTelemetry that an observation was
+   * made in, so that a dashboard leads from a slow request to its trace. They are written in OpenMetrics alone: see
+   * {@link Metrics.answer}. Default: false.
+   */
+  exemplars?: boolean | undefined;
 }
 
-const OPTIONS = { registry: true, version: true, collectTimeout: true, maxSeries: true } as const;
+const OPTIONS = { registry: true, version: true, collectTimeout: true, maxSeries: true, exemplars: true } as const;
+
+/** What {@link Metrics.answer} gives. */
+export interface MetricsAnswer {
+  /** For the header `Content-Type`. */
+  readonly contentType: string;
+  readonly body: string;
+}
 
 /** The metrics of a process. */
 export interface Metrics {
@@ -44,6 +58,14 @@ export interface Metrics {
    * answer in time, or fails, has no values in it: `metric_collection_failures_total` counts that.
    */
   render(): Promise<string>;
+  /**
+   * The metrics for one who asks for them over HTTP: in OpenMetrics 1.0.0 where `Accept` asks for that by its name and
+   * does not prefer the classic text, as Prometheus does with `--enable-feature=exemplar-storage`; in the format of the
+   * registry else. Whatever is asked in what order, the names of the classic text stay as they are.
+   *
+   * @param accept the header of the request
+   */
+  answer(accept?: string | readonly string[]): Promise<MetricsAnswer>;
   /** Stops listening and measuring. */
   close(): void;
 }
@@ -73,7 +95,12 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
   if (!Number.isSafeInteger(maxSeries) || maxSeries < 1) {
     throw observabilityErrors.invalid_options('createMetrics: maxSeries must be a whole number from 1 on.');
   }
-  const place: Place = { registry, maxSeries, collectTimeoutMs: timeoutMs };
+  const { exemplars = false } = options;
+  if (typeof exemplars !== 'boolean') {
+    throw observabilityErrors.invalid_options('createMetrics: exemplars must be true or false.');
+  }
+  const exemplarLabels = exemplars ? sampledSpan : undefined;
+  const place: Place = { registry, maxSeries, collectTimeoutMs: timeoutMs, exemplarLabels };
   if (options.version !== undefined) {
     const help = 'Version of the running service.';
     const info = new GaugeFamily(place, { name: 'service_build_info', help, labelNames: ['version'] });
@@ -95,14 +122,28 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
     help: 'Metrics left out of an answer because their values came too late or not at all.',
     labelNames: ['metric'],
   });
+  const render = createRender(registry, timeoutMs, failures);
   return {
     registry,
     get contentType() {
       return registry.contentType;
     },
-    render: createRender(registry, timeoutMs, failures),
+    render: () => render(registry.contentType),
+    async answer(accept = '') {
+      const contentType = wantsOpenMetrics(String(accept)) ? Registry.OPENMETRICS_CONTENT_TYPE : registry.contentType;
+      return { contentType, body: await render(contentType) };
+    },
     close() {
       for (const stop of stops.splice(0)) stop();
     },
   };
+}
+
+const SAMPLED = 1;
+
+/** The ids under which Prometheus and Grafana look for them. One that is not sampled leads nowhere. */
+function sampledSpan(): Record<string, string> | undefined {
+  const span = activeSpan(Date.now());
+  if (span === undefined || (span.traceFlags & SAMPLED) === 0) return undefined;
+  return { trace_id: span.traceId, span_id: span.spanId };
 }

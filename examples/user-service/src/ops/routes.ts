@@ -56,11 +56,14 @@ export function opsRoutes(health: Health, metrics: Metrics): Route[] {
       method: 'GET',
       path: '/metrics',
       summary: 'Metrics in the text format of Prometheus',
-      description: 'Requests, caches, health checks, logins, and the process.',
+      description: 'Requests, caches, health checks, logins, and the process. In OpenMetrics for who asks for that.',
       tags,
       auth: false,
       responses: { 200: { contentType: metrics.contentType } },
-      handler: () => metrics.render(),
+      async handler({ exchange }) {
+        const { contentType, body } = await metrics.answer(exchange.header('accept'));
+        return reply(200, body, { 'content-type': contentType, vary: 'accept' });
+      },
     }),
   ];
 }

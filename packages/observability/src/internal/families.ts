@@ -11,8 +11,20 @@ interface Sample {
   readonly value: number;
   readonly metricName?: string;
   /** prom-client has it for each bucket, also where there is none. */
-  readonly exemplar?: null;
+  readonly exemplar?: Exemplar | null;
 }
+
+/** One observation, and the trace that it was made in. */
+export interface Exemplar {
+  /** At most 128 characters, names included. */
+  readonly labelSet: Readonly<Record<string, string>>;
+  readonly value: number;
+  /** Seconds since the epoch. */
+  readonly timestamp: number;
+}
+
+/** The labels of an exemplar for what is observed now; undefined where there are none. */
+export type ExemplarLabels = () => Exemplar['labelSet'] | undefined;
 
 /** What prom-client's registry asks of a metric; it writes the text itself, in either format. */
 interface Collected {
@@ -38,6 +50,8 @@ export interface Place {
   readonly maxSeries: number;
   /** How long a metric may take for its values. */
   readonly collectTimeoutMs: number;
+  /** Asked for each observation of a histogram. */
+  readonly exemplarLabels?: ExemplarLabels | undefined;
 }
 
 /** The label values of what came after a family had all its label sets. */
@@ -188,13 +202,17 @@ export class HistogramCell {
   readonly labels: Labels;
   /** How many were in each bucket alone; the last one is for what is above all bounds. */
   readonly counts: number[];
+  /** The last one of each bucket. */
+  readonly exemplars: (Exemplar | undefined)[] = [];
   sum = 0;
   count = 0;
   readonly #bounds: readonly number[];
+  readonly #exemplarLabels: ExemplarLabels | undefined;
 
-  constructor(labels: Labels, bounds: readonly number[]) {
+  constructor(labels: Labels, bounds: readonly number[], exemplarLabels: ExemplarLabels | undefined) {
     this.labels = labels;
     this.#bounds = bounds;
+    this.#exemplarLabels = exemplarLabels;
     this.counts = Array.from({ length: bounds.length + 1 }, () => 0);
   }
 
@@ -205,6 +223,9 @@ export class HistogramCell {
     (this.counts[at] as number)++;
     this.sum += value;
     this.count++;
+    if (this.#exemplarLabels === undefined) return;
+    const labelSet = this.#exemplarLabels();
+    if (labelSet !== undefined) this.exemplars[at] = { labelSet, value, timestamp: Date.now() / 1000 };
   }
 }
 
@@ -212,26 +233,30 @@ export class HistogramCell {
 export class HistogramFamily extends Family<HistogramCell> {
   readonly type = 'histogram';
   readonly #bounds: readonly number[];
+  readonly #exemplarLabels: ExemplarLabels | undefined;
 
   constructor(place: Place, options: FamilyOptions & { readonly buckets: readonly number[] }) {
     super(place, options);
     this.#bounds = options.buckets;
+    this.#exemplarLabels = place.exemplarLabels;
   }
 
   protected make(labels: Labels): HistogramCell {
-    return new HistogramCell(labels, this.#bounds);
+    return new HistogramCell(labels, this.#bounds, this.#exemplarLabels);
   }
 
-  protected samples({ labels: sharedLabels, counts, sum, count }: HistogramCell): Sample[] {
+  protected samples({ labels: sharedLabels, counts, exemplars, sum, count }: HistogramCell): Sample[] {
     const name = this.ownName;
     let below = 0;
     const buckets = this.#bounds.map((le, i) => {
       below += counts[i] as number;
-      return { labels: { le }, sharedLabels, value: below, metricName: `${name}_bucket`, exemplar: null };
+      const exemplar = exemplars[i] ?? null;
+      return { labels: { le }, sharedLabels, value: below, metricName: `${name}_bucket`, exemplar };
     });
+    const last = exemplars[this.#bounds.length] ?? null;
     return [
       ...buckets,
-      { labels: { le: '+Inf' }, sharedLabels, value: count, metricName: `${name}_bucket`, exemplar: null },
+      { labels: { le: '+Inf' }, sharedLabels, value: count, metricName: `${name}_bucket`, exemplar: last },
       { labels: {}, sharedLabels, value: sum, metricName: `${name}_sum` },
       { labels: {}, sharedLabels, value: count, metricName: `${name}_count` },
     ];
