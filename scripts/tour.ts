@@ -48,7 +48,7 @@ const CALLS: Readonly<Record<string, Call>> = {
     about: 'A route with a path parameter and a response schema, behind `requestId()`, on a connection that is open.',
     // The writer that a route chose when it was made runs here; it has its file, since it refuses what JSON lacks.
     files: 15,
-    functions: 49,
+    functions: 48,
   },
   publish: {
     title: '`publish` to the handler, on the memory broker',

@@ -7,7 +7,10 @@
 export interface Exchange {
   /** The method as it was sent, for example `GET`. */
   readonly method: string;
-  /** The request target as it was sent, query included. Never decoded. */
+  /**
+   * The request target as it was sent, query included. Never decoded. On a fetch host it is as the URL of the `Request`
+   * has it, which resolves `..` and has no other form than a path.
+   */
   readonly rawUrl: string;
   /**
    * The path of {@link rawUrl}, still percent-encoded. Do not protect anything by looking at it: `/%61dmin` is `/admin`

@@ -4,7 +4,7 @@ import { middlewareErrors } from './errors.ts';
 import type { Exchange, HeaderBag, Outcome, Reply } from './exchange.ts';
 import { demandExchange } from './internal/demand.ts';
 import { letGo } from './internal/let-go.ts';
-import { problemReply } from './problem.ts';
+import { type ProblemReply, problemReply } from './problem.ts';
 
 /**
  * Something that happens around every exchange. All hooks are optional.
@@ -63,7 +63,7 @@ export interface Run<X extends Exchange = Exchange> {
   /** The same, but hands the answer on instead of giving it: a promise less where the handler waits. */
   respond(handler: Handler<X>, write: (answer: Answer) => void): void;
   /** Turns something that was thrown outside {@link handle} into the reply for it, and notes it for the outcome. */
-  fail(error: unknown): Reply;
+  fail(error: unknown): ProblemReply;
   /** Runs the `head` hooks. The host calls it just before it writes the head. */
   head(status: number, headers: HeaderBag): void;
   /** Runs the `done` hooks; the second call does nothing. */
@@ -154,7 +154,7 @@ class PipelineRun<X extends Exchange> implements Run<X> {
     let answer = given;
     for (const [index, middleware] of this.#hooks.reply.entries()) {
       if (index < from) continue;
-      if (typeof (answer as Reply | null | undefined)?.status !== 'number') return answer;
+      if (!isData(answer)) return answer;
       const reply = answer as Reply;
       try {
         const shaped = middleware.reply?.(this.exchange, reply);
@@ -238,7 +238,7 @@ class PipelineRun<X extends Exchange> implements Run<X> {
     void promise.then((outcome) => this.#finish(outcome));
   }
 
-  fail(error: unknown): Reply {
+  fail(error: unknown): ProblemReply {
     const reply = problemReply(error);
     this.#error = error;
     this.#ourFault = reply.status >= 500;
@@ -290,6 +290,17 @@ class PipelineRun<X extends Exchange> implements Run<X> {
 
 function hookFailed(middleware: string, hook: 'head' | 'done', error: unknown): void {
   if (channels.hook.hasSubscribers) channels.hook.error.publish({ middleware, hook, error });
+}
+
+/** Whether it is a reply, and neither nothing, nor a mistake, nor the `Response` of a fetch host. */
+function isData(answer: Answer): boolean {
+  try {
+    const { status, arrayBuffer } = (answer ?? {}) as { status?: unknown; arrayBuffer?: unknown };
+    return typeof status === 'number' && arrayBuffer === undefined;
+  } catch {
+    // To look at it throws: a mistake.
+    return false;
+  }
 }
 
 function isPromise<T>(value: T | Promise<T>): value is Promise<T> {

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
-import { middlewareErrors } from '../errors.ts';
+import { consumed, cutShort, tooLarge } from './refusals.ts';
 
-const EMPTY: Buffer = Buffer.alloc(0);
+export const EMPTY: Buffer = Buffer.alloc(0);
 const LEAST_BYTES = 512;
 
 /**
@@ -18,7 +18,7 @@ export function collect(req: IncomingMessage, max: number): Promise<Uint8Array> 
     return Promise.reject(consumed('exchange.bytes()'));
   }
   // Its "close" is over, so that nothing would ever be heard.
-  if (req.destroyed) return Promise.reject(gone());
+  if (req.destroyed) return Promise.reject(cutShort());
   return new Promise((resolve, reject) => {
     const done = (): void => resolve(size === body.byteLength ? body : body.subarray(0, size));
     let body: Buffer = EMPTY;
@@ -42,7 +42,7 @@ export function collect(req: IncomingMessage, max: number): Promise<Uint8Array> 
     };
     // "close" comes in every case; after the last byte it changes nothing any more.
     const onGone = (): void => {
-      if (!req.readableEnded) reject(gone());
+      if (!req.readableEnded) reject(cutShort());
     };
     req.on('data', onData);
     // Each listener is work for every request. Without one for "error" node emits none.
@@ -54,7 +54,7 @@ export function collect(req: IncomingMessage, max: number): Promise<Uint8Array> 
 /**
  * A buffer for at least `needed` bytes, with the `kept` ones in it. Twice as large each time, so that little is copied.
  */
-function grown(body: Buffer, kept: number, needed: number): Buffer {
+export function grown(body: Buffer, kept: number, needed: number): Buffer {
   // Not out of node's pool, which would be kept by each small body.
   const larger = Buffer.allocUnsafeSlow(Math.max(needed, 2 * body.byteLength, LEAST_BYTES));
   body.copy(larger, 0, 0, kept);
@@ -73,7 +73,7 @@ export async function* arriving(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   if (Number(req.headers['content-length']) > max) throw tooLarge(max);
   if (taken || req.readableDidRead) throw consumed('exchange.stream()');
-  if (req.destroyed) throw gone();
+  if (req.destroyed) throw cutShort();
   let size = 0;
   try {
     for await (const chunk of req.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
@@ -82,18 +82,6 @@ export async function* arriving(
       yield chunk;
     }
   } catch (error) {
-    throw size <= max && req.destroyed && !req.readableEnded ? gone() : error;
+    throw size <= max && req.destroyed && !req.readableEnded ? cutShort() : error;
   }
-}
-
-export function consumed(by: string): Error {
-  return middlewareErrors.body_consumed(`Something read the body before ${by} was called.`);
-}
-
-export function tooLarge(max: number): Error {
-  return middlewareErrors.body_too_large(`The body is larger than ${max} bytes.`);
-}
-
-function gone(): Error {
-  return middlewareErrors.request_aborted('The connection closed before the whole body arrived.');
 }

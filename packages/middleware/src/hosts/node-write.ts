@@ -1,12 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline as pipeStreams } from 'node:stream/promises';
-import { middlewareErrors } from '../errors.ts';
 import type { Exchange, Reply } from '../exchange.ts';
-import { isAsyncIterable, letGo } from '../internal/let-go.ts';
+import { letGo } from '../internal/let-go.ts';
 import type { Answer, Run } from '../middleware.ts';
 import { CheckedHeaders, CollectedHeaders } from './node-head.ts';
 import { bodyLeft, linger } from './node-linger.ts';
+import { counted, declaredBytes, isWhole, notSendable, sourceOf } from './reply-body.ts';
 
 /** An exchange as far as its answer is written here. */
 export interface Written extends Exchange {
@@ -66,7 +66,8 @@ function writeReply(exchange: Written, reply: Reply, run: Run<Written>, headers:
   const { status, body } = reply;
   // A 1xx would leave the client waiting for the answer.
   if (!Number.isInteger(status) || status < 200 || status > 999) throw notSendable('The status of a reply');
-  const whole = isWhole(body);
+  // What most give is seen at once.
+  const whole = body === undefined || typeof body === 'string' || isWhole(body);
   const bodiless = status === 204 || status === 304;
   if (!whole && !bodiless && req.method !== 'HEAD') return writeStream(exchange, reply, body, run);
   take(headers, reply);
@@ -95,19 +96,6 @@ function writeHead(exchange: Written, status: number, headers: CollectedHeaders,
   exchange.res.writeHead(status, headers.flat);
 }
 
-/** Whether a body is sent at once; otherwise it is streamed. */
-function isWhole(body: Reply['body']): body is string | Uint8Array | undefined {
-  if (body === undefined || typeof body === 'string' || body instanceof Uint8Array) return true;
-  if (isAsyncIterable(body)) return false;
-  throw notSendable('The body of a reply');
-}
-
-function notSendable(what: string): Error {
-  return middlewareErrors.invalid_reply(
-    `${what} cannot be sent: give a status from 200 on, and text, bytes, or an async iterable of them.`,
-  );
-}
-
 /**
  * Streams a body. The head leaves with the first bytes: a source that fails before it has any gives a
  * 500 like all that fails before the answer began.
@@ -123,10 +111,11 @@ function writeStream(
   const headers = new CheckedHeaders();
   take(headers, reply);
   exchange.sent = 0;
-  const source = Readable.from(counted(body, exchange, run, declaredBytes(headers)), { objectMode: false });
+  const declared = declaredBytes(headers);
+  const origin = sourceOf(body);
+  const source = Readable.from(counted(origin.chunks, exchange, run, declared), { objectMode: false });
   res.once('close', () => {
-    // The source may be waiting for what never comes: a stream of node can be told.
-    if (body instanceof Readable) body.destroy();
+    if (!res.writableFinished) origin.stop();
     source.destroy();
   });
   const fail = (error: unknown): void => {
@@ -141,41 +130,4 @@ function writeStream(
     // The cut tells the client: the length or the last chunk is missing.
     pipeStreams(source, res).catch(() => res.destroy());
   });
-}
-
-/** The length that a reply says its stream has. */
-function declaredBytes(headers: CollectedHeaders): number | undefined {
-  const length = headers.get('content-length');
-  if (length === undefined) return undefined;
-  if (!/^\d+$/.test(length)) throw notSendable('The content-length of a reply');
-  return Number(length);
-}
-
-async function* counted(
-  source: AsyncIterable<string | Uint8Array>,
-  exchange: Written,
-  run: Run<Written>,
-  declared: number | undefined,
-): AsyncGenerator<string | Uint8Array> {
-  let bytes = 0;
-  try {
-    for await (const chunk of source) {
-      bytes += Buffer.byteLength(chunk);
-      // What is too much would be taken for the beginning of the next answer.
-      if (declared !== undefined && bytes > declared) throw wrongLength(declared);
-      exchange.sent = bytes;
-      yield chunk;
-    }
-    if (declared !== undefined && bytes < declared) throw wrongLength(declared);
-  } catch (error) {
-    // Noted here: the response is destroyed, and the exchange over, before anybody else hears of it.
-    run.fail(error);
-    throw error;
-  }
-}
-
-function wrongLength(declared: number): Error {
-  return middlewareErrors.invalid_reply(
-    `The body of a reply does not have the ${declared} bytes of its content-length.`,
-  );
 }

@@ -6,9 +6,12 @@ import { clientAddress, compileTrust, type TrustProxy } from '../address.ts';
 import { middlewareErrors } from '../errors.ts';
 import type { Exchange, HeaderBag } from '../exchange.ts';
 import { createPipeline, type Handler, type Middleware, type Run } from '../middleware.ts';
-import { arriving, collect, consumed, tooLarge } from './node-body.ts';
+import { type ProblemReply, problemReply } from '../problem.ts';
+import type { Failing } from './exchange-of.ts';
+import { arriving, collect } from './node-body.ts';
 import { type HeadWriter, patchWriteHead } from './node-head.ts';
 import { write, type Written } from './node-write.ts';
+import { aborted, consumed, tooLarge } from './refusals.ts';
 
 /** An exchange on `node:http`; `req` and `res` are there for handlers that write the response themselves. */
 export interface NodeExchange extends Exchange {
@@ -69,7 +72,7 @@ export function createNodeListener(handler: Handler<NodeExchange>, options: Node
   };
 }
 
-class NodeHttpExchange implements NodeExchange, HeadWriter, Written {
+class NodeHttpExchange implements NodeExchange, HeadWriter, Written, Failing {
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
   readonly method: string;
@@ -175,6 +178,10 @@ class NodeHttpExchange implements NodeExchange, HeadWriter, Written {
     this.#run?.head(status, headers);
   }
 
+  fail(error: unknown): ProblemReply {
+    return this.#run?.fail(error) ?? problemReply(error);
+  }
+
   /** Only where somebody wants to hear of it. */
   #awaitEnd(): void {
     if (this.#awaitsEnd) return;
@@ -220,10 +227,6 @@ function queueOf(socket: Socket): Set<() => void> {
     });
   }
   return queue;
-}
-
-function aborted(): Error {
-  return middlewareErrors.request_aborted('The connection closed before the answer was complete.');
 }
 
 // The scheme in any case (RFC 3986, section 3.1); a host, and no user before it (RFC 9110, section 4.2.4).
