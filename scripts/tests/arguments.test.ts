@@ -407,7 +407,9 @@ const RIGHT: Readonly<Record<string, readonly unknown[]>> = {
   '@ent/middleware requireMatch': [exchange, '"a"'],
   '@ent/middleware/node createNodeListener': [() => ({ status: 204 }), { middleware: [], trustProxies: ['loopback'] }],
   '@ent/observability onOperation': ['ent:none', { start: () => {}, end: () => {} }],
-  '@ent/observability/prometheus createMetrics': [{ version: '1', collectTimeout: '1s', exemplars: true }],
+  '@ent/observability/prometheus createMetrics': [
+    { version: '1', collectTimeout: '1s', exemplars: true, cluster: false },
+  ],
   '@ent/serialization createSerializer': [
     { version: 1, compression: { minBytes: 5, algorithm: 'gzip' }, alsoRead: [], maxInflatedBytes: 5 },
   ],

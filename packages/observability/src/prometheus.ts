@@ -1,6 +1,8 @@
+import processes from 'node:cluster';
 import { activeSpan, type Duration, durationOption, refuseUnknown } from '@ent/internal';
 import { Registry } from 'prom-client';
 import { observabilityErrors } from './errors.ts';
+import { tellPrimary, Workers } from './internal/cluster.ts';
 import { CounterFamily, GaugeFamily, type Place } from './internal/families.ts';
 import { auth } from './internal/metrics/auth.ts';
 import { cache } from './internal/metrics/cache.ts';
@@ -12,7 +14,7 @@ import { logging } from './internal/metrics/logging.ts';
 import { messaging } from './internal/metrics/messaging.ts';
 import { registerRuntime } from './internal/metrics/runtime.ts';
 import { wantsOpenMetrics } from './internal/open-metrics.ts';
-import { createRender } from './internal/render.ts';
+import { createCollect, write } from './internal/render.ts';
 
 /** Options of {@link createMetrics}. */
 export interface MetricsOptions {
@@ -36,9 +38,24 @@ export interface MetricsOptions {
    * {@link Metrics.answer}. Default: false.
    */
   exemplars?: boolean | undefined;
+  /**
+   * For processes of `node:cluster` that all say so: in the primary the metrics of all workers are added up with its
+   * own, and those of workers that are gone are kept, as of when they were asked last, so that no counter falls. A
+   * worker that does not answer in `collectTimeout` is there with its last numbers, and counted as `cluster_worker` by
+   * `metric_collection_failures_total`. Exemplars are not carried. In a worker `render` and `answer` are about that
+   * worker alone. Default: false.
+   */
+  cluster?: boolean | undefined;
 }
 
-const OPTIONS = { registry: true, version: true, collectTimeout: true, maxSeries: true, exemplars: true } as const;
+const OPTIONS = {
+  registry: true,
+  version: true,
+  collectTimeout: true,
+  maxSeries: true,
+  exemplars: true,
+  cluster: true,
+} as const;
 
 /** What {@link Metrics.answer} gives. */
 export interface MetricsAnswer {
@@ -95,15 +112,18 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
   if (!Number.isSafeInteger(maxSeries) || maxSeries < 1) {
     throw observabilityErrors.invalid_options('createMetrics: maxSeries must be a whole number from 1 on.');
   }
-  const { exemplars = false } = options;
-  if (typeof exemplars !== 'boolean') {
-    throw observabilityErrors.invalid_options('createMetrics: exemplars must be true or false.');
+  const { exemplars = false, cluster = false } = options;
+  for (const [name, value] of Object.entries({ exemplars, cluster })) {
+    if (typeof value !== 'boolean') {
+      throw observabilityErrors.invalid_options(`createMetrics: ${name} must be true or false.`);
+    }
   }
   const exemplarLabels = exemplars ? sampledSpan : undefined;
   const place: Place = { registry, maxSeries, collectTimeoutMs: timeoutMs, exemplarLabels };
   if (options.version !== undefined) {
     const help = 'Version of the running service.';
-    const info = new GaugeFamily(place, { name: 'service_build_info', help, labelNames: ['version'] });
+    const labelNames = ['version'];
+    const info = new GaugeFamily(place, { name: 'service_build_info', help, labelNames, aggregator: 'max' });
     info.cell(options.version).value = 1;
   }
   const stops = [
@@ -122,7 +142,14 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
     help: 'Metrics left out of an answer because their values came too late or not at all.',
     labelNames: ['metric'],
   });
-  const render = createRender(registry, timeoutMs, failures);
+  const collect = createCollect(registry, timeoutMs, failures);
+  const workers = cluster && processes.isPrimary ? new Workers(timeoutMs, failures) : undefined;
+  if (workers) stops.push(() => workers.close());
+  else if (cluster) stops.push(tellPrimary(collect));
+  const render = async (contentType: string): Promise<string> => {
+    const metrics = workers ? await workers.sum(await collect('data')) : await collect('text');
+    return write(registry, metrics, contentType);
+  };
   return {
     registry,
     get contentType() {

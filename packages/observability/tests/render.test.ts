@@ -6,7 +6,8 @@ import { createMetrics, type Metrics } from '../src/prometheus.ts';
 
 let metrics: Metrics;
 beforeEach(() => {
-  metrics = createMetrics({ version: '1.2.3', collectTimeout: 100 });
+  // Longer than a busy machine takes to read a file of /proc.
+  metrics = createMetrics({ version: '1.2.3', collectTimeout: '3s' });
 });
 afterEach(() => metrics.close());
 

@@ -5,7 +5,7 @@ export type LabelValue = string | number;
 type Labels = Record<string, LabelValue>;
 
 /** One line as prom-client's registry writes it. */
-interface Sample {
+export interface Sample {
   readonly labels: Labels;
   readonly sharedLabels?: Labels;
   readonly value: number;
@@ -27,7 +27,7 @@ export interface Exemplar {
 export type ExemplarLabels = () => Exemplar['labelSet'] | undefined;
 
 /** What prom-client's registry asks of a metric; it writes the text itself, in either format. */
-interface Collected {
+export interface Collected {
   readonly name: string;
   readonly help: string;
   readonly type: string;
@@ -40,6 +40,8 @@ export interface FamilyOptions {
   readonly name: string;
   readonly help: string;
   readonly labelNames?: readonly string[];
+  /** What several processes together have. Default: the sum. */
+  readonly aggregator?: 'sum' | 'min' | 'max';
   /** Runs before the values are read: for numbers that are only looked at then. */
   readonly collect?: () => unknown;
 }
@@ -69,7 +71,7 @@ abstract class Family<Cell extends { readonly labels: Labels }> {
   /** prom-client gives a counter another one for OpenMetrics, for good; {@link getForPromString} does not go by it. */
   name: string;
   readonly help: string;
-  readonly aggregator = 'sum';
+  readonly aggregator: string;
   readonly labelNames: readonly string[];
   protected readonly ownName: string;
   readonly #collect: (() => unknown) | undefined;
@@ -80,11 +82,15 @@ abstract class Family<Cell extends { readonly labels: Labels }> {
   #only: Cell | undefined;
   #overflow: Cell | undefined;
 
-  constructor({ registry, maxSeries }: Place, { name, help, labelNames = [], collect }: FamilyOptions) {
+  constructor(
+    { registry, maxSeries }: Place,
+    { name, help, labelNames = [], aggregator = 'sum', collect }: FamilyOptions,
+  ) {
     this.name = name;
     this.ownName = name;
     this.help = help;
     this.labelNames = labelNames;
+    this.aggregator = aggregator;
     this.#collect = collect;
     this.#registry = registry;
     this.#maxSeries = maxSeries;

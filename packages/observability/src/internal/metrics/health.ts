@@ -9,11 +9,13 @@ export function health(place: Place): Stop[] {
     name: 'health_check_status',
     help: 'Outcome of the last run of a health check: 1 passed, 0 failed.',
     labelNames,
+    aggregator: 'min',
   });
   const duration = new GaugeFamily(place, {
     name: 'health_check_duration_seconds',
     help: 'Duration of the last run of a health check, in seconds.',
     labelNames,
+    aggregator: 'max',
   });
   const stop = onOperation<{ readonly check: string }>('ent:lifecycle:check', {
     end({ payload: { check }, durationMs, error }) {

@@ -116,6 +116,8 @@ function readGroups(place: Place): void {
   const patienceMs = place.collectTimeoutMs / 2;
   const waiting: GaugeFamily = new GaugeFamily(place, {
     name: 'messaging_group_messages',
+    // Each process tells of the same messages.
+    aggregator: 'max',
     help: 'Messages of a group, by state: ready (the lag), delayed, leased, dead. Each instance tells of the same ones.',
     labelNames: [...GROUP, 'state'],
     async collect() {

@@ -16,11 +16,17 @@ const LIMITS = '/proc/self/limits';
  */
 export function registerRuntime(registry: Registry): () => void {
   const registers = [registry];
-  const gauge = (name: string, help: string, read: () => number | Promise<number>): void => {
+  const gauge = (
+    name: string,
+    help: string,
+    read: () => number | Promise<number>,
+    aggregator: 'sum' | 'min' | 'max' = 'sum',
+  ): void => {
     new Gauge({
       name,
       help,
       registers,
+      aggregator,
       async collect() {
         this.set(await read());
       },
@@ -38,7 +44,7 @@ export function registerRuntime(registry: Registry): () => void {
     },
   });
   const startTime = (Date.now() - process.uptime() * 1000) / 1000;
-  gauge('process_start_time_seconds', 'Start time of the process since the epoch, in seconds.', () => startTime);
+  gauge('process_start_time_seconds', 'Start time of the process since the epoch, in seconds.', () => startTime, 'min');
   gauge('process_resident_memory_bytes', 'Resident memory, in bytes.', () => process.memoryUsage.rss());
   gauge('nodejs_heap_used_bytes', 'Memory used in the V8 heap, in bytes.', () => getHeapStatistics().used_heap_size);
   gauge('nodejs_heap_limit_bytes', 'Largest size of the V8 heap, in bytes.', () => getHeapStatistics().heap_size_limit);
@@ -64,6 +70,7 @@ export function registerRuntime(registry: Registry): () => void {
       utilization = now;
       return since;
     },
+    'max',
   );
   const delay = monitorEventLoopDelay({ resolution: 20 });
   delay.enable();
@@ -75,6 +82,7 @@ export function registerRuntime(registry: Registry): () => void {
       delay.reset();
       return p99;
     },
+    'max',
   );
 
   const gc = new Histogram({
