@@ -1,4 +1,5 @@
-// The TypeScript blocks of the README files and of docs/ compile, and run to their end unless they are marked `no-run`.
+// The TypeScript blocks of the README files, of docs/ and of doc comments compile, and run to their end unless they are
+// marked `no-run`.
 //
 // They are compiled against what was built, by the public exports, and not against the sources: that is what a
 // reader who has installed the packages gets, types included, so a subpath that is not exported or a
@@ -7,7 +8,7 @@ import { existsSync, mkdirSync, realpathSync, symlinkSync, writeFileSync } from 
 import { dirname, join } from 'node:path';
 import { type Finding, main } from './lib/findings.ts';
 import { mapLimited, run, withTemporaryFolder } from './lib/run.ts';
-import { readSnippets, type Snippet } from './lib/snippets.ts';
+import { readDocSnippets, readSnippets, type Snippet } from './lib/snippets.ts';
 import { publicPackages, subpathsOf } from './lib/workspace.ts';
 
 /** Longer than any example should take, on a busy machine. */
@@ -20,7 +21,7 @@ export async function checkReadme(root: string): Promise<Finding[]> {
   if (unbuilt.length > 0) {
     return unbuilt.map(({ name }) => ({ file: `packages/${name}`, problem: 'is not built', fix: 'npm run build' }));
   }
-  const snippets = readSnippets(root);
+  const snippets = [...readSnippets(root), ...readDocSnippets(root)];
   return withTemporaryFolder(async (dir) => {
     linkPackages(root, dir);
     const broken = await compile(root, dir, snippets);

@@ -50,7 +50,7 @@ const STEPS = {
     command: ['node', '--conditions=@ent/source', join('scripts', 'check-images.ts')],
   },
   readme: {
-    promise: 'the examples in README files and docs compile and run',
+    promise: 'the examples in README files, docs and doc comments compile and run',
     command: script('check-readme'),
     after: 'build',
   },

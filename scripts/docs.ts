@@ -11,7 +11,7 @@ import { installTools } from './lib/tools.ts';
 
 /** As far as they are used here. */
 interface Mermaid {
-  readonly renderMermaidSVG: (source: string, look: { bg: string; fg: string; transparent: boolean }) => string;
+  readonly renderMermaidSVG: (source: string, look: typeof LOOK) => string;
 }
 interface VitePress {
   readonly build: (root: string) => Promise<void>;
@@ -20,6 +20,8 @@ interface VitePress {
 
 const root = join(import.meta.dirname, '..');
 const docs = join(root, 'docs');
+/** The colours of the page, light and dark. */
+const LOOK = { bg: 'var(--vp-c-bg)', fg: 'var(--vp-c-text-1)', muted: 'var(--vp-c-text-2)', transparent: true };
 
 async function main(): Promise<number> {
   const { values } = parseArgs({ options: { preview: { type: 'boolean', default: false } } });
@@ -30,9 +32,7 @@ async function main(): Promise<number> {
 
   const pages = join(docs, 'dist', 'pages');
   rmSync(pages, { recursive: true, force: true });
-  writePages(root, pages, (source) =>
-    renderMermaidSVG(source, { bg: 'var(--vp-c-bg)', fg: 'var(--vp-c-text-1)', transparent: true }),
-  );
+  writePages(root, pages, (source) => renderMermaidSVG(source, LOOK));
   await writeReference(root, pages, tool);
   await build(docs);
 

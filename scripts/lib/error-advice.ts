@@ -9,6 +9,11 @@ export const ADVICE: Readonly<Record<string, string>> = {
   'auth.api_key_rejected': 'Mend the name or the scopes, as `issues` says.',
   'auth.api_key_unknown': 'Look for the id among the keys of that owner.',
   'auth.single_use_invalid': 'Ask for a new link or code; the log has the reason in `details.reason`.',
+  'auth.code_invalid':
+    'Ask for a new code. If good ones are refused, look at the clocks of the phone and of the server.',
+  'auth.totp_enrolled': 'Check codes by the second factor that there is, or remove it first.',
+  'auth.totp_not_enrolled': 'Enrol a second factor first.',
+  'auth.step_up_required': 'Log in again, or with a second factor, and call once more with the new token.',
   'auth.password_rejected': 'Show `issues` beside the field, and let the user choose another one.',
   'auth.too_many_attempts': 'Wait for `retryAfterMs`. If it meets people who did nothing wrong, look at the limits.',
   'auth.overloaded': 'Try again after `retryAfterMs`; if it stays, add processes, or threads (`UV_THREADPOOL_SIZE`).',

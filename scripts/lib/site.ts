@@ -132,7 +132,7 @@ function withPictures(text: string, draw: (mermaid: string) => string): string {
   let styled = false;
   return text.replace(/^```mermaid\n([^]*?)^```$/gm, (_, source: string) => {
     const { svg, style } = partsOf(draw(source));
-    const block = styled ? '' : `<style>\n${style}\n</style>\n\n`;
+    const block = styled ? '' : `<style>\n${style}\n.picture svg { max-width: 100%; height: auto; }\n</style>\n\n`;
     styled = true;
     return `${block}<div class="picture">\n${svg}\n</div>`;
   });

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { filesUnder, publicPackages, readPackages } from './workspace.ts';
 
-/** A fenced TypeScript block of a Markdown file. */
+/** A fenced TypeScript block of a Markdown file, or of a doc comment. */
 export interface Snippet {
   /** Relative to the root. */
   readonly file: string;
@@ -22,6 +22,27 @@ export function readSnippets(root: string): Snippet[] {
   ].map((dir) => join(dir, 'README.md'));
   const pages = [...readmes.filter(existsSync), ...filesUnder(join(root, 'docs'), (path) => path.endsWith('.md'))];
   return pages.flatMap((path) => snippetsOf(relative(root, path), readFileSync(path, 'utf8')));
+}
+
+/** The TypeScript blocks of the doc comments in what is published. */
+export function readDocSnippets(root: string): Snippet[] {
+  return publicPackages(root)
+    .flatMap(({ dir }) => filesUnder(join(dir, 'src'), (path) => path.endsWith('.ts')))
+    .flatMap((path) => snippetsOf(relative(root, path), markdownIn(readFileSync(path, 'utf8'))));
+}
+
+/** What stands in the doc comments of a file, each line where it is. */
+function markdownIn(source: string): string {
+  let inside = false;
+  const lines = source.split('\n').map((line) => {
+    if (!inside) {
+      inside = /^\s*\/\*\*(?!.*\*\/)/.test(line);
+      return '';
+    }
+    inside = !line.includes('*/');
+    return inside ? line.replace(/^\s*\* ?/, '') : '';
+  });
+  return lines.join('\n');
 }
 
 /** A fence is at the beginning of a line; what a list indents is prose. */

@@ -113,6 +113,25 @@ describe('check-readme', () => {
     expect(found).toMatch(/^docs\/guide\.md:2 the example does not compile: TS2307/);
   }, 600_000);
 
+  it('looks at doc comments', async () => {
+    const source = [
+      '/** One line. */',
+      'export const one = 1;',
+      '/**',
+      ' * Counts.',
+      ' *',
+      ' * ```ts',
+      " * import { size } from '@ent/cache';",
+      ' * const text: string = size();',
+      ' * ```',
+      ' */',
+      'export const size = () => 3;',
+    ].join('\n');
+    const [found, ...more] = await problems({ 'packages/cache/src/index.ts': source });
+    expect(found).toMatch(/^packages\/cache\/src\/index\.ts:8 the example does not compile: TS2322/);
+    expect(more).toEqual([]);
+  }, 600_000);
+
   it('says which block never ends', () => {
     expect(() => snippetsOf('README.md', 'a\n```ts\nlet x;\n')).toThrow('README.md:2 opens a block that never ends');
     expect(snippetsOf('README.md', '````md\n```ts\nlet x;\n```\n````\n')).toEqual([]);

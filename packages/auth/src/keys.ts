@@ -166,6 +166,14 @@ export async function generateKey(alg: SigningAlgorithm = 'EdDSA'): Promise<{ ke
  * The keys of an issuer. To change the signing key without refusing a valid token: publish the new one as `next`, later
  * make it `active` and the old one `retiring`, and after the lifetime of an access token drop the old one.
  *
+ * ```ts
+ * import { createKeyRing, generateKey } from '@ent/auth';
+ *
+ * const [old, current, next] = await Promise.all([generateKey(), generateKey(), generateKey()]);
+ * const keys = createKeyRing({ active: current.key, next: [next.key], retiring: [old.key] });
+ * console.log(keys.jwks().keys.length); // 3
+ * ```
+ *
  * @throws `auth.configuration` when a key is listed twice
  */
 export function createKeyRing(options: KeyRingOptions): KeyRing {
@@ -195,6 +203,15 @@ export interface VerificationKeysOptions {
  * The keys of somebody else's JWKS, for a service that verifies and does not issue. Keys of other kinds, for
  * encryption, without a name, and malformed ones are passed over, as RFC 7517, section 5 asks; a set without one usable
  * key is refused. Where the set can be fetched, `createRemoteKeys` keeps it up to date.
+ *
+ * ```ts
+ * import { createAccessTokenVerifier, createKeyRing, createVerificationKeys, generateKey } from '@ent/auth';
+ *
+ * const jwks = createKeyRing({ active: (await generateKey()).key }).jwks(); // as the issuer publishes it
+ * const keys = await createVerificationKeys(jwks);
+ * const verifier = createAccessTokenVerifier({ issuer: 'https://auth', audience: 'https://api', keys });
+ * console.log(typeof verifier.verify); // function
+ * ```
  *
  * @throws `auth.configuration`
  */

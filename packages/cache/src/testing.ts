@@ -2,7 +2,7 @@
  * The conformance suite: proves that a driver does what the portable cache relies on.
  *
  * @example
- * ```ts
+ * ```ts no-run
  * import { it } from 'vitest';
  * import { memory, memoryFeatures } from '@ent/cache/memory';
  * import { testCacheDriver } from '@ent/cache/testing';

@@ -11,6 +11,15 @@ export interface Documented {
  * A `.env.example`: every variable with what it takes. Those with a default stand in a comment with
  * it; required ones stand with their example (`.meta({ example })`) or empty; secrets are never
  * filled in. Uncommented, it gives the same settings.
+ *
+ * ```ts
+ * import { defineConfig } from '@ent/config';
+ * import { envExample } from '@ent/config/docs';
+ * import { z } from 'zod';
+ *
+ * const config = defineConfig(z.object({ port: z.number().default(8000).describe('Where it listens.') }));
+ * console.log(envExample(config)); // # Where it listens. Takes a number.\n# PORT=8000
+ * ```
  */
 export function envExample(config: Documented): string {
   return variablesOf(config, 'envExample').map(exampleOf).join('\n');

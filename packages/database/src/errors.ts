@@ -148,8 +148,12 @@ export const databaseErrors = defineErrors('database', {
  * Whether an error says that a unique key is taken; with `field`, that this field is part of the key.
  *
  * ```ts no-run
+ * import { isUniqueViolation, type Repository } from '@ent/database';
+ * import { ConflictError } from '@ent/errors';
+ *
+ * declare const users: Repository<{ id: string; email: string }, { email: string }>;
  * try {
- *   await users.insert({ email });
+ *   await users.insert({ email: 'ada@example.org' });
  * } catch (error) {
  *   if (isUniqueViolation(error, 'email')) throw new ConflictError('This address is taken.');
  *   throw error;

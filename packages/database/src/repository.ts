@@ -77,7 +77,7 @@ export class Repository<T extends object, New = unknown, Key extends keyof T & s
   /**
    * All rows that match, in order.
    *
-   * ```ts no-run
+   * ```js
    * await users.find({ where: { email: { endsWith: '@example.org' } }, sort: [['createdAt', 'desc']], limit: 20 });
    * ```
    */
@@ -105,7 +105,7 @@ export class Repository<T extends object, New = unknown, Key extends keyof T & s
    * before: no connection is held while your code runs, so the loop may write. A row that is changed meanwhile is seen
    * as it is when its batch is read. Sort by what has an index.
    *
-   * ```ts no-run
+   * ```js
    * for await (const user of users.stream({ where: { verifiedAt: null } })) await remind(user);
    * ```
    */
@@ -128,7 +128,7 @@ export class Repository<T extends object, New = unknown, Key extends keyof T & s
   /**
    * Counts, sums, averages, the least and the greatest over the rows that match; with `by` of each group.
    *
-   * ```ts no-run
+   * ```js
    * const { orders, total } = await repo.aggregate({ values: { orders: 'count', total: { sum: 'price' } } });
    * const byState = await repo.aggregate({ by: ['state'], values: { last: { max: 'createdAt' } } });
    * ```
@@ -189,7 +189,7 @@ export class Repository<T extends object, New = unknown, Key extends keyof T & s
   /**
    * Changes one row and answers it as stored.
    *
-   * ```ts no-run
+   * ```js
    * await users.update(id, { set: { name: 'Ann' }, inc: { logins: 1 } }, { version: seen.version });
    * ```
    *
@@ -218,7 +218,7 @@ export class Repository<T extends object, New = unknown, Key extends keyof T & s
    * Changes all rows that match, in one statement, and answers how many matched. With a condition on what a field is
    * now, this is compare and set.
    *
-   * ```ts no-run
+   * ```js
    * await jobs.updateMany({ set: { state: 'taken' } }, { where: { id, state: 'open' } });
    * ```
    *

@@ -44,6 +44,13 @@ export function withTenant<R>(id: Tenant, work: () => R): R {
  * Runs `work` for all tenants, and everything it starts: repositories see and change the rows of each. For
  * administration, such as a nightly job; look for this name to find what may. An insert says whose row it is. What the
  * database guards itself, by row-level security, stays guarded.
+ *
+ * ```ts no-run
+ * import { acrossTenants, type Repository } from '@ent/database';
+ *
+ * declare const notes: Repository<{ id: string; org: string }, { org: string }>;
+ * console.log(await acrossTenants(() => notes.count()));
+ * ```
  */
 export function acrossTenants<R>(work: () => R): R {
   return inScope('all', expectWork('acrossTenants', work));

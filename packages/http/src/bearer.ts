@@ -21,8 +21,18 @@ export type BearerAuthenticator<Principal> = Authenticator<Principal> & {
  *   `http.token_invalid` (401) for a malformed one; `http.invalid_options`, at set-up, for a `verify` that is none
  * @example
  * ```ts no-run
- * const authenticate = bearer((token) => tokens.verify(token));
- * const me = route({ method: 'GET', path: '/me', auth: authenticate, ... });
+ * import type { AccessTokens } from '@ent/auth';
+ * import { bearer, route } from '@ent/http';
+ * import { z } from 'zod';
+ *
+ * declare const tokens: AccessTokens;
+ * const me = route({
+ *   method: 'GET',
+ *   path: '/me',
+ *   auth: bearer((token) => tokens.verify(token)),
+ *   responses: { 200: z.object({ id: z.string() }) },
+ *   handler: ({ principal }) => ({ id: principal.subject }),
+ * });
  * ```
  */
 export function bearer<Principal>(

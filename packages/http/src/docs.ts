@@ -27,7 +27,10 @@ export interface DocsOptions extends OpenApiOptions {
  * @throws `http.invalid_options` when the package of a page is not installed; what {@link openapi} throws
  * @example
  * ```ts no-run
- * const routes = [getUser, createUser];
+ * import { createListener, type Route } from '@ent/http';
+ * import { docs } from '@ent/http/docs';
+ *
+ * declare const routes: Route[];
  * const listener = createListener([...routes, ...docs(routes, { title: 'Users', version: '1.0.0' })]);
  * ```
  */

@@ -21,8 +21,10 @@ const running = new WeakMap<Server, Promise<DrainReport>>();
  *   or a `grace` that is not under the `deadline`
  * @example
  * ```ts no-run
+ * import { createListener, createServer, drain } from '@ent/http';
+ *
+ * const server = createServer(createListener([])).listen(8000);
  * process.once('SIGTERM', async () => {
- *   ready = false;
  *   const { cut } = await drain(server, { grace: '5s', deadline: '30s' });
  *   process.exitCode = cut === 0 ? 0 : 1;
  * });

@@ -57,7 +57,7 @@ export interface RouteReply<Status extends number, Body> {
  * An `etag` header on a GET makes the answer conditional: `If-None-Match` gets a 304 without a body.
  *
  * @example
- * ```ts no-run
+ * ```js
  * return reply(201, user, { location: `/users/${user.id}` });
  * ```
  */

@@ -21,8 +21,18 @@ export interface SessionCookieOptions {
  *   what a page of another origin sends; `http.invalid_options`, at set-up, for a `verify` that is none
  * @example
  * ```ts no-run
- * const authenticate = sessionCookie((token) => sessions.verify(token));
- * const me = route({ method: 'GET', path: '/me', auth: authenticate, ... });
+ * import type { Sessions } from '@ent/auth';
+ * import { route, sessionCookie } from '@ent/http';
+ * import { z } from 'zod';
+ *
+ * declare const sessions: Sessions;
+ * const me = route({
+ *   method: 'GET',
+ *   path: '/me',
+ *   auth: sessionCookie((token) => sessions.verify(token)),
+ *   responses: { 200: z.object({ id: z.string() }) },
+ *   handler: ({ principal }) => ({ id: principal.subject }),
+ * });
  * ```
  */
 export function sessionCookie<Principal>(

@@ -67,9 +67,12 @@ const CHECK_OPTIONS = { check: true, timeout: true, cacheFor: true, critical: tr
  *
  * @example
  * ```ts
+ * import { createHealth } from '@ent/lifecycle';
+ *
  * const health = createHealth({ serviceId: 'shop' });
- * health.register('database', { check: () => db.ping() });
+ * health.register('database', { check: async () => console.log('asked') });
  * const { statusCode, body } = await health.ready();
+ * console.log(statusCode, body.status);
  * ```
  */
 export function createHealth(options: HealthOptions = {}): Health {

@@ -40,10 +40,17 @@ const OPTIONS = { startTimeout: true, drainDelay: true, stopTimeout: true, healt
  * @throws `lifecycle.invalid_options` for a duration that is none
  *
  * @example
- * ```ts
+ * ```ts no-run
+ * import { createDatabase } from '@ent/database';
+ * import { sqlite } from '@ent/database/sqlite';
+ * import { createListener, createServer, drain } from '@ent/http';
+ * import { createLifecycle, stopOnSignals } from '@ent/lifecycle';
+ *
+ * const db = createDatabase({ driver: sqlite({ file: './app.db' }) });
+ * const server = createServer(createListener([]));
  * const app = createLifecycle({ drainDelay: '5s' })
- *   .add('database', { start: () => db.connect(), stop: () => db.close(), check: () => db.ping() })
- *   .add('http', { start: () => listen(server), stop: () => drain(server) });
+ *   .add('database', { start: () => db.ping(), stop: () => db.close(), check: () => db.ping() })
+ *   .add('http', { start: () => server.listen(8000), stop: () => drain(server) });
  * await app.start();
  * stopOnSignals(app);
  * ```

@@ -20,6 +20,14 @@ const SAME_SIGNAL_MS = 1000;
  *
  * The process exits by `process.exit()`: a handle that a library forgot must not keep a stopped service alive.
  *
+ * ```ts no-run
+ * import { createLifecycle, stopOnSignals } from '@ent/lifecycle';
+ *
+ * const app = createLifecycle().add('queue', { stop: () => console.log('drained') });
+ * await app.start();
+ * stopOnSignals(app, { onStop: ({ signal, phase, error }) => console.log(signal, phase, error) });
+ * ```
+ *
  * @returns a function that removes the handlers
  * @throws `lifecycle.invalid_options` for an option that there is not, or without a lifecycle
  */

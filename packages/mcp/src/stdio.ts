@@ -42,7 +42,9 @@ class Line extends StdioServerTransport {
  * @throws `mcp.invalid_options` for what is not made by `createMcp`, and for unknown options
  * @example
  * ```ts no-run
- * await serveStdio(createMcp({ name: 'shop', version: '1.0.0', tools })).closed;
+ * import { createMcp, serveStdio } from '@ent/mcp';
+ *
+ * await serveStdio(createMcp({ name: 'shop', version: '1.0.0', tools: [] })).closed;
  * ```
  */
 export function serveStdio(mcp: Mcp, options: StdioOptions = {}): StdioConnection {

@@ -89,7 +89,8 @@ const LONGEST = 2000;
  *
  * const watch = watchProcess();
  * watch.errors.record(new Error('the printer is on fire'), 'print');
- * console.log(watch.errors.list()[0]?.message); // the printer is on fire
+ * const [last] = await watch.errors.list();
+ * console.log(last); // { message: 'the printer is on fire', ... }
  * watch.close();
  * ```
  */

@@ -25,6 +25,10 @@ export interface AccessLogOptions {
  * @throws `middleware.invalid_options`
  * @example
  * ```ts no-run
+ * import { accessLog, requestId } from '@ent/middleware';
+ * import { createLogger } from '@ent/logging';
+ *
+ * const logger = createLogger();
  * const middleware = [requestId(), accessLog(logger, { filter: ({ path }) => path !== '/livez' })];
  * ```
  */

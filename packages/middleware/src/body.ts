@@ -65,6 +65,9 @@ export function hasBody(exchange: Pick<Exchange, 'header'>): boolean {
  *   `middleware.invalid_options` for an option that there is not
  * @example
  * ```ts no-run
+ * import { readJson } from '@ent/middleware';
+ * import { createNodeListener } from '@ent/middleware/node';
+ *
  * const listener = createNodeListener(async (exchange) => {
  *   const body = await readJson(exchange, { maxBytes: 10_000 });
  *   return { status: 200, body: JSON.stringify(body) };
@@ -122,7 +125,7 @@ export async function readBytes(exchange: Exchange, options: BodyOptions = {}): 
  *
  * @throws `middleware.unsupported_media_type`, `middleware.body_too_large`, `middleware.body_unparsable`
  * @example
- * ```ts no-run
+ * ```js
  * const note = await readText(exchange, { maxBytes: 10_000, encodings: ['gzip'] });
  * ```
  */
@@ -142,7 +145,7 @@ export async function readText(exchange: Exchange, options: BodyOptions = {}): P
  * @throws `middleware.unsupported_media_type`; `middleware.body_too_large` for too many bytes or fields;
  *   `middleware.body_unparsable`
  * @example
- * ```ts no-run
+ * ```js
  * const form = await readForm(exchange);
  * console.log(form?.get('email'), form?.getAll('topic'));
  * ```

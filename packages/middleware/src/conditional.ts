@@ -26,6 +26,16 @@ export function entityTag(version: string | Uint8Array): string {
  * Whether the client already has `tag`: then a GET or HEAD answers 304 (RFC 9110, section 13.1.2, weak comparison).
  * Always `false` for other methods. {@link notModified} makes the 304.
  *
+ * ```ts
+ * import { entityTag, type Exchange, ifNoneMatch, notModified, type Reply } from '@ent/middleware';
+ *
+ * export function answer(exchange: Exchange, note: { text: string; version: number }): Reply {
+ *   const etag = entityTag(`${note.version}`);
+ *   const reply = { status: 200, headers: { etag }, body: note.text };
+ *   return ifNoneMatch(exchange, etag) ? notModified(reply) : reply;
+ * }
+ * ```
+ *
  * @throws `middleware.invalid_options` for what is no exchange or no tag
  */
 export function ifNoneMatch(exchange: Exchange, tag: string): boolean {
@@ -78,6 +88,15 @@ export function notModified(reply: Reply): Reply {
 /**
  * Refuses a write on a stale copy: call it with the tag of what is stored, before the write (RFC 9110, section 13.1.1,
  * strong comparison). A request without `If-Match` passes.
+ *
+ * ```ts
+ * import { entityTag, type Exchange, requireMatch } from '@ent/middleware';
+ *
+ * export function rename(exchange: Exchange, note: { name: string; version: number }, name: string): void {
+ *   requireMatch(exchange, entityTag(`${note.version}`));
+ *   Object.assign(note, { name, version: note.version + 1 });
+ * }
+ * ```
  *
  * @param tag `undefined` when there is nothing stored
  * @throws `middleware.precondition_failed` (412); `middleware.invalid_options` for what is no exchange or no tag

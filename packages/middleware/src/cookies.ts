@@ -41,7 +41,7 @@ const MAX_BYTES = 4096;
  * beside this one has planted, nobody can tell. A name that begins with `__Host-` cannot be planted.
  *
  * @example
- * ```ts no-run
+ * ```js
  * const theme = readCookie(exchange, 'theme');
  * ```
  */

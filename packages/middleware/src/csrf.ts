@@ -118,6 +118,9 @@ const NONCE_BYTES = 16;
  * @throws `middleware.invalid_options`
  * @example
  * ```ts no-run
+ * import { createCsrfTokens, csrf, readCookie } from '@ent/middleware';
+ *
+ * const secret = process.env.CSRF_SECRET ?? '';
  * const tokens = createCsrfTokens({ secret, session: (exchange) => readCookie(exchange, '__Host-session') });
  * const middleware = [csrf({ tokens })];
  * // In the handler of the page: tokens.issue(exchange), which its scripts send as X-Csrf-Token.

@@ -70,8 +70,10 @@ const MAX_PART_HEADERS = 20;
  * ```ts no-run
  * import { createWriteStream } from 'node:fs';
  * import { pipeline } from 'node:stream/promises';
+ * import type { Exchange } from '@ent/middleware';
  * import { readMultipart } from '@ent/middleware/multipart';
  *
+ * declare const exchange: Exchange;
  * for await (const part of readMultipart(exchange, { maxFiles: 1, maxFileBytes: 5_000_000 })) {
  *   if (part.kind === 'file') await pipeline(part.body, createWriteStream(`./uploads/${crypto.randomUUID()}`));
  *   else console.log(part.name, part.value);

@@ -14,6 +14,13 @@ export interface RequestContextOptions {
  * has `http.request.id`. Put it right after `requestId()`.
  *
  * There is one async storage for all `@ent` packages; `@ent/logging` reads it.
+ *
+ * ```ts
+ * import { requestContext, requestId } from '@ent/middleware';
+ *
+ * const withMethod = requestContext({ fields: ({ method }) => ({ method }) });
+ * console.log([requestId(), withMethod].length);
+ * ```
  */
 export function requestContext(options: RequestContextOptions = {}): Middleware {
   refuseUnknown(options, { fields: true }, 'requestContext', middlewareErrors.invalid_options);

@@ -19,6 +19,13 @@ const TOKEN = /^[a-z0-9-]+$/;
  * A sane id that came with the request is kept (1 to 128 letters, digits and `_.:+/=@-`), so that one id follows a call
  * through several services. Anything else is replaced by a UUID. Put it first in the list.
  *
+ * ```ts
+ * import { requestContext, requestId } from '@ent/middleware';
+ *
+ * const middleware = [requestId({ header: 'x-correlation-id' }), requestContext()]; // for createListener, or a host
+ * console.log(middleware.map(({ name }) => name));
+ * ```
+ *
  * @throws `middleware.invalid_options` when `header` is not a header name
  */
 export function requestId(options: RequestIdOptions = {}): Middleware {

@@ -37,6 +37,8 @@ interface Timed {
  *
  * @example
  * ```ts
+ * import { onOperation } from '@ent/observability';
+ *
  * const stop = onOperation<{ route?: string }>('ent:http:request', {
  *   end: ({ payload, durationMs }) => console.log(payload.route, durationMs),
  * });

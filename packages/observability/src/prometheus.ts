@@ -95,6 +95,8 @@ export interface Metrics {
  * @throws `observability.invalid_options` for an option that is unknown or of the wrong kind
  * @example
  * ```ts
+ * import { createMetrics } from '@ent/observability/prometheus';
+ *
  * const metrics = createMetrics({ version: '1.2.3' });
  * console.log(await metrics.render());
  * metrics.close();

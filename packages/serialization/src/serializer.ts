@@ -34,6 +34,8 @@ const ENCRYPTED = 0b100;
  *
  * @example
  * ```ts
+ * import { createSerializer } from '@ent/serialization';
+ *
  * const serializer = createSerializer({ version: 2, compression: {} });
  * const bytes = serializer.serialize({ name: 'Ada' });
  * serializer.deserialize(bytes); // { name: 'Ada' }

@@ -33,6 +33,14 @@ const PIPE_BUF = 4096;
  * Lines go to the file descriptor itself with synchronous writes, and not through `process.stdout`, which keeps what a
  * pipe does not take in the memory of the process and loses it at `process.exit()`. A pipe whose reader is slow does
  * not hold up the process: up to `maxBuffer` bytes wait, further lines are dropped, counted and told of.
+ *
+ * ```ts
+ * import { consoleSink, createLogger } from '@ent/logging';
+ *
+ * const logger = createLogger({ sinks: [consoleSink({ stream: 'stderr', format: 'pretty' })] });
+ * logger.info('for a person');
+ * await logger.close();
+ * ```
  */
 export function consoleSink(options: ConsoleSinkOptions = {}): LogSink {
   refuseUnknown(

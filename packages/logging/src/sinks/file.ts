@@ -42,6 +42,15 @@ const KNOWN = {
  * not wait for the disk (`fsync`): lines survive the process, not a power cut. A file that somebody else moves away
  * (logrotate, a second process on the same path) is noticed within a second and opened anew.
  *
+ * ```ts no-run
+ * import { createLogger, fileSink } from '@ent/logging';
+ *
+ * const file = fileSink({ path: './logs/shop.log', maxBytes: 64 * 1024 * 1024, daily: true });
+ * const logger = createLogger({ sinks: [file] });
+ * logger.info('in a file');
+ * await logger.close();
+ * ```
+ *
  * @throws logging.sink_unavailable when the logger is made and the file cannot be opened
  */
 export function fileSink(options: FileSinkOptions): LogSink {

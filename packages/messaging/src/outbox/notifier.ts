@@ -9,7 +9,12 @@ import { pause, systemClock } from '../internal/clock.ts';
  * With `listen` and `notify` of `@ent/database/postgres`:
  *
  * ```ts no-run
- * const notifier: Notifier = {
+ * import type { Database } from '@ent/database';
+ * import { listen, notify } from '@ent/database/postgres';
+ * import type { Notifier } from '@ent/messaging/outbox';
+ *
+ * declare const db: Database<unknown>;
+ * export const notifier: Notifier = {
  *   notify: () => notify(db, 'outbox', ''),
  *   listen: (wake) => listen(db, 'outbox', wake, { onGap: wake }),
  * };

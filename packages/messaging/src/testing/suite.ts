@@ -16,12 +16,12 @@ import { wildcardCases } from './wildcard-cases.ts';
  *
  * @example
  * ```ts no-run
+ * import { redisStreams, redisStreamsFeatures } from '@ent/messaging/redis-streams';
  * import { testMessagingDriver } from '@ent/messaging/testing';
  * import { it } from 'vitest';
- * import { nats, natsFeatures } from '../src/nats.ts';
  *
- * const url = process.env.NATS_URL ?? 'nats://127.0.0.1:4222';
- * testMessagingDriver({ it }, { features: natsFeatures, createDriver: () => nats({ url }) });
+ * const url = process.env.REDIS_URL ?? 'redis://127.0.0.1:6379';
+ * testMessagingDriver({ it }, { features: redisStreamsFeatures, createDriver: () => redisStreams({ url }) });
  * ```
  */
 export function testMessagingDriver(

@@ -19,7 +19,7 @@ export { exchangeOf };
  * @throws `middleware.invalid_options` for what is no application, for another adapter, for options on Fastify; and
  *   like `createNodeListener`
  * @example
- * ```ts no-run
+ * ```js
  * const app = await NestFactory.create(AppModule);
  * setUpNest(app, { middleware: [requestId()] });
  * await app.listen(3000);

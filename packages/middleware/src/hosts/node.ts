@@ -40,13 +40,13 @@ export interface NodeHostOptions {
  * @throws `middleware.invalid_options` when an address in `trustProxies` is not one, or the handler or a middleware is
  *   none
  * @example
- * ```ts
+ * ```ts no-run
  * import { createServer } from 'node:http';
  * import { requestId } from '@ent/middleware';
  * import { createNodeListener } from '@ent/middleware/node';
  *
  * const listener = createNodeListener(() => ({ status: 200, body: 'hello' }), { middleware: [requestId()] });
- * const server = createServer(listener).listen(0);
+ * createServer(listener).listen(8000);
  * ```
  */
 export function createNodeListener(handler: Handler<NodeExchange>, options: NodeHostOptions = {}): RequestListener {
