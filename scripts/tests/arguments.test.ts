@@ -488,6 +488,14 @@ const REPOSITORY: Subject['right'] = {
 };
 const LOGGER: Subject['right'] = { info: ['a', { b: 1 }], child: [{ a: 1 }, { level: 'debug' }], isEnabled: ['info'] };
 
+const nothing = (): void => {};
+const honoApp = { fetch: () => new Response(), routes: [], use: nothing, onError: nothing, notFound: nothing };
+const singleUse = (): unknown =>
+  of('@ent/auth/single-use-tokens').createSingleUseTokens({
+    store: stores.memorySingleUseTokenStore(),
+    purposes: { reset: '30m' },
+  });
+
 const SUBJECTS: Readonly<Record<string, Subject>> = {
   createAccessTokens: {
     make: () => auth.createAccessTokens(tokens),
@@ -498,6 +506,46 @@ const SUBJECTS: Readonly<Record<string, Subject>> = {
   createVerificationKeys: { make: () => auth.createVerificationKeys(keys.jwks()) },
   createRemoteKeys: { make: () => auth.createRemoteKeys({ issuer: 'http://127.0.0.1:1' }) },
   createPasswords: { make: () => auth.createPasswords({ driver: quick }) },
+  createPasswordPolicy: {
+    make: () => auth.createPasswordPolicy({}),
+    right: { assess: ['a long passphrase', { words: ['ann'] }] },
+  },
+  createApiKeys: {
+    make: () => of('@ent/auth/api-keys').createApiKeys({ store: stores.memoryApiKeyStore(), prefix: 'ent' }),
+    right: {
+      create: [{ subject: 'u', name: 'a', scopes: ['a:b'], expiresIn: '1d' }],
+      rotate: ['u', 'a', { grace: '1h' }],
+    },
+  },
+  createSingleUseTokens: {
+    make: () => singleUse(),
+    right: {
+      issue: ['reset', { subject: 'u', data: 'd' }],
+      peek: ['reset', 'a'],
+      consume: ['reset', 'a'],
+      revoke: ['reset', 'u'],
+    },
+  },
+  createPasswordReset: {
+    make: () =>
+      of('@ent/auth/password-reset').createPasswordReset({
+        tokens: singleUse(),
+        purpose: 'reset',
+        passwords: auth.createPasswords({ driver: quick }),
+        sessions: { revokeAll: async () => 0 },
+        save: () => true,
+      }),
+  },
+  createTotp: {
+    make: () =>
+      of('@ent/auth/totp').createTotp({
+        store: stores.memoryTotpStore(),
+        attempts: stores.memoryThrottleStore(),
+        secret: 'x'.repeat(32),
+        issuer: 'a',
+      }),
+    right: { enrol: ['u', 'a'], confirm: ['u', '000000'], verify: ['u', '000000'] },
+  },
   createPolicy: {
     make: () => auth.createPolicy(policy),
     right: {
@@ -563,6 +611,20 @@ const SUBJECTS: Readonly<Record<string, Subject>> = {
   createListener: { make: () => ({ listener: http.createListener([route]) }) },
   createNodeListener: {
     make: () => ({ listener: of('@ent/middleware/node').createNodeListener(() => ({ status: 204 })) }),
+  },
+  createFetchHandler: {
+    make: () => ({ handler: of('@ent/middleware/fetch').createFetchHandler(() => ({ status: 204 })) }),
+  },
+  createExpressListener: {
+    make: () => ({ listener: of('@ent/middleware/express').createExpressListener(nothing) }),
+  },
+  createKoaListener: {
+    make: () => ({
+      listener: of('@ent/middleware/koa').createKoaListener({ middleware: [], use: nothing, callback: () => nothing }),
+    }),
+  },
+  createHonoHandler: {
+    make: () => ({ handler: of('@ent/middleware/hono').createHonoHandler(honoApp) }),
   },
   createHealth: {
     make: () => lifecycle.createHealth(),

@@ -47,7 +47,9 @@ const CONNECT_MS = 5_000;
 /** Of a text: what is longer is not read. */
 const MOST_BYTES = 16_384;
 /** How often a walk through the keys is continued in one call, where it finds few that fit. */
-const MOST_STEPS = 100;
+const MOST_STEPS = 500;
+/** Where a page ends: an answer that is too long would be cut, and its keys not come again. */
+const PAGE_CHARS = 16_384;
 const SECTIONS = ['server', 'clients', 'memory', 'persistence', 'stats', 'replication', 'cpu', 'keyspace'] as const;
 
 /**
@@ -89,7 +91,7 @@ export function redisTools(options: RedisToolsOptions): Tool[] {
     input: z.object({
       pattern: z.string().min(1).max(500).default('*').describe('As user:* or *:cache:*'),
       type: z.enum(['string', 'hash', 'list', 'set', 'zset', 'stream']).optional(),
-      limit: z.int().min(1).max(1000).default(100).describe('How many, about.'),
+      limit: z.int().min(1).max(500).default(100).describe('How many, about.'),
       cursor: z
         .string()
         .regex(/^\d{1,20}$/, 'must be the cursor of an answer')
@@ -100,10 +102,12 @@ export function redisTools(options: RedisToolsOptions): Tool[] {
       connected(url, signal, async (send) => {
         const found: string[] = [];
         let at = cursor;
-        for (let step = 0; step < MOST_STEPS && found.length < limit; step++) {
+        let chars = 0;
+        for (let step = 0; step < MOST_STEPS && found.length < limit && chars < PAGE_CHARS; step++) {
           const only = type === undefined ? [] : ['TYPE', type];
-          const [next, some] = (await send('SCAN', at, 'MATCH', pattern, 'COUNT', 500, ...only)) as [string, string[]];
+          const [next, some] = (await send('SCAN', at, 'MATCH', pattern, 'COUNT', 100, ...only)) as [string, string[]];
           found.push(...some);
+          for (const name of some) chars += name.length;
           at = next;
           if (at === '0') break;
         }

@@ -95,10 +95,15 @@ describeWithServer('redis', (server) => {
       expect(await data('redis_key', { key: secret })).toMatchObject({ value: '[redacted]' });
     });
 
-    it('walks through the keys without an end of its own', async () => {
+    it.each([
+      ['short', 3000, ''],
+      ['long', 600, 'x'.repeat(300)],
+    ])('walks through %s keys without an end of its own, and leaves none out', async (_, count, end) => {
       const client = await nativeOf(server.url);
       const prefix = uniqueName('many');
-      await client.mSet(Array.from({ length: 3000 }, (_, i) => [`${prefix}:${i}`, 'x'] as [string, string]));
+      await client.mSet(
+        Array.from({ length: count }, (_unused, i) => [`${prefix}:${i}${end}`, 'x'] as [string, string]),
+      );
       const { data } = await asked();
       const found = new Set<string>();
       for (let cursor = '0', isFirst = true; isFirst || cursor !== '0'; isFirst = false) {
@@ -111,7 +116,7 @@ describeWithServer('redis', (server) => {
         for (const key of page.keys) found.add(key);
         cursor = page.cursor;
       }
-      expect(found.size).toBe(3000);
+      expect(found.size).toBe(count);
       expect(await data('redis_keys', { pattern: `${prefix}:*`, type: 'hash' })).toMatchObject({ keys: [] });
     });
 

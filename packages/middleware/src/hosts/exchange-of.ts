@@ -1,4 +1,6 @@
 import { NotFoundError } from '@ent/errors';
+import { kindOf } from '@ent/internal';
+import { middlewareErrors } from '../errors.ts';
 import type { Exchange } from '../exchange.ts';
 import { type ProblemReply, problemReply } from '../problem.ts';
 
@@ -26,6 +28,9 @@ export function remember(request: object, exchange: Exchange): void {
  * @param request `req` of Express and Nest, `ctx.req` of Koa, `request` of Fastify, `c.req` of Hono
  */
 export function exchangeOf(request: object): Exchange | undefined {
+  if (typeof request !== 'object' || request === null) {
+    throw middlewareErrors.invalid_options(`exchangeOf takes a request of the framework; got ${kindOf(request)}.`);
+  }
   return failingOf(request);
 }
 

@@ -1,12 +1,12 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify';
-import { hasBody } from '../body.ts';
 import { middlewareErrors } from '../errors.ts';
+import { demandMethods } from '../internal/demand.ts';
 import type { ProblemReply } from '../problem.ts';
 import { createAppListener, forgetBody } from './app.ts';
 import { exchangeOf, nothingThere, problemFor } from './exchange-of.ts';
+import { tellRoutes } from './fastify-routes.ts';
 import type { NodeHostOptions } from './node.ts';
 
 export { exchangeOf };
@@ -68,34 +68,16 @@ function serverFor(listener: RequestListener, settings: Record<string, unknown>)
   return server;
 }
 
-const CONTEXT = Symbol('context');
-
 /**
  * A plugin of Fastify, to be registered before all others: what is thrown, and a path without a route, becomes a
  * problem reply; `exchange.route` is the pattern of the route; the asynchronous context of the exchange reaches
  * handlers also where Fastify read a body, whose events come without it.
  */
 export async function fastifyProblems(app: FastifyInstance): Promise<void> {
+  demandMethods(app, ['addHook', 'setErrorHandler', 'setNotFoundHandler'], 'fastifyProblems: the application');
   tellRoutes(app);
   app.setErrorHandler((error, request, reply) => answer(reply, problemFor(request, error)));
   app.setNotFoundHandler((_request, reply) => answer(reply, nothingThere()));
-}
-
-/** The hooks of {@link fastifyProblems} alone. */
-export function tellRoutes(app: Pick<FastifyInstance, 'addHook'>): void {
-  app.addHook('onRequest', (request, _reply, done) => {
-    const exchange = exchangeOf(request);
-    if (exchange !== undefined) {
-      exchange.route = request.routeOptions.url;
-      if (hasBody(exchange)) exchange.state.set(CONTEXT, AsyncLocalStorage.snapshot());
-    }
-    done();
-  });
-  app.addHook('preValidation', (request, _reply, done) => {
-    const inContext = exchangeOf(request)?.state.get(CONTEXT) as (<T>(work: () => T) => T) | undefined;
-    if (inContext === undefined) done();
-    else inContext(done);
-  });
 }
 
 // As fastify-plugin does: its hooks are for all of the application, and not for what is registered in it.

@@ -4,7 +4,7 @@ import { middlewareErrors } from '../errors.ts';
 import { forgetBody } from './app.ts';
 import { exchangeOf, problemFor } from './exchange-of.ts';
 import { createExpressListener, type ExpressApp } from './express.ts';
-import { tellRoutes } from './fastify.ts';
+import { tellRoutes } from './fastify-routes.ts';
 import type { NodeHostOptions } from './node.ts';
 
 export { exchangeOf };
