@@ -54,6 +54,7 @@ export function rawMysql(url: string): Subject {
       await client.query('commit');
       client.release();
     },
+    // Takes pages, where the others hand on one row after the other.
     async stream(rows) {
       for (let after = ''; rows > 0; ) {
         const page = await read(pool, FIND, [after, 500]);

@@ -48,6 +48,7 @@ export function rawPostgres(url: string): Subject {
       await client.query('commit');
       client.release();
     },
+    // Takes pages, where the others hand on one row after the other.
     async stream(rows) {
       for (let after = ''; rows > 0; ) {
         const page = await pool.query<User>({ ...FIND, values: [after, 500] });
