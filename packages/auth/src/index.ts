@@ -82,7 +82,18 @@ export {
 export { isPrincipal, type Principal, type PrincipalInput, trustedPrincipal } from './principal.ts';
 export { deriveSecret, type Secret } from './refresh-tokens.ts';
 export { createRemoteKeys, type RemoteKeys, type RemoteKeysOptions } from './remote-keys.ts';
-export type { DecidingRule, RoleDefinition, Rule } from './rules.ts';
+export type {
+  ConditionalRule,
+  Conditions,
+  ConditionValue,
+  DecidingRule,
+  Operators,
+  PrincipalRef,
+  RoleDefinition,
+  RowFilter,
+  Rule,
+  Scalar,
+} from './rules.ts';
 export type { SessionClaims, Sessions, SessionsOptions, StartSession, TokenPair } from './session-options.ts';
 export { createSessions, toTokenResponse } from './sessions.ts';
 export { requireAuthentication, type RequiredAuthentication, stepUp, type StepUp } from './step-up.ts';

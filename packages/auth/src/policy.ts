@@ -1,17 +1,28 @@
 import { kindOf, refuseUnknown, traced } from '@ent/internal';
 import { channels } from './channels.ts';
 import { authErrors } from './errors.ts';
+import {
+  allOf,
+  anyOf,
+  EACH_ROW,
+  NO_ROW,
+  ownedBy,
+  type Parts,
+  rowsWhere,
+  rowsWhereNot,
+  truthOf,
+} from './internal/conditions.ts';
 import { createTrie, parsePattern, parsePermission, type Trie } from './internal/patterns.ts';
 import { compileRoles, type Role, rulesFor } from './internal/roles.ts';
 import { isPrincipal, type Principal } from './principal.ts';
-import type { DecidingRule, RoleDefinition } from './rules.ts';
+import type { DecidingRule, RoleDefinition, RowFilter } from './rules.ts';
 
 /**
- * Says who owns a resource, as a principal's `subject`, by the first segment of the permission:
- * `{ users: (user) => user.id }`. An answer that is no string, or a resolver that throws, is "nobody knows":
- * allowing rules do not apply, denying ones do.
+ * Says who owns a resource, as a principal's `subject`, by the first segment of the permission: the name of the field
+ * that holds it, `{ users: 'id' }`, or a function, `{ users: (user) => user.id }`. An answer that is no string, or a
+ * resolver that throws, is "nobody knows": allowing rules do not apply, denying ones do.
  */
-export type OwnerResolvers = Readonly<Record<string, (resource: never) => string | null | undefined>>;
+export type OwnerResolvers = Readonly<Record<string, string | ((resource: never) => string | null | undefined)>>;
 
 /** The roles of an application. */
 export interface PolicyDefinition<Name extends string, Owners extends OwnerResolvers> {
@@ -25,10 +36,11 @@ export interface Decision {
   readonly allowed: boolean;
   readonly permission: string;
   /**
-   * `allowed`; `denied` by a denying rule; `no_rule` speaks of it; `out_of_scope` of the token; `not_owner`; or
-   * `needs_resource`: only an `own` rule speaks of it, and no resource was given.
+   * `allowed`; `denied` by a denying rule; `no_rule` speaks of it; `out_of_scope` of the token; `not_owner`;
+   * `not_met`: the conditions of a rule; or `needs_resource`: only rules with conditions speak of it, and no resource
+   * was given.
    */
-  readonly reason: 'allowed' | 'denied' | 'no_rule' | 'out_of_scope' | 'not_owner' | 'needs_resource';
+  readonly reason: 'allowed' | 'denied' | 'no_rule' | 'out_of_scope' | 'not_owner' | 'not_met' | 'needs_resource';
   /** The rule that decided. */
   readonly rule?: DecidingRule;
 }
@@ -36,7 +48,9 @@ export interface Decision {
 /** The resource that goes with a permission, as its owner resolver takes it. */
 export type ResourceFor<Owners extends OwnerResolvers, P extends string> = P extends `${infer Kind}:${string}`
   ? Kind extends keyof Owners
-    ? Parameters<Owners[Kind]>[0]
+    ? Owners[Kind] extends (resource: infer Resource) => unknown
+      ? Resource
+      : unknown
     : unknown
   : unknown;
 
@@ -52,6 +66,13 @@ export interface Policy<Name extends string = string, Owners extends OwnerResolv
    * of its kind, so that `own` rules do not allow.
    */
   can<P extends string>(principal: Principal, permission: P, resource?: ResourceFor<Owners, P>): boolean;
+  /**
+   * The rows to which the principal may do this, as a filter of `@ent/database`: `can` is true of each row that it
+   * matches, and of no other. Rows are compared by their fields, in which null is what is missing.
+   *
+   * @throws `auth.configuration` where an `own` rule decides whose owner is found by a function: name its field
+   */
+  filterFor(principal: Principal, permission: string): RowFilter;
   /** Whether the principal may do this to some resource: for showing a button, never for guarding what it does. */
   maybe(principal: Principal, permission: string): boolean;
   /** As `can`, with the reason. */
@@ -94,7 +115,11 @@ export function createPolicy<const Name extends string, Owners extends OwnerReso
     throw authErrors.configuration('createPolicy: "roles" must be an object of roles by name.');
   }
   const names = Object.keys(definition.roles) as Name[];
-  const owners = new Map(Object.entries(definition.owners ?? {}));
+  const owners = new Map<string, unknown>(Object.entries(definition.owners ?? {}));
+  for (const [kind, owner] of owners) {
+    if (typeof owner === 'function' || (typeof owner === 'string' && owner !== '')) continue;
+    throw authErrors.configuration(`createPolicy: owners.${kind} must be the name of a field, or a function.`);
+  }
   const compiled = new Map<string, CompiledRole>();
   for (const [name, role] of compileRoles(definition.roles, owners)) compiled.set(name, compileRole(role));
 
@@ -107,10 +132,7 @@ export function createPolicy<const Name extends string, Owners extends OwnerReso
     resource: unknown,
     some: boolean,
   ): Decision | undefined => {
-    if (!isPrincipal(principal))
-      throw authErrors.configuration(
-        'Not a principal: it must come from verify(), authenticate() or trustedPrincipal().',
-      );
+    demandPrincipal(principal);
     if (principal.scopes && !inScope(principal.scopes, permission))
       return { allowed: false, permission, reason: 'out_of_scope' };
     const { roles, subject } = principal;
@@ -131,8 +153,42 @@ export function createPolicy<const Name extends string, Owners extends OwnerReso
           refused ??= resource === undefined ? match.allowOwn.needsResource : match.allowOwn.notOwner;
       }
       if (match.allow) allowed ??= match.allow;
+      if (match.when === undefined) continue;
+      for (const one of match.when) {
+        const truth = truthOf(one.when, principal, resource);
+        if (one.denied) {
+          if (!some && truth !== false) return one.denied;
+        } else if (some || truth === true) allowed ??= one.allowed;
+        else refused ??= resource === undefined ? one.needsResource : one.notMet;
+      }
     }
     return allowed ?? refused;
+  };
+
+  /** The parts of a rule about owned rows. */
+  const owned = (permission: string): Parts => {
+    const [kind = ''] = permission.split(':', 1);
+    const owner = owners.get(kind);
+    if (typeof owner === 'string') return ownedBy(owner);
+    throw authErrors.configuration(
+      `policy.filterFor: "owners.${kind}" is a function; a filter needs the name of the field.`,
+    );
+  };
+
+  const filterFor = (principal: Principal, permission: string): RowFilter => {
+    demandPrincipal(principal);
+    if (principal.scopes && !inScope(principal.scopes, permission)) return NO_ROW;
+    const matches = principal.roles.flatMap((role) => compiled.get(role)?.match(permission) ?? []);
+    if (matches.some(({ deny }) => deny)) return NO_ROW;
+    const when = matches.flatMap((match) => match.when ?? []);
+    const isAllowed = matches.some(({ allow }) => allow);
+    const some = when.filter(({ denied }) => !denied).map((one) => rowsWhere(one.when, principal));
+    if (!isAllowed && matches.some(({ allowOwn }) => allowOwn)) some.push(rowsWhere(owned(permission), principal));
+    const allowed = isAllowed ? EACH_ROW : anyOf(some);
+    if (allowed === NO_ROW) return NO_ROW;
+    const spared = when.filter(({ denied }) => denied).map((one) => rowsWhereNot(one.when, principal));
+    if (matches.some(({ denyOwn }) => denyOwn)) spared.push(rowsWhereNot(owned(permission), principal));
+    return allOf([allowed, ...spared]);
   };
 
   const decide = (principal: Principal, permission: string, resource: unknown): Decision =>
@@ -157,6 +213,7 @@ export function createPolicy<const Name extends string, Owners extends OwnerReso
         : evaluate(principal, permission, resource, false)?.allowed === true,
     maybe: (principal, permission) => evaluate(principal, permission, undefined, true)?.allowed === true,
     explain,
+    filterFor,
     authorize(principal, permission, resource) {
       const { allowed, reason } = explain(principal, permission, resource);
       if (allowed) return;
@@ -173,6 +230,16 @@ interface Match {
   denyOwn?: Decision;
   allow?: Decision;
   allowOwn?: { allowed: Decision; notOwner: Decision; needsResource: Decision };
+  /** Rules with conditions on fields, of which `denied` says that it is a denying one. */
+  when?: readonly ConditionalMatch[];
+}
+
+interface ConditionalMatch {
+  readonly when: Parts;
+  readonly denied: Decision | undefined;
+  readonly allowed: Decision;
+  readonly notMet: Decision;
+  readonly needsResource: Decision;
 }
 
 interface CompiledRole {
@@ -205,7 +272,7 @@ function matchOf(role: Role, permission: string): Match {
     const got = typeof permission === 'string' ? JSON.stringify(permission.slice(0, 256)) : kindOf(permission);
     throw authErrors.configuration(`A permission is words joined by ":", without wildcards; got ${got}.`);
   }
-  const { deny, denyOwn, allow, allowOwn } = rulesFor(role, segments);
+  const { deny, denyOwn, allow, allowOwn, when } = rulesFor(role, segments);
   const decision = (reason: Decision['reason'], rule: DecidingRule): Decision =>
     Object.freeze({ allowed: reason === 'allowed', permission, reason, rule });
   return {
@@ -219,14 +286,28 @@ function matchOf(role: Role, permission: string): Match {
         needsResource: decision('needs_resource', allowOwn),
       },
     }),
+    ...(when.length > 0 && {
+      when: when.map(({ rule, when: parts }) => ({
+        when: parts,
+        denied: rule.effect === 'deny' ? decision('denied', rule) : undefined,
+        allowed: decision('allowed', rule),
+        notMet: decision('not_met', rule),
+        needsResource: decision('needs_resource', rule),
+      })),
+    }),
   };
+}
+
+function demandPrincipal(principal: Principal): void {
+  if (isPrincipal(principal)) return;
+  throw authErrors.configuration('Not a principal: it must come from verify(), authenticate() or trustedPrincipal().');
 }
 
 function ownerOf(owners: Map<string, unknown>, permission: string, resource: unknown): string | undefined {
   if (resource === undefined || resource === null) return undefined;
-  const resolve = owners.get(permission.split(':', 1)[0] as string) as (resource: unknown) => unknown;
+  const resolve = owners.get(permission.split(':', 1)[0] as string) as string | ((resource: unknown) => unknown);
   try {
-    const owner = resolve(resource);
+    const owner = typeof resolve === 'string' ? (resource as Record<string, unknown>)[resolve] : resolve(resource);
     return typeof owner === 'string' && owner !== '' ? owner : undefined;
   } catch {
     return undefined;

@@ -1,6 +1,7 @@
 import { refuseUnknown } from '@ent/internal';
 import { authErrors } from '../errors.ts';
-import type { DecidingRule, RoleDefinition } from '../rules.ts';
+import type { ConditionalRule, DecidingRule, RoleDefinition } from '../rules.ts';
+import { ownedBy, type Parts, readConditions } from './conditions.ts';
 import { createTrie, parsePattern, type Trie } from './patterns.ts';
 
 /**
@@ -17,6 +18,10 @@ interface Rule {
   readonly effect: 'allow' | 'deny';
   readonly pattern: string;
   readonly own: boolean;
+  /** What it asks of a resource, ownership by a field included; undefined for a rule without `where`. */
+  readonly when: Parts | undefined;
+  /** The fields that `where` names. */
+  readonly where: readonly string[] | undefined;
   /** The more specific pattern has the lesser rank: exact segments before wildcards. */
   readonly rank: string;
 }
@@ -51,8 +56,10 @@ function compileRules(name: string, role: RoleDefinition, owners: ReadonlyMap<st
   const trie = createTrie<Rule>();
   for (const effect of ['deny', 'allow'] as const) {
     for (const rule of role[effect] ?? []) {
-      const own = typeof rule !== 'string';
-      const pattern = own ? rule.permission : rule;
+      if (typeof rule !== 'string') demandConditional(rule, name);
+      const conditional = typeof rule === 'string' ? undefined : rule;
+      const own = conditional?.own === true;
+      const pattern = typeof rule === 'string' ? rule : rule.permission;
       const segments = parsePattern(pattern);
       if (!segments) {
         throw authErrors.configuration(
@@ -65,10 +72,32 @@ function compileRules(name: string, role: RoleDefinition, owners: ReadonlyMap<st
         );
       }
       const rank = segments.map((segment) => (segment === '**' ? '2' : segment === '*' ? '1' : '0')).join('');
-      trie.add(segments, { effect, pattern, own, rank });
+      const conditions = conditional?.where;
+      const owner = own ? owners.get(segments[0] as string) : undefined;
+      if (conditions !== undefined && typeof owner === 'function') {
+        throw authErrors.configuration(
+          `Role "${name}": the rule "${pattern}" has "own" and "where", but "owners" has a function for "${segments[0]}": name the field.`,
+        );
+      }
+      const when = conditions && [
+        ...(typeof owner === 'string' ? ownedBy(owner) : []),
+        ...readConditions(conditions, `Role "${name}": the rule "${pattern}"`),
+      ];
+      trie.add(segments, { effect, pattern, own, when, where: conditions && Object.keys(conditions), rank });
     }
   }
   return trie;
+}
+
+function demandConditional(rule: ConditionalRule, name: string): void {
+  const known = { permission: true, own: true, where: true } as const;
+  refuseUnknown(rule, known, `A rule of role "${name}"`, authErrors.configuration);
+  if (rule.own !== undefined && (rule.own as unknown) !== true) {
+    throw authErrors.configuration(`Role "${name}": "own" of a rule is true, or left out.`);
+  }
+  if (rule.own === undefined && (rule.where as unknown) === undefined) {
+    throw authErrors.configuration(`Role "${name}": a rule that is an object has "own" or "where".`);
+  }
 }
 
 /** Walks each role once. No recursion: a chain of ten thousand roles has no place on the stack. */
@@ -103,11 +132,22 @@ interface Step {
 
 type Kind = 'deny' | 'denyOwn' | 'allow' | 'allowOwn';
 
+/** A rule with conditions on fields, and what they are. */
+export interface RuleWhen {
+  readonly rule: DecidingRule;
+  readonly when: Parts;
+}
+
 /**
  * The rules of a role, inherited ones included, that speak of a permission: of each kind the most specific one, and of
- * those the nearest. Each inherited role is looked at once, however many ways lead to it.
+ * those the nearest; and all that have conditions on fields. Each inherited role is looked at once, however many ways
+ * lead to it.
  */
-export function rulesFor(start: Role, permission: readonly string[]): { readonly [K in Kind]?: DecidingRule } {
+export function rulesFor(
+  start: Role,
+  permission: readonly string[],
+): { readonly [K in Kind]?: DecidingRule } & { readonly when: readonly RuleWhen[] } {
+  const when: RuleWhen[] = [];
   const best: { [K in Kind]?: { rule: Rule; at: Step } } = {};
   const seen = new Set<Role>();
   const steps: Step[] = [{ role: start, from: undefined }];
@@ -117,6 +157,10 @@ export function rulesFor(start: Role, permission: readonly string[]): { readonly
     if (seen.has(role)) continue;
     seen.add(role);
     for (const rule of role.rules.find(permission)) {
+      if (rule.when !== undefined) {
+        when.push({ rule: decidingRule(rule, at), when: rule.when });
+        continue;
+      }
       const kind: Kind = rule.own ? `${rule.effect}Own` : rule.effect;
       const before = best[kind];
       if (before === undefined || rule.rank < before.rule.rank) best[kind] = { rule, at };
@@ -124,11 +168,12 @@ export function rulesFor(start: Role, permission: readonly string[]): { readonly
     // The last one first, so that the first is looked at next.
     for (let i = role.parents.length - 1; i >= 0; i--) steps.push({ role: role.parents[i] as Role, from: at });
   }
-  return Object.fromEntries(Object.entries(best).map(([kind, { rule, at }]) => [kind, decidingRule(rule, at)]));
+  const rules = Object.entries(best).map(([kind, { rule, at }]) => [kind, decidingRule(rule, at)]);
+  return { ...(Object.fromEntries(rules) as { [K in Kind]?: DecidingRule }), when };
 }
 
-function decidingRule({ effect, pattern, own }: Rule, at: Step): DecidingRule {
+function decidingRule({ effect, pattern, own, where }: Rule, at: Step): DecidingRule {
   const path: string[] = [];
   for (let step: Step | undefined = at; step !== undefined; step = step.from) path.push(step.role.name);
-  return Object.freeze({ effect, pattern, own, path: Object.freeze(path.reverse()) });
+  return Object.freeze({ effect, pattern, own, ...(where && { where }), path: Object.freeze(path.reverse()) });
 }
