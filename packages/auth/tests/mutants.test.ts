@@ -12,8 +12,16 @@ import type {
   SingleUseTokenRecord,
   SingleUseTokenStore,
   ThrottleStore,
+  TotpRecord,
+  TotpStore,
 } from '../src/index.ts';
-import { memoryApiKeyStore, memorySingleUseTokenStore, memoryStores, memoryThrottleStore } from '../src/stores.ts';
+import {
+  memoryApiKeyStore,
+  memorySingleUseTokenStore,
+  memoryStores,
+  memoryThrottleStore,
+  memoryTotpStore,
+} from '../src/stores.ts';
 import {
   type TestRunner,
   testApiKeyStore,
@@ -21,6 +29,7 @@ import {
   testPasswordDriver,
   testSingleUseTokenStore,
   testThrottleStore,
+  testTotpStore,
 } from '../src/testing.ts';
 
 // A suite is worth what it finds. Each mutant is a right implementation with one bug, of a kind that one over a real
@@ -457,6 +466,56 @@ const singleUseMutants: Record<string, () => SingleUseTokenStore> = {
   'removes no tokens': onSingleUse(() => ({ deleteExpired: async () => 1 })),
 };
 
+const onTotp = (change: (store: TotpStore, all: Map<string, TotpRecord>) => Partial<TotpStore>) => (): TotpStore => {
+  const store = memoryTotpStore();
+  return { ...store, ...change(store, new Map()) };
+};
+
+const totpMutants: Record<string, () => TotpStore> = {
+  'looks and writes in two steps': onTotp((_store, all) => ({
+    get: async (subject) => all.get(subject),
+    write: async (record) => {
+      const before = all.get(record.id)?.revision ?? 0;
+      await nextTurn();
+      if (before !== record.revision - 1) return false;
+      all.set(record.id, record);
+      return true;
+    },
+  })),
+  'takes any later revision': onTotp((_store, all) => ({
+    get: async (subject) => all.get(subject),
+    write: async (record) => {
+      if ((all.get(record.id)?.revision ?? 0) >= record.revision) return false;
+      all.set(record.id, record);
+      return true;
+    },
+  })),
+  'begins anew with the first revision': onTotp((store, all) => ({
+    get: async (subject) => all.get(subject) ?? store.get(subject),
+    write: async (record) => {
+      if (record.revision === 1) all.set(record.id, record);
+      return record.revision === 1 || store.write(record);
+    },
+  })),
+  'says that it wrote what it did not': onTotp((store) => ({
+    write: async (record) => {
+      await store.write(record);
+      return true;
+    },
+  })),
+  'keeps a confirmation that was taken back': onTotp((store) => ({
+    write: async (record) =>
+      store.write({ ...record, confirmedAt: record.confirmedAt ?? (record.secret === '' ? null : new Date(0)) }),
+  })),
+  'cuts recovery codes at 255 characters': onTotp((store) => ({
+    write: (record) => store.write({ ...record, recoveryCodes: record.recoveryCodes.slice(0, 255) }),
+  })),
+  'ignores case in accounts': onTotp((store) => ({
+    get: (subject) => store.get(subject.toLowerCase()),
+    write: (record) => store.write({ ...record, id: record.id.toLowerCase() }),
+  })),
+};
+
 /** A right driver, cheap enough to try many bugs on. */
 function plainDriver(): PasswordDriver {
   const text = (password: string): string => Buffer.from(password).toString('hex');
@@ -577,6 +636,13 @@ describe('the suite for stores of single-use tokens', () => {
   it.each(Object.keys(singleUseMutants))('fails a store of which one %s', async (name) => {
     const make = singleUseMutants[name] as () => SingleUseTokenStore;
     expect(await firstFailure((runner) => testSingleUseTokenStore(runner, { make }))).toBeDefined();
+  });
+});
+
+describe('the suite for stores of second factors', () => {
+  it.each(Object.keys(totpMutants))('fails a store that %s', async (name) => {
+    const make = totpMutants[name] as () => TotpStore;
+    expect(await firstFailure((runner) => testTotpStore(runner, { make }))).toBeDefined();
   });
 });
 
