@@ -2,6 +2,7 @@
  * Second factors by time-based one-time passwords (RFC 6238) of authenticator apps, through the npm package `otpauth`.
  */
 import { createHmac, hash } from 'node:crypto';
+import { EntError } from '@ent/errors';
 import { durationOption, refuseUnknown } from '@ent/internal';
 import { Secret as OtpSecret, TOTP } from 'otpauth';
 import { channels, type TotpOperation } from './channels.ts';
@@ -125,7 +126,7 @@ export function createTotp(options: TotpOptions): Totp {
   refuseUnknown(options, OPTIONS, 'createTotp', authErrors.configuration);
   const { store, issuer, attempts, now = Date.now } = options;
   demandMethods(store, ['get', 'write'], 'createTotp: store');
-  demandMethods(attempts, ['take', 'reset'], 'createTotp: attempts, such as memoryThrottleStore(),');
+  demandMethods(attempts, ['take', 'give', 'reset'], 'createTotp: attempts, such as memoryThrottleStore(),');
   demandText(issuer, 'createTotp: issuer');
   if (issuer === '' || issuer.includes(':') || !issuer.isWellFormed()) {
     throw authErrors.configuration('createTotp: "issuer" must be a name without ":".');
@@ -177,7 +178,10 @@ export function createTotp(options: TotpOptions): Totp {
     return { shown, stored: codes.map((code) => recoveryIds(subject, code)[0] as string).join(' ') };
   };
 
-  /** Counts an attempt before it is made, as logins are counted; a right one forgets them. */
+  /**
+   * Counts an attempt before it is made, as logins are counted. A right one forgets them; one that came to nothing, as
+   * the service itself failed, is given back.
+   */
   const counted = async <T>(subject: string, operation: TotpOperation, attempt: () => Promise<T>): Promise<T> => {
     const key = hash('sha256', JSON.stringify(['totp', subject]), 'base64url');
     const { ok, retryAfterMs } = await storeCall('count an attempt', () => attempts.take(key, rule, now()));
@@ -187,7 +191,14 @@ export function createTotp(options: TotpOptions): Totp {
         retryAfterMs: Math.ceil(retryAfterMs),
       });
     }
-    const result = await attempt();
+    let result: T;
+    try {
+      result = await attempt();
+    } catch (error) {
+      const isWrong = EntError.is(error) && error.code === authErrors.code_invalid.code;
+      if (!isWrong) await storeCall('give an attempt back', () => attempts.give(key, rule, now()));
+      throw error;
+    }
     await storeCall('forget attempts', () => attempts.reset(key));
     return result;
   };

@@ -324,6 +324,20 @@ describe('guessing', () => {
     await totp.verify('ann', code());
   });
 
+  it('is not what an outage is taken for: the attempt is given back', async () => {
+    const store = memoryTotpStore();
+    const { totp, enrolled, clock } = setUp({ store });
+    const { code } = await enrolled();
+    clock.time += STEP;
+    const { get } = store;
+    store.get = () => Promise.reject(new Error('away'));
+    for (let i = 0; i < 10; i++) {
+      await expect(totp.verify('ann', code())).rejects.toMatchObject({ code: 'auth.store_failed' });
+    }
+    store.get = get;
+    await totp.verify('ann', code());
+  });
+
   it('does not tell whether an account has a second factor: the limit holds for those without one too', async () => {
     const { totp } = setUp();
     for (let i = 0; i < 5; i++) expect(await reasonOf(totp.verify('nobody', '000000'))).toBe('not_enrolled');
