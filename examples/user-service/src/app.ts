@@ -35,6 +35,7 @@ import { refreshTokens, sessions as sessionEntity } from './auth/sessions.ts';
 import type { Config } from './config.ts';
 import { logEvents, publishBy } from './events.ts';
 import { migratorOf } from './migrations.ts';
+import { withAssistants } from './ops/mcp.ts';
 import { opsRoutes } from './ops/routes.ts';
 import { httpServer } from './server.ts';
 import { userRoutes } from './users/routes.ts';
@@ -124,6 +125,17 @@ export async function createApp(config: Config, logger: Logger): Promise<Lifecyc
     ],
   });
 
+  const token = config.MCP_TOKEN?.reveal();
+  const parts = {
+    health: app.health,
+    metrics,
+    config: { get: () => config },
+    routes,
+    migrations: migratorOf(db),
+    messaging,
+  };
+  const assisted = token === undefined ? { listener } : withAssistants(listener, { name: NAME, token, parts });
+
   const purge = (): Promise<unknown> =>
     sessions.purge().catch((err: unknown) => {
       logger.error('purging expired sessions failed; it is tried again in an hour', { err });
@@ -131,39 +143,43 @@ export async function createApp(config: Config, logger: Logger): Promise<Lifecyc
   // A cache that is still away is no news: /health tells.
   const settle = (): Promise<void> => users.settleCache().catch(() => {});
 
-  return app
-    .add('database', {
-      async start(signal) {
-        const applied = await migratorOf(db).up({ signal });
-        if (applied.length > 0) logger.info('the database schema was brought up to date', { applied });
-      },
-      stop: () => db.close(),
-      check: () => db.ping(),
-      health: { type: 'datastore' },
-    })
-    .add('cache', {
-      stop: () => cache.close(),
-      check: () => cache.ping(),
-      // Without it everything still works, only slower.
-      health: { type: 'datastore', critical: false },
-    })
-    .add('broker', {
-      start: () => logEvents(messaging, logger),
-      stop: () => messaging.close(),
-      check: () => messaging.ping(),
-      // Without it events wait in the outbox.
-      health: { critical: false },
-    })
-    .add('outbox', {
-      start: () => relay.start(),
-      stop: () => relay.close(),
-      check: () => relay.ping(),
-      health: { critical: false },
-    })
-    .add('administrator', { start: () => ensureAdministrator(users, config, logger) })
-    .add('session-purge', every(PURGE_MS, purge))
-    .add('cache-invalidation', every(SETTLE_MS, settle))
-    .add('http', httpServer(listener, config, logger));
+  return (
+    app
+      .add('database', {
+        async start(signal) {
+          const applied = await migratorOf(db).up({ signal });
+          if (applied.length > 0) logger.info('the database schema was brought up to date', { applied });
+        },
+        stop: () => db.close(),
+        check: () => db.ping(),
+        health: { type: 'datastore' },
+      })
+      .add('cache', {
+        stop: () => cache.close(),
+        check: () => cache.ping(),
+        // Without it everything still works, only slower.
+        health: { type: 'datastore', critical: false },
+      })
+      .add('broker', {
+        start: () => logEvents(messaging, logger),
+        stop: () => messaging.close(),
+        check: () => messaging.ping(),
+        // Without it events wait in the outbox.
+        health: { critical: false },
+      })
+      .add('outbox', {
+        start: () => relay.start(),
+        stop: () => relay.close(),
+        check: () => relay.ping(),
+        health: { critical: false },
+      })
+      .add('administrator', { start: () => ensureAdministrator(users, config, logger) })
+      .add('session-purge', every(PURGE_MS, purge))
+      .add('cache-invalidation', every(SETTLE_MS, settle))
+      .add('http', httpServer(assisted.listener, config, logger))
+      // Before the server drains: what assistants have open would hold it up.
+      .add('assistants', 'component' in assisted ? assisted.component : {})
+  );
 }
 
 async function ensureAdministrator(users: UserService, config: Config, logger: Logger): Promise<void> {

@@ -55,6 +55,9 @@ const fields = z.object({
     .array(z.string())
     .default([])
     .describe('Addresses or networks of proxies whose X-Forwarded-For is believed.'),
+  MCP_TOKEN: secret(z.string().min(16))
+    .optional()
+    .describe('Lets assistants ask /mcp how the service is, by this bearer token; without it there is no such path.'),
   DRAIN_TIME: duration().prefault('2s').describe('How long calls are still served after SIGTERM.'),
   LOG_LEVEL: z
     .enum(['debug', 'info', 'warning', 'error', 'critical'])
