@@ -38,9 +38,9 @@ export interface McpHandlerOptions {
 /** What {@link mcpHandler} gives. */
 export interface McpHandler {
   /** Answers a request, whatever its path. Never rejects. */
-  handle(req: IncomingMessage, res: ServerResponse): Promise<void>;
+  readonly handle: (req: IncomingMessage, res: ServerResponse) => Promise<void>;
   /** Ends what clients have open. Requests after it are refused. Call it before the server drains. */
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 const OPTIONS = { token: true, hosts: true, origins: true, maxBodyBytes: true, onError: true } as const;
