@@ -3,6 +3,7 @@ import { kindOf } from '@ent/internal';
 import { middlewareErrors } from './errors.ts';
 import type { Exchange, Reply } from './exchange.ts';
 import { demandExchange } from './internal/demand.ts';
+import { plainTag } from './internal/tag-marks.ts';
 
 /**
  * A strong entity tag for a version: a version number, an update time, or the bytes themselves. Hashed,
@@ -44,7 +45,7 @@ export function ifNoneMatch(exchange: Exchange, tag: string): boolean {
   if (exchange.method !== 'GET' && exchange.method !== 'HEAD') return false;
   const header = exchange.header('if-none-match');
   if (header === undefined) return false;
-  return header.trim() === '*' || tagsOf(header).some((sent) => opaque(sent) === opaque(tag));
+  return header.trim() === '*' || tagsOf(header).some((sent) => isTag(opaque(sent), opaque(tag)));
 }
 
 // What is said of the body goes with the body.
@@ -107,7 +108,8 @@ export function requireMatch(exchange: Exchange, tag: string | undefined): void 
   const header = exchange.header('if-match');
   if (header === undefined) return;
   const holds =
-    header.trim() === '*' ? tag !== undefined : tagsOf(header).some((sent) => sent === tag && !sent.startsWith('W/'));
+    tag !== undefined &&
+    (header.trim() === '*' || tagsOf(header).some((sent) => isTag(sent, tag) && !sent.startsWith('W/')));
   if (!holds) throw middlewareErrors.precondition_failed('It was changed since you read it: read it again.');
 }
 
@@ -121,6 +123,11 @@ const TAG = /(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"/g;
 
 function tagsOf(header: string): string[] {
   return header.match(TAG) ?? [];
+}
+
+/** Whether a tag that was sent is this one, of the bytes as they are or in a coding of `compression()`. */
+function isTag(sent: string, tag: string): boolean {
+  return sent === tag || plainTag(sent) === tag;
 }
 
 function opaque(tag: string): string {

@@ -28,6 +28,8 @@ export const middlewareErrors = defineErrors('middleware', {
   request_aborted: { class: BadRequestError, title: 'Request Aborted' },
   /** `If-Match` names another version than the one that there is; nothing was changed. */
   precondition_failed: { class: PreconditionFailedError, title: 'Precondition Failed' },
+  /** The range of bytes that was asked for is beyond the end of the file. */
+  range_not_satisfiable: { class: BadRequestError, status: 416, title: 'Range Not Satisfiable' },
   /** A page of another origin made the browser send the request. */
   cross_site: { class: AuthorizationError, title: 'Cross-Site Request' },
   /** The limit of this client is used up; `Retry-After` says when there is room again. */

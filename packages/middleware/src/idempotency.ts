@@ -7,6 +7,7 @@ import { middlewareErrors } from './errors.ts';
 import type { Exchange, Reply, ReplyHeaders } from './exchange.ts';
 import type { IdempotencyStore } from './idempotency-store.ts';
 import { demandMethods } from './internal/demand.ts';
+import { isReply } from './internal/is-reply.ts';
 import { isAsyncIterable } from './internal/let-go.ts';
 import type { Answer, Middleware } from './middleware.ts';
 import type { Duration } from './options.ts';
@@ -147,11 +148,11 @@ export function idempotency(options: IdempotencyOptions): Middleware {
 
   const settle = async (held: Claim, answer: Answer): Promise<Answer> => {
     held.settled = true;
-    if (typeof (answer as Reply | null | undefined)?.status !== 'number' || !keep((answer as Reply).status)) {
+    if (!isReply(answer) || !keep(answer.status)) {
       await release(held);
       return answer;
     }
-    const reply = answer as Reply;
+    const reply = answer;
     if (isAsyncIterable(reply.body)) {
       return {
         ...reply,

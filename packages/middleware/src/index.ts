@@ -35,6 +35,7 @@ export {
 } from './idempotency-store.ts';
 export type { ContentCoding } from './internal/content-coding.ts';
 export { type ProblemReply, problemReply } from './problem.ts';
+export { type ProblemTitles, type ProblemTitlesOptions, problemTitles } from './problem-titles.ts';
 export {
   createRateLimiter,
   type RateLimiter,

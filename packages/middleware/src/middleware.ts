@@ -3,6 +3,7 @@ import { channels, type RequestOperation } from './channels.ts';
 import { middlewareErrors } from './errors.ts';
 import type { Exchange, HeaderBag, Outcome, Reply } from './exchange.ts';
 import { demandExchange } from './internal/demand.ts';
+import { isReply } from './internal/is-reply.ts';
 import { letGo } from './internal/let-go.ts';
 import { type ProblemReply, problemReply } from './problem.ts';
 
@@ -154,8 +155,8 @@ class PipelineRun<X extends Exchange> implements Run<X> {
     let answer = given;
     for (const [index, middleware] of this.#hooks.reply.entries()) {
       if (index < from) continue;
-      if (!isData(answer)) return answer;
-      const reply = answer as Reply;
+      if (!isReply(answer)) return answer;
+      const reply = answer;
       try {
         const shaped = middleware.reply?.(this.exchange, reply);
         if (isPromise(shaped)) {
@@ -290,17 +291,6 @@ class PipelineRun<X extends Exchange> implements Run<X> {
 
 function hookFailed(middleware: string, hook: 'head' | 'done', error: unknown): void {
   if (channels.hook.hasSubscribers) channels.hook.error.publish({ middleware, hook, error });
-}
-
-/** Whether it is a reply, and neither nothing, nor a mistake, nor the `Response` of a fetch host. */
-function isData(answer: Answer): boolean {
-  try {
-    const { status, arrayBuffer } = (answer ?? {}) as { status?: unknown; arrayBuffer?: unknown };
-    return typeof status === 'number' && arrayBuffer === undefined;
-  } catch {
-    // To look at it throws: a mistake.
-    return false;
-  }
 }
 
 function isPromise<T>(value: T | Promise<T>): value is Promise<T> {

@@ -55,7 +55,8 @@ export function codingOf(
   );
 }
 
-function areCodings(value: unknown): value is readonly ContentCoding[] {
+/** Whether it is a list of codings that there are. */
+export function areCodings(value: unknown): value is readonly ContentCoding[] {
   return Array.isArray(value) && value.every((each) => Object.hasOwn(DECODERS, each as string));
 }
 

@@ -36,9 +36,13 @@ const LOOKS = 5;
 export function cacheIdempotencyStore(cache: IdempotencyCache): IdempotencyStore {
   demandMethods(cache, ['set', 'entry', 'compareAndSet'], 'cacheIdempotencyStore: the cache');
   const swap = async (key: string, expected: string, record: string, ttl: number): Promise<boolean> => {
-    const entry = await cache.entry(key);
-    if (entry?.version === undefined || entry.value !== expected) return false;
-    return cache.compareAndSet(key, entry.version, record, { ttl });
+    for (let look = 0; look < LOOKS; look++) {
+      const entry = await cache.entry(key);
+      if (entry?.version === undefined || entry.value !== expected) return false;
+      if (await cache.compareAndSet(key, entry.version, record, { ttl })) return true;
+      // Who renews a lease writes the same record again, in another version.
+    }
+    return false;
   };
   return {
     async claim(key, record, ttlMs) {

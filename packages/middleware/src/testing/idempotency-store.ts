@@ -40,6 +40,17 @@ const cases: readonly Case<unknown, Tools>[] = [
     assert.equal(await one.replace(`${key}-other`, 'a', 'c', LONG_MS), false);
   }),
 
+  define('the last record of a process is kept, though it renews the one before meanwhile', async ({ stores, key }) => {
+    const [one, two] = stores;
+    for (let n = 0; n < 20; n++) {
+      const each = `${key}-${n}`;
+      await one.claim(each, 'a', LONG_MS);
+      const [, kept] = await Promise.all([two.replace(each, 'a', 'a', LONG_MS), one.replace(each, 'a', 'b', LONG_MS)]);
+      assert.equal(kept, true);
+      assert.equal(await two.claim(each, 'c', LONG_MS), 'b');
+    }
+  }),
+
   define('a key is free again for who knows its record, and for nobody else', async ({ stores: [one, two], key }) => {
     await one.claim(key, 'a', LONG_MS);
     await two.release(key, 'b');

@@ -75,7 +75,7 @@ describeWithServer('redis', (server) => {
     });
     const store = redisRateLimitStore(client, { prefix: uniqueName('limit') });
     const limiter = createRateLimiter({ name: 'out', limit: 5, window: '5h', store, timeout: '200ms' });
-    await limiter.require('k');
+    await limiter.require('before');
     await server.pause();
     try {
       // The client waits; the limiter does not, and has a count of its own.
