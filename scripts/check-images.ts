@@ -126,7 +126,9 @@ async function checkImage(image: Built): Promise<string[]> {
 async function checkImages(root: string): Promise<Finding[]> {
   const stages = readDockerfile(join(root, FILE));
   const nodeVersion = readFileSync(join(root, '.node-version'), 'utf8').trim();
-  const names = readPackages(root, 'examples').map(({ name }) => name);
+  // What is a service starts; the others are programs to read.
+  const services = readPackages(root, 'examples').filter(({ manifest }) => manifest.scripts?.['start'] !== undefined);
+  const names = services.map(({ name }) => name);
   const images = stages.filter(({ name }) => names.includes(name));
   const findings: Finding[] = [
     ...names

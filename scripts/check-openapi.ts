@@ -1,8 +1,6 @@
 // Documents are valid for tools of others, without a word of theirs: that of the example, and one of all schemas that
 // the tests of @ent/http know. Redocly and spectral read them, with the rules that they recommend, and
 // openapi-spec-validator, which holds them against the schema of the specification.
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
@@ -13,6 +11,7 @@ import { bodySchemas, openSchemas, querySchemas } from '../packages/http/tests/s
 import { findProgram } from '../packages/testkit/src/programs.ts';
 import { type Finding, main } from './lib/findings.ts';
 import { run, withTemporaryFolder } from './lib/run.ts';
+import { whileServing } from './lib/serving.ts';
 import { installTools } from './lib/tools.ts';
 
 const about = { summary: 'Of the corpus', description: 'One schema.', tags: ['corpus'], responses: { 204: {} } };
@@ -38,24 +37,9 @@ function corpus(): object {
 async function example(root: string, dir: string): Promise<unknown> {
   const args = ['--conditions=@ent/source', join(root, 'examples/user-service/src/main.ts')];
   const env = { PATH: process.env['PATH'], HOME: dir, PORT: '0' };
-  const service = spawn(process.execPath, args, { cwd: dir, env, stdio: ['ignore', 'pipe', 'pipe'] });
-  let said = '';
-  try {
-    const url = await new Promise<string>((resolve, reject) => {
-      const hear = (chunk: Buffer): void => {
-        said += String(chunk);
-        const [found] = /http:\/\/127\.0\.0\.1:\d+/.exec(said) ?? [];
-        if (found !== undefined) resolve(found);
-      };
-      service.stdout.on('data', hear);
-      service.stderr.on('data', hear);
-      service.once('exit', () => reject(new Error(`the example does not start:\n${said}`)));
-    });
-    return await (await fetch(`${url}/openapi.json`)).json();
-  } finally {
-    service.kill('SIGTERM');
-    if (service.exitCode === null && service.signalCode === null) await once(service, 'exit');
-  }
+  return whileServing(process.execPath, args, { cwd: dir, env }, async (url) =>
+    (await fetch(`${url}/openapi.json`)).json(),
+  );
 }
 
 /**

@@ -3,11 +3,13 @@
 //   sets them
 // - scripts/samples/open.js, bundled with one library installed, runs where nothing is
 // - scripts/samples/service.js says the same on Node.js, Bun and Deno
+// - the examples of hosts that are for Bun and Deno answer there
 import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Finding, main } from './lib/findings.ts';
 import { install, type Packed, pack } from './lib/packed.ts';
 import { run, withTemporaryFolder } from './lib/run.ts';
+import { whileServing } from './lib/serving.ts';
 import { installTools } from './lib/tools.ts';
 import { publicPackages } from './lib/workspace.ts';
 
@@ -57,7 +59,11 @@ async function inWholeProject(context: Context): Promise<Finding[]> {
   // Without memcache-client, whose absence is told.
   const peers = ['lru-cache', 'kysely', 'better-sqlite3', 'redis', 'swagger-ui-dist', 'redoc', 'prom-client'];
   await install(project, context.packed, { peers, more });
-  return [...(await compile(context, project)), ...(await runEverywhere(context, project))];
+  return [
+    ...(await compile(context, project)),
+    ...(await runEverywhere(context, project)),
+    ...(await serveElsewhere(context, project)),
+  ];
 }
 
 /** As TypeScript 7 and 5.4 write it with `tsc --init`; the older one without the module format of 2015. */
@@ -130,6 +136,38 @@ async function runEverywhere({ root, tool }: Context, project: string): Promise<
   }
   return findings;
 }
+
+/** The examples of hosts that Node.js does not run; `examples/hosts/tests` runs the others. */
+async function serveElsewhere({ root, tool }: Context, project: string): Promise<Finding[]> {
+  const runtimes: readonly [file: string, program: string, args: readonly string[]][] = [
+    ['bun.js', tool('.bin/bun'), []],
+    ['deno.js', tool('.bin/deno'), ['run', '-A', '--no-lock', '--node-modules-dir=manual']],
+  ];
+  const findings: Finding[] = [];
+  for (const [name, program, args] of runtimes) {
+    const file = `examples/hosts/src/${name}`;
+    copyFileSync(join(root, file), join(project, name));
+    const said = await whileServing(program, [...args, name], { cwd: project, env: process.env }, async (url) => {
+      const found = await fetch(`${url}/users/7`, { headers: { 'x-request-id': 'sample-1' } });
+      const broken = await fetch(`${url}/users/broken`);
+      const other = await fetch(`${url}/nothing`);
+      const own = [found, broken, other].map(({ headers }) => headers.get('x-content-type-options'));
+      const first = { status: found.status, body: await found.json(), id: found.headers.get('x-request-id') };
+      const second = { status: broken.status, tells: /outside/.test(await broken.text()) };
+      return JSON.stringify({ first, second, third: other.status, own });
+    });
+    if (said === SERVED) continue;
+    findings.push({ file, problem: `answers ${said}, not ${SERVED}`, fix: 'a host answers like all others' });
+  }
+  return findings;
+}
+
+const SERVED = JSON.stringify({
+  first: { status: 200, body: { id: '7', peer: '127.0.0.1' }, id: 'sample-1' },
+  second: { status: 500, tells: false },
+  third: 404,
+  own: ['nosniff', 'nosniff', 'nosniff'],
+});
 
 /** With lru-cache and no other library: bundlers. */
 async function inBareProject({ root, dir, packed, tool }: Context): Promise<Finding[]> {
