@@ -109,7 +109,12 @@ async function toSlash(
  *   `middleware.invalid_options`
  * @example
  * ```ts no-run
- * const reply = await fileReply(exchange, './invoices', `${invoice.id}.pdf`);
+ * import { createNodeListener } from '@ent/middleware/node';
+ * import { fileReply } from '@ent/middleware/static';
+ *
+ * const listener = createNodeListener(
+ *   async (exchange) => (await fileReply(exchange, './invoices', `${exchange.query}.pdf`)) ?? { status: 404 },
+ * );
  * ```
  */
 export async function fileReply(
