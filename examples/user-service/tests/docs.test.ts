@@ -80,8 +80,15 @@ describe.skipIf(unavailable)(
       const page = await newPage();
       const perform = async (operation: string, fill?: (block: Locator) => Promise<void>): Promise<string> => {
         const block = page.locator(`#operations-${operation}`);
-        await block.locator('.opblock-summary').click();
-        await block.getByRole('button', { name: 'Try it out' }).click();
+        const control = block.locator('.opblock-summary-control');
+        const tryOut = block.getByRole('button', { name: 'Try it out' });
+        // A page that has just been loaded takes the click, and closes what it opened when it is complete.
+        const isOpen = async (): Promise<boolean> => {
+          if ((await control.getAttribute('aria-expanded')) !== 'true') await control.click();
+          return tryOut.isVisible();
+        };
+        await expect.poll(isOpen).toBe(true);
+        await tryOut.click();
         await fill?.(block);
         await block.getByRole('button', { name: 'Execute' }).click();
         return block.locator('.live-responses-table tbody tr.response').first().innerText();
