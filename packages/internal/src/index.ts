@@ -49,7 +49,7 @@ export { clusterOptions, RedisNodes } from './redis-nodes.ts';
 export { Script } from './redis-script.ts';
 export { slotOf } from './redis-slot.ts';
 export { REDIS_SCHEMES, type RedisServers, redisServers } from './redis-url.ts';
-export { demandOptions, demandSignal, kindOf, refuseUnknown } from './refuse-unknown.ts';
+export { demandMethods, demandOptions, demandSignal, kindOf, refuseUnknown } from './refuse-unknown.ts';
 export { Semaphore } from './semaphore.ts';
 export { titleOf } from './status-titles.ts';
 export { type Case, declareCases, rejectionOf, rejectsWith, type TestRunner, until } from './suite.ts';

@@ -44,6 +44,18 @@ export function demandOptions(options: unknown, what: string, fail: (message: st
   throw fail(`${what} takes its options as an object; got ${kindOf(options)}.`);
 }
 
+/** Refuses an object that is absent, or lacks a method by which it is used. */
+export function demandMethods(
+  value: unknown,
+  methods: readonly string[],
+  what: string,
+  fail: (message: string) => Error,
+): void {
+  const lacks = methods.filter((method) => typeof (value as Record<string, unknown> | null)?.[method] !== 'function');
+  if (lacks.length === 0) return;
+  throw fail(`${what} must have ${lacks.map((method) => `${method}()`).join(', ')}.`);
+}
+
 function refusal(name: string, known: readonly string[], what: string): string {
   const meant = nearestName(name, known);
   const advice = meant === undefined ? `it has ${known.join(', ')}` : `did you mean ${meant}?`;

@@ -1,4 +1,4 @@
-import { kindOf } from '@ent/internal';
+import { demandMethods as demandMethodsOf, kindOf } from '@ent/internal';
 import { authErrors } from '../errors.ts';
 
 /** Refuses what JavaScript gave in place of a text: a store would look for nothing, and say that all went well. */
@@ -15,7 +15,5 @@ export function demandTexts(value: unknown, what: string): void {
 
 /** Refuses an object that is absent, or lacks a method by which it is used. */
 export function demandMethods(value: unknown, methods: readonly string[], what: string): void {
-  const lacks = methods.filter((method) => typeof (value as Record<string, unknown> | null)?.[method] !== 'function');
-  if (lacks.length === 0) return;
-  throw authErrors.configuration(`${what} must have ${lacks.map((method) => `${method}()`).join(', ')}.`);
+  demandMethodsOf(value, methods, what, authErrors.configuration);
 }

@@ -1,4 +1,4 @@
-import { kindOf } from '@ent/internal';
+import { demandMethods as demandMethodsOf, kindOf } from '@ent/internal';
 import { middlewareErrors } from '../errors.ts';
 
 /** Refuses what is no exchange of ours, such as a `Request`. Costs a look at one property. */
@@ -17,7 +17,5 @@ export function demandLimit(value: unknown, what: string): void {
 
 /** Refuses an object that is absent, or lacks a method by which it is used. */
 export function demandMethods(value: unknown, methods: readonly string[], what: string): void {
-  const lacks = methods.filter((method) => typeof (value as Record<string, unknown> | null)?.[method] !== 'function');
-  if (lacks.length === 0) return;
-  throw middlewareErrors.invalid_options(`${what} must have ${lacks.map((method) => `${method}()`).join(', ')}.`);
+  demandMethodsOf(value, methods, what, middlewareErrors.invalid_options);
 }
