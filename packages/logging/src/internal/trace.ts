@@ -1,11 +1,6 @@
-export { activeSpan } from '@ent/internal';
+import type { SpanIds } from '@ent/internal';
 
-/** The ids of a span, as `@opentelemetry/api` gives them. */
-export interface SpanIds {
-  readonly traceId: string;
-  readonly spanId: string;
-  readonly traceFlags: number;
-}
+export { activeSpan, type SpanIds } from '@ent/internal';
 
 /** The W3C form of the trace flags: two hexadecimal digits. */
 export function flagsOf(span: SpanIds): string {
