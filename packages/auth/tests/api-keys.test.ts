@@ -1,10 +1,10 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { EntError } from '@ent/errors';
 import { describe, expect, it } from 'vitest';
 import { type ApiKeysOptions, createApiKeys } from '../src/api-keys.ts';
 import { type ApiKeyStore, channels, createPolicy } from '../src/index.ts';
 import { memoryApiKeyStore } from '../src/stores.ts';
 import { testApiKeyStore } from '../src/testing.ts';
+import { reasonOf as refusedBecause } from './support/refusal.ts';
 
 const START = Date.UTC(2030, 0, 1);
 const DAY = 86_400_000;
@@ -17,20 +17,8 @@ function setUp(options: Partial<ApiKeysOptions> = {}) {
   return { keys, clock, store };
 }
 
-async function reasonOf(work: Promise<unknown>): Promise<unknown> {
-  const error = await work.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  if (!EntError.is(error)) throw new Error('it was accepted, or something else than an EntError was thrown');
-  expect(error.toProblem()).toEqual({
-    type: 'about:blank',
-    title: 'Authentication failed',
-    status: 401,
-    code: 'auth.token_invalid',
-  });
-  return error.details?.reason;
-}
+const reasonOf = (work: Promise<unknown>): Promise<unknown> =>
+  refusedBecause(work, { title: 'Authentication failed', status: 401, code: 'auth.token_invalid' });
 
 describe('the memory store of API keys', () => {
   testApiKeyStore({ it }, { make: () => memoryApiKeyStore() });

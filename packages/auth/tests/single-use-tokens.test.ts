@@ -1,8 +1,8 @@
-import { EntError } from '@ent/errors';
 import { describe, expect, it } from 'vitest';
 import { createSingleUseTokens, type SingleUseTokensOptions } from '../src/single-use-tokens.ts';
 import { memorySingleUseTokenStore } from '../src/stores.ts';
 import { testSingleUseTokenStore } from '../src/testing.ts';
+import { reasonOf as refusedBecause } from './support/refusal.ts';
 
 const START = Date.UTC(2030, 0, 1);
 const purposes = { 'email-verification': '24h', 'password-reset': '30m' } as const;
@@ -13,20 +13,12 @@ function setUp() {
   return { tokens: createSingleUseTokens({ store, purposes, now: () => clock.time }), clock, store };
 }
 
-async function reasonOf(work: Promise<unknown>): Promise<unknown> {
-  const error = await work.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  if (!EntError.is(error)) throw new Error('it was accepted, or something else than an EntError was thrown');
-  expect(error.toProblem()).toEqual({
-    type: 'about:blank',
+const reasonOf = (work: Promise<unknown>): Promise<unknown> =>
+  refusedBecause(work, {
     title: 'The link or code is not valid, or not any more',
     status: 400,
     code: 'auth.single_use_invalid',
   });
-  return error.details?.reason;
-}
 
 describe('the memory store of single-use tokens', () => {
   testSingleUseTokenStore({ it }, { make: () => memorySingleUseTokenStore() });

@@ -1,5 +1,4 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { EntError } from '@ent/errors';
 import { Secret, TOTP } from 'otpauth';
 import { describe, expect, it } from 'vitest';
 import type { TotpStore } from '../src/index.ts';
@@ -7,6 +6,7 @@ import { createSealer } from '../src/internal/sealed.ts';
 import { memoryThrottleStore, memoryTotpStore } from '../src/stores.ts';
 import { testTotpStore } from '../src/testing.ts';
 import { createTotp, type TotpOptions } from '../src/totp.ts';
+import { reasonOf as refusedBecause } from './support/refusal.ts';
 
 const START = Date.UTC(2030, 0, 1);
 const STEP = 30_000;
@@ -34,20 +34,8 @@ function setUp(options: Partial<TotpOptions> = {}) {
   return { totp, clock, store, enrolled };
 }
 
-async function reasonOf(work: Promise<unknown>): Promise<unknown> {
-  const error = await work.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  if (!EntError.is(error)) throw new Error('it was accepted, or something else than an EntError was thrown');
-  expect(error.toProblem()).toEqual({
-    type: 'about:blank',
-    title: 'Authentication failed',
-    status: 401,
-    code: 'auth.code_invalid',
-  });
-  return error.details?.reason;
-}
+const reasonOf = (work: Promise<unknown>): Promise<unknown> =>
+  refusedBecause(work, { title: 'Authentication failed', status: 401, code: 'auth.code_invalid' });
 
 describe('the memory store of second factors', () => {
   testTotpStore({ it }, { make: () => memoryTotpStore() });

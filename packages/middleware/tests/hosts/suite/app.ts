@@ -154,3 +154,6 @@ function patternOf(path: string): string {
   if (!path.startsWith('/nested/')) return path;
   return path.endsWith('/fail') ? '/nested/:a/fail' : '/nested/:a/deep/:b';
 }
+
+/** The query of a request, as it was sent. */
+export const queryOf = ({ url }: { readonly url: string }): string => url.split('?')[1] ?? '';

@@ -16,6 +16,7 @@ import {
   never,
   OCTETS,
   PLAIN,
+  queryOf,
   stream,
   TEXT,
 } from '../app.ts';
@@ -25,8 +26,6 @@ function send(res: Response, type: string, source: AsyncGenerator<Buffer>): void
   res.type(type);
   pipeline(stream(source), res, () => {});
 }
-
-const queryOf = (req: { url: string }): string => req.url.split('?')[1] ?? '';
 
 function app(): express.Express {
   const all = express();

@@ -14,12 +14,11 @@ import {
   never,
   OCTETS,
   PLAIN,
+  queryOf,
   stream,
   TEXT,
 } from '../app.ts';
 import { type Host, running } from '../host.ts';
-
-const queryOf = (request: { url: string }): string => request.url.split('?')[1] ?? '';
 
 function routes(app: FastifyInstance): void {
   app.addContentTypeParser(OCTETS, { parseAs: 'buffer' }, (_request, body, done) => done(null, body));

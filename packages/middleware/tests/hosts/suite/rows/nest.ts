@@ -31,6 +31,7 @@ import {
   never,
   OCTETS,
   PLAIN,
+  queryOf,
   stream,
   TEXT,
 } from '../app.ts';
@@ -45,8 +46,6 @@ interface Response {
 
 const file = (source: AsyncGenerator<Buffer>, type: string): StreamableFile =>
   new StreamableFile(stream(source), { type });
-
-const queryOf = (req: { url: string }): string => req.url.split('?')[1] ?? '';
 
 class AppController {
   text(res: Response) {
