@@ -9,6 +9,7 @@ import {
   importKey,
 } from '@ent/auth';
 import { argon2 } from '@ent/auth/argon2';
+import { bcrypt } from '@ent/auth/bcrypt';
 import { memoryThrottleStore, repositoryStores } from '@ent/auth/stores';
 import { openCache } from '@ent/cache/open';
 import { openDatabase } from '@ent/database/open';
@@ -29,11 +30,18 @@ import {
   securityHeaders,
 } from '@ent/middleware';
 import { createMetrics } from '@ent/observability/prometheus';
+import { accountRoutes } from './auth/account-routes.ts';
+import { createAddresses } from './auth/addresses.ts';
 import { loadServiceKey } from './auth/keys.ts';
+import { mailRoutes } from './auth/mail-routes.ts';
+import { createPasswordResets } from './auth/password-resets.ts';
 import { authRoutes } from './auth/routes.ts';
 import { refreshTokens, sessions as sessionEntity } from './auth/sessions.ts';
+import { createTokens } from './auth/single-use-tokens.ts';
 import type { Config } from './config.ts';
 import { logEvents, publishBy } from './events.ts';
+import { mailToLog } from './mail/mail.ts';
+import { createOutgoing } from './mail/outgoing.ts';
 import { migratorOf } from './migrations.ts';
 import { withAssistants } from './ops/mcp.ts';
 import { opsRoutes } from './ops/routes.ts';
@@ -83,9 +91,26 @@ export async function createApp(config: Config, logger: Logger): Promise<Lifecyc
       return roles && { roles };
     },
   });
-  const passwords = createPasswords({ driver: argon2(), minLength: 8 });
+  // Accounts of an older system may bring hashes of bcrypt: each is replaced when its user logs in.
+  const passwords = createPasswords({ driver: argon2(), legacy: [bcrypt()], minLength: 8 });
   const throttle = createThrottle({ store: memoryThrottleStore() });
-  const users = createUserService({ db, cache, passwords, sessions, publish: publishBy(outbox) });
+  const tokens = createTokens(db);
+  const users = createUserService({
+    db,
+    cache,
+    passwords,
+    sessions,
+    endPasswordResets: (userId) => tokens.revoke('password-reset', userId),
+    forget: (userId) => addresses.forget(userId),
+    publish: publishBy(outbox),
+  });
+  const outgoing = createOutgoing(logger);
+  // In the place of this: what hands mails to your provider.
+  const send = mailToLog(logger);
+  if (config.NODE_ENV === 'production') logger.warning('mails are printed to the log, with the links in them');
+  const mailing = { users, tokens, send, appUrl: config.APP_URL.replace(/\/$/, '') };
+  const addresses = createAddresses({ ...mailing, db });
+  const resets = createPasswordResets({ ...mailing, passwords, sessions });
 
   const app = createLifecycle({ stopTimeout: config.DRAIN_TIME + 20_000, health: { serviceId: NAME } });
   const authenticate = bearer((token) => sessions.verify(token));
@@ -94,8 +119,21 @@ export async function createApp(config: Config, logger: Logger): Promise<Lifecyc
       service: users,
       authenticate,
       registrations: createRateLimiter({ name: 'register', limit: config.REGISTRATION_LIMIT, window: '15m' }),
+      welcome: (user) => outgoing.later('a mail that verifies an address', () => addresses.ask(user)),
     }),
     ...authRoutes({ users, sessions, throttle, authenticate }),
+    ...mailRoutes({
+      users,
+      addresses,
+      resets,
+      outgoing,
+      authenticate,
+      mails: {
+        account: createRateLimiter({ name: 'mail-account', limit: 5, window: '1h' }),
+        address: createRateLimiter({ name: 'mail-address', limit: 50, window: '1h' }),
+      },
+    }),
+    ...accountRoutes({ users, addresses, authenticate }),
     ...opsRoutes(app.health, metrics),
   ];
   const pages = docs(routes, {
@@ -137,8 +175,8 @@ export async function createApp(config: Config, logger: Logger): Promise<Lifecyc
   const assisted = token === undefined ? { listener } : withAssistants(listener, { name: NAME, token, parts });
 
   const purge = (): Promise<unknown> =>
-    sessions.purge().catch((err: unknown) => {
-      logger.error('purging expired sessions failed; it is tried again in an hour', { err });
+    Promise.all([sessions.purge(), tokens.purge()]).catch((err: unknown) => {
+      logger.error('purging what has expired failed; it is tried again in an hour', { err });
     });
   // A cache that is still away is no news: /health tells.
   const settle = (): Promise<void> => users.settleCache().catch(() => {});
@@ -174,8 +212,10 @@ export async function createApp(config: Config, logger: Logger): Promise<Lifecyc
         health: { critical: false },
       })
       .add('administrator', { start: () => ensureAdministrator(users, config, logger) })
-      .add('session-purge', every(PURGE_MS, purge))
+      .add('purge', every(PURGE_MS, purge))
       .add('cache-invalidation', every(SETTLE_MS, settle))
+      // Stops after the server, whose last answers leave something to do.
+      .add('outgoing', outgoing.component)
       .add('http', httpServer(assisted.listener, config, logger))
       // Before the server drains: what assistants have open would hold it up.
       .add('assistants', 'component' in assisted ? assisted.component : {})

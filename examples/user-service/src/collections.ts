@@ -35,4 +35,18 @@ export const collections = defineMigrations<MongodbNative>([
     up: (native) => createOutboxTables(native),
     down: (native) => dropOutboxTables(native),
   },
+  {
+    name: '0004_mailed_tokens',
+    async up(native) {
+      for (const field of ['subject', 'expiresAt']) {
+        const name = `single_use_tokens_${field}`;
+        await native.collection('single_use_tokens').createIndex({ [field]: 1 }, { name });
+      }
+    },
+    async down(native) {
+      // Which may never have been made.
+      await native.collection('verified_addresses').deleteMany({});
+      await native.collection('single_use_tokens').drop();
+    },
+  },
 ]);

@@ -50,6 +50,9 @@ const fields = z.object({
   REFRESH_GRACE: duration().prefault('10s').describe('How long a spent refresh token is taken for a retry.'),
   RATE_LIMIT_PER_MINUTE: z.int().min(1).default(1000).describe('Calls of one address in a minute.'),
   REGISTRATION_LIMIT: z.int().min(1).default(300).describe('New users of one address in a quarter of an hour.'),
+  APP_URL: url({ protocols: ['http', 'https'] })
+    .default('http://127.0.0.1:8000')
+    .describe('Where the pages are that links in mails open: /verify-email and /reset-password there.'),
   CORS_ORIGINS: z.array(z.string()).default([]).describe('Origins whose pages may call, separated by commas.'),
   TRUST_PROXIES: z
     .array(z.string())

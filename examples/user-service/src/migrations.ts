@@ -87,4 +87,32 @@ const migrations = defineMigrations<SqlNative>([
     up: (native) => createOutboxTables(native),
     down: (native) => dropOutboxTables(native),
   },
+  {
+    name: '0005_mailed_tokens',
+    async up({ kysely, columns }) {
+      await kysely.schema
+        .createTable('single_use_tokens')
+        .addColumn('id', columns.id, (column) => column.primaryKey())
+        .addColumn('purpose', columns.id, (column) => column.notNull())
+        .addColumn('subject', columns.id, (column) => column.notNull())
+        .addColumn('data', columns.string)
+        .addColumn('createdAt', columns.date, (column) => column.notNull())
+        .addColumn('expiresAt', columns.date, (column) => column.notNull())
+        .addColumn('consumedAt', columns.date)
+        .execute();
+      for (const field of ['subject', 'expiresAt']) {
+        await kysely.schema.createIndex(`single_use_tokens_${field}`).on('single_use_tokens').column(field).execute();
+      }
+      await kysely.schema
+        .createTable('verified_addresses')
+        .addColumn('id', columns.id, (column) => column.primaryKey())
+        .addColumn('emailKey', columns.id, (column) => column.notNull())
+        .addColumn('verifiedAt', columns.date, (column) => column.notNull())
+        .execute();
+    },
+    async down({ kysely }) {
+      await kysely.schema.dropTable('verified_addresses').execute();
+      await kysely.schema.dropTable('single_use_tokens').execute();
+    },
+  },
 ]);

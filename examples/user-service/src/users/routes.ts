@@ -20,7 +20,7 @@ function ifMatch(exchange: Exchange): ((current: User) => void) | undefined {
 }
 
 /** What @ent/auth says of a password, said of the place where the client sent it. */
-function inBody(error: unknown): never {
+export function inBody(error: unknown): never {
   if (!EntError.is(error) || error.code !== authErrors.password_rejected.code) throw error;
   const issues = (error.issues ?? []).map((issue) => ({ ...issue, in: 'body' as const }));
   throw authErrors.password_rejected('The password is not accepted.', { issues, cause: error });
@@ -41,10 +41,12 @@ export interface UserRouteParts {
   authenticate: Authenticator<Principal>;
   /** Limits how many users one address may make: each costs a hash, which logins wait for too. */
   registrations: RateLimiter;
+  /** Told of each user who has registered. */
+  welcome: (user: User) => void;
 }
 
 /** `/api/v1/users/`: registration, reading, changing, listing. */
-export function userRoutes({ service, authenticate, registrations }: UserRouteParts): Route[] {
+export function userRoutes({ service, authenticate, registrations, welcome }: UserRouteParts): Route[] {
   // Guards look at the id in the path and not at the user: who may not read a user does not learn whether it exists.
   const may =
     (permission: string) =>
@@ -65,6 +67,7 @@ export function userRoutes({ service, authenticate, registrations }: UserRoutePa
     async handler({ body, exchange }) {
       await registrations.require(addressKey(exchange.peer));
       const user = await service.create(body, { from: exchange.peer }).catch(inBody);
+      welcome(user);
       return reply(201, user, { location: `/api/v1/users/${user.id}`, etag: tagOf(user) });
     },
   });

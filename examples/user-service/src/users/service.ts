@@ -22,13 +22,18 @@ export interface UserServiceParts {
   cache: Cache;
   passwords: Passwords;
   sessions: Sessions;
+  /** Ends what was mailed to a user to set a new password. */
+  endPasswordResets: (userId: string) => Promise<unknown>;
+  /** Removes what else is kept about a user, with the user. */
+  forget: (userId: string) => Promise<unknown>;
   publish: PublishUserEvent;
 }
 
 export type UserService = ReturnType<typeof createUserService>;
 
 /** What the service does with users. It knows nothing of HTTP, and asks nobody for permission: its routes do. */
-export function createUserService({ db, cache, passwords, sessions, publish }: UserServiceParts) {
+export function createUserService(parts: UserServiceParts) {
+  const { db, cache, passwords, sessions, endPasswordResets, forget, publish } = parts;
   const stored = db.repo(users);
   const administrators = createAdministrators(db);
   // Without transactions the parts come one after the other; `app.ts` warns of that.
@@ -53,7 +58,7 @@ export function createUserService({ db, cache, passwords, sessions, publish }: U
     const { email, name } = input;
     // Looked at before the costly work, too; the database has the last word.
     if ((await stored.count({ where: { emailKey: emailKey(email) } })) > 0) throw taken();
-    const passwordHash = await passwords.hash(input.password, { from });
+    const passwordHash = await passwords.hash(input.password, { from, about: [email, name] });
     const row = { email, emailKey: emailKey(email), name, passwordHash, roles };
     let created: StoredUser;
     try {
@@ -98,6 +103,11 @@ export function createUserService({ db, cache, passwords, sessions, publish }: U
     const patch = {
       set: { email, emailKey: email === undefined ? undefined : emailKey(email), name, roles, passwordHash },
     };
+    /** What was opened with the old password, and what was mailed to the old address. */
+    const endOld = async (): Promise<void> => {
+      if (passwordHash !== undefined) await sessions.revokeAll(id, { reason: 'password' });
+      if (passwordHash !== undefined || email !== undefined) await endPasswordResets(id);
+    };
     const write = async (): Promise<StoredUser> => {
       const version = check && (await checkedVersion(id, check));
       return together(async () => {
@@ -107,8 +117,8 @@ export function createUserService({ db, cache, passwords, sessions, publish }: U
         if (isAdmin === false) await note?.();
         const user = await stored.update(id, patch, { version });
         if (isAdmin === true) await note?.();
-        // With the password: no crash in between leaves a session that was opened with the old one.
-        if (passwordHash !== undefined) await sessions.revokeAll(id, { reason: 'password' });
+        // With the change: no crash in between leaves a session that was opened with the old password.
+        await endOld();
         await publish('user.updated', { userId: id, version: user.version });
         return user;
       });
@@ -122,8 +132,8 @@ export function createUserService({ db, cache, passwords, sessions, publish }: U
       // Also when it failed: what failed may have been the answer, and not the change.
       await cached.changed(id);
     }
-    // Again, for a login that read the old hash while the change was on its way.
-    if (passwordHash !== undefined) await sessions.revokeAll(id, { reason: 'password' });
+    // Again, for a login that read the old hash, or a mail for the old address, while the change was on its way.
+    await endOld();
     return toUser(updated);
   };
 
@@ -149,6 +159,7 @@ export function createUserService({ db, cache, passwords, sessions, publish }: U
         // In this version: as somebody who has just become an administrator, it would be counted for ever.
         if (!(await stored.delete(id, { version }))) throw noUser();
         await sessions.revokeAll(id, { reason: 'deleted' });
+        await forget(id);
         await publish('user.deleted', { userId: id, version });
       });
     };
@@ -200,6 +211,35 @@ export function createUserService({ db, cache, passwords, sessions, publish }: U
     return { user: toUser(found), confirm };
   };
 
+  /** The user as stored, and not as cached; undefined where there is none. */
+  const find = async (id: string): Promise<User | undefined> => {
+    const found = await stored.get(id);
+    return found ? toUser(found) : undefined;
+  };
+
+  const findByEmail = async (email: string): Promise<User | undefined> => {
+    const [found] = await stored.find({ where: { emailKey: emailKey(email) }, limit: 1 });
+    return found && toUser(found);
+  };
+
+  /** A password that was reset. False where the user is gone. */
+  const setPasswordHash = async (id: string, passwordHash: string): Promise<boolean> => {
+    try {
+      await untilAlone(() =>
+        together(async () => {
+          const { version } = await stored.update(id, { set: { passwordHash } });
+          await publish('user.updated', { userId: id, version });
+        }),
+      );
+      return true;
+    } catch (error) {
+      if (isCode(error, 'database.not_found')) return false;
+      throw error;
+    } finally {
+      await cached.changed(id);
+    }
+  };
+
   /** The roles of a user now, for new access tokens; null when the user is gone. */
   const rolesOf = async (id: string): Promise<StoredUser['roles'] | null> => (await stored.get(id))?.roles ?? null;
 
@@ -220,6 +260,9 @@ export function createUserService({ db, cache, passwords, sessions, publish }: U
     create,
     /** @throws `users.not_found` */
     get: cached.get,
+    find,
+    findByEmail,
+    setPasswordHash,
     update,
     remove,
     list,

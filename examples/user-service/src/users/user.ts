@@ -65,7 +65,7 @@ const Email = z.email({ pattern: EMAIL }).max(254);
 // Lengths are those of what is sent; a name of blanks is none.
 const Name = z.string().min(1).max(200).regex(/\S/).regex(STORABLE).trim();
 // The policy for passwords is that of @ent/auth; here only what fits into a request.
-const Password = z.string().min(8).max(256).regex(STORABLE);
+export const Password = z.string().min(8).max(256).regex(STORABLE);
 const RoleName = z.enum(['user', 'admin']);
 const Roles = z
   .array(RoleName)

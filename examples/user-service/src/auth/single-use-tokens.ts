@@ -1,0 +1,27 @@
+import { createSingleUseTokens, type SingleUseTokens } from '@ent/auth/single-use-tokens';
+import { repositorySingleUseTokenStore } from '@ent/auth/stores';
+import { type Database, defineEntity, nullable } from '@ent/database';
+
+/** How tokens that work once are stored: by their hash; see `SingleUseTokenRecord` of @ent/auth. */
+const singleUseTokens = defineEntity({
+  name: 'single_use_tokens',
+  fields: {
+    id: 'string',
+    purpose: 'string',
+    subject: 'string',
+    data: nullable('string'),
+    createdAt: 'date',
+    expiresAt: 'date',
+    consumedAt: nullable('date'),
+  },
+});
+
+/** What they are for. */
+export type Purpose = 'email-verification' | 'password-reset';
+
+export function createTokens(db: Database): SingleUseTokens<Purpose> {
+  return createSingleUseTokens({
+    store: repositorySingleUseTokenStore(db.repo(singleUseTokens)),
+    purposes: { 'email-verification': '24h', 'password-reset': '30m' },
+  });
+}
