@@ -19,7 +19,7 @@ export const ADVICE: Readonly<Record<string, string>> = {
   'auth.overloaded': 'Try again after `retryAfterMs`; if it stays, add processes, or threads (`UV_THREADPOOL_SIZE`).',
   'auth.store_failed': 'Look at `cause` and at the database or cache behind the store.',
   'auth.issuer_unavailable':
-    'Try again after `retryAfterMs`; see whether the issuer’s key set can be fetched from here.',
+    'Try again after `retryAfterMs`; see whether the issuer answers from here, and takes this client.',
 
   'cache.timeout':
     "See how loaded the backend and the event loop are. Where a miss is good enough, set `onError: 'miss'`.",

@@ -232,6 +232,19 @@ const RIGHT: Readonly<Record<string, readonly unknown[]>> = {
       now: Date.now,
     },
   ],
+  '@ent/auth/introspection createIntrospection': [
+    {
+      issuer: 'http://127.0.0.1:1',
+      endpoint: 'http://127.0.0.1:1/introspect',
+      client: { id: 'a', secret: 'b', method: 'client_secret_post' },
+      cacheTtl: '1s',
+      cacheSize: 5,
+      timeout: '1s',
+      allowHttp: true,
+      fetch,
+      now: Date.now,
+    },
+  ],
   '@ent/auth createVerificationKeys': [keys.jwks(), { algorithms: ['EdDSA'] }],
   '@ent/auth deriveSecret': ['x'.repeat(32), 'purpose'],
   '@ent/auth toTokenResponse': [pair],
@@ -509,6 +522,13 @@ const SUBJECTS: Readonly<Record<string, Subject>> = {
   createKeyRing: { make: () => keys },
   createVerificationKeys: { make: () => auth.createVerificationKeys(keys.jwks()) },
   createRemoteKeys: { make: () => auth.createRemoteKeys({ issuer: 'http://127.0.0.1:1' }) },
+  createIntrospection: {
+    make: () =>
+      of('@ent/auth/introspection').createIntrospection({
+        issuer: 'http://127.0.0.1:1',
+        client: { id: 'a', secret: 'b' },
+      }),
+  },
   createPasswords: { make: () => auth.createPasswords({ driver: quick }) },
   createPasswordPolicy: {
     make: () => auth.createPasswordPolicy({}),

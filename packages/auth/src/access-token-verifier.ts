@@ -6,6 +6,7 @@ import { tracedOutcome } from './internal/outcome.ts';
 import { channels } from './channels.ts';
 import { authErrors, credentialError, storeCall } from './errors.ts';
 import { VERIFICATION_ALGORITHMS } from './internal/algorithms.ts';
+import { checkIntrospected } from './internal/introspected.ts';
 import { type Claims, type ClaimMapping, fullProfile, principalOf, Rejected, typeOf } from './internal/token-claims.ts';
 import { type Verified, VerifiedTokens } from './internal/verified-tokens.ts';
 import { demandAlgorithms, type VerificationAlgorithm, type VerificationKey, type VerificationKeys } from './keys.ts';
@@ -41,6 +42,11 @@ export interface AccessTokenVerifierOptions extends TimedOptions {
    * date.
    */
   keys?: VerificationKeys | undefined;
+  /**
+   * Asks the issuer about tokens that are no JWTs: `createIntrospection` of `@ent/auth/introspection`. Default: they
+   * are refused.
+   */
+  introspection?: TokenIntrospection | undefined;
   /** Which algorithms tokens may have. Each key is for one of them only. Default: all of `VerificationAlgorithm`. */
   algorithms?: readonly VerificationAlgorithm[] | undefined;
   /** What the tokens look like. Default `tokenProfiles.rfc9068`. */
@@ -57,6 +63,17 @@ export interface AccessTokenVerifierOptions extends TimedOptions {
   mapScopes?: ((scopes: readonly string[] | undefined, claims: Claims) => readonly string[] | undefined) | undefined;
 }
 
+/** Asks an issuer what a token is worth (RFC 7662). */
+export interface TokenIntrospection {
+  /**
+   * What the issuer says of a token; undefined where it is not active. While it gives the same object, that is not
+   * looked at again.
+   *
+   * @throws `auth.issuer_unavailable` where the issuer cannot be asked
+   */
+  introspect(token: string): Promise<Claims | undefined>;
+}
+
 /** Checks access tokens. */
 export interface AccessTokenVerifier {
   /**
@@ -68,7 +85,7 @@ export interface AccessTokenVerifier {
    * @param further one more check, inside the same operation for the channel; what it throws is thrown, and a principal
    *   that it gives is the answer
    * @throws `auth.token_invalid`, whatever is wrong; `details.reason` tells the log what. `auth.issuer_unavailable`
-   *   where the issuer's keys are needed and cannot be fetched
+   *   where the issuer's keys are needed and cannot be fetched, or it cannot be asked about the token
    */
   verify(
     token: string,
@@ -81,6 +98,7 @@ const OPTIONS = {
   ...TIMED_OPTIONS,
   audience: true,
   keys: true,
+  introspection: true,
   algorithms: true,
   profile: true,
   mapRoles: true,
@@ -104,6 +122,8 @@ const MAX_CACHE_SIZE = 1_000_000;
 // to the same bytes, so that a token would have several.
 const PART = '(?=[\\w-])(?:[\\w-]{4})*(?:[\\w-]{2}[AEIMQUYcgkosw048]|[\\w-][AQgw])?';
 const COMPACT = new RegExp(`^${PART}\\.${PART}\\.${PART}$`);
+// RFC 6750, section 2.1.
+const OPAQUE = /^[A-Za-z0-9\-._~+/]+=*$/;
 
 /**
  * Verifies access tokens that another service issues: one of ours, or Keycloak, Auth0, Entra, Cognito, Okta, Google,
@@ -136,17 +156,21 @@ export function createAccessTokenVerifier(options: AccessTokenVerifierOptions): 
       throw authErrors.configuration(`"${name}" must be a function; got ${kindOf(map)}.`);
     }
   }
+  const { introspection } = options;
+  if (introspection !== undefined) {
+    demandMethods(introspection, ['introspect'], '"introspection", as of createIntrospection(),');
+  }
   const keys = options.keys ?? createRemoteKeys({ issuer, algorithms, now });
   return verifierOf(options, keys, profile);
 }
 
 /** The same, of options whose names were looked at. */
 export function verifierOf(
-  options: TimedOptions & ClaimMapping & Pick<AccessTokenVerifierOptions, 'audience' | 'algorithms'>,
+  options: TimedOptions & ClaimMapping & Pick<AccessTokenVerifierOptions, 'audience' | 'algorithms' | 'introspection'>,
   keys: VerificationKeys,
   tokenProfile: TokenProfile,
 ): AccessTokenVerifier {
-  const { issuer, algorithms = VERIFICATION_ALGORITHMS, cacheSize = 1000, now = Date.now } = options;
+  const { issuer, algorithms = VERIFICATION_ALGORITHMS, introspection, cacheSize = 1000, now = Date.now } = options;
   if (!Number.isSafeInteger(cacheSize) || cacheSize < 0 || cacheSize > MAX_CACHE_SIZE) {
     throw authErrors.configuration(`"cacheSize" must be a whole number from 0 to ${MAX_CACHE_SIZE}.`);
   }
@@ -198,9 +222,29 @@ export function verifierOf(
     return key instanceof Promise ? key.then(holds) : holds(key);
   };
 
-  const check = async (token: string): Promise<Principal> => {
-    if (typeof token !== 'string' || token.length > MAX_TOKEN_LENGTH || !COMPACT.test(token))
-      throw new Rejected('malformed');
+  const principals = new WeakMap<Claims, Principal>();
+  const checkOpaque = async (token: string, asked: TokenIntrospection): Promise<Principal> => {
+    const claims = await storeCall('tell what a token is worth', () => asked.introspect(token));
+    if (typeof claims !== 'object' || claims.active === false) throw new Rejected('inactive');
+    const time = now() / 1000;
+    checkIntrospected(claims, { issuer, audiences, profile, time, tolerance: clockTolerance });
+    let principal = principals.get(claims);
+    if (principal === undefined) {
+      const { active: _active, token_type: _type, ...payload } = claims;
+      principal = principalOf({ ...payload, iss: issuer }, profile, time + clockTolerance, options);
+      principals.set(claims, principal);
+    }
+    return renewed(principal);
+  };
+
+  const check = (token: string): Promise<Principal> => {
+    if (typeof token !== 'string' || token.length > MAX_TOKEN_LENGTH) throw new Rejected('malformed');
+    if (COMPACT.test(token)) return checkJwt(token);
+    if (introspection === undefined || !OPAQUE.test(token)) throw new Rejected('malformed');
+    return checkOpaque(token, introspection);
+  };
+
+  const checkJwt = async (token: string): Promise<Principal> => {
     const time = now();
     let used: VerificationKey | undefined;
     const { payload } = await jwtVerify(

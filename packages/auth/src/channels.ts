@@ -15,6 +15,14 @@ export interface KeysOperation {
   outcome?: string;
 }
 
+/** Published while an issuer is asked about a token (`ent:auth:introspection`). */
+export interface IntrospectionOperation {
+  /** The issuer. */
+  source: string;
+  /** Set when it ended: `ok`, `inactive`, `failed`. */
+  outcome?: string;
+}
+
 /** Published while a session is begun, refreshed or ended (`ent:auth:session`). */
 export interface SessionOperation {
   operation: 'start' | 'refresh' | 'logout' | 'revoke' | 'revoke_all';
@@ -86,6 +94,7 @@ export interface ThrottleOperation {
 export const channels: {
   readonly verify: TracingChannel<VerifyOperation, VerifyOperation>;
   readonly keys: TracingChannel<KeysOperation, KeysOperation>;
+  readonly introspection: TracingChannel<IntrospectionOperation, IntrospectionOperation>;
   readonly session: TracingChannel<SessionOperation, SessionOperation>;
   readonly apiKey: TracingChannel<ApiKeyOperation, ApiKeyOperation>;
   readonly singleUse: TracingChannel<SingleUseOperation, SingleUseOperation>;
@@ -96,6 +105,7 @@ export const channels: {
 } = {
   verify: operationChannel<VerifyOperation>('auth', 'verify'),
   keys: operationChannel<KeysOperation>('auth', 'keys'),
+  introspection: operationChannel<IntrospectionOperation>('auth', 'introspection'),
   session: operationChannel<SessionOperation>('auth', 'session'),
   apiKey: operationChannel<ApiKeyOperation>('auth', 'api_key'),
   singleUse: operationChannel<SingleUseOperation>('auth', 'single_use'),

@@ -130,7 +130,7 @@ export const authErrors = defineErrors('auth', {
     retryable: 'idempotent',
     expose: false,
   },
-  /** The keys of an issuer could not be fetched, so that nobody knows whether a token is good; `cause` says why. */
+  /** An issuer could not be asked, for its keys or about a token, which may be good or not; `cause` says why. */
   issuer_unavailable: {
     class: InternalError,
     status: 503,

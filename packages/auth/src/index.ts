@@ -2,6 +2,7 @@ export {
   type AccessTokenVerifier,
   type AccessTokenVerifierOptions,
   createAccessTokenVerifier,
+  type TokenIntrospection,
 } from './access-token-verifier.ts';
 export {
   type AccessTokenInput,
@@ -15,6 +16,7 @@ export {
   type ApiKeyOperation,
   type AuthorizeOperation,
   channels,
+  type IntrospectionOperation,
   type KeysOperation,
   type PasswordOperation,
   type SessionOperation,

@@ -1,7 +1,7 @@
 import { durationOption, exponentialBackoff, outsideContext, pause, refuseUnknown } from '@ent/internal';
 import { channels } from './channels.ts';
 import { authErrors } from './errors.ts';
-import { discoverJwksUri, isLoopback, trustedUrl } from './internal/discovery.ts';
+import { discover, endpointOf, trustedUrl } from './internal/discovery.ts';
 import { type FetchPlan, fetchJson } from './internal/fetch-json.ts';
 import { tracedOutcome } from './internal/outcome.ts';
 import {
@@ -128,11 +128,7 @@ export function createRemoteKeys(options: RemoteKeysOptions): RemoteKeys {
     now,
     async locate(get) {
       if (issuer === undefined) return start;
-      // From an issuer elsewhere, an address in this machine is an attack on what listens there.
-      const mayHttp = allowHttp || (start.protocol === 'http:' && isLoopback(start));
-      const url = trustedUrl(await discoverJwksUri(issuer, get), 'The "jwks_uri" of the metadata', mayHttp);
-      if (url.protocol === 'http:' && !mayHttp) throw new Error('The "jwks_uri" of the metadata is no https URL.');
-      return url;
+      return endpointOf(await discover(issuer, get), 'jwks_uri', allowHttp);
     },
     read: (jwks) => readKeys(jwks, algorithms),
   });

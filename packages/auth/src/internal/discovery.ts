@@ -1,6 +1,12 @@
 import { authErrors } from '../errors.ts';
 import { UnexpectedStatus } from './fetch-json.ts';
 
+/** What an issuer says of itself. */
+export interface Metadata {
+  readonly issuer: string;
+  readonly [name: string]: unknown;
+}
+
 const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
 
 /**
@@ -20,7 +26,7 @@ export function trustedUrl(text: string, what: string, allowHttp: boolean): URL 
   return url;
 }
 
-export function isLoopback(url: URL): boolean {
+function isLoopback(url: URL): boolean {
   return LOOPBACK.test(url.hostname);
 }
 
@@ -36,19 +42,32 @@ function metadataUrls(issuer: URL): readonly URL[] {
   ];
 }
 
-/** The `jwks_uri` of an issuer, from the first of its metadata documents that there is. */
-export async function discoverJwksUri(issuer: string, get: (url: URL) => Promise<object>): Promise<string> {
+/** The metadata of an issuer, from the first of its documents that there is. */
+export async function discover(issuer: string, get: (url: URL) => Promise<object>): Promise<Metadata> {
   const [first, second] = metadataUrls(new URL(issuer)) as [URL, URL];
   const metadata = (await get(first).catch((error: unknown) => {
     if (error instanceof UnexpectedStatus && error.status >= 400 && error.status < 500) return get(second);
     throw error;
-  })) as { issuer?: unknown; jwks_uri?: unknown };
+  })) as Partial<Metadata>;
   // Compared exactly (RFC 8414, section 3.3): another issuer's document must not lend its keys to this one.
   if (metadata.issuer !== issuer) {
     throw new Error(
       `The metadata of ${issuer} names another issuer: ${JSON.stringify(metadata.issuer)?.slice(0, 200)}.`,
     );
   }
-  if (typeof metadata.jwks_uri !== 'string') throw new Error(`The metadata of ${issuer} has no "jwks_uri".`);
-  return metadata.jwks_uri;
+  return metadata as Metadata;
+}
+
+/**
+ * An address out of the metadata of an issuer. From an issuer elsewhere, an address in this machine is an attack on
+ * what listens there.
+ */
+export function endpointOf(metadata: Metadata, name: string, allowHttp: boolean): URL {
+  const { issuer, [name]: address } = metadata;
+  if (typeof address !== 'string') throw new Error(`The metadata of ${issuer} has no "${name}".`);
+  const start = new URL(issuer);
+  const mayHttp = allowHttp || (start.protocol === 'http:' && isLoopback(start));
+  const url = trustedUrl(address, `The "${name}" of the metadata`, mayHttp);
+  if (url.protocol === 'http:' && !mayHttp) throw new Error(`The "${name}" of the metadata is no https URL.`);
+  return url;
 }

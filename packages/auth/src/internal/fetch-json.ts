@@ -31,7 +31,8 @@ export async function fetchJson(url: URL, { fetch, timeoutMs, maxBytes }: FetchP
   return value;
 }
 
-async function readAll(url: URL, response: Response, maxBytes: number): Promise<Uint8Array> {
+/** The bytes of an answer; what is longer than `maxBytes` is given up there. */
+export async function readAll(url: URL, response: Response, maxBytes: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   // Leaving the loop cancels the rest.

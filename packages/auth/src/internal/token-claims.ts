@@ -59,7 +59,7 @@ export function typeOf(header: unknown): string | null {
 }
 
 /**
- * The principal of a token whose signature, issuer, audience and end were found good.
+ * The principal of a token whose signature (or whose issuer's word), issuer, audience and end were found good.
  *
  * @param latestIat the latest second at which it can have been issued
  * @throws Rejected
@@ -74,8 +74,8 @@ export function principalOf(
   const [subject, sessionId] = [payload[profile.subject], payload[profile.session]];
   const mayMiss = (value: unknown): value is string | undefined => value === undefined || isText(value);
   if (!isText(subject) || !mayMiss(sessionId) || !mayMiss(jti)) throw new Rejected('claim_type');
-  // jose looks at `iat` for its age only; one from the future is a broken or lying issuer.
-  if (typeof iat !== 'number' || iat > latestIat) throw new Rejected('claim_iat');
+  // jose looks at `iat` for its age only; one from the future is a broken or lying issuer. A JWT must have one.
+  if (iat !== undefined && (typeof iat !== 'number' || iat > latestIat)) throw new Rejected('claim_iat');
   if (amr !== undefined && !isTextList(amr)) throw new Rejected('claim_amr');
   if (!mayMiss(acr)) throw new Rejected('claim_acr');
   if (authTime !== undefined && typeof authTime !== 'number') throw new Rejected('claim_auth_time');
@@ -99,7 +99,7 @@ export function principalOf(
     subject,
     sessionId,
     tokenId: jti,
-    expiresAt: new Date((exp as number) * 1000),
+    expiresAt: exp === undefined ? undefined : new Date(exp * 1000),
     roles,
     scopes,
     amr,
@@ -142,7 +142,7 @@ function listAt(payload: JWTPayload, path: ClaimPath, reason: 'claim_roles' | 'c
 }
 
 /** All of it: requests with the same token share it. */
-function frozen<T>(value: T): T {
+export function frozen<T>(value: T): T {
   if (typeof value !== 'object' || value === null) return value;
   for (const inner of Object.values(value)) frozen(inner);
   return Object.freeze(value);
