@@ -85,6 +85,8 @@ class NodeHttpExchange implements NodeExchange, HeadWriter, Written, Failing {
   headDone = false;
   #run: Run | undefined;
   readonly #trust: TrustProxy | undefined;
+  // Kept: a client that sends the request's body on (undici) takes the socket from the request when it has done so.
+  readonly #socket: Socket;
   // Read at once: the socket forgets its address when it is gone, and the access log wants it then.
   readonly #remoteAddress: string | undefined;
   #id: string | undefined;
@@ -101,6 +103,7 @@ class NodeHttpExchange implements NodeExchange, HeadWriter, Written, Failing {
     this.method = req.method ?? 'GET';
     this.rawUrl = req.url ?? '/';
     this.#trust = trust;
+    this.#socket = req.socket;
     this.#remoteAddress = req.socket.remoteAddress;
     const target = this.rawUrl.startsWith('/') ? this.rawUrl : originForm(this.method, this.rawUrl);
     const mark = target.indexOf('?');
@@ -116,7 +119,7 @@ class NodeHttpExchange implements NodeExchange, HeadWriter, Written, Failing {
   }
 
   get scheme(): 'http' | 'https' {
-    return (this.req.socket as { readonly encrypted?: boolean }).encrypted === true ? 'https' : 'http';
+    return (this.#socket as { readonly encrypted?: boolean }).encrypted === true ? 'https' : 'http';
   }
 
   get peer(): string {
@@ -131,7 +134,7 @@ class NodeHttpExchange implements NodeExchange, HeadWriter, Written, Failing {
     if (this.#abort === undefined) {
       this.#abort = new AbortController();
       this.#awaitEnd();
-      const gone = this.#closed || this.res.closed || this.req.socket.destroyed;
+      const gone = this.#closed || this.res.closed || this.#socket.destroyed;
       if (gone && !this.res.writableFinished) this.#abort.abort(aborted());
     }
     return this.#abort.signal;
@@ -195,7 +198,7 @@ class NodeHttpExchange implements NodeExchange, HeadWriter, Written, Failing {
     // After the last byte, or when the connection is gone.
     this.res.on('close', end);
     // It waits behind another one on its connection: then Node 22 does not tell it that the connection is gone.
-    const queue = this.res.socket === null ? queueOf(this.req.socket).add(end) : undefined;
+    const queue = this.res.socket === null ? queueOf(this.#socket).add(end) : undefined;
   }
 
   #end(): void {

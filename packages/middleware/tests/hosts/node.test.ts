@@ -431,6 +431,20 @@ describe('what an exchange says', () => {
     },
   );
 
+  it('can still be asked for when the socket was taken from its request', async () => {
+    const said: unknown[] = [];
+    const { url } = await start(
+      ({ req }) => {
+        // As undici does with a request whose body it has sent on.
+        Object.assign(req, { socket: null });
+        return { status: 200 };
+      },
+      { name: 'later', done: ({ scheme, peer, signal }) => void said.push(scheme, peer, signal.aborted) },
+    );
+    expect((await fetch(url)).status).toBe(200);
+    await eventually(() => expect(said).toEqual(['http', '127.0.0.1', false]));
+  });
+
   it('OPTIONS * is for the handler, GET * is refused', async () => {
     const { raw } = await start(({ path }) => ({ status: 200, body: path }));
     const send = (method: string): Promise<string> =>
