@@ -1,0 +1,68 @@
+import { createAccessTokenVerifier, createRemoteKeys } from '@ent/auth';
+import { openCache } from '@ent/cache/open';
+import { bearer, createHandler } from '@ent/http';
+import { createLifecycle, type Lifecycle } from '@ent/lifecycle';
+import type { Logger } from '@ent/logging';
+import { addressKey, rateLimit, requestContext, requestId, securityHeaders } from '@ent/middleware';
+import { createNodeListener } from '@ent/middleware/node';
+import { createMetrics } from '@ent/observability/prometheus';
+import type { Config } from './config.ts';
+import { documentRoutes } from './documents.ts';
+import { createIdentities } from './identity.ts';
+import { opsRoutes } from './ops.ts';
+import { createProxy } from './proxy/proxy.ts';
+import { ResponseCache } from './proxy/response-cache.ts';
+import { createUpgrades } from './proxy/upgrades.ts';
+import type { RouteTable } from './routes.ts';
+import { httpServer } from './server.ts';
+import { tableOf } from './table.ts';
+
+/** Puts the gateway together: everything it is made of, in the order in which it starts. */
+export async function createApp(
+  config: Config,
+  logger: Logger,
+  table: RouteTable = tableOf(config),
+): Promise<Lifecycle> {
+  const app = createLifecycle({ stopTimeout: config.DRAIN_TIME + 20_000, health: { serviceId: 'gateway-service' } });
+  const cache = await openCache(config.CACHE_URL, { prefix: 'gateway:', onError: 'miss' });
+  const metrics = createMetrics();
+  const identities = await createIdentities(config);
+  const verifier = createAccessTokenVerifier({
+    issuer: config.TOKEN_ISSUER,
+    audience: config.TOKEN_AUDIENCE,
+    keys: createRemoteKeys({ jwksUri: config.TOKEN_KEYS_URL }),
+  });
+  const proxy = createProxy({
+    table,
+    authenticate: bearer((token) => verifier.verify(token)),
+    identities,
+    cache: new ResponseCache(cache),
+  });
+
+  const ownRoutes = [...opsRoutes(app.health, metrics, identities), ...documentRoutes(table, logger)];
+  const ownPaths = new Set(ownRoutes.map(({ path }) => path));
+  const own = createHandler(ownRoutes, { denyByDefault: true });
+  const options = {
+    trustProxies: config.TRUST_PROXIES,
+    middleware: [
+      requestId(),
+      requestContext(),
+      securityHeaders(),
+      rateLimit({ limit: config.RATE_LIMIT_PER_MINUTE, window: '1m', key: ({ peer }) => addressKey(peer) }),
+    ],
+  };
+  const listener = createNodeListener(
+    (exchange) => (ownPaths.has(exchange.path) ? own(exchange) : proxy.handle(exchange)),
+    options,
+  );
+
+  return app
+    .add('cache', {
+      stop: () => cache.close(),
+      check: () => cache.ping(),
+      // Without it every answer is asked for.
+      health: { type: 'datastore', critical: false },
+    })
+    .add('services', { stop: () => proxy.close() })
+    .add('http', httpServer(listener, createUpgrades(proxy, options), config, logger));
+}

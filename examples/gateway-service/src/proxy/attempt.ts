@@ -1,0 +1,154 @@
+import type { Readable } from 'node:stream';
+import type { Dispatcher } from 'undici';
+import { gatewayErrors } from '../errors.ts';
+import { type FlatHeaders, responseHeaders } from './headers.ts';
+import type { Target } from './target.ts';
+
+/** Where an answer goes as it comes. */
+export interface Sink {
+  /** 103 and other heads before the head. */
+  information(status: number, headers: FlatHeaders): void;
+  /** `false`: this answer is not wanted, the call is tried again or answered by another means. */
+  head(status: number, headers: FlatHeaders): boolean;
+  /** `false`: nothing more before {@link Sink.onDrain}. */
+  data(chunk: Buffer): boolean;
+  end(trailers: FlatHeaders): void;
+  /** The answer cannot be completed. */
+  cut(): void;
+  onDrain(resume: () => void): void;
+}
+
+/** A request as it is sent to an instance. */
+export interface Outgoing {
+  readonly path: string;
+  readonly method: string;
+  readonly headers: FlatHeaders;
+  readonly body: Readable | AsyncIterable<Uint8Array> | null;
+}
+
+/** How an attempt ended, when it did not fail before the head. */
+export type Ending = 'complete' | 'cut' | 'unwanted';
+
+/** Answers of an instance that say nothing of the request, but of the instance or what is behind it. */
+const UNHEALTHY: ReadonlySet<number> = new Set([502, 503, 504]);
+
+/** An attempt failed before there was a head. */
+export class AttemptFailed extends Error {
+  override readonly name = 'AttemptFailed';
+  /** The request did not leave: whatever it does, it was not done. */
+  readonly unsent: boolean;
+
+  constructor(cause: Error, unsent: boolean) {
+    super(cause.message, { cause });
+    this.unsent = unsent;
+  }
+}
+
+/**
+ * Sends a request to an instance and hands its answer on as it comes, one chunk at a time: what the client does not
+ * take is not read.
+ *
+ * @param signal ends it: the client is gone, or the deadline is over
+ * @throws {AttemptFailed} before there was a head; the reason of `signal` when it ended the attempt before
+ */
+export function attempt(target: Target, outgoing: Outgoing, sink: Sink, signal: AbortSignal): Promise<Ending> {
+  return new Promise((resolve, reject) => {
+    target.begin();
+    const handler = new AnswerHandler(target, sink, signal, resolve, reject);
+    target.pool.dispatch({ ...outgoing, headersTimeout: 0 } as Dispatcher.DispatchOptions, handler);
+  });
+}
+
+class AnswerHandler implements Dispatcher.DispatchHandler {
+  readonly #target: Target;
+  readonly #sink: Sink;
+  readonly #signal: AbortSignal;
+  readonly #resolve: (ending: Ending) => void;
+  readonly #reject: (error: unknown) => void;
+  #controller: Dispatcher.DispatchController | undefined;
+  #started = false;
+  #healthy = true;
+  #unwanted = false;
+  #over = false;
+
+  constructor(
+    target: Target,
+    sink: Sink,
+    signal: AbortSignal,
+    resolve: (ending: Ending) => void,
+    reject: (error: unknown) => void,
+  ) {
+    this.#target = target;
+    this.#sink = sink;
+    this.#signal = signal;
+    this.#resolve = resolve;
+    this.#reject = reject;
+    signal.addEventListener('abort', this.#abort);
+  }
+
+  readonly #abort = (): void => {
+    if (this.#controller !== undefined) this.#controller.abort(this.#signal.reason as Error);
+    // It waits for a connection still, and is thrown away when it gets one.
+    else if (this.#end(!this.#isLate())) this.#reject(this.#signal.reason);
+  };
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#over) controller.abort(this.#signal.reason as Error);
+    else this.#sink.onDrain(() => controller.resume());
+  }
+
+  onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
+    const headers = responseHeaders((controller.rawHeaders ?? []) as (string | Buffer)[]);
+    if (status < 200) {
+      this.#sink.information(status, headers);
+      return;
+    }
+    this.#healthy = !UNHEALTHY.has(status);
+    if (!this.#sink.head(status, headers)) {
+      this.#unwanted = true;
+      controller.abort(new Error('another answer is given'));
+      return;
+    }
+    this.#started = true;
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (!this.#sink.data(chunk)) controller.pause();
+  }
+
+  onResponseEnd(controller: Dispatcher.DispatchController): void {
+    if (!this.#end(this.#healthy)) return;
+    const trailers = (controller.rawTrailers ?? []) as (string | Buffer)[];
+    this.#sink.end(trailers.map(String));
+    this.#resolve('complete');
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
+    const { aborted } = this.#signal;
+    if (!this.#end(this.#unwanted ? this.#healthy : aborted && !this.#isLate())) return;
+    if (this.#unwanted) {
+      this.#resolve('unwanted');
+    } else if (this.#started) {
+      this.#sink.cut();
+      this.#resolve('cut');
+    } else if (aborted) {
+      this.#reject(this.#signal.reason);
+    } else {
+      this.#reject(new AttemptFailed(error, this.#controller === undefined));
+    }
+  }
+
+  /** A client that went away says nothing of the instance; one that gives no answer in time does. */
+  #isLate(): boolean {
+    return (this.#signal.reason as { code?: unknown } | undefined)?.code === gatewayErrors.timed_out.code;
+  }
+
+  #end(healthy: boolean): boolean {
+    if (this.#over) return false;
+    this.#over = true;
+    this.#signal.removeEventListener('abort', this.#abort);
+    this.#target.end(healthy);
+    return true;
+  }
+}

@@ -1,0 +1,140 @@
+import type { Readable } from 'node:stream';
+import type { NodeExchange } from '@ent/middleware/node';
+import { gatewayErrors } from '../errors.ts';
+import { AttemptFailed, attempt, type Ending, type Outgoing, type Sink } from './attempt.ts';
+import { requestHeaders } from './headers.ts';
+import type { Service } from './service.ts';
+import type { Target } from './target.ts';
+
+/** What may happen to a call on its way. */
+export interface Limits {
+  readonly timeoutMs: number;
+  readonly maxBodyBytes: number;
+  readonly retries: number;
+}
+
+/** Methods that do no harm twice (RFC 9110, section 9.2.2). */
+const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
+const UNHEALTHY: ReadonlySet<number> = new Set([502, 503, 504]);
+const WHOLE = /^\d{1,15}$/;
+
+/**
+ * Sends a call to a service and its answer to `sinkOf(unwanted)`: to one instance, and to another one where the first
+ * fails and a second time does no harm.
+ *
+ * It is tried again when it did not leave, whatever it is; when its method is idempotent and it has no body, also when
+ * the connection is lost before the head, or the answer is 502, 503 or 504. The service's budget has to allow it.
+ *
+ * @param extra headers that are added, such as those of a revalidation
+ * @throws `gateway.timed_out`, `gateway.bad_gateway`, `gateway.service_unavailable`, `gateway.body_too_large`
+ */
+export async function forward(
+  exchange: NodeExchange,
+  service: Service,
+  limits: Limits,
+  identity: string | undefined,
+  sinkOf: (unwanted: (status: number) => boolean) => Sink,
+  extra: readonly string[] = [],
+): Promise<Ending> {
+  const deadline = new Deadline(exchange, limits.timeoutMs);
+  const body = bodyOf(exchange, limits.maxBodyBytes);
+  const harmless = body === null && IDEMPOTENT.has(exchange.method);
+  const tried: Target[] = [];
+  service.retries.earn();
+  try {
+    for (;;) {
+      const again = (): boolean => tried.length <= limits.retries && service.retries.spend();
+      const target = service.choose(tried);
+      tried.push(target);
+      const headers = requestHeaders(exchange, { identity, timeoutMs: deadline.left() });
+      const outgoing: Outgoing = {
+        path: exchange.query === '' ? exchange.path : `${exchange.path}?${exchange.query}`,
+        method: exchange.method,
+        headers: [...headers, ...extra],
+        body,
+      };
+      let repeats = false;
+      const unwanted = (status: number): boolean => {
+        repeats = harmless && UNHEALTHY.has(status) && again();
+        if (repeats) return true;
+        // A stream may go on for as long as it likes.
+        deadline.stop();
+        return false;
+      };
+      try {
+        const ending = await attempt(target, outgoing, sinkOf(unwanted), deadline.signal);
+        if (!repeats) return ending;
+      } catch (error) {
+        if (!(error instanceof AttemptFailed)) throw error;
+        const repeatable = harmless || (error.unsent && !exchange.req.readableDidRead);
+        if (!repeatable || !again()) throw badGateway(service, error);
+      }
+    }
+  } finally {
+    deadline.stop();
+  }
+}
+
+function badGateway(service: Service, failed: AttemptFailed): Error {
+  // The limit of the body is ours, and came out of the attempt that read it.
+  const { cause } = failed;
+  if ((cause as { code?: unknown }).code === gatewayErrors.body_too_large.code) return cause as Error;
+  return gatewayErrors.bad_gateway(`An instance of ${service.name} could not be reached, or gave no answer.`, {
+    cause,
+  });
+}
+
+/** Ends with the client, or when it is too late: by the route's limit, or by what a caller says that waits for less. */
+class Deadline {
+  readonly #abort = new AbortController();
+  readonly #at: number;
+  readonly #timer: NodeJS.Timeout;
+
+  constructor({ req, res }: NodeExchange, limitMs: number) {
+    const given = req.headers['x-request-timeout-ms'];
+    const ms = typeof given === 'string' && WHOLE.test(given) ? Math.min(limitMs, Number(given)) : limitMs;
+    this.#at = performance.now() + ms;
+    this.#timer = setTimeout(() => {
+      this.#abort.abort(gatewayErrors.timed_out(`The service gave no answer within ${ms} ms.`));
+    }, ms);
+    res.once('close', () => this.#abort.abort(new Error('the client went away')));
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  /** How many milliseconds are left. */
+  left(): number {
+    return Math.max(0, Math.round(this.#at - performance.now()));
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+}
+
+/** The body as it arrives, counted where its length is not said. */
+function bodyOf(exchange: NodeExchange, max: number): Outgoing['body'] {
+  const { req } = exchange;
+  const length = req.headers['content-length'];
+  if (req.headers['transfer-encoding'] === undefined) {
+    if (length === undefined || length === '0') return null;
+    if (Number(length) > max) throw tooLarge(max);
+    return req;
+  }
+  return counted(req, max);
+}
+
+async function* counted(body: Readable, max: number): AsyncGenerator<Uint8Array> {
+  let bytes = 0;
+  for await (const chunk of body as AsyncIterable<Uint8Array>) {
+    bytes += chunk.byteLength;
+    if (bytes > max) throw tooLarge(max);
+    yield chunk;
+  }
+}
+
+function tooLarge(max: number): Error {
+  return gatewayErrors.body_too_large(`The body may have at most ${max} bytes.`);
+}
