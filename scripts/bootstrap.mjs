@@ -24,6 +24,7 @@ const COMMANDS = {
   check: { node: ['scripts/check.ts'], needsPnpm: true },
   bench: { node: ['scripts/bench.ts'] },
   docs: { node: ['scripts/docs.ts'], needsPnpm: true },
+  rehearse: { node: ['scripts/rehearse.ts'], needsPnpm: true },
   soak: { node: ['scripts/soak.ts'] },
   migrate: { node: ['--conditions=@ent/source', 'examples/user-service/src/migrate.ts'] },
   changeset: { node: ['node_modules/@changesets/cli/bin.js'], needsPnpm: true },

@@ -45,6 +45,9 @@ function checkManifest(root: string, pkg: Package, engines: string): Finding[] {
   same('engines', { node: engines });
   same('files', ['dist', 'src', 'CHANGELOG.md']);
   same('publishConfig', { access: 'public' });
+  const { description, keywords } = manifest as { description?: string; keywords?: string[] };
+  expect((description ?? '') !== '', 'it has no "description"', 'npm shows it: say what the package is');
+  expect((keywords ?? []).length > 0, 'it has no "keywords"', 'npm finds the package by them', 'description');
   const { './package.json': self, ...rest } = pkg.manifest.exports ?? {};
   expect(self === './package.json', '"./package.json" is not exported', 'tools read it: add it as it is', 'exports');
   for (const [subpath, target] of Object.entries(rest)) {
@@ -99,9 +102,26 @@ function checkBuilt(root: string, pkg: Package): Finding[] {
       fix: 'declare it in exports, or build again from nothing',
     });
   }
+  findings.push(...checkMaps(root, dist));
   const seen = new Set<string>();
   for (const { types } of subpathsOf(pkg)) checkDeclarations(root, join(pkg.dir, types), seen, findings);
   return findings;
+}
+
+/** A source map leads to what is published, or has it inside. */
+function checkMaps(root: string, dist: string): Finding[] {
+  return filesUnder(dist, (path) => path.endsWith('.map')).flatMap((path) => {
+    const { sources, sourcesContent = [] } = readJson<{ sources: string[]; sourcesContent?: (string | null)[] }>(path);
+    return sources.flatMap((source, at) => {
+      const to = join(path, '..', source);
+      const published = to.startsWith(join(dist, '..', 'src/')) && existsSync(to);
+      if (published === (typeof sourcesContent[at] !== 'string')) return [];
+      const problem = published
+        ? `has ${source}, which is published too`
+        : `leads to ${source}, which is not published`;
+      return [{ file: relative(root, path), problem, fix: 'look at scripts/tsup-base.ts, and build again' }];
+    });
+  });
 }
 
 /** Declarations that users get mention nothing that is not published. */

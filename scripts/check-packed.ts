@@ -5,32 +5,15 @@
 //
 // Third-party packages are links to those of this repository, so that no registry is asked.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { isBuiltin } from 'node:module';
 import { join } from 'node:path';
 import { checkPackage, createPackageFromTarballData, type Problem } from '@arethetypeswrong/core';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
+import { compile, entriesOf, load, type Project } from './lib/entries.ts';
 import { type Finding, main } from './lib/findings.ts';
-import { declarationOf, packageOf, readModule } from './lib/imports.ts';
 import { install, type Packed, pack } from './lib/packed.ts';
 import { run, withTemporaryFolder } from './lib/run.ts';
-import { type Package, publicPackages, readJson, type Subpath, subpathsOf } from './lib/workspace.ts';
-
-/** A subpath, and the optional peers that its code imports. */
-interface Entry extends Subpath {
-  readonly pkg: Packed;
-  readonly peers: readonly string[];
-  /** Those that its declarations may name. */
-  readonly typePeers: readonly string[];
-}
-
-/** The subpaths that work without any driver. */
-const PORTABLE = ['.', './open', './testing'];
-
-interface Project {
-  readonly dir: string;
-  readonly withPeers: boolean;
-}
+import { publicPackages, subpathsOf } from './lib/workspace.ts';
 
 export async function checkPacked(root: string): Promise<Finding[]> {
   const packages = publicPackages(root);
@@ -43,15 +26,7 @@ export async function checkPacked(root: string): Promise<Finding[]> {
     const lint = (
       await Promise.all(packed.map(async (pkg) => [...(await lintTarball(pkg)), ...(await checkTypes(pkg))]))
     ).flat();
-    const entries = packed.flatMap((pkg) =>
-      subpathsOf(pkg).map((subpath) => ({
-        ...subpath,
-        pkg,
-        peers: optionalPeersOf(pkg, subpath.file),
-        // A driver's subpath may need its library for the types alone; the portable ones must not.
-        typePeers: PORTABLE.includes(subpath.subpath) ? [] : optionalPeersOf(pkg, subpath.types),
-      })),
-    );
+    const entries = packed.flatMap(entriesOf);
     const findings = [...lint];
     for (const withPeers of [false, true]) {
       const project = { dir: join(dir, withPeers ? 'all-peers' : 'no-peers'), withPeers };
@@ -60,7 +35,7 @@ export async function checkPacked(root: string): Promise<Finding[]> {
       const more = { '@types/node': join(root, 'node_modules', nodeTypes) };
       await install(project.dir, packed, { peers: withPeers ? undefined : [], more });
       findings.push(...(await load(project, entries)), ...(await runPrograms(project, packed)));
-      findings.push(...(await compile(root, project, entries)));
+      findings.push(...(await compile(project, entries, join(root, 'node_modules', 'typescript'))));
       if (withPeers && packed.some(({ name }) => name === 'database')) findings.push(...(await startThreads(project)));
     }
     return findings;
@@ -117,75 +92,6 @@ function placeOf(problem: Problem): string {
   return 'moduleSpecifier' in problem ? `${problem.moduleSpecifier} in ${problem.fileName}` : problem.fileName;
 }
 
-/**
- * The optional peers that a built file imports, code or declarations, directly or through others; not those behind an
- * `import()`.
- */
-function optionalPeersOf(pkg: Package, file: string): string[] {
-  const found = new Set<string>();
-  const seen = new Set<string>();
-  const visit = (path: string): void => {
-    if (seen.has(path) || !existsSync(path)) return;
-    seen.add(path);
-    for (const { specifier, kind } of readModule(path).imports) {
-      if (kind === 'dynamic') continue;
-      if (specifier.startsWith('.'))
-        visit(path.endsWith('.d.ts') ? declarationOf(path, specifier) : join(path, '..', specifier));
-      else if (!isBuiltin(specifier)) found.add(packageOf(specifier) ?? '');
-    }
-  };
-  visit(join(pkg.dir, file));
-  return [...found].filter((name) => pkg.manifest.peerDependenciesMeta?.[name]?.optional === true);
-}
-
-/** In CommonJS, so that `require` is the real one. It also tells whether both ways give the same classes. */
-const LOADER = `
-const specifiers = JSON.parse(process.argv[2]);
-(async () => {
-  const results = {};
-  for (const specifier of specifiers) {
-    try {
-      const required = require(specifier);
-      const imported = await import(specifier);
-      const twice = Object.keys(imported).filter((name) => imported[name] !== required[name]);
-      results[specifier] = twice.length > 0 ? 'import and require() give different copies of ' + twice.join(', ') : '';
-    } catch (error) {
-      results[specifier] = String(error.code ?? '') + ' ' + error.message;
-    }
-  }
-  require('node:fs').writeFileSync(process.argv[3], JSON.stringify(results));
-  process.exit(0);
-})();
-`;
-
-async function load(project: Project, entries: readonly Entry[]): Promise<Finding[]> {
-  const [loader, answer] = [join(project.dir, 'load.cjs'), join(project.dir, 'loaded.json')];
-  writeFileSync(loader, LOADER);
-  const args = [loader, JSON.stringify(entries.map(({ specifier }) => specifier)), answer];
-  const { code, output } = await run(process.execPath, args, { cwd: project.dir, timeoutMs: 60_000 });
-  if (code !== 0) throw new Error(`loading the packages failed:\n${output}`);
-  const results = readJson<Record<string, string>>(answer);
-  return entries.flatMap(({ specifier, peers, pkg }) => {
-    const file = `packages/${pkg.name}/package.json`;
-    const error = results[specifier];
-    if (project.withPeers || peers.length === 0) {
-      if (error === '') return [];
-      const how = project.withPeers ? 'with all peers installed' : 'without optional peers, of which it needs none';
-      return [
-        {
-          file,
-          problem: `${specifier} cannot be loaded ${how}: ${error}`,
-          fix: 'declare what it imports, and load drivers lazily',
-        },
-      ];
-    }
-    // The reason must be the peer, by name: that is what a user reads.
-    if (error?.includes('MODULE_NOT_FOUND') && peers.some((peer) => error.includes(`'${peer}`))) return [];
-    const problem = `${specifier} needs ${peers.join(', ')}, and without it says: ${error || 'nothing, it loads'}`;
-    return [{ file, problem, fix: 'import the library statically, so that its absence is named' }];
-  });
-}
-
 const THREADS = `
 (async () => {
   const { createDatabase } = await load('@ent/database');
@@ -233,44 +139,6 @@ async function runPrograms({ dir }: Project, packed: readonly Packed[]): Promise
     }
   }
   return findings;
-}
-
-/**
- * Each subpath in strict mode, with all declarations checked; the examples of the READMEs are compiled by check-readme.
- */
-async function compile(root: string, project: Project, entries: readonly Entry[]): Promise<Finding[]> {
-  const usable = entries.filter(({ peers, typePeers }) => project.withPeers || peers.length + typePeers.length === 0);
-  const uses = usable.map(
-    ({ specifier }, at) => `import * as m${at} from '${specifier}';\nexport const n${at} = Object.keys(m${at});\n`,
-  );
-  writeFileSync(join(project.dir, 'use.ts'), uses.join(''));
-  const compilerOptions = {
-    target: 'es2023',
-    lib: ['es2024', 'esnext.disposable'],
-    module: 'nodenext',
-    moduleDetection: 'force',
-    types: ['node'],
-    strict: true,
-    exactOptionalPropertyTypes: true,
-    skipLibCheck: false,
-    noEmit: true,
-  };
-  writeFileSync(join(project.dir, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*.ts'] }));
-  const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
-  const { code, output } = await run(process.execPath, [tsc, '-p', project.dir, '--pretty', 'false'], {
-    cwd: project.dir,
-  });
-  if (code === 0) return [];
-  const errors = output.split('\n').filter((line) => /error TS/.test(line));
-  if (errors.length === 0) throw new Error(`tsc failed:\n${output}`);
-  // Declarations of third parties are theirs.
-  return errors
-    .filter((line) => /@ent\/|^[\w-]+\.ts/.test(line))
-    .map((line) => ({
-      file: line.replace(/^.*node_modules\/@ent\/([^/]+)\/.*$/, 'packages/$1'),
-      problem: `types, ${project.withPeers ? 'with all peers' : 'without optional peers'}: ${line}`,
-      fix: 'a public declaration may only name what the subpath itself imports',
-    }));
 }
 
 if (import.meta.main) await main(checkPacked);

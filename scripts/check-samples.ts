@@ -7,7 +7,7 @@
 import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Finding, main } from './lib/findings.ts';
-import { install, type Packed, pack } from './lib/packed.ts';
+import { type Installed, install as installTarballs, pack } from './lib/packed.ts';
 import { run, withTemporaryFolder } from './lib/run.ts';
 import { whileServing } from './lib/serving.ts';
 import { installTools } from './lib/tools.ts';
@@ -36,7 +36,8 @@ interface Context {
   readonly root: string;
   /** A temporary one. */
   readonly dir: string;
-  readonly packed: readonly Packed[];
+  /** Installs all packages, and what an application has beside them, into a folder. */
+  readonly install: (project: string, wanted: Installed) => Promise<void>;
   readonly tool: (path: string) => string;
 }
 
@@ -44,11 +45,21 @@ async function checkSamples(root: string): Promise<Finding[]> {
   const tool = await installTools();
   return withTemporaryFolder(async (dir) => {
     const packed = await pack(root, dir, publicPackages(root));
-    const context = { root, dir, packed, tool };
-    // Two at a time, as there are processors.
-    const [whole, bundled] = await Promise.all([inWholeProject(context), inBareProject(context)]);
-    return [...whole, ...bundled];
+    return rehearseSamples(root, dir, tool, (project, wanted) => installTarballs(project, packed, wanted));
   });
+}
+
+/** The same with packages that come from elsewhere. */
+export async function rehearseSamples(
+  root: string,
+  dir: string,
+  tool: Context['tool'],
+  install: Context['install'],
+): Promise<Finding[]> {
+  const context = { root, dir, install, tool };
+  // Two at a time, as there are processors.
+  const [whole, bundled] = await Promise.all([inWholeProject(context), inBareProject(context)]);
+  return [...whole, ...bundled];
 }
 
 /** With all peers: TypeScript, and the runtimes. */
@@ -58,7 +69,7 @@ async function inWholeProject(context: Context): Promise<Finding[]> {
   const more = { '@types/node': linked('@types/node', '.'), fastify: linked('fastify', 'packages/http') };
   // Without memcache-client, whose absence is told.
   const peers = ['lru-cache', 'kysely', 'better-sqlite3', 'redis', 'swagger-ui-dist', 'redoc', 'prom-client'];
-  await install(project, context.packed, { peers, more });
+  await context.install(project, { peers, more });
   return [
     ...(await compile(context, project)),
     ...(await runEverywhere(context, project)),
@@ -170,9 +181,9 @@ const SERVED = JSON.stringify({
 });
 
 /** With lru-cache and no other library: bundlers. */
-async function inBareProject({ root, dir, packed, tool }: Context): Promise<Finding[]> {
+async function inBareProject({ root, dir, install, tool }: Context): Promise<Finding[]> {
   const project = join(dir, 'bare');
-  await install(project, packed, { peers: ['lru-cache'] });
+  await install(project, { peers: ['lru-cache'] });
   for (const name of ['open.js', 'docs.js', 'bundle.js'])
     copyFileSync(join(root, 'scripts/samples', name), join(project, name));
   const findings: Finding[] = [];

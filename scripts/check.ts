@@ -59,6 +59,16 @@ const STEPS = {
     command: script('check-exports'),
     after: 'build',
   },
+  api: {
+    promise: 'what compiled with the last release compiles, or a changeset says that it does not',
+    command: script('check-api'),
+    after: 'build',
+  },
+  size: {
+    promise: 'no subpath installs more packages, or much more on the disk, than docs/size.md says',
+    command: script('check-size'),
+    after: 'build',
+  },
   format: {
     promise: 'biome would change nothing',
     command: ['node', bin('@biomejs/biome/bin/biome'), 'format', '--colors=off', '--max-diagnostics=20'],

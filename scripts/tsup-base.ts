@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { defineConfig } from 'tsup';
 import { optionalPeers } from './optional-peers.ts';
 
@@ -34,9 +34,36 @@ export function entConfig(packageDir: string) {
     dts: false,
     noExternal: ['@ent/internal'],
     esbuildPlugins: [optionalPeers(packageDir, peers)],
+    plugins: [
+      {
+        name: 'sources',
+        buildEnd: ({ writtenFiles }) => writtenFiles.forEach(({ name }) => addSources(packageDir, name)),
+      },
+    ],
     esbuildOptions(options) {
+      options.sourcesContent = false;
       // Without "@ent/source": the packages import each other's published files; only @ent/internal is bundled.
       options.conditions = ['node', 'import', 'default'];
     },
   });
+}
+
+/**
+ * What comes from outside of the package, @ent/internal, goes into the source map; the rest is published in `src`. What
+ * was made for `open` is no source of anybody: its code is shown as it is.
+ */
+function addSources(packageDir: string, file: string): void {
+  if (!file.endsWith('.js.map')) return;
+  const map = JSON.parse(readFileSync(file, 'utf8')) as { sources: string[]; sourcesContent?: (string | null)[] };
+  if (map.sources.some((source) => source.startsWith('late:'))) {
+    const built = file.slice(0, -'.map'.length);
+    writeFileSync(built, readFileSync(built, 'utf8').replace(/\n\/\/# sourceMappingURL=.*\s*$/, '\n'));
+    rmSync(file);
+    return;
+  }
+  map.sourcesContent = map.sources.map((source) => {
+    const path = join(dirname(resolve(file)), source);
+    return path.startsWith(join(packageDir, 'src/')) ? null : readFileSync(path, 'utf8');
+  });
+  writeFileSync(file, JSON.stringify(map));
 }

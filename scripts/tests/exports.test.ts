@@ -32,6 +32,25 @@ describe('check-exports', () => {
     expect(problems(makeTree(clean))).toEqual([]);
   });
 
+  it('follows source maps: to what is published, or to what they have inside, and not both', () => {
+    const map = (sources: string[], sourcesContent: (string | null)[]) => ({ version: 3, sources, sourcesContent });
+    const root = makeTree({
+      ...clean,
+      'packages/cache/src/internal/a.ts': '',
+      'packages/cache/dist/index.js.map': map(['../src/index.ts', '../../internal/src/b.ts'], [null, 'b']),
+      'packages/cache/dist/index.d.ts.map': { version: 3, sources: ['../src/gone.ts'] },
+      'packages/cache/dist/chunk-ABCDEFGH.js.map': map(
+        ['../src/internal/a.ts', '../../internal/src/b.ts'],
+        ['a', null],
+      ),
+    });
+    expect(problems(root)).toEqual([
+      'packages/cache/dist/chunk-ABCDEFGH.js.map: has ../src/internal/a.ts, which is published too',
+      'packages/cache/dist/chunk-ABCDEFGH.js.map: leads to ../../internal/src/b.ts, which is not published',
+      'packages/cache/dist/index.d.ts.map: leads to ../src/gone.ts, which is not published',
+    ]);
+  });
+
   it('misses a public name that was removed, a value or a type, and a whole subpath', () => {
     const root = makeTree({
       ...clean,

@@ -56,6 +56,8 @@ export function manifestOf(
   return {
     name: `@ent/${name}`,
     version: '1.0.0',
+    description: 'One of a fixture',
+    keywords: ['fixture'],
     license: 'MIT',
     type: 'module',
     sideEffects: false,
