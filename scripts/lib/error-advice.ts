@@ -2,6 +2,7 @@
 export const ADVICE: Readonly<Record<string, string>> = {
   'auth.token_missing': 'Send `Authorization: Bearer <access token>`.',
   'auth.token_invalid': 'Refresh the session, then try once more; the log has the reason in `details.reason`.',
+  'auth.dpop_nonce_required': 'Make the proof once more, with the nonce that stands in the header `DPoP-Nonce`.',
   'auth.refresh_invalid':
     'Log in again. Used a second time, a refresh token ends its session: see that clients keep the newest.',
   'auth.credentials_invalid': 'Ask for the password again; do not tell which of the two was wrong.',

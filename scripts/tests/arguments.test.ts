@@ -232,6 +232,16 @@ const RIGHT: Readonly<Record<string, readonly unknown[]>> = {
       now: Date.now,
     },
   ],
+  '@ent/auth/dpop createDpop': [
+    {
+      origin: ['https://a.example.com'],
+      replays: stores.memoryReplayStore(),
+      algorithms: ['ES256'],
+      maxAge: '1m',
+      nonce: { secret: 'x'.repeat(32), ttl: '1m' },
+      now: Date.now,
+    },
+  ],
   '@ent/auth/introspection createIntrospection': [
     {
       issuer: 'http://127.0.0.1:1',
@@ -253,6 +263,7 @@ const RIGHT: Readonly<Record<string, readonly unknown[]>> = {
   ],
   '@ent/auth/argon2 argon2': [{ memoryKiB: 19_456, iterations: 2, parallelism: 1 }],
   '@ent/auth/bcrypt bcrypt': [{ cost: 10 }],
+  '@ent/auth/stores memoryReplayStore': [{ maxEntries: 5 }],
   '@ent/auth/stores memoryThrottleStore': [{ maxKeys: 5 }],
   '@ent/cache createCache': [
     {
@@ -522,6 +533,18 @@ const SUBJECTS: Readonly<Record<string, Subject>> = {
   createKeyRing: { make: () => keys },
   createVerificationKeys: { make: () => auth.createVerificationKeys(keys.jwks()) },
   createRemoteKeys: { make: () => auth.createRemoteKeys({ issuer: 'http://127.0.0.1:1' }) },
+  createDpop: {
+    make: () =>
+      of('@ent/auth/dpop').createDpop({
+        origin: 'https://a.example.com',
+        replays: stores.memoryReplayStore(),
+        nonce: { secret: 'x'.repeat(32) },
+      }),
+    right: {
+      prove: [{ method: 'POST', url: '/token', dpop: 'a' }],
+      authenticate: [{ method: 'GET', url: '/', authorization: 'DPoP a', dpop: 'a' }, async () => principal],
+    },
+  },
   createIntrospection: {
     make: () =>
       of('@ent/auth/introspection').createIntrospection({

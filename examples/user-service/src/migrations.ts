@@ -115,4 +115,9 @@ const migrations = defineMigrations<SqlNative>([
       await kysely.schema.dropTable('single_use_tokens').execute();
     },
   },
+  {
+    name: '0006_session_keys',
+    up: ({ kysely, columns }) => kysely.schema.alterTable('sessions').addColumn('jkt', columns.string).execute(),
+    down: ({ kysely }) => kysely.schema.alterTable('sessions').dropColumn('jkt').execute(),
+  },
 ]);

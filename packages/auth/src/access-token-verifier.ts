@@ -74,22 +74,31 @@ export interface TokenIntrospection {
   introspect(token: string): Promise<Claims | undefined>;
 }
 
+/** A key that the sender of a token has proved to hold, as `createDpop` finds it. */
+export interface ProofOfPossession {
+  /** The thumbprint of the key (RFC 7638). */
+  readonly jkt: string;
+}
+
 /** Checks access tokens. */
 export interface AccessTokenVerifier {
   /**
    * The principal that a token proves.
    *
    * Checks signature, key, algorithm, type, issuer, audience and times. Whether the session behind it still lives, a
-   * signature cannot tell: `sessions.verify` asks that too.
+   * signature cannot tell: `sessions.verify` asks that too. A token that is bound to a key (`cnf.jkt`) is refused
+   * without the proof of that key, and one that is bound to none is refused with a proof.
    *
    * @param further one more check, inside the same operation for the channel; what it throws is thrown, and a principal
    *   that it gives is the answer
+   * @param proof of `createDpop`, which calls this with it
    * @throws `auth.token_invalid`, whatever is wrong; `details.reason` tells the log what. `auth.issuer_unavailable`
    *   where the issuer's keys are needed and cannot be fetched, or it cannot be asked about the token
    */
   verify(
     token: string,
     further?: (principal: Principal) => Principal | void | Promise<Principal | void>,
+    proof?: ProofOfPossession,
   ): Promise<Principal>;
 }
 
@@ -272,11 +281,12 @@ export function verifierOf(
   };
 
   return {
-    verify: (token, further) =>
+    verify: (token, further, proof) =>
       tracedOutcome(channels.verify, {}, async (operation) => {
         try {
           const known = recall(token);
           const principal = (known instanceof Promise ? await known : known) ?? (await check(token));
+          if (principal.jkt !== proof?.jkt) throw new Rejected(principal.jkt === undefined ? 'not_bound' : 'proof');
           return (further && (await further(principal))) ?? principal;
         } catch (error) {
           operation.outcome = reasonOf(error);

@@ -33,6 +33,8 @@ export interface AccessTokenInput {
   acr?: string | undefined;
   /** When it did, `auth_time`. */
   authenticatedAt?: Date | undefined;
+  /** The key that whoever sends the token has to prove, `cnf.jkt` (RFC 9449). Left out, it is a bearer token. */
+  jkt?: string | undefined;
   /** Further claims. The names above are taken. */
   claims?: Record<string, unknown> | undefined;
 }
@@ -59,7 +61,7 @@ export interface AccessTokens extends AccessTokenVerifier {
 const TYPE = 'at+jwt';
 const PROFILE = { types: [TYPE], required: ['sid', 'jti', 'nbf'] };
 const REGISTERED = ['iss', 'aud', 'sub', 'sid', 'jti', 'iat', 'nbf', 'exp'];
-const RESERVED = new Set([...REGISTERED, 'roles', 'scope', 'amr', 'acr', 'auth_time']);
+const RESERVED = new Set([...REGISTERED, 'roles', 'scope', 'amr', 'acr', 'auth_time', 'cnf']);
 const OPTIONS = { ...TIMED_OPTIONS, audience: true, keys: true, ttl: true } as const;
 const INPUT = {
   subject: true,
@@ -69,6 +71,7 @@ const INPUT = {
   amr: true,
   acr: true,
   authenticatedAt: true,
+  jkt: true,
   claims: true,
 } as const;
 
@@ -147,12 +150,15 @@ async function signed(sign: () => Promise<string>): Promise<string> {
 }
 
 function claimsOf(input: AccessTokenInput): JWTPayload {
-  const { subject, sessionId, roles, scopes, amr, acr, authenticatedAt, claims = {} } = input;
+  const { subject, sessionId, roles, scopes, amr, acr, authenticatedAt, jkt, claims = {} } = input;
   if (!subject || !sessionId) throw authErrors.configuration('An access token needs a "subject" and a "sessionId".');
   demandText(subject, 'accessTokens.issue: subject');
   demandText(sessionId, 'accessTokens.issue: sessionId');
   for (const list of ['roles', 'scopes', 'amr'] as const) demandTexts(input[list], `accessTokens.issue: ${list}`);
   if (acr !== undefined) demandText(acr, 'accessTokens.issue: acr');
+  if (jkt !== undefined && (typeof jkt !== 'string' || !/^[\w-]{43}$/.test(jkt))) {
+    throw authErrors.configuration('accessTokens.issue: jkt must be the thumbprint of a key, as createDpop gives it.');
+  }
   if (authenticatedAt !== undefined && !types.isDate(authenticatedAt)) {
     throw authErrors.configuration(
       `accessTokens.issue: authenticatedAt must be a Date; got ${kindOf(authenticatedAt)}.`,
@@ -174,6 +180,7 @@ function claimsOf(input: AccessTokenInput): JWTPayload {
     ...(scopes && { scope: scopes.join(' ') }),
     ...(amr && { amr: [...amr] }),
     ...(acr !== undefined && { acr }),
+    ...(jkt !== undefined && { cnf: { jkt } }),
     ...(authenticatedAt && { auth_time: Math.floor(authenticatedAt.getTime() / 1000) }),
   };
 }

@@ -1,7 +1,7 @@
 /**
  * The contracts: what a store of sessions, of refresh tokens, of attempt counters, of keys, of API keys, of single-use
- * tokens, of second factors, and a password driver must do. Everything else (tokens, rotation, reuse, times, policy,
- * errors, telemetry) is done once, above them.
+ * tokens, of second factors, of what was used once, and a password driver must do. Everything else (tokens, rotation,
+ * reuse, times, policy, errors, telemetry) is done once, above them.
  *
  * A store throws whatever its backend throws; the core wraps it. `@ent/auth/testing` checks an implementation.
  */
@@ -24,6 +24,8 @@ export interface SessionRecord {
   /** Where the login came from, as far as the application said; for the account's own list of sessions. */
   readonly userAgent: string | null;
   readonly address: string | null;
+  /** The thumbprint of the key that its tokens are bound to (RFC 9449): 43 characters; null for bearer tokens. */
+  readonly jkt: string | null;
 }
 
 /** Where sessions are kept. */
@@ -218,6 +220,15 @@ export interface TotpStore {
    * number of calls at once exactly one gets `true`; `false` means that nothing was changed: another one was first.
    */
   write(record: TotpRecord): Promise<boolean>;
+}
+
+/** Where it is remembered what may be used once only. */
+export interface ReplayStore {
+  /**
+   * Remembers an id for `ttlMs`, atomically: of any number of calls with it in that time exactly one gets `true`. Where
+   * that cannot be said, it throws.
+   */
+  add(id: string, ttlMs: number): Promise<boolean>;
 }
 
 /** What a password driver can do, as data. */

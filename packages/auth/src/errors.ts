@@ -28,6 +28,8 @@ export const authErrors = defineErrors('auth', {
   token_missing: { ...credentialFailure, title: 'Authentication required' },
   /** The access token is malformed, forged, expired, for somebody else, or its session has ended. */
   token_invalid: credentialFailure,
+  /** The proof of a key lacks the nonce of this server, or has an old one: `DPoP-Nonce` says the one to use. */
+  dpop_nonce_required: { ...credentialFailure, title: 'Send the proof once more, with this nonce' },
   /** The refresh token is unknown, expired, was used before, or its session has ended. */
   refresh_invalid: credentialFailure,
   /** The single-use token is unknown, expired, was used or replaced before, or is for another purpose. */

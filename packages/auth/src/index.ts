@@ -2,6 +2,7 @@ export {
   type AccessTokenVerifier,
   type AccessTokenVerifierOptions,
   createAccessTokenVerifier,
+  type ProofOfPossession,
   type TokenIntrospection,
 } from './access-token-verifier.ts';
 export {
@@ -34,6 +35,7 @@ export type {
   PasswordFeatures,
   RefreshTokenRecord,
   RefreshTokenStore,
+  ReplayStore,
   SessionRecord,
   SessionStore,
   SingleUseTokenRecord,

@@ -30,6 +30,8 @@ export interface Principal {
   readonly expiresAt: Date | undefined;
   /** The token's identifier, `jti`. */
   readonly tokenId: string | undefined;
+  /** The key that whoever sends the token has to prove (RFC 9449), `cnf.jkt`; undefined for a bearer token. */
+  readonly jkt: string | undefined;
   /** The further claims that were put into the token. */
   readonly claims: Readonly<Record<string, unknown>>;
 }
@@ -48,6 +50,7 @@ export interface PrincipalInput {
   authenticatedAt?: Date | undefined;
   expiresAt?: Date | undefined;
   tokenId?: string | undefined;
+  jkt?: string | undefined;
   claims?: Record<string, unknown> | undefined;
 }
 
@@ -62,6 +65,7 @@ const FIELDS = {
   authenticatedAt: true,
   expiresAt: true,
   tokenId: true,
+  jkt: true,
   claims: true,
 } as const;
 
@@ -83,6 +87,7 @@ export function trustedPrincipal(input: PrincipalInput): Principal {
   demandText(input.subject, 'trustedPrincipal: subject');
   if (input.issuer !== undefined) demandText(input.issuer, 'trustedPrincipal: issuer');
   if (input.acr !== undefined) demandText(input.acr, 'trustedPrincipal: acr');
+  if (input.jkt !== undefined) demandText(input.jkt, 'trustedPrincipal: jkt');
   for (const list of ['roles', 'scopes', 'amr'] as const) demandTexts(input[list], `trustedPrincipal: ${list}`);
   return makePrincipal(input);
 }
@@ -101,6 +106,7 @@ export function makePrincipal(input: PrincipalInput): Principal {
     authenticatedAt: input.authenticatedAt,
     expiresAt: input.expiresAt,
     tokenId: input.tokenId,
+    jkt: input.jkt,
     claims: Object.freeze({ ...input.claims }),
   });
 }

@@ -1,3 +1,4 @@
+import type { ProofOfPossession } from './access-token-verifier.ts';
 import type { AccessTokens } from './access-tokens.ts';
 import type { AuthStores, SessionRecord } from './driver.ts';
 import type { Duration } from './options.ts';
@@ -68,6 +69,8 @@ export interface StartSession {
   amr?: readonly string[] | undefined;
   userAgent?: string | undefined;
   address?: string | undefined;
+  /** Binds the tokens to the key that the client has proved to hold: of `dpop.prove`. Default: bearer tokens. */
+  proof?: ProofOfPossession | undefined;
 }
 
 /** What a client gets. */
@@ -79,6 +82,8 @@ export interface TokenPair {
   refreshExpiresAt: Date;
   sessionId: string;
   subject: string;
+  /** How the access token is to be sent: `DPoP` where it is bound to a key. */
+  tokenType: 'Bearer' | 'DPoP';
 }
 
 /** Logins, and the tokens that descend from them. */
@@ -89,15 +94,17 @@ export interface Sessions {
    * Exchanges a refresh token for new tokens. The token is spent; presented again within `retryWindow` it gives the
    * same successor (a client's retry), later the whole session is revoked (somebody has a copy).
    *
+   * @param proof of `dpop.prove`, for a session that is bound to a key: without the proof of that key it is refused
    * @throws `auth.refresh_invalid`, whatever is wrong
    */
-  refresh(refreshToken: string): Promise<TokenPair>;
+  refresh(refreshToken: string, proof?: ProofOfPossession): Promise<TokenPair>;
   /**
    * The principal of an access token whose session still lives.
    *
+   * @param proof of `createDpop`, which calls this with it
    * @throws `auth.token_invalid`
    */
-  verify(accessToken: string): Promise<Principal>;
+  verify(accessToken: string, proof?: ProofOfPossession): Promise<Principal>;
   /**
    * The principal of an `Authorization` header: `parseBearer`, then `verify`.
    *

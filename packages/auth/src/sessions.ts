@@ -3,6 +3,7 @@ import { durationOption, kindOf, refuseUnknown } from '@ent/internal';
 import { demandMethods, demandText, demandTexts } from './internal/demand.ts';
 import { tracedOutcome } from './internal/outcome.ts';
 import { SessionStates } from './internal/session-states.ts';
+import type { ProofOfPossession } from './access-token-verifier.ts';
 import type { IssuedAccessToken } from './access-tokens.ts';
 import { parseBearer } from './bearer.ts';
 import { channels, type SessionOperation } from './channels.ts';
@@ -25,7 +26,7 @@ const OPTIONS = {
   sessionCacheTtl: true,
 } as const;
 const MAX_CACHE_TTL_MS = 1000;
-const START = { subject: true, confirm: true, amr: true, userAgent: true, address: true } as const;
+const START = { subject: true, confirm: true, amr: true, userAgent: true, address: true, proof: true } as const;
 
 /**
  * Sessions over any stores.
@@ -87,6 +88,7 @@ export function createSessions(options: SessionsOptions): Sessions {
       amr,
       acr: options.acr?.(amr),
       authenticatedAt: session.createdAt,
+      jkt: session.jkt ?? undefined,
       ...(roles && { roles }),
       ...(scopes && { scopes }),
       ...(claims && { claims }),
@@ -123,6 +125,8 @@ export function createSessions(options: SessionsOptions): Sessions {
     if (input.confirm !== undefined && typeof input.confirm !== 'function') {
       throw authErrors.configuration(`sessions.start: confirm must be a function; got ${kindOf(input.confirm)}.`);
     }
+    if (input.proof !== undefined)
+      demandText((Object(input.proof) as ProofOfPossession).jkt, 'sessions.start: proof.jkt');
     const time = now();
     if (!(await claimsFor(input.subject))) throw gone();
     const session: SessionRecord = {
@@ -136,6 +140,7 @@ export function createSessions(options: SessionsOptions): Sessions {
       amr: (input.amr ?? ['pwd']).join(' '),
       userAgent: note(input.userAgent, 512),
       address: note(input.address, 64),
+      jkt: input.proof?.jkt ?? null,
     };
     const refreshToken = newRefreshToken();
     const record = recordFor(refreshToken, session, time);
@@ -171,13 +176,19 @@ export function createSessions(options: SessionsOptions): Sessions {
   // before the token is spent: an outage that outlasts the retry window must not turn an honest client's
   // next try into a theft. And the successor is stored before the token is spent: a crash in between
   // leaves a token that works, not a client with none.
-  const refresh = async (token: string, operation: SessionOperation): Promise<TokenPair> => {
+  const refresh = async (
+    token: string,
+    proof: ProofOfPossession | undefined,
+    operation: SessionOperation,
+  ): Promise<TokenPair> => {
     const time = now();
     if (!isRefreshToken(token)) throw refuse(operation, 'malformed');
     const stored = await storeCall('read a refresh token', () => stores.refreshTokens.get(tokenId(token)));
     if (!stored) throw refuse(operation, 'unknown');
     const session = await liveSession(stored.sessionId, time);
     if (!session) throw refuse(operation, 'ended');
+    // First: who has a copy of the token and not the key must not even end the session.
+    if ((session.jkt ?? undefined) !== proof?.jkt) throw refuse(operation, 'proof');
     if (isReuse(stored, time)) return endStolen(session, operation);
     if (stored.expiresAt.getTime() <= time) throw refuse(operation, 'expired');
     const claims = await claimsFor(session.subject);
@@ -235,8 +246,8 @@ export function createSessions(options: SessionsOptions): Sessions {
       storeCall('revoke a session', () => stores.sessions.revoke(id, new Date(now()), reason)),
     );
 
-  const verify = (token: string): Promise<Principal> =>
-    accessTokens.verify(token, async (principal) => {
+  const verify = (token: string, proof?: ProofOfPossession): Promise<Principal> => {
+    const living = async (principal: Principal): Promise<Principal> => {
       const { sessionId, subject } = principal;
       const session = sessionId && (states.get(sessionId) ?? (await states.load(() => readSession(sessionId))));
       if (!session || !isLive(session, now()) || session.subject !== subject) {
@@ -246,7 +257,9 @@ export function createSessions(options: SessionsOptions): Sessions {
       const claims = await claimsFor(subject);
       if (!claims) throw credentialError('token_invalid', 'The account is gone or locked.', 'account');
       return asNow(principal, claims);
-    });
+    };
+    return accessTokens.verify(token, living, proof);
+  };
 
   const logout = async (principal: Principal, refreshToken?: string): Promise<void> => {
     // Anything else would end nothing, without a word.
@@ -267,7 +280,7 @@ export function createSessions(options: SessionsOptions): Sessions {
 
   return {
     start: (input) => session('start', () => start(input)),
-    refresh: (token) => session('refresh', (operation) => refresh(token, operation)),
+    refresh: (token, proof) => session('refresh', (operation) => refresh(token, proof, operation)),
     verify,
     authenticate: async (authorization) => verify(parseBearer(authorization)),
     logout: (principal, refreshToken) => session('logout', () => logout(principal, refreshToken)),
@@ -309,21 +322,21 @@ export function createSessions(options: SessionsOptions): Sessions {
 export function toTokenResponse(pair: TokenPair): {
   access_token: string;
   refresh_token: string;
-  token_type: 'Bearer';
+  token_type: 'Bearer' | 'DPoP';
   expires_in: number;
 } {
   demandText((pair as TokenPair | undefined | null)?.accessToken, 'toTokenResponse: accessToken');
   return {
     access_token: pair.accessToken,
     refresh_token: pair.refreshToken,
-    token_type: 'Bearer',
+    token_type: pair.tokenType,
     expires_in: pair.expiresIn,
   };
 }
 
 /** The principal as a token would say it that was issued now. */
 function asNow(principal: Principal, { roles, scopes, claims }: SessionClaims): Principal {
-  const { issuer, subject, sessionId, amr, acr, authenticatedAt, expiresAt, tokenId: id } = principal;
+  const { issuer, subject, sessionId, amr, acr, authenticatedAt, expiresAt, tokenId: id, jkt } = principal;
   return makePrincipal({
     issuer,
     subject,
@@ -333,6 +346,7 @@ function asNow(principal: Principal, { roles, scopes, claims }: SessionClaims): 
     authenticatedAt,
     expiresAt,
     tokenId: id,
+    jkt,
     roles,
     scopes,
     claims,
@@ -357,6 +371,7 @@ function pairOf(
     refreshExpiresAt: record.expiresAt,
     sessionId: session.id,
     subject: session.subject,
+    tokenType: session.jkt ? 'DPoP' : 'Bearer',
   };
 }
 

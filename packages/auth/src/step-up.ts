@@ -118,6 +118,7 @@ export async function stepUp(
     amr: [...new Set([...principal.amr, ...by.amr])],
     userAgent: by.userAgent,
     address: by.address,
+    ...(principal.jkt !== undefined && { proof: { jkt: principal.jkt } }),
     // Asked once the new session is stored: whoever ended the old one before, ends this one by it.
     confirm: () => sessions.revoke(sessionId, 'step_up'),
   });

@@ -1,5 +1,11 @@
 export { memoryApiKeyStore, repositoryApiKeyStore } from './stores/api-keys.ts';
 export { fileKeyStore, type KeySetRow, repositoryKeyStore } from './stores/keys.ts';
+export {
+  cacheReplayStore,
+  type CountingCache,
+  type MemoryReplayOptions,
+  memoryReplayStore,
+} from './stores/replays.ts';
 export { memoryStores } from './stores/memory.ts';
 export {
   repositoryStores,

@@ -155,6 +155,9 @@ const storeMutants: Record<string, () => AuthStores> = {
     insert: (session) =>
       store.insert({ ...session, userAgent: session.userAgent?.replace(/[^\x20-\x7e]/g, '?') ?? null }),
   })),
+  'forgets the key that tokens are bound to': onSessions((store) => ({
+    insert: (session) => store.insert({ ...session, jkt: null }),
+  })),
   'answers null for what is unknown': onSessions((store) => ({
     get: async (id) => (await store.get(id)) ?? (null as never),
   })),

@@ -15,7 +15,7 @@ const Tokens = z
   .object({
     access_token: z.string(),
     refresh_token: z.string(),
-    token_type: z.literal('Bearer'),
+    token_type: z.enum(['Bearer', 'DPoP']),
     expires_in: z.int().meta({ description: 'Seconds that the access token lives.' }),
   })
   .meta({

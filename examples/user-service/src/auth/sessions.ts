@@ -14,6 +14,7 @@ export const sessions = defineEntity({
     amr: 'string',
     userAgent: nullable('string'),
     address: nullable('string'),
+    jkt: nullable('string'),
   },
 });
 

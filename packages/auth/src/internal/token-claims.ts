@@ -99,6 +99,7 @@ export function principalOf(
     subject,
     sessionId,
     tokenId: jti,
+    jkt: keyOf(payload.cnf),
     expiresAt: exp === undefined ? undefined : new Date(exp * 1000),
     roles,
     scopes,
@@ -121,11 +122,23 @@ function furtherClaims(payload: JWTPayload, profile: FullProfile): Record<string
     'amr',
     'acr',
     'auth_time',
+    'cnf',
     profile.subject,
     profile.session,
   ]);
   for (const path of [...profile.roles, ...profile.scopes]) if (path.length === 1) said.add(path[0] as string);
   return Object.fromEntries(Object.entries(payload).filter(([name]) => !said.has(name)));
+}
+
+/**
+ * The key that a token is bound to (RFC 7800, RFC 9449). Bound in another way, as to a certificate, it would pass for a
+ * token of anybody's where nobody looks at that.
+ */
+function keyOf(cnf: unknown): string | undefined {
+  if (cnf === undefined) return undefined;
+  const { jkt, ...others } = Object(cnf) as { jkt?: unknown };
+  if (!isText(jkt) || Object.keys(others).length > 0) throw new Rejected('claim_cnf');
+  return jkt;
 }
 
 /** The list at a path; roles are no text, whose words could be taken for several. */

@@ -57,6 +57,7 @@ export interface StoreRepositories {
  *     amr: 'string',
  *     userAgent: nullable('string'),
  *     address: nullable('string'),
+ *     jkt: nullable('string'),
  *   },
  * });
  * const refreshTokens = defineEntity({

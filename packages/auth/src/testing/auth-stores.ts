@@ -29,6 +29,7 @@ function session(more: Partial<SessionRecord> = {}): SessionRecord {
     amr: 'pwd otp',
     userAgent: 'Mozilla/5.0 (ünïcödé 🔑)',
     address: '2001:db8::1',
+    jkt: '0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I',
     ...more,
   };
 }
@@ -50,7 +51,11 @@ const define = (name: string, run: (stores: AuthStores) => Promise<void>): Case<
 
 const cases: readonly Case<unknown, AuthStores>[] = [
   define('a session comes back as it was stored', async ({ sessions }) => {
-    for (const stored of [session(), session({ userAgent: null, address: null, amr: '' }), session({ amr: '' })]) {
+    for (const stored of [
+      session(),
+      session({ userAgent: null, address: null, jkt: null, amr: '' }),
+      session({ amr: '' }),
+    ]) {
       await sessions.insert(stored);
       assert.deepEqual(pick(stored, await sessions.get(stored.id)), stored);
     }
