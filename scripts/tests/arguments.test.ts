@@ -305,6 +305,7 @@ const RIGHT: Readonly<Record<string, readonly unknown[]>> = {
     { cause: 1, details: {}, headers: {}, issues: [], status: 404, title: 'x' },
   ],
   '@ent/errors EntError.from': [new Error('a'), []],
+  '@ent/errors EntError.fromProblem': [new errors.NotFoundError('a').toProblem(), { status: 404, trust: true }],
   '@ent/errors EntError.fromWire': [new errors.NotFoundError('a').toWire(), { trust: true }],
   '@ent/http bearer': [() => principal],
   '@ent/http createHandler': [[route], { maxBodyBytes: 5, maxBodyDepth: 5, denyByDefault: true }],

@@ -1,8 +1,9 @@
-import { randomUUID } from 'node:crypto';
 import { BRAND, hasBrand } from './internal/brand.ts';
 import { domainClass, fill, nativeArguments, traitProperties } from './internal/construct.ts';
 import { fromConvention } from './internal/foreign.ts';
+import { readProblem } from './internal/read-problem.ts';
 import { read } from './internal/safe.ts';
+import { uuid } from './internal/uuid.ts';
 import { toErrorRecord } from './log.ts';
 import type {
   EntErrorOptions,
@@ -77,7 +78,7 @@ export class EntError extends Error implements ErrorShape {
   get id(): string {
     let id = ids.get(this);
     if (id === undefined) {
-      id = randomUUID();
+      id = uuid();
       ids.set(this, id);
     }
     return id;
@@ -152,6 +153,40 @@ export class EntError extends Error implements ErrorShape {
     return error;
   }
 
+  /**
+   * Reads the problem details (RFC 9457) that another service answered. The class is that of the code, where it is
+   * defined in *this* process, and else that of the status, so that a 404 is a `NotFoundError` whatever its code; code,
+   * status and issues are the other service's. Never throws.
+   *
+   * Caught or not, it is an error of this process: one that leaves a handler is answered with its status.
+   *
+   * @param options.status that of the answer, which goes before the one in the problem
+   * @param options.trust whether the service's words may reach a client, as for {@link fromWire}. Default `false`
+   * @example
+   * ```ts
+   * import { EntError, NotFoundError } from '@ent/errors';
+   *
+   * const problem = { type: 'about:blank', title: 'Not Found', status: 404, code: 'shop.no_such_lamp' };
+   * const error = EntError.fromProblem(problem);
+   * console.log(error instanceof NotFoundError, error.code); // true shop.no_such_lamp
+   * ```
+   */
+  static fromProblem(
+    value: unknown,
+    options: { readonly status?: number | undefined; readonly trust?: boolean | undefined } = {},
+  ): EntError {
+    const { make, message, options: rest } = readProblem(value, read(options, 'status'));
+    let error: EntError;
+    try {
+      error = make(message, rest);
+    } catch {
+      // The constructor of somebody's class.
+      error = new InternalError(message, rest);
+    }
+    if (read(options, 'trust') !== true) Object.defineProperty(error, 'expose', { value: false });
+    return error;
+  }
+
   static override [Symbol.hasInstance](value: unknown): boolean {
     const brand: unknown = Object.getOwnPropertyDescriptor(this.prototype, BRAND)?.value;
     // A subclass outside of this package has no brand and goes by its prototype, as any class does.
@@ -171,7 +206,8 @@ function tryMapper(map: ErrorMapper, value: unknown): EntError | undefined {
 }
 
 /** One of the classes of this package. Extend it as any class. */
-export interface ErrorClass<E extends EntError> extends Pick<typeof EntError, 'from' | 'fromWire' | 'is'> {
+export interface ErrorClass<E extends EntError>
+  extends Pick<typeof EntError, 'from' | 'fromProblem' | 'fromWire' | 'is'> {
   new (message: string, options?: EntErrorOptions): E;
   readonly prototype: E;
 }

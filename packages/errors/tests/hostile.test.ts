@@ -35,8 +35,12 @@ describe.each(names)('given %s', (name) => {
     for (const form of [error, error.toWire(), error.toLog()]) expect(typeof JSON.stringify(form)).toBe('string');
   });
 
-  it('fromWire(), issuesFromZod() and toErrorRecord() take it', () => {
+  it('fromWire(), fromProblem(), issuesFromZod() and toErrorRecord() take it', () => {
     for (const trust of [true, false]) {
+      expect(EntError.is(EntError.fromProblem(value, { trust }))).toBe(true);
+      expect(EntError.is(EntError.fromProblem({ code: value, detail: value, details: value, retryAfter: value }))).toBe(
+        true,
+      );
       expect(EntError.is(EntError.fromWire(value, { trust }))).toBe(true);
       expect(EntError.is(EntError.fromWire({ code: value, message: value, details: value, causes: [value] }))).toBe(
         true,

@@ -1,4 +1,3 @@
-import { types } from 'node:util';
 import type { ErrorShape } from '../options.ts';
 
 /**
@@ -11,9 +10,16 @@ export const BRAND: unique symbol = Symbol.for('@ent/error@1') as never;
 const MAX_CHAIN = 64;
 
 /** Whether `value` was made by `Error`: no proxy, no `Object.create(Error.prototype)`. */
-export function isRealError(value: unknown): value is Error {
-  // oxlint-disable-next-line typescript/no-deprecated -- its successor, Error.isError, is not in Node 22
-  return types.isNativeError(value);
+export const isRealError: (value: unknown) => value is Error = nativeCheck();
+
+// Not by an import: browsers have no node:util, and clients of services run there too. They have Error.isError, which
+// is not in Node 22.
+function nativeCheck(): typeof isRealError {
+  const { process } = globalThis as { readonly process?: Partial<NodeJS.Process> };
+  // oxlint-disable-next-line typescript/no-deprecated -- its successor is Error.isError
+  const ofNode = process?.getBuiltinModule?.('node:util')?.types.isNativeError;
+  const ofTheLanguage = (Error as { readonly isError?: typeof isRealError }).isError;
+  return ofNode ?? ofTheLanguage ?? ((value): value is Error => value instanceof Error);
 }
 
 /** Whether `value` is a real error (no proxy, no `Object.create`) with the brand `name` on its prototype chain. */

@@ -24,3 +24,18 @@ export function makerOf(code: unknown): MakeError | undefined {
 export function isStatus(value: unknown): value is number {
   return Number.isInteger(value) && (value as number) >= 400 && (value as number) <= 599;
 }
+
+const BY_STATUS: Readonly<Record<number, string>> = {
+  401: 'unauthenticated',
+  403: 'forbidden',
+  404: 'not_found',
+  409: 'conflict',
+  412: 'precondition_failed',
+  422: 'validation',
+  429: 'rate_limited',
+};
+
+/** The code of the class that stands for a status where nothing more is known. */
+export function codeOfStatus(status: number): string {
+  return BY_STATUS[status] ?? (status < 500 ? 'bad_request' : 'internal');
+}

@@ -1,5 +1,5 @@
 import { BRAND } from './brand.ts';
-import { isStatus, makerOf } from './codes.ts';
+import { codeOfStatus, isStatus, makerOf } from './codes.ts';
 import { read } from './safe.ts';
 import type { ErrorShape } from '../options.ts';
 
@@ -7,16 +7,6 @@ import type { ErrorShape } from '../options.ts';
 // `expose`, which says whether a client may read the message (http-errors, and with it body-parser, raw-body, send
 // and `ctx.throw`). Fastify has the status alone. The exceptions of Nest and Hono have a status and make the response
 // themselves, by `getResponse()`, with the message in it.
-
-const CODES: Readonly<Record<number, string>> = {
-  401: 'unauthenticated',
-  403: 'forbidden',
-  404: 'not_found',
-  409: 'conflict',
-  412: 'precondition_failed',
-  422: 'validation',
-  429: 'rate_limited',
-};
 
 /**
  * What an error that follows the convention has. The errors of HTTP clients also have a
@@ -48,7 +38,7 @@ export function fromConvention(value: unknown): ErrorShape | undefined {
   const expose = read(value, 'expose');
   const answers = typeof read(value, 'getResponse') === 'function';
   if (status === undefined || (typeof expose !== 'boolean' && !answers && !isBare(value, status))) return undefined;
-  const make = makerOf(CODES[status] ?? (status < 500 ? 'bad_request' : 'internal'));
+  const make = makerOf(codeOfStatus(status));
   const message = read(value, 'message');
   const error = make?.(typeof message === 'string' ? message : '', { status, cause: value, headers: headersOf(value) });
   // Fastify shows its own messages, which it writes for clients. What somebody else wrote may be for the log.

@@ -33,9 +33,9 @@ export function itemsOf(value: unknown, max: number): unknown[] {
 /** Cuts a text to `max` characters and says how long it was. */
 export function bounded(text: string, max: number = MAX_TEXT): string {
   if (text.length <= max) return text;
-  // A slice would keep the whole original alive; the round trip through a buffer makes a text of its own. toWellFormed,
-  // because the cut can halve a surrogate pair.
-  const head = Buffer.from(text.slice(0, max).toWellFormed(), 'utf16le').toString('utf16le');
+  // A slice would keep the whole original alive; the round trip through bytes makes a text of its own, without the half
+  // of a surrogate pair that the cut can leave.
+  const head = new TextDecoder('utf-8', { ignoreBOM: true }).decode(new TextEncoder().encode(text.slice(0, max)));
   return `${head}... (${text.length} characters)`;
 }
 
