@@ -90,6 +90,10 @@ export const ADVICE: Readonly<Record<string, string>> = {
   'http.unauthenticated':
     'Send credentials that are valid; an `auth` of yours throws its own error for a better reason.',
   'http.response_invalid': 'Mend the handler or the schema: the log has what did not fit.',
+  'http.unreachable': 'See whether the service runs, and the URL; `cause` says what failed. Reads may be tried again.',
+  'http.call_timeout': 'See what the service waits for; `timeout` of the call or the client gives it longer.',
+  'http.unexpected_answer':
+    'See what stands between: a proxy, another service at that URL, or one of another version than the types.',
 
   'lifecycle.start_failed': 'Mend what `cause` says of `details.component`, and start again.',
   'lifecycle.start_timeout': 'See what the component waits for; raise `startTimeout` only if that is normal.',

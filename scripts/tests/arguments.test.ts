@@ -332,6 +332,10 @@ const RIGHT: Readonly<Record<string, readonly unknown[]>> = {
       problems: [409],
     },
   ],
+  '@ent/http/client createClient': [
+    'http://127.0.0.1:1',
+    { headers: { a: 'b' }, timeout: '1s', maxBodyBytes: 5, fetch: globalThis.fetch },
+  ],
   '@ent/http/docs docs': [[route], { ...about, pages: [] }],
   '@ent/http/openapi openapi': [[route], { ...about, servers: [{ url: '/' }], tags: { a: 'A' } }],
   '@ent/lifecycle createHealth': [{ version: '1', serviceId: 'a', now: Date.now, elapsed: Date.now }],
@@ -655,6 +659,15 @@ const SUBJECTS: Readonly<Record<string, Subject>> = {
     right: { bad: ['a', { cause: 1, details: {}, headers: {}, issues: [] }] },
   },
   EntError: { make: () => new errors.NotFoundError('a'), right: { toProblem: [{ instance: 'a' }] } },
+  createClient: {
+    make: () => of('@ent/http/client').createClient('http://127.0.0.1:1'),
+    right: Object.fromEntries(
+      ['get', 'post', 'put', 'patch', 'delete'].map((method) => [
+        method,
+        ['/a/:id', { params: { id: 1 }, query: { b: 'c' }, headers: { d: 'e' }, timeout: '5s', expect: [304] }],
+      ]),
+    ),
+  },
   createHandler: { make: () => ({ handler: http.createHandler([route]) }) },
   createListener: { make: () => ({ listener: http.createListener([route]) }) },
   createNodeListener: {

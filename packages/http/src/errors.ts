@@ -3,8 +3,10 @@ import {
   BadRequestError,
   ConfigurationError,
   defineErrors,
+  EntError,
   InternalError,
   NotFoundError,
+  TimeoutError,
   ValidationError,
 } from '@ent/errors';
 
@@ -32,8 +34,20 @@ export const httpErrors = defineErrors('http', {
   invalid_route: { class: ConfigurationError, title: 'Invalid Route' },
   /** Two routes have the same method and path. Thrown at set-up. */
   duplicate_route: { class: ConfigurationError, title: 'Duplicate Route' },
-  /** An option of a listener, a server or the document is wrong. Thrown at set-up. */
+  /** An option of a listener, a server, a client or the document is wrong, or an argument of a call. Thrown before anything is done. */
   invalid_options: { class: ConfigurationError, title: 'Invalid HTTP Options' },
+  /** A client got no answer, or not the whole of it: no connection, or one that was cut. The work may have been done. */
+  unreachable: {
+    class: EntError,
+    status: 503,
+    title: 'Service Unavailable',
+    retryable: 'idempotent',
+    expose: false,
+  },
+  /** A client got no answer in time. The work may have been done. */
+  call_timeout: { class: TimeoutError, status: 504, title: 'Gateway Timeout' },
+  /** A client got an answer that is none of its route: another status without a problem, no JSON, too much. */
+  unexpected_answer: { class: EntError, status: 502, title: 'Bad Gateway', retryable: 'never', expose: false },
   /** With `denyByDefault`, a route does not say who may call it. Thrown at set-up. */
   undeclared_auth: { class: ConfigurationError, title: 'Route Without Declared Authentication' },
 });

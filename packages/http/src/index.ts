@@ -15,6 +15,7 @@ export {
   type RouteDocs,
   type RouteSpec,
   route,
+  type TypedRoute,
 } from './route.ts';
 export { createServer, drainable } from './server.ts';
 export { type SessionCookieOptions, sessionCookie } from './session-cookie.ts';

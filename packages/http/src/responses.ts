@@ -28,8 +28,12 @@ type BodyOf<Answer> = Answer extends $ZodType
       : // Nothing, said or not.
         undefined | void;
 
-type Statuses<Answers> = Extract<keyof Answers, number>;
-type Successes<Answers> = { [S in Statuses<Answers>]: `${S}` extends `2${string}` ? S : never }[Statuses<Answers>];
+/** The statuses that a table of answers has. */
+export type Statuses<Answers> = Extract<keyof Answers, number>;
+/** Those of them that say that it went well. */
+export type Successes<Answers> = {
+  [S in Statuses<Answers>]: `${S}` extends `2${string}` ? S : never;
+}[Statuses<Answers>];
 type IsUnion<T, Whole = T> = T extends unknown ? ([Whole] extends [T] ? false : true) : never;
 
 /**

@@ -60,8 +60,9 @@ export interface RouteSpec<
   Body extends $ZodType | undefined,
   Answers extends Responses,
   Principal,
+  Verb extends Method = Method,
 > extends RouteDocs {
-  readonly method: Method;
+  readonly method: Verb;
   /** Pattern such as `/users/:id`. A parameter is a whole segment. A trailing slash makes no difference. */
   readonly path: Path;
   /** Schema of the path parameters; has each of them. Default: strings. */
@@ -114,7 +115,7 @@ export interface RouteDocs {
   readonly hidden?: boolean | undefined;
 }
 
-/** A route as data, its types erased so that routes fit in one array. Made by {@link route}. */
+/** A route as data, its types erased: what every {@link TypedRoute} is. */
 export interface Route extends RouteDocs {
   readonly method: Method;
   readonly path: string;
@@ -127,6 +128,25 @@ export interface Route extends RouteDocs {
   readonly guards?: readonly Guard<never>[] | undefined;
   readonly maxBodyBytes?: number | undefined;
   readonly handler: (input: never) => unknown;
+}
+
+/** A {@link Route} that keeps the types of its parts, so that a client can be typed by it. Made by {@link route}. */
+export interface TypedRoute<
+  Verb extends Method,
+  Path extends string,
+  Params extends $ZodType | undefined,
+  Query extends $ZodType | undefined,
+  Headers extends $ZodType | undefined,
+  Body extends $ZodType | undefined,
+  Answers extends Responses,
+> extends Route {
+  readonly method: Verb;
+  readonly path: Path;
+  readonly params?: Params | undefined;
+  readonly query?: Query | undefined;
+  readonly headers?: Headers | undefined;
+  readonly body?: Body | undefined;
+  readonly responses: Answers;
 }
 
 const ROUTE_FIELDS = {
@@ -179,7 +199,19 @@ export function route<
   Body extends $ZodType | undefined = undefined,
   const Answers extends Responses = Responses,
   Principal = undefined,
->(spec: RouteSpec<Path, Params, Query, Headers, Body, Answers, Principal>): Route {
+  Verb extends Method = Method,
+>(
+  spec: RouteSpec<Path, Params, Query, Headers, Body, Answers, Principal, Verb>,
+): // Not inferred from what the route is put into: in a `Route[]` it would have any parameters.
+TypedRoute<
+  NoInfer<Verb>,
+  NoInfer<Path>,
+  NoInfer<Params>,
+  NoInfer<Query>,
+  NoInfer<Headers>,
+  NoInfer<Body>,
+  NoInfer<Answers>
+> {
   refuseUnknown(spec, ROUTE_FIELDS, 'route', httpErrors.invalid_route);
   checkRoute(spec);
   return spec;

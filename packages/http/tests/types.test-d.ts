@@ -50,7 +50,26 @@ describe('route', () => {
         return query.limit > 3 ? reply(202) : reply(201, { id: params.id }, { location: '/' });
       },
     });
-    expectTypeOf(made).toEqualTypeOf<Route>();
+    expectTypeOf(made).toExtend<Route>();
+    expectTypeOf(made.method).toEqualTypeOf<'POST'>();
+    expectTypeOf(made.path).toEqualTypeOf<'/things/:id'>();
+  });
+
+  it('infers the same where a list of routes is expected', () => {
+    const list = (): Route[] => [
+      route({
+        method: 'GET',
+        path: '/users/:id',
+        responses: { 200: z.object({ id: z.string() }) },
+        handler: ({ params, query, principal }) => {
+          expectTypeOf(params.id).toBeString();
+          expectTypeOf(query).toBeUndefined();
+          expectTypeOf(principal).toBeUndefined();
+          return { id: params.id };
+        },
+      }),
+    ];
+    expectTypeOf(list).returns.toExtend<readonly Route[]>();
   });
 
   it('takes plain data only when there is one success, and only what its schema takes', () => {

@@ -1,11 +1,14 @@
 import { existsSync } from 'node:fs';
-import { securityHeaders } from '@ent/middleware';
+import { fileURLToPath } from 'node:url';
+import { requestId, securityHeaders } from '@ent/middleware';
 import { type Browser, chromium, type Page } from 'playwright-core';
+import { build } from 'vite';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { serve } from '../../../middleware/tests/support/serve.ts';
 import { docs } from '../../src/docs.ts';
-import { createListener } from '../../src/index.ts';
+import { createListener, route } from '../../src/index.ts';
 import { routes } from '../support/app.ts';
+import { clientRoutes } from '../support/client-routes.ts';
 
 const executablePath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((path) =>
   existsSync(path),
@@ -77,6 +80,40 @@ describe.skipIf(missing)(
       expect(faults).toEqual([]);
     });
 
+    it('runs a client, which a bundler makes of it without anything of Node', async () => {
+      const api = clientRoutes.map((each) => ({ ...each, path: `/api${each.path}` }));
+      const text = (path: string, contentType: string, body: string) =>
+        route({ method: 'GET', path, responses: { 200: { contentType } }, handler: () => body });
+      const { url } = await serve(
+        createListener(
+          [
+            ...api,
+            text(
+              '/',
+              'text/html; charset=utf-8',
+              '<!doctype html><link rel="icon" href="data:,"><script src="/app.js" defer></script>',
+            ),
+            text(
+              '/app.js',
+              'text/javascript; charset=utf-8',
+              await bundled(import.meta.resolve('../support/in-browser.ts')),
+            ),
+          ],
+          { middleware: [requestId()] },
+        ),
+      );
+      const page = await browser.newPage();
+      onTestFinished(() => page.close());
+      await page.goto(url);
+      expect(await page.evaluate('inBrowser()')).toEqual({
+        body: { id: 'ü/1' },
+        found: { code: 'not_found', message: 'There is no such item.', id: 36 },
+        aborted: 'enough',
+        lost: 'http.unreachable',
+        log: 'GET /items/:id answered 404 to the request ID.',
+      });
+    });
+
     it('ReDoc shows the routes and finds one', async () => {
       const { page, faults } = await open('/redoc');
       await page.getByText('/items/{id}').first().waitFor();
@@ -86,3 +123,19 @@ describe.skipIf(missing)(
     });
   },
 );
+
+/** A file of the test support as a script for browsers; a module of Node in it is an error. */
+async function bundled(file: string): Promise<string> {
+  const entry = fileURLToPath(file);
+  const made = await build({
+    configFile: false,
+    logLevel: 'error',
+    resolve: { conditions: ['@ent/source'] },
+    build: { write: false, minify: false, lib: { entry, formats: ['iife'], name: 'bundle' } },
+  });
+  const [output] = [made].flat();
+  if (output === undefined || !('output' in output)) throw new Error('Nothing was bundled.');
+  const { code } = output.output[0];
+  expect(code).not.toMatch(/browser-external|require\(|\bBuffer\b/);
+  return code;
+}
