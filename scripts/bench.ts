@@ -1,5 +1,5 @@
-// Benchmarks. As a module: `bench()`, for packages/<name>/bench/*.bench.ts. As a program: `pnpm bench <package>`, which
-// runs them, each file in a process of its own.
+// Benchmarks. As a module: `bench()`, for packages/<name>/bench/*.bench.ts, or those of an example. As a program:
+// `pnpm bench <name>`, which runs them, each file in a process of its own.
 import { type ChildProcess, fork, spawnSync } from 'node:child_process';
 import { on, once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -230,17 +230,22 @@ function main(): number {
     allowPositionals: true,
   });
   const root = join(import.meta.dirname, '..');
-  const benchOf = (name: string): string => join(root, 'packages', name, 'bench');
-  const missing = positionals.find((name) => !existsSync(benchOf(name)));
+  const folderOf = new Map(
+    ['packages', 'examples'].flatMap((place) =>
+      readdirSync(join(root, place)).map((name) => [name, join(root, place, name, 'bench')] as const),
+    ),
+  );
+  for (const [name, folder] of folderOf) if (!existsSync(folder)) folderOf.delete(name);
+  const missing = positionals.find((name) => !folderOf.has(name));
   if (positionals.length === 0 || missing !== undefined || !(values.clock in clocks)) {
-    const names = readdirSync(join(root, 'packages')).filter((name) => existsSync(benchOf(name)));
+    const names = [...folderOf.keys()];
     if (missing !== undefined) console.error(`There is no benchmark of "${missing}".`);
     console.error(
-      `usage: pnpm bench <package>... [--json FILE] [--rounds N] [--clock wall|cpu], with packages of: ${names.join(', ')}`,
+      `usage: pnpm bench <name>... [--json FILE] [--rounds N] [--clock wall|cpu], with benchmarks of: ${names.join(', ')}`,
     );
     return 64;
   }
-  const folders = positionals.map(benchOf);
+  const folders = positionals.map((name) => folderOf.get(name) as string);
   const scratch = mkdtempSync(join(tmpdir(), 'ent-bench-'));
   const all: BenchRow[] = [];
   try {

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
-import { gatewayErrors } from '../errors.ts';
+import type { Deadline } from './deadline.ts';
 import { type FlatHeaders, responseHeaders } from './headers.ts';
 import type { Target } from './target.ts';
 
@@ -48,13 +48,13 @@ export class AttemptFailed extends Error {
  * Sends a request to an instance and hands its answer on as it comes, one chunk at a time: what the client does not
  * take is not read.
  *
- * @param signal ends it: the client is gone, or the deadline is over
- * @throws {AttemptFailed} before there was a head; the reason of `signal` when it ended the attempt before
+ * @param deadline ends it: the client is gone, or the deadline is over
+ * @throws {AttemptFailed} before there was a head; the reason of `deadline` when it ended the attempt before
  */
-export function attempt(target: Target, outgoing: Outgoing, sink: Sink, signal: AbortSignal): Promise<Ending> {
+export function attempt(target: Target, outgoing: Outgoing, sink: Sink, deadline: Deadline): Promise<Ending> {
   return new Promise((resolve, reject) => {
     target.begin();
-    const handler = new AnswerHandler(target, sink, signal, resolve, reject);
+    const handler = new AnswerHandler(target, sink, deadline, resolve, reject);
     target.pool.dispatch({ ...outgoing, headersTimeout: 0 } as Dispatcher.DispatchOptions, handler);
   });
 }
@@ -62,7 +62,7 @@ export function attempt(target: Target, outgoing: Outgoing, sink: Sink, signal: 
 class AnswerHandler implements Dispatcher.DispatchHandler {
   readonly #target: Target;
   readonly #sink: Sink;
-  readonly #signal: AbortSignal;
+  readonly #deadline: Deadline;
   readonly #resolve: (ending: Ending) => void;
   readonly #reject: (error: unknown) => void;
   #controller: Dispatcher.DispatchController | undefined;
@@ -74,27 +74,27 @@ class AnswerHandler implements Dispatcher.DispatchHandler {
   constructor(
     target: Target,
     sink: Sink,
-    signal: AbortSignal,
+    deadline: Deadline,
     resolve: (ending: Ending) => void,
     reject: (error: unknown) => void,
   ) {
     this.#target = target;
     this.#sink = sink;
-    this.#signal = signal;
+    this.#deadline = deadline;
     this.#resolve = resolve;
     this.#reject = reject;
-    signal.addEventListener('abort', this.#abort);
+    deadline.onEnd = () => this.#abort();
   }
 
-  readonly #abort = (): void => {
-    if (this.#controller !== undefined) this.#controller.abort(this.#signal.reason as Error);
+  #abort(): void {
+    if (this.#controller !== undefined) this.#controller.abort(this.#deadline.reason as Error);
     // It waits for a connection still, and is thrown away when it gets one.
-    else if (this.#end(!this.#isLate())) this.#reject(this.#signal.reason);
-  };
+    else if (this.#end(!this.#deadline.isLate)) this.#reject(this.#deadline.reason);
+  }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
-    if (this.#over) controller.abort(this.#signal.reason as Error);
+    if (this.#over) controller.abort(this.#deadline.reason as Error);
     else this.#sink.onDrain(() => controller.resume());
   }
 
@@ -125,29 +125,24 @@ class AnswerHandler implements Dispatcher.DispatchHandler {
   }
 
   onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
-    const { aborted } = this.#signal;
-    if (!this.#end(this.#unwanted ? this.#healthy : aborted && !this.#isLate())) return;
+    const aborted = this.#deadline.reason !== undefined;
+    if (!this.#end(this.#unwanted ? this.#healthy : aborted && !this.#deadline.isLate)) return;
     if (this.#unwanted) {
       this.#resolve('unwanted');
     } else if (this.#started) {
       this.#sink.cut();
       this.#resolve('cut');
     } else if (aborted) {
-      this.#reject(this.#signal.reason);
+      this.#reject(this.#deadline.reason);
     } else {
       this.#reject(new AttemptFailed(error, this.#controller === undefined));
     }
   }
 
-  /** A client that went away says nothing of the instance; one that gives no answer in time does. */
-  #isLate(): boolean {
-    return (this.#signal.reason as { code?: unknown } | undefined)?.code === gatewayErrors.timed_out.code;
-  }
-
   #end(healthy: boolean): boolean {
     if (this.#over) return false;
     this.#over = true;
-    this.#signal.removeEventListener('abort', this.#abort);
+    this.#deadline.onEnd = undefined;
     this.#target.end(healthy);
     return true;
   }

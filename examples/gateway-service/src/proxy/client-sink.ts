@@ -23,8 +23,8 @@ export class ClientSink implements Sink {
   head(status: number, headers: FlatHeaders): boolean {
     if (this.#unwanted(status)) return false;
     this.#res.writeHead(status, headers);
-    // A head that waits for its first byte is sent at once: of a stream of events nothing may come for minutes.
-    this.#res.flushHeaders();
+    // With the first bytes where they came along; without, of a stream of events say, none may come for minutes.
+    process.nextTick(flush, this.#res);
     return true;
   }
 
@@ -44,6 +44,10 @@ export class ClientSink implements Sink {
   onDrain(resume: () => void): void {
     this.#res.on('drain', resume);
   }
+}
+
+function flush(res: ServerResponse): void {
+  if (!res.writableEnded && !res.destroyed) res.flushHeaders();
 }
 
 function pairsOf(flat: FlatHeaders): [string, string][] {

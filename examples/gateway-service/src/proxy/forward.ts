@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import type { NodeExchange } from '@ent/middleware/node';
 import { gatewayErrors } from '../errors.ts';
 import { AttemptFailed, attempt, type Ending, type Outgoing, type Sink } from './attempt.ts';
+import { Deadline } from './deadline.ts';
 import { requestHeaders } from './headers.ts';
 import type { Service } from './service.ts';
 import type { Target } from './target.ts';
@@ -16,7 +17,6 @@ export interface Limits {
 /** Methods that do no harm twice (RFC 9110, section 9.2.2). */
 const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
 const UNHEALTHY: ReadonlySet<number> = new Set([502, 503, 504]);
-const WHOLE = /^\d{1,15}$/;
 
 /**
  * Sends a call to a service and its answer to `sinkOf(unwanted)`: to one instance, and to another one where the first
@@ -62,7 +62,7 @@ export async function forward(
         return false;
       };
       try {
-        const ending = await attempt(target, outgoing, sinkOf(unwanted), deadline.signal);
+        const ending = await attempt(target, outgoing, sinkOf(unwanted), deadline);
         if (!repeats) return ending;
       } catch (error) {
         if (!(error instanceof AttemptFailed)) throw error;
@@ -82,36 +82,6 @@ function badGateway(service: Service, failed: AttemptFailed): Error {
   return gatewayErrors.bad_gateway(`An instance of ${service.name} could not be reached, or gave no answer.`, {
     cause,
   });
-}
-
-/** Ends with the client, or when it is too late: by the route's limit, or by what a caller says that waits for less. */
-class Deadline {
-  readonly #abort = new AbortController();
-  readonly #at: number;
-  readonly #timer: NodeJS.Timeout;
-
-  constructor({ req, res }: NodeExchange, limitMs: number) {
-    const given = req.headers['x-request-timeout-ms'];
-    const ms = typeof given === 'string' && WHOLE.test(given) ? Math.min(limitMs, Number(given)) : limitMs;
-    this.#at = performance.now() + ms;
-    this.#timer = setTimeout(() => {
-      this.#abort.abort(gatewayErrors.timed_out(`The service gave no answer within ${ms} ms.`));
-    }, ms);
-    res.once('close', () => this.#abort.abort(new Error('the client went away')));
-  }
-
-  get signal(): AbortSignal {
-    return this.#abort.signal;
-  }
-
-  /** How many milliseconds are left. */
-  left(): number {
-    return Math.max(0, Math.round(this.#at - performance.now()));
-  }
-
-  stop(): void {
-    clearTimeout(this.#timer);
-  }
 }
 
 /** The body as it arrives, counted where its length is not said. */

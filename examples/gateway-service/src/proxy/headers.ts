@@ -68,11 +68,7 @@ export function responseHeaders(raw: readonly (string | Buffer)[]): FlatHeaders 
 const VIA_ALONE: ReadonlySet<string> = new Set(['via']);
 
 /** Leaves out what is for the connection, what `Connection` names, and `others`. */
-function endToEnd(
-  raw: readonly string[],
-  connection: string | undefined,
-  others: ReadonlySet<string>,
-): FlatHeaders {
+function endToEnd(raw: readonly string[], connection: string | undefined, others: ReadonlySet<string>): FlatHeaders {
   const named = connection === undefined ? undefined : new Set(connection.toLowerCase().split(/[\s,]+/));
   const flat: FlatHeaders = [];
   for (let at = 0; at + 1 < raw.length; at += 2) {
