@@ -1,4 +1,4 @@
-// Documents are valid for tools of others, without a word of theirs: that of the example, and one of all schemas that
+// Documents are valid for tools of others, without a word of theirs: those of the examples, and one of all schemas that
 // the tests of @ent/http know. Redocly and spectral read them, with the rules that they recommend, and
 // openapi-spec-validator, which holds them against the schema of the specification.
 import { writeFileSync } from 'node:fs';
@@ -34,8 +34,8 @@ function corpus(): object {
 }
 
 /** As the service itself serves it. */
-async function example(root: string, dir: string): Promise<unknown> {
-  const args = ['--conditions=@ent/source', join(root, 'examples/user-service/src/main.ts')];
+async function example(root: string, name: string, dir: string): Promise<unknown> {
+  const args = ['--conditions=@ent/source', join(root, 'examples', name, 'src/main.ts')];
   const env = { PATH: process.env['PATH'], HOME: dir, PORT: '0' };
   return whileServing(process.execPath, args, { cwd: dir, env }, async (url) =>
     (await fetch(`${url}/openapi.json`)).json(),
@@ -60,7 +60,11 @@ function specValidator(): string | undefined {
 async function checkOpenapi(root: string): Promise<Finding[]> {
   const tool = await installTools();
   return withTemporaryFolder(async (dir) => {
-    const documents = { corpus: corpus(), 'user-service': await example(root, dir) };
+    const documents = {
+      corpus: corpus(),
+      'user-service': await example(root, 'user-service', dir),
+      'order-service': await example(root, 'order-service', dir),
+    };
     for (const [name, document] of Object.entries(documents)) {
       writeFileSync(join(dir, `${name}.json`), JSON.stringify(document, null, 2));
     }

@@ -32,6 +32,7 @@ import {
 import { createMetrics } from '@ent/observability/prometheus';
 import { accountRoutes } from './auth/account-routes.ts';
 import { createAddresses } from './auth/addresses.ts';
+import { jwksRoute } from './auth/jwks.ts';
 import { loadServiceKey } from './auth/keys.ts';
 import { mailRoutes } from './auth/mail-routes.ts';
 import { createPasswordResets } from './auth/password-resets.ts';
@@ -72,10 +73,11 @@ export async function createApp(config: Config, logger: Logger): Promise<Lifecyc
   if (key.madeIn !== undefined) {
     logger.warning('no JWT_PRIVATE_KEY is set: tokens are signed with a key that was made up', { keptIn: key.madeIn });
   }
+  const keys = createKeyRing({ active: await importKey(key.pem) });
   const accessTokens = createAccessTokens({
     issuer: NAME,
     audience: NAME,
-    keys: createKeyRing({ active: await importKey(key.pem) }),
+    keys,
     ttl: config.ACCESS_TOKEN_TTL,
   });
   const sessions = createSessions({
@@ -122,6 +124,7 @@ export async function createApp(config: Config, logger: Logger): Promise<Lifecyc
       welcome: (user) => outgoing.later('a mail that verifies an address', () => addresses.ask(user)),
     }),
     ...authRoutes({ users, sessions, throttle, authenticate }),
+    jwksRoute(keys),
     ...mailRoutes({
       users,
       addresses,

@@ -18,6 +18,15 @@ describeWithEachCache((cache) => {
     folder?.remove();
   });
 
+  it('publishes the keys of its tokens, and nothing that could sign one', async () => {
+    const { status, body, headers } = await api.call<{ keys: object[] }>('GET', '/.well-known/jwks.json');
+    expect({ status, keys: body.keys }).toEqual({
+      status: 200,
+      keys: [{ kty: 'OKP', crv: 'Ed25519', x: expect.any(String), kid: expect.any(String), alg: 'EdDSA', use: 'sig' }],
+    });
+    expect(headers.get('cache-control')).toContain('max-age');
+  });
+
   describe('POST /api/v1/auth/login', () => {
     it('gives tokens in the names of RFC 6749', async () => {
       const user = await api.register();
