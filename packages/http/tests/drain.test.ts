@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { Agent, createServer as createPlainServer, get, type IncomingMessage } from 'node:http';
+import { Agent, createServer as createPlainServer, get, type IncomingMessage, ServerResponse } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -141,6 +141,21 @@ describe('drain', () => {
     partial.write(' a\r\n\r\n');
     expect(await drained).toEqual({ cut: 0 });
     expect(partial.received).toMatch(/hello$/);
+  });
+
+  it('sees the end of answers whose prototype somebody replaces, as Express does', async () => {
+    const answers: object[] = [];
+    const server = createServer((_req, res) => {
+      answers.push(Object.setPrototypeOf(res, Object.create(ServerResponse.prototype) as object));
+      res.end('hello');
+    });
+    const served = await listen(server);
+    onTestFinished(() => stop(server));
+    const socket = await dial(served);
+    socket.write('GET / HTTP/1.1\r\nhost: a\r\n\r\n');
+    await eventually(() => expect(socket.received).toMatch(/hello$/));
+    expect(answers).toHaveLength(1);
+    expect(await drain(server, { grace: 0, deadline: '20s' })).toEqual({ cut: 0 });
   });
 
   it('cuts at the deadline, and says how much', async () => {

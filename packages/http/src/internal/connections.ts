@@ -15,17 +15,15 @@ interface Connection extends Waiter {
   readonly answered: () => void;
 }
 
-/**
- * The answer of a server that {@link Connections.admit} notes: it tells its connection of its end by itself, since a
- * listener for each would be work for every request.
- */
+/** The answer of a server that {@link Connections.admit} notes. */
 export class NotedResponse<Request extends IncomingMessage = IncomingMessage> extends ServerResponse<Request> {
   of: Connection | undefined;
+}
 
-  override detachSocket(socket: Socket): void {
-    super.detachSocket(socket);
-    this.of?.answered();
-  }
+/** Tells the connection of the end: a listener for each answer would be work for every request. */
+function detachNoted(this: NotedResponse, socket: Socket): void {
+  ServerResponse.prototype.detachSocket.call(this, socket);
+  this.of?.answered();
 }
 
 /** The answers of a connection that are not complete. */
@@ -159,6 +157,8 @@ export class Connections {
   admit(req: IncomingMessage, res: NotedResponse & { req: IncomingMessage }, listener: RequestListener): void {
     const connection = this.#note(req, res);
     res.of = connection;
+    // Its own, and not its prototype's, which Express replaces.
+    res.detachSocket = detachNoted;
     if (connection === undefined || (connection.open <= ORDINARY && connection.waiting.length === 0))
       listener(req, res);
     // What waits is bounded by one reading of the socket.
