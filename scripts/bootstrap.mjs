@@ -26,6 +26,7 @@ const COMMANDS = {
   docs: { node: ['scripts/docs.ts'], needsPnpm: true },
   rehearse: { node: ['scripts/rehearse.ts'], needsPnpm: true },
   soak: { node: ['scripts/soak.ts'] },
+  demo: { node: ['--conditions=@ent/source', 'scripts/demo.ts'] },
   migrate: { node: ['--conditions=@ent/source', 'examples/user-service/src/migrate.ts'] },
   changeset: { node: ['node_modules/@changesets/cli/bin.js'], needsPnpm: true },
   pnpm: { pnpm: [], needsPnpm: true, skipInstall: true },

@@ -87,6 +87,10 @@ const STEPS = {
       'redocly, spectral and openapi-spec-validator have nothing to say of the documents that are made of routes',
     command: ['node', '--conditions=@ent/source', join('scripts', 'check-openapi.ts')],
   },
+  demo: {
+    promise: 'the lines that `npm run demo` prints run, and a client that is made of its document orders and cancels',
+    command: ['node', '--conditions=@ent/source', join('scripts', 'check-demo.ts')],
+  },
   asyncapi: {
     promise: 'the parser of AsyncAPI has nothing to say of the documents that are made of topics',
     command: ['node', '--conditions=@ent/source', join('scripts', 'check-asyncapi.ts')],

@@ -3,7 +3,7 @@ import { openCache } from '@ent/cache/open';
 import { bearer, createHandler } from '@ent/http';
 import { createLifecycle, type Lifecycle } from '@ent/lifecycle';
 import type { Logger } from '@ent/logging';
-import { addressKey, rateLimit, requestContext, requestId, securityHeaders } from '@ent/middleware';
+import { accessLog, addressKey, rateLimit, requestContext, requestId, securityHeaders } from '@ent/middleware';
 import { createNodeListener } from '@ent/middleware/node';
 import { createMetrics } from '@ent/observability/prometheus';
 import type { Config } from './config.ts';
@@ -30,7 +30,8 @@ export async function createApp(
   const verifier = createAccessTokenVerifier({
     issuer: config.TOKEN_ISSUER,
     audience: config.TOKEN_AUDIENCE,
-    keys: createRemoteKeys({ jwksUri: config.TOKEN_KEYS_URL }),
+    // The services are in a network of their own.
+    keys: createRemoteKeys({ jwksUri: config.TOKEN_KEYS_URL, allowHttp: true }),
   });
   const proxy = createProxy({
     table,
@@ -47,6 +48,7 @@ export async function createApp(
     middleware: [
       requestId(),
       requestContext(),
+      accessLog(logger, { filter: ({ path }) => !ownPaths.has(path) }),
       securityHeaders(),
       rateLimit({ limit: config.RATE_LIMIT_PER_MINUTE, window: '1m', key: ({ peer }) => addressKey(peer) }),
     ],

@@ -12,7 +12,7 @@ const schema = z.object({
   HOST: z.string().default('127.0.0.1').describe('Address to listen on.'),
   PORT: z.int().min(0).max(65_535).default(8080).describe('Port to listen on; 0 takes a free one.'),
   USERS_URLS: instances('user-service', 'http://127.0.0.1:8000'),
-  ORDERS_URLS: instances('order-service', 'http://127.0.0.1:8001'),
+  ORDERS_URLS: instances('order-service', 'http://127.0.0.1:8002'),
   TOKEN_ISSUER: z.string().default('user-service').describe('Who issues the access tokens that are checked here.'),
   TOKEN_AUDIENCE: z.string().default('user-service').describe('For whom those tokens are.'),
   TOKEN_KEYS_URL: url({ protocols: ['http', 'https'] })
@@ -29,7 +29,14 @@ const schema = z.object({
   RATE_LIMIT_PER_MINUTE: z.int().min(1).default(1000).describe('Calls of one address in a minute.'),
   TRUST_PROXIES: z.array(z.string()).default([]).describe('Addresses or networks of proxies that are believed.'),
   DRAIN_TIME: duration().prefault('2s').describe('How long calls are still served after SIGTERM.'),
-  LOG_LEVEL: z.enum(['debug', 'info', 'warning', 'error', 'critical']).default('info').describe('Least severe level.'),
+  LOG_LEVEL: z
+    .enum(['debug', 'info', 'warning', 'error', 'critical'])
+    .default('info')
+    .describe('Least severe level that is logged.'),
+  LOG_FORMAT: z
+    .enum(['json', 'ecs', 'otel', 'pretty'])
+    .optional()
+    .describe('Default: pretty on a terminal, else json.'),
 });
 
 /** The settings of the gateway, from the environment and `.env` files. */

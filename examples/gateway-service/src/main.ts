@@ -18,7 +18,12 @@ function readConfig(): Config {
 }
 
 const settings = readConfig();
-const logger = createLogger({ level: settings.LOG_LEVEL, service: { name: 'gateway-service' }, logUncaught: true });
+const logger = createLogger({
+  level: settings.LOG_LEVEL,
+  ...(settings.LOG_FORMAT && { format: settings.LOG_FORMAT }),
+  service: { name: 'gateway-service' },
+  logUncaught: true,
+});
 try {
   const app = await createApp(settings, logger);
   stopOnSignals(app, {

@@ -14,6 +14,7 @@ export function tableOf(config: Config): RouteTable {
       { prefix: '/api/v1/users', service: 'users', auth: 'everyone' },
       { prefix: '/api/v1/products', service: 'orders', auth: 'everyone', cache: true },
       { prefix: '/api/v1/orders', service: 'orders', auth: 'token', timeoutMs: 15_000 },
+      { prefix: '/api/v1/sales', service: 'orders', auth: 'token' },
     ],
   };
 }
