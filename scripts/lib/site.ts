@@ -1,5 +1,5 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join, relative } from 'node:path';
 import { isForeign, linksOf } from './markdown.ts';
 import { filesUnder, publicPackages, readJson, readPackages, subpathsOf } from './workspace.ts';
 
@@ -38,7 +38,13 @@ function sectionsOf(root: string): Section[] {
       'docs/QUICKSTART.md',
       ...readPackages(root, 'examples').map(({ name }) => `examples/${name}/README.md`),
     ],
-    Concepts: ['docs/ARCHITECTURE.md', 'docs/pictures.md', 'docs/tour.md', 'docs/cache-wire-format.md'],
+    Concepts: [
+      'docs/ARCHITECTURE.md',
+      'docs/pictures.md',
+      'docs/screens.md',
+      'docs/tour.md',
+      'docs/cache-wire-format.md',
+    ],
     Packages: publicPackages(root).map(({ name }) => `packages/${name}/README.md`),
     Reference: ['docs/errors.md'],
     Decisions: ['docs/design.md', 'docs/proof.md', 'docs/CONTRIBUTING.md', 'findings/README.md'],
@@ -104,6 +110,12 @@ export function writePages(root: string, folder: string, draw: (mermaid: string)
       const [to = '', anchor] = target.split('#');
       if (to === '') return target;
       const found = join(dirname(file), decodeURIComponent(to)).replace(/\/$/, '');
+      if (found.endsWith('.png')) {
+        // VitePress serves what is in this folder, and nothing that stands beside a page.
+        mkdirSync(join(folder, 'public'), { recursive: true });
+        copyFileSync(join(root, found), join(folder, 'public', basename(found)));
+        return `/${basename(found)}`;
+      }
       const page = paths.get(found) ?? paths.get(`${found}/README.md`);
       if (page === undefined) return browse === undefined ? undefined : `${browse}/blob/main/${found}`;
       return `/${page === 'index' ? '' : page}${anchor === undefined ? '' : `#${anchor}`}`;

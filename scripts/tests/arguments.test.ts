@@ -440,6 +440,15 @@ const RIGHT: Readonly<Record<string, readonly unknown[]>> = {
   '@ent/middleware requireMatch': [exchange, '"a"'],
   '@ent/middleware/node createNodeListener': [() => ({ status: 204 }), { middleware: [], trustProxies: ['loopback'] }],
   '@ent/observability onOperation': ['ent:none', { start: () => {}, end: () => {} }],
+  '@ent/observability/live createLive': [
+    {
+      service: 'a',
+      version: '1',
+      health: { report: () => ({ body: {} }) },
+      config: { get: () => ({}) },
+      allow: () => true,
+    },
+  ],
   '@ent/observability/prometheus createMetrics': [
     { version: '1', collectTimeout: '1s', exemplars: true, cluster: false },
   ],
@@ -731,6 +740,11 @@ const SUBJECTS: Readonly<Record<string, Subject>> = {
   createCsrfTokens: {
     make: () => middleware.createCsrfTokens({ secret: 'x'.repeat(32), session: () => 'a' }),
     right: { issue: [exchange], verify: [exchange] },
+  },
+  createLive: {
+    make: () => of('@ent/observability/live').createLive({ service: 'a' }),
+    right: { record: [new Error('a'), 'b'] },
+    last: ['close'],
   },
   createMetrics: { make: () => of('@ent/observability/prometheus').createMetrics(), last: ['close'] },
   createSerializer: {

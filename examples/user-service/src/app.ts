@@ -44,6 +44,7 @@ import { logEvents, publishBy } from './events.ts';
 import { mailToLog } from './mail/mail.ts';
 import { createOutgoing } from './mail/outgoing.ts';
 import { migratorOf } from './migrations.ts';
+import { livePage } from './ops/live.ts';
 import { withAssistants } from './ops/mcp.ts';
 import { opsRoutes } from './ops/routes.ts';
 import { httpServer } from './server.ts';
@@ -166,11 +167,17 @@ export async function createApp(config: Config, logger: Logger): Promise<Lifecyc
     ],
   });
 
+  const settings = { get: () => config };
+  const live =
+    config.LIVE_PORT === undefined
+      ? {}
+      : livePage(config.LIVE_PORT, { service: NAME, health: app.health, config: settings }, logger);
+
   const token = config.MCP_TOKEN?.reveal();
   const parts = {
     health: app.health,
     metrics,
-    config: { get: () => config },
+    config: settings,
     routes,
     migrations: migratorOf(db),
     messaging,
@@ -219,6 +226,8 @@ export async function createApp(config: Config, logger: Logger): Promise<Lifecyc
       .add('cache-invalidation', every(SETTLE_MS, settle))
       // Stops after the server, whose last answers leave something to do.
       .add('outgoing', outgoing.component)
+      // Before the server, so that it is there until that has stopped.
+      .add('live-page', live)
       .add('http', httpServer(assisted.listener, config, logger))
       // Before the server drains: what assistants have open would hold it up.
       .add('assistants', 'component' in assisted ? assisted.component : {})

@@ -61,6 +61,12 @@ const fields = z.object({
   MCP_TOKEN: secret(z.string().min(16))
     .optional()
     .describe('Lets assistants ask /mcp how the service is, by this bearer token; without it there is no such path.'),
+  LIVE_PORT: z
+    .int()
+    .min(0)
+    .max(65_535)
+    .optional()
+    .describe('Port of a page, for this machine alone, that shows how the service is; without it there is none.'),
   DRAIN_TIME: duration().prefault('2s').describe('How long calls are still served after SIGTERM.'),
   LOG_LEVEL: z
     .enum(['debug', 'info', 'warning', 'error', 'critical'])

@@ -59,8 +59,8 @@ export async function start(folder: string, env: Record<string, string> = settin
   const { process: child, output } = run(folder, env);
   const url = await new Promise<string>((resolve, reject) => {
     const look = (): void => {
-      const match = /http:\/\/127\.0\.0\.1:\d+/.exec(output());
-      if (match) resolve(match[0]);
+      const [, listening] = /listening on (http:\/\/127\.0\.0\.1:\d+)/.exec(output()) ?? [];
+      if (listening !== undefined) resolve(listening);
     };
     child.stdout?.on('data', look);
     child.once('exit', (code) => reject(new Error(`the service ended with ${code} before it listened:\n${output()}`)));

@@ -33,6 +33,7 @@ export {
 } from './open.ts';
 export { outsideContext } from './outside.ts';
 export { pause } from './pause.ts';
+export { type Limits, type Plain, plain } from './plain.ts';
 export {
   commandOf,
   numberOption,
@@ -43,6 +44,8 @@ export {
   startProgram,
   UsageError,
 } from './program.ts';
+export { type SeenError, RecentErrors } from './recent-errors.ts';
+export { CENSOR, isSecret, Redactor } from './redact.ts';
 export { redisCode } from './redis-code.ts';
 export { Offline, RedisConnection, type RedisConnectable } from './redis-connection.ts';
 export { clusterOptions, RedisNodes } from './redis-nodes.ts';
@@ -50,6 +53,7 @@ export { Script } from './redis-script.ts';
 export { slotOf } from './redis-slot.ts';
 export { REDIS_SCHEMES, type RedisServers, redisServers } from './redis-url.ts';
 export { demandMethods, demandOptions, demandSignal, kindOf, refuseUnknown } from './refuse-unknown.ts';
+export { secretsIn } from './secrets-in.ts';
 export { Semaphore } from './semaphore.ts';
 export { titleOf } from './status-titles.ts';
 export { type Case, declareCases, rejectionOf, rejectsWith, type TestRunner, until } from './suite.ts';

@@ -1,6 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { toErrorRecord } from '@ent/errors';
-import { refuseUnknown } from '@ent/internal';
+import { RecentErrors, refuseUnknown } from '@ent/internal';
 import { mcpErrors } from './errors.ts';
 import type { CachesPort, ErrorsPort } from './ports.ts';
 
@@ -51,32 +51,6 @@ export interface ProcessWatch {
   close(): void;
 }
 
-/** Where the packages tell of errors, each on a tracing channel `ent:<name>`. */
-const OPERATIONS = [
-  'http:request',
-  'middleware:hook',
-  'database:query',
-  'database:transaction',
-  'database:connection',
-  'cache:get',
-  'cache:set',
-  'cache:delete',
-  'cache:load',
-  'cache:command',
-  'messaging:publish',
-  'messaging:process',
-  'messaging:receive',
-  'messaging:relay',
-  'messaging:hook',
-  'lifecycle:start',
-  'lifecycle:stop',
-  'lifecycle:check',
-  'auth:keys',
-  'auth:session',
-  'observability:collect',
-];
-const LONGEST = 2000;
-
 /**
  * Keeps the last errors of the process and counts what its caches answer, by listening to the channels of the packages.
  * Whose operations nobody publishes costs nothing; an error that one client's request alone has caused (a status below
@@ -100,7 +74,7 @@ export function watchProcess(options: WatchOptions = {}): ProcessWatch {
   if (!Number.isSafeInteger(most) || most < 1) {
     throw mcpErrors.invalid_options('watchProcess: errors must be a whole number from 1 on.');
   }
-  const seen = new Map<string, SeenError>();
+  const errors = new RecentErrors(most, toErrorRecord);
   const caches = new Map<string, CacheStats>();
   const stops: (() => void)[] = [];
   const listen = (channel: string, listener: (message: unknown) => void): void => {
@@ -108,30 +82,6 @@ export function watchProcess(options: WatchOptions = {}): ProcessWatch {
     stops.push(() => unsubscribe(channel, listener));
   };
 
-  const record = (error: unknown, operation = 'application'): void => {
-    const entry = entryOf(error, String(operation));
-    const id = JSON.stringify([entry.operation, entry.code, entry.message]);
-    const known = seen.get(id);
-    if (known !== undefined) {
-      known.count++;
-      known.time = entry.time;
-    }
-    // To the end: the newest is last, and the oldest goes first.
-    seen.delete(id);
-    seen.set(id, known ?? entry);
-    for (const oldest of seen.keys()) {
-      if (seen.size <= most) break;
-      seen.delete(oldest);
-    }
-  };
-
-  for (const operation of OPERATIONS) {
-    listen(`tracing:ent:${operation}:error`, (message) => {
-      const { error, status } = message as { error?: unknown; status?: unknown };
-      if (typeof status === 'number' && status < 500) return;
-      record(error, operation);
-    });
-  }
   const statsOf = (driver: string): CacheStats => {
     let stats = caches.get(driver);
     if (stats === undefined) {
@@ -159,8 +109,12 @@ export function watchProcess(options: WatchOptions = {}): ProcessWatch {
 
   return {
     caches: { stats: () => Object.fromEntries([...caches].map(([driver, stats]) => [driver, { ...stats }])) },
-    errors: { record, list: () => [...seen.values()].reverse().map((entry) => ({ ...entry })) },
+    errors: {
+      record: (error, operation) => errors.record(error, operation),
+      list: () => errors.list(),
+    },
     close() {
+      errors.close();
       for (const stop of stops.splice(0)) stop();
     },
   };
@@ -173,13 +127,4 @@ interface CacheGet {
   readonly hits?: number;
   readonly stale?: number;
   readonly error?: unknown;
-}
-
-function entryOf(error: unknown, operation: string): SeenError {
-  const { name, message, code = 'internal', cause } = toErrorRecord(error);
-  const causes: string[] = [];
-  for (let each = cause; each !== undefined; each = each.cause) {
-    causes.push(`${each.code ?? each.name}: ${each.message}`.slice(0, LONGEST));
-  }
-  return { time: new Date(), count: 1, operation, code, name, message: message.slice(0, LONGEST), causes };
 }

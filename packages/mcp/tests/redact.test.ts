@@ -1,6 +1,6 @@
+import { isSecret, Redactor } from '@ent/internal';
 import { describe, expect, it } from 'vitest';
 import { answerOf, MAX_BYTES } from '../src/internal/answer.ts';
-import { isSecret, Redactor } from '../src/internal/redact.ts';
 
 // Without a form that gives it away.
 const CANARY = 'Xq7-canary-Kp2';

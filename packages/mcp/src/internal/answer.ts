@@ -1,5 +1,4 @@
-import { type Limits, plain } from './plain.ts';
-import type { Redactor } from './redact.ts';
+import { type Limits, plain, type Redactor } from '@ent/internal';
 
 /** Some 16,000 tokens: more than that fills the context of a model, and is not read. */
 export const MAX_BYTES = 64 * 1024;

@@ -1,11 +1,10 @@
 import { EntError } from '@ent/errors';
-import { traced, withDeadline } from '@ent/internal';
+import { Redactor, traced, withDeadline } from '@ent/internal';
 import type { CallToolResult } from '@modelcontextprotocol/server';
 import { channels } from '../channels.ts';
 import { mcpErrors } from '../errors.ts';
 import type { Tool } from '../tool.ts';
 import { answerOf } from './answer.ts';
-import { Redactor } from './redact.ts';
 
 /** How many calls may run at once, those included that were given up and still hang. */
 const AT_ONCE = 16;

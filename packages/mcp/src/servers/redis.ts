@@ -2,11 +2,10 @@
  * Redis, and servers that speak its protocol, by node-redis: one connection a call, on which only the commands of a
  * list are sent. All of those read.
  */
-import { redisCode, refuseUnknown } from '@ent/internal';
+import { CENSOR, isSecret, redisCode, refuseUnknown } from '@ent/internal';
 import { createClient } from 'redis';
 import { z } from 'zod';
 import { mcpErrors } from '../errors.ts';
-import { CENSOR, isSecret } from '../internal/redact.ts';
 import { serverUrl } from '../internal/url.ts';
 import { defineTool, type Tool } from '../tool.ts';
 

@@ -1,4 +1,5 @@
 import { Registry } from 'prom-client';
+import { OTHER } from './names.ts';
 
 /** Values of labels, in the order of their names. */
 export type LabelValue = string | number;
@@ -55,9 +56,6 @@ export interface Place {
   /** Asked for each observation of a histogram. */
   readonly exemplarLabels?: ExemplarLabels | undefined;
 }
-
-/** The label values of what came after a family had all its label sets. */
-export const OTHER = '_OTHER';
 
 /** By the value of one label: what the next one tells apart, and after the last one a cell. */
 type Node = Map<LabelValue, unknown>;

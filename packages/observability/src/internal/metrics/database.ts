@@ -1,6 +1,6 @@
-import { channel } from 'node:diagnostics_channel';
 import { onOperation } from '../../operations.ts';
 import { CounterFamily, GaugeFamily, HistogramFamily, type Place } from '../families.ts';
+import { readPools } from '../pools.ts';
 import { listen, type Stop } from './stop.ts';
 
 /** What is read of the channels of `@ent/database`, which documents them in full. */
@@ -17,21 +17,13 @@ interface Connection {
   readonly useMs?: number;
   readonly outcome?: string;
 }
-interface Pool {
-  readonly pool: string;
-  readonly max?: number;
-  readonly idle: number;
-  readonly inUse: number;
-  readonly waiting: number;
-}
-
 /** As the semantic conventions advise. */
 const BUCKETS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10];
 const POOL = 'db_client_connection_pool_name';
 
 /** Queries, and the pools of connections. */
 export function database(place: Place): Stop[] {
-  readPools(place);
+  pools(place);
   return [queries(place), connections(place)];
 }
 
@@ -79,17 +71,15 @@ function connections(place: Place): Stop {
   return listen({ 'tracing:ent:database:connection:asyncEnd': onEnd });
 }
 
-/** Numbers that change all the time are asked for when they are collected: each open database answers on a channel. */
-function readPools(place: Place): void {
-  const asking = channel('ent:database:pools');
-  const read = (take: (pool: Pool) => void): void => asking.publish({ add: take });
+/** Numbers that change all the time are asked for when they are collected. */
+function pools(place: Place): void {
   const pending: GaugeFamily = new GaugeFamily(place, {
     name: 'db_client_connection_pending_requests',
     help: 'Number of calls that wait for a connection of the pool.',
     labelNames: [POOL],
     collect() {
       pending.reset();
-      read(({ pool, waiting }) => void (pending.cell(pool).value = waiting));
+      for (const { pool, waiting } of readPools()) pending.cell(pool).value = waiting;
     },
   });
   const max: GaugeFamily = new GaugeFamily(place, {
@@ -98,7 +88,7 @@ function readPools(place: Place): void {
     labelNames: [POOL],
     collect() {
       max.reset();
-      read(({ pool, max: most }) => void (most !== undefined && (max.cell(pool).value = most)));
+      for (const { pool, max: most } of readPools()) if (most !== undefined) max.cell(pool).value = most;
     },
   });
   const states: GaugeFamily = new GaugeFamily(place, {
@@ -107,10 +97,10 @@ function readPools(place: Place): void {
     labelNames: [POOL, 'state'],
     collect() {
       states.reset();
-      read(({ pool, idle, inUse }) => {
+      for (const { pool, idle, inUse } of readPools()) {
         states.cell(pool, 'idle').value = idle;
         states.cell(pool, 'used').value = inUse;
-      });
+      }
     },
   });
 }

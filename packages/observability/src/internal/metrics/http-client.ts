@@ -1,7 +1,7 @@
 import { HistogramFamily, type Place } from '../families.ts';
+import { methodOf } from '../names.ts';
 import { ADVISED_BUCKETS } from './buckets.ts';
 import { codeOf } from './code-of.ts';
-import { methodOf } from './http-server.ts';
 import { listen, type Stop } from './stop.ts';
 
 /** Of `node:http` and of undici, which is behind `fetch`; each message is about one request, and has it. */

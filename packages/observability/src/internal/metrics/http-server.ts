@@ -1,5 +1,6 @@
 import { onOperation } from '../../operations.ts';
-import { GaugeFamily, HistogramFamily, type LabelValue, OTHER, type Place } from '../families.ts';
+import { GaugeFamily, HistogramFamily, type LabelValue, type Place } from '../families.ts';
+import { methodOf } from '../names.ts';
 import { ADVISED_BUCKETS } from './buckets.ts';
 import type { Stop } from './stop.ts';
 
@@ -11,13 +12,6 @@ interface HttpRequest {
   readonly status?: number;
   readonly durationMs?: number;
   readonly aborted?: boolean;
-}
-
-const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS', 'QUERY', 'TRACE', 'CONNECT']);
-
-/** The method, or one name for all that are none: a client may send any. */
-export function methodOf(method: string): string {
-  return METHODS.has(method) ? method : OTHER;
 }
 
 /** Requests that are served: `ent:http:request`. */

@@ -1,7 +1,6 @@
-import { channel } from 'node:diagnostics_channel';
-import { withDeadline } from '@ent/internal';
 import { onOperation } from '../../operations.ts';
 import { CounterFamily, GaugeFamily, HistogramFamily, type Place } from '../families.ts';
+import { readGroups, STATES } from '../groups.ts';
 import { ADVISED_BUCKETS } from './buckets.ts';
 import { codeOf } from './code-of.ts';
 import type { Stop } from './stop.ts';
@@ -29,21 +28,12 @@ interface RelayBatch {
   readonly trouble?: string;
 }
 
-interface Group {
-  readonly driver: string;
-  readonly topic: string;
-  readonly group: string;
-  stats(): Promise<Partial<Record<(typeof STATES)[number], number | undefined>> | undefined>;
-}
-
-const STATES = ['ready', 'delayed', 'leased', 'dead'] as const;
-
 const DESTINATION = ['messaging_system', 'messaging_destination_name'];
 const GROUP = [...DESTINATION, 'messaging_consumer_group_name'];
 
 /** Messages that are published and handled, and the outboxes. */
 export function messaging(place: Place): Stop[] {
-  readGroups(place);
+  waiting(place);
   return [publishing(place), processing(place), relaying(place)];
 }
 
@@ -109,36 +99,21 @@ function processing(place: Place): Stop {
   });
 }
 
-/** How far groups are is asked for when it is collected: each subscription of this process answers on a channel. */
-function readGroups(place: Place): void {
-  const asking = channel('ent:messaging:groups');
-  // A broker that hangs is left out, and the others are there in time.
-  const patienceMs = place.collectTimeoutMs / 2;
-  const waiting: GaugeFamily = new GaugeFamily(place, {
+/** How far groups are is asked for when it is collected. */
+function waiting(place: Place): void {
+  const messages: GaugeFamily = new GaugeFamily(place, {
     name: 'messaging_group_messages',
     // Each process tells of the same messages.
     aggregator: 'max',
     help: 'Messages of a group, by state: ready (the lag), delayed, leased, dead. Each instance tells of the same ones.',
     labelNames: [...GROUP, 'state'],
     async collect() {
-      const groups: Group[] = [];
-      asking.publish({ add: (group: Group) => groups.push(group) });
-      const counts = await Promise.allSettled(
-        groups.map((group) =>
-          withDeadline(
-            () => group.stats(),
-            patienceMs,
-            () => new Error('too late'),
-          ),
-        ),
-      );
-      waiting.reset();
-      for (const [i, { driver, topic, group }] of groups.entries()) {
-        const count = counts[i]?.status === 'fulfilled' ? counts[i].value : undefined;
+      const groups = await readGroups(place.collectTimeoutMs / 2);
+      messages.reset();
+      for (const { driver, topic, group, counts } of groups) {
         for (const state of STATES) {
-          const value = count?.[state];
-          // A broker that is away, or does not tell, is not one where nothing waits.
-          if (value !== undefined) waiting.cell(driver, topic, group, state).value = value;
+          const value = counts?.[state];
+          if (value !== undefined) messages.cell(driver, topic, group, state).value = value;
         }
       }
     },
