@@ -8,9 +8,9 @@ import { TestOrder } from './scripts/test-order.ts';
 const resolve = { conditions: ['@ent/source', 'node'] };
 const ssr = { resolve };
 
-// One more than there are processors: many of these tests wait for a server, a failover or an end of a TTL.
-const maxWorkers = availableParallelism() + 1;
-// Of a test that hangs, not of what it does: a second of work takes half a minute where servers, three workers and
+// Two more than there are processors: half of the time these tests wait for a server, a failover or an end of a TTL.
+const maxWorkers = availableParallelism() + 2;
+// Of a test that hangs, not of what it does: a second of work takes half a minute where servers, four workers and
 // somebody else share two processors. A poll ends before its test, so that it tells what did not happen.
 const expect = { poll: { timeout: 60_000 } };
 

@@ -1,5 +1,5 @@
 // One of the compared proxies, in a process of its own: `node servers.ts <name> <upstream>`. Says its port.
-import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
+import { Agent, createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createCache } from '@ent/cache';
 import { memory } from '@ent/cache/memory';
@@ -10,7 +10,6 @@ import httpProxy from '@fastify/http-proxy';
 import fastProxy from 'fast-proxy';
 import Fastify from 'fastify';
 import { createProxyServer } from 'http-proxy-3';
-import { Agent as HttpAgent } from 'node:http';
 import { Pool } from 'undici';
 import { createIdentities } from '../src/identity.ts';
 import { config } from '../src/config.ts';
@@ -78,7 +77,7 @@ const servers: Record<string, () => unknown> = {
     return app.server;
   },
   'http-proxy-3': () => {
-    const proxy = createProxyServer({ target: upstream, agent: new HttpAgent({ keepAlive: true }) });
+    const proxy = createProxyServer({ target: upstream, agent: new Agent({ keepAlive: true }) });
     return createServer((req, res) => {
       proxy.web(req, res);
     });
