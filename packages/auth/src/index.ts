@@ -83,6 +83,7 @@ export {
   type PolicyDefinition,
   type ResourceFor,
 } from './policy.ts';
+export { formatPolicyTable, type PolicyRow } from './policy-table.ts';
 export { isPrincipal, type Principal, type PrincipalInput, trustedPrincipal } from './principal.ts';
 export { deriveSecret, type Secret } from './refresh-tokens.ts';
 export { createRemoteKeys, type RemoteKeys, type RemoteKeysOptions } from './remote-keys.ts';

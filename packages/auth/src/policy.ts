@@ -13,7 +13,8 @@ import {
   truthOf,
 } from './internal/conditions.ts';
 import { createTrie, parsePattern, parsePermission, type Trie } from './internal/patterns.ts';
-import { compileRoles, type Role, rulesFor } from './internal/roles.ts';
+import { compileRoles, type Role, rowsOf, rulesFor } from './internal/roles.ts';
+import type { PolicyRow } from './policy-table.ts';
 import { isPrincipal, type Principal } from './principal.ts';
 import type { DecidingRule, RoleDefinition, RowFilter } from './rules.ts';
 
@@ -83,6 +84,8 @@ export interface Policy<Name extends string = string, Owners extends OwnerResolv
    * @throws `auth.forbidden`; `details` has the permission and the reason, for the log
    */
   authorize<P extends string>(principal: Principal, permission: P, resource?: ResourceFor<Owners, P>): void;
+  /** Who may do what: the rules of each role, inherited ones included. `formatPolicyTable` prints it, for reviews. */
+  table(): readonly PolicyRow[];
 }
 
 /**
@@ -120,8 +123,9 @@ export function createPolicy<const Name extends string, Owners extends OwnerReso
     if (typeof owner === 'function' || (typeof owner === 'string' && owner !== '')) continue;
     throw authErrors.configuration(`createPolicy: owners.${kind} must be the name of a field, or a function.`);
   }
+  const byName = compileRoles(definition.roles, owners);
   const compiled = new Map<string, CompiledRole>();
-  for (const [name, role] of compileRoles(definition.roles, owners)) compiled.set(name, compileRole(role));
+  for (const [name, role] of byName) compiled.set(name, compileRole(role));
 
   /**
    * Undefined where no rule speaks of it. Decisions are made once for a role and permission: nothing is allocated here.
@@ -221,6 +225,7 @@ export function createPolicy<const Name extends string, Owners extends OwnerReso
         details: { permission, reason },
       });
     },
+    table: () => rowsOf(byName.values()),
   };
 }
 

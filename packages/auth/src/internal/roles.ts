@@ -1,6 +1,7 @@
 import { refuseUnknown } from '@ent/internal';
 import { authErrors } from '../errors.ts';
-import type { ConditionalRule, DecidingRule, RoleDefinition } from '../rules.ts';
+import type { PolicyRow } from '../policy-table.ts';
+import type { ConditionalRule, Conditions, DecidingRule, RoleDefinition } from '../rules.ts';
 import { ownedBy, type Parts, readConditions } from './conditions.ts';
 import { createTrie, parsePattern, type Trie } from './patterns.ts';
 
@@ -11,6 +12,8 @@ import { createTrie, parsePattern, type Trie } from './patterns.ts';
 export interface Role {
   readonly name: string;
   readonly rules: Trie<Rule>;
+  /** The same rules, in the order in which they were written. */
+  readonly list: readonly Rule[];
   readonly parents: Role[];
 }
 
@@ -22,6 +25,8 @@ interface Rule {
   readonly when: Parts | undefined;
   /** The fields that `where` names. */
   readonly where: readonly string[] | undefined;
+  /** `where` as it was written, for the table. */
+  readonly conditions: Conditions | undefined;
   /** The more specific pattern has the lesser rank: exact segments before wildcards. */
   readonly rank: string;
 }
@@ -39,7 +44,10 @@ export function compileRoles(
   for (const [name, definition] of Object.entries(definitions)) {
     const known = { inherits: true, allow: true, deny: true } as const;
     refuseUnknown(definition, known, `Role "${name}"`, authErrors.configuration);
-    roles.set(name, { name, rules: compileRules(name, definition, owners), parents: [] });
+    const list = readRules(name, definition, owners);
+    const rules = createTrie<Rule>();
+    for (const { segments, rule } of list) rules.add(segments, rule);
+    roles.set(name, { name, rules, list: list.map(({ rule }) => rule), parents: [] });
   }
   for (const [name, definition] of Object.entries(definitions)) {
     for (const parent of definition.inherits ?? []) {
@@ -52,8 +60,12 @@ export function compileRoles(
   return roles;
 }
 
-function compileRules(name: string, role: RoleDefinition, owners: ReadonlyMap<string, unknown>): Trie<Rule> {
-  const trie = createTrie<Rule>();
+function readRules(
+  name: string,
+  role: RoleDefinition,
+  owners: ReadonlyMap<string, unknown>,
+): { segments: readonly string[]; rule: Rule }[] {
+  const rules: { segments: readonly string[]; rule: Rule }[] = [];
   for (const effect of ['deny', 'allow'] as const) {
     for (const rule of role[effect] ?? []) {
       if (typeof rule !== 'string') demandConditional(rule, name);
@@ -83,10 +95,13 @@ function compileRules(name: string, role: RoleDefinition, owners: ReadonlyMap<st
         ...(typeof owner === 'string' ? ownedBy(owner) : []),
         ...readConditions(conditions, `Role "${name}": the rule "${pattern}"`),
       ];
-      trie.add(segments, { effect, pattern, own, when, where: conditions && Object.keys(conditions), rank });
+      const where = conditions && Object.keys(conditions);
+      // A copy: what the policy says does not change with an object of the application.
+      const copy = structuredClone(conditions);
+      rules.push({ segments, rule: { effect, pattern, own, when, where, conditions: copy, rank } });
     }
   }
-  return trie;
+  return rules;
 }
 
 function demandConditional(rule: ConditionalRule, name: string): void {
@@ -149,14 +164,8 @@ export function rulesFor(
 ): { readonly [K in Kind]?: DecidingRule } & { readonly when: readonly RuleWhen[] } {
   const when: RuleWhen[] = [];
   const best: { [K in Kind]?: { rule: Rule; at: Step } } = {};
-  const seen = new Set<Role>();
-  const steps: Step[] = [{ role: start, from: undefined }];
-  for (let at = steps.pop(); at !== undefined; at = steps.pop()) {
-    const { role } = at;
-    // By another way before; its rules count once.
-    if (seen.has(role)) continue;
-    seen.add(role);
-    for (const rule of role.rules.find(permission)) {
+  for (const at of inheritance(start)) {
+    for (const rule of at.role.rules.find(permission)) {
       if (rule.when !== undefined) {
         when.push({ rule: decidingRule(rule, at), when: rule.when });
         continue;
@@ -165,15 +174,45 @@ export function rulesFor(
       const before = best[kind];
       if (before === undefined || rule.rank < before.rule.rank) best[kind] = { rule, at };
     }
-    // The last one first, so that the first is looked at next.
-    for (let i = role.parents.length - 1; i >= 0; i--) steps.push({ role: role.parents[i] as Role, from: at });
   }
   const rules = Object.entries(best).map(([kind, { rule, at }]) => [kind, decidingRule(rule, at)]);
   return { ...(Object.fromEntries(rules) as { [K in Kind]?: DecidingRule }), when };
 }
 
-function decidingRule({ effect, pattern, own, where }: Rule, at: Step): DecidingRule {
+/** All rules of all roles, inherited ones included; those of a role that is inherited by several ways once. */
+export function rowsOf(roles: Iterable<Role>): PolicyRow[] {
+  const rows: PolicyRow[] = [];
+  for (const start of roles) {
+    for (const at of inheritance(start)) {
+      const path = Object.freeze(pathTo(at));
+      for (const { effect, pattern, own, conditions } of at.role.list) {
+        rows.push(Object.freeze({ role: start.name, effect, permission: pattern, own, where: conditions, path }));
+      }
+    }
+  }
+  return rows;
+}
+
+/** A role and those that it inherits, each once, however many ways lead to it. */
+function* inheritance(start: Role): Generator<Step> {
+  const seen = new Set<Role>();
+  const steps: Step[] = [{ role: start, from: undefined }];
+  for (let at = steps.pop(); at !== undefined; at = steps.pop()) {
+    const { role } = at;
+    if (seen.has(role)) continue;
+    seen.add(role);
+    yield at;
+    // The last one first, so that the first is looked at next.
+    for (let i = role.parents.length - 1; i >= 0; i--) steps.push({ role: role.parents[i] as Role, from: at });
+  }
+}
+
+function pathTo(at: Step): string[] {
   const path: string[] = [];
   for (let step: Step | undefined = at; step !== undefined; step = step.from) path.push(step.role.name);
-  return Object.freeze({ effect, pattern, own, ...(where && { where }), path: Object.freeze(path.reverse()) });
+  return path.reverse();
+}
+
+function decidingRule({ effect, pattern, own, where }: Rule, at: Step): DecidingRule {
+  return Object.freeze({ effect, pattern, own, ...(where && { where }), path: Object.freeze(pathTo(at)) });
 }
