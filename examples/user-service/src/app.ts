@@ -30,6 +30,7 @@ import {
   securityHeaders,
 } from '@ent/middleware';
 import { createMetrics } from '@ent/observability/prometheus';
+import { adminRoutes } from './admin/routes.ts';
 import { accountRoutes } from './auth/account-routes.ts';
 import { createAddresses } from './auth/addresses.ts';
 import { jwksRoute } from './auth/jwks.ts';
@@ -37,6 +38,9 @@ import { loadServiceKey } from './auth/keys.ts';
 import { mailRoutes } from './auth/mail-routes.ts';
 import { createPasswordResets } from './auth/password-resets.ts';
 import { authRoutes } from './auth/routes.ts';
+import { secondFactorRoutes } from './auth/second-factor-routes.ts';
+import { createSecondFactors } from './auth/second-factors.ts';
+import { sessionRoutes } from './auth/session-routes.ts';
 import { refreshTokens, sessions as sessionEntity } from './auth/sessions.ts';
 import { createTokens } from './auth/single-use-tokens.ts';
 import type { Config } from './config.ts';
@@ -104,9 +108,13 @@ export async function createApp(config: Config, logger: Logger): Promise<Lifecyc
     passwords,
     sessions,
     endPasswordResets: (userId) => tokens.revoke('password-reset', userId),
-    forget: (userId) => addresses.forget(userId),
+    forget: (userId) => Promise.all([addresses.forget(userId), secondFactors.forget(userId)]),
     publish: publishBy(outbox),
   });
+  const secondFactors = createSecondFactors(db, NAME, [
+    ...(config.SECOND_FACTOR_SECRET ? [config.SECOND_FACTOR_SECRET.reveal()] : []),
+    deriveSecret(key.pem, 'second-factors'),
+  ]);
   const outgoing = createOutgoing(logger);
   // In the place of this: what hands mails to your provider.
   const send = mailToLog(logger);
@@ -124,7 +132,7 @@ export async function createApp(config: Config, logger: Logger): Promise<Lifecyc
       registrations: createRateLimiter({ name: 'register', limit: config.REGISTRATION_LIMIT, window: '15m' }),
       welcome: (user) => outgoing.later('a mail that verifies an address', () => addresses.ask(user)),
     }),
-    ...authRoutes({ users, sessions, throttle, authenticate }),
+    ...authRoutes({ users, sessions, throttle, tokens, secondFactors, authenticate }),
     jwksRoute(keys),
     ...mailRoutes({
       users,
@@ -137,7 +145,10 @@ export async function createApp(config: Config, logger: Logger): Promise<Lifecyc
         address: createRateLimiter({ name: 'mail-address', limit: 50, window: '1h' }),
       },
     }),
-    ...accountRoutes({ users, addresses, authenticate }),
+    ...accountRoutes({ users, addresses, secondFactors, authenticate }),
+    ...secondFactorRoutes({ users, secondFactors, authenticate }),
+    ...sessionRoutes({ sessions, authenticate }),
+    ...adminRoutes(authenticate),
     ...opsRoutes(app.health, metrics),
   ];
   const pages = docs(routes, {

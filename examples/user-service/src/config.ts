@@ -40,6 +40,11 @@ const fields = z.object({
   JWT_PRIVATE_KEY: secret(z.string().refine(isSigningKey, `expected ${PEM}`))
     .optional()
     .describe('Signs access tokens; made at the first start where it is not set, except in production.'),
+  SECOND_FACTOR_SECRET: secret(z.string().min(32))
+    .optional()
+    .describe(
+      'Encrypts what authenticator apps share with the service; derived from JWT_PRIVATE_KEY where it is not set, so set it before that key is changed.',
+    ),
   ADMIN_EMAIL: z
     .email()
     .optional()

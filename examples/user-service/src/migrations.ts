@@ -120,4 +120,20 @@ const migrations = defineMigrations<SqlNative>([
     up: ({ kysely, columns }) => kysely.schema.alterTable('sessions').addColumn('jkt', columns.string).execute(),
     down: ({ kysely }) => kysely.schema.alterTable('sessions').dropColumn('jkt').execute(),
   },
+  {
+    name: '0007_second_factors',
+    async up({ kysely, columns }) {
+      await kysely.schema
+        .createTable('second_factors')
+        .addColumn('id', columns.id, (column) => column.primaryKey())
+        .addColumn('revision', columns.int, (column) => column.notNull())
+        .addColumn('secret', columns.string, (column) => column.notNull())
+        .addColumn('createdAt', columns.date, (column) => column.notNull())
+        .addColumn('confirmedAt', columns.date)
+        .addColumn('lastStep', columns.int, (column) => column.notNull())
+        .addColumn('recoveryCodes', columns.string, (column) => column.notNull())
+        .execute();
+    },
+    down: ({ kysely }) => kysely.schema.dropTable('second_factors').execute(),
+  },
 ]);

@@ -1,9 +1,11 @@
 // The service on each database server: two instances that start at once on an empty database, and one for both.
 import { type Server, uniqueName } from '@ent/testkit';
 import { describeWithServer } from '@ent/testkit/vitest';
+import { TOTP } from 'otpauth';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { admin, type Service, settings, start, temporaryFolder } from './service.ts';
 import { type Client, client, newEmail, password, type User } from './client.ts';
+import { tokensTo } from './mails.ts';
 
 describeWithServer('postgres', { killable: true }, (server) => {
   serves(server, () => `${server.url}?application_name=${uniqueName('users')}&max=5`);
@@ -114,6 +116,33 @@ function serves(server: Server, urlOf: () => string, weaker?: string): void {
     expect((await one.call('GET', own, { token: old })).status).toBe(401);
     expect((await two.call('DELETE', own, { token: root.access_token })).status).toBe(204);
     expect((await one.call('GET', own, { token: root.access_token })).status).toBe(404);
+  });
+
+  it('resets a password and asks for a second factor, whichever instance was told', async () => {
+    const user = await one.newUser();
+    const enrolled = await one.call<{ secret: string }>('POST', '/api/v1/auth/second-factor', { token: user.token });
+    const code = new TOTP({ secret: enrolled.body.secret }).generate();
+    const confirmed = await two.call<{ recoveryCodes: string[] }>('POST', '/api/v1/auth/second-factor/confirm', {
+      token: user.token,
+      body: { code },
+    });
+    expect(confirmed.status).toBe(200);
+
+    await two.call('POST', '/api/v1/auth/password-reset', { body: { email: user.email } });
+    const tokens = (): string[] => tokensTo(instances[1] as Service, user.email, 'reset-password');
+    await expect.poll(tokens).toHaveLength(1);
+    const secret = 'nine otters paint the harbour';
+    const reset = { token: tokens()[0], password: secret };
+    const done = await one.callInTurn('POST', '/api/v1/auth/password-reset/confirm', { body: reset });
+    expect(done.status).toBe(204);
+
+    const body = { email: user.email, password: secret };
+    const half = await two.callInTurn<{ second_factor_token: string }>('POST', '/api/v1/auth/login', { body });
+    expect(half.status).toBe(202);
+    const whole = await one.call('POST', '/api/v1/auth/login/second-factor', {
+      body: { ...half.body, expires_in: undefined, code: confirmed.body.recoveryCodes[0] },
+    });
+    expect(whole.status).toBe(200);
   });
 
   it('is well again by itself after the database was killed, and has everything', async () => {

@@ -37,9 +37,10 @@ const BEYOND_SCHEMAS = {
   // The version is that of what is stored, or it is not.
   updateUser: 412,
   deleteUser: 412,
-  // A token is one that was mailed, or it is not.
+  // A token is one that was given out, or it is not.
   confirmEmailVerification: 400,
   confirmPasswordReset: 400,
+  loginWithSecondFactor: 400,
 };
 
 /** The settings of the tool, in TOML; each string and list of JSON is one. */

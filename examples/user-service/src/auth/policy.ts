@@ -12,7 +12,7 @@ export const policy = createPolicy({
         { permission: 'users:delete', own: true },
       ],
     },
-    admin: { inherits: ['user'], allow: ['users:*'] },
+    admin: { inherits: ['user'], allow: ['users:*', 'roles:list'] },
   },
   owners: { users: (user: { id: string }) => user.id },
 });

@@ -1,8 +1,13 @@
 import { authErrors, type Principal, type Sessions, type Throttle, toTokenResponse } from '@ent/auth';
+import type { SingleUseTokens } from '@ent/auth/single-use-tokens';
 import { type Authenticator, reply, type Route, route } from '@ent/http';
+import type { Exchange } from '@ent/middleware';
 import { z } from 'zod';
 import type { UserService } from '../users/service.ts';
 import { STORABLE } from '../users/user.ts';
+import { Code } from './second-factor-routes.ts';
+import type { SecondFactors } from './second-factors.ts';
+import type { Purpose } from './single-use-tokens.ts';
 
 const Login = z
   .strictObject({ email: z.string().min(1).max(254).regex(STORABLE), password: z.string().min(1).max(1024) })
@@ -23,6 +28,17 @@ const Tokens = z
     examples: [{ access_token: 'eyJhbGciOi...', refresh_token: 'a3Zq...', token_type: 'Bearer', expires_in: 900 }],
   });
 
+const SecondFactorNeeded = z
+  .object({
+    second_factor_token: z.string().meta({ description: 'For the call with the code.' }),
+    expires_in: z.int().meta({ description: 'Seconds that it can be used.' }),
+  })
+  .meta({ id: 'SecondFactorNeeded', examples: [{ second_factor_token: 'q3vF...', expires_in: 300 }] });
+
+const SecondFactorLogin = z
+  .strictObject({ second_factor_token: z.string().min(1).max(512), code: Code })
+  .meta({ id: 'SecondFactorLogin', examples: [{ second_factor_token: 'q3vF...', code: '123456' }] });
+
 const tags = ['auth'];
 // Tokens are in the answer; RFC 6749, section 5.1.
 const noStore = { 'cache-control': 'no-store' };
@@ -31,22 +47,31 @@ export interface AuthRouteParts {
   users: UserService;
   sessions: Sessions;
   throttle: Throttle;
+  tokens: SingleUseTokens<Purpose>;
+  secondFactors: SecondFactors;
   authenticate: Authenticator<Principal>;
 }
 
 /** `/api/v1/auth/`: login, refresh, logout. */
-export function authRoutes({ users, sessions, throttle, authenticate }: AuthRouteParts): Route[] {
+export function authRoutes(parts: AuthRouteParts): Route[] {
+  const { users, sessions, throttle, tokens, secondFactors, authenticate } = parts;
+  const clientOf = (exchange: Exchange) => ({
+    address: exchange.peer,
+    userAgent: exchange.header('user-agent') ?? '',
+  });
+
   const login = route({
     method: 'POST',
     path: '/api/v1/auth/login',
     operationId: 'login',
     summary: 'Log in with email address and password',
     description:
-      'Send `access_token` as `Authorization: Bearer <token>`. Too many wrong passwords are answered with 429 for a while.',
+      'Send `access_token` as `Authorization: Bearer <token>`. 202 says that a code of the second factor is needed too. ' +
+      'Too many wrong passwords are answered with 429 for a while.',
     tags,
     auth: false,
     body: Login,
-    responses: { 200: Tokens },
+    responses: { 200: Tokens, 202: SecondFactorNeeded },
     problems: [401, 429, 503],
     async handler({ body, exchange }) {
       const attempt = await throttle.attempt({ address: exchange.peer, account: body.email });
@@ -64,13 +89,41 @@ export function authRoutes({ users, sessions, throttle, authenticate }: AuthRout
         });
       }
       await attempt.succeeded();
-      const tokens = await sessions.start({
-        subject: known.user.id,
-        confirm: known.confirm,
-        address: exchange.peer,
-        userAgent: exchange.header('user-agent') ?? '',
+      const subject = known.user.id;
+      if ((await secondFactors.status(subject)).enrolled) {
+        const half = await tokens.issue('second-factor', { subject, data: known.proof });
+        const expires_in = Math.floor((half.expiresAt.getTime() - Date.now()) / 1000);
+        return reply(202, { second_factor_token: half.token, expires_in }, noStore);
+      }
+      const pair = await sessions.start({ subject, confirm: known.confirm, ...clientOf(exchange) });
+      return reply(200, toTokenResponse(pair), noStore);
+    },
+  });
+
+  const second = route({
+    method: 'POST',
+    path: '/api/v1/auth/login/second-factor',
+    operationId: 'loginWithSecondFactor',
+    summary: 'Complete a login by a code of the authenticator app, or by a recovery code',
+    description: 'A wrong code leaves the token good; too many are answered with 429 for a while.',
+    tags,
+    auth: false,
+    body: SecondFactorLogin,
+    responses: { 200: Tokens },
+    problems: [400, 401, 429],
+    async handler({ body, exchange }) {
+      const token = body.second_factor_token;
+      const { subject } = await tokens.peek('second-factor', token);
+      const { method } = await secondFactors.verify(subject, body.code);
+      const { data = '' } = await tokens.consume('second-factor', token);
+      const pair = await sessions.start({
+        subject,
+        amr: ['pwd', method],
+        // The password may have been changed since.
+        confirm: () => users.isProof(subject, data),
+        ...clientOf(exchange),
       });
-      return reply(200, toTokenResponse(tokens), noStore);
+      return reply(200, toTokenResponse(pair), noStore);
     },
   });
 
@@ -106,5 +159,5 @@ export function authRoutes({ users, sessions, throttle, authenticate }: AuthRout
     },
   });
 
-  return [login, refresh, logout];
+  return [login, second, refresh, logout];
 }

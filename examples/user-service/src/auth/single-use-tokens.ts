@@ -17,11 +17,12 @@ const singleUseTokens = defineEntity({
 });
 
 /** What they are for. */
-export type Purpose = 'email-verification' | 'password-reset';
+export type Purpose = 'email-verification' | 'password-reset' | 'second-factor';
 
 export function createTokens(db: Database): SingleUseTokens<Purpose> {
   return createSingleUseTokens({
     store: repositorySingleUseTokenStore(db.repo(singleUseTokens)),
-    purposes: { 'email-verification': '24h', 'password-reset': '30m' },
+    // The last is not mailed: it is what a client has between its password and its code.
+    purposes: { 'email-verification': '24h', 'password-reset': '30m', 'second-factor': '5m' },
   });
 }

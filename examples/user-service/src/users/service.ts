@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import type { PasswordCall, Passwords, Sessions } from '@ent/auth';
 import type { Cache } from '@ent/cache';
 import { type Database, isUniqueViolation, type Sort } from '@ent/database';
@@ -186,13 +187,14 @@ export function createUserService(parts: UserServiceParts) {
 
   /**
    * The user whose password this is, or undefined. Takes the same time for an address that nobody has. `confirm` says
-   * whether it still is the password, for when the session is there: the password may be changed meanwhile.
+   * whether it still is the password, for when the session is there: the password may be changed meanwhile. `proof` is
+   * for asking that later, of `isProof`, without the password.
    */
   const authenticate = async (
     email: string,
     password: string,
     call?: PasswordCall,
-  ): Promise<{ user: User; confirm: () => Promise<boolean> } | undefined> => {
+  ): Promise<{ user: User; proof: string; confirm: () => Promise<boolean> } | undefined> => {
     const [found] = await stored.find({ where: { emailKey: emailKey(email) }, limit: 1 });
     const { ok, upgraded } = await passwords.verifyAndUpgrade(password, found?.passwordHash, call);
     if (!ok || !found) return undefined;
@@ -208,7 +210,13 @@ export function createUserService(parts: UserServiceParts) {
       // Another login of the same password may have upgraded it.
       return passwords.verify(password, current.passwordHash, call);
     };
-    return { user: toUser(found), confirm };
+    return { user: toUser(found), proof: proofOf(upgraded ?? passwordHash), confirm };
+  };
+
+  /** Whether what `authenticate` gave is still of the user's password. */
+  const isProof = async (id: string, proof: string): Promise<boolean> => {
+    const current = await stored.get(id);
+    return current !== null && proofOf(current.passwordHash) === proof;
   };
 
   /** The user as stored, and not as cached; undefined where there is none. */
@@ -267,12 +275,16 @@ export function createUserService(parts: UserServiceParts) {
     remove,
     list,
     authenticate,
+    isProof,
     settleAdministrators: administrators.settle,
     rolesOf,
     ensureAdmin,
     settleCache: cached.settle,
   };
 }
+
+/** Which hash of a password it was, and nothing else about it. */
+const proofOf = (passwordHash: string): string => hash('sha256', passwordHash, 'base64url');
 
 const isUuid = (id: string): boolean => /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i.test(id);
 
