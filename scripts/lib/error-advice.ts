@@ -83,6 +83,7 @@ export const ADVICE: Readonly<Record<string, string>> = {
   'http.route_not_found': 'Mend the URL of the client; the document at `/openapi.json` lists those that there are.',
   'http.method_not_allowed': 'Use a method that `Allow` lists.',
   'http.malformed_path': 'Encode each part of the path by `encodeURIComponent`.',
+  'http.unsupported_version': 'Ask for one of `details.supported`.',
   'http.invalid_request': 'Mend what `errors` points at, by JSON pointer.',
   'http.malformed_request': 'Mend the client, or what stands between; 408, 413, 417 and 431 say what was too much.',
   'http.token_missing': 'Send `Authorization: Bearer <token>`.',

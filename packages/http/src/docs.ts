@@ -7,6 +7,7 @@ import { entityTag } from '@ent/middleware';
 import { httpErrors } from './errors.ts';
 import { demandList } from './internal/demand.ts';
 import { OPENAPI_OPTIONS } from './internal/openapi-options.ts';
+import { demandPrefix } from './mount.ts';
 import { type OpenApiOptions, openapi } from './openapi.ts';
 import { reply } from './responses.ts';
 import { type Route, route } from './route.ts';
@@ -15,6 +16,11 @@ import { type Route, route } from './route.ts';
 export interface DocsOptions extends OpenApiOptions {
   /** Pages to serve: `swagger-ui` at `/docs`, `redoc` at `/redoc`. Each needs its package. Default: both. */
   readonly pages?: readonly ('swagger-ui' | 'redoc')[] | undefined;
+  /**
+   * The path that a proxy in front takes off before it hands a request on, such as `/shop`: the pages and the document
+   * are there for a browser. A prefix by `mount` needs no word. Default: none. No header of a request is asked for it.
+   */
+  readonly basePath?: string | undefined;
 }
 
 /**
@@ -35,13 +41,16 @@ export interface DocsOptions extends OpenApiOptions {
  * ```
  */
 export function docs(routes: readonly Route[], options: DocsOptions): Route[] {
-  refuseUnknown(options, { ...OPENAPI_OPTIONS, pages: true }, 'docs', httpErrors.invalid_options);
-  const { pages = ['swagger-ui', 'redoc'], ...about } = options;
+  refuseUnknown(options, { ...OPENAPI_OPTIONS, pages: true, basePath: true }, 'docs', httpErrors.invalid_options);
+  const { pages = ['swagger-ui', 'redoc'], basePath = '', ...about } = options;
   demandList(pages, 'docs: pages');
-  const document = JSON.stringify(openapi(routes, about));
+  if (basePath !== '') demandPrefix(basePath, 'docs: basePath');
+  const document = openapi(routes, about);
   return [
-    file('/openapi.json', 'application/json', async () => document, entityTag(document), 'no-cache'),
-    ...pages.flatMap((page) => pageRoutes(page === 'redoc' ? REDOC : SWAGGER_UI, options.title)),
+    file('/openapi.json', 'application/json', 'no-cache', basePath, (base) =>
+      JSON.stringify({ ...document, servers: about.servers ?? [{ url: base === '' ? '/' : base }] }),
+    ),
+    ...pages.flatMap((page) => pageRoutes(page === 'redoc' ? REDOC : SWAGGER_UI, options.title, basePath)),
   ];
 }
 
@@ -51,7 +60,7 @@ interface Page {
   /** Files of the package that the page loads, with their content types. */
   readonly assets: Readonly<Record<string, string>>;
   /** Starts the page; a file of its own, since the policy runs no inline script. */
-  readonly start: string;
+  readonly start: (base: string) => string;
   readonly policy: string;
   readonly edit?: (content: Buffer) => Buffer;
 }
@@ -76,8 +85,8 @@ const SWAGGER_UI: Page = {
   package: 'swagger-ui-dist',
   assets: { 'swagger-ui.css': CSS, 'swagger-ui-bundle.js': SCRIPT },
   // validatorUrl: by default every document is sent to validator.swagger.io for a badge.
-  start: `SwaggerUIBundle({
-  url: '/openapi.json',
+  start: (base) => `SwaggerUIBundle({
+  url: ${JSON.stringify(`${base}/openapi.json`)},
   dom_id: '#page',
   deepLinking: true,
   validatorUrl: null,
@@ -93,7 +102,8 @@ const REDOC: Page = {
   path: '/redoc',
   package: 'redoc',
   assets: { 'bundles/redoc.standalone.js': SCRIPT },
-  start: "Redoc.init('/openapi.json', { hideLoading: true }, document.getElementById('page'));\n",
+  start: (base) =>
+    `Redoc.init(${JSON.stringify(`${base}/openapi.json`)}, { hideLoading: true }, document.getElementById('page'));\n`,
   // It writes its styles as it goes (styled-components), and builds its
   // search index in a worker that it carries within.
   policy: `${POLICY}; style-src 'self' 'unsafe-inline'; worker-src blob:`,
@@ -102,57 +112,64 @@ const REDOC: Page = {
     Buffer.from(content.toString('utf8').replace('https://cdn.redoc.ly/redoc/logo-mini.svg', 'data:,')),
 };
 
-function pageRoutes(page: Page, title: string): Route[] {
+function pageRoutes(page: Page, title: string, basePath: string): Route[] {
   const { directory, version } = locate(page.package);
   const tag = entityTag(`${page.package}@${version}`);
   const names = Object.keys(page.assets);
-  const html = pageHtml(page, title);
   return [
-    route({
-      method: 'GET',
-      path: page.path,
-      auth: false,
-      hidden: true,
-      responses: { 200: { contentType: 'text/html; charset=utf-8' } },
-      handler: () =>
-        reply(200, html, {
-          'content-security-policy': page.policy,
-          'cache-control': 'no-cache',
-          etag: entityTag(html),
-        }),
+    file(page.path, 'text/html; charset=utf-8', 'no-cache', basePath, (base) => pageHtml(page, title, base), {
+      'content-security-policy': page.policy,
     }),
-    file(`${page.path}/page.css`, CSS, async () => PAGE_CSS, entityTag(PAGE_CSS), 'no-cache'),
-    file(`${page.path}/start.js`, SCRIPT, async () => page.start, entityTag(page.start), 'no-cache'),
+    file(`${page.path}/page.css`, CSS, 'no-cache', basePath, () => PAGE_CSS),
+    file(`${page.path}/start.js`, SCRIPT, 'no-cache', basePath, page.start),
     ...names.map((name) =>
-      file(
-        `${page.path}/${name.split('/').at(-1)}`,
-        page.assets[name] as string,
-        async () => {
-          const content = await readFile(join(directory, name));
-          return page.edit === undefined ? content : page.edit(content);
-        },
-        tag,
-        'public, max-age=3600',
-      ),
+      asset(`${page.path}/${name.split('/').at(-1)}`, page.assets[name] as string, tag, async () => {
+        const content = await readFile(join(directory, name));
+        return page.edit === undefined ? content : page.edit(content);
+      }),
     ),
   ];
 }
 
-/** A route for one file, under one entity tag. */
+/** A route for a text that has paths of other files in it, which begin where it is itself mounted. */
 function file(
   path: string,
   contentType: string,
-  read: () => Promise<string | Buffer>,
-  etag: string,
   caching: string,
+  basePath: string,
+  write: (base: string) => string,
+  headers?: Readonly<Record<string, string>>,
 ): Route {
+  // For each place where the route is mounted: as a rule one.
+  const written = new Map<string, { readonly text: string; readonly etag: string }>();
   return route({
     method: 'GET',
     path,
     auth: false,
     hidden: true,
     responses: { 200: { contentType } },
-    handler: async () => reply(200, await read(), { etag, 'cache-control': caching }),
+    handler: ({ exchange }) => {
+      const base = basePath + (exchange.route ?? path).slice(0, -path.length);
+      let found = written.get(base);
+      if (found === undefined) {
+        const text = write(base);
+        found = { text, etag: entityTag(text) };
+        written.set(base, found);
+      }
+      return reply(200, found.text, { ...headers, etag: found.etag, 'cache-control': caching });
+    },
+  });
+}
+
+/** A route for a file of a package, under the entity tag of its version. */
+function asset(path: string, contentType: string, etag: string, read: () => Promise<Buffer>): Route {
+  return route({
+    method: 'GET',
+    path,
+    auth: false,
+    hidden: true,
+    responses: { 200: { contentType } },
+    handler: async () => reply(200, await read(), { etag, 'cache-control': 'public, max-age=3600' }),
   });
 }
 
@@ -172,9 +189,9 @@ function locate(name: string): { directory: string; version: string } {
   }
 }
 
-function pageHtml(page: Page, title: string): string {
+function pageHtml(page: Page, title: string, base: string): string {
   const assets = ['page.css', ...Object.keys(page.assets), 'start.js'].map(
-    (name) => `${page.path}/${name.split('/').at(-1)}`,
+    (name) => `${base}${page.path}/${name.split('/').at(-1)}`,
   );
   const tags = assets.map((path) =>
     path.endsWith('.css') ? `<link rel="stylesheet" href="${path}">` : `<script src="${path}" defer></script>`,

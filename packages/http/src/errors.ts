@@ -18,6 +18,8 @@ export const httpErrors = defineErrors('http', {
   method_not_allowed: { class: BadRequestError, status: 405, title: 'Method Not Allowed' },
   /** The path has a broken percent-encoding. */
   malformed_path: { class: BadRequestError },
+  /** The path or a header asks for a version of the API that there is not; `details.supported` lists those that there are. */
+  unsupported_version: { class: BadRequestError, publicDetails: ['supported'] },
   /** Parameters, query, headers or body do not fit the schemas of the route; `errors` points at each. */
   invalid_request: { class: ValidationError },
   /** What came is not HTTP, is too large or too slow. Written by the server itself, and never thrown. */

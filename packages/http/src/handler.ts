@@ -6,7 +6,9 @@ import { httpErrors } from './errors.ts';
 import { checkRoute } from './internal/check-route.ts';
 import { demandCount, demandList } from './internal/demand.ts';
 import { compileEndpoint } from './internal/endpoint.ts';
+import { limited } from './internal/limits.ts';
 import { buildRouter } from './internal/router.ts';
+import { joinVersions, versionsByPath } from './internal/versions.ts';
 import type { Route } from './route.ts';
 
 /** How routes are served. */
@@ -44,7 +46,9 @@ export function createHandler(
   for (const [name, limit] of Object.entries(limits)) demandCount(limit, `createHandler: ${name}`);
   for (const route of routes) checkRoute(route);
   if (options.denyByDefault === true) refuseUndeclared(routes);
-  const router = buildRouter(routes.map((route) => compileEndpoint(route, limits)));
+  const endpoints = routes.map((route) => limited(compileEndpoint(route, limits)));
+  const router = buildRouter(joinVersions(endpoints));
+  const refuseVersion = versionsByPath(routes, (path) => router.allowed(path).length > 0);
 
   return (exchange) => {
     // Such as the `Request` of a fetch-like host.
@@ -54,7 +58,7 @@ export function createHandler(
       );
     }
     const match = router.find(exchange.method, exchange.path);
-    if (match === undefined) return unmatched(exchange, router.allowed(exchange.path));
+    if (match === undefined) return unmatched(exchange, router.allowed(exchange.path), refuseVersion);
     exchange.route = match.store.route.path;
     return match.store.answer(exchange, match.params);
   };
@@ -91,10 +95,13 @@ export function createListener(routes: readonly Route[], options: ListenerOption
   return createNodeListener(createHandler(routes, rest), { middleware, trustProxies });
 }
 
-function unmatched(exchange: Exchange, allowed: string[]): Reply {
+function unmatched(exchange: Exchange, allowed: string[], refuseVersion: (exchange: Exchange) => void): Reply {
   // "OPTIONS *" asks about the server as a whole (RFC 9110, section 9.3.7).
   if (exchange.method === 'OPTIONS' && exchange.path === '*') return { status: 204 };
-  if (allowed.length === 0) throw httpErrors.route_not_found('There is nothing at this path.');
+  if (allowed.length === 0) {
+    refuseVersion(exchange);
+    throw httpErrors.route_not_found('There is nothing at this path.');
+  }
   const allow = allowed.join(', ');
   if (exchange.method === 'OPTIONS') return { status: 204, headers: { allow } };
   throw httpErrors.method_not_allowed(`This path answers ${allow}.`, { headers: { allow } });

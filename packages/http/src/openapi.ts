@@ -66,7 +66,7 @@ export function openapi(routes: readonly Route[], options: OpenApiOptions): Open
   for (const name of ['title', 'version'] as const) {
     if (typeof options[name] !== 'string') throw httpErrors.invalid_options(`openapi: ${name} must be a text.`);
   }
-  const shown = routes.filter((route) => route.hidden !== true);
+  const shown = routes.filter((route) => route.hidden !== true && isShownVersion(route));
   const names = operationIds(shown);
   const schemas = new Schemas();
   schemas.components['Problem'] = PROBLEM;
@@ -158,10 +158,32 @@ function parametersOf(route: Route, schemas: Schemas, name: string): unknown[] |
       : fields(route.params, 'path', schemas, name);
   const all = [
     ...path,
+    ...versionParameter(route),
     ...fields(route.query, 'query', schemas, name),
     ...fields(route.headers, 'header', schemas, name),
   ];
   return all.length === 0 ? undefined : all;
+}
+
+/** Where a header tells versions of one path apart, the document has room for one of them. */
+function isShownVersion({ version }: Route): boolean {
+  if (version?.of.header === undefined) return true;
+  const { standard, supported } = version.of;
+  return version.name === (standard ?? supported.at(-1));
+}
+
+function versionParameter({ version }: Route): object[] {
+  if (version?.of.header === undefined) return [];
+  const { header, standard } = version.of;
+  return [
+    {
+      name: header,
+      in: 'header',
+      required: standard === undefined,
+      description: 'Version of the API',
+      schema: { type: 'string', enum: [version.name] },
+    },
+  ];
 }
 
 function plainParameter(name: string): object {
@@ -224,6 +246,8 @@ function problemsOf(route: Route): number[] {
   const statuses = new Set(route.problems);
   if (route.auth) statuses.add(401);
   if (route.guards !== undefined && route.guards.length > 0) statuses.add(403);
+  if (route.timeout !== undefined) statuses.add(503);
+  if (route.version?.of.header !== undefined) statuses.add(400);
   if (route.body !== undefined) for (const status of [400, 413, 415]) statuses.add(status);
   if (route.body ?? route.query ?? route.params ?? route.headers) statuses.add(422);
   return [...statuses].sort((a, b) => a - b);

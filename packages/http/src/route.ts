@@ -3,6 +3,8 @@ import type { Exchange } from '@ent/middleware';
 import type { $ZodType, output } from 'zod/v4/core';
 import { httpErrors } from './errors.ts';
 import { checkRoute } from './internal/check-route.ts';
+import type { RouteVersion } from './internal/version.ts';
+import type { Duration } from './options.ts';
 import type { HandlerResult, Responses } from './responses.ts';
 
 /** Methods a route can answer. HEAD comes with GET, and OPTIONS is answered for every path. */
@@ -87,6 +89,11 @@ export interface RouteSpec<
   /** Most bytes of the body. Default: the handler's `maxBodyBytes`. */
   readonly maxBodyBytes?: number | undefined;
   /**
+   * How long the answer is waited for, from `auth` on: then `exchange.signal` aborts, and the client gets 503. As
+   * `timeout()` of `@ent/middleware`, for this route. Default: no limit.
+   */
+  readonly timeout?: Duration | undefined;
+  /**
    * Gives the data of the one 2xx response, or a
    * `reply(status, body, headers)`. What it throws becomes a problem reply.
    */
@@ -127,6 +134,9 @@ export interface Route extends RouteDocs {
   readonly auth?: Authenticator<unknown> | false | undefined;
   readonly guards?: readonly Guard<never>[] | undefined;
   readonly maxBodyBytes?: number | undefined;
+  readonly timeout?: Duration | undefined;
+  /** The version of an API that it belongs to; set by `versions`. */
+  readonly version?: RouteVersion | undefined;
   readonly handler: (input: never) => unknown;
 }
 
@@ -160,6 +170,7 @@ const ROUTE_FIELDS = {
   auth: true,
   guards: true,
   maxBodyBytes: true,
+  timeout: true,
   handler: true,
   operationId: true,
   summary: true,

@@ -1,3 +1,4 @@
+import { type Duration, durationOption } from '@ent/internal';
 import { httpErrors } from '../errors.ts';
 import { demandCount } from './demand.ts';
 
@@ -9,7 +10,10 @@ const METHODS: ReadonlySet<unknown> = new Set(['GET', 'POST', 'PUT', 'PATCH', 'D
  */
 export function checkRoute(given: unknown): void {
   if (typeof given !== 'object' || given === null) throw httpErrors.invalid_route('A route is what route() gives.');
-  const { method, path, responses, handler, auth, guards, maxBodyBytes, ...rest } = given as Record<string, unknown>;
+  const { method, path, responses, handler, auth, guards, maxBodyBytes, timeout, ...rest } = given as Record<
+    string,
+    unknown
+  >;
   const name = `${String(method)} ${String(path)}`;
   const demand = (holds: boolean, what: string): void => {
     if (!holds) throw httpErrors.invalid_route(`${name}: ${what}.`);
@@ -24,6 +28,7 @@ export function checkRoute(given: unknown): void {
     demand(rest[part] === undefined || isSchemaLike(rest[part]), `${part} must be a schema of zod`);
   }
   if (maxBodyBytes !== undefined) demandCount(maxBodyBytes, `${name}: maxBodyBytes`, httpErrors.invalid_route);
+  if (timeout !== undefined) durationOption(timeout as Duration, `${name}: timeout`, httpErrors.invalid_route);
 }
 
 function isListOfFunctions(value: unknown): boolean {

@@ -1,0 +1,17 @@
+/** The versions of an API, and how a request says which one it wants. */
+export interface Versioning {
+  /** In lower case; `undefined` for the path. */
+  readonly header: string | undefined;
+  /** In the order in which they were given. */
+  readonly supported: readonly string[];
+  /** That of who does not say. */
+  readonly standard: string | undefined;
+}
+
+/** To which version of an API a route belongs. */
+export interface RouteVersion {
+  readonly name: string;
+  /** The path of the route within its version. */
+  readonly path: string;
+  readonly of: Versioning;
+}
