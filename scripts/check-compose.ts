@@ -24,7 +24,7 @@ const PROFILES: Readonly<Record<string, readonly string[]>> = {
     'otel-collector',
     'prometheus',
   ],
-  apps: ['postgres', 'rabbitmq', 'redis', 'user-events', 'user-service'],
+  apps: ['order-service', 'payment-provider', 'postgres', 'rabbitmq', 'redis', 'user-events', 'user-service'],
 };
 
 /** Services without a health check of their own, with the reason. */
@@ -32,6 +32,8 @@ const UNASKED: Readonly<Record<string, string>> = {
   'otel-collector': 'its image has no program that could ask',
   'user-service': 'its image has one',
   'user-events': 'its image has one',
+  'order-service': 'its image has one',
+  'payment-provider': 'its image has one',
 };
 
 /** Settings that others read: the scripts, and mcp-config.json. */

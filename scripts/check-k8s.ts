@@ -15,10 +15,15 @@ const TOOLS = 'kubernetes-validate-1.37.0';
 /** What `stopTimeout` of the lifecycle gives the parts of a process after their drain time, in seconds. */
 const STOP_SECONDS = 20;
 
+/** Those with settings in a ConfigMap of their name. */
+const SERVICES: readonly string[] = ['user-service', 'order-service'];
+
 /** Kinds that no schema of Kubernetes itself knows. */
 const GATEWAY_KINDS = { Gateway, HTTPRoute } as const;
 
 type Labels = Readonly<Record<string, string>>;
+/** The names of the settings of each service. */
+type Settings = ReadonlyMap<string, ReadonlySet<string>>;
 
 /** What is read here of a resource. */
 interface Resource {
@@ -103,7 +108,7 @@ function faultsOfPod({ kind, metadata, spec }: Resource, drainSeconds: number): 
     if (kind !== 'Deployment') continue;
     for (const probe of ['startupProbe', 'livenessProbe', 'readinessProbe'] as const)
       need(container[probe] !== undefined, `has no ${probe}`);
-    const drain = name === 'user-service' ? drainSeconds : 0;
+    const drain = SERVICES.includes(name) ? drainSeconds : 0;
     need(
       (pod.terminationGracePeriodSeconds ?? 30) > drain + STOP_SECONDS,
       `is killed before it has drained for ${drain} s and ended`,
@@ -155,19 +160,21 @@ function faultsOfGateway(resources: readonly Resource[]): string[] {
   });
 }
 
-function faultsOf(overlay: string, resources: readonly Resource[], settings: ReadonlySet<string>): string[] {
+function faultsOf(overlay: string, resources: readonly Resource[], settings: Settings): string[] {
   const faults: string[] = [];
-  const config = resources.find(
-    ({ kind, metadata }) => kind === 'ConfigMap' && metadata.name.startsWith('user-service'),
-  );
-  for (const name of Object.keys(config?.data ?? {}))
-    if (!settings.has(name)) faults.push(`user-service has no setting ${name}`);
-  const drain = /^(\d+)s$/.exec(config?.data?.['DRAIN_TIME'] ?? '');
-  if (drain === null) faults.push('DRAIN_TIME of user-service is not in seconds');
+  let drainSeconds = 0;
+  for (const service of SERVICES) {
+    const config = resources.find(({ kind, metadata }) => kind === 'ConfigMap' && metadata.name.startsWith(service));
+    for (const name of Object.keys(config?.data ?? {}))
+      if (!settings.get(service)?.has(name)) faults.push(`${service} has no setting ${name}`);
+    const drain = /^(\d+)s$/.exec(config?.data?.['DRAIN_TIME'] ?? '');
+    if (drain === null) faults.push(`DRAIN_TIME of ${service} is not in seconds`);
+    drainSeconds = Math.max(drainSeconds, Number(drain?.[1] ?? 0));
+  }
   if (overlay !== 'development' && resources.some(({ kind }) => kind === 'Secret')) faults.push('has a Secret in it');
   return [
     ...faults,
-    ...resources.flatMap((resource) => faultsOfPod(resource, Number(drain?.[1] ?? 0))),
+    ...resources.flatMap((resource) => faultsOfPod(resource, drainSeconds)),
     ...faultsOfSelectors(resources),
     ...faultsOfGateway(resources),
   ];
@@ -176,8 +183,12 @@ function faultsOf(overlay: string, resources: readonly Resource[], settings: Rea
 async function checkK8s(root: string): Promise<Finding[]> {
   const tools = findTools();
   if (tools === undefined) return [];
-  const example = readFileSync(join(root, 'examples/user-service/.env.example'), 'utf8');
-  const settings = new Set([...example.matchAll(/^# (\w+)=/gm)].map(([, name]) => name ?? ''));
+  const settings: Settings = new Map(
+    SERVICES.map((service) => {
+      const example = readFileSync(join(root, 'examples', service, '.env.example'), 'utf8');
+      return [service, new Set([...example.matchAll(/^# (\w+)=/gm)].map(([, name]) => name ?? ''))];
+    }),
+  );
   return withTemporaryFolder(async (dir) => {
     const findings: Finding[] = [];
     for (const overlay of readdirSync(join(root, OVERLAYS)).sort()) {
