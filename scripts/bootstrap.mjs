@@ -27,6 +27,7 @@ const COMMANDS = {
   rehearse: { node: ['scripts/rehearse.ts'], needsPnpm: true },
   soak: { node: ['scripts/soak.ts'] },
   demo: { node: ['--conditions=@ent/source', 'scripts/demo.ts'] },
+  matrix: { node: ['--conditions=@ent/source', 'scripts/matrix.ts'] },
   migrate: { node: ['--conditions=@ent/source', 'examples/user-service/src/migrate.ts'] },
   changeset: { node: ['node_modules/@changesets/cli/bin.js'], needsPnpm: true },
   pnpm: { pnpm: [], needsPnpm: true, skipInstall: true },

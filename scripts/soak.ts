@@ -1,25 +1,17 @@
 // Runs the tests in depth (`itInDepth` of the testkit) with all their rounds: `npm run soak`,
 // or some: `npm run soak -- packages/cache`. It says how far it is, ends with a table, and
 // keeps the table of a whole run in docs/proof.md.
-import { spawnSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
-import { availableParallelism, totalmem } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import type { Reporter, TestCase, TestModule, TestRunEndReason } from 'vitest/node';
 import { startVitest } from 'vitest/node';
+import { circumstances, keepProof, seconds, table } from './lib/proof.ts';
 import { filesUnder } from './lib/workspace.ts';
 
 const root = join(import.meta.dirname, '..');
-const proof = join(root, 'docs/proof.md');
 const EVERY_MS = 15_000;
 
-interface Row {
-  readonly what: string;
-  readonly count: string;
-  readonly seconds: string;
-  readonly result: string;
-  readonly seed: string;
-}
+type Row = Readonly<Record<'what' | 'count' | 'seconds' | 'result' | 'seed', string>>;
 
 /** Tells what runs while it runs, and keeps what ended. */
 class SoakReporter implements Reporter {
@@ -84,39 +76,6 @@ function isInDepth(path: string): boolean {
   return [text, ...shared.map((file) => readFileSync(file, 'utf8'))].some((one) => one.includes('itInDepth('));
 }
 
-function seconds(ms: number): string {
-  return `${Math.round(ms / 1000)} s`;
-}
-
-function table(rows: readonly Row[]): string {
-  const head: Row = { what: 'what', count: 'count', seconds: 'seconds', result: 'result', seed: 'seed' };
-  const columns = Object.keys(head) as (keyof Row)[];
-  const widths = columns.map((name) => Math.max(...[head, ...rows].map((row) => row[name].length)));
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map((cell, at) => cell.padEnd(widths[at] as number)).join(' | ')} |`;
-  const rule = `|${widths.map((width) => '-'.repeat(width + 2)).join('|')}|`;
-  return [head, ...rows]
-    .map((row) => line(columns.map((name) => row[name])))
-    .toSpliced(1, 0, rule)
-    .join('\n');
-}
-
-/** The figures, and where they were had. */
-function page(rows: readonly Row[], durationMs: number): string {
-  const git = (...args: string[]): string => spawnSync('git', args, { cwd: root, encoding: 'utf8' }).stdout.trim();
-  const changed = git('status', '--porcelain') === '' ? '' : ' with changes';
-  const machine = `${availableParallelism()} cores, ${Math.round(totalmem() / 2 ** 30)} GB, Node ${process.versions.node}`;
-  return `# Proof in depth
-
-What \`npm run soak\` had to say when it last ran as a whole; it writes this page. \`npm test\` runs the same tests with fewer rounds.
-How to repeat a row: \`ENT_TEST_DEPTH=full ENT_TEST_SEED=<seed> npm test -- <file>\`.
-
-${new Date().toISOString().slice(0, 10)}, commit ${git('rev-parse', '--short=10', 'HEAD')}${changed}; ${machine}; ${seconds(durationMs)}.
-
-${table(rows)}
-`;
-}
-
 async function main(filters: readonly string[]): Promise<number> {
   const tests = ['packages', 'examples'].flatMap((group) =>
     filesUnder(join(root, group), (path) => path.endsWith('.test.ts')),
@@ -144,8 +103,7 @@ async function main(filters: readonly string[]): Promise<number> {
   console.log(`\n${table(rows)}\n`);
   const passed = reporter.reason === 'passed' && rows.length > 0;
   if (filters.length === 0 && reporter.reason !== 'interrupted') {
-    writeFileSync(proof, page(rows, Date.now() - began));
-    console.log('Kept in docs/proof.md.');
+    keepProof('soak', `${circumstances(Date.now() - began)}\n\n${table(rows)}\n`);
   }
   console.log(`soak: ${rows.filter(({ result }) => result === 'passed').length} of ${rows.length} passed`);
   return passed ? 0 : 1;

@@ -1,4 +1,4 @@
-import { expect } from 'vitest';
+import assert from 'node:assert/strict';
 import { admin } from './service.ts';
 
 export interface User {
@@ -81,13 +81,13 @@ export function client(base: string) {
 
   const register = async (email = newEmail(), name = 'Ada'): Promise<User> => {
     const answer = await callInTurn<User>('POST', '/api/v1/users/', { body: { email, password, name } });
-    expect(answer).toMatchObject({ status: 201 });
+    assert.equal(answer.status, 201, JSON.stringify(answer.body));
     return answer.body;
   };
 
   const login = async (email: string, secret = password): Promise<Tokens> => {
     const answer = await callInTurn<Tokens>('POST', '/api/v1/auth/login', { body: { email, password: secret } });
-    expect(answer).toMatchObject({ status: 200 });
+    assert.equal(answer.status, 200, JSON.stringify(answer.body));
     return answer.body;
   };
 

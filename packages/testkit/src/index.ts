@@ -1,5 +1,6 @@
 export { runInBareApp } from './bare-app.ts';
 export { randomOf } from './depth.ts';
+export { isRequired } from './environment.ts';
 export { bytesPerRound, heldBytes } from './heap.ts';
 export { findProgram } from './programs.ts';
 export { type FaultProxy, startProxy } from './proxy.ts';

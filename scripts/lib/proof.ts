@@ -1,0 +1,40 @@
+// docs/proof.md: a part for each program that writes it, with what it had to say when it last ran as a whole.
+import { spawnSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { availableParallelism, totalmem } from 'node:os';
+import { join } from 'node:path';
+
+const root = join(import.meta.dirname, '../..');
+const page = join(root, 'docs/proof.md');
+
+/** Puts a text into the place of the one that the same program wrote before. */
+export function keepProof(name: string, text: string): void {
+  const before = readFileSync(page, 'utf8');
+  const begin = `<!-- ${name}: written by npm run ${name} -->\n`;
+  const end = `<!-- /${name} -->\n`;
+  const [first, rest] = before.split(begin);
+  if (first === undefined || rest === undefined) throw new Error(`docs/proof.md has no part that begins with ${begin}`);
+  writeFileSync(page, `${first}${begin}${text}${rest.slice(rest.indexOf(end))}`);
+  console.log('Kept in docs/proof.md.');
+}
+
+/** When, of which commit, on what machine, and how long. */
+export function circumstances(durationMs: number): string {
+  const git = (...args: string[]): string => spawnSync('git', args, { cwd: root, encoding: 'utf8' }).stdout.trim();
+  const changed = git('status', '--porcelain') === '' ? '' : ' with changes';
+  const machine = `${availableParallelism()} cores, ${Math.round(totalmem() / 2 ** 30)} GB, Node ${process.versions.node}`;
+  return `${new Date().toISOString().slice(0, 10)}, commit ${git('rev-parse', '--short=10', 'HEAD')}${changed}; ${machine}; ${seconds(durationMs)}.`;
+}
+
+/** A table of Markdown, with the names of the first row's fields above it. */
+export function table<Row extends Readonly<Record<string, string>>>(rows: readonly Row[]): string {
+  const names = Object.keys(rows[0] ?? {});
+  const lines = [names, ...rows.map((row) => names.map((name) => row[name] ?? ''))];
+  const widths = names.map((_, at) => Math.max(...lines.map((line) => line[at]?.length ?? 0)));
+  const texts = lines.map((line) => `| ${line.map((cell, at) => cell.padEnd(widths[at] as number)).join(' | ')} |`);
+  return texts.toSpliced(1, 0, `|${widths.map((width) => '-'.repeat(width + 2)).join('|')}|`).join('\n');
+}
+
+export function seconds(ms: number): string {
+  return `${Math.round(ms / 1000)} s`;
+}
