@@ -1,4 +1,5 @@
 import type { Awaitable } from './awaitable.ts';
+import type { Deadlines, TimedCall } from './deadlines.ts';
 import { startTimer, type Timer } from './timer.ts';
 
 type Watcher = (reason: unknown) => void;
@@ -21,6 +22,8 @@ export class Call {
   readonly #caller: AbortSignal | undefined;
   readonly #parent: Call | undefined;
   readonly #onTimeout: (call: Call) => Error;
+  readonly #deadlines: Deadlines | undefined;
+  #timed: TimedCall | undefined;
   /** Who is told when the time is up; there is a timer from the first one on. */
   #watchers: Set<Watcher> | undefined;
   #over: { readonly reason: unknown } | undefined;
@@ -33,14 +36,22 @@ export class Call {
    * @param onTimeout makes the error for a deadline that passed
    * @param caller gives the call up when it aborts
    * @param parent the call around it, which ends this one too: a transaction around its statements
+   * @param deadlines of calls that all get this `timeoutMs`, which share a timer; without them it gets one of its own
    */
-  constructor(timeoutMs: number, onTimeout: (call: Call) => Error, caller?: AbortSignal, parent?: Call) {
+  constructor(
+    timeoutMs: number,
+    onTimeout: (call: Call) => Error,
+    caller?: AbortSignal,
+    parent?: Call,
+    deadlines?: Deadlines,
+  ) {
     this.beganAt = performance.now();
     this.#endsAt = this.beganAt + timeoutMs;
     this.deadlineAt = Math.min(this.#endsAt, parent?.deadlineAt ?? Infinity);
     this.#onTimeout = onTimeout;
     this.#caller = caller;
     this.#parent = parent;
+    this.#deadlines = deadlines?.ms === timeoutMs ? deadlines : undefined;
   }
 
   /** Aborts at the deadline, or when the caller gives up. */
@@ -108,6 +119,7 @@ export class Call {
   /** Stops the timer and lets go of the other signals. */
   dispose(): void {
     this.#timer?.cancel();
+    if (this.#timed !== undefined) this.#deadlines?.end(this.#timed);
     this.#unlisten?.();
   }
 
@@ -122,10 +134,16 @@ export class Call {
     this.#watchers?.delete(watcher);
   }
 
+  #late(): Error {
+    const error = this.#onTimeout(this);
+    this.abort(error);
+    return error;
+  }
+
   #arm(): void {
     this.#watchers = new Set();
-    const left = this.#endsAt - performance.now();
-    if (left < Infinity) this.#timer = startTimer(left, () => this.abort(this.#onTimeout(this)));
+    if (this.#deadlines !== undefined) this.#timed = this.#deadlines.begin(() => this.#late());
+    else if (this.#endsAt < Infinity) this.#timer = startTimer(this.#endsAt - performance.now(), () => this.#late());
     const [caller, parent] = [this.#caller, this.#parent];
     if (caller === undefined && parent === undefined) return;
     const onParent: Watcher = (reason) => this.abort(reason);

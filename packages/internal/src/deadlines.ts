@@ -1,3 +1,5 @@
+import { LONGEST_MS } from './timer.ts';
+
 /**
  * A call among many that all get the same time, as its driver gets it: when it ends, and a signal that exists only once
  * somebody asks for it. For a call with a time of its own, that waits or has a caller's signal, there is `Call`.
@@ -48,7 +50,7 @@ export class Deadlines {
   begin(onOverdue: () => Error): TimedCall {
     const call = new TimedCall(performance.now() + this.ms, onOverdue);
     this.#waiting.add(call);
-    if (this.#timer === undefined) this.#timer = setTimeout(this.#ring, this.ms);
+    if (this.#timer === undefined) this.#ringIn(this.ms);
     else if (this.#waiting.size === 1) this.#timer.ref();
     return call;
   }
@@ -61,6 +63,10 @@ export class Deadlines {
     return true;
   }
 
+  #ringIn(ms: number): void {
+    this.#timer = setTimeout(this.#ring, Math.min(ms, LONGEST_MS));
+  }
+
   readonly #ring = (): void => {
     const now = performance.now();
     // After a pause of this process the timer is due before the reply that already lies in the socket has been read.
@@ -68,7 +74,7 @@ export class Deadlines {
       this.#timer = undefined;
       for (const call of this.#waiting) {
         if (call.deadlineAt > now) {
-          this.#timer = setTimeout(this.#ring, call.deadlineAt - now);
+          this.#ringIn(call.deadlineAt - now);
           return;
         }
         this.#waiting.delete(call);

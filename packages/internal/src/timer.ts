@@ -1,5 +1,5 @@
 /** What `setTimeout` takes at the most: a longer time makes it fire at once, with a warning. */
-const LONGEST_MS = 2 ** 31 - 1;
+export const LONGEST_MS = 2 ** 31 - 1;
 
 /** A timer that waits as long as it is told to. */
 export interface Timer {

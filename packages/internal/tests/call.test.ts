@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Call } from '../src/index.ts';
+import { Call, Deadlines } from '../src/index.ts';
 
 const late = (): Error => new Error('late');
 
@@ -24,6 +24,35 @@ describe('Call', () => {
     expect(error).toMatchObject({ message: 'late' });
     expect(call.signal.reason).toBe(error);
     expect(() => call.check()).toThrow('late');
+  });
+
+  it('shares a timer with the calls that get the same time, each of which ends at its own', async () => {
+    const timers = (): number => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+    const [before, deadlines] = [timers(), new Deadlines(30)];
+    const calls = Array.from({ length: 50 }, (_, n) => {
+      return new Call(30, () => new Error(`late ${n}`), undefined, undefined, deadlines);
+    });
+    const [first, ...others] = calls as [Call, ...Call[]];
+    const outcomes = others.map((call) =>
+      Promise.resolve(call.guard(new Promise<never>(() => {}))).catch((error: unknown) => (error as Error).message),
+    );
+    expect([await first.guard(Promise.resolve(7)), timers()]).toEqual([7, before + 1]);
+    first.dispose();
+    expect(await Promise.all(outcomes)).toEqual(others.map((_, n) => `late ${n + 1}`));
+    expect(() => first.check()).not.toThrow('late 1');
+    for (const call of others) call.dispose();
+    expect(timers()).toBe(before);
+  });
+
+  it('takes a timer of its own where the time is another one, or none', () => {
+    const deadlines = new Deadlines(1);
+    const call = new Call(60_000, late, undefined, undefined, deadlines);
+    call.watch(() => {});
+    call.dispose();
+    const endless = new Call(Infinity, late, undefined, undefined, new Deadlines(Infinity));
+    endless.watch(() => {});
+    endless.dispose();
+    expect(call.signal.aborted || endless.signal.aborted).toBe(false);
   });
 
   it('tells what it waited for', async () => {

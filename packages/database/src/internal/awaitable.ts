@@ -28,12 +28,18 @@ export function finish<T>(work: () => Awaitable<T>, fail: (error: unknown) => ne
   }
 }
 
-async function finishLater<T>(outcome: Promise<T>, fail: (error: unknown) => never, end: () => void): Promise<T> {
-  try {
-    return await outcome;
-  } catch (error) {
-    return fail(error);
-  } finally {
-    end();
-  }
+function finishLater<T>(outcome: Promise<T>, fail: (error: unknown) => never, end: () => void): Promise<T> {
+  return outcome.then(
+    (result) => {
+      end();
+      return result;
+    },
+    (error: unknown) => {
+      try {
+        return fail(error);
+      } finally {
+        end();
+      }
+    },
+  );
 }

@@ -1,4 +1,4 @@
-import { Call, durationOption } from '@ent/internal';
+import { Call, type Deadlines, durationOption } from '@ent/internal';
 import type { DriverCall } from '../driver.ts';
 import { databaseErrors } from '../errors.ts';
 import type { CallOptions } from '../options.ts';
@@ -18,12 +18,14 @@ export class DatabaseCall extends Call implements DriverCall {
  *
  * @param defaultMs where the options say nothing; `Infinity` for as long as the call around it
  * @param around the transaction that it is in, which ends it too
+ * @param deadlines of calls that all get `defaultMs`
  */
 export function beginCall(
   options: CallOptions | undefined,
   defaultMs: number,
   attempted: Attempted,
   around?: DatabaseCall,
+  deadlines?: Deadlines,
 ): DatabaseCall {
   const timeout = options?.timeout;
   const ms = timeout === undefined ? defaultMs : durationOption(timeout, 'timeout', databaseErrors.invalid_query);
@@ -31,5 +33,5 @@ export function beginCall(
     databaseErrors.timeout(
       `${nameOf(attempted)} took longer than ${ms} ms${waitingFor === undefined ? '' : `, waiting for ${waitingFor}`}.`,
     );
-  return new DatabaseCall(ms, late, options?.signal, around);
+  return new DatabaseCall(ms, late, options?.signal, around, deadlines);
 }

@@ -1,5 +1,5 @@
 import { EntError } from '@ent/errors';
-import { chain, traced } from '@ent/internal';
+import { chain, Deadlines, traced } from '@ent/internal';
 import { channels, type QueryOperation } from '../channels.ts';
 import type { Awaitable, DatabaseDriver } from '../driver.ts';
 import { databaseErrors } from '../errors.ts';
@@ -36,10 +36,12 @@ export class Calls {
   /** Only where reads may go to replicas. */
   readonly ownWrites: OwnWrites | undefined;
   readonly #turn = new Turn();
+  readonly #deadlines: Deadlines;
 
   constructor(driver: DatabaseDriver, defaults: Defaults) {
     this.driver = driver;
     this.defaults = defaults;
+    this.#deadlines = new Deadlines(defaults.timeoutMs);
     this.sessions = new Sessions(driver, defaults.timeoutMs);
     this.ownWrites = driver.isReplica === undefined ? undefined : new OwnWrites();
   }
@@ -90,7 +92,10 @@ export class Calls {
     event: QueryOperation | undefined,
   ): Awaitable<R> {
     // A call inside a transaction may take what is left of the transaction's time.
-    const call = beginCall(options, scope === undefined ? this.defaults.timeoutMs : Infinity, operation, scope?.call);
+    const call =
+      scope === undefined
+        ? beginCall(options, this.defaults.timeoutMs, operation, undefined, this.#deadlines)
+        : beginCall(options, Infinity, operation, scope.call);
     const recorded = scope?.unit.statements;
     if (event !== undefined || recorded !== undefined) {
       call.onStatement = (statement) => {
@@ -113,26 +118,29 @@ export class Calls {
     } catch (error) {
       throw this.#failure(error, operation);
     } finally {
-      if (!isPending) {
-        call.dispose();
-        if (scope === undefined && operation.use === 'write') this.ownWrites?.note();
-        if (scope === undefined) this.sessions.leave();
-      }
+      if (!isPending) this.#ended(scope, operation, call);
     }
   }
 
-  async #later<R>(answer: Promise<R>, scope: Scope | undefined, operation: Operation, call: DatabaseCall): Promise<R> {
-    try {
-      const result = await answer;
-      if (scope === undefined && operation.use === 'write') this.fullness.isSuspected = false;
-      return result;
-    } catch (error) {
-      throw this.#failure(error, operation);
-    } finally {
-      call.dispose();
-      if (scope === undefined && operation.use === 'write') this.ownWrites?.note();
-      if (scope === undefined) this.sessions.leave();
-    }
+  #later<R>(answer: Promise<R>, scope: Scope | undefined, operation: Operation, call: DatabaseCall): Promise<R> {
+    return answer.then(
+      (result) => {
+        if (scope === undefined && operation.use === 'write') this.fullness.isSuspected = false;
+        this.#ended(scope, operation, call);
+        return result;
+      },
+      (error: unknown) => {
+        this.#ended(scope, operation, call);
+        throw this.#failure(error, operation);
+      },
+    );
+  }
+
+  #ended(scope: Scope | undefined, { use }: Operation, call: DatabaseCall): void {
+    call.dispose();
+    if (scope !== undefined) return;
+    if (use === 'write') this.ownWrites?.note();
+    this.sessions.leave();
   }
 
   #failure(error: unknown, operation: Operation): unknown {

@@ -175,28 +175,28 @@ export class Session {
     throw ended();
   }
 
-  async #prepared(text: string, values: readonly unknown[], isKept: boolean, ofEntity?: SqlStatement): Promise<Answer> {
+  #prepared(text: string, values: readonly unknown[], isKept: boolean, ofEntity?: SqlStatement): Promise<Answer> {
     const bound = this.#bound(text, values);
-    const statement = this.#statements.get(text) ?? (await this.#prepare(text));
-    // mysql2 would send them all, and the server read the wrong ones.
-    if (statement.parameters.length !== bound.length) {
-      throw databaseErrors.invalid_query(
-        `mysql: the statement has ${statement.parameters.length} placeholders and ${bound.length} values.`,
-      );
-    }
-    let isStale = false;
-    try {
-      return await this.#send((done) => {
-        const execution = statement.execute(bound, done);
+    const execute = (statement: MysqlStatement): Promise<Answer> => {
+      // mysql2 would send them all, and the server read the wrong ones.
+      if (statement.parameters.length !== bound.length) {
+        this.#forget(text);
+        throw databaseErrors.invalid_query(
+          `mysql: the statement has ${statement.parameters.length} placeholders and ${bound.length} values.`,
+        );
+      }
+      return this.#send((done) => {
+        const execution = statement.execute(bound, (error, result, fields) => {
+          const isStale = error instanceof Error && isOfServer(error) && error.errno === NEEDS_PREPARING;
+          if (isKept && !isStale) this.#keep(text, statement);
+          else this.#forget(text);
+          done(error, result, fields);
+        });
         if (ofEntity !== undefined) readDatesOf(execution, ofEntity);
       });
-    } catch (error) {
-      isStale = (error as MysqlError).errno === NEEDS_PREPARING;
-      throw error;
-    } finally {
-      if (isKept && !isStale) this.#keep(text, statement);
-      else this.#forget(text);
-    }
+    };
+    const known = this.#statements.get(text);
+    return known === undefined ? this.#prepare(text).then(execute) : execute(known);
   }
 
   #prepare(text: string): Promise<MysqlStatement> {
