@@ -165,6 +165,16 @@ export function selectionOf(
   );
 }
 
+/** Before a column that is meant as it is stored. Without the schema, which not every database takes there. */
+export function prefixOf({ table }: EntityModel): string {
+  return `${table.slice(table.indexOf('.') + 1)}.`;
+}
+
+/** What is bound as it is. */
+export function unchanged(value: unknown): unknown {
+  return value;
+}
+
 /** Kysely as a compiler. */
 export type Compiler = Kysely<AnyTables>;
 

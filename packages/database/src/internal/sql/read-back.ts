@@ -1,7 +1,8 @@
 import type { Awaitable, Change, Condition, DriverCall, Row } from '../../driver.ts';
 import type { EntityModel } from '../../entity.ts';
 import { inOwnTransaction, orRollback, type OwnTransaction } from '../own-transaction.ts';
-import type { Plans, Ready } from './plans.ts';
+import type { Ready } from './plan-cache.ts';
+import type { Plans } from './plans.ts';
 
 /** The part of a transaction that a write needs which reads back what it wrote. */
 export interface OpenOrOwn<Session> extends OwnTransaction<Session> {
@@ -50,7 +51,7 @@ export class ReadBack<Session> {
 
   /** What is stored now. With a lock, since another read might see what was there when the transaction began. */
   async stored(session: Session, entity: EntityModel, where: Condition, call: DriverCall): Promise<Row | undefined> {
-    const ready = this.#plans.select(entity, { where, order: [], limit: 1 }, true);
+    const ready = this.#plans.reads.select(entity, { where, order: [], limit: 1 }, true);
     const [row] = await this.#read(session, entity, ready, call);
     return row;
   }
@@ -68,12 +69,12 @@ export class ReadBack<Session> {
   ): Promise<Row | undefined> {
     if (!this.#isMariadb(session)) {
       return this.together(session, call, async () => {
-        const { matched } = await this.#match(session, this.#plans.update(entity, where, change, false), call);
+        const { matched } = await this.#match(session, this.#plans.writes.update(entity, where, change, false), call);
         return matched === 0 ? undefined : this.stored(session, entity, place, call);
       });
     }
     const isAlone = !this.#transaction.isOpen(session);
-    const ready = this.#plans.updateAndRead(entity, where, change, place, isAlone);
+    const ready = this.#plans.writes.updateAndRead(entity, where, change, place, isAlone);
     const work = async (): Promise<Row | undefined> => (await this.#read(session, entity, ready, call))[0];
     return isAlone ? orRollback(this.#transaction, session, call, work) : work();
   }

@@ -8,7 +8,8 @@ import { decodersOf } from './decoders.ts';
 import { groupsOf } from './groups.ts';
 import type { SqlDialect } from './dialect.ts';
 import { type LockingSteps, lockingUpsert } from './locking-upsert.ts';
-import { Plans, type Ready } from './plans.ts';
+import type { Ready } from './plan-cache.ts';
+import { plansOf } from './plans.ts';
 import { type OpenOrOwn, ReadBack } from './read-back.ts';
 import type { SqlExecute, SqlOutcome } from './types.ts';
 
@@ -27,13 +28,14 @@ interface Chunk {
   readonly next: number;
 }
 
-/** What repositories do, for any SQL database: statements from {@link Plans}, values through the codecs. */
+/** What repositories do, for any SQL database: statements from {@link plansOf}, values through the codecs. */
 export function rowsOf<Session>(
   dialect: SqlDialect,
   execute: SqlExecute<Session>,
   host: RowsHost<Session>,
 ): DriverRows<Session> {
-  const plans = new Plans(dialect);
+  const plans = plansOf(dialect);
+  const { reads, writes } = plans;
   const decoderFor = decodersOf(dialect);
   const returning = dialect.writes === 'returning';
 
@@ -68,11 +70,11 @@ export function rowsOf<Session>(
   /** The INSERT of the rows from `start` on, as many of `most` as fit into it. */
   function insertOf(entity: EntityModel, rows: readonly Row[], start: number, most: number): Chunk {
     const chunk = start === 0 && rows.length <= most ? rows : rows.slice(start, start + most);
-    const ready = plans.insert(entity, chunk, chunk.length === rowsAtOnce(entity));
+    const ready = writes.insert(entity, chunk, chunk.length === rowsAtOnce(entity));
     const count = fittingOf(dialect, ready.parameters, chunk.length);
     if (count === chunk.length) return { ready, count, next: Math.min(rowsAtOnce(entity), most * 2) };
     // The next ones are hardly smaller, and to encode more of them than fit would be done again and again.
-    return { ready: plans.insert(entity, chunk.slice(0, count), false), count, next: count };
+    return { ready: writes.insert(entity, chunk.slice(0, count), false), count, next: count };
   }
 
   /** Several statements, all or none. */
@@ -112,12 +114,12 @@ export function rowsOf<Session>(
       const other = next.findIndex((row) => !alike(row, first));
       const chunk = other === -1 ? next : next.slice(0, other);
       // In the order of the values: one INSERT of VALUES goes through them one by one.
-      stored.push(...(await read(session, entity, plans.insertPartly(entity, chunk, true), call)));
+      stored.push(...(await read(session, entity, writes.insertPartly(entity, chunk, true), call)));
     }
     if (answers) return stored;
     return back.together(session, call, async () => {
       for (const row of rows) {
-        const { insertId } = await run(session, plans.insertPartly(entity, [row], false), call);
+        const { insertId } = await run(session, writes.insertPartly(entity, [row], false), call);
         const where = and(identityOf(entity).map((name) => equals(name, row[name] ?? madeId(entity, name, insertId))));
         stored.push((await back.stored(session, entity, where, call)) as Row);
       }
@@ -130,7 +132,7 @@ export function rowsOf<Session>(
     isTaken: host.isTaken,
     async insert(session, entity, row, call) {
       if (entity.generated.length > 0) return (await insertGenerated(session, entity, [row], call))[0] as Row;
-      await run(session, plans.insert(entity, [row], false), call);
+      await run(session, writes.insert(entity, [row], false), call);
       return row;
     },
   };
@@ -138,14 +140,14 @@ export function rowsOf<Session>(
   return {
     insertsAtOnce: dialect.rowsPerInsert,
 
-    find: (session, entity, query, call) => read(session, entity, plans.select(entity, query), call, query.fields),
+    find: (session, entity, query, call) => read(session, entity, reads.select(entity, query), call, query.fields),
 
     count: (session, entity, where, call) =>
-      chain(run(session, plans.count(entity, where), call), ({ rows }) => Number(rows[0]?.['n'])),
+      chain(run(session, reads.count(entity, where), call), ({ rows }) => Number(rows[0]?.['n'])),
 
     aggregate(session, entity, query, call) {
       const decode = groupsOf(dialect, entity, query);
-      return chain(run(session, plans.aggregate(entity, query), call), ({ rows }) => rows.map(decode));
+      return chain(run(session, reads.aggregate(entity, query), call), ({ rows }) => rows.map(decode));
     },
 
     insert(session, entity, rows, call) {
@@ -157,18 +159,18 @@ export function rowsOf<Session>(
       return outcome instanceof Promise ? outcome.then(() => undefined) : undefined;
     },
 
-    update: (session, entity, where, change, call) => match(session, plans.update(entity, where, change, false), call),
+    update: (session, entity, where, change, call) => match(session, writes.update(entity, where, change, false), call),
 
     updateOne(session, entity, where, change, call) {
       if (!returning) return back.change(session, entity, { where, change, place: idIn(entity, where) }, call);
-      return chain(read(session, entity, plans.update(entity, where, change, true), call), ([row]) => row);
+      return chain(read(session, entity, writes.update(entity, where, change, true), call), ([row]) => row);
     },
 
     upsert(session, entity, key, row, change, call) {
       if (dialect.upsert === 'locking read') {
         return lockingUpsert(steps, session, entity, key, row, change, call);
       }
-      const ready = plans.upsert(entity, key, row, change, returning);
+      const ready = writes.upsert(entity, key, row, change, returning);
       if (returning) return chain(read(session, entity, ready, call), ([stored]) => stored as Row);
       // Deleted rows may have the same key.
       const named = entity.deletedAt === undefined ? key : [...key, entity.deletedAt];
@@ -181,7 +183,7 @@ export function rowsOf<Session>(
       });
     },
 
-    delete: (session, entity, where, call) => match(session, plans.delete(entity, where), call),
+    delete: (session, entity, where, call) => match(session, writes.delete(entity, where), call),
   };
 }
 
