@@ -5,7 +5,7 @@ import { createDatabase, type Database, defineEntity, nullable } from '@ent/data
 import { mongodb, type MongodbNative, type MongodbUrlOptions, type RowChange, watch } from '@ent/database/mongodb';
 import { createTables } from '@ent/database/testing';
 import { type ScriptedMongodb, type ScriptedOptions, startScriptedMongodb } from '@ent/testkit/scripted-mongodb';
-import { Decimal128 } from 'mongodb';
+import { type ClientSession, Decimal128 } from 'mongodb';
 import { afterEach, describe, expect, it } from 'vitest';
 import { people, rejection } from '../fixtures/people.ts';
 
@@ -67,6 +67,36 @@ describe('a transaction', () => {
     }
     expect(commit).toMatchObject({ writeConcern: { w: 'majority' } });
     expect(sent('update')).toHaveLength(1);
+  });
+
+  it('cannot be ended or begun anew by the session that is handed out', async () => {
+    const db = await open();
+    const refusal = {
+      code: 'database.unsupported',
+      message: expect.stringContaining('a transaction is open') as string,
+    };
+    await db.transaction(async () => {
+      await db.repo(people).insert(ann);
+      for (const use of [
+        (session: ClientSession) => session.commitTransaction(),
+        (session: ClientSession) => session.abortTransaction(),
+        (session: ClientSession) => session.endSession(),
+        (session: ClientSession) => session[Symbol.asyncDispose](),
+        (session: ClientSession) => session.withTransaction(async () => {}),
+        async (session: ClientSession) => session.startTransaction(),
+      ]) {
+        const refused = db.native.run(async ({ session }) => use(session as ClientSession));
+        expect(await rejection(refused)).toMatchObject(refusal);
+      }
+      await db.native.run(async ({ db: real, session, signal }) => {
+        expect([session?.inTransaction(), session?.hasEnded]).toEqual([true, false]);
+        await real.collection('people').deleteMany({}, { session, signal } as object);
+      });
+    });
+    const [insert, remove, commit] = ['insert', 'delete', 'commitTransaction'].map((name) => sent(name)[0]);
+    expect(remove).toMatchObject({ txnNumber: insert?.['txnNumber'], lsid: insert?.['lsid'], autocommit: false });
+    expect(commit).toMatchObject({ txnNumber: insert?.['txnNumber'], lsid: insert?.['lsid'] });
+    expect([sent('commitTransaction').length, sent('abortTransaction').length]).toEqual([1, 0]);
   });
 
   it('is run again, whole, after a conflict', async () => {

@@ -12,6 +12,7 @@ import type {
   WithId,
 } from 'mongodb';
 import type { DriverCall, NativeRunner } from '../../driver.ts';
+import { lentSession } from './lent-session.ts';
 import { emptyAnswers, METHODS, type MethodName } from './methods.ts';
 import type { CommandOptions, Session } from './session.ts';
 import { fullText, statementOf } from './statement.ts';
@@ -33,7 +34,10 @@ export interface MongodbCollection<T extends Document = Document>
 /** What {@link MongodbNative.run} hands out. */
 export interface MongodbSession extends CommandOptions {
   readonly db: Db;
-  /** The transaction around the call, if there is one; to be handed to each call of the library. */
+  /**
+   * The transaction around the call, if there is one; to be handed to each call of the library. Its methods that would
+   * end it or begin another one throw `database.unsupported`.
+   */
   readonly session?: ClientSession;
 }
 
@@ -117,10 +121,15 @@ function nativeBy(client: MongoClient, db: () => Db, runner: Runner): MongodbNat
       runner.call(
         'write',
         () => 'run',
-        (session, call) => work({ db: session.db, ...session.with(call) }),
+        (session, call) => work(lentTo(session, call)),
         undefined as never,
       ),
   };
+}
+
+function lentTo(own: Session, call: DriverCall): MongodbSession {
+  const { session, ...options } = own.with(call);
+  return { db: own.db, ...options, ...(session !== undefined && { session: lentSession(session) }) };
 }
 
 type AnyMethod = (...parameters: unknown[]) => Promise<unknown>;
