@@ -1,7 +1,14 @@
 // Reads on standbys of PostgreSQL, and what its standbys alone do.
+import { createDatabase, withTenant } from '@ent/database';
 import { postgres } from '@ent/database/postgres';
+import { createTables } from '@ent/database/testing';
+import { runWithContext } from '@ent/internal';
 import { describeWithServer } from '@ent/testkit/vitest';
+import { sql } from 'kysely';
+import { expect, it } from 'vitest';
+import { shelves } from '../fixtures/hostile-tenants.ts';
 import { ask, newSchema, sleep } from '../fixtures/postgres.ts';
+import { policyOf } from '../fixtures/row-security.ts';
 import { testReplicas } from '../fixtures/sql-replicas.ts';
 
 describeWithServer('postgres-standby', { killable: true }, (server) => {
@@ -28,5 +35,48 @@ describeWithServer('postgres-standby', { killable: true }, (server) => {
     connections: ({ url }) => ask(url, 'select pid from pg_stat_activity where application_name = $1', [schema]),
     halt: ({ url }) => ask(url, 'select pg_wal_replay_pause()'),
     goOn: ({ url }) => ask(url, 'select pg_wal_replay_resume()'),
+  });
+
+  it('a standby is told the tenant of each call too, and guards its rows from what is written natively', async () => {
+    const place = await newSchema(server.url);
+    const role = `${place.searchPath}_app`;
+    const owner = createDatabase({ driver: postgres(place) });
+    await createTables(owner, shelves);
+    const orgs = Array.from({ length: 60 }, (_, at) => `org ${at}`);
+    for (const org of orgs) await withTenant(org, () => owner.repo(shelves).insert({ slug: 'same', n: 1 }));
+    await owner.close();
+    for (const statement of await policyOf(`${place.searchPath}.shelves`, role)) await ask(server.url, statement);
+    const url = new URL(server.url);
+    url.username = role;
+    const replicas = server.standbys.map(({ host, port }) => `${host}:${port}`);
+    const driver = postgres({ ...place, url: url.href, max: 3, tenantSetting: 'app.tenant', replicas });
+    const db = createDatabase({ driver, timeout: '60s' });
+    try {
+      const asked = async () => {
+        const query = sql<{ org: string; port: number }>`select org, inet_server_port() as port from shelves`;
+        return (await query.execute(db.native.kysely)).rows;
+      };
+      const inContext = <T>(work: () => T): T => runWithContext({}, work);
+      // The role and its policy have to get there; who is not told sees nothing.
+      const ports = server.standbys.map(({ port }) => port);
+      await expect
+        .poll(async () => {
+          const seen = Array.from({ length: 8 }, () => inContext(() => withTenant('org 0', asked)).catch(() => []));
+          return [...new Set((await Promise.all(seen)).flat().map(({ port }) => port))].sort();
+        })
+        .toEqual(ports.toSorted());
+      const answers = await Promise.all(
+        orgs.flatMap((org) => Array.from({ length: 4 }, () => withTenant(org, () => inContext(asked)))),
+      );
+      expect(answers.map((rows) => rows.map((row) => row.org))).toEqual(
+        orgs.flatMap((org) => Array.from({ length: 4 }, () => [org])),
+      );
+      expect(answers.flat().some(({ port }) => ports.includes(port))).toBe(true);
+      expect(await inContext(asked)).toEqual([]);
+    } finally {
+      await db.close();
+      await ask(server.url, `drop schema ${place.searchPath} cascade`);
+      await ask(server.url, `drop role ${role}`);
+    }
   });
 });
