@@ -113,9 +113,11 @@ export class Calls {
         scope === undefined ? this.#alone(operation, call, work) : this.#within(scope, operation, call, work);
       isPending = answer instanceof Promise;
       if (answer instanceof Promise) return this.#later(answer, scope, operation, call);
+      this.#turn.isNeeded = true;
       if (scope === undefined && operation.use === 'write') this.fullness.isSuspected = false;
       return answer;
     } catch (error) {
+      this.#turn.isNeeded = true;
       throw this.#failure(error, operation);
     } finally {
       if (!isPending) this.#ended(scope, operation, call);
@@ -171,6 +173,7 @@ export class Calls {
       if (!(answer instanceof Promise)) return answer;
       return answer.catch((error: unknown) => this.#again(error, operation, call, work, attempt));
     } catch (error) {
+      this.#turn.isNeeded = true;
       return this.#again(error, operation, call, work, attempt);
     }
   }

@@ -6,6 +6,8 @@ const LONG_MS = 10;
  * it ends.
  */
 export class Turn {
+  /** Whether calls are answered at once here: over a network each waits for the event loop anyway. */
+  isNeeded = false;
   #isOpen = false;
   #began = 0;
   #next: Promise<void> | undefined;
@@ -16,6 +18,7 @@ export class Turn {
    * @param now by `performance.now()`, a moment of this turn
    */
   pause(now: number = performance.now()): Promise<void> | undefined {
+    if (!this.isNeeded) return undefined;
     if (this.#isOpen) return now - this.#began < LONG_MS ? undefined : this.#nextTurn();
     this.#isOpen = true;
     this.#began = now;

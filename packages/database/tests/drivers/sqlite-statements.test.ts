@@ -3,10 +3,26 @@ import { channels, type Database, defineEntity, nullable, type QueryOperation } 
 import BetterSqlite3 from 'better-sqlite3';
 import { sql } from 'kysely';
 import { describe, expect, it } from 'vitest';
-import { people, rejection } from '../fixtures/people.ts';
+import { ann, people, rejection } from '../fixtures/people.ts';
 import { useSqliteFile } from '../fixtures/sqlite-file.ts';
 
 const place = useSqliteFile();
+
+it('a loop of calls that are answered at once lets timers fire: alone, in a transaction, and of ones that fail', async () => {
+  const db = await place.open();
+  const repo = db.repo(people);
+  const taken = { ...ann, id: 'bob' };
+  await repo.insert(ann);
+  const untilTimer = async (call: () => Promise<unknown>): Promise<boolean> => {
+    let isFired = false;
+    setTimeout(() => (isFired = true), 1);
+    for (let calls = 0; calls < 100_000 && !isFired; calls += 1) await call();
+    return isFired;
+  };
+  expect(await untilTimer(() => rejection(repo.insert(taken)))).toBe(true);
+  expect(await untilTimer(() => repo.get('ann'))).toBe(true);
+  expect(await db.transaction(() => untilTimer(() => repo.get('ann')))).toBe(true);
+});
 
 describe('statements of the repository', () => {
   async function statementsOf(db: Database, work: () => Promise<unknown>): Promise<string[]> {
