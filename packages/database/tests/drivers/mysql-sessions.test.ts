@@ -30,6 +30,8 @@ describeWithServer('mariadb', (server) => {
       'create temporary table x (i int)',
       'lock tables people read',
       `select get_lock('x', 0)`,
+      `select get_lock/**/('x', 0)`,
+      'set transaction read only',
       `prepare x from 'select 1'`,
     ],
   });

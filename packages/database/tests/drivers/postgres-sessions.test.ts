@@ -1,6 +1,6 @@
 // The connections of PostgreSQL: what a call that is given up leaves, who waits for one and how long, and what they are
 // like when they come back.
-import { createDatabase, defineEntity } from '@ent/database';
+import { createDatabase, type Database, defineEntity } from '@ent/database';
 import { copyIn, postgres } from '@ent/database/postgres';
 import type { SqlNative } from '@ent/database/sql';
 import { createTables } from '@ent/database/testing';
@@ -21,7 +21,52 @@ describeWithServer('postgres', (server) => {
     sleep,
     allGone: () => expect.poll(connections).toBe(0),
     connection: 'pg_backend_pid()',
-    leavesTraces: [`set application_name = 'x'`, 'listen x', 'begin', `prepare x as select 1`],
+    leavesTraces: [
+      `set application_name = 'x'`,
+      'reset application_name',
+      'listen x',
+      'begin',
+      `prepare x as select 1`,
+      `select set_config('application_name', coalesce(null, 'x'), false)`,
+      `select set_config('application_name', 'x', true), set_config('application_name', 'x', 'f')`,
+      `update pg_settings set setting = 'x' where name = 'application_name'`,
+      `do $$ begin set application_name = 'x'; end $$`,
+      'create table pg_temp.x (i int)',
+      'create or replace temp view x as select 1 as i',
+      'select 1 as i into local temporary x',
+      'select pg_try_advisory_lock (1)',
+    ],
+  });
+
+  describe('what is set by a value', () => {
+    const pid = async (db: Database<SqlNative>): Promise<unknown> =>
+      (await sql`select pg_backend_pid() as pid`.execute(db.native.kysely)).rows;
+
+    it('for the connection replaces it, and for the transaction does not', async () => {
+      const db = await open({ max: 1 });
+      const set = (local: boolean) =>
+        sql`select set_config('application_name', ${'x'}, ${local})`.execute(db.native.kysely);
+      const first = await pid(db);
+      await set(true);
+      await db.transaction(async () => {
+        await set(true);
+        await sql`set local application_name = 'x'`.execute(db.native.kysely);
+      });
+      await db.transaction(() => sql`set transaction read only`.execute(db.native.kysely));
+      expect(await pid(db)).toEqual(first);
+      await set(false);
+      expect(await pid(db)).not.toEqual(first);
+    });
+
+    it('or locked, by a statement that fails, is nothing to the next one', async () => {
+      const db = await open({ max: 1 });
+      const first = await pid(db);
+      await rejection(sql`select pg_advisory_lock(4711), 1 / ${0}::int`.execute(db.native.kysely));
+      expect(await pid(db)).not.toEqual(first);
+      await expect
+        .poll(() => ask(server.url, `select pid from pg_locks where locktype = 'advisory' and objid = 4711`))
+        .toEqual([]);
+    });
   });
 
   describe('a schema that changes below prepared statements', () => {

@@ -32,8 +32,8 @@ const UNREADABLE = 'The field name (';
 /** Of `serverStatus`: a transaction is open; a variable, the default database or a temporary table has changed. */
 const [IN_TRANSACTION, STATE_CHANGED] = [1, 0x40_00];
 
-/** What leaves something behind that the server does not tell: locks, handlers, variables that a SELECT sets. */
-const LEAVES_TRACES = /^\W*(?:lock|flush|handler|xa|call|prepare)\b|\bget_lock\s*\(|:=|\binto\s+@/i;
+/** What leaves something that the server does not tell: locks, handlers, variables of a SELECT, a level for later. */
+const LEAVES_TRACES = /^\W*(?:lock|flush|handler|xa|call|prepare|set\s+transaction)\b|\bget_lock\b|:=|\binto\s+@/i;
 
 /** Runs what may commit, and leave another transaction open, so that the server's flag does not tell. */
 const RUNS_OTHERS = /^\W*(?:call|execute)\b/i;

@@ -9,21 +9,7 @@ import { type Copying, NoCopyError } from './copying.ts';
 import { asValues } from './decode.ts';
 import { LostConnectionError, LostTransactionError, StaleStatementError } from './errors.ts';
 import { isStale, type Names } from './names.ts';
-
-/** Commands whose effect on the connection stays: who has it next must not meet it. */
-const LEAVES_TRACES: ReadonlySet<string> = new Set([
-  'SET',
-  'LISTEN',
-  'PREPARE',
-  'DECLARE',
-  'LOAD',
-  'DISCARD',
-  'DEALLOCATE',
-]);
-
-/** What a statement of another command may leave on the connection: temporary tables, settings and locks. */
-const TRACES =
-  /\bcreate\s+(?:(?:local|global)\s+)?temp(?:orary)?\b|\binto\s+temp(?:orary)?\b|\bset_config\s*\([^)]*\bfalse\s*\)|\bpg_(?:try_)?advisory_lock(?:_shared)?\s*\(/i;
+import { leavesTraces } from './traces.ts';
 
 /** One connection, and what is known of it. */
 export class Session {
@@ -135,8 +121,15 @@ export class Session {
   async #native(text: string, values: readonly unknown[]): Promise<SqlOutcome> {
     if (this.inTransaction) refuseOwnControl(text);
     // Not the simple protocol, in which a text may hold several statements.
-    const result = await this.#send({ text, values, types: asValues, queryMode: 'extended' });
-    if (LEAVES_TRACES.has(result.command) || TRACES.test(text)) this.#isDirty = true;
+    let command = '';
+    let result: PgResult;
+    try {
+      result = await this.#send({ text, values, types: asValues, queryMode: 'extended' });
+      ({ command } = result);
+    } finally {
+      // What fails may have taken a lock before.
+      if (leavesTraces(command, text, values)) this.#isDirty = true;
+    }
     this.#expectTransaction();
     return outcomeOf(result);
   }
