@@ -132,6 +132,12 @@ const quick = {
   decoy: () => 'd',
 };
 
+const oauth = {
+  issuer: 'http://127.0.0.1:1',
+  client: { id: 'a', secret: 'b' },
+  redirectUri: 'https://a.example.com/callback',
+  secret: 'x'.repeat(32),
+};
 const { key } = await auth.generateKey();
 const keys = auth.createKeyRing({ active: key });
 const tokens = { issuer: 'a', audience: 'b', keys };
@@ -249,6 +255,18 @@ const RIGHT: Readonly<Record<string, readonly unknown[]>> = {
       client: { id: 'a', secret: 'b', method: 'client_secret_post' },
       cacheTtl: '1s',
       cacheSize: 5,
+      timeout: '1s',
+      allowHttp: true,
+      fetch,
+      now: Date.now,
+    },
+  ],
+  '@ent/auth/oauth createOAuthClient': [
+    {
+      ...oauth,
+      scopes: ['openid'],
+      postLogoutRedirectUri: 'https://a.example.com/',
+      stateTtl: '5m',
       timeout: '1s',
       allowHttp: true,
       fetch,
@@ -568,6 +586,15 @@ const SUBJECTS: Readonly<Record<string, Subject>> = {
         issuer: 'http://127.0.0.1:1',
         client: { id: 'a', secret: 'b' },
       }),
+  },
+  createOAuthClient: {
+    make: () => of('@ent/auth/oauth').createOAuthClient(oauth),
+    right: {
+      start: [{ returnTo: '/a', prompt: 'login', maxAge: '1m', loginHint: 'a', acrValues: ['a'] }],
+      callback: ['/a?code=b', 'c'],
+      refresh: ['a', 'b'],
+      logoutUrl: ['a'],
+    },
   },
   createPasswords: { make: () => auth.createPasswords({ driver: quick }) },
   createPasswordPolicy: {

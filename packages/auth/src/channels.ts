@@ -23,6 +23,15 @@ export interface IntrospectionOperation {
   outcome?: string;
 }
 
+/** Published while an account logs in at another issuer (`ent:auth:oauth`). */
+export interface OAuthOperation {
+  operation: 'start' | 'callback' | 'refresh';
+  /** The issuer. */
+  source: string;
+  /** Set when it ended: `ok`, or why it failed: `state_missing`, `access_denied`, `claim_nonce`, `failed`, ... */
+  outcome?: string;
+}
+
 /** Published while a session is begun, refreshed or ended (`ent:auth:session`). */
 export interface SessionOperation {
   operation: 'start' | 'refresh' | 'logout' | 'revoke' | 'revoke_all';
@@ -95,6 +104,7 @@ export const channels: {
   readonly verify: TracingChannel<VerifyOperation, VerifyOperation>;
   readonly keys: TracingChannel<KeysOperation, KeysOperation>;
   readonly introspection: TracingChannel<IntrospectionOperation, IntrospectionOperation>;
+  readonly oauth: TracingChannel<OAuthOperation, OAuthOperation>;
   readonly session: TracingChannel<SessionOperation, SessionOperation>;
   readonly apiKey: TracingChannel<ApiKeyOperation, ApiKeyOperation>;
   readonly singleUse: TracingChannel<SingleUseOperation, SingleUseOperation>;
@@ -106,6 +116,7 @@ export const channels: {
   verify: operationChannel<VerifyOperation>('auth', 'verify'),
   keys: operationChannel<KeysOperation>('auth', 'keys'),
   introspection: operationChannel<IntrospectionOperation>('auth', 'introspection'),
+  oauth: operationChannel<OAuthOperation>('auth', 'oauth'),
   session: operationChannel<SessionOperation>('auth', 'session'),
   apiKey: operationChannel<ApiKeyOperation>('auth', 'api_key'),
   singleUse: operationChannel<SingleUseOperation>('auth', 'single_use'),

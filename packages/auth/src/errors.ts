@@ -40,6 +40,14 @@ export const authErrors = defineErrors('auth', {
     retryable: 'never',
     expose: false,
   },
+  /** A login at another issuer was refused there, or its callback, code or ID token is not good. */
+  login_failed: {
+    class: BadRequestError,
+    status: 400,
+    title: 'The login did not succeed',
+    retryable: 'never',
+    expose: false,
+  },
   /** Unknown account or wrong password: nothing tells the two apart. */
   credentials_invalid: credentialFailure,
   /** The code of a second factor is wrong, was used before, or the account has none. */

@@ -19,6 +19,7 @@ export {
   channels,
   type IntrospectionOperation,
   type KeysOperation,
+  type OAuthOperation,
   type PasswordOperation,
   type SessionOperation,
   type SingleUseOperation,

@@ -36,6 +36,8 @@ export class AuthorizationServer {
   readonly #allowHttp: boolean;
   readonly #plan: FetchPlan;
   #metadata: Promise<Metadata> | undefined;
+  /** What was made of the metadata: oauth4webapi keeps the keys of a server by this object. */
+  #server: { readonly of: Metadata; readonly made: ServerMetadata } | undefined;
 
   /** @throws `auth.configuration`; `what` is the name of the factory */
   constructor(options: ServerOptions, what: string) {
@@ -68,12 +70,13 @@ export class AuthorizationServer {
   }
 
   /** The metadata for oauth4webapi, whose addresses of these names were looked at. */
-  async server(required: readonly string[], optional: readonly string[] = []): Promise<ServerMetadata> {
+  async server(names: readonly string[]): Promise<ServerMetadata> {
     const metadata = await this.metadata();
-    const endpoints = [...required, ...optional.filter((name) => metadata[name] !== undefined)].map(
-      (name) => [name, endpointOf(metadata, name, this.#allowHttp).href] as const,
-    );
-    return { ...(metadata as ServerMetadata), ...Object.fromEntries(endpoints) };
+    if (this.#server?.of !== metadata) {
+      const endpoints = names.map((name) => [name, endpointOf(metadata, name, this.#allowHttp).href] as const);
+      this.#server = { of: metadata, made: { ...(metadata as ServerMetadata), ...Object.fromEntries(endpoints) } };
+    }
+    return this.#server.made;
   }
 
   /** What oauth4webapi gets with a request. */

@@ -67,7 +67,16 @@ export function endpointOf(metadata: Metadata, name: string, allowHttp: boolean)
   if (typeof address !== 'string') throw new Error(`The metadata of ${issuer} has no "${name}".`);
   const start = new URL(issuer);
   const mayHttp = allowHttp || (start.protocol === 'http:' && isLoopback(start));
-  const url = trustedUrl(address, `The "${name}" of the metadata`, mayHttp);
-  if (url.protocol === 'http:' && !mayHttp) throw new Error(`The "${name}" of the metadata is no https URL.`);
+  const fault = `The "${name}" of the metadata of ${issuer} is no https URL.`;
+  const read = (): URL => {
+    try {
+      return trustedUrl(address, name, mayHttp);
+    } catch (cause) {
+      // No fault of our configuration.
+      throw new Error(fault, { cause });
+    }
+  };
+  const url = read();
+  if (url.protocol === 'http:' && !mayHttp) throw new Error(fault);
   return url;
 }

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { exportJWK, generateKeyPair } from 'jose';
+import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose';
 import Provider, { type ClientMetadata, type Configuration } from 'oidc-provider';
 import { vi } from 'vitest';
 
@@ -13,6 +13,8 @@ export interface TestProvider {
   readonly asked: string[];
   /** What answers in place of the provider, by path. */
   readonly instead: Map<string, (request: IncomingMessage, response: ServerResponse) => void>;
+  /** An ID token, or whatever else it would sign. */
+  sign(claims: JWTPayload): Promise<string>;
   /** Stops listening; `start` listens at the same address again. */
   stop(): Promise<void>;
   start(): Promise<void>;
@@ -57,6 +59,7 @@ export async function startProvider(
     provider,
     asked,
     instead,
+    sign: (claims) => new SignJWT(claims).setProtectedHeader({ alg: 'ES256', kid: 'p1' }).sign(privateKey),
     start,
     async stop() {
       if (!server.listening) return;
