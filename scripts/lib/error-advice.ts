@@ -13,6 +13,8 @@ export const ADVICE: Readonly<Record<string, string>> = {
   'auth.single_use_invalid': 'Ask for a new link or code; the log has the reason in `details.reason`.',
   'auth.code_invalid':
     'Ask for a new code. If good ones are refused, look at the clocks of the phone and of the server.',
+  'auth.passkey_invalid': 'Ask for the passkey once more; the log has the reason in `details.reason`.',
+  'auth.passkey_rejected': 'Begin the registration anew; the log has the reason in `details.reason`.',
   'auth.totp_enrolled': 'Check codes by the second factor that there is, or remove it first.',
   'auth.totp_not_enrolled': 'Enrol a second factor first.',
   'auth.step_up_required': 'Log in again, or with a second factor, and call once more with the new token.',

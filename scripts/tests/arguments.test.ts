@@ -132,6 +132,14 @@ const quick = {
   decoy: () => 'd',
 };
 
+const passkeys = {
+  store: stores.memoryPasskeyStore(),
+  replays: stores.memoryReplayStore(),
+  secret: 'x'.repeat(32),
+  rpId: 'example.com',
+  rpName: 'A',
+  origin: ['https://example.com'],
+};
 const oauth = {
   issuer: 'http://127.0.0.1:1',
   client: { id: 'a', secret: 'b' },
@@ -273,6 +281,7 @@ const RIGHT: Readonly<Record<string, readonly unknown[]>> = {
       now: Date.now,
     },
   ],
+  '@ent/auth/passkeys createPasskeys': [{ ...passkeys, userVerification: 'preferred', ttl: '5m', now: Date.now }],
   '@ent/auth createVerificationKeys': [keys.jwks(), { algorithms: ['EdDSA'] }],
   '@ent/auth deriveSecret': ['x'.repeat(32), 'purpose'],
   '@ent/auth toTokenResponse': [pair],
@@ -594,6 +603,17 @@ const SUBJECTS: Readonly<Record<string, Subject>> = {
       callback: ['/a?code=b', 'c'],
       refresh: ['a', 'b'],
       logoutUrl: ['a'],
+    },
+  },
+  createPasskeys: {
+    make: () => of('@ent/auth/passkeys').createPasskeys(passkeys),
+    right: {
+      register: [{ subject: 'u', name: 'a', displayName: 'b' }],
+      confirm: ['u', { id: 'a' }, 'b', 'c'],
+      authenticate: ['u'],
+      verify: [{ id: 'a', response: {} }, 'b'],
+      list: ['u'],
+      remove: ['u', 'a'],
     },
   },
   createPasswords: { make: () => auth.createPasswords({ driver: quick }) },

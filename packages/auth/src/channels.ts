@@ -72,6 +72,17 @@ export interface TotpOperation {
   outcome?: string;
 }
 
+/** Published while a passkey is registered, used or removed (`ent:auth:passkey`). */
+export interface PasskeyOperation {
+  operation: 'register' | 'confirm' | 'authenticate' | 'verify' | 'remove';
+  /**
+   * Set when it ended: `ok`, or why the passkey failed: `state`, `response`, `unknown`, `user_handle`, `subject`,
+   * `signature`, `replay`, `exists`, or `counter` (there is a copy of what cannot be copied: the account may be in
+   * other hands).
+   */
+  outcome?: string;
+}
+
 /** Published while a password is hashed or verified (`ent:auth:password`). */
 export interface PasswordOperation {
   operation: 'hash' | 'verify';
@@ -109,6 +120,7 @@ export const channels: {
   readonly apiKey: TracingChannel<ApiKeyOperation, ApiKeyOperation>;
   readonly singleUse: TracingChannel<SingleUseOperation, SingleUseOperation>;
   readonly totp: TracingChannel<TotpOperation, TotpOperation>;
+  readonly passkey: TracingChannel<PasskeyOperation, PasskeyOperation>;
   readonly password: TracingChannel<PasswordOperation, PasswordOperation>;
   readonly authorize: TracingChannel<AuthorizeOperation, AuthorizeOperation>;
   readonly throttle: TracingChannel<ThrottleOperation, ThrottleOperation>;
@@ -121,6 +133,7 @@ export const channels: {
   apiKey: operationChannel<ApiKeyOperation>('auth', 'api_key'),
   singleUse: operationChannel<SingleUseOperation>('auth', 'single_use'),
   totp: operationChannel<TotpOperation>('auth', 'totp'),
+  passkey: operationChannel<PasskeyOperation>('auth', 'passkey'),
   password: operationChannel<PasswordOperation>('auth', 'password'),
   authorize: operationChannel<AuthorizeOperation>('auth', 'authorize'),
   throttle: operationChannel<ThrottleOperation>('auth', 'throttle'),

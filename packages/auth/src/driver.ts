@@ -1,7 +1,7 @@
 /**
  * The contracts: what a store of sessions, of refresh tokens, of attempt counters, of keys, of API keys, of single-use
- * tokens, of second factors, of what was used once, and a password driver must do. Everything else (tokens, rotation,
- * reuse, times, policy, errors, telemetry) is done once, above them.
+ * tokens, of second factors, of passkeys, of what was used once, and a password driver must do. All else (tokens,
+ * rotation, reuse, times, policy, errors, telemetry) is done once, above them.
  *
  * A store throws whatever its backend throws; the core wraps it. `@ent/auth/testing` checks an implementation.
  */
@@ -220,6 +220,47 @@ export interface TotpStore {
    * number of calls at once exactly one gets `true`; `false` means that nothing was changed: another one was first.
    */
   write(record: TotpRecord): Promise<boolean>;
+}
+
+/** A passkey as it is stored: what the authenticator said of itself, and its public key. */
+export interface PasskeyRecord {
+  /** SHA-256 of the credential's id, base64url. */
+  readonly id: string;
+  /** The id that the authenticator gave, base64url: up to 1,364 characters. */
+  readonly credentialId: string;
+  /** The account. */
+  readonly subject: string;
+  /** By which the authenticator knows the account: random, and the same for all passkeys of an account. */
+  readonly userHandle: string;
+  /** COSE (RFC 9052), base64url: up to 800 characters for RSA with 4096 bits. */
+  readonly publicKey: string;
+  /** How often it was used, as the authenticator counts; 0 for those that do not. */
+  readonly counter: number;
+  /** How the browser reaches it, joined by a space: `internal hybrid`. */
+  readonly transports: string;
+  /** Copies of it may be on several devices. */
+  readonly synced: boolean;
+  /** What its owner calls it. */
+  readonly name: string;
+  readonly createdAt: Date;
+  /** Null for never. */
+  readonly lastUsedAt: Date | null;
+}
+
+/** Where passkeys are kept. */
+export interface PasskeyStore {
+  /** Adds a passkey unless its id exists, atomically. `false` means that it existed, and that nothing was changed. */
+  insert(passkey: PasskeyRecord): Promise<boolean>;
+  get(id: string): Promise<PasskeyRecord | undefined>;
+  /** All passkeys of an account, in any order. */
+  list(subject: string): Promise<PasskeyRecord[]>;
+  /**
+   * Sets `counter` and `lastUsedAt` where the stored counter is lower, or both are 0, atomically: of several calls with
+   * the same counter other than 0 exactly one gets `true`. `false` means that nothing was changed.
+   */
+  use(id: string, counter: number, at: Date): Promise<boolean>;
+  /** Removes a passkey of this account. `false` when it has no such one. */
+  delete(subject: string, id: string): Promise<boolean>;
 }
 
 /** Where it is remembered what may be used once only. */

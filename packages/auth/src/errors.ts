@@ -52,6 +52,16 @@ export const authErrors = defineErrors('auth', {
   credentials_invalid: credentialFailure,
   /** The code of a second factor is wrong, was used before, or the account has none. */
   code_invalid: credentialFailure,
+  /** The passkey is unknown, its signature or its origin is not good, or its counter says that there is a copy. */
+  passkey_invalid: credentialFailure,
+  /** A new passkey is not what was asked for, took too long, or is registered already. */
+  passkey_rejected: {
+    class: BadRequestError,
+    status: 400,
+    title: 'The passkey was not accepted',
+    retryable: 'never',
+    expose: false,
+  },
   /** The account has a second factor already: end it before another one is made. */
   totp_enrolled: {
     class: ConflictError,
@@ -156,6 +166,7 @@ const CHALLENGES = {
   refresh_invalid: 'Bearer',
   credentials_invalid: 'Bearer',
   code_invalid: 'Bearer',
+  passkey_invalid: 'Bearer',
 } as const;
 
 /**

@@ -7,6 +7,7 @@ export {
   memoryReplayStore,
 } from './stores/replays.ts';
 export { memoryStores } from './stores/memory.ts';
+export { memoryPasskeyStore, repositoryPasskeyStore } from './stores/passkeys.ts';
 export {
   repositoryStores,
   type StoreFilter,

@@ -2,6 +2,7 @@ export { type ApiKeyStoreHarness, testApiKeyStore } from './testing/api-key-stor
 export { type AuthStoresHarness, testAuthStores } from './testing/auth-stores.ts';
 export { type KeySetStoreHarness, testKeySetStore } from './testing/key-set-store.ts';
 export { type PasswordDriverHarness, testPasswordDriver } from './testing/password-driver.ts';
+export { type PasskeyStoreHarness, testPasskeyStore } from './testing/passkey-store.ts';
 export { type ReplayStoreHarness, testReplayStore } from './testing/replay-store.ts';
 export type { TestRunner } from './testing/runner.ts';
 export { type SingleUseTokenStoreHarness, testSingleUseTokenStore } from './testing/single-use-token-store.ts';
