@@ -138,7 +138,7 @@ async function live(url: string, output: () => string): Promise<void> {
   }
   const health = await call<{ status: string }>('GET', '/health');
   assert.deepEqual([health.status, health.body.status], [200, 'pass']);
-  assert.match(String((await call('GET', '/metrics')).body), /http_server_request_duration_seconds_count/);
+  assert.match((await call<string>('GET', '/metrics')).body, /http_server_request_duration_seconds_count/);
 }
 
 async function until(what: string, condition: () => boolean): Promise<void> {
