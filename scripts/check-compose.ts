@@ -24,7 +24,16 @@ const PROFILES: Readonly<Record<string, readonly string[]>> = {
     'otel-collector',
     'prometheus',
   ],
-  apps: ['order-service', 'payment-provider', 'postgres', 'rabbitmq', 'redis', 'user-events', 'user-service'],
+  apps: [
+    'gateway-service',
+    'order-service',
+    'payment-provider',
+    'postgres',
+    'rabbitmq',
+    'redis',
+    'user-events',
+    'user-service',
+  ],
 };
 
 /** Services without a health check of their own, with the reason. */
@@ -34,6 +43,7 @@ const UNASKED: Readonly<Record<string, string>> = {
   'user-events': 'its image has one',
   'order-service': 'its image has one',
   'payment-provider': 'its image has one',
+  'gateway-service': 'its image has one',
 };
 
 /** Settings that others read: the scripts, and mcp-config.json. */

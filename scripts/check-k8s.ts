@@ -16,7 +16,7 @@ const TOOLS = 'kubernetes-validate-1.37.0';
 const STOP_SECONDS = 20;
 
 /** Those with settings in a ConfigMap of their name. */
-const SERVICES: readonly string[] = ['user-service', 'order-service'];
+const SERVICES: readonly string[] = ['user-service', 'order-service', 'gateway-service'];
 
 /** Kinds that no schema of Kubernetes itself knows. */
 const GATEWAY_KINDS = { Gateway, HTTPRoute } as const;

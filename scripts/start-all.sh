@@ -80,6 +80,7 @@ observability   Grafana         http://127.0.0.1:$GRAFANA_PORT ($GRAFANA_USER, $
 apps            user-service    http://127.0.0.1:$USER_SERVICE_PORT/docs
                 user-events     http://127.0.0.1:$USER_EVENTS_PORT/health
                 order-service   http://127.0.0.1:$ORDER_SERVICE_PORT/docs
+                gateway         http://127.0.0.1:$GATEWAY_SERVICE_PORT/docs
 
 Tests use a server with its URL in ENT_TEST_POSTGRES_URL, ENT_TEST_REDIS_URL and so on.
 Stop all: docker compose --profile '*' down; the data stays.
