@@ -82,6 +82,7 @@ describe('a migration that rebuilds a table', () => {
       'PRAGMA foreign_keys=OFF',
       'pragma main.foreign_keys (0)',
       '-- off\n pragma foreign_keys = 0',
+      'explain query plan pragma foreign_keys = 0',
     ]) {
       const error = await rejection(createMigrator(db, [rebuild([text, ...REBUILD])]).up());
       expect(error).toMatchObject({ code: 'database.migration_failed', cause: { code: 'database.unsupported' } });

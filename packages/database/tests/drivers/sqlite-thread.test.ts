@@ -186,6 +186,13 @@ describe('a SQLite file in threads', () => {
     expect((await rejection(sql`insert into mine values (1)`.execute(db.native.kysely))).code).toBe(
       'database.query_failed',
     );
+    await sql`create table if not exists "temp".other (a)`.execute(db.native.kysely);
+    expect((await rejection(sql`insert into other values (1)`.execute(db.native.kysely))).code).toBe(
+      'database.query_failed',
+    );
+    // SQLite carries out a pragma as it prepares it.
+    await sql`explain pragma query_only = on`.execute(db.native.kysely);
+    await db.repo(people).insert({ email: 'b' });
   });
 
   it('has no client, takes no database in memory, and can be asked for by URL', async () => {

@@ -6,12 +6,8 @@ import { whenFree } from './busy.ts';
 import type { SqliteClient, SqliteStatement } from './client.ts';
 import { ForeignKeysError, LostTransactionError } from './errors.ts';
 import { runScript } from './script.ts';
+import { FOREIGN_KEYS, TRACES } from './traces.ts';
 
-// To set it; to read it does no harm.
-const FOREIGN_KEYS = /^(?:\s|--[^\n]*\n|\/\*(?:[^*]|\*(?!\/))*\*\/)*pragma\s+(?:\w+\s*\.\s*)?foreign_keys\s*[=(]/i;
-/** What stays on a connection: another database, temporary tables, and settings; to read one there is no bracket. */
-const TRACES =
-  /^(?:\s|--[^\n]*\n|\/\*(?:[^*]|\*(?!\/))*\*\/)*(?:attach|detach|create\s+temp(?:orary)?|pragma\s+(?:\w+\s*\.\s*)?(?!(?:\w+_(?:info|xinfo|list|check)|optimize|wal_checkpoint|incremental_vacuum|user_version|application_id)\b)\w+\s*[=(])/i;
 /** How many statements a connection keeps prepared. */
 export const MAX_STATEMENTS = 256;
 /** What may answer a column called `__proto__`: to ask for the columns of each answer would cost. */
