@@ -98,8 +98,8 @@ export function client(base: string) {
     login,
     refresh: (token: string) => call<Tokens>('POST', '/api/v1/auth/refresh', { body: { refresh_token: token } }),
     loginAdmin: () => login(admin.email, admin.password),
-    async newUser(): Promise<User & { token: string; tokens: Tokens }> {
-      const user = await register();
+    async newUser(name = 'Ada'): Promise<User & { token: string; tokens: Tokens }> {
+      const user = await register(newEmail(), name);
       const tokens = await login(user.email);
       return { ...user, token: tokens.access_token, tokens };
     },

@@ -119,7 +119,7 @@ function serves(server: Server, urlOf: () => string, weaker?: string): void {
   });
 
   it('resets a password and asks for a second factor, whichever instance was told', async () => {
-    const user = await one.newUser();
+    const user = await one.newUser('Grace');
     const enrolled = await one.call<{ secret: string }>('POST', '/api/v1/auth/second-factor', { token: user.token });
     const code = new TOTP({ secret: enrolled.body.secret }).generate();
     const confirmed = await two.call<{ recoveryCodes: string[] }>('POST', '/api/v1/auth/second-factor/confirm', {
@@ -129,7 +129,7 @@ function serves(server: Server, urlOf: () => string, weaker?: string): void {
     expect(confirmed.status).toBe(200);
 
     await two.call('POST', '/api/v1/auth/password-reset', { body: { email: user.email } });
-    const tokens = (): string[] => tokensTo(instances[1] as Service, user.email, 'reset-password');
+    const tokens = (): string[] => tokensTo(instances[1] as Service, user.name, 'reset-password');
     await expect.poll(tokens).toHaveLength(1);
     const secret = 'nine otters paint the harbour';
     const reset = { token: tokens()[0], password: secret };
