@@ -23,10 +23,11 @@ export type RunNative = (
 
 /** A Kysely whose queries run in the transaction around them, or alone. */
 export function nativeKysely<Tables>({ kysely }: SqlDialect, run: RunNative): Kysely<Tables> {
+  const signals: Signals = new WeakMap();
   const connection: DatabaseConnection = {
-    async executeQuery<R>(query: CompiledQuery, options?: { readonly signal?: AbortSignal | undefined }) {
+    async executeQuery<R>(query: CompiledQuery) {
       const use = SelectQueryNode.is(query.query) || readsOnly(query.sql) ? 'read' : 'write';
-      return (await run(use, query, options?.signal)) as QueryResult<R>;
+      return (await run(use, query, signals.get(query))) as QueryResult<R>;
     },
     // oxlint-disable-next-line require-yield -- it refuses
     async *streamQuery() {
@@ -52,28 +53,40 @@ export function nativeKysely<Tables>({ kysely }: SqlDialect, run: RunNative): Ky
   };
   const provider: ConnectionProvider = { provideConnection: (consumer) => consumer(connection) };
   const executor = new DefaultQueryExecutor(dialect.createQueryCompiler(), dialect.createAdapter(), provider);
-  return new Kysely({ config: { dialect }, dialect, driver, executor: withoutConnections(executor) });
+  return new Kysely({ config: { dialect }, dialect, driver, executor: ours(executor, signals) });
 }
+
+/** Who may give a query up, by the very object that is executed. */
+type Signals = WeakMap<CompiledQuery, AbortSignal>;
 
 /**
  * Runs queries and gives no connection to anybody: `connection()` and Kysely's own transactions would believe that they
  * have one for themselves. They would know nothing of the repositories, and a query beside one on a database with a
  * single writer would wait for it forever.
+ *
+ * A signal goes past Kysely, which would leave the query to run on, mark the reason as its own, and tell the console of
+ * the failure that comes of stopping it.
  */
-function withoutConnections(executor: QueryExecutor): QueryExecutor {
+function ours(executor: QueryExecutor, signals: Signals): QueryExecutor {
+  const again = (other: QueryExecutor): QueryExecutor => ours(other, signals);
   return {
     adapter: executor.adapter,
     plugins: executor.plugins,
     transformQuery: (node, id) => executor.transformQuery(node, id),
     compileQuery: (node, id) => executor.compileQuery(node, id),
-    executeQuery: (query, options) => executor.executeQuery(query, options),
+    executeQuery(query, { signal } = {}) {
+      if (signal === undefined) return executor.executeQuery(query);
+      const own = { ...query };
+      signals.set(own, signal);
+      return executor.executeQuery(own);
+    },
     stream: (query, chunkSize, options) => executor.stream(query, chunkSize, options),
     provideConnection: refuse,
-    withConnectionProvider: (provider) => withoutConnections(executor.withConnectionProvider(provider)),
-    withPlugin: (plugin) => withoutConnections(executor.withPlugin(plugin)),
-    withPlugins: (plugins) => withoutConnections(executor.withPlugins(plugins)),
-    withPluginAtFront: (plugin) => withoutConnections(executor.withPluginAtFront(plugin)),
-    withoutPlugins: () => withoutConnections(executor.withoutPlugins()),
+    withConnectionProvider: (provider) => again(executor.withConnectionProvider(provider)),
+    withPlugin: (plugin) => again(executor.withPlugin(plugin)),
+    withPlugins: (plugins) => again(executor.withPlugins(plugins)),
+    withPluginAtFront: (plugin) => again(executor.withPluginAtFront(plugin)),
+    withoutPlugins: () => again(executor.withoutPlugins()),
   };
 }
 
