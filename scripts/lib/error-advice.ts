@@ -85,6 +85,8 @@ export const ADVICE: Readonly<Record<string, string>> = {
 
   'http.route_not_found': 'Mend the URL of the client; the document at `/openapi.json` lists those that there are.',
   'http.method_not_allowed': 'Use a method that `Allow` lists.',
+  'http.file_not_found': 'Mend the URL of the client, or put the file into the folder that the route serves.',
+  'http.not_acceptable': 'Send one of the media types of `details.available` in `Accept`, or none.',
   'http.malformed_path': 'Encode each part of the path by `encodeURIComponent`.',
   'http.unsupported_version': 'Ask for one of `details.supported`.',
   'http.invalid_request': 'Mend what `errors` points at, by JSON pointer.',
@@ -93,6 +95,14 @@ export const ADVICE: Readonly<Record<string, string>> = {
   'http.token_invalid': 'Send `Bearer` and one token, of at most 8,192 characters.',
   'http.unauthenticated':
     'Send credentials that are valid; an `auth` of yours throws its own error for a better reason.',
+  'http.draining': 'Nothing: end what the signal belongs to; the client connects again.',
+  'http.webhook_unsigned':
+    'Send the headers of the scheme that `signedWebhook()` was given; see the page of the sender.',
+  'http.webhook_forged': 'Compare the secret with that of the sender; nothing in between may change the body.',
+  'http.webhook_expired': 'Set the clocks right; a delivery that is sent again has to be signed again.',
+  'http.webhook_in_progress': 'Nothing: the sender tries again. If that goes on, see what the handler waits for.',
+  'http.invalid_handshake': 'Connect by a client of WebSockets (RFC 6455), version 13.',
+  'http.socket_closed': 'Nothing: end what the signal belongs to.',
   'http.response_invalid': 'Mend the handler or the schema: the log has what did not fit.',
   'http.unreachable': 'See whether the service runs, and the URL; `cause` says what failed. Reads may be tried again.',
   'http.call_timeout': 'See what the service waits for; `timeout` of the call or the client gives it longer.',

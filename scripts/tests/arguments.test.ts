@@ -1,6 +1,7 @@
 // What JavaScript gives in the place of an argument, to everything that the packages export and to the methods of what
 // they make: it works, or there is an error of the house that says what was wrong. The engine's own TypeError never
 // gets out: it names a variable of ours. A new export is asked without an entry here; a new factory needs one.
+import { createServer as createHttpServer } from 'node:http';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { pathToFileURL } from 'node:url';
@@ -347,6 +348,28 @@ const RIGHT: Readonly<Record<string, readonly unknown[]>> = {
   ],
   '@ent/http mount': ['/api', [route]],
   '@ent/http versions': [{ v1: [route] }, { header: 'a', default: 'v1' }],
+  '@ent/http eventStream': [{ data: settings, heartbeat: '1s', retry: '1s', description: 'A' }],
+  '@ent/http fileAnswer': ['application/pdf'],
+  '@ent/http lastEventId': [exchange],
+  '@ent/http negotiated': [settings, { 'text/plain': () => 'a' }],
+  '@ent/http formBody': [settings, { maxFields: 5 }],
+  '@ent/http streamBody': ['text/plain'],
+  '@ent/http/webhooks deliverOnce': [
+    { sender: 'a', store: of('@ent/middleware').memoryIdempotencyStore(), ttl: '1s', lease: '1s' },
+  ],
+  '@ent/http/webhooks signedWebhook': [
+    { scheme: of('@ent/http/webhooks').githubWebhooks, secrets: ['x'.repeat(16)], tolerance: '1s', maxBytes: 5 },
+  ],
+  '@ent/http/websocket acceptWebSockets': [
+    http.drainable(createHttpServer()),
+    [of('@ent/http/websocket').webSocket({ path: '/', handler: () => {} })],
+    { middleware: [], trustProxies: ['loopback'], denyByDefault: false, heartbeat: '1s' },
+  ],
+  '@ent/http/websocket webSocket': [
+    { path: '/', auth: false, guards: [], origins: [], maxMessageBytes: 5, protocols: ['a'], handler: () => {} },
+  ],
+  '@ent/http/multipart multipartBody': [settings, { maxFiles: 5, maxFields: 5, maxFieldBytes: 5 }],
+  '@ent/http/multipart multipartParts': [settings, { maxFiles: 5, maxFields: 5, maxFieldBytes: 5 }],
   '@ent/http sessionCookie': [() => principal, { name: 'a', csrf: {} }],
   '@ent/http reply': [200, { a: 1 }, { etag: '"a"' }],
   '@ent/http route': [

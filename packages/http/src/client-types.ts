@@ -1,4 +1,5 @@
 import type { $ZodType, input, output } from 'zod/v4/core';
+import type { RouteAnswer } from './answer.ts';
 import type { Successes } from './responses.ts';
 import type { Method, PathParams, Route } from './route.ts';
 
@@ -106,7 +107,9 @@ type Received<Answer> = Answer extends $ZodType
           : Type extends JsonType
             ? unknown
             : Uint8Array
-      : undefined;
+      : Answer extends RouteAnswer<never>
+        ? unknown
+        : undefined;
 
 /** An answer: its status says what its body is. */
 export interface ClientAnswer<Status extends number, Body> {

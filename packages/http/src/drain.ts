@@ -84,6 +84,7 @@ async function empty(server: Server, plan: Plan): Promise<DrainReport> {
 async function emptyBy(server: Server, { connections, grace, timeUp }: Plan): Promise<DrainReport> {
   connections.leave();
   if (grace > 0) await pause(grace, timeUp);
+  connections.end();
   const closed = once(server, 'close');
   server.close();
   while (connections.size > 0 && !timeUp.aborted) {

@@ -2,10 +2,12 @@ import {
   AuthenticationError,
   BadRequestError,
   ConfigurationError,
+  ConflictError,
   defineErrors,
   EntError,
   InternalError,
   NotFoundError,
+  OverloadedError,
   TimeoutError,
   ValidationError,
 } from '@ent/errors';
@@ -16,6 +18,10 @@ export const httpErrors = defineErrors('http', {
   route_not_found: { class: NotFoundError },
   /** There is a route with this path, and none for this method; `Allow` lists those that there are. */
   method_not_allowed: { class: BadRequestError, status: 405, title: 'Method Not Allowed' },
+  /** The route is there, and no file of this name: see `fileAnswer()`. */
+  file_not_found: { class: NotFoundError },
+  /** None of the media types that the route has is among those that `Accept` lists; `details.available` has them. */
+  not_acceptable: { class: BadRequestError, status: 406, title: 'Not Acceptable', publicDetails: ['available'] },
   /** The path has a broken percent-encoding. */
   malformed_path: { class: BadRequestError },
   /** The path or a header asks for a version of the API that there is not; `details.supported` lists those that there are. */
@@ -30,6 +36,20 @@ export const httpErrors = defineErrors('http', {
   token_invalid: { class: AuthenticationError },
   /** The `auth` of the route found nobody behind the request. */
   unauthenticated: { class: AuthenticationError },
+  /** Why the signal of an answer without end, such as a stream of events, aborts when its server is drained. */
+  draining: { class: OverloadedError, title: 'Server Stops' },
+  /** The headers that sign a webhook are missing or malformed, or it has no id where it needs one. */
+  webhook_unsigned: { class: AuthenticationError, title: 'Webhook Without Signature' },
+  /** No signature of a webhook is of a secret that is known. */
+  webhook_forged: { class: AuthenticationError, title: 'Webhook With Wrong Signature' },
+  /** A webhook was sent too long ago, or is from the future. */
+  webhook_expired: { class: AuthenticationError, title: 'Webhook Too Old' },
+  /** The same delivery of a webhook is being handled by another request. */
+  webhook_in_progress: { class: ConflictError, title: 'Webhook In Progress' },
+  /** A request for a WebSocket is none, or of another version of the protocol. */
+  invalid_handshake: { class: BadRequestError, title: 'Invalid WebSocket Handshake' },
+  /** Why the signal of an exchange aborts whose WebSocket was closed. */
+  socket_closed: { class: BadRequestError, title: 'WebSocket Closed' },
   /** A handler answered what the response schema of its route refuses; nothing of it was sent. */
   response_invalid: { class: InternalError, title: 'Response Does Not Match Its Schema' },
   /** A route is not one: its method, path or schemas contradict each other. Thrown at set-up. */

@@ -1,8 +1,14 @@
+export type { RouteAnswer } from './answer.ts';
 export { bearer, type BearerAuthenticator } from './bearer.ts';
+export type { RouteBody } from './body.ts';
 export { drain } from './drain.ts';
 export { httpErrors } from './errors.ts';
+export { eventStream, type EventStreamOptions, lastEventId } from './events.ts';
+export { fileAnswer } from './file-answer.ts';
+export { formBody, type FormBodyOptions } from './form-body.ts';
 export { createHandler, createListener, type HandlerOptions, type ListenerOptions } from './handler.ts';
 export { type Mounted, mount } from './mount.ts';
+export { negotiated, type Representations } from './negotiated.ts';
 export type { DrainOptions, DrainReport, Duration, ServerOptions } from './options.ts';
 export { type HandlerResult, type ResponseSpec, type Responses, type RouteReply, reply } from './responses.ts';
 export {
@@ -19,5 +25,7 @@ export {
   type TypedRoute,
 } from './route.ts';
 export { createServer, drainable } from './server.ts';
+export type { ServerSentEvent } from './server-sent-event.ts';
 export { type SessionCookieOptions, sessionCookie } from './session-cookie.ts';
+export { streamBody } from './stream-body.ts';
 export { type VersionsByPath, type VersionsOptions, versions } from './versions.ts';

@@ -1,8 +1,11 @@
 import { refuseUnknown, titleOf } from '@ent/internal';
 import { STATUS_CODES } from 'node:http';
 import type { $ZodType } from 'zod/v4/core';
+import { isRouteAnswer, kindOfAnswer } from './answer.ts';
+import { isRouteBody, kindOfBody, type RouteBody } from './body.ts';
 import { httpErrors } from './errors.ts';
 import { demandList } from './internal/demand.ts';
+import type { AnswerDocument, MediaDocument } from './internal/documented.ts';
 import { Schemas } from './internal/json-schema.ts';
 import type { JsonSchema } from './internal/json-schema-of.ts';
 import { OPENAPI_OPTIONS } from './internal/openapi-options.ts';
@@ -86,12 +89,7 @@ export function openapi(routes: readonly Route[], options: OpenApiOptions): Open
       deprecated: route.deprecated,
       security: securityOf(route, schemesOfRoute),
       parameters: parametersOf(route, schemas, names[index] as string),
-      requestBody: route.body && {
-        required: isRequired(route.body),
-        content: {
-          'application/json': { schema: schemas.place(route.body, 'input', `${pascal(names[index] as string)}Body`) },
-        },
-      },
+      requestBody: route.body && requestBodyOf(route.body, schemas, `${pascal(names[index] as string)}Body`),
       responses: responses[index],
     });
   });
@@ -111,6 +109,29 @@ export function openapi(routes: readonly Route[], options: OpenApiOptions): Open
       securitySchemes: Object.keys(securitySchemes).length === 0 ? undefined : securitySchemes,
     }),
   };
+}
+
+function requestBodyOf(body: $ZodType | RouteBody<unknown>, schemas: Schemas, name: string): object {
+  const { required, content } = isRouteBody(body)
+    ? kindOfBody(body).document
+    : { required: isRequired(body), content: { 'application/json': { schema: body } } };
+  return { required, content: contentOf(content, (schema) => schemas.place(schema, 'input', name)) };
+}
+
+function plainOf(type: string): JsonSchema {
+  return type.startsWith('text/') ? { type: 'string' } : { type: 'string', format: 'binary' };
+}
+
+function contentOf(
+  content: Readonly<Record<string, MediaDocument>>,
+  place: (schema: $ZodType) => JsonSchema,
+): Record<string, object> {
+  return Object.fromEntries(
+    Object.entries(content).map(([type, { schema, encoding }]) => [
+      type,
+      compact({ schema: schema === undefined ? plainOf(type) : place(schema), encoding }),
+    ]),
+  );
 }
 
 /** An empty list says that it is for everyone; nothing at all, that an authenticator did not say how. */
@@ -161,6 +182,7 @@ function parametersOf(route: Route, schemas: Schemas, name: string): unknown[] |
     ...versionParameter(route),
     ...fields(route.query, 'query', schemas, name),
     ...fields(route.headers, 'header', schemas, name),
+    ...fields(route.cookies, 'cookie', schemas, name),
   ];
   return all.length === 0 ? undefined : all;
 }
@@ -195,7 +217,7 @@ const DESCRIBED_ELSEWHERE = ['accept', 'content-type', 'authorization'];
 
 function fields(
   schema: $ZodType | undefined,
-  where: 'path' | 'query' | 'header',
+  where: 'path' | 'query' | 'header' | 'cookie',
   schemas: Schemas,
   name: string,
 ): object[] {
@@ -214,7 +236,17 @@ function fields(
 
 function responsesOf(route: Route, schemas: Schemas, name: string): Record<string, unknown> {
   const responses: Record<string, unknown> = {};
+  const problems = problemsOf(route);
   for (const [status, answer] of Object.entries(route.responses)) {
+    if (isRouteAnswer(answer)) {
+      const { document } = kindOfAnswer(answer);
+      const place = (schema: $ZodType): JsonSchema => schemas.place(schema, 'output', `${pascal(name)}${status}`);
+      responses[status] = answerOf(status, document, place);
+      for (const [other, each] of Object.entries(document.others ?? {}))
+        responses[other] = answerOf(other, each, place);
+      problems.push(...(document.problems ?? []));
+      continue;
+    }
     const spec: ResponseSpec = isSchema(answer) ? { schema: answer } : answer;
     const schema = spec.schema && schemas.place(spec.schema, 'output', `${pascal(name)}${status}`);
     const type = spec.contentType ?? (schema && 'application/json');
@@ -224,11 +256,20 @@ function responsesOf(route: Route, schemas: Schemas, name: string): Record<strin
       content: type === undefined ? undefined : { [type]: { schema: schema ?? { type: 'string' } } },
     });
   }
-  for (const status of problemsOf(route)) responses[status] ??= problem(titleOf(status));
+  for (const status of problems) responses[status] ??= problem(titleOf(status));
   if (!Object.keys(responses).some((status) => status.startsWith('4')))
     responses['4XX'] = problem('A fault of the request');
   responses['default'] ??= problem('Any other problem');
   return responses;
+}
+
+function answerOf(status: string, document: AnswerDocument, place: (schema: $ZodType) => JsonSchema): object {
+  const { description, headers, content } = document;
+  return compact({
+    description: description ?? phraseOf(status),
+    headers: headers && headersOf(headers),
+    content: Object.keys(content).length === 0 ? undefined : contentOf(content, place),
+  });
 }
 
 /** That of errors is the title of their answers. */
@@ -249,7 +290,7 @@ function problemsOf(route: Route): number[] {
   if (route.timeout !== undefined) statuses.add(503);
   if (route.version?.of.header !== undefined) statuses.add(400);
   if (route.body !== undefined) for (const status of [400, 413, 415]) statuses.add(status);
-  if (route.body ?? route.query ?? route.params ?? route.headers) statuses.add(422);
+  if (route.body ?? route.query ?? route.params ?? route.headers ?? route.cookies) statuses.add(422);
   return [...statuses].sort((a, b) => a - b);
 }
 

@@ -1,5 +1,6 @@
 import type { ReplyBody, ReplyHeaders } from '@ent/middleware';
 import type { $ZodType, input } from 'zod/v4/core';
+import type { RouteAnswer } from './answer.ts';
 
 /** One answer of a route, where a bare schema does not say enough. */
 export interface ResponseSpec {
@@ -16,17 +17,19 @@ export interface ResponseSpec {
   readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
-/** Answers of a route by status: a schema of the JSON body, or a {@link ResponseSpec}. */
-export type Responses = Readonly<Record<number, $ZodType | ResponseSpec>>;
+/** Answers of a route by status: a schema of the JSON body, a {@link ResponseSpec}, or a {@link RouteAnswer}. */
+export type Responses = Readonly<Record<number, $ZodType | ResponseSpec | RouteAnswer<never>>>;
 
 type BodyOf<Answer> = Answer extends $ZodType
   ? input<Answer>
-  : Answer extends { schema: infer Schema extends $ZodType }
-    ? input<Schema>
-    : Answer extends { contentType: string }
-      ? ReplyBody
-      : // Nothing, said or not.
-        undefined | void;
+  : Answer extends RouteAnswer<infer Body>
+    ? Body
+    : Answer extends { schema: infer Schema extends $ZodType }
+      ? input<Schema>
+      : Answer extends { contentType: string }
+        ? ReplyBody
+        : // Nothing, said or not.
+          undefined | void;
 
 /** The statuses that a table of answers has. */
 export type Statuses<Answers> = Extract<keyof Answers, number>;
@@ -85,6 +88,6 @@ export function isReply(value: unknown): value is RouteReply<number, unknown> {
 }
 
 /** @internal */
-export function isSchema(value: $ZodType | ResponseSpec): value is $ZodType {
+export function isSchema(value: object): value is $ZodType {
   return '_zod' in value;
 }

@@ -1,6 +1,7 @@
 import { refuseUnknown } from '@ent/internal';
 import type { Exchange } from '@ent/middleware';
 import type { $ZodType, output } from 'zod/v4/core';
+import type { RouteBody } from './body.ts';
 import { httpErrors } from './errors.ts';
 import { checkRoute } from './internal/check-route.ts';
 import type { RouteVersion } from './internal/version.ts';
@@ -40,10 +41,11 @@ export type PathParams<Path extends string> = Path extends `${string}/:${infer N
     : Record<never, string>;
 
 /** The validated request, as its handler gets it. */
-export interface HandlerInput<Params, Query, Headers, Body, Principal> {
+export interface HandlerInput<Params, Query, Headers, Body, Principal, Cookies = undefined> {
   readonly params: Params;
   readonly query: Query;
   readonly headers: Headers;
+  readonly cookies: Cookies;
   readonly body: Body;
   /** What `auth` gave; `undefined` on a route for everyone. */
   readonly principal: Principal;
@@ -51,7 +53,12 @@ export interface HandlerInput<Params, Query, Headers, Body, Principal> {
   readonly exchange: Exchange;
 }
 
-type Parsed<Schema, Otherwise> = Schema extends $ZodType ? output<Schema> : Otherwise;
+/** What the handler gets of a part of the request with this schema. */
+export type Parsed<Schema, Otherwise> = Schema extends $ZodType
+  ? output<Schema>
+  : Schema extends RouteBody<infer Body>
+    ? Body
+    : Otherwise;
 
 /** What {@link route} takes. */
 export interface RouteSpec<
@@ -59,10 +66,11 @@ export interface RouteSpec<
   Params extends $ZodType | undefined,
   Query extends $ZodType | undefined,
   Headers extends $ZodType | undefined,
-  Body extends $ZodType | undefined,
+  Body extends $ZodType | RouteBody<unknown> | undefined,
   Answers extends Responses,
   Principal,
   Verb extends Method = Method,
+  Cookies extends $ZodType | undefined = undefined,
 > extends RouteDocs {
   readonly method: Verb;
   /** Pattern such as `/users/:id`. A parameter is a whole segment. A trailing slash makes no difference. */
@@ -75,7 +83,15 @@ export interface RouteSpec<
   readonly query?: Query | undefined;
   /** Schema of the request headers that the handler reads, by lower-case name. */
   readonly headers?: Headers | undefined;
-  /** Schema of the JSON body. Unknown fields are refused. Without it, a body is not read. */
+  /**
+   * Schema of the cookies that the handler reads, by name. One that comes twice is as if it had not come: see
+   * `readCookie` of `@ent/middleware`.
+   */
+  readonly cookies?: Cookies | undefined;
+  /**
+   * Schema of the JSON body, or what `formBody()`, `streamBody()`, and `multipartBody()` of `@ent/http/multipart` make.
+   * Unknown fields are refused. Without it, a body is not read.
+   */
   readonly body?: Body | undefined;
   /** What the route answers, by status. Fields that a response schema does not know are left out of the response. */
   readonly responses: Answers;
@@ -103,7 +119,8 @@ export interface RouteSpec<
       Parsed<Query, undefined>,
       Parsed<Headers, undefined>,
       Parsed<Body, undefined>,
-      NoInfer<Principal>
+      NoInfer<Principal>,
+      Parsed<Cookies, undefined>
     >,
   ): HandlerResult<Answers> | Promise<HandlerResult<Answers>>;
 }
@@ -129,7 +146,8 @@ export interface Route extends RouteDocs {
   readonly params?: $ZodType | undefined;
   readonly query?: $ZodType | undefined;
   readonly headers?: $ZodType | undefined;
-  readonly body?: $ZodType | undefined;
+  readonly cookies?: $ZodType | undefined;
+  readonly body?: $ZodType | RouteBody<unknown> | undefined;
   readonly responses: Responses;
   readonly auth?: Authenticator<unknown> | false | undefined;
   readonly guards?: readonly Guard<never>[] | undefined;
@@ -147,7 +165,7 @@ export interface TypedRoute<
   Params extends $ZodType | undefined,
   Query extends $ZodType | undefined,
   Headers extends $ZodType | undefined,
-  Body extends $ZodType | undefined,
+  Body extends $ZodType | RouteBody<unknown> | undefined,
   Answers extends Responses,
 > extends Route {
   readonly method: Verb;
@@ -165,6 +183,7 @@ const ROUTE_FIELDS = {
   params: true,
   query: true,
   headers: true,
+  cookies: true,
   body: true,
   responses: true,
   auth: true,
@@ -182,8 +201,8 @@ const ROUTE_FIELDS = {
 } as const;
 
 /**
- * Describes one route. The types of `params`, `query`, `headers`, `body`, `principal` and of the result come from the
- * schemas.
+ * Describes one route. The types of `params`, `query`, `headers`, `cookies`, `body`, `principal` and of the result come
+ * from the schemas.
  *
  * @throws `http.invalid_route` for a field that a route does not have, lacks, or that is of the wrong kind
  * @example
@@ -207,12 +226,13 @@ export function route<
   Params extends $ZodType | undefined = undefined,
   Query extends $ZodType | undefined = undefined,
   Headers extends $ZodType | undefined = undefined,
-  Body extends $ZodType | undefined = undefined,
+  Body extends $ZodType | RouteBody<unknown> | undefined = undefined,
   const Answers extends Responses = Responses,
   Principal = undefined,
   Verb extends Method = Method,
+  Cookies extends $ZodType | undefined = undefined,
 >(
-  spec: RouteSpec<Path, Params, Query, Headers, Body, Answers, Principal, Verb>,
+  spec: RouteSpec<Path, Params, Query, Headers, Body, Answers, Principal, Verb, Cookies>,
 ): // Not inferred from what the route is put into: in a `Route[]` it would have any parameters.
 TypedRoute<
   NoInfer<Verb>,

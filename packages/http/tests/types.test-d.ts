@@ -1,6 +1,23 @@
 import { describe, expectTypeOf, it } from 'vitest';
+import { fileReply } from '@ent/middleware/static';
+import type { WebSocket } from 'ws';
 import { z } from 'zod';
-import { type Authenticator, bearer, type Guard, type Route, reply, route } from '../src/index.ts';
+import {
+  type Authenticator,
+  bearer,
+  eventStream,
+  fileAnswer,
+  formBody,
+  type Guard,
+  negotiated,
+  type Route,
+  reply,
+  route,
+  type ServerSentEvent,
+  streamBody,
+} from '../src/index.ts';
+import { webSocket } from '../src/websocket.ts';
+import { type FilePart, type FormPart, multipartBody, multipartParts } from '../src/multipart.ts';
 
 interface Account {
   id: string;
@@ -93,6 +110,84 @@ describe('route', () => {
     } as const;
     // @ts-expect-error which of the two?
     route({ ...two, handler: () => ({ n: 1 }) });
+  });
+
+  it('infers cookies, forms and files from their schemas', () => {
+    const post = { method: 'POST', path: '/', responses: { 204: {} } } as const;
+    const schema = z.object({ n: z.int(), tags: z.array(z.string()).optional(), file: z.file() });
+    route({
+      ...post,
+      cookies: z.object({ theme: z.string().optional() }),
+      body: formBody(z.object({ n: z.int() })),
+      handler: ({ cookies, body }) => {
+        expectTypeOf(cookies).toEqualTypeOf<{ theme?: string | undefined }>();
+        expectTypeOf(body).toEqualTypeOf<{ n: number }>();
+      },
+    });
+    route({
+      ...post,
+      body: multipartBody(schema),
+      handler: ({ body }) => void expectTypeOf(body.file).toEqualTypeOf<File>(),
+    });
+    route({
+      ...post,
+      body: multipartParts(schema),
+      handler: async ({ body }) => {
+        expectTypeOf(body).toEqualTypeOf<
+          AsyncIterable<FormPart<{ n: number; tags?: string[] | undefined; file: File }>>
+        >();
+        for await (const part of body) {
+          if (part.kind === 'file') expectTypeOf(part).toEqualTypeOf<FilePart<'file'>>();
+          else if (part.name === 'n') expectTypeOf(part.value).toEqualTypeOf<number>();
+          else expectTypeOf(part.value).toEqualTypeOf<string>();
+        }
+      },
+    });
+    route({
+      ...post,
+      body: streamBody('image/png'),
+      handler: ({ body }) => void expectTypeOf(body).toEqualTypeOf<AsyncIterable<Uint8Array> | undefined>(),
+    });
+  });
+
+  it('takes what an answer is made for', () => {
+    const get = { method: 'GET', path: '/' } as const;
+    const data = z.object({ n: z.int() });
+    async function* numbers(): AsyncGenerator<ServerSentEvent<{ n: number }>> {
+      yield { data: { n: 1 }, id: '1' };
+    }
+    async function* texts(): AsyncGenerator<ServerSentEvent> {
+      yield { data: 'one' };
+    }
+    route({ ...get, responses: { 200: eventStream({ data }) }, handler: () => numbers() });
+    route({ ...get, responses: { 200: eventStream() }, handler: () => texts() });
+    // @ts-expect-error n is a number
+    route({ ...get, responses: { 200: eventStream({ data }) }, handler: () => texts() });
+    // @ts-expect-error text, where no schema says what it is
+    route({ ...get, responses: { 200: eventStream() }, handler: () => numbers() });
+    const rows = negotiated(z.array(z.int()), { 'text/csv': (list) => list.join(';') });
+    route({ ...get, responses: { 200: rows }, handler: () => [1] });
+    // @ts-expect-error a list of numbers
+    route({ ...get, responses: { 200: rows }, handler: () => ['1'] });
+    route({ ...get, responses: { 200: fileAnswer() }, handler: ({ exchange }) => fileReply(exchange, '.', 'a') });
+    // @ts-expect-error no reply of a file
+    route({ ...get, responses: { 200: fileAnswer() }, handler: () => 'text' });
+  });
+
+  it('infers what a WebSocket begins with', () => {
+    webSocket({
+      path: '/rooms/:room',
+      query: z.object({ since: z.int().optional() }),
+      auth: authenticate,
+      guards: [requireRole('admin')],
+      handler: ({ socket, params, query, headers, principal }) => {
+        expectTypeOf(socket).toEqualTypeOf<WebSocket>();
+        expectTypeOf(params.room).toBeString();
+        expectTypeOf(query).toEqualTypeOf<{ since?: number | undefined }>();
+        expectTypeOf(headers).toBeUndefined();
+        expectTypeOf(principal).toEqualTypeOf<Account>();
+      },
+    });
   });
 
   it('takes text, bytes and streams where the content type is not JSON', () => {

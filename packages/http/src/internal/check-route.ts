@@ -1,4 +1,5 @@
 import { type Duration, durationOption } from '@ent/internal';
+import { isRouteBody } from '../body.ts';
 import { httpErrors } from '../errors.ts';
 import { demandCount } from './demand.ts';
 
@@ -24,8 +25,9 @@ export function checkRoute(given: unknown): void {
   demand(typeof responses === 'object' && responses !== null, 'responses must be an object of answers by status');
   demand(auth === undefined || auth === false || typeof auth === 'function', 'auth must be a function, or false');
   demand(guards === undefined || isListOfFunctions(guards), 'guards must be a list of functions');
-  for (const part of ['params', 'query', 'headers', 'body']) {
-    demand(rest[part] === undefined || isSchemaLike(rest[part]), `${part} must be a schema of zod`);
+  for (const part of ['params', 'query', 'headers', 'cookies', 'body']) {
+    const holds = rest[part] === undefined || isSchemaLike(rest[part]) || (part === 'body' && isRouteBody(rest[part]));
+    demand(holds, `${part} must be a schema of zod${part === 'body' ? ', or what formBody() and the like make' : ''}`);
   }
   if (maxBodyBytes !== undefined) demandCount(maxBodyBytes, `${name}: maxBodyBytes`, httpErrors.invalid_route);
   if (timeout !== undefined) durationOption(timeout as Duration, `${name}: timeout`, httpErrors.invalid_route);

@@ -42,11 +42,14 @@ const IDLE_MS = 500;
 const ORDINARY = 16;
 
 const trackers = new WeakMap<Server, Connections>();
+const bySocket = new WeakMap<Socket, Connections>();
 
 /** The connections of a server and what goes on in them, from the outside: node shows neither. */
 export class Connections {
   readonly #connections = new Map<Socket, Connection>();
   #leaving = false;
+  #ending = false;
+  readonly #endless = new Set<() => void>();
   readonly #turns = new Turns();
 
   /**
@@ -71,6 +74,11 @@ export class Connections {
 
   static find(server: Server): Connections | undefined {
     return trackers.get(server);
+  }
+
+  /** Those that a connection is one of. */
+  static around(socket: Socket): Connections | undefined {
+    return bySocket.get(socket);
   }
 
   private constructor(server: Server) {
@@ -102,6 +110,26 @@ export class Connections {
     for (const connection of this.#connections.values()) {
       if (connection.newest !== undefined) makeLast(connection, connection.newest);
     }
+  }
+
+  /** A connection that was handed to somebody else is never idle. */
+  hold(socket: Socket): void {
+    const connection = this.#connections.get(socket);
+    if (connection !== undefined) connection.mark = -1;
+  }
+
+  /** From now on what would go on forever ends. */
+  end(): void {
+    this.#ending = true;
+    for (const call of this.#endless) call();
+    this.#endless.clear();
+  }
+
+  /** Calls back at {@link end}; gives what forgets it. */
+  whenEnding(call: () => void): () => void {
+    if (this.#ending) queueMicrotask(call);
+    else this.#endless.add(call);
+    return () => void this.#endless.delete(call);
   }
 
   /** Closes the connections that have had nothing to do for a while. */
@@ -136,6 +164,7 @@ export class Connections {
       },
     };
     this.#connections.set(socket, connection);
+    bySocket.set(socket, this);
     socket.once('close', () => {
       connection.waiting.length = 0;
       this.#turns.leave(connection);

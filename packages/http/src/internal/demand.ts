@@ -1,4 +1,6 @@
+import type { $ZodType } from 'zod/v4/core';
 import { httpErrors } from '../errors.ts';
+import { fieldsOf } from './query.ts';
 
 /** Refuses what is no list, or no function, where JavaScript gave something else. */
 export function demandList(value: unknown, what: string): void {
@@ -17,4 +19,11 @@ export function demandCount(
 ): void {
   if (Number.isSafeInteger(value) && (value as number) >= 0) return;
   throw fail(`${what} must be a whole number from 0 on.`);
+}
+
+/** Refuses what is no schema of an object with fields. */
+export function demandFields(value: unknown, what: string): void {
+  const isSchema = typeof value === 'object' && value !== null && '_zod' in value;
+  if (isSchema && Object.keys(fieldsOf(value as $ZodType)).length > 0) return;
+  throw httpErrors.invalid_options(`${what} takes a schema of an object with the fields of the form.`);
 }

@@ -1,15 +1,14 @@
 import { type Issue, issuesFromZod } from '@ent/errors';
 import { isThenable } from '@ent/internal';
-import { type Exchange, readJson, type Reply } from '@ent/middleware';
-import { $ZodError, type $ZodType } from 'zod/v4/core';
+import { type Exchange, readCookie, type Reply } from '@ent/middleware';
 import { httpErrors } from '../errors.ts';
 import type { Guard, Route } from '../route.ts';
+import { compileBody } from './body.ts';
 import { refuseUnsayable } from './json-only.ts';
 import { compileReader, type Parsed, type Parser } from './parser.ts';
 import { fieldsOf, listFields, parseQuery } from './query.ts';
 import { compileResponder, type Responder } from './responder.ts';
 import { paramNames } from './router.ts';
-import { isRequired } from './schema-parts.ts';
 
 /** A route with everything that can be known at set-up worked out. */
 export interface Endpoint {
@@ -31,26 +30,26 @@ interface PartParser {
   readonly parse: Parser;
 }
 
-const LOCATION = { params: 'path', query: 'query', headers: 'header', body: 'body' } as const;
-const PARTS = Object.keys(LOCATION) as readonly Part[];
+const LOCATION = { params: 'path', query: 'query', headers: 'header', cookies: 'cookie', body: 'body' } as const;
+const TEXTS = ['params', 'query', 'headers', 'cookies'] as const;
 
 export function compileEndpoint(route: Route, options: { maxBodyBytes: number; maxBodyDepth: number }): Endpoint {
   checkParams(route);
   const name = `${route.method} ${route.path}`;
-  for (const part of PARTS) {
-    const schema = route[part];
-    if (schema !== undefined) refuseUnsayable(schema, 'input', `${name}: the schema of ${part}`);
-  }
-  const parsers = PARTS.flatMap((part) => {
+  const parsers = TEXTS.flatMap((part): PartParser[] => {
     const schema = route[part];
     if (schema === undefined) return [];
-    return [{ part, parse: part === 'body' ? bodyParser(schema) : compileReader(schema, true) }];
+    refuseUnsayable(schema, 'input', `${name}: the schema of ${part}`);
+    return [{ part, parse: compileReader(schema, true) }];
   });
+  const maxBytes = route.maxBodyBytes ?? options.maxBodyBytes;
+  const body = route.body && compileBody(route.body, { name, maxBytes, maxDepth: options.maxBodyDepth });
+  if (body?.parse !== undefined) parsers.push({ part: 'body', parse: body.parse });
   const lists = listFields(route.query);
   const headerNames = Object.keys(fieldsOf(route.headers));
+  const cookieNames = Object.keys(fieldsOf(route.cookies));
   const respond: Responder = compileResponder(route);
   const guards = (route.guards ?? []) as readonly Guard<unknown>[];
-  const bodyLimits = { maxBytes: route.maxBodyBytes ?? options.maxBodyBytes, maxDepth: options.maxBodyDepth };
 
   const call = (input: Input): Reply | Promise<Reply> => {
     const result = route.handler(input as never);
@@ -59,19 +58,26 @@ export function compileEndpoint(route: Route, options: { maxBodyBytes: number; m
       : respond(result, input.exchange);
   };
   /** Without a promise where nothing waits: each is a turn of the queue. */
-  const answer = (exchange: Exchange, params: Params, principal?: unknown, body?: unknown): Reply | Promise<Reply> => {
+  const answer = (exchange: Exchange, params: Params, principal?: unknown, given?: unknown): Reply | Promise<Reply> => {
     const query = route.query && parseQuery(exchange.query, lists);
-    const headers = route.headers && pickHeaders(exchange, headerNames);
-    const input: Input = { params, query, headers, body, principal, exchange };
+    const headers = route.headers && picked(headerNames, (header) => exchange.header(header));
+    const cookies = route.cookies && picked(cookieNames, (cookie) => readCookie(exchange, cookie));
+    const input: Input = { params, query, headers, cookies, body: given, principal, exchange };
     if (parsers.length === 0) return call(input);
     const valid = validate(input, parsers);
     return valid instanceof Promise ? valid.then(call) : call(valid);
   };
   const withBody: typeof answer =
-    route.body === undefined
+    body === undefined
       ? answer
-      : (exchange, params, principal) =>
-          readJson(exchange, bodyLimits, (body) => answer(exchange, params, principal, body));
+      : (exchange, params, principal) => body.read(exchange, (given) => answer(exchange, params, principal, given));
+  const entered: typeof answer =
+    respond.before.length === 0
+      ? withBody
+      : (exchange, params, principal) => {
+          for (const refuse of respond.before) refuse(exchange);
+          return withBody(exchange, params, principal);
+        };
   /** From one of the guards on. */
   const guarded = (exchange: Exchange, params: Params, principal: unknown, at: number): Reply | Promise<Reply> => {
     for (let next = at; next < guards.length; next++) {
@@ -80,10 +86,10 @@ export function compileEndpoint(route: Route, options: { maxBodyBytes: number; m
         return Promise.resolve(passed).then(() => guarded(exchange, params, principal, next + 1));
       }
     }
-    return withBody(exchange, params, principal);
+    return entered(exchange, params, principal);
   };
   const { auth } = route;
-  if (!auth) return { route, answer: guards.length === 0 ? withBody : (x, params) => guarded(x, params, undefined, 0) };
+  if (!auth) return { route, answer: guards.length === 0 ? entered : (x, params) => guarded(x, params, undefined, 0) };
   return {
     route,
     answer(exchange, params) {
@@ -95,19 +101,6 @@ export function compileEndpoint(route: Route, options: { maxBodyBytes: number; m
     },
   };
 }
-
-/** `z.unknown()` would take no body for one. */
-function bodyParser(schema: $ZodType): Parser {
-  const parse = compileReader(schema, false);
-  return isRequired(schema) ? (body) => (body === undefined ? NO_BODY : parse(body)) : parse;
-}
-
-const NO_BODY: Parsed = {
-  success: false,
-  error: new $ZodError([
-    { code: 'invalid_type', expected: 'nonoptional', path: [], input: undefined, message: 'A body is required' },
-  ]),
-};
 
 /** An authenticator that found nobody and forgot to say so must not let anybody in. */
 function known(principal: unknown): unknown {
@@ -140,13 +133,13 @@ async function validateLate(
   return validate(input, settled, issues);
 }
 
-function pickHeaders(exchange: Exchange, names: readonly string[]): Record<string, string> {
-  const picked: Record<string, string> = {};
+function picked(names: readonly string[], valueOf: (name: string) => string | undefined): Record<string, string> {
+  const found: Record<string, string> = {};
   for (const name of names) {
-    const value = exchange.header(name);
-    if (value !== undefined) picked[name] = value;
+    const value = valueOf(name);
+    if (value !== undefined) found[name] = value;
   }
-  return picked;
+  return found;
 }
 
 function checkParams(route: Route): void {

@@ -1,15 +1,22 @@
 import type { $ZodType, $ZodTypes } from 'zod/v4/core';
 
-/** Turns a raw query into an object: a parameter that is repeated, or that `lists` names, is an array. */
-export function parseQuery(query: string, lists: ReadonlySet<string>): Record<string, string | string[]> {
+/** Turns a raw query into an object: see {@link recordOf}. */
+export function parseQuery(query: string, lists: ReadonlySet<string>): Record<string, unknown> {
+  return recordOf(query === '' ? [] : new URLSearchParams(query), lists);
+}
+
+/** Names and values as an object: a name that is repeated, or that is in `lists`, has an array. */
+export function recordOf(
+  entries: Iterable<readonly [string, unknown]>,
+  lists: ReadonlySet<string>,
+): Record<string, unknown> {
   // No prototype: a parameter may be called "__proto__" or "constructor".
-  const result = Object.create(null) as Record<string, string | string[]>;
-  if (query === '') return result;
-  for (const [name, value] of new URLSearchParams(query)) {
+  const result = Object.create(null) as Record<string, unknown>;
+  for (const [name, value] of entries) {
     const before = result[name];
     if (before === undefined) result[name] = lists.has(name) ? [value] : value;
-    else if (typeof before === 'string') result[name] = [before, value];
-    else before.push(value);
+    else if (Array.isArray(before)) before.push(value);
+    else result[name] = [before, value];
   }
   return result;
 }
@@ -27,12 +34,14 @@ export function fieldsOf(schema: $ZodType | undefined): Readonly<Record<string, 
   return def?.type === 'object' ? def.shape : {};
 }
 
-function isList(schema: $ZodType): boolean {
+/** Whether a schema takes a list. */
+export function isList(schema: $ZodType): boolean {
   const { type } = unwrap(schema)._zod.def;
   return type === 'array' || type === 'tuple' || type === 'set';
 }
 
-function unwrap(schema: $ZodType): $ZodTypes {
+/** A schema without its wrappers. */
+export function unwrap(schema: $ZodType): $ZodTypes {
   const known = schema as $ZodTypes;
   const { def } = known._zod;
   if ('innerType' in def) return unwrap(def.innerType);

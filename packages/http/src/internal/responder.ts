@@ -6,8 +6,9 @@ import {
   type ReplyBody,
   type ReplyHeaders,
 } from '@ent/middleware';
-import { httpErrors } from '../errors.ts';
 import type { $ZodType } from 'zod/v4/core';
+import { type AnswerWriting, isRouteAnswer, kindOfAnswer } from '../answer.ts';
+import { httpErrors } from '../errors.ts';
 import { isReply, isSchema } from '../responses.ts';
 import type { Route } from '../route.ts';
 import { refuseUnsayable, type Writer, writerOf } from './json-only.ts';
@@ -16,13 +17,19 @@ import { INVALID } from './compiled/program.ts';
 import { compileParser, type Parsed } from './parser.ts';
 
 /** Turns what a handler gave into the reply. */
-export type Responder = (result: unknown, exchange: Exchange) => Reply | Promise<Reply>;
+export interface Responder {
+  (result: unknown, exchange: Exchange): Reply | Promise<Reply>;
+  /** Of the answers of the route: each refuses a request before anything is done for it. */
+  readonly before: readonly ((exchange: Exchange) => void)[];
+}
 
 interface Answer {
   /** The text of an answer of JSON. */
   readonly json: ((body: unknown) => string | Promise<string>) | undefined;
   /** Those of every such answer. */
   readonly headers: ReplyHeaders | undefined;
+  /** Of an answer that is more than a schema. */
+  readonly writing: AnswerWriting<unknown> | undefined;
 }
 
 const JSON_TYPE = /^application\/(?:[^;]+\+)?json(?:;|$)/;
@@ -36,6 +43,11 @@ export function compileResponder(route: Route): Responder {
   const name = `${route.method} ${route.path}`;
   const answers = new Map<number, Answer>();
   for (const [key, spec] of Object.entries(route.responses)) {
+    if (isRouteAnswer(spec)) {
+      const writing = kindOfAnswer(spec).compile(name, Number(key));
+      answers.set(Number(key), { json: undefined, headers: undefined, writing });
+      continue;
+    }
     const schema = isSchema(spec) ? spec : spec.schema;
     const contentType = (isSchema(spec) ? undefined : spec.contentType) ?? (schema && 'application/json');
     if (schema !== undefined && !isJsonType(contentType ?? '')) {
@@ -45,13 +57,14 @@ export function compileResponder(route: Route): Responder {
     answers.set(Number(key), {
       json: schema && compileJson(name, schema),
       headers: contentType === undefined ? undefined : { 'content-type': contentType },
+      writing: undefined,
     });
   }
   const successes = [...answers.keys()].filter((status) => status >= 200 && status < 300);
   if (answers.size === 0) throw httpErrors.invalid_route(`${name}: declare at least one response.`);
   const plain = successes.length === 1 ? successes[0] : undefined;
 
-  return (result, exchange) => {
+  const respond = (result: unknown, exchange: Exchange): Reply | Promise<Reply> => {
     const given = isReply(result) ? result : undefined;
     const status = given === undefined ? plain : given.status;
     const body = given === undefined ? result : given.body;
@@ -64,6 +77,7 @@ export function compileResponder(route: Route): Responder {
       );
     }
     const headers = given?.headers;
+    if (answer.writing !== undefined) return answer.writing.reply(body, exchange, headers);
     const tag = headers?.['etag'];
     if (status === 200 && typeof tag === 'string' && ifNoneMatch(exchange, tag)) {
       return notModified({ status, headers: headersOf(answer, headers as ReplyHeaders) });
@@ -77,9 +91,12 @@ export function compileResponder(route: Route): Responder {
       ? { status, headers: all, body: text }
       : text.then((late) => ({ status, headers: all, body: late }));
   };
+  const before = [...answers.values()].flatMap(({ writing }) => writing?.before ?? []);
+  return Object.assign(respond, { before });
 }
 
-function compileJson(name: string, schema: $ZodType): (body: unknown) => string | Promise<string> {
+/** Writes what a handler gave as JSON, by its schema. */
+export function compileJson(name: string, schema: $ZodType): (body: unknown) => string | Promise<string> {
   const [parse, write, compiled] = [compileParser(schema), writerOf(schema), compileOutput(schema)];
   const bySchema = (body: unknown): string | Promise<string> => {
     const parsed = parse(body);
@@ -95,19 +112,31 @@ function compileJson(name: string, schema: $ZodType): (body: unknown) => string 
   };
 }
 
+/** Gives what the schema makes of what a handler gave. */
+export function compileData(name: string, schema: $ZodType): (body: unknown) => unknown {
+  const parse = compileParser(schema);
+  return (body) => {
+    const parsed = parse(body);
+    return parsed instanceof Promise ? parsed.then((late) => dataOf(name, late)) : dataOf(name, parsed);
+  };
+}
+
 /** Only what the schema knows goes out, so a password hash that a handler hands over by mistake stays here. */
 function serialise(name: string, parsed: Parsed, write: Writer): string {
-  if (parsed.success) {
-    const text = write(parsed.data);
-    if (text !== undefined) return text;
-    throw httpErrors.response_invalid(`${name} gave undefined, which JSON cannot say.`);
-  }
+  const text = write(dataOf(name, parsed));
+  if (text !== undefined) return text;
+  throw httpErrors.response_invalid(`${name} gave undefined, which JSON cannot say.`);
+}
+
+function dataOf(name: string, parsed: Parsed): unknown {
+  if (parsed.success) return parsed.data;
   // Where it is wrong, not what it is: the values are rows.
   const at = parsed.error.issues.slice(0, 5).map((issue) => `/${issue.path.map(String).join('/')} (${issue.code})`);
   throw httpErrors.response_invalid(`${name} gave data that its response schema refuses: ${at.join(', ')}.`);
 }
 
-function headersOf(answer: Answer, given: ReplyHeaders): ReplyHeaders {
+/** The headers of an answer with those of the handler, which stand above them. */
+export function headersOf(answer: { readonly headers: ReplyHeaders | undefined }, given: ReplyHeaders): ReplyHeaders {
   // With an ETag a client may keep the answer, if it asks each time whether it still holds.
   return {
     ...answer.headers,
