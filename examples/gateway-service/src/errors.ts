@@ -8,6 +8,8 @@ export const gatewayErrors = defineErrors('gateway', {
   ambiguous_path: { class: BadRequestError, title: 'Ambiguous Path' },
   /** The body has more bytes than the route lets through. */
   body_too_large: { class: BadRequestError, status: 413, title: 'Content Too Large' },
+  /** The request has something that cannot be said to a service, or broke off. */
+  unsendable: { class: BadRequestError, title: 'Request Cannot Be Sent On' },
   /** All instances of the service are left out, since they failed again and again. */
   service_unavailable: { class: OverloadedError, title: 'Service Unavailable' },
   /** The instance could not be reached, cut the connection, or answered what is not HTTP. */

@@ -1,8 +1,10 @@
 // Services that are slow, broken or away: what a client sees, and how often a service is asked.
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import type { RouteDefinition } from '../src/routes.ts';
-import { everythingTo, gateway, nobody, upstream } from './gateway.ts';
+import { everythingTo, gateway, nobody, raw, upstream } from './gateway.ts';
 
 /** A service that answers with its name, and can be told otherwise. */
 async function named(name: string) {
@@ -68,6 +70,36 @@ describe('instances', () => {
     expect(response.headers.get('retry-after')).toBe('1');
     expect(await codeOf(response)).toBe('gateway.service_unavailable');
     expect(a.calls.length).toBe(5);
+  });
+});
+
+describe('a client that does wrong', () => {
+  it('leaves no instance out: bodies that break off, are too long, or are sent to what undici does not take', async () => {
+    await using a = await named('a');
+    a.state.answer = (req, res) => void req.resume().once('end', () => res.end('a'));
+    await using edge = await gateway(everythingTo(a.url));
+    const head = 'POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n';
+    for (let i = 0; i < 8; i++) {
+      const { hostname, port } = new URL(edge.url);
+      const before = a.calls.length;
+      const socket = connect(Number(port), hostname, () => socket.write(`${head}Content-Length: 100\r\n\r\nhalf`));
+      await expect.poll(() => a.calls.length).toBeGreaterThan(before);
+      socket.destroy();
+      await once(socket, 'close');
+    }
+    const chunk = `${(128 * 1024).toString(16)}\r\n${'x'.repeat(128 * 1024)}\r\n`;
+    const long = `${head}Transfer-Encoding: chunked\r\n\r\n${chunk.repeat(9)}0\r\n\r\n`;
+    for (let i = 0; i < 8; i++) expect(await raw(edge.url, long, 'body_too_large')).toContain('gateway.body_too_large');
+    const odd = [
+      'GET /\u00e9 HTTP/1.1',
+      'GET /a|b HTTP/1.1',
+      'PURGE / HTTP/1.1',
+      'GET /"<> HTTP/1.1',
+      'GET /a#b HTTP/1.1',
+    ];
+    for (const line of [...odd, ...odd])
+      await raw(edge.url, Buffer.from(`${line}\r\nHost: a\r\nConnection: close\r\nX-Odd: \u00ff\r\n\r\n`, 'latin1'));
+    expect((await fetch(edge.url)).status).toBe(200);
   });
 });
 

@@ -75,7 +75,7 @@ export function everythingTo(...targets: string[]): RouteTable {
 }
 
 /** Sends bytes as they are and gives all that comes back until the connection ends, or `until` is in it. */
-export async function raw(url: string, text: string, until?: string): Promise<string> {
+export async function raw(url: string, text: string | Buffer, until?: string): Promise<string> {
   const { hostname, port } = new URL(url);
   const socket = connect(Number(port), hostname);
   let answer = '';

@@ -1,5 +1,7 @@
+import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
+import { gatewayErrors } from '../errors.ts';
 import type { Deadline } from './deadline.ts';
 import { type FlatHeaders, responseHeaders } from './headers.ts';
 import type { Target } from './target.ts';
@@ -24,6 +26,8 @@ export interface Outgoing {
   readonly method: string;
   readonly headers: FlatHeaders;
   readonly body: Readable | AsyncIterable<Uint8Array> | null;
+  /** The connection that the request came by. */
+  readonly client: Socket;
 }
 
 /** How an attempt ended, when it did not fail before the head. */
@@ -32,15 +36,25 @@ export type Ending = 'complete' | 'cut' | 'unwanted';
 /** Answers of an instance that say nothing of the request, but of the instance or what is behind it. */
 const UNHEALTHY: ReadonlySet<number> = new Set([502, 503, 504]);
 
+/** What undici says of a request that it cannot send as it is. */
+const UNSENDABLE: ReadonlySet<unknown> = new Set([
+  'UND_ERR_INVALID_ARG',
+  'UND_ERR_NOT_SUPPORTED',
+  'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH',
+]);
+
 /** An attempt failed before there was a head. */
 export class AttemptFailed extends Error {
   override readonly name = 'AttemptFailed';
   /** The request did not leave: whatever it does, it was not done. */
   readonly unsent: boolean;
+  /** It is the client's doing, and would fail at each instance. */
+  readonly ofClient: boolean;
 
-  constructor(cause: Error, unsent: boolean) {
+  constructor(cause: Error, unsent: boolean, ofClient: boolean) {
     super(cause.message, { cause });
     this.unsent = unsent;
+    this.ofClient = ofClient;
   }
 }
 
@@ -54,13 +68,15 @@ export class AttemptFailed extends Error {
 export function attempt(target: Target, outgoing: Outgoing, sink: Sink, deadline: Deadline): Promise<Ending> {
   return new Promise((resolve, reject) => {
     target.begin();
-    const handler = new AnswerHandler(target, sink, deadline, resolve, reject);
-    target.pool.dispatch({ ...outgoing, headersTimeout: 0 } as Dispatcher.DispatchOptions, handler);
+    const { client, ...request } = outgoing;
+    const handler = new AnswerHandler(target, client, sink, deadline, resolve, reject);
+    target.pool.dispatch({ ...request, headersTimeout: 0 } as Dispatcher.DispatchOptions, handler);
   });
 }
 
 class AnswerHandler implements Dispatcher.DispatchHandler {
   readonly #target: Target;
+  readonly #client: Socket;
   readonly #sink: Sink;
   readonly #deadline: Deadline;
   readonly #resolve: (ending: Ending) => void;
@@ -73,12 +89,14 @@ class AnswerHandler implements Dispatcher.DispatchHandler {
 
   constructor(
     target: Target,
+    client: Socket,
     sink: Sink,
     deadline: Deadline,
     resolve: (ending: Ending) => void,
     reject: (error: unknown) => void,
   ) {
     this.#target = target;
+    this.#client = client;
     this.#sink = sink;
     this.#deadline = deadline;
     this.#resolve = resolve;
@@ -126,7 +144,9 @@ class AnswerHandler implements Dispatcher.DispatchHandler {
 
   onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
     const aborted = this.#deadline.reason !== undefined;
-    if (!this.#end(this.#unwanted ? this.#healthy : aborted && !this.#deadline.isLate)) return;
+    const ofClient = this.#client.destroyed || isOfRequest(error);
+    const healthy = this.#unwanted ? this.#healthy : ofClient || (aborted && !this.#deadline.isLate);
+    if (!this.#end(healthy)) return;
     if (this.#unwanted) {
       this.#resolve('unwanted');
     } else if (this.#started) {
@@ -135,7 +155,7 @@ class AnswerHandler implements Dispatcher.DispatchHandler {
     } else if (aborted) {
       this.#reject(this.#deadline.reason);
     } else {
-      this.#reject(new AttemptFailed(error, this.#controller === undefined));
+      this.#reject(new AttemptFailed(error, this.#controller === undefined, ofClient));
     }
   }
 
@@ -146,4 +166,10 @@ class AnswerHandler implements Dispatcher.DispatchHandler {
     this.#target.end(healthy);
     return true;
   }
+}
+
+/** Whether the request was to blame: nobody leaves an instance out by sending nonsense to it. */
+function isOfRequest(error: Error): boolean {
+  const { code } = error as { code?: unknown };
+  return UNSENDABLE.has(code) || code === gatewayErrors.body_too_large.code;
 }

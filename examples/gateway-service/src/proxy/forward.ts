@@ -39,6 +39,7 @@ export async function forward(
   const deadline = new Deadline(exchange, limits.timeoutMs);
   const body = bodyOf(exchange, limits.maxBodyBytes);
   const harmless = body === null && IDEMPOTENT.has(exchange.method);
+  const client = exchange.req.socket;
   const tried: Target[] = [];
   service.retries.earn();
   try {
@@ -52,6 +53,7 @@ export async function forward(
         method: exchange.method,
         headers: [...headers, ...extra],
         body,
+        client,
       };
       let repeats = false;
       const unwanted = (status: number): boolean => {
@@ -67,7 +69,7 @@ export async function forward(
       } catch (error) {
         if (!(error instanceof AttemptFailed)) throw error;
         const repeatable = harmless || (error.unsent && !exchange.req.readableDidRead);
-        if (!repeatable || !again()) throw badGateway(service, error);
+        if (error.ofClient || !repeatable || !again()) throw failure(service, error);
       }
     }
   } finally {
@@ -75,13 +77,12 @@ export async function forward(
   }
 }
 
-function badGateway(service: Service, failed: AttemptFailed): Error {
+function failure(service: Service, { cause, ofClient }: AttemptFailed): Error {
   // The limit of the body is ours, and came out of the attempt that read it.
-  const { cause } = failed;
   if ((cause as { code?: unknown }).code === gatewayErrors.body_too_large.code) return cause as Error;
-  return gatewayErrors.bad_gateway(`An instance of ${service.name} could not be reached, or gave no answer.`, {
-    cause,
-  });
+  if (ofClient) return gatewayErrors.unsendable('The request cannot be sent on as it is.', { cause });
+  const message = `An instance of ${service.name} could not be reached, or gave no answer.`;
+  return gatewayErrors.bad_gateway(message, { cause });
 }
 
 /** The body as it arrives, counted where its length is not said. */

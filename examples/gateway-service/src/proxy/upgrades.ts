@@ -70,6 +70,7 @@ interface Upgraded {
 /** Asks an instance. One that refuses is answered for here: then there is nothing to join. */
 function ask(exchange: NodeExchange, { route, service, identity }: Destination): Promise<Upgraded | undefined> {
   const timeoutMs = route.timeoutMs ?? 10_000;
+  const client = exchange.req.socket;
   const target = service.choose();
   const url = new URL(exchange.rawUrl, target.url);
   const headers = requestHeaders(exchange, { identity, timeoutMs });
@@ -87,7 +88,8 @@ function ask(exchange: NodeExchange, { route, service, identity }: Destination):
     });
     exchange.res.once('close', () => request.destroy());
     request.once('error', (error) => {
-      end(false);
+      // A client that went away says nothing of the instance.
+      end(client.destroyed);
       reject('code' in error && error.code === gatewayErrors.timed_out.code ? error : failed(error));
     });
     request.once('upgrade', (answer, socket, head) => {
