@@ -4,14 +4,16 @@
 // - scripts/samples/open.js, bundled with one library installed, runs where nothing is
 // - scripts/samples/service.js says the same on Node.js, Bun and Deno
 // - the examples of hosts that are for Bun and Deno answer there
+// - services that `npm create @ent` writes compile and pass their tests, with each answer of each question
 import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { eachAnswer, readCreate, tryServices } from './lib/created.ts';
 import { type Finding, main } from './lib/findings.ts';
 import { type Installed, install as installTarballs, pack } from './lib/packed.ts';
 import { run, withTemporaryFolder } from './lib/run.ts';
 import { whileServing } from './lib/serving.ts';
 import { installTools } from './lib/tools.ts';
-import { publicPackages } from './lib/workspace.ts';
+import { type Manifest, publicPackages, readJson } from './lib/workspace.ts';
 
 const BUNDLES = [
   'esbuild.cjs',
@@ -59,7 +61,27 @@ export async function rehearseSamples(
   const context = { root, dir, install, tool };
   // Two at a time, as there are processors.
   const [whole, bundled] = await Promise.all([inWholeProject(context), inBareProject(context)]);
-  return [...whole, ...bundled];
+  return [...whole, ...bundled, ...(await inNewServices(context))];
+}
+
+/** With all that any of them has: services of `npm create @ent`. */
+async function inNewServices({ root, dir, install }: Context): Promise<Finding[]> {
+  const project = join(dir, 'created');
+  const folder = join(root, 'packages', 'create', 'node_modules');
+  const own = Object.keys(readJson<Manifest>(join(folder, '..', 'package.json')).devDependencies ?? {});
+  const more = Object.fromEntries(
+    own.filter((name) => !name.startsWith('@ent/')).map((name) => [name, join(folder, name)]),
+  );
+  await install(project, { more });
+  const create = await readCreate(root);
+  const services = eachAnswer(create).map((answers) => ({ folder: join(project, answers['host']!), ...answers }));
+  for (const service of services) await create.writeService(service);
+  const problems = await tryServices(
+    services.map((service) => service.folder),
+    join(folder, 'typescript'),
+  );
+  const fix = 'look at packages/create/src/template';
+  return problems.map((problem) => ({ file: 'packages/create', problem: problem.replace(`${project}/`, ''), fix }));
 }
 
 /** With all peers: TypeScript, and the runtimes. */

@@ -9,6 +9,7 @@ import { rehearseSamples } from './check-samples.ts';
 import { repositoryOf } from './lib/release-manifests.ts';
 import { run, withTemporaryFolder } from './lib/run.ts';
 import { installTools } from './lib/tools.ts';
+import { rehearseCreate } from './rehearse/create.ts';
 import { installPublished } from './rehearse/install.ts';
 import { rehearseJest } from './rehearse/jest.ts';
 import { startRegistry } from './rehearse/registry.ts';
@@ -60,6 +61,9 @@ async function main(): Promise<number> {
       );
       report.say('Jest, as the documentation has it');
       await rehearseJest(root, join(dir, 'jest'), packages, { registry, report });
+      report.say('npm create @ent');
+      const compiler = join(root, 'node_modules', 'typescript');
+      await rehearseCreate(join(dir, 'clone'), join(dir, 'create'), { registry, report, compiler });
       return report.conclude();
     } finally {
       registry.close();

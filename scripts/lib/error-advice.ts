@@ -49,6 +49,9 @@ export const ADVICE: Readonly<Record<string, string>> = {
 
   'config.invalid': 'Mend all that the message lists; it names each variable and where its value came from.',
 
+  'create.invalid_options': 'Take a name or an answer that the message lists.',
+  'create.folder_not_empty': 'Name a new folder, or empty this one.',
+
   'database.unique_violation': 'Catch it by `isUniqueViolation(error, field)`, and say which value is taken.',
   'database.foreign_key_violation':
     'Store the row that is pointed at first; delete those that point here before the row.',
