@@ -50,10 +50,12 @@ describe('levels', () => {
       expect(act).toThrow(
         expect.objectContaining({
           code: 'logging.invalid_option',
-          message: 'level must be one of debug, info, warning, error, critical; got "warn".',
+          message: 'level must be one of debug, info, warning, error, critical; got "warn", which is "warning" here.',
         }),
       );
     }
+    expect(() => logger.setLevel('fatal' as LogLevel)).toThrow('got "fatal", which is "critical" here.');
+    expect(() => logger.setLevel('constructor' as LogLevel)).toThrow('got "constructor".');
     expect(logger.level).toBe('info');
     expect(logger.isEnabled(wrong)).toBe(false);
   });

@@ -12,8 +12,13 @@ export function positiveInteger(what: string, value: number): number {
 /** @throws logging.invalid_option */
 export function oneOf<T extends string>(what: string, value: T, allowed: readonly T[]): T {
   if (allowed.includes(value)) return value;
-  throw fail(`${what} must be one of ${allowed.join(', ')}; got ${told(value)}.`);
+  const here = Object.hasOwn(ELSEWHERE, value) ? ELSEWHERE[value] : undefined;
+  const meant = here === undefined || !(allowed as readonly string[]).includes(here) ? '' : `, which is "${here}" here`;
+  throw fail(`${what} must be one of ${allowed.join(', ')}; got ${told(value)}${meant}.`);
 }
+
+/** What other loggers call a level. */
+const ELSEWHERE: Readonly<Record<string, string>> = { warn: 'warning', fatal: 'critical', crit: 'critical', err: 'error' };
 
 /** A text from the environment, such as `"false"`, would count as true. @throws logging.invalid_option */
 export function flag(what: string, value: boolean): boolean {
