@@ -32,6 +32,7 @@ export function createUpgrades(proxy: Proxy, options: NodeHostOptions): Upgrades
     if (upgraded === undefined) return;
     const { req, res } = exchange;
     const { socket } = req;
+    socket.removeAllListeners('readable');
     res.detachSocket(socket);
     joined.add(socket);
     socket.write(headOf(upgraded.answer));
@@ -53,12 +54,26 @@ export function createUpgrades(proxy: Proxy, options: NodeHostOptions): Upgrades
       // A refusal is the last that is said on this connection.
       res.once('finish', () => socket.end());
       socket.once('error', () => socket.destroy());
+      endWithClient(socket);
       listener(req, res);
     },
     close() {
       for (const socket of joined) socket.destroy();
     },
   };
+}
+
+/**
+ * Notices that a client leaves while its service is asked. Nobody reads from the connection meanwhile, and a connection
+ * that is not read does not tell that the other side has ended it. What comes early stays in the buffer.
+ */
+function endWithClient(socket: Duplex): void {
+  socket.on('readable', () => {
+    if (socket.readableLength === 0) socket.read();
+  });
+  socket.once('end', () => {
+    if (socket.listenerCount('readable') > 0) socket.destroy();
+  });
 }
 
 interface Upgraded {
