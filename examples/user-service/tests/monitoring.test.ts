@@ -1,22 +1,14 @@
 // A real Prometheus with the rules of infrastructure/ on a real service: every query of every dashboard and alert has
 // data.
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { findProgram } from '@ent/testkit';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { parse, stringify } from 'yaml';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { infrastructure, isSkipped, type Prometheus, promtool, rules, startPrometheus, why } from './prometheus.ts';
 import { admin, type Service, settings, start, temporaryFolder } from './service.ts';
 
-const infrastructure = fileURLToPath(new URL('../../../infrastructure/', import.meta.url));
-const rules = join(infrastructure, 'prometheus/rules');
 const dashboards = join(infrastructure, 'grafana/dashboards');
-const program = findProgram('prometheus');
-const promtool = findProgram('promtool');
-const isThere = program !== undefined && promtool !== undefined;
-const isRequired = /\b(all|prometheus)\b/.test(process.env['ENT_TEST_REQUIRE'] ?? '');
-const why = isThere ? '' : ' (skipped: Prometheus is not installed; run scripts/install-services.sh prometheus)';
 
 interface Rules {
   groups: {
@@ -57,50 +49,18 @@ function alertQueries(): [string, string][] {
   );
 }
 
-describe.skipIf(!isThere && !isRequired)(`monitoring${why}`, () => {
+describe.skipIf(isSkipped)(`monitoring${why}`, () => {
   const folder = temporaryFolder();
   let service: Service;
-  let prometheus: ChildProcess;
-  let said = '';
-  let url: string;
+  let prometheus: Prometheus;
 
   beforeAll(async () => {
     service = await start(folder.path, settings(folder.path));
-    const config = parse(readFileSync(join(infrastructure, 'prometheus/prometheus.yml'), 'utf8')) as {
-      scrape_configs: { job_name: string }[];
-    };
-    // A timeout that is too short on a busy machine would leave gaps.
-    const often = { scrape_interval: '5s', scrape_timeout: '5s', evaluation_interval: '1s' };
-    const scrape = config.scrape_configs.filter(({ job_name }) => job_name === 'user-service');
-    const targets = [new URL(service.url).host];
-    const file = join(folder.path, 'prometheus.yml');
-    writeFileSync(
-      file,
-      stringify({
-        ...config,
-        global: often,
-        rule_files: [join(rules, '*.yml')],
-        scrape_configs: scrape.map((each) => ({ ...each, static_configs: [{ targets }] })),
-      }),
-    );
-    const flags = [`--storage.tsdb.path=${join(folder.path, 'tsdb')}`, '--enable-feature=exemplar-storage'];
-    prometheus = spawn(program!, [`--config.file=${file}`, `--web.listen-address=127.0.0.1:0`, ...flags], {
-      stdio: ['ignore', 'ignore', 'pipe'],
-    });
-    prometheus.stderr?.on('data', (chunk) => (said += String(chunk)));
-    await vi.waitFor(
-      async () => {
-        if (prometheus.exitCode !== null) throw new Error(said);
-        const [, address] = /"Listening on".* address=(\S+)/.exec(said) ?? [];
-        url = `http://${address}`;
-        expect((await fetch(`${url}/-/ready`)).status).toBe(200);
-      },
-      { timeout: 200_000, interval: 200 },
-    );
+    prometheus = await startPrometheus({ target: service.url, folder: folder.path, rules, scrapeEvery: '5s' });
   });
 
   afterAll(async () => {
-    prometheus?.kill('SIGKILL');
+    prometheus?.kill();
     await service?.kill();
     folder.remove();
   });
@@ -148,12 +108,7 @@ describe.skipIf(!isThere && !isRequired)(`monitoring${why}`, () => {
     const user = `/api/v1/users/${String(id)}`;
 
     const hasData = async (query: string): Promise<boolean> => {
-      const answer = await fetch(`${url}/api/v1/query`, { method: 'POST', body: new URLSearchParams({ query }) });
-      const { data, error } = (await answer.json()) as {
-        data?: { result: { value: [number, string] }[] };
-        error?: string;
-      };
-      if (data === undefined) throw new Error(`${query}: ${error}`);
+      const data = await prometheus.ask<{ result: { value: [number, string] }[] }>('query', { query });
       return data.result.some(({ value: [, value] }) => value !== 'NaN');
     };
     let changes = 0;

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { z } from 'zod';
 import { type Cache, createCache } from '../src/cache.ts';
 import { channels } from '../src/channels.ts';
@@ -439,7 +439,14 @@ describe('a backend of several servers', () => {
     const { cache, gone } = setUp({ onError: 'miss' });
     await cache.setMany(keys.map((key) => [key, key]));
     gone.add(3);
+    const told: unknown[] = [];
+    const hear = (event: unknown): void => void told.push(event);
+    channels.forgive.error.subscribe(hear);
+    onTestFinished(() => void channels.forgive.error.unsubscribe(hear));
     for (let i = 0; i < 4; i++) expect([...(await cache.getMany(keys)).keys()]).toEqual(onOthers);
+    // Each of them succeeds, and says what it has passed over.
+    const error = expect.objectContaining({ code: expect.stringMatching(/^cache\./) as string }) as unknown;
+    expect(told).toEqual(Array.from({ length: 4 }, () => ({ driver: expect.any(String) as string, error })));
     const loaded = await cache.getOrSetMany(keys, (missing) => new Map(missing.map((key) => [key, 'loaded'])));
     expect(loaded).toEqual(new Map(keys.map((key) => [key, shardOf(key) === 3 ? 'loaded' : key])));
   });

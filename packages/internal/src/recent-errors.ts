@@ -35,6 +35,7 @@ const OPERATIONS = [
   'cache:delete',
   'cache:load',
   'cache:command',
+  'cache:forgive',
   'messaging:publish',
   'messaging:process',
   'messaging:receive',

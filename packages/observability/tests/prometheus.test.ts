@@ -50,6 +50,8 @@ describe('createMetrics', () => {
     await publish('ent:cache:get', { driver: 'memory', keys: 2 }, () => Promise.reject(new Error('down')));
     await publish('ent:cache:get', { driver: 'redis', keys: 9, hits: 5, stale: 1, local: 4 });
     await publish('ent:cache:command', { driver: 'redis', operation: 'hash.set' });
+    tracingChannel('ent:cache:forgive').error.publish({ driver: 'redis', error: new Error('away') });
+    expect(await lines('cache_forgiven_errors_total')).toEqual(['cache_forgiven_errors_total{cache_driver="redis"} 1']);
     await publish('ent:cache:load', { driver: 'redis', outcome: 'stored' });
     await publish('ent:cache:load', { driver: 'redis' }, () => Promise.reject(new Error('factory')));
     await publish('ent:lifecycle:check', { check: 'database', critical: true });

@@ -1,5 +1,6 @@
 import { EntError } from '@ent/errors';
 import { Deadlines, TimedCall } from '@ent/internal';
+import { channels } from '../../channels.ts';
 import type { CacheDriver, DriverCall, DriverWrite } from '../../driver.ts';
 import { cacheErrors } from '../../errors.ts';
 import { Breaker, type BreakerPlan } from './breaker.ts';
@@ -156,9 +157,16 @@ export class Calls {
     return key === undefined || this.driver.shardOf === undefined ? WHOLE : this.driver.shardOf(key);
   }
 
-  /** Whether an error may be passed over: the backend is out, and the application said that it would rather miss. */
+  /**
+   * Whether an error is passed over: the backend is out, and the application said that it would rather miss. It is told
+   * on a channel of its own, since the operation succeeds.
+   */
   forgives(error: unknown): boolean {
-    return this.#isLenient && EntError.is(error) && OUTAGES.has(error.code);
+    const isForgiven = this.#isLenient && EntError.is(error) && OUTAGES.has(error.code);
+    if (isForgiven && channels.forgive.hasSubscribers) {
+      channels.forgive.error.publish({ driver: this.driver.name, error });
+    }
+    return isForgiven;
   }
 
   /** What the work gives, or something else where the cache {@link forgives} its error. */

@@ -1,6 +1,6 @@
 import { onOperation } from '../../operations.ts';
 import { CounterFamily, HistogramFamily, type Place } from '../families.ts';
-import type { Stop } from './stop.ts';
+import { listen, type Stop } from './stop.ts';
 
 /** What is read of the channels of `@ent/cache`, which documents them in full. */
 interface CacheGet {
@@ -38,6 +38,11 @@ export function cache(place: Place): Stop[] {
     labelNames: ['cache_driver', 'operation', 'result'],
     buckets: [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1],
   });
+  const forgiven = new CounterFamily(place, {
+    name: 'cache_forgiven_errors_total',
+    help: 'Calls of the cache that failed and were passed over, so that what was read is counted as a miss.',
+    labelNames: ['cache_driver'],
+  });
   const count = (driver: string, tier: string, result: string, by: number): void => {
     if (by > 0) requests.cell(driver, tier, result).value += by;
   };
@@ -65,5 +70,6 @@ export function cache(place: Place): Stop[] {
       },
     }),
   );
-  return [reads, loading, ...others];
+  const onForgiven = (message: unknown): void => void forgiven.cell((message as CacheOperation).driver).value++;
+  return [reads, loading, ...others, listen({ 'tracing:ent:cache:forgive:error': onForgiven })];
 }
