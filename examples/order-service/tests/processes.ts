@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 
 const mains = {
@@ -29,11 +30,11 @@ export function launch(name: keyof typeof mains, folder: string, env: Record<str
   const child = spawn(process.execPath, ['--conditions=@ent/source', ...args, main], {
     cwd: folder,
     env: { PATH: process.env['PATH'], HOME: folder, PORT: '0', LOG_FORMAT: 'json', DRAIN_TIME: '10ms', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
   let text = '';
   for (const stream of [child.stdout, child.stderr])
-    stream.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+    stream?.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
   return { process: child, output: () => text };
 }
 
@@ -62,4 +63,14 @@ export async function start(...given: Parameters<typeof launch>): Promise<Runnin
       await ended;
     },
   };
+}
+
+/** A port that is free now: for a process that comes back where it was. */
+export async function freePort(): Promise<string> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  return String(typeof address === 'object' ? address?.port : undefined);
 }
