@@ -63,6 +63,8 @@ export interface Dpop {
    * The principal of a request that sends a token: by the scheme `DPoP` with a proof of the key that the token is bound
    * to, or by `Bearer` where it is bound to none.
    *
+   * The principal has to be bound as it was sent, whatever `verify` looks at.
+   *
    * @param verify `(token, proof) => sessions.verify(token, proof)`, or
    *   `(token, proof) => verifier.verify(token, undefined, proof)`: it gets the proof, or undefined with `Bearer`
    * @throws `auth.token_missing`, `auth.token_invalid`, `auth.dpop_nonce_required`
@@ -168,9 +170,15 @@ export function createDpop(options: DpopOptions): Dpop {
   /** Of many requests with one proof, one gets through. */
   const use = async (jkt: string, jti: string): Promise<void> => {
     const id = hash('sha256', `dpop\0${jkt}\0${jti}`, 'base64url');
-    // Beyond the time in which it is good, by the clock of any process.
-    const ttlMs = maxAgeMs + 2 * TOLERANCE_MS;
+    // Longer than it is good: from as far ahead as a clock may be, to its end, which is in whole seconds.
+    const ttlMs = maxAgeMs + 2 * TOLERANCE_MS + 1000;
     if (!(await storeCall('remember a proof', () => replays.add(id, ttlMs)))) throw new Rejected('proof_replay');
+  };
+
+  /** Whatever `verify` looks at: an API key, say, is bound to nothing. */
+  const boundTo = (jkt: string | undefined, principal: Principal): Principal => {
+    if (principal.jkt === jkt) return principal;
+    throw refusal(principal.jkt === undefined ? 'not_bound' : 'proof', 'invalid_token');
   };
 
   /** What `work` says of a proof, with the challenge of this scheme. */
@@ -203,7 +211,7 @@ export function createDpop(options: DpopOptions): Dpop {
       const { token, fault } = { token: '', ...readBearer(request.authorization, 'dpop') };
       if (fault === 'missing' || fault === 'scheme') {
         const bearer = { token: '', ...readBearer(request.authorization) };
-        if (bearer.fault === undefined) return verify(bearer.token);
+        if (bearer.fault === undefined) return boundTo(undefined, await verify(bearer.token));
         throw authErrors.token_missing('The request has no access token.', {
           details: { reason: bearer.fault },
           headers: { 'www-authenticate': challenge },
@@ -215,11 +223,12 @@ export function createDpop(options: DpopOptions): Dpop {
         if (proof.claims.ath !== hash('sha256', token, 'base64url')) throw new Rejected('proof_ath');
         return proof;
       });
-      const principal = await verify(token, { jkt }).catch((error: unknown) => {
+      const sent = await verify(token, { jkt }).catch((error: unknown) => {
         if (!EntError.is(error) || error.code !== authErrors.token_invalid.code) throw error;
         const reason = error.details?.reason;
         throw refusal(typeof reason === 'string' ? reason : 'error', 'invalid_token', error);
       });
+      const principal = boundTo(jkt, sent);
       // Last, so that only who has a good token fills the store.
       await checked(() => use(jkt, claims.jti as string));
       return principal;

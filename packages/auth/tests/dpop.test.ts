@@ -202,6 +202,26 @@ describe('a token that is bound to a key', () => {
   });
 });
 
+describe('a principal of anything else', () => {
+  it('is bound as it was sent', async () => {
+    const { dpop } = setUp();
+    const ask = async (scheme: string, jkt: string | undefined) => {
+      const request = {
+        method: 'GET',
+        url: '/docs',
+        authorization: `${scheme} key`,
+        dpop: await client.prove({ ath: ath('key') }),
+      };
+      return dpop.authenticate(request, async () => trustedPrincipal({ subject: 'ann', jkt }));
+    };
+    expect((await ask('Bearer', undefined)).subject).toBe('ann');
+    expect((await ask('DPoP', client.jkt)).subject).toBe('ann');
+    await expect(ask('DPoP', undefined)).rejects.toMatchObject(refused('not_bound', 'invalid_token'));
+    await expect(ask('DPoP', thief.jkt)).rejects.toMatchObject(refused('proof', 'invalid_token'));
+    await expect(ask('Bearer', client.jkt)).rejects.toMatchObject(refused('proof', 'invalid_token'));
+  });
+});
+
 describe('a bearer token', () => {
   it('works as before, and is refused as one that is bound', async () => {
     const { ask, sessions } = setUp();
@@ -356,6 +376,27 @@ describe('a proof', () => {
     const { accessToken } = await login();
     const asked = ask(accessToken, await client.prove({ ath: ath(accessToken) }));
     await expect(asked).rejects.toMatchObject({ code: 'auth.store_failed', status: 503 });
+  });
+
+  it('is remembered for longer than it is good, from the earliest moment on', async () => {
+    const ids = new Map<string, number>();
+    const clock = { time: START };
+    const replays = {
+      add: async (id: string, ttlMs: number) => {
+        if ((ids.get(id) ?? -Infinity) > clock.time) return false;
+        ids.set(id, clock.time + ttlMs);
+        return true;
+      },
+    };
+    const dpop = createDpop({ origin: ORIGIN, replays, now: () => clock.time });
+    const iat = START / 1000;
+    const request = { method: 'GET', url: '/docs', dpop: await client.prove({ iat }) };
+    clock.time = START - 5000;
+    await dpop.prove(request);
+    clock.time = START + 65_999;
+    await expect(dpop.prove(request)).rejects.toMatchObject(refused('proof_replay'));
+    clock.time += 1;
+    await expect(dpop.prove(request)).rejects.toMatchObject(refused('proof_malformed'));
   });
 
   it('fills no store without a good token', async () => {

@@ -17,7 +17,7 @@ const NO_ANSWER = new Set([PARSE_ERROR, RESPONSE_IS_NOT_CONFORM, RESPONSE_IS_NOT
  * Why an exchange with an authorization server failed: a word for the log where what was presented is not good;
  * undefined where the server did not answer as it should, so that nobody knows.
  */
-export function reasonOf(error: unknown): string | undefined {
+function reasonOf(error: unknown): string | undefined {
   if (error instanceof AuthorizationResponseError) return wordOf(error.error);
   // What the code or the refresh token is at fault for; `invalid_client` and the like are of this service.
   if (error instanceof ResponseBodyError) return error.error === 'invalid_grant' ? error.error : undefined;
