@@ -5,6 +5,7 @@ export const ADVICE: Readonly<Record<string, string>> = {
   'auth.dpop_nonce_required': 'Make the proof once more, with the nonce that stands in the header `DPoP-Nonce`.',
   'auth.refresh_invalid':
     'Log in again. Used a second time, a refresh token ends its session: see that clients keep the newest.',
+  'auth.identity_taken': 'Log in by it, or end its link to the other account first.',
   'auth.login_failed': 'Begin the login anew; the log has the reason in `details.reason`.',
   'auth.credentials_invalid': 'Ask for the password again; do not tell which of the two was wrong.',
   'auth.forbidden': 'Give the role or scope that the policy asks for, or hide what is not allowed.',

@@ -612,6 +612,15 @@ const SUBJECTS: Readonly<Record<string, Subject>> = {
       authenticate: [{ method: 'GET', url: '/', authorization: 'DPoP a', dpop: 'a' }, async () => principal],
     },
   },
+  createIdentities: {
+    make: () => of('@ent/auth/identities').createIdentities({ store: stores.memoryIdentityStore() }),
+    right: {
+      accountOf: [{ issuer: 'a', subject: 'b' }],
+      link: ['u', { issuer: 'a', subject: 'b' }],
+      unlink: ['u', { issuer: 'a', subject: 'b' }],
+      list: ['u'],
+    },
+  },
   createIntrospection: {
     make: () =>
       of('@ent/auth/introspection').createIntrospection({

@@ -1,7 +1,7 @@
 /**
  * The contracts: what a store of sessions, of refresh tokens, of attempt counters, of keys, of API keys, of single-use
- * tokens, of second factors, of passkeys, of what was used once, and a password driver must do. All else (tokens,
- * rotation, reuse, times, policy, errors, telemetry) is done once, above them.
+ * tokens, of second factors, of passkeys, of logins elsewhere, of what was used once, and a password driver must do.
+ * All else (tokens, rotation, reuse, times, policy, errors, telemetry) is done once, above them.
  *
  * A store throws whatever its backend throws; the core wraps it. `@ent/auth/testing` checks an implementation.
  */
@@ -260,6 +260,29 @@ export interface PasskeyStore {
    */
   use(id: string, counter: number, at: Date): Promise<boolean>;
   /** Removes a passkey of this account. `false` when it has no such one. */
+  delete(subject: string, id: string): Promise<boolean>;
+}
+
+/** A login at another issuer that belongs to an account, as it is stored. */
+export interface IdentityRecord {
+  /** SHA-256 of the issuer and whom it knows, base64url. */
+  readonly id: string;
+  readonly issuer: string;
+  /** Whom the issuer knows, `sub`: up to 255 characters. */
+  readonly externalSubject: string;
+  /** The account. */
+  readonly subject: string;
+  readonly createdAt: Date;
+}
+
+/** Where it is kept which logins elsewhere belong to which account. */
+export interface IdentityStore {
+  /** Adds an identity unless its id exists, atomically. `false` means that it existed, and that nothing was changed. */
+  insert(identity: IdentityRecord): Promise<boolean>;
+  get(id: string): Promise<IdentityRecord | undefined>;
+  /** All of an account, in any order. */
+  list(subject: string): Promise<IdentityRecord[]>;
+  /** Removes one of this account. `false` when it has no such one. */
   delete(subject: string, id: string): Promise<boolean>;
 }
 

@@ -48,6 +48,14 @@ export const authErrors = defineErrors('auth', {
     retryable: 'never',
     expose: false,
   },
+  /** A login at another issuer belongs to another account already. */
+  identity_taken: {
+    class: ConflictError,
+    status: 409,
+    title: 'This login belongs to another account',
+    retryable: 'never',
+    expose: true,
+  },
   /** Unknown account or wrong password: nothing tells the two apart. */
   credentials_invalid: credentialFailure,
   /** The code of a second factor is wrong, was used before, or the account has none. */

@@ -32,6 +32,8 @@ export type {
   ApiKeyRecord,
   ApiKeyStore,
   AuthStores,
+  IdentityRecord,
+  IdentityStore,
   KeySetStore,
   PasskeyRecord,
   PasskeyStore,

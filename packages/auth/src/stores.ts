@@ -1,4 +1,5 @@
 export { memoryApiKeyStore, repositoryApiKeyStore } from './stores/api-keys.ts';
+export { memoryIdentityStore, repositoryIdentityStore } from './stores/identities.ts';
 export { fileKeyStore, type KeySetRow, repositoryKeyStore } from './stores/keys.ts';
 export {
   cacheReplayStore,

@@ -1,5 +1,6 @@
 export { type ApiKeyStoreHarness, testApiKeyStore } from './testing/api-key-store.ts';
 export { type AuthStoresHarness, testAuthStores } from './testing/auth-stores.ts';
+export { type IdentityStoreHarness, testIdentityStore } from './testing/identity-store.ts';
 export { type KeySetStoreHarness, testKeySetStore } from './testing/key-set-store.ts';
 export { type PasswordDriverHarness, testPasswordDriver } from './testing/password-driver.ts';
 export { type PasskeyStoreHarness, testPasskeyStore } from './testing/passkey-store.ts';

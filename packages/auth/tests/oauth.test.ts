@@ -11,7 +11,8 @@ import {
   type SigningKey,
 } from '../src/index.ts';
 import { createOAuthClient, type OAuthClientOptions, type StartLogin } from '../src/oauth.ts';
-import { memoryStores } from '../src/stores.ts';
+import { createIdentities } from '../src/identities.ts';
+import { memoryIdentityStore, memoryStores } from '../src/stores.ts';
 import { Browser } from './support/browser.ts';
 import { startProvider, type TestProvider } from './support/provider.ts';
 
@@ -121,13 +122,17 @@ describe('a login at another issuer', () => {
     const { client, login } = setUp();
     const accessTokens = createAccessTokens({ issuer: 'me', audience: 'me', keys: createKeyRing({ active: key }) });
     const sessions = createSessions({ accessTokens, stores: memoryStores(), secret: 's'.repeat(32) });
-    const accounts = new Map<string, string>();
+    const identities = createIdentities({ store: memoryIdentityStore() });
+    let accounts = 0;
     const enter = async (): Promise<string> => {
       const { url, state } = await login();
-      const { issuer, subject } = await client.callback(url, state);
-      const identity = JSON.stringify([issuer, subject]);
-      if (!accounts.has(identity)) accounts.set(identity, `account-${accounts.size + 1}`);
-      const { accessToken } = await sessions.start({ subject: accounts.get(identity) ?? '', amr: ['fed'] });
+      const done = await client.callback(url, state);
+      let account = await identities.accountOf(done);
+      if (account === undefined) {
+        account = `account-${++accounts}`;
+        await identities.link(account, done);
+      }
+      const { accessToken } = await sessions.start({ subject: account, amr: ['fed'] });
       return (await sessions.verify(accessToken)).subject;
     };
     expect([await enter(), await enter()]).toEqual(['account-1', 'account-1']);
