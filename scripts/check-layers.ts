@@ -193,9 +193,12 @@ function problemBeside(root: string, path: string, { specifier }: Import): Probl
 function checkExample(root: string, example: Package): Finding[] {
   return filesUnder(example.dir, isTypeScript).flatMap((path) =>
     readModule(path)
-      .imports.filter(
-        ({ specifier }) => specifier.startsWith('.') && !join(path, '..', specifier).startsWith(`${example.dir}/`),
-      )
+      .imports.filter(({ specifier }) => {
+        const file = join(path, '..', specifier);
+        // A benchmark is of the repository: nobody takes it along with the example.
+        const measures = path.startsWith(`${example.dir}/bench/`) && file.startsWith(join(root, 'scripts/bench'));
+        return specifier.startsWith('.') && !measures && !file.startsWith(`${example.dir}/`);
+      })
       .map(({ specifier, line }) => ({
         file: relative(root, path),
         line,

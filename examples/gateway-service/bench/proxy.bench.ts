@@ -1,6 +1,6 @@
 // A call through a proxy: the proxies and the service behind them in processes of their own, the client here.
 import { join } from 'node:path';
-import { benchBursts, startServers } from '../../../packages/http/bench/bursts.ts';
+import { benchBursts, startServers } from '../../../scripts/bench-bursts.ts';
 import { subjects } from './servers.ts';
 
 const program = join(import.meta.dirname, 'servers.ts');

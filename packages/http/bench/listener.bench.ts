@@ -1,6 +1,6 @@
 // JSON over loopback: each server in a process of its own, the client here.
 import { join } from 'node:path';
-import { benchBursts, startServers } from './bursts.ts';
+import { benchBursts, startServers } from '../../../scripts/bench-bursts.ts';
 import { ORIGIN, person, subjects } from './servers.ts';
 
 const requests = (head = ''): Record<string, string> => ({

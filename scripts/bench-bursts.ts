@@ -3,7 +3,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
-import { bench } from '../../../scripts/bench.ts';
+import { bench } from './bench.ts';
 
 const CONNECTIONS = 8;
 const PER_CONNECTION = 8;
