@@ -1,5 +1,5 @@
-// What a release says in CHANGELOG.md: the text of each changeset, for users. All packages have one version, so which of
-// them was released with which is no news, and a commit is found by git.
+// What a release says in CHANGELOG.md: the text of each changeset, for users. All packages have one version, so which
+// of them was released with which is no news, and a commit is found by git.
 export default {
   getReleaseLine: async ({ summary }) => {
     const [first = '', ...rest] = summary.trim().split('\n');

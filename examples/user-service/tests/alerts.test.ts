@@ -1,5 +1,6 @@
-// Each alert whose fault can be made fires when it is made: a real Prometheus on a real service, whose database, cache and
-// broker are away or slow. The rules are those of infrastructure/, with shorter windows and without the patience of `for`.
+// Each alert whose fault can be made fires when it is made: a real Prometheus on a real service, whose database, cache
+// and broker are away or slow. The rules are those of infrastructure/, with shorter windows and without the patience of
+// `for`.
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';

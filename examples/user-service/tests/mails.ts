@@ -1,6 +1,8 @@
 import type { Service } from './service.ts';
 
-/** The texts of the mails that the service has printed so far, those to who has this name: addresses are not printed. */
+/**
+ * The texts of the mails that the service has printed so far, those to who has this name: addresses are not printed.
+ */
 export function mailsTo(service: Service, name: string): string[] {
   return service
     .output()

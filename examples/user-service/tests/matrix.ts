@@ -122,7 +122,10 @@ async function live(url: string, output: () => string): Promise<void> {
   const renewed = await refresh(ada.tokens.refresh_token);
   assert.equal(renewed.status, 200);
   const { access_token: token } = renewed.body;
-  assert.equal((await call('POST', '/api/v1/auth/logout', { token, body: { refresh_token: renewed.body.refresh_token } })).status, 204);
+  assert.equal(
+    (await call('POST', '/api/v1/auth/logout', { token, body: { refresh_token: renewed.body.refresh_token } })).status,
+    204,
+  );
   assert.equal((await call('GET', path, { token })).status, 401, 'nobody is logged in after logout');
   await login(ada.email);
   assert.equal((await call('DELETE', path, { token: root })).status, 204);

@@ -59,7 +59,8 @@ export const channels = {
   load: operationChannel<CacheLoadOperation>('cache', 'load'),
   command: operationChannel<CacheCommandOperation>('cache', 'command'),
   /**
-   * A call that failed and was passed over, under `onError: 'miss'`: what was read is a miss, what was written is dropped.
+   * A call that failed and was passed over, under `onError: 'miss'`: what was read is a miss, what was written is
+   * dropped.
    * Only `error` is published.
    */
   forgive: operationChannel<CacheOperation>('cache', 'forgive'),

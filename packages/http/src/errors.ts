@@ -24,7 +24,10 @@ export const httpErrors = defineErrors('http', {
   not_acceptable: { class: BadRequestError, status: 406, title: 'Not Acceptable', publicDetails: ['available'] },
   /** The path has a broken percent-encoding. */
   malformed_path: { class: BadRequestError },
-  /** The path or a header asks for a version of the API that there is not; `details.supported` lists those that there are. */
+  /**
+   * The path or a header asks for a version of the API that there is not; `details.supported` lists those that there
+   * are.
+   */
   unsupported_version: { class: BadRequestError, publicDetails: ['supported'] },
   /** Parameters, query, headers or body do not fit the schemas of the route; `errors` points at each. */
   invalid_request: { class: ValidationError },
@@ -56,9 +59,14 @@ export const httpErrors = defineErrors('http', {
   invalid_route: { class: ConfigurationError, title: 'Invalid Route' },
   /** Two routes have the same method and path. Thrown at set-up. */
   duplicate_route: { class: ConfigurationError, title: 'Duplicate Route' },
-  /** An option of a listener, a server, a client or the document is wrong, or an argument of a call. Thrown before anything is done. */
+  /**
+   * An option of a listener, a server, a client or the document is wrong, or an argument of a call. Thrown before
+   * anything is done.
+   */
   invalid_options: { class: ConfigurationError, title: 'Invalid HTTP Options' },
-  /** A client got no answer, or not the whole of it: no connection, or one that was cut. The work may have been done. */
+  /**
+   * A client got no answer, or not the whole of it: no connection, or one that was cut. The work may have been done.
+   */
   unreachable: {
     class: EntError,
     status: 503,

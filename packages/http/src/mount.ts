@@ -22,7 +22,8 @@ const PREFIX = /^(?:\/[A-Za-z0-9._~!$&'()+,;=@-]+)+$/;
  * and a client that is typed by it have the whole paths.
  *
  * @param prefix such as `/api/v1`: it begins with a slash, does not end with one, and has no parameters
- * @throws `http.invalid_options` for a prefix that is none, or what is no list; `http.invalid_route` for what is no route
+ * @throws `http.invalid_options` for a prefix that is none, or what is no list; `http.invalid_route` for what is no
+ *   route
  * @example
  * ```ts
  * import { mount, route } from '@ent/http';

@@ -7,7 +7,9 @@ import type { Route } from './route.ts';
 
 /** How {@link versions} tells which version a client wants. */
 export interface VersionsOptions {
-  /** Name of the request header that says the version, such as `api-version`. Default: the first segment of the path. */
+  /**
+   * Name of the request header that says the version, such as `api-version`. Default: the first segment of the path.
+   */
   readonly header?: string | undefined;
   /** The version of who sends no such header. Default: none, they get a 400. */
   readonly default?: string | undefined;

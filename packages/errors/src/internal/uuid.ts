@@ -1,5 +1,6 @@
 /**
- * A UUID of version 4, in browsers too: those have no `randomUUID` in a page that came by plain HTTP, though random bytes.
+ * A UUID of version 4, in browsers too: those have no `randomUUID` in a page that came by plain HTTP, though random
+ * bytes.
  */
 export function uuid(): string {
   const { crypto } = globalThis;

@@ -18,7 +18,12 @@ export function oneOf<T extends string>(what: string, value: T, allowed: readonl
 }
 
 /** What other loggers call a level. */
-const ELSEWHERE: Readonly<Record<string, string>> = { warn: 'warning', fatal: 'critical', crit: 'critical', err: 'error' };
+const ELSEWHERE: Readonly<Record<string, string>> = {
+  warn: 'warning',
+  fatal: 'critical',
+  crit: 'critical',
+  err: 'error',
+};
 
 /** A text from the environment, such as `"false"`, would count as true. @throws logging.invalid_option */
 export function flag(what: string, value: boolean): boolean {
