@@ -45,7 +45,7 @@ const HEADER = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
  *   route({ method: 'GET', path: '/me', responses: { 200: Old }, handler: () => ({ name: 'Ada Lovelace' }) }),
  * ];
  * const v2 = [
- *   route({ method: 'GET', path: '/me', responses: { 200: New }, handler: () => ({ given: 'Ada', family: 'Lovelace' }) }),
+ *   route({ method: 'GET', path: '/me', responses: { 200: New }, handler: () => ({ given: 'Ada', family: 'King' }) }),
  * ];
  * createListener(versions({ v1, v2 })); // GET /v1/me, GET /v2/me
  * createListener(versions({ 1: v1, 2: v2 }, { header: 'api-version', default: '1' })); // GET /me
