@@ -287,9 +287,9 @@ describe('streamBody', () => {
         }
         return bytes;
       },
-      64 * 1024 * 1024,
+      128 * 1024 * 1024,
     );
-    const total = 32 * 1024 * 1024;
+    const total = 128 * 1024 * 1024;
     const socket = connect(port, '127.0.0.1');
     socket.write(
       `POST / HTTP/1.1\r\nhost: x\r\ncontent-type: text/plain\r\ncontent-length: ${total}\r\nconnection: close\r\n\r\n`,
@@ -299,7 +299,7 @@ describe('streamBody', () => {
     const sending = (async () => {
       for (; sent < total; sent += chunk.byteLength) await new Promise((done) => socket.write(chunk, done));
     })();
-    // The kernel holds some megabytes, and the rest stays with the client.
+    // The kernel holds up to some tens of megabytes, and the rest stays with the client.
     const seen: number[] = [];
     await eventually(() => {
       seen.push(sent);
