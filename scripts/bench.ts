@@ -1,11 +1,13 @@
 // Benchmarks. As a module: `bench()`, for packages/<name>/bench/*.bench.ts, or those of an example. As a program:
-// `pnpm bench <name>`, which runs them, each file in a process of its own.
+// `pnpm bench <name>`, which runs them, each file in a process of its own. `pnpm bench --plots` draws what was
+// measured: of each docs/benchmarks/<name>.json the picture beside it.
 import { type ChildProcess, fork, spawnSync } from 'node:child_process';
 import { on, once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { plot } from './lib/plot.ts';
 
 /** One operation; a promise that it gives is awaited before the next one. */
 export type Work = () => unknown;
@@ -224,12 +226,33 @@ function print(name: string, result: readonly BenchRow[], rounds: number): void 
   }
 }
 
+/** Draws the rows of each JSON file in a folder, or of those that are named. */
+function drawAll(folder: string, names: readonly string[]): number {
+  const measured = readdirSync(folder).filter((file) => file.endsWith('.json'));
+  const missing = names.find((name) => !measured.includes(`${name}.json`));
+  if (missing !== undefined) {
+    console.error(`Nothing is measured of "${missing}": pnpm bench ${missing} --json docs/benchmarks/${missing}.json`);
+    return 64;
+  }
+  for (const file of measured.filter((each) => names.length === 0 || names.includes(each.slice(0, -5)))) {
+    const drawn = plot(JSON.parse(readFileSync(join(folder, file), 'utf8')) as BenchRow[]);
+    writeFileSync(join(folder, file.replace(/json$/, 'svg')), drawn);
+  }
+  return 0;
+}
+
 function main(): number {
   const { values, positionals } = parseArgs({
-    options: { json: { type: 'string' }, rounds: { type: 'string' }, clock: { type: 'string', default: 'wall' } },
+    options: {
+      json: { type: 'string' },
+      rounds: { type: 'string' },
+      clock: { type: 'string', default: 'wall' },
+      plots: { type: 'boolean', default: false },
+    },
     allowPositionals: true,
   });
   const root = join(import.meta.dirname, '..');
+  if (values.plots) return drawAll(join(root, 'docs', 'benchmarks'), positionals);
   const folderOf = new Map(
     ['packages', 'examples'].flatMap((place) =>
       readdirSync(join(root, place)).map((name) => [name, join(root, place, name, 'bench')] as const),
@@ -241,7 +264,7 @@ function main(): number {
     const names = [...folderOf.keys()];
     if (missing !== undefined) console.error(`There is no benchmark of "${missing}".`);
     console.error(
-      `usage: pnpm bench <name>... [--json FILE] [--rounds N] [--clock wall|cpu], with benchmarks of: ${names.join(', ')}`,
+      `usage: pnpm bench <name>... [--json FILE] [--rounds N] [--clock wall|cpu], or --plots [name...], with benchmarks of: ${names.join(', ')}`,
     );
     return 64;
   }

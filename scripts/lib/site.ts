@@ -106,7 +106,8 @@ export function writePages(root: string, folder: string, draw: (mermaid: string)
   const { repository } = readJson<{ repository?: { url: string } }>(join(root, 'package.json'));
   const browse = repository?.url.replace(/^git\+/, '').replace(/\.git$/, '');
   for (const { file, path } of pages) {
-    const text = withLinks(readFileSync(join(root, file), 'utf8'), (target) => {
+    const source = withDrawings(readFileSync(join(root, file), 'utf8'), join(root, dirname(file)));
+    const text = withLinks(source, (target) => {
       const [to = '', anchor] = target.split('#');
       if (to === '') return target;
       const found = join(dirname(file), decodeURIComponent(to)).replace(/\/$/, '');
@@ -124,6 +125,13 @@ export function writePages(root: string, folder: string, draw: (mermaid: string)
     mkdirSync(dirname(output), { recursive: true });
     writeFileSync(output, withPictures(text, draw));
   }
+}
+
+/** Puts drawings, `![What it shows](drawing.svg)` on a line of its own, into the page itself. */
+function withDrawings(text: string, folder: string): string {
+  return text.replace(/^!\[[^\]]*\]\(([^()\s:]+\.svg)\)$/gm, (_, path: string) => {
+    return `<div class="drawing">\n${readFileSync(join(folder, path), 'utf8').trim()}\n</div>`;
+  });
 }
 
 /** Replaces the targets of the links between files; `undefined` takes the link away. */
