@@ -340,7 +340,7 @@ const RIGHT: Readonly<Record<string, readonly unknown[]>> = {
   '@ent/http createListener': [[route], { middleware: [], trustProxies: ['loopback'], maxBodyBytes: 5 }],
   '@ent/http createServer': [
     http.createListener([route]),
-    { headersTimeout: '1s', requestTimeout: '1s', keepAliveTimeout: '1s' },
+    { headersTimeout: '1s', requestTimeout: '1s', keepAliveTimeout: '1s', http2: true },
   ],
   '@ent/http drain': [
     http.createServer(http.createListener([route])),

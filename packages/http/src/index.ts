@@ -9,7 +9,7 @@ export { formBody, type FormBodyOptions } from './form-body.ts';
 export { createHandler, createListener, type HandlerOptions, type ListenerOptions } from './handler.ts';
 export { type Mounted, mount } from './mount.ts';
 export { negotiated, type Representations } from './negotiated.ts';
-export type { DrainOptions, DrainReport, Duration, ServerOptions } from './options.ts';
+export type { DrainOptions, DrainReport, Duration, ServerOptions, TlsOptions } from './options.ts';
 export { type HandlerResult, type ResponseSpec, type Responses, type RouteReply, reply } from './responses.ts';
 export {
   type Authenticator,

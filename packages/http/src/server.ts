@@ -1,23 +1,25 @@
-import {
-  createServer as createHttpServer,
-  type IncomingMessage,
-  type RequestListener,
-  type Server,
-  type ServerResponse,
-} from 'node:http';
+import { createServer as createHttpServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import type { Socket } from 'node:net';
-import { Server as TlsServer } from 'node:tls';
+import { createSecureContext, Server as TlsServer } from 'node:tls';
 import { durationOption, refuseUnknown } from '@ent/internal';
 import { httpErrors } from './errors.ts';
+import { continueWhenRead } from './internal/continue.ts';
 import { demandFunction } from './internal/demand.ts';
 import { Connections, NotedResponse, type Unanswered } from './internal/connections.ts';
+import { speak } from './internal/protocols.ts';
 import { answer, refusal } from './internal/refusal.ts';
-import type { ServerOptions } from './options.ts';
+import type { ServerOptions, TlsOptions } from './options.ts';
 
 // A connection that never ends pins its client to one instance, and escapes every new limit.
 const MAX_REQUESTS_PER_SOCKET = 1000;
 
-const OPTIONS = { headersTimeout: true, requestTimeout: true, keepAliveTimeout: true } as const;
+const OPTIONS = {
+  headersTimeout: true,
+  requestTimeout: true,
+  keepAliveTimeout: true,
+  http2: true,
+  tls: true,
+} as const;
 
 /**
  * `http.createServer` with limits that suit a service, a server that {@link drain}
@@ -43,6 +45,9 @@ const OPTIONS = { headersTimeout: true, requestTimeout: true, keepAliveTimeout: 
 export function createServer(listener: RequestListener, options: ServerOptions = {}): Server {
   demandFunction(listener, 'createServer: the listener, such as createListener() gives,');
   refuseUnknown(options, OPTIONS, 'createServer', httpErrors.invalid_options);
+  if (options.http2 !== undefined && typeof options.http2 !== 'boolean') {
+    throw httpErrors.invalid_options('createServer: http2 must be true or false.');
+  }
   const headersTimeout = durationOption(options.headersTimeout ?? '10s', 'headersTimeout', httpErrors.invalid_options);
   const requestTimeout = durationOption(options.requestTimeout ?? '30s', 'requestTimeout', httpErrors.invalid_options);
   const keepAliveTimeout = durationOption(
@@ -71,6 +76,17 @@ export function createServer(listener: RequestListener, options: ServerOptions =
   const connections = Connections.of(server, 'by admit');
   // "100 Continue" asks for the body, so it goes out when somebody reads it: after who calls and how much was looked
   // at.
+  if (options.http2 === true || options.tls !== undefined) {
+    const tls = options.tls && demandTls(options.tls);
+    speak(server, serve, connections, {
+      http2: options.http2 === true,
+      tls,
+      headersTimeout,
+      requestTimeout,
+      keepAliveTimeout,
+      maxRequestsPerSocket: MAX_REQUESTS_PER_SOCKET,
+    });
+  }
   server.on('checkContinue', (req, res) => {
     continueWhenRead(req, res);
     server.emit('request', req, res);
@@ -106,6 +122,26 @@ export function drainable<S extends Server>(server: S): S {
   return server;
 }
 
+function demandTls(tls: TlsOptions): TlsOptions {
+  refuseUnknown(tls, { key: true, cert: true, passphrase: true }, 'createServer: tls', httpErrors.invalid_options);
+  const fail = (cause?: unknown): Error =>
+    httpErrors.invalid_options('createServer: tls must have a key, and the certificate of that key, as PEM.', {
+      cause,
+    });
+  // OpenSSL takes neither as well, and no handshake succeeds.
+  if (!isPem(tls.key) || !isPem(tls.cert)) throw fail();
+  try {
+    createSecureContext(tls);
+  } catch (cause) {
+    throw fail(cause);
+  }
+  return tls;
+}
+
+function isPem(value: unknown): boolean {
+  return typeof value === 'string' || Buffer.isBuffer(value);
+}
+
 const STATUS: Readonly<Record<string, number>> = {
   HPE_HEADER_OVERFLOW: 431,
   HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
@@ -129,18 +165,6 @@ function refuse(socket: Socket, error: NodeJS.ErrnoException, { count, newest }:
     // With its answer out, node has forgotten the request; who waits for its body must hear that none comes.
     socket.once('close', () => newest.req.destroy());
   } else socket.destroy();
-}
-
-function continueWhenRead(req: IncomingMessage, res: ServerResponse): void {
-  // Called with the request as `this` again.
-  // oxlint-disable-next-line typescript/unbound-method
-  const read = req._read;
-  req._read = (size) => {
-    req._read = read;
-    // Node throws the body of an answered request away by reading it.
-    if (!res.headersSent) res.writeContinue();
-    read.call(req, size);
-  };
 }
 
 /** A CONNECT, after whose head node has let go of the socket. What came before it in a pipeline is answered first. */

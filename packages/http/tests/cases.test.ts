@@ -1,22 +1,23 @@
-import { createServer, request } from 'node:http';
+import { createServer as createPlainServer, request } from 'node:http';
+import { connect } from 'node:http2';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createListener } from '../src/index.ts';
+import { createListener, createServer } from '../src/index.ts';
 import { options, routes } from './support/app.ts';
 import { type Case, cases, secrets } from './support/cases.ts';
 import { listen, type Served, stop } from '../../middleware/tests/support/serve.ts';
 
-let served: Served;
-beforeAll(async () => {
-  served = await listen(createServer(createListener(routes, options)));
-});
-afterAll(() => stop(served.server));
+interface Answer {
+  readonly status: number;
+  readonly headers: Record<string, string>;
+  readonly body: string;
+}
 
 // node:http and not fetch: fetch would tidy the request target up.
-async function send(item: Case): Promise<{ status: number; headers: Record<string, string>; body: string }> {
+async function sendHttp1(port: number, item: Case): Promise<Answer> {
   const { method = 'GET', target, headers = {}, body } = item;
   return new Promise((resolve, reject) => {
-    const outgoing = request({ host: '127.0.0.1', port: served.port, method, path: target, headers }, (incoming) => {
+    const outgoing = request({ host: '127.0.0.1', port, method, path: target, headers }, (incoming) => {
       text(incoming).then(
         (received) =>
           resolve({
@@ -32,9 +33,48 @@ async function send(item: Case): Promise<{ status: number; headers: Record<strin
   });
 }
 
-describe('routes over node:http', () => {
-  it.each(cases.map((item) => [item.name, item] as const))('%s', async (_name, item) => {
-    const answer = await send(item);
+async function sendHttp2(port: number, item: Case): Promise<Answer> {
+  const { method = 'GET', target, headers = {}, body } = item;
+  const session = connect(`http://127.0.0.1:${port}`);
+  try {
+    const stream = session.request(
+      { ...headers, ':method': method, ':path': target },
+      { endStream: body === undefined },
+    );
+    if (body !== undefined) stream.end(body);
+    const head = await new Promise<Record<string, unknown>>((resolve, reject) => {
+      stream.once('response', resolve).once('error', reject);
+      session.once('error', reject);
+    });
+    const { ':status': status, ...others } = head;
+    return { status: status as number, headers: others as Record<string, string>, body: await text(stream) };
+  } finally {
+    session.close();
+  }
+}
+
+const listener = createListener(routes, options);
+// A target of HTTP/2 is a path: what else there is, is refused before anybody sees it (RFC 9113, section 8.3.1).
+const paths = cases.filter(({ target }) => /^[/*]/.test(target));
+
+describe.each([
+  { over: 'node:http', make: () => createPlainServer(listener), send: sendHttp1, table: cases },
+  {
+    over: 'HTTP/1.1 beside HTTP/2',
+    make: () => createServer(listener, { http2: true }),
+    send: sendHttp1,
+    table: cases,
+  },
+  { over: 'HTTP/2', make: () => createServer(listener, { http2: true }), send: sendHttp2, table: paths },
+])('routes over $over', ({ make, send, table }) => {
+  let served: Served;
+  beforeAll(async () => {
+    served = await listen(make());
+  });
+  afterAll(() => stop(served.server));
+
+  it.each(table.map((item) => [item.name, item] as const))('%s', async (_name, item) => {
+    const answer = await send(served.port, item);
     expect(answer.status).toBe(item.status);
     expect(answer.headers['x-request-id']).toMatch(/^.{1,128}$/);
     for (const [name, value] of Object.entries(item.sees ?? {})) {

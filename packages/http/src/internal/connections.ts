@@ -2,6 +2,14 @@ import { type IncomingMessage, type RequestListener, type Server, ServerResponse
 import type { Socket } from 'node:net';
 import { Turns, type Waiter } from './turns.ts';
 
+/** A connection with many requests at a time, which has an end of its own (HTTP/2). */
+export interface Session {
+  /** Asks the client to send no more. */
+  leave(): void;
+  /** Closes it when nothing is open any more. */
+  close(): void;
+}
+
 /** What goes on in a connection. */
 interface Connection extends Waiter {
   /** The answer to its newest request, while one is open. */
@@ -11,6 +19,7 @@ interface Connection extends Waiter {
   idleSince: number;
   /** The answer that we made the last one of its connection. */
   last: ServerResponse | undefined;
+  readonly session: Session | undefined;
   /** One of its answers is complete. */
   readonly answered: () => void;
 }
@@ -50,6 +59,8 @@ export class Connections {
   #leaving = false;
   #ending = false;
   readonly #endless = new Set<() => void>();
+  readonly #bySession = new Map<Session, Connection>();
+  readonly #closers: (() => void)[] = [];
   readonly #turns = new Turns();
 
   /**
@@ -82,7 +93,7 @@ export class Connections {
   }
 
   private constructor(server: Server) {
-    server.prependListener('connection', (socket: Socket) => this.#add(socket));
+    server.prependListener('connection', (socket: Socket) => this.add(socket));
     // What server.close() calls first. Node's own takes a connection for idle as soon as `res.end()` was called,
     // although megabytes of the answer may still wait for a slow reader, and destroys it.
     server.closeIdleConnections = () => this.closeIdle(this.#leaving ? IDLE_MS : 0);
@@ -109,6 +120,7 @@ export class Connections {
     this.#leaving = true;
     for (const connection of this.#connections.values()) {
       if (connection.newest !== undefined) makeLast(connection, connection.newest);
+      connection.session?.leave();
     }
   }
 
@@ -136,6 +148,11 @@ export class Connections {
   closeIdle(idleMs = IDLE_MS): void {
     const before = performance.now() - idleMs;
     for (const [socket, connection] of this.#connections) {
+      const { session } = connection;
+      if (session !== undefined) {
+        if (connection.open === 0 && connection.idleSince <= before) session.close();
+        continue;
+      }
       const idle = connection.open === 0 && socket.bytesRead === connection.mark && socket.writableLength === 0;
       if (idle && connection.idleSince <= before) socket.destroy();
     }
@@ -143,10 +160,18 @@ export class Connections {
 
   closeAll(): void {
     for (const socket of this.#connections.keys()) socket.destroy();
+    for (const close of this.#closers) close();
   }
 
-  #add(socket: Socket): void {
+  /** Calls back at {@link closeAll}, for what is not among the connections. */
+  whenClosingAll(close: () => void): void {
+    this.#closers.push(close);
+  }
+
+  /** Begins to watch a connection. */
+  add(socket: Socket, session?: Session): void {
     const connection: Connection = {
+      session,
       open: 0,
       newest: undefined,
       mark: socket.bytesRead,
@@ -169,7 +194,24 @@ export class Connections {
       connection.waiting.length = 0;
       this.#turns.leave(connection);
       this.#connections.delete(socket);
+      if (session !== undefined) this.#bySession.delete(session);
     });
+    if (session === undefined) return;
+    this.#bySession.set(session, connection);
+    if (this.#leaving) session.leave();
+  }
+
+  /** A session has a request more. */
+  note(session: Session, socket: Socket): void {
+    // The compatibility API has one of its own for each request.
+    bySocket.set(socket, this);
+    const connection = this.#bySession.get(session);
+    if (connection !== undefined) connection.open++;
+  }
+
+  /** A session has a request less. */
+  answered(session: Session): void {
+    this.#bySession.get(session)?.answered();
   }
 
   /** Notes a request as open. */
