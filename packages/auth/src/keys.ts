@@ -286,8 +286,9 @@ async function importPublic(key: KeyObject, alg: VerificationAlgorithm, kid?: st
   return Object.freeze({ kid: jwk.kid, alg, publicKey, jwk: Object.freeze(jwk) });
 }
 
-function isUsable({ kid, use = 'sig' }: JWK): boolean {
-  return typeof kid === 'string' && kid !== '' && use === 'sig';
+function isUsable({ kid, use = 'sig', key_ops: operations = ['verify'] }: JWK): boolean {
+  const verifies = Array.isArray(operations) && operations.includes('verify');
+  return typeof kid === 'string' && kid !== '' && use === 'sig' && verifies;
 }
 
 function indexByKid(keys: readonly VerificationKey[]): Map<string, VerificationKey> {
