@@ -109,6 +109,10 @@ const STEPS = {
     command: script('check-dashboards'),
   },
   errors: { promise: 'error codes are unique and documented', command: script('check-errors') },
+  asvs: {
+    promise: 'docs/security.md says which requirements of OWASP ASVS tests hold, by their names',
+    command: script('check-asvs'),
+  },
   codes: {
     promise: 'docs/errors.md says of each error code what the packages define, and what to do',
     command: ['node', '--conditions=@ent/source', join('scripts', 'check-codes.ts')],

@@ -46,7 +46,7 @@ function sectionsOf(root: string): Section[] {
       'docs/cache-wire-format.md',
     ],
     Packages: publicPackages(root).map(({ name }) => `packages/${name}/README.md`),
-    Reference: ['docs/errors.md'],
+    Reference: ['docs/errors.md', 'docs/security.md'],
     Decisions: ['docs/design.md', 'docs/proof.md', 'docs/CONTRIBUTING.md', 'findings/README.md'],
   };
   const taken = new Set(Object.values(named).flat());

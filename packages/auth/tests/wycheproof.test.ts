@@ -1,5 +1,5 @@
-// Project Wycheproof's vectors for JWS and JWK, through the verifier that a service has. Their payload is "foo", which is
-// no set of claims: a token whose signature was accepted is refused for that, and for nothing else.
+// Project Wycheproof's vectors for JWS and JWK, through the verifier that a service has. Their payload is "foo", which
+// is no set of claims: a token whose signature was accepted is refused for that, and for nothing else.
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { createAccessTokenVerifier, createVerificationKeys, type VerificationAlgorithm } from '../src/index.ts';

@@ -1,0 +1,94 @@
+// docs/security.md lists the requirements of OWASP ASVS 5.0.0 that tests hold: `npm run check -- asvs --update` writes
+// it from the names of the tests, `ASVS 9.1.1: what the test says in our words`.
+import { globSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { renderTable } from './lib/driver-table.ts';
+import { type Finding, main } from './lib/findings.ts';
+import { lineOf } from './lib/workspace.ts';
+
+interface Held {
+  /** `9.1.1` */
+  readonly number: string;
+  readonly words: string;
+  readonly file: string;
+  readonly line: number;
+}
+
+const FILE = 'docs/security.md';
+const TEST = /\bit\('ASVS (\d+\.\d+\.\d+): ([^'\n]+)'/g;
+const ANY = /\bASVS\b/;
+const PLACE = /(<!-- asvs: .*-->\n)([\s\S]*?)(<!-- \/asvs -->)/;
+const CHAPTERS: Readonly<Record<string, string>> = {
+  3: 'Web frontend',
+  4: 'API and web service',
+  6: 'Authentication',
+  7: 'Sessions',
+  8: 'Authorization',
+  9: 'Self-contained tokens',
+  10: 'OAuth and OIDC',
+  16: 'Logging and errors',
+};
+
+function checkAsvs(root: string, { update }: { update: boolean }): Finding[] {
+  const held = globSync('packages/*/tests/**/*.test.ts', { cwd: root })
+    .toSorted()
+    .flatMap((file) => heldBy(file, readFileSync(join(root, file), 'utf8')));
+  const findings = held.flatMap((each) => gapsIn(each, held));
+  return findings.length > 0 ? findings : checkPage(root, tablesOf(held), update);
+}
+
+function heldBy(file: string, text: string): Held[] {
+  if (!ANY.test(text)) return [];
+  return [...text.matchAll(TEST)].map(({ 1: number = '', 2: words = '', index }) => ({
+    number,
+    words,
+    file,
+    line: lineOf(text, index),
+  }));
+}
+
+function gapsIn({ number, file, line }: Held, all: readonly Held[]): Finding[] {
+  const findings: Finding[] = [];
+  const [chapter = ''] = number.split('.');
+  if (CHAPTERS[chapter] === undefined) {
+    const fix = 'name the chapter in scripts/check-asvs.ts, if there is one';
+    findings.push({ file, line, problem: `chapter ${chapter} of ASVS has no name here`, fix });
+  }
+  const first = all.find((each) => each.number === number);
+  if (first !== undefined && (first.file !== file || first.line !== line)) {
+    const fix = 'name one test after it, and what else there is in that one';
+    findings.push({ file, line, problem: `ASVS ${number} is held by ${first.file}:${first.line} already`, fix });
+  }
+  return findings;
+}
+
+function tablesOf(held: readonly Held[]): string {
+  const inOrder = held.toSorted((a, b) => a.number.localeCompare(b.number, 'en', { numeric: true }));
+  return [...Map.groupBy(inOrder, ({ number }) => number.split('.')[0] ?? '')]
+    .map(([chapter, group]) => {
+      const rows = group.map(({ number, words, file }) => [number, words, `[${file}](../${file})`]);
+      return `\n### V${chapter} ${CHAPTERS[chapter]}\n\n${renderTable(['requirement', 'what its test shows', 'test'], rows)}`;
+    })
+    .join('');
+}
+
+function checkPage(root: string, tables: string, update: boolean): Finding[] {
+  const text = readFileSync(join(root, FILE), 'utf8');
+  const [whole, before = '', found, after = ''] = PLACE.exec(text) ?? [];
+  if (whole === undefined) {
+    const fix = 'it begins with <!-- asvs: written by scripts/check-asvs.ts --> and ends with <!-- /asvs -->';
+    return [{ file: FILE, problem: 'has no place for the tables of ASVS', fix }];
+  }
+  if (found === tables) return [];
+  if (update) {
+    writeFileSync(
+      join(root, FILE),
+      text.replace(whole, () => before + tables + after),
+    );
+    return [];
+  }
+  const problem = 'the tables are not what the names of the tests say';
+  return [{ file: FILE, line: lineOf(text, text.indexOf(whole)), problem, fix: 'npm run check -- asvs --update' }];
+}
+
+if (import.meta.main) await main(checkAsvs);
