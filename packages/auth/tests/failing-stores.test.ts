@@ -106,7 +106,7 @@ describe.each(Object.entries(scenarios))('%s', (_name, scenario) => {
       fault.at = at;
       const entered = await enter().then(
         () => true,
-        (error: { code: string }) => {
+        (error: unknown) => {
           expect(error).toMatchObject({ code: 'auth.store_failed', status: 503 });
           return false;
         },

@@ -59,7 +59,7 @@ function* changesOf(rule: Rule): Generator<Rule> {
   });
   const [kind = '', action = ''] = permission.split(':');
   for (const other of [`${kind}:other`, `other:${action}`]) {
-    yield typeof rule === 'string' ? other : (conditional({ permission: other }) as Rule);
+    yield typeof rule === 'string' ? other : conditional({ permission: other });
   }
   if (own && where) yield { permission, where };
   else if (own) yield permission;
