@@ -24,11 +24,14 @@ import {
   addressKey,
   cors,
   createRateLimiter,
+  problemTitles,
   rateLimit,
   requestContext,
   requestId,
   securityHeaders,
+  timeout,
 } from '@ent/middleware';
+import { compression } from '@ent/middleware/compression';
 import { createMetrics } from '@ent/observability/prometheus';
 import { adminRoutes } from './admin/routes.ts';
 import { accountRoutes } from './auth/account-routes.ts';
@@ -51,6 +54,7 @@ import { migratorOf } from './migrations.ts';
 import { livePage } from './ops/live.ts';
 import { withAssistants } from './ops/mcp.ts';
 import { opsRoutes } from './ops/routes.ts';
+import { german } from './ops/titles.ts';
 import { httpServer } from './server.ts';
 import { userRoutes } from './users/routes.ts';
 import { createUserService, type UserService } from './users/service.ts';
@@ -165,9 +169,11 @@ export async function createApp(config: Config, logger: Logger): Promise<Lifecyc
     denyByDefault: true,
     trustProxies: config.TRUST_PROXIES,
     middleware: [
+      compression(),
       requestId(),
       requestContext(),
       securityHeaders(),
+      problemTitles({ titles: { de: german } }),
       cors({ origins: config.CORS_ORIGINS }),
       rateLimit({
         limit: config.RATE_LIMIT_PER_MINUTE,
@@ -175,6 +181,8 @@ export async function createApp(config: Config, logger: Logger): Promise<Lifecyc
         // Probes come often, and from one address.
         key: (exchange) => (PROBES.has(exchange.path) ? undefined : addressKey(exchange.peer)),
       }),
+      // More than a hash waits for its turn at most, and less than a load balancer waits.
+      timeout('20s'),
     ],
   });
 

@@ -65,6 +65,28 @@ describeWithEachCache((cache) => {
     });
   });
 
+  describe('an answer', () => {
+    it('is compressed where that is worth it, and has the bytes of the plain one', async () => {
+      const read = async (encoding: string) => {
+        const response = await fetch(`${service.url}/openapi.json`, { headers: { 'accept-encoding': encoding } });
+        return { coding: response.headers.get('content-encoding'), text: await response.text() };
+      };
+      const [plain, zipped, small] = [await read('identity'), await read('gzip'), await api.call('GET', '/livez')];
+      expect([plain.coding, zipped.coding]).toEqual([null, 'gzip']);
+      expect(zipped.text).toBe(plain.text);
+      expect(small.headers.get('content-encoding')).toBeNull();
+    });
+
+    it('has the title of a problem in the language of who asks, and the same code', async () => {
+      const ask = (language: string) =>
+        api.call<{ title: string; code: string }>('GET', '/nowhere', { headers: { 'accept-language': language } });
+      const [english, german] = [await ask('fr, en'), await ask('de-AT, en;q=0.5')];
+      expect(german.body).toMatchObject({ title: 'Nicht gefunden', code: english.body.code });
+      expect(english.body.title).not.toBe(german.body.title);
+      expect(german.headers.get('content-language')).toBe('de');
+    });
+  });
+
   describe('what does not exist', () => {
     it('is 404 for a path and 405 with Allow for a method', async () => {
       expect(await api.call('GET', '/nowhere')).toMatchObject({
