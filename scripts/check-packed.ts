@@ -60,8 +60,10 @@ async function lintTarball({ name, tarball, manifest }: Packed): Promise<Finding
     if (!files.includes(needed))
       findings.push({ file: `packages/${name}`, problem: `the tarball has no ${needed}`, fix: 'add it' });
   }
-  for (const path of files.filter((each) =>
-    /(^|\/)(tests?|bench|node_modules)\/|\.tsbuildinfo$|\.tgz$|\.env/.test(each),
+  // What `create` writes has tests of its own.
+  for (const path of files.filter(
+    (each) =>
+      /(^|\/)(tests?|bench|node_modules)\/|\.tsbuildinfo$|\.tgz$|\.env/.test(each) && !each.startsWith('src/template/'),
   )) {
     findings.push({ file: `packages/${name}`, problem: `the tarball has ${path}`, fix: 'leave it out by "files"' });
   }

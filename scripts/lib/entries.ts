@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Finding } from './findings.ts';
 import { declarationOf, packageOf, readModule } from './imports.ts';
 import { run } from './run.ts';
-import { type Package, readJson, type Subpath, subpathsOf } from './workspace.ts';
+import { type Package, readJson, readPackages, type Subpath, subpathsOf } from './workspace.ts';
 
 /** A subpath, and the optional peers that its code imports. */
 export interface Entry extends Subpath {
@@ -36,10 +36,15 @@ export function entriesOf(pkg: Package): Entry[] {
 }
 
 /**
- * The optional peers that a built file imports, code or declarations, directly or through others; not those behind an
- * `import()`.
+ * The optional peers that a built file imports, code or declarations, directly or through others, of other packages of
+ * ours too; not those behind an `import()`.
  */
 function optionalPeersOf(pkg: Package, file: string): string[] {
+  const others = new Map(
+    readPackages(join(pkg.dir, '../..')).flatMap((other) =>
+      subpathsOf(other).map((subpath) => [subpath.specifier, { ...subpath, dir: other.dir }] as const),
+    ),
+  );
   const found = new Set<string>();
   const seen = new Set<string>();
   const visit = (path: string): void => {
@@ -49,7 +54,10 @@ function optionalPeersOf(pkg: Package, file: string): string[] {
       if (kind === 'dynamic') continue;
       if (specifier.startsWith('.'))
         visit(path.endsWith('.d.ts') ? declarationOf(path, specifier) : join(path, '..', specifier));
-      else if (!isBuiltin(specifier)) found.add(packageOf(specifier) ?? '');
+      else if (others.has(specifier)) {
+        const other = others.get(specifier) as Subpath & { readonly dir: string };
+        visit(join(other.dir, path.endsWith('.d.ts') ? other.types : other.file));
+      } else if (!isBuiltin(specifier)) found.add(packageOf(specifier) ?? '');
     }
   };
   visit(join(pkg.dir, file));

@@ -1,4 +1,4 @@
-import { mkdirSync, realpathSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from './run.ts';
 import type { Package } from './workspace.ts';
@@ -48,6 +48,9 @@ export async function install(dir: string, packed: readonly Packed[], { peers, m
       if (name.startsWith('@ent/')) continue;
       overrides[name] = `link:${realpathSync(join(from, 'node_modules', name))}`;
       if (wanted.includes(name)) dependencies[name] = overrides[name];
+      // Where a library leaves its types to another package, an application installs that too.
+      const types = join(from, 'node_modules/@types', name);
+      if (wanted.includes(name) && existsSync(types)) dependencies[`@types/${name}`] = `link:${realpathSync(types)}`;
     }
   }
   for (const [name, folder] of Object.entries(more)) dependencies[name] = `link:${realpathSync(folder)}`;

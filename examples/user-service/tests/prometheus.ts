@@ -67,9 +67,9 @@ export async function startPrometheus(options: PrometheusOptions): Promise<Prome
   });
   return {
     async ask<T>(path: string, query: Record<string, string> = {}) {
-      const answer = await fetch(`${url}/api/v1/${path}?${new URLSearchParams(query)}`);
+      const answer = await fetch(`${url}/api/v1/${path}?${new URLSearchParams(query).toString()}`);
       const { data, error } = (await answer.json()) as { data?: T; error?: string };
-      if (data === undefined) throw new Error(`${path} ${JSON.stringify(query)}: ${error}`);
+      if (data === undefined) throw new Error(`${path} ${JSON.stringify(query)}: ${error ?? 'no data'}`);
       return data;
     },
     kill: () => void child.kill('SIGKILL'),

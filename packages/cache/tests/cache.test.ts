@@ -442,7 +442,9 @@ describe('a backend of several servers', () => {
     const told: unknown[] = [];
     const hear = (event: unknown): void => void told.push(event);
     channels.forgive.error.subscribe(hear);
-    onTestFinished(() => void channels.forgive.error.unsubscribe(hear));
+    onTestFinished(() => {
+      channels.forgive.error.unsubscribe(hear);
+    });
     for (let i = 0; i < 4; i++) expect([...(await cache.getMany(keys)).keys()]).toEqual(onOthers);
     // Each of them succeeds, and says what it has passed over.
     const error = expect.objectContaining({ code: expect.stringMatching(/^cache\./) as string }) as unknown;

@@ -91,11 +91,13 @@ export const CHOICES = {
   },
 } as const satisfies Record<string, Readonly<Record<string, Choice>>>;
 
+/** What is asked of a new service: `database`, `cache`, `broker`, `host`, `auth`. */
 export type Question = keyof typeof CHOICES;
 
 /** What a new service is made of. */
 export type Choices = { readonly [Q in Question]: keyof (typeof CHOICES)[Q] };
 
+/** The questions, in the order in which they are asked. */
 export const QUESTIONS = Object.keys(CHOICES) as Question[];
 
 /** The answers of a question. */
