@@ -12,7 +12,8 @@ export function positiveInteger(what: string, value: number): number {
 /** @throws logging.invalid_option */
 export function oneOf<T extends string>(what: string, value: T, allowed: readonly T[]): T {
   if (allowed.includes(value)) return value;
-  const here = Object.hasOwn(ELSEWHERE, value) ? ELSEWHERE[value] : undefined;
+  // JavaScript gives anything, and not everything can be the name of a property.
+  const here = typeof value === 'string' && Object.hasOwn(ELSEWHERE, value) ? ELSEWHERE[value] : undefined;
   const meant = here === undefined || !(allowed as readonly string[]).includes(here) ? '' : `, which is "${here}" here`;
   throw fail(`${what} must be one of ${allowed.join(', ')}; got ${told(value)}${meant}.`);
 }
