@@ -27,9 +27,12 @@ export async function* abc(): AsyncGenerator<Buffer> {
   for (const letter of ['a', 'b', 'c']) yield Buffer.from(letter);
 }
 
-export async function* big(): AsyncGenerator<Buffer> {
-  for (let sent = 0; sent < BIG; sent += 65_536) yield Buffer.alloc(65_536, 'x');
+export async function* big(bytes = BIG): AsyncGenerator<Buffer> {
+  for (let sent = 0; sent < bytes; sent += 65_536) yield Buffer.alloc(65_536, 'x');
 }
+
+/** More than any kernel holds for a client that does not read: some tens of megabytes. */
+export const huge = (): AsyncGenerator<Buffer> => big(1024 * 1024 * 1024);
 
 const gates = new Map<string, () => void>();
 export const closed: string[] = [];
@@ -109,6 +112,8 @@ export async function replies(exchange: Exchange): Promise<Reply> {
       return { status: 200, headers: { 'content-type': PLAIN }, body: abc() };
     case '/big':
       return { status: 200, headers: { 'content-type': OCTETS }, body: big() };
+    case '/huge':
+      return { status: 200, headers: { 'content-type': OCTETS }, body: huge() };
     case '/half':
       return { status: 200, headers: { 'content-type': PLAIN }, body: half(exchange.query) };
     case '/gate':

@@ -60,7 +60,7 @@ export const streams: readonly HostCase[] = [
       const id = newId();
       const client = tools.client();
       client.socket.once('data', () => client.socket.pause());
-      await client.send(`GET /big HTTP/1.1\r\nHost: a\r\nx-request-id: ${id}\r\n\r\n`);
+      await client.send(`GET /huge HTTP/1.1\r\nHost: a\r\nx-request-id: ${id}\r\n\r\n`);
       await client.sees(/^HTTP\/1\.1 200 /);
       client.cut();
       const ended = await tools.ended(id);

@@ -5,6 +5,7 @@ import express, { type Response, Router } from 'express';
 import {
   abc,
   big,
+  huge,
   BYTES,
   contextId,
   COOKIES,
@@ -39,6 +40,7 @@ function app(): express.Express {
   all.get('/framed', (_req, res) => void res.set(FRAMED).type(PLAIN).send('framed'));
   all.get('/stream', (_req, res) => send(res, PLAIN, abc()));
   all.get('/big', (_req, res) => send(res, OCTETS, big()));
+  all.get('/huge', (_req, res) => send(res, OCTETS, huge()));
   all.get('/half', (req, res) => send(res, PLAIN, half(queryOf(req))));
   all.get('/gate', (req, res) => send(res, PLAIN, gated(queryOf(req))));
   all.get('/never', async (req) => never(exchangeOf(req)));

@@ -3,6 +3,7 @@ import Fastify, { type FastifyInstance } from 'fastify';
 import {
   abc,
   big,
+  huge,
   BYTES,
   contextId,
   COOKIES,
@@ -31,6 +32,7 @@ function routes(app: FastifyInstance): void {
   app.get('/framed', (_request, reply) => reply.headers(FRAMED).type(PLAIN).send('framed'));
   app.get('/stream', (_request, reply) => reply.type(PLAIN).send(stream(abc())));
   app.get('/big', (_request, reply) => reply.type(OCTETS).send(stream(big())));
+  app.get('/huge', (_request, reply) => reply.type(OCTETS).send(stream(huge())));
   app.get('/half', (request, reply) => reply.type(PLAIN).send(stream(half(queryOf(request)))));
   app.get('/gate', (request, reply) => reply.type(PLAIN).send(stream(gated(queryOf(request)))));
   app.get('/never', async (request) => never(exchangeOf(request)));

@@ -7,6 +7,7 @@ import { HTTPException } from 'hono/http-exception';
 import {
   abc,
   big,
+  huge,
   BYTES,
   contextId,
   COOKIES,
@@ -40,6 +41,7 @@ function routes(app: Hono): void {
   app.get('/framed', (c) => c.text('framed', 200, FRAMED));
   send('/stream', PLAIN, () => web(abc()));
   send('/big', OCTETS, () => web(big()));
+  send('/huge', OCTETS, () => web(huge()));
   send('/half', PLAIN, (query) => web(half(query)));
   send('/gate', PLAIN, (query) => web(gated(query)));
   app.get('/never', async (c) => {

@@ -6,6 +6,7 @@ import Koa from 'koa';
 import {
   abc,
   big,
+  huge,
   BYTES,
   contextId,
   COOKIES,
@@ -57,6 +58,7 @@ function routes(): Router {
   });
   send('/stream', PLAIN, () => stream(abc()));
   send('/big', OCTETS, () => stream(big()));
+  send('/huge', OCTETS, () => stream(huge()));
   send('/half', PLAIN, (query) => stream(half(query)));
   send('/gate', PLAIN, (query) => stream(gated(query)));
   all.get('/never', async (ctx) => never(exchangeOf(ctx.req)));

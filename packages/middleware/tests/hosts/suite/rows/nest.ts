@@ -20,6 +20,7 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import {
   abc,
   big,
+  huge,
   BYTES,
   contextId,
   COOKIES,
@@ -75,6 +76,9 @@ class AppController {
   }
   big() {
     return file(big(), OCTETS);
+  }
+  huge() {
+    return file(huge(), OCTETS);
   }
   half(req: { url: string }) {
     return file(half(queryOf(req)), PLAIN);
@@ -141,7 +145,7 @@ const route = (decorator: MethodDecorator, name: Name, ...parameters: ParameterD
 for (const name of ['text', 'bytes', 'empty', 'cookies', 'redirect', 'framed', 'encoded'] as const) {
   route(Get(`/${name}`), name, Res());
 }
-for (const name of ['stream', 'big', 'reject', 'busy', 'throw', 'known', 'limited'] as const) {
+for (const name of ['stream', 'big', 'huge', 'reject', 'busy', 'throw', 'known', 'limited'] as const) {
   route(Get(`/${name}`), name);
 }
 route(Get('/json/:id'), 'json', Param('id'));
