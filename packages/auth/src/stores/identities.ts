@@ -1,5 +1,5 @@
-import { EntError } from '@ent/errors';
 import { demandMethods } from '../internal/demand.ts';
+import { insertNew } from '../internal/insert-new.ts';
 import type { IdentityRecord, IdentityStore } from '../driver.ts';
 import type { StoreRepository } from './repository.ts';
 
@@ -59,15 +59,7 @@ export function repositoryIdentityStore(
 ): IdentityStore {
   demandMethods(repository, ['get', 'find', 'insert', 'deleteMany'], 'repositoryIdentityStore: the repository');
   return {
-    async insert(identity) {
-      try {
-        await repository.insert({ ...identity });
-        return true;
-      } catch (error) {
-        if (EntError.is(error) && error.status === 409) return false;
-        throw error;
-      }
-    },
+    insert: (identity) => insertNew(repository, { ...identity }),
     get: async (id) => (await repository.get(id)) ?? undefined,
     list: (subject) => repository.find({ where: { subject } }),
     delete: async (subject, id) => (await repository.deleteMany({ where: { id, subject } })).matched > 0,

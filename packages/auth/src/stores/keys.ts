@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { link, mkdir, open, readdir, readFile, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { EntError } from '@ent/errors';
 import type { KeySetStore } from '../driver.ts';
 import { authErrors } from '../errors.ts';
 import { demandMethods, demandText } from '../internal/demand.ts';
+import { insertNew } from '../internal/insert-new.ts';
 import type { StoreRepository } from './repository.ts';
 
 const NAME = /^keys-(\d{9})\.jwe$/;
@@ -125,13 +125,7 @@ export function repositoryKeyStore(
         );
         return matched > 0;
       }
-      try {
-        await repository.insert({ id: name, revision, data });
-        return true;
-      } catch (error) {
-        if (EntError.is(error) && error.status === 409) return false;
-        throw error;
-      }
+      return insertNew(repository, { id: name, revision, data });
     },
   };
 }

@@ -1,5 +1,5 @@
-import { EntError } from '@ent/errors';
 import { demandMethods } from '../internal/demand.ts';
+import { insertNew } from '../internal/insert-new.ts';
 import type { PasskeyRecord, PasskeyStore } from '../driver.ts';
 import type { StoreRepository } from './repository.ts';
 
@@ -71,15 +71,7 @@ export function repositoryPasskeyStore(repository: StoreRepository<Row>): Passke
   const methods = ['get', 'find', 'insert', 'updateMany', 'deleteMany'];
   demandMethods(repository, methods, 'repositoryPasskeyStore: the repository');
   return {
-    async insert(passkey) {
-      try {
-        await repository.insert({ ...passkey });
-        return true;
-      } catch (error) {
-        if (EntError.is(error) && error.status === 409) return false;
-        throw error;
-      }
-    },
+    insert: (passkey) => insertNew(repository, { ...passkey }),
     get: async (id) => (await repository.get(id)) ?? undefined,
     list: (subject) => repository.find({ where: { subject } }),
     async use(id, counter, at) {

@@ -1,5 +1,5 @@
-import { EntError } from '@ent/errors';
 import { demandMethods } from '../internal/demand.ts';
+import { insertNew } from '../internal/insert-new.ts';
 import type { TotpRecord, TotpStore } from '../driver.ts';
 import type { StoreRepository } from './repository.ts';
 
@@ -65,13 +65,7 @@ export function repositoryTotpStore(
       if (revision > 1) {
         return (await repository.updateMany({ set }, { where: { id, revision: revision - 1 } })).matched > 0;
       }
-      try {
-        await repository.insert({ id, ...set });
-        return true;
-      } catch (error) {
-        if (EntError.is(error) && error.status === 409) return false;
-        throw error;
-      }
+      return insertNew(repository, { id, ...set });
     },
   };
 }
