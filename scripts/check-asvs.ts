@@ -1,7 +1,8 @@
 // docs/security.md lists the requirements of OWASP ASVS 5.0.0 that tests hold: `npm run check -- asvs --update` writes
 // it from the names of the tests, `ASVS 9.1.1: what the test says in our words`.
-import { globSync, readFileSync, writeFileSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { checkBlock } from './lib/block.ts';
 import { renderTable } from './lib/driver-table.ts';
 import { type Finding, main } from './lib/findings.ts';
 import { lineOf } from './lib/workspace.ts';
@@ -17,7 +18,6 @@ interface Held {
 const FILE = 'docs/security.md';
 const TEST = /\bit\('ASVS (\d+\.\d+\.\d+): ([^'\n]+)'/g;
 const ANY = /\bASVS\b/;
-const PLACE = /(<!-- asvs: .*-->\n)([\s\S]*?)(<!-- \/asvs -->)/;
 const CHAPTERS: Readonly<Record<string, string>> = {
   3: 'Web frontend',
   4: 'API and web service',
@@ -34,7 +34,10 @@ function checkAsvs(root: string, { update }: { update: boolean }): Finding[] {
     .toSorted()
     .flatMap((file) => heldBy(file, readFileSync(join(root, file), 'utf8')));
   const findings = held.flatMap((each) => gapsIn(each, held));
-  return findings.length > 0 ? findings : checkPage(root, tablesOf(held), update);
+  if (findings.length > 0) return findings;
+  const absent = 'has no place for the tables of ASVS';
+  const stale = 'the tables are not what the names of the tests say';
+  return checkBlock(root, { file: FILE, name: 'asvs', text: tablesOf(held), absent, stale }, update);
 }
 
 function heldBy(file: string, text: string): Held[] {
@@ -70,25 +73,6 @@ function tablesOf(held: readonly Held[]): string {
       return `\n### V${chapter} ${CHAPTERS[chapter]}\n\n${renderTable(['requirement', 'what its test shows', 'test'], rows)}`;
     })
     .join('');
-}
-
-function checkPage(root: string, tables: string, update: boolean): Finding[] {
-  const text = readFileSync(join(root, FILE), 'utf8');
-  const [whole, before = '', found, after = ''] = PLACE.exec(text) ?? [];
-  if (whole === undefined) {
-    const fix = 'it begins with <!-- asvs: written by scripts/check-asvs.ts --> and ends with <!-- /asvs -->';
-    return [{ file: FILE, problem: 'has no place for the tables of ASVS', fix }];
-  }
-  if (found === tables) return [];
-  if (update) {
-    writeFileSync(
-      join(root, FILE),
-      text.replace(whole, () => before + tables + after),
-    );
-    return [];
-  }
-  const problem = 'the tables are not what the names of the tests say';
-  return [{ file: FILE, line: lineOf(text, text.indexOf(whole)), problem, fix: 'npm run check -- asvs --update' }];
 }
 
 if (import.meta.main) await main(checkAsvs);

@@ -1,13 +1,14 @@
 // docs/errors.md lists each error code with what the package says of it: `npm run check -- codes --update` writes it.
 // What a code means is the doc comment in the registry of its package; what to do is in scripts/lib/error-advice.ts.
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { checkBlock } from './lib/block.ts';
 import { renderTable } from './lib/driver-table.ts';
 import { ADVICE, ADVICE_OF_CLASS } from './lib/error-advice.ts';
 import { type Finding, main } from './lib/findings.ts';
 import { docCommentsOf } from './lib/doc-comments.ts';
-import { lineOf, publicPackages } from './lib/workspace.ts';
+import { publicPackages } from './lib/workspace.ts';
 
 interface Code {
   readonly code: string;
@@ -28,8 +29,6 @@ interface Sample {
   readonly expose: boolean;
 }
 
-const PLACE = /(<!-- codes: .*-->\n)([\s\S]*?)(<!-- \/codes -->)/;
-
 async function checkCodes(root: string, { update }: { update: boolean }): Promise<Finding[]> {
   const codes = (await Promise.all(publicPackages(root).map(({ dir, name }) => codesOf(root, dir, name)))).flat();
   const findings = codes.flatMap((each) => gapsIn(each));
@@ -38,7 +37,10 @@ async function checkCodes(root: string, { update }: { update: boolean }): Promis
     const file = 'scripts/lib/error-advice.ts';
     findings.push({ file, problem: `there is no code "${code}"`, fix: 'remove its line' });
   }
-  return findings.length > 0 ? findings : checkPage(root, tablesOf(codes), update);
+  if (findings.length > 0) return findings;
+  const absent = 'has no place for the tables of codes';
+  const stale = 'the tables of error codes are not what the packages define';
+  return checkBlock(root, { file: 'docs/errors.md', name: 'codes', text: tablesOf(codes), absent, stale }, update);
 }
 
 /** The classes of @ent/errors have their codes themselves; other packages have a registry. */
@@ -104,27 +106,6 @@ function tableOf(codes: readonly Code[]): string {
       ADVICE[code] ?? ADVICE_OF_CLASS[Class] ?? '',
     ]);
   return renderTable(['code', 'when', 'what to do'], rows);
-}
-
-function checkPage(root: string, tables: string, update: boolean): Finding[] {
-  const file = 'docs/errors.md';
-  const text = readFileSync(join(root, file), 'utf8');
-  const [whole, before = '', found, after = ''] = PLACE.exec(text) ?? [];
-  if (whole === undefined) {
-    const fix = 'it begins with <!-- codes: written by scripts/check-codes.ts --> and ends with <!-- /codes -->';
-    return [{ file, problem: 'has no place for the tables of codes', fix }];
-  }
-  if (found === tables) return [];
-  if (update) {
-    writeFileSync(
-      join(root, file),
-      text.replace(whole, () => before + tables + after),
-    );
-    return [];
-  }
-  const line = lineOf(text, text.indexOf(whole));
-  const problem = 'the tables of error codes are not what the packages define';
-  return [{ file, line, problem, fix: 'npm run check -- codes --update' }];
 }
 
 if (import.meta.main) await main(checkCodes);

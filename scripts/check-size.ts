@@ -2,6 +2,7 @@
 // in docs/size.md is the mark as well: a package more, or a tenth more on the disk, fails. `--update` writes it.
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { withBlock } from './lib/block.ts';
 import { entriesOf } from './lib/entries.ts';
 import { type Finding, main } from './lib/findings.ts';
 import { closureOf, sizeOf } from './lib/installed.ts';
@@ -82,12 +83,7 @@ function write(text: string, rows: readonly Row[], packages: readonly Package[])
     return `| \`${pkg.manifest.name}\` | ${code} | ${types} | ${maps} | ${sources} |`;
   });
   const parts = ['| package | code | declarations | maps | sources |', '| --- | ---: | ---: | ---: | ---: |', ...own];
-  return withBlock(withBlock(text, 'entries', table), 'parts', parts);
-}
-
-function withBlock(text: string, name: string, lines: readonly string[]): string {
-  const block = `<!-- ${name}: written by scripts/check-size.ts -->\n${lines.join('\n')}\n<!-- /${name} -->`;
-  return text.replace(new RegExp(`<!-- ${name}:[^]*<!-- /${name} -->`), () => block);
+  return withBlock(withBlock(text, 'entries', `${table.join('\n')}\n`), 'parts', `${parts.join('\n')}\n`);
 }
 
 function read(text: string): Row[] {

@@ -3,18 +3,14 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
 import { join } from 'node:path';
+import { withBlock } from './block.ts';
 
 const root = join(import.meta.dirname, '../..');
 const page = join(root, 'docs/proof.md');
 
 /** Puts a text into the place of the one that the same program wrote before. */
 export function keepProof(name: string, text: string): void {
-  const before = readFileSync(page, 'utf8');
-  const begin = `<!-- ${name}: written by npm run ${name} -->\n`;
-  const end = `<!-- /${name} -->\n`;
-  const [first, rest] = before.split(begin);
-  if (first === undefined || rest === undefined) throw new Error(`docs/proof.md has no part that begins with ${begin}`);
-  writeFileSync(page, `${first}${begin}${text}${rest.slice(rest.indexOf(end))}`);
+  writeFileSync(page, withBlock(readFileSync(page, 'utf8'), name, text));
   console.log('Kept in docs/proof.md.');
 }
 
