@@ -34,7 +34,7 @@ export interface Outgoing {
 export type Ending = 'complete' | 'cut' | 'unwanted';
 
 /** Answers of an instance that say nothing of the request, but of the instance or what is behind it. */
-const UNHEALTHY: ReadonlySet<number> = new Set([502, 503, 504]);
+export const UNHEALTHY: ReadonlySet<number> = new Set([502, 503, 504]);
 
 /** What undici says of a request that it cannot send as it is. */
 const UNSENDABLE: ReadonlySet<unknown> = new Set([

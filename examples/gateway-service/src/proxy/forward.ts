@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { NodeExchange } from '@ent/middleware/node';
 import { gatewayErrors } from '../errors.ts';
-import { AttemptFailed, attempt, type Ending, type Outgoing, type Sink } from './attempt.ts';
+import { AttemptFailed, attempt, type Ending, type Outgoing, type Sink, UNHEALTHY } from './attempt.ts';
 import { Deadline } from './deadline.ts';
 import { requestHeaders } from './headers.ts';
 import type { Service } from './service.ts';
@@ -16,7 +16,6 @@ export interface Limits {
 
 /** Methods that do no harm twice (RFC 9110, section 9.2.2). */
 const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
-const UNHEALTHY: ReadonlySet<number> = new Set([502, 503, 504]);
 
 /**
  * Sends a call to a service and its answer to `sinkOf(unwanted)`: to one instance, and to another one where the first
@@ -36,8 +35,9 @@ export async function forward(
   sinkOf: (unwanted: (status: number) => boolean) => Sink,
   extra: readonly string[] = [],
 ): Promise<Ending> {
-  const deadline = new Deadline(exchange, limits.timeoutMs);
+  // It may refuse the call, and then there is nothing to wait for.
   const body = bodyOf(exchange, limits.maxBodyBytes);
+  const deadline = new Deadline(exchange, limits.timeoutMs);
   const harmless = body === null && IDEMPOTENT.has(exchange.method);
   const client = exchange.req.socket;
   const tried: Target[] = [];
@@ -48,10 +48,11 @@ export async function forward(
       const target = service.choose(tried);
       tried.push(target);
       const headers = requestHeaders(exchange, { identity, timeoutMs: deadline.left() });
+      headers.push(...extra);
       const outgoing: Outgoing = {
         path: exchange.query === '' ? exchange.path : `${exchange.path}?${exchange.query}`,
         method: exchange.method,
-        headers: [...headers, ...extra],
+        headers,
         body,
         client,
       };
