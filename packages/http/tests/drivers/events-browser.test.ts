@@ -1,9 +1,8 @@
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type Browser, chromium } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { describeWithBrowser } from '@ent/testkit/browser';
+import { expect, it, onTestFinished } from 'vitest';
 import { eventually, stop } from '../../../middleware/tests/support/serve.ts';
 import {
   createListener,
@@ -15,12 +14,6 @@ import {
   route,
   type ServerSentEvent,
 } from '../../src/index.ts';
-
-const executablePath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((path) =>
-  existsSync(path),
-);
-const required = /\ball\b|\bchromium\b/.test(process.env['ENT_TEST_REQUIRE'] ?? '');
-const missing = executablePath === undefined && !required;
 
 const PAGE = `<!doctype html><link rel="icon" href="data:,"><script>
 window.seen = [];
@@ -46,64 +39,51 @@ const inBrowser = [
   ['message', ' { "spaced": true }\n', '4'],
 ];
 
-describe.skipIf(missing)(
-  `events in a browser${missing ? ' (skipped: Chromium is not installed; run scripts/install-services.sh chromium)' : ''}`,
-  () => {
-    let browser: Browser;
-    beforeAll(async () => {
-      if (executablePath === undefined)
-        throw new Error('Chromium is not installed; run scripts/install-services.sh chromium');
-      browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
+describeWithBrowser('events in a browser', (open) => {
+  const asked: (string | undefined)[] = [];
+  /** Sends what comes after the last id, and waits then. */
+  async function start(port: number, count: number): Promise<Server> {
+    const page = route({
+      method: 'GET',
+      path: '/',
+      responses: { 200: { contentType: 'text/html; charset=utf-8' } },
+      handler: () => PAGE,
     });
-    afterAll(() => browser?.close());
-
-    const asked: (string | undefined)[] = [];
-    /** Sends what comes after the last id, and waits then. */
-    async function start(port: number, count: number): Promise<Server> {
-      const page = route({
-        method: 'GET',
-        path: '/',
-        responses: { 200: { contentType: 'text/html; charset=utf-8' } },
-        handler: () => PAGE,
-      });
-      const stream = route({
-        method: 'GET',
-        path: '/events',
-        responses: { 200: eventStream({ retry: 100 }), 204: {} },
-        handler: ({ exchange }) => {
-          const last = lastEventId(exchange);
-          asked.push(last);
-          const from = last === undefined ? 0 : events.findIndex(({ id }) => id === last) + 1;
-          return from === events.length ? reply(204) : reply(200, eventsFrom(from));
-        },
-      });
-      async function* eventsFrom(from: number): AsyncGenerator<ServerSentEvent> {
-        yield* events.slice(from, count);
-        // The last of all ends the stream; before it there may be more.
-        if (count < events.length) await new Promise<never>(() => {});
-      }
-      const server = createServer(createListener([page, stream])).listen(port, '127.0.0.1');
-      onTestFinished(() => stop(server));
-      await once(server, 'listening');
-      return server;
+    const stream = route({
+      method: 'GET',
+      path: '/events',
+      responses: { 200: eventStream({ retry: 100 }), 204: {} },
+      handler: ({ exchange }) => {
+        const last = lastEventId(exchange);
+        asked.push(last);
+        const from = last === undefined ? 0 : events.findIndex(({ id }) => id === last) + 1;
+        return from === events.length ? reply(204) : reply(200, eventsFrom(from));
+      },
+    });
+    async function* eventsFrom(from: number): AsyncGenerator<ServerSentEvent> {
+      yield* events.slice(from, count);
+      // The last of all ends the stream; before it there may be more.
+      if (count < events.length) await new Promise<never>(() => {});
     }
+    const server = createServer(createListener([page, stream])).listen(port, '127.0.0.1');
+    onTestFinished(() => stop(server));
+    await once(server, 'listening');
+    return server;
+  }
 
-    it('are what was sent, go on after a restart where they were, and end for good by 204', async () => {
-      const first = await start(0, events.length - 1);
-      const { port } = first.address() as AddressInfo;
-      const page = await browser.newPage();
-      onTestFinished(() => page.close());
-      await page.goto(`http://127.0.0.1:${port}/`);
-      const seen = (): Promise<unknown> => page.evaluate('window.seen');
-      await eventually(async () => expect(await seen()).toEqual(inBrowser));
+  it('are what was sent, go on after a restart where they were, and end for good by 204', async () => {
+    const first = await start(0, events.length - 1);
+    const { port } = first.address() as AddressInfo;
+    const { page } = await open(`http://127.0.0.1:${port}/`);
+    const seen = (): Promise<unknown> => page.evaluate('window.seen');
+    await eventually(async () => expect(await seen()).toEqual(inBrowser));
 
-      expect(await drain(first, { grace: 0, deadline: '60s' })).toEqual({ cut: 0 });
-      await start(port, events.length);
-      await eventually(async () => expect(await seen()).toEqual([...inBrowser, ['message', 'after the restart', '5']]));
-      const CLOSED = 2;
-      await eventually(async () => expect(await page.evaluate('window.state')).toBe(CLOSED));
-      // The old server may be asked again before it is gone, and ends that stream too.
-      expect([...new Set(asked)]).toEqual([undefined, '4', '5']);
-    });
-  },
-);
+    expect(await drain(first, { grace: 0, deadline: '60s' })).toEqual({ cut: 0 });
+    await start(port, events.length);
+    await eventually(async () => expect(await seen()).toEqual([...inBrowser, ['message', 'after the restart', '5']]));
+    const CLOSED = 2;
+    await eventually(async () => expect(await page.evaluate('window.state')).toBe(CLOSED));
+    // The old server may be asked again before it is gone, and ends that stream too.
+    expect([...new Set(asked)]).toEqual([undefined, '4', '5']);
+  });
+});
