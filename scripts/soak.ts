@@ -1,22 +1,25 @@
 // Runs the tests in depth (`itInDepth` of the testkit) with all their rounds: `npm run soak`,
-// or some: `npm run soak -- packages/cache`. It says how far it is, ends with a table, and
-// keeps the table of a whole run in docs/proof.md.
+// or some: `npm run soak -- packages/cache`. It says how far it is, ends with a table, and keeps in docs/proof.md what
+// it ran, beside what ran before.
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import type { Reporter, TestCase, TestModule, TestRunEndReason } from 'vitest/node';
 import { startVitest } from 'vitest/node';
-import { circumstances, keepProof, seconds, table } from './lib/proof.ts';
+import { keepProof, machine, provedRows, seconds, state, table } from './lib/proof.ts';
 import { filesUnder } from './lib/workspace.ts';
 
 const root = join(import.meta.dirname, '..');
 const EVERY_MS = 15_000;
+/** Characters. */
+const BAR = 20;
 
-type Row = Readonly<Record<'what' | 'count' | 'seconds' | 'result' | 'seed', string>>;
+type Row = Readonly<Record<'what' | 'count' | 'seconds' | 'result' | 'seed' | 'ran', string>>;
 
 /** Tells what runs while it runs, and keeps what ended. */
 class SoakReporter implements Reporter {
   readonly rows: Row[] = [];
   reason: TestRunEndReason = 'interrupted';
+  readonly #ran = state();
   readonly #running = new Map<string, { readonly what: string; readonly since: number }>();
   readonly #began = Date.now();
   #total = 0;
@@ -44,6 +47,7 @@ class SoakReporter implements Reporter {
       seconds: ((test.diagnostic()?.duration ?? 0) / 1000).toFixed(1),
       result: test.result().state,
       seed: String(depth.seed),
+      ran: this.#ran,
     };
     this.rows.push(row);
     console.log(`${row.result}: ${row.what}, ${row.count}, ${row.seconds} s, seed ${row.seed}`);
@@ -58,15 +62,28 @@ class SoakReporter implements Reporter {
     const now = Date.now();
     const running = [...this.#running.values()].map(({ what, since }) => `${what} (${seconds(now - since)})`);
     const done = `${this.rows.length} of ${this.#total} tests`;
-    console.log(`progress: ${done}, ${seconds(now - this.#began)}; running: ${running.join('; ') || 'none'}`);
+    const full = Math.floor((BAR * this.rows.length) / Math.max(1, this.#total));
+    const bar = `[${'#'.repeat(full).padEnd(BAR, '.')}]`;
+    console.log(`progress: ${bar} ${done}, ${seconds(now - this.#began)}; running: ${running.join('; ') || 'none'}`);
   }
 }
 
 /** `cache/property: redis: agrees with the model`; the count at its end has a column of its own. */
 function nameOf(test: TestCase): string {
-  const file = relative(root, test.module.moduleId).replace(/^packages\/|\/tests|\/drivers|\.test\.ts$/g, '');
   const names = test.fullName.split(' > ');
-  return [file, ...names].join(': ').replace(/, [\d,]+ [^,]*$/, '');
+  return [fileOf(relative(root, test.module.moduleId)), ...names].join(': ').replace(/, [\d,]+ [^,]*$/, '');
+}
+
+/** `cache/property` of the path of a test. */
+function fileOf(path: string): string {
+  return path.replace(/^packages\/|\/tests|\/drivers|\.test\.ts$/g, '');
+}
+
+/** What ran now, with what others files had to say when they last ran, as long as they are there. */
+function withEarlier(rows: readonly Row[], all: readonly string[], ran: readonly string[]): readonly Row[] {
+  const kept = new Set(all.filter((path) => !ran.includes(path)).map(fileOf));
+  const earlier = provedRows<Row>('soak').filter(({ what }) => kept.has(what.slice(0, what.indexOf(': '))));
+  return [...earlier, ...rows].toSorted((a, b) => (a.what < b.what ? -1 : 1));
 }
 
 /** Such tests stand in the file itself, or in one beside it that several such files share. */
@@ -82,10 +99,8 @@ async function main(filters: readonly string[]): Promise<number> {
   const tests = ['packages', 'examples'].flatMap((group) =>
     filesUnder(join(root, group), (path) => path.endsWith('.test.ts')),
   );
-  const files = tests
-    .filter(isInDepth)
-    .map((path) => relative(root, path))
-    .filter((path) => filters.length === 0 || filters.some((filter) => path.includes(filter)));
+  const all = tests.filter(isInDepth).map((path) => relative(root, path));
+  const files = all.filter((path) => filters.length === 0 || filters.some((filter) => path.includes(filter)));
   if (files.length === 0) {
     console.error('No test file has tests in depth (itInDepth), or none that was named.');
     return 64;
@@ -104,10 +119,12 @@ async function main(filters: readonly string[]): Promise<number> {
   const rows = reporter.rows.toSorted((a, b) => (a.what < b.what ? -1 : 1));
   console.log(`\n${table(rows)}\n`);
   const passed = reporter.reason === 'passed' && rows.length > 0;
-  if (filters.length === 0 && reporter.reason !== 'interrupted') {
-    keepProof('soak', `${circumstances(Date.now() - began)}\n\n${table(rows)}\n`);
+  if (reporter.reason !== 'interrupted') {
+    keepProof('soak', `On ${machine()}.\n\n${table(withEarlier(rows, all, files))}\n`);
   }
-  console.log(`soak: ${rows.filter(({ result }) => result === 'passed').length} of ${rows.length} passed`);
+  console.log(
+    `soak: ${seconds(Date.now() - began)}; ${rows.filter(({ result }) => result === 'passed').length} of ${rows.length} passed`,
+  );
   return passed ? 0 : 1;
 }
 

@@ -19,6 +19,12 @@ function blockOf(page: string, name: string): Block | undefined {
   return { start, end: start + text.length };
 }
 
+/** The text of a part; an empty one of a page that has none. */
+export function blockText(page: string, name: string): string {
+  const { start, end } = blockOf(page, name) ?? { start: 0, end: 0 };
+  return page.slice(start, end);
+}
+
 /**
  * The page with another text in a part, which ends with a line.
  *

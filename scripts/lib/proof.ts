@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
 import { join } from 'node:path';
-import { withBlock } from './block.ts';
+import { blockText, withBlock } from './block.ts';
 
 const root = join(import.meta.dirname, '../..');
 const page = join(root, 'docs/proof.md');
@@ -14,12 +14,34 @@ export function keepProof(name: string, text: string): void {
   console.log('Kept in docs/proof.md.');
 }
 
-/** When, of which commit, on what machine, and how long. */
-export function circumstances(durationMs: number): string {
+/** The rows of the table that the same program wrote before, of one that {@link table} made. */
+export function provedRows<Row extends Readonly<Record<string, string>>>(name: string): Row[] {
+  const [head = [], , ...rows] = blockText(readFileSync(page, 'utf8'), name)
+    .split('\n')
+    .filter((line) => line.startsWith('|'))
+    .map((line) =>
+      line
+        .split('|')
+        .slice(1, -1)
+        .map((cell) => cell.trim()),
+    );
+  return rows.map((cells) => Object.fromEntries(head.map((column, at) => [column, cells[at] ?? ''])) as Row);
+}
+
+/** When, and of which commit. */
+export function state(): string {
   const git = (...args: string[]): string => spawnSync('git', args, { cwd: root, encoding: 'utf8' }).stdout.trim();
   const changed = git('status', '--porcelain') === '' ? '' : ' with changes';
-  const machine = `${availableParallelism()} cores, ${Math.round(totalmem() / 2 ** 30)} GB, Node ${process.versions.node}`;
-  return `${new Date().toISOString().slice(0, 10)}, commit ${git('rev-parse', '--short=10', 'HEAD')}${changed}; ${machine}; ${seconds(durationMs)}.`;
+  return `${new Date().toISOString().slice(0, 10)}, commit ${git('rev-parse', '--short=10', 'HEAD')}${changed}`;
+}
+
+export function machine(): string {
+  return `${availableParallelism()} cores, ${Math.round(totalmem() / 2 ** 30)} GB, Node ${process.versions.node}`;
+}
+
+/** When, of which commit, on what machine, and how long. */
+export function circumstances(durationMs: number): string {
+  return `${state()}; ${machine()}; ${seconds(durationMs)}.`;
 }
 
 /** A table of Markdown, with the names of the first row's fields above it. */
