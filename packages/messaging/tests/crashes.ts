@@ -5,7 +5,7 @@ import { createTables } from '@ent/database/testing';
 import { randomOf, type Server, startServer, uniqueName, writtenDown } from '@ent/testkit';
 import { itInDepth, type Rounds } from '@ent/testkit/vitest';
 import { afterAll, beforeAll, expect } from 'vitest';
-import type { MessagingDriver } from '../src/index.ts';
+import { createMessaging, type MessagingDriver } from '../src/index.ts';
 import type { CrashTask } from './fixtures/crash-process.ts';
 import { databaseAt, effects } from './fixtures/outbox-places.ts';
 import { migrate } from './outbox-support.ts';
@@ -17,7 +17,15 @@ const MESSAGES: Rounds = { full: 100_000, ci: 2000, of: 'messages' };
 const WINDOW = 25;
 /** So many more than are handled may be published: what is killed is always in the midst of something. */
 const AHEAD = 400;
+/** How many wait when a process that handles them is told to end. */
+const DRAINED = 100;
 const PATIENT = { timeout: 600_000, interval: 100 };
+
+/** A process that handles messages, from when it is ready. */
+interface Worker {
+  readonly child: ChildProcess;
+  readonly ready: Promise<unknown>;
+}
 
 /** Declares the test for a broker that may be killed; it has to keep what it has confirmed. */
 export function testCrashes(
@@ -50,10 +58,15 @@ export function testCrashes(
 
     const place = { kind: 'postgres', url: postgres.url, searchPath: 'public' } as const;
     const common = { broker: name, url: server.url, topic, window: WINDOW };
-    const startWorker = (): ChildProcess =>
-      startProcess('crash-process.ts', { ...common, role: 'handle', place } satisfies CrashTask);
+    const startWorker = (): Worker => {
+      const child = startProcess('crash-process.ts', { ...common, role: 'handle', place } satisfies CrashTask);
+      const ready = once(child, 'message');
+      // One that is killed before is none.
+      ready.catch(() => {});
+      return { child, ready };
+    };
     const workers = Array.from({ length: processes }, startWorker);
-    await Promise.all(workers.map((worker) => once(worker, 'message')));
+    await Promise.all(workers.map(({ ready }) => ready));
     const each = count / processes;
     const publishers = Array.from({ length: processes }, (_, n) =>
       startProcess('crash-process.ts', { ...common, role: 'publish', ids: [`p${n}-`, each] } satisfies CrashTask),
@@ -82,20 +95,35 @@ export function testCrashes(
           continue;
         }
         const n = Math.floor(random() * processes);
-        const exit = once(workers[n]!, 'exit');
-        workers[n]!.kill('SIGKILL');
-        await exit;
+        await end(workers[n]!, 'SIGKILL');
         workers[n] = startWorker();
       }
       await expect.poll(handled, PATIENT).toBeGreaterThanOrEqual(count);
       expect(await Promise.all(ends)).toEqual(ends.map(() => [0, null]));
       // What is left are duplicates.
       await expect.poll(left, PATIENT).toEqual({ ready: 0, leased: 0 });
-      const gone = workers.map((worker) => once(worker, 'exit'));
-      for (const worker of workers) worker.send('end');
-      expect(await Promise.all(gone)).toEqual(gone.map(() => [0, null]));
+      const duplicates = (await seen(db)).times - count;
+      // At most what was in flight: of all processes when the broker was killed, else of the one that was.
+      const inFlight = kills.broker * 2 * processes * WINDOW + kills.worker * WINDOW;
+      expect(duplicates).toBeLessThanOrEqual(inFlight);
+      if (isWhole) console.log(`${name}: ${duplicates} duplicates of ${inFlight} that were in flight at the kills.`);
+
+      // An orderly end, with more to do than there is time for, makes none.
+      const messaging = createMessaging({ driver, timeout: '2m' });
+      for (const [n, worker] of workers.entries()) {
+        const more = Array.from({ length: DRAINED }, (_, at) => ({ data: at, id: `d${n}-${at}` }));
+        await Promise.all([messaging.publishMany(topic, more), worker.ready]);
+        expect(await end(worker, 'SIGTERM')).toEqual([0, null]);
+        workers[n] = startWorker();
+      }
+      const all = count + processes * DRAINED;
+      await expect.poll(() => db.repo(effects).count(), PATIENT).toBe(all);
+      await expect.poll(left, PATIENT).toEqual({ ready: 0, leased: 0 });
+      await Promise.all(workers.map(({ ready }) => ready));
+      expect(await Promise.all(workers.map((worker) => end(worker, 'SIGTERM')))).toEqual(workers.map(() => [0, null]));
+      expect(await seen(db)).toEqual({ messages: all, times: all + duplicates });
     } finally {
-      for (const one of [...workers, ...publishers]) one.kill('SIGKILL');
+      for (const one of [...workers.map(({ child }) => child), ...publishers]) one.kill('SIGKILL');
     }
 
     const { kysely } = db.native;
@@ -104,19 +132,26 @@ export function testCrashes(
       effectsOf.set(String(message), (effectsOf.get(String(message)) ?? 0) + 1);
     }
     const twice = [...effectsOf].filter(([, times]) => times > 1);
-    const published = publishers.flatMap((_, n) => Array.from({ length: each }, (_unused, at) => `p${n}-${at}`));
+    const idsOf = (prefix: string, length: number): string[] => Array.from({ length }, (_, at) => `${prefix}-${at}`);
+    const published = publishers.flatMap((_, n) => [...idsOf(`p${n}`, each), ...idsOf(`d${n}`, DRAINED)]);
     const lost = published.filter((id) => !effectsOf.delete(id));
     expect({ lost, twice, unknown: [...effectsOf.keys()] }).toEqual({ lost: [], twice: [], unknown: [] });
-    const seen = await kysely
-      .selectFrom('ent_inbox')
-      .select(({ fn }) => [fn.countAll<string>().as('messages'), fn.sum<string>('times').as('times')])
-      .executeTakeFirstOrThrow();
-    expect(Number(seen.messages)).toBe(count);
-    const duplicates = Number(seen.times) - count;
-    // At most what was in flight: of all processes when the broker was killed, else of the one that was.
-    const inFlight = kills.broker * 2 * processes * WINDOW + kills.worker * WINDOW;
-    expect(duplicates).toBeLessThanOrEqual(inFlight);
-    if (isWhole) console.log(`${name}: ${duplicates} duplicates of ${inFlight} that were in flight at the kills.`);
     await Promise.all([db.close(), driver.close()]);
   });
+}
+
+/** Sends the signal, and answers how the process ended. */
+async function end({ child }: Worker, signal: NodeJS.Signals): Promise<unknown[]> {
+  const exit = once(child, 'exit');
+  child.kill(signal);
+  return await exit;
+}
+
+/** What the inbox has: how many messages, and how often they came. */
+async function seen(db: ReturnType<typeof databaseAt>): Promise<{ messages: number; times: number }> {
+  const { messages, times } = await db.native.kysely
+    .selectFrom('ent_inbox')
+    .select(({ fn }) => [fn.countAll<string>().as('messages'), fn.sum<string>('times').as('times')])
+    .executeTakeFirstOrThrow();
+  return { messages: Number(messages), times: Number(times) };
 }
