@@ -24,12 +24,14 @@ export interface Running {
   kill(): Promise<void>;
 }
 
+const { PATH, NODE_COMPILE_CACHE } = process.env;
+
 /** Runs it without waiting for anything; the working directory is the folder, so that no `.env` is read. */
 export function launch(name: keyof typeof mains, folder: string, env: Record<string, string>, args: string[] = []) {
   const main = fileURLToPath(new URL(mains[name], import.meta.url));
   const child = spawn(process.execPath, ['--conditions=@ent/source', ...args, main], {
     cwd: folder,
-    env: { PATH: process.env['PATH'], HOME: folder, PORT: '0', LOG_FORMAT: 'json', DRAIN_TIME: '10ms', ...env },
+    env: { PATH, NODE_COMPILE_CACHE, HOME: folder, PORT: '0', LOG_FORMAT: 'json', DRAIN_TIME: '10ms', ...env },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
   let text = '';

@@ -15,12 +15,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { activity } from '../src/activity.ts';
 
 const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
+const { PATH, NODE_COMPILE_CACHE } = process.env;
 
 function run(env: Record<string, string>): { child: ChildProcess; output: () => string } {
   const args = ['--conditions=@ent/source', main];
   const child = spawn(process.execPath, args, {
     cwd: tmpdir(),
-    env: { PATH: process.env['PATH'], PORT: '0', ...env },
+    env: { PATH, NODE_COMPILE_CACHE, PORT: '0', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let text = '';

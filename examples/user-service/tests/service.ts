@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
+const { PATH, NODE_COMPILE_CACHE } = process.env;
 
 export const admin = { email: 'root@example.com', password: 'correct horse battery staple' };
 
@@ -45,7 +46,7 @@ export function settings(folder: string, more: Record<string, string> = {}): Rec
 export function run(folder: string, env: Record<string, string>): { process: ChildProcess; output: () => string } {
   const child = spawn(process.execPath, ['--conditions=@ent/source', main], {
     cwd: folder,
-    env: { PATH: process.env['PATH'], HOME: folder, NODE_ENV: 'test', ...env },
+    env: { PATH, NODE_COMPILE_CACHE, HOME: folder, NODE_ENV: 'test', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let text = '';

@@ -51,6 +51,8 @@ function environmentOf(site: Site): Record<string, string> {
     RABBITMQ_CONF_ENV_FILE: join(site.dir, 'none'), // not the machine's /etc/rabbitmq/rabbitmq-env.conf
     ERL_EPMD_PORT: String(site.sidePorts[0]),
     ERL_EPMD_ADDRESS: site.host,
+    // A scheduler of Erlang that has nothing to do spins for a while before it sleeps: of a start that is nearly half.
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: '+sbwt none +sbwtdcpu none +sbwtdio none',
   };
 }
 
