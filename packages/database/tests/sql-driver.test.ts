@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { createDatabase, type DatabaseDriver, defineEntity, type DriverCall } from '@ent/database';
 import { pooledSessions, type SqlNative, withoutValues } from '@ent/database/sql';
 import { sqlite } from '@ent/database/sqlite';
@@ -137,5 +138,41 @@ describe('a dead server', () => {
     await expect(failing).rejects.toThrow('mine');
     expect([released, signals[0]?.aborted]).toEqual([[true], true]);
     await db.close();
+  });
+});
+
+describe('rows where code must not be made of text', () => {
+  it('are the same, only later', () => {
+    const program = `
+      import { defineEntity, nullable } from '@ent/database';
+      import { dialect } from '../src/drivers/postgres/dialect.ts';
+      import { rowMaker } from '../src/internal/sql/compiled.ts';
+      import { decodersOf } from '../src/internal/sql/decoders.ts';
+      const notes = defineEntity({ name: 'notes', fields: { id: 'string', at: 'date', of: nullable('int') } });
+      const decode = decodersOf(dialect)(notes);
+      const answerTo = (...values) => {
+        try {
+          return decode(rowMaker(['id', 'at', 'of'])(values));
+        } catch ({ code, message }) {
+          return [code, message];
+        }
+      };
+      const time = '1970-01-01 00:00:00+00';
+      const rows = [['a', time, '1'], ['b', time, null], ['c', 'now', null], [null, time, null]];
+      console.log(JSON.stringify(rows.map((values) => answerTo(...values))));
+    `;
+    const run = (flag: string): unknown => {
+      const all = ['--conditions=@ent/source', flag, '--input-type=module', '--eval', program];
+      const options = { cwd: import.meta.dirname, encoding: 'utf8', stdio: 'pipe' } as const;
+      return JSON.parse(execFileSync(process.execPath, all, options)) as unknown;
+    };
+    const at = '1970-01-01T00:00:00.000Z';
+    const expected = [
+      { id: 'a', at, of: 1 },
+      { id: 'b', at, of: null },
+      ['database.bad_data', 'notes: a stored value of "at" is no date.'],
+      ['database.bad_data', 'notes: a stored value of "id" is null, but the field is not nullable.'],
+    ];
+    expect(run('--disallow-code-generation-from-strings')).toEqual(expected);
   });
 });

@@ -34,6 +34,15 @@ export function rawMysql(url: string): Subject {
     await on.execute<ResultSetHeader>(RENAME, [name, id]);
     return (await read(on, GET, [id]))[0];
   };
+  // One row after the other, as the others hand them on, with no connection held meanwhile.
+  async function* everyRow(): AsyncGenerator<User> {
+    for (let after = ''; ; ) {
+      const page = await read(pool, FIND, [after, 500]);
+      yield* page;
+      if (page.length < 500) return;
+      after = (page.at(-1) as User).id;
+    }
+  }
   return {
     get: async (id) => (await read(pool, GET, [id]))[0],
     find: (after, limit) => read(pool, FIND, [after, limit]),
@@ -54,13 +63,8 @@ export function rawMysql(url: string): Subject {
       await client.query('commit');
       client.release();
     },
-    // Takes pages, where the others hand on one row after the other.
     async stream(rows) {
-      for (let after = ''; rows > 0; ) {
-        const page = await read(pool, FIND, [after, 500]);
-        rows -= page.length;
-        after = (page.at(-1) as User).id;
-      }
+      for await (const _row of everyRow()) if ((rows -= 1) === 0) break;
     },
     close: () => pool.end(),
   };

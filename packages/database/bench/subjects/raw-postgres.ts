@@ -27,6 +27,15 @@ const UPSERT = {
 export function rawPostgres(url: string): Subject {
   types.setTypeParser(types.builtins.INT8, Number);
   const pool = new Pool({ connectionString: url, max: CALLERS });
+  // One row after the other, as the others hand them on, with no connection held meanwhile.
+  async function* everyRow(): AsyncGenerator<User> {
+    for (let after = ''; ; ) {
+      const page = await pool.query<User>({ ...FIND, values: [after, 500] });
+      yield* page.rows;
+      if (page.rows.length < 500) return;
+      after = (page.rows.at(-1) as User).id;
+    }
+  }
   return {
     get: async (id) => (await pool.query<User>({ ...GET, values: [id] })).rows[0],
     find: async (after, limit) => (await pool.query<User>({ ...FIND, values: [after, limit] })).rows,
@@ -48,13 +57,8 @@ export function rawPostgres(url: string): Subject {
       await client.query('commit');
       client.release();
     },
-    // Takes pages, where the others hand on one row after the other.
     async stream(rows) {
-      for (let after = ''; rows > 0; ) {
-        const page = await pool.query<User>({ ...FIND, values: [after, 500] });
-        rows -= page.rows.length;
-        after = (page.rows.at(-1) as User).id;
-      }
+      for await (const _row of everyRow()) if ((rows -= 1) === 0) break;
     },
     close: () => pool.end(),
   };

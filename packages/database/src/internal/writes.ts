@@ -26,7 +26,10 @@ export function completeRow(entity: EntityModel, input: unknown, now: Date, path
     const { name } = field;
     const value = Object.hasOwn(given, name) ? given[name] : undefined;
     const stored = value === undefined ? initial(entity, field, now, tenant) : value;
-    if (stored === undefined) {
+    if (value === undefined && stored === now) {
+      // What is made here needs no check. No two fields of a row are one object.
+      row[name] = name === entity.createdAt ? now : new Date(now.getTime());
+    } else if (stored === undefined) {
       if (field.generated) continue;
       issues.push({ pointer: pointer(...path, name), code: 'required', detail: 'is required' });
     } else if (stored === '' && entity.id.includes(name)) {

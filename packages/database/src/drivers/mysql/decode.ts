@@ -3,10 +3,17 @@ import { instantIn, isoOf, SECONDS } from '../../internal/sql/instants.ts';
 import { parsedOrText } from '../../internal/sql/json.ts';
 import type { MysqlField } from './client.ts';
 
+let lastIso = '';
+let lastText = '';
+
 /** As MySQL reads it, without a zone that it would convert by. */
 export function textOf(date: Date): string {
-  const text = isoOf(date);
-  return `${text.slice(0, 10)} ${text.slice(11, -1)}`;
+  const iso = isoOf(date);
+  if (iso !== lastIso) {
+    lastText = `${iso.slice(0, 10)} ${iso.slice(11, -1)}`;
+    lastIso = iso;
+  }
+  return lastText;
 }
 
 const MICROSECONDS = /\.\d{3}\d*[1-9]/;

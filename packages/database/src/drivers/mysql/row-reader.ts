@@ -1,3 +1,4 @@
+import { compiled, membersOf } from '../../internal/sql/compiled.ts';
 import { instantAt } from '../../internal/sql/instants.ts';
 import type { MysqlField } from './client.ts';
 
@@ -87,14 +88,45 @@ function isAlike(columns: readonly Column[], others: readonly Column[]): boolean
   return true;
 }
 
+const MOST = 500;
+const parsers = new Map<string, Parser | undefined>();
+
+/** Statements with the same columns share what reads them. */
 function parserOf(columns: readonly Column[]): Parser | undefined {
+  const key = JSON.stringify(columns);
+  if (!parsers.has(key)) {
+    if (parsers.size >= MOST) parsers.clear();
+    parsers.set(key, newParser(columns));
+  }
+  return parsers.get(key);
+}
+
+function newParser(columns: readonly Column[]): Parser | undefined {
   const reads = columns.map(readOf);
   if (!reads.includes(instant) || reads.includes(undefined)) return undefined;
+  const next = compiledOver(columns, reads as Read[]) ?? ((packet) => rowOf(packet, columns, reads as Read[]));
   return class {
     next(packet: Packet): object {
-      return rowOf(packet, columns, reads as Read[]);
+      return next(packet);
     }
   };
+}
+
+/** {@link rowOf} as one function of these columns. */
+function compiledOver(columns: readonly Column[], reads: readonly Read[]): ((packet: Packet) => object) | undefined {
+  const members = membersOf(columns.map(({ name }) => name))?.map((name, index) => {
+    const isNull = `buffer[nulls + ${(index + 2) >> 3}] & ${1 << ((index + 2) & 7)}`;
+    return `${name}: ${isNull} ? null : read${index}(packet, encoding${index})`;
+  });
+  const source = `
+    const [${columns.map((_column, index) => `read${index}, encoding${index}`).join()}] = c0;
+    return (packet) => {
+      const { buffer } = packet;
+      const nulls = packet.offset + 1;
+      packet.offset = nulls + ${(columns.length + 9) >> 3};
+      return { ${members?.join()} };
+    };`;
+  return members && compiled(source, [columns.flatMap(({ encoding }, index) => [reads[index], encoding])]);
 }
 
 function rowOf(packet: Packet, columns: readonly Column[], reads: readonly Read[]): object {

@@ -5,7 +5,6 @@ import { readsOnly } from '../../internal/sql/reads-only.ts';
 import { lineAt, refuseControl, ScriptError } from '../../internal/sql/script.ts';
 import type { SqlOutcome, SqlStatement } from '../../internal/sql/types.ts';
 import {
-  integerParameter,
   isOfServer,
   type MysqlConnection,
   type MysqlDone,
@@ -17,6 +16,7 @@ import {
 import { nativeRows } from './decode.ts';
 import { LostConnectionError, LostTransactionError, TakenKeyError, UnreadableError } from './errors.ts';
 import { KeyNames } from './key-names.ts';
+import { boundTo } from './parameters.ts';
 import { readDatesOf } from './row-reader.ts';
 import type { Server } from './server.ts';
 
@@ -101,9 +101,9 @@ export class Session {
   }
 
   async #rows(statement: SqlStatement, values: readonly unknown[]): Promise<SqlOutcome> {
-    const { sql: text, returnsRows, recurs, entity } = statement;
+    const { sql: text, returnsRows, recurs } = statement;
     try {
-      const answer = await this.#prepared(text, values, recurs, entity && statement);
+      const answer = await this.#prepared(text, values, recurs, statement);
       if (!returnsRows) this.#expectTransaction(answer.result);
       return outcomeOf(answer);
     } catch (error) {
@@ -175,8 +175,9 @@ export class Session {
     throw ended();
   }
 
-  #prepared(text: string, values: readonly unknown[], isKept: boolean, ofEntity?: SqlStatement): Promise<Answer> {
-    const bound = this.#bound(text, values);
+  #prepared(text: string, values: readonly unknown[], isKept: boolean, own?: SqlStatement): Promise<Answer> {
+    const isInsert = own !== undefined && text.startsWith('insert');
+    const bound = boundTo(text, values, isInsert, this.server.maxPacketBytes);
     const execute = (statement: MysqlStatement): Promise<Answer> => {
       // mysql2 would send them all, and the server read the wrong ones.
       if (statement.parameters.length !== bound.length) {
@@ -192,7 +193,7 @@ export class Session {
           else this.#forget(text);
           done(error, result, fields);
         });
-        if (ofEntity !== undefined) readDatesOf(execution, ofEntity);
+        if (own?.entity !== undefined) readDatesOf(execution, own);
       });
     };
     const known = this.#statements.get(text);
@@ -215,24 +216,6 @@ export class Session {
   #forget(text: string): void {
     this.#statements.delete(text);
     this.connection.unprepare(text);
-  }
-
-  /** The values as mysql2 takes them. With more bytes than it takes the server would end the connection. */
-  #bound(text: string, values: readonly unknown[]): unknown[] {
-    let bytes = text.length * 3;
-    const bound = values.map((value) => {
-      if (typeof value === 'string') bytes += value.length * 3;
-      else if (value instanceof Uint8Array) bytes += value.byteLength;
-      else bytes += 16;
-      return parameterOf(value);
-    });
-    const { maxPacketBytes } = this.server;
-    if (bytes > maxPacketBytes && exactBytes(text, values) > maxPacketBytes) {
-      throw databaseErrors.bad_data(
-        `mysql: the values are more than the server takes in one statement (${maxPacketBytes} bytes, max_allowed_packet).`,
-      );
-    }
-    return bound;
   }
 
   #send(ask: (done: (error: Error | null, result: MysqlResult, fields?: readonly MysqlField[]) => void) => unknown) {
@@ -315,30 +298,4 @@ function outcomeOf({ result }: Answer): SqlOutcome {
   if (!isDone(result)) return { rows: (Array.isArray(result[0]) ? result[0] : result) as Rows };
   const { affectedRows, insertId } = result;
   return { rows: [], matched: affectedRows, ...(insertId !== 0 && { insertId: BigInt(insertId) }) };
-}
-
-function parameterOf(value: unknown): unknown {
-  switch (typeof value) {
-    case 'bigint':
-      if (value < -(2n ** 63n) || value >= 2n ** 64n) {
-        throw databaseErrors.bad_data('mysql: an integer beyond 64 bits cannot be bound.');
-      }
-      return integerParameter(value);
-    case 'number':
-      if (!Number.isFinite(value)) throw databaseErrors.bad_data('mysql: NaN and infinite numbers cannot be bound.');
-      return Number.isSafeInteger(value) ? integerParameter(value) : value;
-    default:
-      // mysql2 would send any other as text.
-      return value instanceof Uint8Array && !Buffer.isBuffer(value)
-        ? Buffer.from(value.buffer, value.byteOffset, value.byteLength)
-        : value;
-  }
-}
-
-function exactBytes(text: string, values: readonly unknown[]): number {
-  let bytes = Buffer.byteLength(text);
-  for (const value of values) {
-    bytes += typeof value === 'string' || value instanceof Uint8Array ? Buffer.byteLength(value) : 16;
-  }
-  return bytes;
 }

@@ -1,3 +1,5 @@
+import { loopingRowMaker, type RowMaker } from '../../internal/sql/compiled.ts';
+
 /** What pg's connection has for a statement, and its types leave out. */
 interface Wire {
   /** By their names: what was prepared on this connection, and what is on its way to be. */
@@ -27,7 +29,7 @@ export class Asking {
   /** Prepared on the connection under this name, once it is its turn; unnamed where it is undefined. */
   name: string | undefined;
   readonly rows: Record<string, unknown>[] = [];
-  /** Of the answer; undefined until they are known. */
+  /** The names of the columns, where the server was asked for them. */
   columns: readonly string[] | undefined;
   /** `INSERT 0 1` */
   command = '';
@@ -38,7 +40,9 @@ export class Asking {
   /** What is sent before it, until that is answered. */
   #before: string | undefined;
   #answered: Answered | undefined;
+  #make: RowMaker | undefined;
 
+  /** @param make what makes its rows; the server is asked for the names of their columns where it is undefined */
   constructor(
     {
       text,
@@ -46,7 +50,7 @@ export class Asking {
       before,
     }: { readonly text: string; readonly name: string | undefined; readonly before?: string | undefined },
     values: readonly unknown[],
-    columns: readonly string[] | undefined,
+    make: RowMaker | undefined,
     answered: Answered,
   ) {
     this.text = text;
@@ -54,7 +58,7 @@ export class Asking {
     this.name = before === undefined ? name : undefined;
     this.#itsName = name;
     this.#before = before;
-    this.columns = columns;
+    this.#make = make;
     this.#values = values;
     this.#answered = answered;
   }
@@ -76,7 +80,7 @@ export class Asking {
         if (name !== '' && this.#before === undefined) wire.submittedNamedStatements[name] = text;
       }
       wire.bind({ statement: name, values: this.#values.map(textOf) });
-      if (this.columns === undefined) wire.describe({ type: 'P', name: '' });
+      if (this.#make === undefined) wire.describe({ type: 'P', name: '' });
       wire.execute({});
       wire.sync();
     } finally {
@@ -86,13 +90,11 @@ export class Asking {
 
   handleRowDescription({ fields }: { readonly fields: readonly { readonly name: string }[] }): void {
     this.columns = fields.map(({ name }) => name);
+    this.#make = loopingRowMaker(this.columns);
   }
 
   handleDataRow({ fields }: { readonly fields: readonly (string | null)[] }): void {
-    const columns = this.columns as readonly string[];
-    const row: Record<string, unknown> = {};
-    for (let index = 0; index < columns.length; index += 1) row[columns[index] as string] = fields[index];
-    this.rows.push(row);
+    this.rows.push((this.#make as RowMaker)(fields));
   }
 
   handlePortalSuspended(): void {}

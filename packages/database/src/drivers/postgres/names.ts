@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { type RowMaker, rowMaker } from '../../internal/sql/compiled.ts';
 import type { SqlStatement } from '../../internal/sql/types.ts';
 
 const MAX_NAMES = 1000;
@@ -16,7 +17,7 @@ export class Names {
   #enabled: boolean;
   #count = 0;
   readonly #known = new WeakMap<SqlStatement, string>();
-  readonly #columns = new WeakMap<SqlStatement, readonly string[]>();
+  readonly #makers = new WeakMap<SqlStatement, RowMaker>();
 
   constructor(enabled: boolean) {
     this.#enabled = enabled;
@@ -36,13 +37,15 @@ export class Names {
     return made;
   }
 
-  /** The names of the columns that a statement answers, once they were told. */
-  columnsOf(statement: SqlStatement): readonly string[] | undefined {
-    return this.#columns.get(statement);
+  /** What makes the rows that a statement answers, once the names of their columns were told. */
+  makerOf(statement: SqlStatement): RowMaker | undefined {
+    return this.#makers.get(statement);
   }
 
-  learn(statement: SqlStatement, columns: readonly string[]): void {
-    if (statement.recurs && !this.#columns.has(statement)) this.#columns.set(statement, columns);
+  /** @param columns as the server has told them, if it was asked */
+  learn(statement: SqlStatement, columns: readonly string[] | undefined): void {
+    if (columns === undefined && statement.returnsRows) return;
+    if (statement.recurs && !this.#makers.has(statement)) this.#makers.set(statement, rowMaker(columns ?? []));
   }
 
   /** No more names: a pooler stands in between, which may run each transaction on another connection. */

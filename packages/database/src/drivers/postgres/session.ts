@@ -178,7 +178,7 @@ export class Session {
       const text = statement.sql;
       const before = this.#opening;
       this.#opening = undefined;
-      const answered: Answered = (error, { rows, command, columns = [] }) => {
+      const answered: Answered = (error, { rows, command, columns }) => {
         this.#end();
         if (error === undefined) {
           this.#names.learn(statement, columns);
@@ -186,7 +186,7 @@ export class Session {
         } else if (name !== undefined && isStale(error)) this.#askAgain(statement, values, error).then(resolve, reject);
         else reject(this.#failure(error));
       };
-      this.client.query(new Asking({ text, name, before }, values, this.#names.columnsOf(statement), answered));
+      this.client.query(new Asking({ text, name, before }, values, this.#names.makerOf(statement), answered));
     });
   }
 

@@ -2,6 +2,7 @@ import type { Row } from '../../driver.ts';
 import type { EntityModel } from '../../entity.ts';
 import { databaseErrors } from '../../errors.ts';
 import { Mismatch } from '../mismatch.ts';
+import { compiled, membersOf } from './compiled.ts';
 import { type SqlDialect, storageOf } from './dialect.ts';
 
 /** Makes a row as it is stored into one with the values of its fields. */
@@ -11,45 +12,77 @@ export type Decoder = (row: Row) => Row;
 export function decodersOf(dialect: SqlDialect): (entity: EntityModel, names?: readonly string[]) => Decoder {
   const decoders = new WeakMap<EntityModel, Decoder>();
   return (entity, names) => {
-    if (names !== undefined) return decoderOf(entity, dialect, names);
+    if (names !== undefined) return loopOver(entity, fieldsOf(entity, dialect, names));
     let decoder = decoders.get(entity);
     if (decoder === undefined) {
-      decoder = decoderOf(entity, dialect);
+      const fields = fieldsOf(entity, dialect);
+      decoder = compiledOver(entity, fields) ?? loopOver(entity, fields);
       decoders.set(entity, decoder);
     }
     return decoder;
   };
 }
 
-/** Decodes a row in place: it was made for us, and its members are already those of the entity, in order. */
-function decoderOf(entity: EntityModel, dialect: SqlDialect, names?: readonly string[]): Decoder {
+interface Field {
+  readonly name: string;
+  readonly type: string;
+  readonly nullable: boolean;
+  readonly decode: (stored: unknown) => unknown;
+}
+
+function fieldsOf(entity: EntityModel, dialect: SqlDialect, names?: readonly string[]): readonly Field[] {
   const all = [...entity.fields.values()];
-  const fields = (names === undefined ? all : all.filter(({ name }) => names.includes(name))).map((field) => ({
+  return (names === undefined ? all : all.filter(({ name }) => names.includes(name))).map((field) => ({
     name: field.name,
     type: field.as ?? field.type,
     nullable: field.nullable,
     decode: storageOf(dialect, field).codec.decode,
   }));
+}
+
+/** Decodes a row in place: it was made for us, and its members are already those of the entity, in order. */
+function loopOver(entity: EntityModel, fields: readonly Field[]): Decoder {
   return (row) => {
-    for (const { name, type, nullable, decode } of fields) {
-      const stored = row[name];
-      if (stored === null) {
-        if (!nullable) throw misfit(entity, name, 'is null, but the field is not nullable');
-        continue;
-      }
+    for (const field of fields) {
+      const stored = row[field.name];
+      if (stored === null && field.nullable) continue;
       try {
-        row[name] = decode(stored);
+        row[field.name] = stored === null ? refuseNull() : field.decode(stored);
       } catch (error) {
-        // Without a cause: parsers quote what they could not read.
-        throw misfit(entity, name, error instanceof Mismatch ? error.message : `is no ${type}`);
+        throw misfit(entity, field, error);
       }
     }
     return row;
   };
 }
 
-function misfit(entity: EntityModel, field: string, why: string): Error {
-  return databaseErrors.bad_data(`${entity.name}: a stored value of "${field}" ${why}.`, {
-    details: { entity: entity.name, fields: [field] },
+/** The same as one function of these fields. */
+function compiledOver(entity: EntityModel, fields: readonly Field[]): Decoder | undefined {
+  const members = membersOf(fields.map(({ name }) => name));
+  const steps = members?.map((name, index) => {
+    const { nullable } = fields[index] as Field;
+    const decoded = `row[${name}] = ${nullable ? '' : 'stored === null ? refuseNull() : '}decode${index}(stored);`;
+    return `at = ${index}; stored = row[${name}]; ${nullable ? `if (stored !== null) ${decoded}` : decoded}`;
+  });
+  const source = `
+    const [refuseNull, fail, ${fields.map((_field, index) => `decode${index}`).join()}] = c0;
+    return (row) => {
+      let at = 0, stored;
+      try { ${steps?.join('\n')} } catch (error) { throw fail(at, error); }
+      return row;
+    };`;
+  const fail = (at: number, error: unknown): Error => misfit(entity, fields[at] as Field, error);
+  return steps && compiled<Decoder>(source, [[refuseNull, fail, ...fields.map(({ decode }) => decode)]]);
+}
+
+function refuseNull(): never {
+  throw new Mismatch('required', 'is null, but the field is not nullable');
+}
+
+function misfit(entity: EntityModel, { name, type }: Field, error: unknown): Error {
+  // Without a cause: parsers quote what they could not read.
+  const why = error instanceof Mismatch ? error.message : `is no ${type}`;
+  return databaseErrors.bad_data(`${entity.name}: a stored value of "${name}" ${why}.`, {
+    details: { entity: entity.name, fields: [name] },
   });
 }

@@ -233,5 +233,5 @@ function fittingOf({ bytesPerInsert = Infinity }: SqlDialect, values: readonly u
 function bytesOf(value: unknown): number {
   // A unit of UTF-16 takes three bytes of UTF-8 at the most.
   if (typeof value === 'string') return value.length * 3;
-  return value instanceof Uint8Array ? value.byteLength : 9;
+  return typeof value === 'object' && value instanceof Uint8Array ? value.byteLength : 9;
 }

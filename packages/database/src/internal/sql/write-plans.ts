@@ -59,7 +59,10 @@ export class WritePlans {
     // In the order of its slots, without going through them: of a thousand rows that is most of what this costs.
     const parameters: unknown[] = [];
     for (const row of rows) {
-      for (const { name, encode } of columns) parameters.push(row[name] === null ? null : encode(row[name]));
+      for (const { name, encode } of columns) {
+        const value = row[name];
+        parameters.push(value === null ? null : encode(value));
+      }
     }
     return { statement, parameters };
   }
