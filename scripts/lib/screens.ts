@@ -9,12 +9,16 @@ const main = join(import.meta.dirname, '..', '..', 'examples', 'user-service', '
 const TRAFFIC_MS = 60_000;
 const SIZE = { width: 1280, height: 860 };
 
+type Page = Awaited<ReturnType<Awaited<ReturnType<typeof launchChromium>>['newPage']>>;
+
 /** A picture: where the page is, and what is there once it is drawn. */
 interface Screen {
   readonly name: string;
   readonly path: string;
   readonly drawn: string;
   readonly colorScheme?: 'light' | 'dark';
+  /** What somebody does there first. */
+  readonly act?: (page: Page) => Promise<void>;
 }
 
 const API: readonly Screen[] = [
@@ -24,6 +28,21 @@ const API: readonly Screen[] = [
 const LIVE: readonly Screen[] = [
   { name: 'live-light', path: '/', drawn: '#routes tbody tr', colorScheme: 'light' },
   { name: 'live-dark', path: '/', drawn: '#routes tbody tr', colorScheme: 'dark' },
+];
+
+const ADMIN = { email: 'root@example.com', password: 'correct horse battery staple' };
+const PEOPLE: readonly Screen[] = [
+  {
+    name: 'admin',
+    path: '/admin/',
+    drawn: '#sessions tbody tr',
+    async act(page) {
+      await page.getByLabel('Email').fill(ADMIN.email);
+      await page.getByLabel('Password').fill(ADMIN.password);
+      await page.getByRole('button', { name: 'Sign in' }).click();
+      await page.locator('#users tbody button').first().click();
+    },
+  },
 ];
 
 /** Takes the pictures of user-service, with a real browser. Its cache is away, so that there are errors to see. */
@@ -41,13 +60,16 @@ export async function takeScreens(folder: string): Promise<void> {
     RATE_LIMIT_PER_MINUTE: '1000000',
     REGISTRATION_LIMIT: '1000000',
     CACHE_URL: 'redis://127.0.0.1:1',
+    ADMIN_EMAIL: ADMIN.email,
+    ADMIN_PASSWORD: ADMIN.password,
   };
   const take = async (base: string, screens: readonly Screen[]): Promise<void> => {
-    for (const { name, path, drawn, colorScheme = 'light' } of screens) {
+    for (const { name, path, drawn, colorScheme = 'light', act } of screens) {
       const page = await browser.newPage({ viewport: SIZE, colorScheme });
       await page.goto(base + path, { waitUntil: 'networkidle' });
+      await act?.(page);
       await page.locator(drawn).first().waitFor();
-      await page.screenshot({ path: join(folder, `${name}.png`), fullPage: path === '/' });
+      await page.screenshot({ path: join(folder, `${name}.png`), fullPage: path.endsWith('/') });
       await page.close();
       console.log(`docs/screens/${name}.png`);
     }
@@ -63,6 +85,7 @@ export async function takeScreens(folder: string): Promise<void> {
         console.log('Making traffic for a minute.');
         await makeTraffic(url, TRAFFIC_MS);
         await take(live, LIVE);
+        await take(url, PEOPLE);
       },
       /listening on (http:\/\/127\.0\.0\.1:\d+)/,
     );

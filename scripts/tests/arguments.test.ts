@@ -293,6 +293,7 @@ const RIGHT: Readonly<Record<string, readonly unknown[]>> = {
   '@ent/auth/bcrypt bcrypt': [{ cost: 10 }],
   '@ent/auth/stores memoryReplayStore': [{ maxEntries: 5 }],
   '@ent/auth/stores memoryThrottleStore': [{ maxKeys: 5 }],
+  '@ent/auth/stores repositoryThrottleStore': [db.repo(entity)],
   '@ent/cache createCache': [
     {
       driver: cacheMemory(),

@@ -1,14 +1,17 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { pathToFileURL } from 'node:url';
+import { build } from 'esbuild';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { GET } from '../src/next-route.ts';
 
 const folder = join(import.meta.dirname, '../src');
-// The others are no programs of Node.js: a module, a route of Next.js, and what scripts/check-samples.ts runs.
-const others = ['middleware.ts', 'nest-module.ts', 'next-route.ts'];
+// The others serve nothing themselves: modules, a route of Next.js, a function, and a program for the terminal.
+const others = ['cli.ts', 'lambda.ts', 'middleware.ts', 'nest-module.ts', 'next-route.ts'];
 const programs = readdirSync(folder).filter((file) => file.endsWith('.ts') && !others.includes(file));
 
 async function start(file: string): Promise<string> {
@@ -60,4 +63,45 @@ describe('examples of hosts', () => {
       return GET(request, { params: Promise.resolve({ id: path.slice('/users/'.length) }) });
     });
   });
+
+  it('lambda.ts, bundled into one file', async () => {
+    const outfile = join(temporaryFolder(), 'index.mjs');
+    const entryPoints = [join(folder, 'lambda.ts')];
+    const conditions = ['@ent/source'];
+    await build({ entryPoints, outfile, bundle: true, platform: 'node', format: 'esm', conditions, logLevel: 'error' });
+    const { handler } = (await import(pathToFileURL(outfile).href)) as typeof import('../src/lambda.ts');
+    const ask = async (path: string, headers: Record<string, string> = {}): Promise<Response> => {
+      const http = { method: 'GET', sourceIp: '192.0.2.1' };
+      const requestContext = { domainName: 'id.execute-api.eu-west-1.amazonaws.com', http };
+      const event = { rawPath: path, rawQueryString: '', headers, isBase64Encoded: false, requestContext };
+      const { statusCode: status, headers: answered, body } = await handler(event);
+      return new Response(Buffer.from(body, 'base64'), { status, headers: answered });
+    };
+    await expectAnswers(ask);
+    expect((await ask('/nothing')).status).toBe(404);
+  });
+
+  it('cli.ts', () => {
+    const cwd = temporaryFolder();
+    const run = (env: Record<string, string>, ...args: string[]) => {
+      const program = ['--conditions=@ent/source', join(folder, 'cli.ts'), ...args];
+      const { status, stdout, stderr } = spawnSync(process.execPath, program, {
+        cwd,
+        env: { PATH: process.env['PATH'], ...env },
+        encoding: 'utf8',
+      });
+      return { status, stdout, stderr };
+    };
+    expect(run({}, '--text=buy milk')).toEqual({ status: 0, stdout: '', stderr: '' });
+    expect(run({})).toEqual({ status: 0, stdout: expect.stringMatching(/^\S+Z buy milk\n$/), stderr: '' });
+    const refused = run({ DATABASE_URL: 'oracle://x' });
+    expect(refused.status).not.toBe(0);
+    expect(refused.stderr).toContain('DATABASE_URL');
+  });
 });
+
+function temporaryFolder(): string {
+  const path = mkdtempSync(join(tmpdir(), 'ent-hosts-'));
+  onTestFinished(() => rmSync(path, { recursive: true, force: true }));
+  return path;
+}

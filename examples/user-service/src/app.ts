@@ -10,7 +10,7 @@ import {
 } from '@ent/auth';
 import { argon2 } from '@ent/auth/argon2';
 import { bcrypt } from '@ent/auth/bcrypt';
-import { memoryThrottleStore, repositoryStores } from '@ent/auth/stores';
+import { repositoryStores } from '@ent/auth/stores';
 import { openCache } from '@ent/cache/open';
 import { openDatabase } from '@ent/database/open';
 import { bearer, createListener } from '@ent/http';
@@ -33,7 +33,9 @@ import {
 } from '@ent/middleware';
 import { compression } from '@ent/middleware/compression';
 import { createMetrics } from '@ent/observability/prometheus';
+import { adminPage } from './admin/page.ts';
 import { adminRoutes } from './admin/routes.ts';
+import { userSessionRoutes } from './admin/session-routes.ts';
 import { accountRoutes } from './auth/account-routes.ts';
 import { createAddresses } from './auth/addresses.ts';
 import { jwksRoute } from './auth/jwks.ts';
@@ -50,6 +52,7 @@ import type { Config } from './config.ts';
 import { logEvents, publishBy } from './events.ts';
 import { mailToLog } from './mail/mail.ts';
 import { createOutgoing } from './mail/outgoing.ts';
+import { attemptsIn, limitsIn } from './limits.ts';
 import { migratorOf } from './migrations.ts';
 import { livePage } from './ops/live.ts';
 import { withAssistants } from './ops/mcp.ts';
@@ -104,7 +107,9 @@ export async function createApp(config: Config, logger: Logger): Promise<Lifecyc
   });
   // Accounts of an older system may bring hashes of bcrypt: each is replaced when its user logs in.
   const passwords = createPasswords({ driver: argon2(), legacy: [bcrypt()], minLength: 8 });
-  const throttle = createThrottle({ store: memoryThrottleStore() });
+  const attempts = attemptsIn(db);
+  const limits = limitsIn(cache, `${NAME}:limits:`);
+  const throttle = createThrottle({ store: attempts });
   const tokens = createTokens(db);
   const users = createUserService({
     db,
@@ -115,7 +120,7 @@ export async function createApp(config: Config, logger: Logger): Promise<Lifecyc
     forget: (userId) => Promise.all([addresses.forget(userId), secondFactors.forget(userId)]),
     publish: publishBy(outbox),
   });
-  const secondFactors = createSecondFactors(db, NAME, [
+  const secondFactors = createSecondFactors(db, attempts, NAME, [
     ...(config.SECOND_FACTOR_SECRET ? [config.SECOND_FACTOR_SECRET.reveal()] : []),
     deriveSecret(key.pem, 'second-factors'),
   ]);
@@ -133,7 +138,12 @@ export async function createApp(config: Config, logger: Logger): Promise<Lifecyc
     ...userRoutes({
       service: users,
       authenticate,
-      registrations: createRateLimiter({ name: 'register', limit: config.REGISTRATION_LIMIT, window: '15m' }),
+      registrations: createRateLimiter({
+        ...limits,
+        name: 'register',
+        limit: config.REGISTRATION_LIMIT,
+        window: '15m',
+      }),
       welcome: (user) => outgoing.later('a mail that verifies an address', () => addresses.ask(user)),
     }),
     ...authRoutes({ users, sessions, throttle, tokens, secondFactors, authenticate }),
@@ -145,13 +155,14 @@ export async function createApp(config: Config, logger: Logger): Promise<Lifecyc
       outgoing,
       authenticate,
       mails: {
-        account: createRateLimiter({ name: 'mail-account', limit: 5, window: '1h' }),
-        address: createRateLimiter({ name: 'mail-address', limit: 50, window: '1h' }),
+        account: createRateLimiter({ ...limits, name: 'mail-account', limit: 5, window: '1h' }),
+        address: createRateLimiter({ ...limits, name: 'mail-address', limit: 50, window: '1h' }),
       },
     }),
     ...accountRoutes({ users, addresses, secondFactors, authenticate }),
     ...secondFactorRoutes({ users, secondFactors, authenticate }),
     ...sessionRoutes({ sessions, authenticate }),
+    ...userSessionRoutes(sessions, authenticate),
     ...adminRoutes(authenticate),
     ...opsRoutes(app.health, metrics),
   ];
@@ -176,6 +187,7 @@ export async function createApp(config: Config, logger: Logger): Promise<Lifecyc
       problemTitles({ titles: { de: german } }),
       cors({ origins: config.CORS_ORIGINS }),
       rateLimit({
+        ...limits,
         limit: config.RATE_LIMIT_PER_MINUTE,
         window: '1m',
         // Probes come often, and from one address.
@@ -183,6 +195,7 @@ export async function createApp(config: Config, logger: Logger): Promise<Lifecyc
       }),
       // More than a hash waits for its turn at most, and less than a load balancer waits.
       timeout('20s'),
+      adminPage(),
     ],
   });
 
@@ -222,6 +235,8 @@ export async function createApp(config: Config, logger: Logger): Promise<Lifecyc
         health: { type: 'datastore' },
       })
       .add('cache', {
+        // Calls are counted there from the first one on; where it is away, the service starts all the same.
+        start: () => cache.connect().catch(() => {}),
         stop: () => cache.close(),
         check: () => cache.ping(),
         // Without it everything still works, only slower.

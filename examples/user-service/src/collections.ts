@@ -49,4 +49,11 @@ export const collections = defineMigrations<MongodbNative>([
       await native.collection('single_use_tokens').drop();
     },
   },
+  {
+    name: '0005_login_attempts',
+    async up(native) {
+      await native.collection('login_attempts').createIndex({ expiresAt: 1 }, { name: 'login_attempts_expiresAt' });
+    },
+    down: (native) => native.collection('login_attempts').drop(),
+  },
 ]);

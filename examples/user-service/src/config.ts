@@ -33,7 +33,9 @@ const fields = z.object({
     ),
   CACHE_URL: url({ protocols: ['memory', 'redis', 'rediss', 'memcached'] })
     .default('memory:')
-    .describe('Where users are cached: memory: for one instance, redis:// or memcached:// for several.'),
+    .describe(
+      'Where users are cached, and calls counted: memory: for one instance, redis:// or memcached:// for several.',
+    ),
   BROKER_URL: url({ protocols: ['memory', 'amqp', 'amqps', 'redis', 'rediss'] })
     .default('memory:')
     .describe('Where events go: memory: for this process alone, amqp:// or redis:// for others too.'),

@@ -136,4 +136,17 @@ const migrations = defineMigrations<SqlNative>([
     },
     down: ({ kysely }) => kysely.schema.dropTable('second_factors').execute(),
   },
+  {
+    name: '0008_login_attempts',
+    async up({ kysely, columns }) {
+      await kysely.schema
+        .createTable('login_attempts')
+        .addColumn('id', columns.id, (column) => column.primaryKey())
+        .addColumn('arrival', columns.id, (column) => column.notNull())
+        .addColumn('expiresAt', columns.date, (column) => column.notNull())
+        .execute();
+      await kysely.schema.createIndex('login_attempts_expiresAt').on('login_attempts').column('expiresAt').execute();
+    },
+    down: ({ kysely }) => kysely.schema.dropTable('login_attempts').execute(),
+  },
 ]);

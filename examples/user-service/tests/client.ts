@@ -48,8 +48,12 @@ export const password = 'tr0ub4dor and three';
 let counter = 0;
 export const newEmail = (): string => `user${++counter}.${Date.now().toString(36)}@example.com`;
 
-/** A client of one running service: plain fetch, and the few flows that most tests begin with. */
-export function client(base: string) {
+/**
+ * A client of one running service: plain fetch, and the few flows that most tests begin with.
+ *
+ * @param always headers of each call
+ */
+export function client(base: string, always: Record<string, string> = {}) {
   const call = async <Body = AnyBody>(
     method: string,
     path: string,
@@ -62,6 +66,7 @@ export function client(base: string) {
       headers: {
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
         ...(options.token === undefined ? {} : { authorization: `Bearer ${options.token}` }),
+        ...always,
         ...options.headers,
       },
       ...(body === undefined ? {} : { body: body as string }),

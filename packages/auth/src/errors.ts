@@ -134,7 +134,7 @@ export const authErrors = defineErrors('auth', {
     retryable: 'always',
     expose: true,
   },
-  /** More password hashes were asked for at once than this process can queue. */
+  /** More password hashes were asked for at once than this process can queue, or many processes count at one limit. */
   overloaded: {
     class: OverloadedError,
     status: 503,

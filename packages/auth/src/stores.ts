@@ -16,5 +16,10 @@ export {
   type StoreRepository,
 } from './stores/repository.ts';
 export { memorySingleUseTokenStore, repositorySingleUseTokenStore } from './stores/single-use-tokens.ts';
-export { type MemoryThrottleOptions, memoryThrottleStore } from './stores/throttle.ts';
+export {
+  type MemoryThrottleOptions,
+  memoryThrottleStore,
+  repositoryThrottleStore,
+  type ThrottleRow,
+} from './stores/throttle.ts';
 export { memoryTotpStore, repositoryTotpStore } from './stores/totp.ts';

@@ -15,7 +15,7 @@ export interface ThrottleLimit {
 
 /** How attempts are limited. */
 export interface ThrottleOptions {
-  /** Where attempts are counted: `memoryThrottleStore()` of `@ent/auth/stores`. */
+  /** Where attempts are counted, by `@ent/auth/stores`: `memoryThrottleStore()`, or `repositoryThrottleStore()`. */
   readonly store: ThrottleStore;
   /**
    * Of one client address, whatever the account: against trying one password

@@ -6,7 +6,7 @@ import { chooseSeed, depth } from './depth.ts';
 export interface Rounds {
   /** In `npm run soak`. */
   readonly full: number;
-  /** In every run of the tests: a second or a few. */
+  /** In every run of the tests: a second or a few; 0 where that proves nothing, which skips the test there. */
   readonly ci: number;
   /** What is counted, for its name: `operations`. */
   readonly of: string;
@@ -45,6 +45,10 @@ const FULL_LIMIT_MS = 3_600_000;
 export function itInDepth(name: string, { full, ci, of }: Rounds, run: (round: Round) => Promise<void> | void): void {
   const count = depth(full, ci);
   const isFull = depth(1, 0) === 1;
+  if (count === 0) {
+    it.skip(`${name} (skipped: ${full.toLocaleString('en')} ${of}, by npm run soak alone)`, () => {});
+    return;
+  }
   const options = { tags: TAG, timeout: isFull ? FULL_LIMIT_MS : CI_LIMIT_MS };
   it(`${name}, ${count.toLocaleString('en')} ${of}`, options, async ({ task, onTestFailed }) => {
     const seed = chooseSeed();

@@ -1,4 +1,5 @@
-import { memoryThrottleStore, repositoryTotpStore } from '@ent/auth/stores';
+import type { ThrottleStore } from '@ent/auth';
+import { repositoryTotpStore } from '@ent/auth/stores';
 import { createTotp } from '@ent/auth/totp';
 import { type Database, defineEntity, nullable } from '@ent/database';
 
@@ -19,13 +20,19 @@ const secondFactors = defineEntity({
 /**
  * Second factors: codes of an authenticator app, and recovery codes.
  *
+ * @param attempts where wrong codes are counted
  * @param secret the first encrypts, the others still read what they wrote
  */
-export function createSecondFactors(db: Database, issuer: string, secret: readonly (string | Uint8Array)[]) {
+export function createSecondFactors(
+  db: Database,
+  attempts: ThrottleStore,
+  issuer: string,
+  secret: readonly (string | Uint8Array)[],
+) {
   const repository = db.repo(secondFactors);
   const totp = createTotp({
     store: repositoryTotpStore(repository),
-    attempts: memoryThrottleStore(),
+    attempts,
     issuer,
     secret,
   });

@@ -1,4 +1,4 @@
-import type { Principal, Sessions } from '@ent/auth';
+import type { Principal, SessionRecord, Sessions } from '@ent/auth';
 import { type Authenticator, reply, type Route, route } from '@ent/http';
 import { z } from 'zod';
 import { userErrors } from '../users/errors.ts';
@@ -15,7 +15,7 @@ const SessionView = z
     address: z.string().nullable(),
   })
   .meta({ id: 'Session' });
-const SessionList = z.object({ items: z.array(SessionView) }).meta({
+export const SessionList = z.object({ items: z.array(SessionView) }).meta({
   id: 'SessionList',
   examples: [
     {
@@ -34,6 +34,22 @@ const SessionList = z.object({ items: z.array(SessionView) }).meta({
     },
   ],
 });
+
+/** Sessions as clients see them. */
+export function toSessionList(living: readonly SessionRecord[], asking: Principal): z.output<typeof SessionList> {
+  return {
+    items: living.map(({ id, createdAt, lastUsedAt, expiresAt, amr, userAgent, address }) => ({
+      id,
+      current: id === asking.sessionId,
+      createdAt: createdAt.toISOString(),
+      lastUsedAt: lastUsedAt.toISOString(),
+      expiresAt: expiresAt.toISOString(),
+      methods: amr.split(' ').filter((method) => method !== ''),
+      userAgent,
+      address,
+    })),
+  };
+}
 
 const tags = ['auth'];
 
@@ -54,19 +70,7 @@ export function sessionRoutes({ sessions, authenticate }: SessionRouteParts): Ro
     auth: authenticate,
     responses: { 200: SessionList },
     async handler({ principal }) {
-      const living = await sessions.list(principal.subject);
-      return {
-        items: living.map(({ id, createdAt, lastUsedAt, expiresAt, amr, userAgent, address }) => ({
-          id,
-          current: id === principal.sessionId,
-          createdAt: createdAt.toISOString(),
-          lastUsedAt: lastUsedAt.toISOString(),
-          expiresAt: expiresAt.toISOString(),
-          methods: amr.split(' ').filter((method) => method !== ''),
-          userAgent,
-          address,
-        })),
-      };
+      return toSessionList(await sessions.list(principal.subject), principal);
     },
   });
 

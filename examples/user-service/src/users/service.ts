@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import type { PasswordCall, Passwords, Sessions } from '@ent/auth';
 import type { Cache } from '@ent/cache';
-import { type Database, isUniqueViolation, type Sort } from '@ent/database';
+import { type Database, type Filter, isUniqueViolation, type Sort } from '@ent/database';
 import { EntError } from '@ent/errors';
 import { createAdministrators } from './administrators.ts';
 import { createCachedUsers } from './cached.ts';
@@ -176,8 +176,15 @@ export function createUserService(parts: UserServiceParts) {
     const descending = query.sort.startsWith('-');
     const field = query.sort.replace('-', '') as 'createdAt' | 'email' | 'name';
     const sort: Sort<StoredUser> = [[field, descending ? 'desc' : 'asc']];
+    const { email, search } = query;
+    const where: Filter<StoredUser> = {
+      ...(email !== undefined && { emailKey: emailKey(email) }),
+      ...(search !== undefined && {
+        $or: [{ emailKey: { contains: emailKey(search) } }, { name: { contains: search, ignoreCase: true } }],
+      }),
+    };
     const { items, next } = await stored.window({
-      ...(query.email !== undefined && { where: { emailKey: emailKey(query.email) } }),
+      where,
       sort,
       limit: query.limit,
       after: query.cursor,

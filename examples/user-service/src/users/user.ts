@@ -121,6 +121,13 @@ export const UserQuery = z.strictObject({
   cursor: z.string().max(4096).optional(),
   sort: z.enum(SORTS).default('createdAt'),
   email: z.string().max(254).regex(STORABLE).optional(),
+  search: z
+    .string()
+    .min(1)
+    .max(200)
+    .regex(STORABLE)
+    .optional()
+    .meta({ description: 'A part of the address or of the name, in upper or lower case.' }),
 });
 export type UserQuery = z.output<typeof UserQuery>;
 

@@ -1,6 +1,9 @@
-import { GcraTable, refuseUnknown } from '@ent/internal';
+import { GcraTable, refuseUnknown, SharedGcra } from '@ent/internal';
 import type { ThrottleStore } from '../driver.ts';
 import { authErrors } from '../errors.ts';
+import { demandMethods } from '../internal/demand.ts';
+import { insertNew } from '../internal/insert-new.ts';
+import type { StoreRepository } from './repository.ts';
 
 /** Options of {@link memoryThrottleStore}. */
 export interface MemoryThrottleOptions {
@@ -29,6 +32,77 @@ export function memoryThrottleStore(options: MemoryThrottleOptions = {}): Thrott
     },
     async reset(key) {
       table.reset(key);
+    },
+  };
+}
+
+/** A row of {@link repositoryThrottleStore}. */
+export interface ThrottleRow {
+  id: string;
+  /** When all attempts are free again, in epoch milliseconds. As text, which every database compares exactly. */
+  arrival: string;
+  /** When the row may go. */
+  expiresAt: Date;
+}
+
+/** After so many writes the rows that are over are deleted: often enough, and no work for a single attempt. */
+const SWEEP_EVERY = 1000;
+
+/**
+ * Counts attempts in a database, through a repository of `@ent/database`: once for all processes that share it, and
+ * across restarts. A read for each attempt, and a conditional write for each that gets through; no transactions are
+ * needed. The time is that of the processes: clocks that differ by a second shift a limit by a second. The rows are
+ * those of `repositoryRateLimitStore` of `@ent/middleware`: both can share a table.
+ *
+ * @throws `auth.configuration`; its calls throw `auth.overloaded` where many processes are at one key at once
+ * @example
+ * ```ts no-run
+ * import { createThrottle } from '@ent/auth';
+ * import { repositoryThrottleStore } from '@ent/auth/stores';
+ * import { defineEntity } from '@ent/database';
+ * import { openDatabase } from '@ent/database/open';
+ *
+ * const attempts = defineEntity({
+ *   name: 'login_attempts',
+ *   fields: { id: 'string', arrival: 'string', expiresAt: 'date' }, // give expiresAt an index
+ * });
+ * const db = await openDatabase('sqlite:./data/app.db');
+ * const throttle = createThrottle({ store: repositoryThrottleStore(db.repo(attempts)) });
+ * ```
+ */
+export function repositoryThrottleStore(repository: Omit<StoreRepository<ThrottleRow>, 'find'>): ThrottleStore {
+  demandMethods(repository, ['get', 'insert', 'updateMany', 'deleteMany'], 'repositoryThrottleStore: the repository');
+  let writes = 0;
+  const shared = new SharedGcra<string>(
+    {
+      async read(id) {
+        const row = await repository.get(id);
+        if (row === null) return undefined;
+        const arrival = Number(row.arrival);
+        // What another program put there counts for nothing, and is replaced.
+        return { arrival: Number.isNaN(arrival) ? 0 : arrival, version: row.arrival };
+      },
+      async write(id, time, version, expiresInMs) {
+        const [arrival, expiresAt] = [String(time), new Date(Math.ceil(time))];
+        if (++writes % SWEEP_EVERY === 0) {
+          // What stays is deleted the next time.
+          repository.deleteMany({ where: { expiresAt: { lt: new Date(time - expiresInMs) } } }).catch(() => {});
+        }
+        if (version === undefined) return insertNew(repository, { id, arrival, expiresAt });
+        const where = { id, arrival: version };
+        return (await repository.updateMany({ set: { arrival, expiresAt } }, { where })).matched > 0;
+      },
+    },
+    () => authErrors.overloaded('Too many processes count attempts of one key at once.'),
+  );
+  return {
+    async take(key, rule, now) {
+      const { allowed, retryAfterMs } = await shared.take(key, 1, rule, () => now);
+      return { ok: allowed, retryAfterMs };
+    },
+    give: (key, rule, now) => shared.give(key, rule, now),
+    async reset(id) {
+      await repository.deleteMany({ where: { id } });
     },
   };
 }
