@@ -37,7 +37,7 @@ const PEOPLE: readonly Screen[] = [
     path: '/admin/',
     drawn: '#sessions tbody tr',
     async act(page) {
-      await page.getByLabel('Email').fill(ADMIN.email);
+      await page.getByLabel('Email', { exact: true }).fill(ADMIN.email);
       await page.getByLabel('Password').fill(ADMIN.password);
       await page.getByRole('button', { name: 'Sign in' }).click();
       await page.locator('#users tbody button').first().click();

@@ -47,7 +47,7 @@ describeWithBrowser('the page of administrators', (open) => {
     const { access_token: token } = await api.login(email);
     const { page, faults } = await open(`${service.url}/admin/`);
     const signIn = async (who: string, secret: string): Promise<void> => {
-      await page.getByLabel('Email').fill(who);
+      await page.getByLabel('Email', { exact: true }).fill(who);
       await page.getByLabel('Password').fill(secret);
       await page.getByRole('button', { name: 'Sign in' }).click();
     };
@@ -89,7 +89,7 @@ describeWithBrowser('the page of administrators', (open) => {
     }
     await page.getByRole('button', { name: 'Sign out' }).click();
     await page.getByLabel('Password').waitFor();
-    expect(await page.getByLabel('Email').inputValue()).toBe('');
+    expect(await page.getByLabel('Email', { exact: true }).inputValue()).toBe('');
     // The browser notes each answer of 400 and more: that of who is no administrator.
     expect(faults.filter((fault) => !fault.includes('status of 403'))).toEqual([]);
   });
