@@ -2,7 +2,7 @@
 // cent, and no order is stuck.
 import type { Database } from '@ent/database';
 import { openDatabase } from '@ent/database/open';
-import { randomOf, type Server } from '@ent/testkit';
+import { randomOf, type Server, writtenDown } from '@ent/testkit';
 import { describeWithServer, itInDepth, type Rounds } from '@ent/testkit/vitest';
 import { afterAll, beforeAll, expect } from 'vitest';
 import { expectBalance, underWay } from './balance.ts';
@@ -14,6 +14,9 @@ import { openShopDatabase, tablesOf, temporaryFolder } from './support.ts';
 
 describeWithServer('redis', { killable: true }, (server) => {
   survives(server, { full: 2000, ci: 60, of: 'orders' });
+});
+describeWithServer('rabbitmq', { killable: true }, (server) => {
+  survives(server, { full: 2000, ci: 0, of: 'orders' });
 });
 
 const CLIENTS = 8;
@@ -54,6 +57,7 @@ function survives(broker: Server, rounds: Rounds): void {
       RATE_LIMIT_PER_MINUTE: '1000000',
     });
     await Promise.all([orders.up(), provider.up()]);
+    await writtenDown(broker);
     db = await openShopDatabase(`sqlite:${folder.path}/orders.db`);
     books = await openDatabase(`sqlite:${folder.path}/payments.db`);
     for (const [id, available] of STOCK)
