@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import type * as Lambda from '../src/lambda.ts';
 import { GET } from '../src/next-route.ts';
 
 const folder = join(import.meta.dirname, '../src');
@@ -69,7 +70,7 @@ describe('examples of hosts', () => {
     const entryPoints = [join(folder, 'lambda.ts')];
     const conditions = ['@ent/source'];
     await build({ entryPoints, outfile, bundle: true, platform: 'node', format: 'esm', conditions, logLevel: 'error' });
-    const { handler } = (await import(pathToFileURL(outfile).href)) as typeof import('../src/lambda.ts');
+    const { handler } = (await import(pathToFileURL(outfile).href)) as typeof Lambda;
     const ask = async (path: string, headers: Record<string, string> = {}): Promise<Response> => {
       const http = { method: 'GET', sourceIp: '192.0.2.1' };
       const requestContext = { domainName: 'id.execute-api.eu-west-1.amazonaws.com', http };

@@ -3,7 +3,7 @@
 import { randomOf } from '@ent/testkit';
 import { describeWithServer, itInDepth } from '@ent/testkit/vitest';
 import { afterAll, beforeAll, expect } from 'vitest';
-import { type Client } from './client.ts';
+import type { Client } from './client.ts';
 import { type Estate, type Fault, faultsOf, openEstate, PARTS } from './estate.ts';
 import type { Service } from './service.ts';
 import { clientsOf, openWitness, type Witness } from './witness.ts';

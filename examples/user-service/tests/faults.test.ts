@@ -2,7 +2,7 @@
 import { randomOf, type Server, startServer } from '@ent/testkit';
 import { describeWithServer, itInDepth } from '@ent/testkit/vitest';
 import { afterAll, beforeAll, expect } from 'vitest';
-import { type Client } from './client.ts';
+import type { Client } from './client.ts';
 import { type Estate, type Fault, faultsOf, openEstate } from './estate.ts';
 import type { Service } from './service.ts';
 import { clientsOf, openWitness, type Witness } from './witness.ts';

@@ -40,7 +40,7 @@ export async function openWitness(api: Client, servers: { database: Server; brok
     persons.push({ id, tokens, tried: 0, acknowledged: 0 });
   }
   const pathOf = ({ id }: Person): string => `/api/v1/users/${id}`;
-  const nameOf = async (one: Person, from: Client): Promise<unknown> =>
+  const shownBy = async (from: Client, one: Person): Promise<unknown> =>
     (await from.call('GET', pathOf(one), { token: one.tokens.access_token })).body;
 
   return {
@@ -60,7 +60,7 @@ export async function openWitness(api: Client, servers: { database: Server; brok
       return answer;
     },
     /** Rejects with what is not as the users were told. All parts have to be there. */
-    async verify(apis: readonly Client[]): Promise<void> {
+    async verify(instances: readonly Client[]): Promise<void> {
       const db = await openDatabase(servers.database.url);
       try {
         for (const person of persons) {
@@ -68,8 +68,8 @@ export async function openWitness(api: Client, servers: { database: Server; brok
           const name = Number(stored?.name);
           const { tried, acknowledged } = person;
           assert.ok(name >= acknowledged && name <= tried, `${name} is stored; ${acknowledged} of ${tried} was told`);
-          for (const api of apis) {
-            const shown = await nameOf(person, api);
+          for (const instance of instances) {
+            const shown = await shownBy(instance, person);
             assert.equal((shown as { name?: string }).name, String(name), `shown is ${JSON.stringify(shown)}`);
           }
           const version = stored?.version as number;
