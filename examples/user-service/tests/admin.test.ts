@@ -1,4 +1,4 @@
-// The page of administrators, in a browser: who is there, what they may, where they are logged in, and how the parts are.
+// The page of administrators, in a browser: who is there, what they may, where they are logged in, how the parts are.
 import { describeWithBrowser } from '@ent/testkit/browser';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type Client, client, password } from './client.ts';
