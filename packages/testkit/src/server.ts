@@ -14,10 +14,16 @@ export const SERVER_NAMES = [
   'pgbouncer',
   'postgres-standby',
   'mariadb-replica',
+  'opensearch',
 ] as const;
 
 /** Servers that prove more where they are there; `ENT_TEST_REQUIRE=all` does not demand them, only their names do. */
-export const OPTIONAL_SERVERS: ReadonlySet<ServerName> = new Set(['postgres-18', 'pgbouncer', 'postgres-standby']);
+export const OPTIONAL_SERVERS: ReadonlySet<ServerName> = new Set([
+  'postgres-18',
+  'pgbouncer',
+  'postgres-standby',
+  'opensearch',
+]);
 
 /**
  * The name of a server, as used by `startServer`, `ENT_TEST_REQUIRE` and (in
@@ -111,4 +117,5 @@ export interface Servers {
   pgbouncer: PgBouncer;
   'postgres-standby': Replicated;
   'mariadb-replica': Replicated;
+  opensearch: Server;
 }

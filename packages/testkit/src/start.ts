@@ -7,6 +7,7 @@ import { mariadb } from './servers/mariadb.ts';
 import { mariadbReplicaNode, startMariadbReplica } from './servers/mariadb-replica.ts';
 import { memcached } from './servers/memcached.ts';
 import { mongodb } from './servers/mongodb.ts';
+import { opensearch } from './servers/opensearch.ts';
 import { pgbouncerNode, startPgBouncer } from './servers/pgbouncer.ts';
 import { postgres, postgres18 } from './servers/postgres.ts';
 import { standbyNode, startPostgresStandby } from './servers/postgres-standby.ts';
@@ -51,6 +52,7 @@ const KINDS: { readonly [Name in ServerName]: Kind<Name> } = {
   pgbouncer: { recipe: pgbouncerNode, start: ({ args }) => startPgBouncer(args) },
   'postgres-standby': { recipe: standbyNode, start: ({ args }) => startPostgresStandby(args) },
   'mariadb-replica': { recipe: mariadbReplicaNode, start: ({ args }) => startMariadbReplica(args) },
+  opensearch: single(opensearch),
 };
 
 /**

@@ -1,24 +1,25 @@
-// No package of Debian has an OpenSearch: name one by ENT_TEST_OPENSEARCH_URL, whose login may write.
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { uniqueName } from '@ent/testkit';
+import { describeWithServer } from '@ent/testkit/vitest';
 import { describe, expect, it } from 'vitest';
 import { opensearchTools } from '../../src/servers/opensearch.ts';
 import { clientOfProgram, clientOfTools, ERAS } from '../support.ts';
 
 const CANARY = 'Xq7-canary-Kp2';
-const url = process.env['ENT_TEST_OPENSEARCH_URL'] ?? '';
-const why = url === '' ? ' (skipped: set ENT_TEST_OPENSEARCH_URL)' : '';
 
-describe.skipIf(url === '')(`opensearch${why}`, () => {
+describeWithServer('opensearch', (server) => {
   const index = `logs-${uniqueName('mcp').replaceAll('_', '-')}`;
-  const { origin, username, password } = new URL(url || 'http://none');
-  const login =
-    username === '' ? {} : { authorization: `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}` };
 
   const write = async (document: object): Promise<void> => {
-    const headers = { 'content-type': 'application/json', ...login };
+    // One that is given by URL may want a login.
+    const { origin, username, password } = new URL(server.url);
+    const login = Buffer.from(`${username}:${password}`).toString('base64');
+    const headers = {
+      'content-type': 'application/json',
+      ...(username !== '' && { authorization: `Basic ${login}` }),
+    };
     const response = await fetch(`${origin}/${index}/_doc?refresh=true`, {
       method: 'POST',
       headers,
@@ -31,7 +32,7 @@ describe.skipIf(url === '')(`opensearch${why}`, () => {
     it('tells of itself, its indices, their fields and documents', async () => {
       await write({ '@timestamp': '2026-11-30T10:00:00Z', message: 'first', password: CANARY });
       await write({ '@timestamp': '2026-11-30T11:00:00Z', message: 'second', error: `at http://u:${CANARY}@h` });
-      const { data, call } = await clientOfProgram('opensearch', { ENT_MCP_OPENSEARCH_URL: url }, era);
+      const { data, call } = await clientOfProgram('opensearch', { ENT_MCP_OPENSEARCH_URL: server.url }, era);
       expect(await data('opensearch_cluster')).toMatchObject({ health: { number_of_nodes: 1, timed_out: false } });
       expect(await data('opensearch_indices', { pattern: `${index}*` })).toMatchObject([{ index }]);
       expect(await data('opensearch_mapping', { index })).toMatchObject({
@@ -55,7 +56,7 @@ describe.skipIf(url === '')(`opensearch${why}`, () => {
 
   it('names what it does not understand', async () => {
     await write({ message: 'x' });
-    const { call } = await clientOfTools(opensearchTools({ url }));
+    const { call } = await clientOfTools(opensearchTools({ url: server.url }));
     expect((await call('opensearch_mapping', { index: 'no-such-index' })).text).toMatch(
       /no such index \[no-such-index\].*\(mcp\.not_found\)$/,
     );
