@@ -21,6 +21,7 @@ const PROFILES: Readonly<Record<string, readonly string[]>> = {
     'grafana',
     'jaeger',
     'kibana',
+    'kibana-setup',
     'otel-collector',
     'prometheus',
   ],
