@@ -1,11 +1,13 @@
-// The overlays of infrastructure/k8s are rendered by kubectl, held against the schemas of Kubernetes and of the Gateway
-// API, and looked through: pods have three probes, limits, no root and more time to end than they drain; what chooses
-// pods by labels chooses some; settings are those of the service; no secret stands in production.
+// The overlays of infrastructure/k8s are rendered by kubectl, held against the schemas of Kubernetes, of the Gateway
+// API and of Istio, and looked through: pods have three probes, limits, no root and more time to end than they drain;
+// what chooses pods by labels chooses some; settings are those of the service; no secret stands in production.
 import { Gateway, HTTPRoute } from '@kubernetes-models/gateway-api/gateway.networking.k8s.io/v1';
+import { DestinationRule } from '@kubernetes-models/istio/networking.istio.io/v1';
+import { AuthorizationPolicy, PeerAuthentication } from '@kubernetes-models/istio/security.istio.io/v1';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { parseAllDocuments } from 'yaml';
+import { parse, parseAllDocuments } from 'yaml';
 import { type Finding, main } from './lib/findings.ts';
 import { run, withTemporaryFolder } from './lib/run.ts';
 
@@ -19,7 +21,9 @@ const STOP_SECONDS = 20;
 const SERVICES: readonly string[] = ['user-service', 'order-service', 'gateway-service'];
 
 /** Kinds that no schema of Kubernetes itself knows. */
-const GATEWAY_KINDS = { Gateway, HTTPRoute } as const;
+const MORE_KINDS = { AuthorizationPolicy, DestinationRule, Gateway, HTTPRoute, PeerAuthentication } as const;
+/** What Istio reads of a pod. */
+const SIDECAR = 'proxy.istio.io/config';
 
 type Labels = Readonly<Record<string, string>>;
 /** The names of the settings of each service. */
@@ -31,10 +35,15 @@ interface Resource {
   readonly metadata: { readonly name: string; readonly namespace?: string };
   readonly data?: Readonly<Record<string, string>>;
   readonly spec?: {
-    readonly template?: { readonly metadata?: { readonly labels?: Labels }; readonly spec: Pod };
+    readonly template?: {
+      readonly metadata?: { readonly labels?: Labels; readonly annotations?: Labels };
+      readonly spec: Pod;
+    };
     readonly selector?: Labels & { readonly matchLabels?: Labels };
     readonly podSelector?: Selector;
     readonly scaleTargetRef?: { readonly name: string };
+    /** Of a DestinationRule. */
+    readonly host?: string;
   };
 }
 
@@ -91,6 +100,13 @@ function faultsOfPod({ kind, metadata, spec }: Resource, drainSeconds: number): 
   need(pod.automountServiceAccountToken === false, 'is given a token of the cluster');
   need(pod.securityContext?.runAsNonRoot, 'may run as root');
   need(pod.securityContext?.seccompProfile?.type === 'RuntimeDefault', 'may make any system call');
+  const sidecar = spec?.template?.metadata?.annotations?.[SIDECAR];
+  if (sidecar !== undefined) {
+    const { terminationDrainDuration: drains } = parse(sidecar) as { terminationDrainDuration?: string };
+    const seconds = Number(/^(\d+)s$/.exec(drains ?? '')?.[1]);
+    need(seconds > drainSeconds + STOP_SECONDS, 'has a sidecar that ends before it');
+    need(seconds < (pod.terminationGracePeriodSeconds ?? 30), 'has a sidecar that is killed before it has drained');
+  }
   for (const container of pod.containers) {
     const { name, image, resources, securityContext, env = [] } = container;
     need(/:[\w.-]+$/.test(image) && !image.endsWith(':latest'), `has the image ${image} without a version`);
@@ -133,6 +149,11 @@ function faultsOfSelectors(resources: readonly Resource[]): string[] {
     if (selector === undefined || pods.some((labels) => chooses(selector, labels))) return [];
     return [`${kind} ${metadata.name} chooses no pod`];
   });
+  for (const { metadata, spec } of resources.filter(({ kind }) => kind === 'DestinationRule')) {
+    const isHost = ({ kind, metadata: { name, namespace } }: Resource): boolean =>
+      kind === 'Service' && spec?.host === `${name}.${namespace}.svc.cluster.local`;
+    if (!resources.some(isHost)) faults.push(`DestinationRule ${metadata.name} is for no Service`);
+  }
   for (const { metadata, spec } of resources.filter(({ kind }) => kind === 'Deployment')) {
     if (!spec?.template?.spec.containers.some(isOurs)) continue;
     const labels = spec.template.metadata?.labels ?? {};
@@ -148,11 +169,11 @@ function faultsOfSelectors(resources: readonly Resource[]): string[] {
   return faults;
 }
 
-function faultsOfGateway(resources: readonly Resource[]): string[] {
+function faultsOfMore(resources: readonly Resource[]): string[] {
   return resources.flatMap((resource) => {
-    if (!(resource.kind in GATEWAY_KINDS)) return [];
+    if (!(resource.kind in MORE_KINDS)) return [];
     try {
-      new GATEWAY_KINDS[resource.kind as keyof typeof GATEWAY_KINDS](resource as never).validate();
+      new MORE_KINDS[resource.kind as keyof typeof MORE_KINDS](resource as never).validate();
       return [];
     } catch (error) {
       return [`${resource.kind} ${resource.metadata.name}: ${(error as Error).message}`];
@@ -176,7 +197,7 @@ function faultsOf(overlay: string, resources: readonly Resource[], settings: Set
     ...faults,
     ...resources.flatMap((resource) => faultsOfPod(resource, drainSeconds)),
     ...faultsOfSelectors(resources),
-    ...faultsOfGateway(resources),
+    ...faultsOfMore(resources),
   ];
 }
 
@@ -206,8 +227,7 @@ async function checkK8s(root: string): Promise<Finding[]> {
       const told = output
         .split('\n')
         .filter(
-          (line) =>
-            /^(?!INFO)./.test(line) && !Object.keys(GATEWAY_KINDS).some((kind) => line.includes(`kind ${kind} `)),
+          (line) => /^(?!INFO)./.test(line) && !Object.keys(MORE_KINDS).some((kind) => line.includes(`kind ${kind} `)),
         );
       if (code !== 0 || told.length > 0) findings.push({ file, problem: told.join('\n') || output.trim() });
     }
