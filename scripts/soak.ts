@@ -3,7 +3,7 @@
 // it ran, beside what ran before.
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
-import type { Reporter, TestCase, TestModule, TestRunEndReason } from 'vitest/node';
+import type { Reporter, TestAnnotation, TestCase, TestModule, TestRunEndReason } from 'vitest/node';
 import { startVitest } from 'vitest/node';
 import { keepProof, machine, provedRows, seconds, state, table } from './lib/proof.ts';
 import { filesUnder } from './lib/workspace.ts';
@@ -15,12 +15,20 @@ const BAR = 20;
 
 type Row = Readonly<Record<'what' | 'count' | 'seconds' | 'result' | 'seed' | 'ran', string>>;
 
+/** A test that runs. */
+interface Running {
+  readonly what: string;
+  readonly since: number;
+  /** `12000 of 100000 messages`, of one that tells. */
+  progress?: string;
+}
+
 /** Tells what runs while it runs, and keeps what ended. */
 class SoakReporter implements Reporter {
   readonly rows: Row[] = [];
   reason: TestRunEndReason = 'interrupted';
   readonly #ran = state();
-  readonly #running = new Map<string, { readonly what: string; readonly since: number }>();
+  readonly #running = new Map<string, Running>();
   readonly #began = Date.now();
   #total = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -35,6 +43,11 @@ class SoakReporter implements Reporter {
 
   onTestCaseReady(test: TestCase): void {
     if (test.options.mode === 'run') this.#running.set(test.id, { what: nameOf(test), since: Date.now() });
+  }
+
+  onTestCaseAnnotate(test: TestCase, { type, message }: TestAnnotation): void {
+    const running = this.#running.get(test.id);
+    if (running !== undefined && type === 'progress') running.progress = message;
   }
 
   onTestCaseResult(test: TestCase): void {
@@ -60,11 +73,16 @@ class SoakReporter implements Reporter {
 
   #tell(): void {
     const now = Date.now();
-    const running = [...this.#running.values()].map(({ what, since }) => `${what} (${seconds(now - since)})`);
-    const done = `${this.rows.length} of ${this.#total} tests`;
-    const full = Math.floor((BAR * this.rows.length) / Math.max(1, this.#total));
-    const bar = `[${'#'.repeat(full).padEnd(BAR, '.')}]`;
-    console.log(`progress: ${bar} ${done}, ${seconds(now - this.#began)}; running: ${running.join('; ') || 'none'}`);
+    let done = this.rows.length;
+    const running = [...this.#running.values()].map(({ what, since, progress }) => {
+      if (progress === undefined) return `${what} (${seconds(now - since)})`;
+      const [part = 0, whole = 1] = progress.split(' of ').map((text) => Number.parseInt(text, 10));
+      done += Math.min(1, part / whole);
+      return `${what} (${seconds(now - since)}, ${progress})`;
+    });
+    const full = Math.floor((BAR * done) / Math.max(1, this.#total));
+    const bar = `[${'#'.repeat(full).padEnd(BAR, '.')}] ${this.rows.length} of ${this.#total} tests`;
+    console.log(`progress: ${bar}, ${seconds(now - this.#began)}; running: ${running.join('; ') || 'none'}`);
   }
 }
 

@@ -40,7 +40,7 @@ export function testCrashes(
   afterAll(() => postgres?.close());
 
   const text = 'loses nothing, and has each effect once, when the broker and those who handle are killed';
-  itInDepth(text, MESSAGES, async ({ count, seed }) => {
+  itInDepth(text, MESSAGES, async ({ count, seed, tell }) => {
     const random = randomOf(seed);
     const isWhole = count === MESSAGES.full;
     const processes = isWhole ? 4 : 2;
@@ -77,6 +77,7 @@ export function testCrashes(
     /** What is done, for which publishers go on. */
     const handled = async (): Promise<number> => {
       const done = await db.repo(effects).count();
+      tell(done);
       const allowed = Math.ceil((done + AHEAD) / processes);
       // One that has published all may end before it hears it.
       for (const one of publishers) if (one.connected) one.send(allowed, () => {});

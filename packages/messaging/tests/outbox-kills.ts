@@ -106,7 +106,7 @@ const AT_ONCE = 4;
 async function atSteps(
   kill: (ground: Ground, dieAt: number) => Promise<number | undefined>,
   ground: () => Promise<Ground>,
-  { count: percent, seed }: Round,
+  { count: percent, seed, tell }: Round,
 ): Promise<void> {
   const steps = (await kill(await ground(), Number.MAX_SAFE_INTEGER)) as number;
   expect(steps).toBeGreaterThan(15);
@@ -120,6 +120,7 @@ async function atSteps(
       for (let made = await kill(await ground(), dieAt); made !== undefined; made = await kill(await ground(), dieAt)) {
         dieAt = 1 + (dieAt % made);
       }
+      tell(Math.floor((next * percent) / kills));
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, killSome));

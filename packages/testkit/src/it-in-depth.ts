@@ -17,12 +17,14 @@ export interface Round {
   readonly count: number;
   /** Whatever is random in it comes from here. */
   readonly seed: number;
+  /** Says how many are done, as often as is convenient: for the bar of `npm run soak`. */
+  readonly tell: (done: number) => void;
 }
 
 declare module 'vitest' {
   interface TaskMeta {
     /** Of a test in depth, for the table of `npm run soak`. */
-    depth?: Round & { readonly of: string };
+    depth?: Omit<Round, 'tell'> & { readonly of: string };
   }
 }
 
@@ -31,15 +33,20 @@ const TAG = 'depth';
 /** Not what it takes: a broker that was killed needs most of a minute to come back where everything else runs too. */
 const CI_LIMIT_MS = 600_000;
 const FULL_LIMIT_MS = 3_600_000;
+/** More often than `npm run soak` prints it. */
+const TELL_EVERY_MS = 5000;
 
 /**
  * A test that proves more with more rounds. `npm test` makes a few, `npm run soak` all of them. When it fails it
  * prints its seed, and the command that repeats it.
  *
  * @example
- * itInDepth('agrees with the model', { full: 100_000, ci: 10_000, of: 'operations' }, async ({ count, seed }) => {
+ * itInDepth('agrees with the model', { full: 100_000, ci: 10_000, of: 'operations' }, async ({ count, seed, tell }) => {
  *   const random = randomOf(seed);
- *   for (let round = 0; round < count; round++) await check(random);
+ *   for (let round = 0; round < count; round++) {
+ *     await check(random);
+ *     tell(round);
+ *   }
  * });
  */
 export function itInDepth(name: string, { full, ci, of }: Rounds, run: (round: Round) => Promise<void> | void): void {
@@ -50,7 +57,7 @@ export function itInDepth(name: string, { full, ci, of }: Rounds, run: (round: R
     return;
   }
   const options = { tags: TAG, timeout: isFull ? FULL_LIMIT_MS : CI_LIMIT_MS };
-  it(`${name}, ${count.toLocaleString('en')} ${of}`, options, async ({ task, onTestFailed }) => {
+  it(`${name}, ${count.toLocaleString('en')} ${of}`, options, async ({ task, annotate, onTestFailed }) => {
     const seed = chooseSeed();
     task.meta.depth = { count, of, seed };
     onTestFailed(() => {
@@ -58,6 +65,12 @@ export function itInDepth(name: string, { full, ci, of }: Rounds, run: (round: R
       const variables = `${isFull ? 'ENT_TEST_DEPTH=full ' : ''}ENT_TEST_SEED=${seed}`;
       console.error(`The seed was ${seed}. Once more: ${variables} npm test -- ${file} -t '${name}'`);
     });
-    await run({ count, seed });
+    let toldAt = 0;
+    const tell = (done: number): void => {
+      if (!isFull || performance.now() - toldAt < TELL_EVERY_MS) return;
+      toldAt = performance.now();
+      void annotate(`${done} of ${count} ${of}`, 'progress');
+    };
+    await run({ count, seed, tell });
   });
 }

@@ -23,7 +23,7 @@ interface Deleting {
 }
 
 function outlivesDeletions(make: () => Promise<Deleting>): void {
-  itInDepth('consumes again, and gets all that is stored from then on', DELETIONS, async ({ count, seed }) => {
+  itInDepth('consumes again, and gets all that is stored from then on', DELETIONS, async ({ count, seed, tell }) => {
     const topic = uniqueName('deletions');
     const { driver, kinds, close } = await make();
     const messaging = createMessaging({ driver, timeout: '1m' });
@@ -48,6 +48,7 @@ function outlivesDeletions(make: () => Promise<Deleting>): void {
       await expect.poll(publish, { ...PATIENT, message: kind }).toBe('stored');
       await expect.poll(() => seen.has(n), { ...PATIENT, message: kind }).toBe(true);
       took.push(performance.now() - begun);
+      tell(n);
     }
     // Most of them: a busy machine may hold one up for longer.
     expect(took.sort((a, b) => a - b)[Math.floor(took.length / 2)]).toBeLessThan(SOON_MS);

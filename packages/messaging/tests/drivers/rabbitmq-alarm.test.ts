@@ -23,7 +23,7 @@ const outcomeOf = (publishing: Promise<Published>): Promise<string> =>
   );
 
 describeWithServer('rabbitmq', { killable: true }, (server) => {
-  itInDepth('every publish settles by its deadline, and the heap stays flat', OUTAGE, async ({ count }) => {
+  itInDepth('every publish settles by its deadline, and the heap stays flat', OUTAGE, async ({ count, tell }) => {
     const topic = uniqueName('alarm');
     const driver = rabbitmq({ url: server.url });
     const messaging = createMessaging({ driver, timeout: '2m' });
@@ -54,7 +54,10 @@ describeWithServer('rabbitmq', { killable: true }, (server) => {
       const [held, before] = [heldBytes(), settled.get('messaging.timeout') ?? 0];
       const settledSince = (): number => (settled.get('messaging.timeout') ?? 0) - before;
       // On a busy machine for longer, until there is something to measure.
-      for (let n = 0; n < count || settledSince() <= PUBLISHERS; n++) await second();
+      for (let n = 0; n < count || settledSince() <= PUBLISHERS; n++) {
+        await second();
+        tell(n);
+      }
       const [grown, published] = [heldBytes() - held, settledSince()];
       isOver = true;
       await Promise.all(publishing);

@@ -122,7 +122,7 @@ describeWithServer('rabbitmq', (server) => {
     itInDepth(
       'never settle the message of another epoch',
       { full: 10_000, ci: 300, of: 'epochs' },
-      async ({ count, seed }) => {
+      async ({ count, seed, tell }) => {
         const random = randomOf(seed);
         const driver = rabbitmq({ url: server.url });
         const spec = { topic: uniqueName('epochs'), group: 'g', prefetch: 4 };
@@ -146,6 +146,7 @@ describeWithServer('rabbitmq', (server) => {
           tokens = deliveries.map(({ token }) => token);
           old = source;
           await source.close();
+          tell(epoch);
         }
         const source = await driver.subscribe({ ...spec, prefetch: 8 }, call);
         const seen = new Set<string>();

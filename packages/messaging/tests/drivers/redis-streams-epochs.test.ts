@@ -11,7 +11,7 @@ describeWithServer('redis', (server) => {
   itInDepth(
     'what others have claimed is never settled nor renewed by who had it before',
     { full: 10_000, ci: 150, of: 'epochs' },
-    async ({ count, seed }) => {
+    async ({ count, seed, tell }) => {
       const random = randomOf(seed);
       const { topic, driver, native, send, stream } = await setUp({ lease: '1m' });
       const call = { deadlineAt: performance.now() + 3_600_000, signal: new AbortController().signal };
@@ -41,6 +41,7 @@ describeWithServer('redis', (server) => {
           return action === 'retry' ? { token, action, delayMs: 0 } : { token, action };
         });
         old = source;
+        tell(epoch);
       }
       expect(await old!.settle(late)).toEqual(allStale);
       await old!.close();
