@@ -82,9 +82,11 @@ export async function bench(name: string, options: BenchOptions): Promise<BenchR
       rounds: { type: 'string' },
       only: { type: 'string' },
       clock: { type: 'string' },
+      works: { type: 'string' },
     },
     strict: false,
   });
+  if (typeof values.works === 'string' && !name.includes(values.works)) return [];
   const works: Record<string, Work> = { raw: options.raw, ...options.subjects };
   const how: How = {
     perTurn: options.perTurn ?? 1000,
@@ -247,6 +249,7 @@ function main(): number {
       json: { type: 'string' },
       rounds: { type: 'string' },
       clock: { type: 'string', default: 'wall' },
+      works: { type: 'string' },
       plots: { type: 'boolean', default: false },
     },
     allowPositionals: true,
@@ -264,7 +267,7 @@ function main(): number {
     const names = [...folderOf.keys()];
     if (missing !== undefined) console.error(`There is no benchmark of "${missing}".`);
     console.error(
-      `usage: pnpm bench <name>... [--json FILE] [--rounds N] [--clock wall|cpu], or --plots [name...], with benchmarks of: ${names.join(', ')}`,
+      `usage: pnpm bench <name>... [--json FILE] [--rounds N] [--clock wall|cpu] [--works TEXT], or --plots [name...], with benchmarks of: ${names.join(', ')}`,
     );
     return 64;
   }
@@ -286,6 +289,7 @@ function main(): number {
           values.clock,
         ];
         if (values.rounds !== undefined) args.push('--rounds', values.rounds);
+        if (values.works !== undefined) args.push('--works', values.works);
         const { status } = spawnSync(process.execPath, args, { stdio: 'inherit' });
         if (status !== 0) return status ?? 1;
         if (existsSync(json)) all.push(...(JSON.parse(readFileSync(json, 'utf8')) as BenchRow[]));

@@ -16,10 +16,11 @@ const MESSAGES: Rounds = { full: 100_000, ci: 2000, of: 'messages' };
 /** How many messages each process has in flight at the most. */
 const WINDOW = 25;
 /** So many more than are handled may be published: what is killed is always in the midst of something. */
-const AHEAD = 400;
+const AHEAD = 800;
 /** How many wait when a process that handles them is told to end. */
 const DRAINED = 100;
-const PATIENT = { timeout: 600_000, interval: 100 };
+/** Counting a hundred thousand takes a while. */
+const PATIENT = { timeout: 600_000, interval: 250 };
 
 /** A process that handles messages, from when it is ready. */
 interface Worker {
@@ -56,7 +57,8 @@ export function testCrashes(
       return { ready, leased };
     };
 
-    const place = { kind: 'postgres', url: postgres.url, searchPath: 'public' } as const;
+    // Most of the time of a message is waiting for others.
+    const place = { kind: 'postgres', url: postgres.url, searchPath: 'public', max: 12 } as const;
     const common = { broker: name, url: server.url, topic, window: WINDOW };
     const startWorker = (): Worker => {
       const child = startProcess('crash-process.ts', { ...common, role: 'handle', place } satisfies CrashTask);
