@@ -3,7 +3,8 @@
 // it ran, beside what ran before.
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
-import type { Reporter, TestAnnotation, TestCase, TestModule, TestRunEndReason } from 'vitest/node';
+import type { TestAnnotation } from 'vitest';
+import type { Reporter, TestCase, TestModule, TestRunEndReason } from 'vitest/node';
 import { startVitest } from 'vitest/node';
 import { keepProof, machine, provedRows, seconds, state, table } from './lib/proof.ts';
 import { filesUnder } from './lib/workspace.ts';
