@@ -41,7 +41,7 @@ const TELL_EVERY_MS = 5000;
  * prints its seed, and the command that repeats it.
  *
  * @example
- * itInDepth('agrees with the model', { full: 100_000, ci: 10_000, of: 'operations' }, async ({ count, seed, tell }) => {
+ * itInDepth('agrees with the model', { full: 100_000, ci: 1000, of: 'operations' }, async ({ count, seed, tell }) => {
  *   const random = randomOf(seed);
  *   for (let round = 0; round < count; round++) {
  *     await check(random);
