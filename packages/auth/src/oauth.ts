@@ -5,13 +5,9 @@ import { EntError } from '@ent/errors';
 import { durationOption, kindOf, refuseUnknown } from '@ent/internal';
 import {
   authorizationCodeGrantRequest,
-  calculatePKCECodeChallenge,
   type Client,
   clockSkew,
   clockTolerance,
-  generateRandomCodeVerifier,
-  generateRandomNonce,
-  generateRandomState,
   getValidatedIdTokenClaims,
   type IDToken,
   processAuthorizationCodeResponse,
@@ -23,118 +19,32 @@ import {
   validateAuthResponse,
 } from 'oauth4webapi';
 import { channels, type OAuthOperation } from './channels.ts';
-import type { ClientAuthentication } from './client-authentication.ts';
 import { authErrors, credentialError } from './errors.ts';
 import { AuthorizationServer, clientOf } from './internal/authorization-server.ts';
 import { demandText, demandTexts } from './internal/demand.ts';
 import { endpointOf, trustedUrl } from './internal/discovery.ts';
+import { loginRequest } from './internal/login-request.ts';
 import { loginStates } from './internal/login-state.ts';
 import { exchange } from './internal/oauth-faults.ts';
 import { tracedOutcome } from './internal/outcome.ts';
-import type { Clock, Duration } from './options.ts';
-import type { Secret } from './refresh-tokens.ts';
+import type {
+  OAuthClient,
+  OAuthClientOptions,
+  OAuthLogin,
+  OAuthTokens,
+  StartedLogin,
+  StartLogin,
+} from './oauth-options.ts';
 
 export type { ClientAuthentication } from './client-authentication.ts';
-
-/** Where accounts log in, and as which client. */
-export interface OAuthClientOptions {
-  /** The issuer, whose metadata say where everything is. */
-  issuer: string;
-  /** This service, as the issuer knows it; with nothing but an `id` it is a public client. */
-  client: ClientAuthentication | { readonly id: string };
-  /** Where the browser comes back to, as the issuer knows it. Give each issuer one of its own. */
-  redirectUri: string;
-  /**
-   * What the state of a login is sealed with: at least 32 bytes, the same in all processes. Of several the first seals,
-   * and the others still open.
-   */
-  secret: Secret | readonly Secret[];
-  /** What is asked for. Default `["openid"]`, which has to be among them. */
-  scopes?: readonly string[] | undefined;
-  /** Where the browser comes back to after `logoutUrl`, as the issuer knows it. Default: it stays there. */
-  postLogoutRedirectUri?: string | undefined;
-  /** How long a login may take. Default `"10m"`, at most `"1h"`. */
-  stateTtl?: Duration | undefined;
-  /** How long one answer may take. Default `"5s"`. */
-  timeout?: Duration | undefined;
-  /** Takes `http:` from other machines too, for a network of your own. Default false. */
-  allowHttp?: boolean | undefined;
-  /** For a proxy or a certificate of your own. Default: the global `fetch`. */
-  fetch?: typeof fetch | undefined;
-  /** Default `Date.now`. */
-  now?: Clock | undefined;
-}
-
-/** What a login begins with. */
-export interface StartLogin {
-  /** Comes back with the callback: where the account wanted to go. Look at it as at anything that a browser sends. */
-  returnTo?: string | undefined;
-  /** How the issuer is to ask: `login` (anew), `consent`, `select_account`, or `none` (not at all). */
-  prompt?: string | undefined;
-  /** How old a login at the issuer may be; older ones are refused. */
-  maxAge?: Duration | undefined;
-  /** Whom the issuer is to ask for: a mail address. */
-  loginHint?: string | undefined;
-  /** Levels of assurance, the best first. Look at `claims.acr` afterwards: the issuer need not heed them. */
-  acrValues?: readonly string[] | undefined;
-}
-
-/** A login that has begun. */
-export interface StartedLogin {
-  /** Send the browser here. */
-  readonly url: string;
-  /** For a cookie that only the callback reads: `__Host-login`, `HttpOnly`, `Secure`, `SameSite=Lax`. Sealed. */
-  readonly state: string;
-}
-
-/** Tokens of the issuer, for calls in the account's name. */
-export interface OAuthTokens {
-  readonly accessToken: string;
-  readonly refreshToken: string | undefined;
-  readonly idToken: string | undefined;
-  /** What was granted, where the issuer says so. */
-  readonly scopes: readonly string[] | undefined;
-  readonly expiresAt: Date | undefined;
-}
-
-/** A login that has succeeded. */
-export interface OAuthLogin {
-  /** Who logged in: by issuer and subject together, which never change. A mail address is no identity. */
-  readonly issuer: string;
-  readonly subject: string;
-  /** All claims of the ID token. */
-  readonly claims: IDToken;
-  readonly tokens: OAuthTokens;
-  readonly returnTo: string | undefined;
-}
-
-/** Logins at one issuer. */
-export interface OAuthClient {
-  /** @throws `auth.issuer_unavailable` */
-  start(options?: StartLogin): Promise<StartedLogin>;
-  /**
-   * Ends a login: checks the callback, exchanges its code, and checks the ID token.
-   *
-   * @param url of the callback, as it came: `request.url` of `node:http`, or an absolute one
-   * @param state out of the cookie; remove that one, whatever comes out
-   * @throws `auth.login_failed`, whatever is wrong; `auth.issuer_unavailable`
-   */
-  callback(url: string, state: string | undefined): Promise<OAuthLogin>;
-  /**
-   * New tokens. Where the issuer gives a new refresh token, the old one may be good no more.
-   *
-   * @param subject whose they are: tokens of somebody else are refused
-   * @throws `auth.refresh_invalid`; `auth.issuer_unavailable`
-   */
-  refresh(refreshToken: string, subject: string): Promise<OAuthTokens>;
-  /**
-   * Where the browser goes to log out at the issuer too (RP-initiated logout); undefined where the issuer has no such
-   * place. End the session here first.
-   *
-   * @param idToken of the login, without which many issuers ask
-   */
-  logoutUrl(idToken?: string): Promise<string | undefined>;
-}
+export type {
+  OAuthClient,
+  OAuthClientOptions,
+  OAuthLogin,
+  OAuthTokens,
+  StartedLogin,
+  StartLogin,
+} from './oauth-options.ts';
 
 const OPTIONS = {
   issuer: true,
@@ -149,12 +59,9 @@ const OPTIONS = {
   fetch: true,
   now: true,
 } as const;
-const START = { returnTo: true, prompt: true, maxAge: true, loginHint: true, acrValues: true } as const;
 const ENDPOINTS = ['authorization_endpoint', 'token_endpoint', 'jwks_uri'];
 const MAX_STATE_TTL_MS = 3_600_000;
 const TOLERANCE_S = 5;
-/** A cookie has 4,096 bytes at most, and the rest of the state some 500. */
-const MAX_RETURN_TO = 1024;
 
 /**
  * A client of an OpenID provider: the code flow, always with PKCE, state and nonce; the issuer is compared everywhere,
@@ -226,38 +133,13 @@ export function createOAuthClient(options: OAuthClientOptions): OAuthClient {
   });
 
   const begin = async (given: StartLogin): Promise<StartedLogin> => {
-    refuseUnknown(given, START, 'oauth.start', authErrors.configuration);
-    const { returnTo, prompt, loginHint, acrValues } = given;
-    for (const [name, value] of Object.entries({ returnTo, prompt, loginHint })) {
-      if (value !== undefined) demandText(value, `oauth.start: ${name}`);
-    }
-    demandTexts(acrValues, 'oauth.start: acrValues');
-    if (returnTo !== undefined && returnTo.length > MAX_RETURN_TO) {
-      throw authErrors.configuration(`oauth.start: returnTo must have at most ${MAX_RETURN_TO} characters.`);
-    }
-    const maxAge =
-      given.maxAge === undefined
-        ? undefined
-        : Math.floor(durationOption(given.maxAge, 'maxAge', authErrors.configuration) / 1000);
+    const request = loginRequest(given);
     const metadata = await exchange(issuer, failed, known);
-    const [state, nonce, verifier] = [generateRandomState(), generateRandomNonce(), generateRandomCodeVerifier()];
+    const { parameters, login } = await request();
     const url = new URL(metadata.authorization_endpoint as string);
-    const parameters = {
-      client_id: client.client_id,
-      redirect_uri: redirectUri,
-      response_type: 'code',
-      scope: scopes.join(' '),
-      state,
-      nonce,
-      code_challenge: await calculatePKCECodeChallenge(verifier),
-      code_challenge_method: 'S256',
-      prompt,
-      login_hint: loginHint,
-      acr_values: acrValues?.join(' '),
-      max_age: maxAge?.toString(),
-    };
-    for (const [name, value] of Object.entries(parameters)) if (value !== undefined) url.searchParams.set(name, value);
-    return { url: url.href, state: await states.seal({ state, nonce, verifier, maxAge, returnTo }) };
+    const all = { client_id: client.client_id, redirect_uri: redirectUri, scope: scopes.join(' '), ...parameters };
+    for (const [name, value] of Object.entries(all)) if (value !== undefined) url.searchParams.set(name, value);
+    return { url: url.href, state: await states.seal(login) };
   };
 
   const end = async (url: string, sealed: string | undefined): Promise<OAuthLogin> => {
