@@ -95,8 +95,8 @@ export const ADVICE: Readonly<Record<string, string>> = {
   'http.unsupported_version': 'Ask for one of `details.supported`.',
   'http.invalid_request': 'Mend what `errors` points at, by JSON pointer.',
   'http.malformed_request': 'Mend the client, or what stands between; 408, 413, 417 and 431 say what was too much.',
-  'http.token_missing': 'Send `Authorization: Bearer <token>`.',
-  'http.token_invalid': 'Send `Bearer` and one token, of at most 8,192 characters.',
+  'http.token_missing': 'Send `Authorization: Bearer <token>`, or what else the document of the API asks for.',
+  'http.token_invalid': 'Send `Bearer` and one token, or one API key, of at most 8,192 characters.',
   'http.unauthenticated':
     'Send credentials that are valid; an `auth` of yours throws its own error for a better reason.',
   'http.draining': 'Nothing: end what the signal belongs to; the client connects again.',

@@ -371,6 +371,7 @@ const RIGHT: Readonly<Record<string, readonly unknown[]>> = {
   ],
   '@ent/http/multipart multipartBody': [settings, { maxFiles: 5, maxFields: 5, maxFieldBytes: 5 }],
   '@ent/http/multipart multipartParts': [settings, { maxFiles: 5, maxFields: 5, maxFieldBytes: 5 }],
+  '@ent/http apiKey': [() => principal, { header: 'a', or: () => principal }],
   '@ent/http sessionCookie': [() => principal, { name: 'a', csrf: {} }],
   '@ent/http reply': [200, { a: 1 }, { etag: '"a"' }],
   '@ent/http route': [

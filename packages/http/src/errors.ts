@@ -33,9 +33,9 @@ export const httpErrors = defineErrors('http', {
   invalid_request: { class: ValidationError },
   /** What came is not HTTP, is too large or too slow. Written by the server itself, and never thrown. */
   malformed_request: { class: BadRequestError },
-  /** The route wants a bearer token, and none came. */
+  /** The route wants a bearer token, the cookie of a session or an API key, and none came. */
   token_missing: { class: AuthenticationError },
-  /** The `Authorization` header is no bearer token. */
+  /** The `Authorization` header is no bearer token, or that of an API key is not one key. */
   token_invalid: { class: AuthenticationError },
   /** The `auth` of the route found nobody behind the request. */
   unauthenticated: { class: AuthenticationError },

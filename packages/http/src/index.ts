@@ -1,3 +1,4 @@
+export { apiKey, type ApiKeyOptions } from './api-key.ts';
 export type { RouteAnswer } from './answer.ts';
 export { bearer, type BearerAuthenticator } from './bearer.ts';
 export type { RouteBody } from './body.ts';

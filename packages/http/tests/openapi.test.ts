@@ -36,6 +36,7 @@ describe('openapi', () => {
       '/items/{id}',
       '/items',
       '/admin',
+      '/keys',
       '/admin/items',
       '/text',
       '/stream',

@@ -1,7 +1,7 @@
 import { AuthenticationError, AuthorizationError, ConflictError } from '@ent/errors';
 import { entityTag, requestId, requireMatch } from '@ent/middleware';
 import { z } from 'zod';
-import { bearer, type Guard, type ListenerOptions, type Route, reply, route } from '../../src/index.ts';
+import { apiKey, bearer, type Guard, type ListenerOptions, type Route, reply, route } from '../../src/index.ts';
 
 /** The application that the case table is about: every feature of a route, once. */
 export interface Caller {
@@ -65,6 +65,13 @@ export const routes: Route[] = [
     path: '/admin',
     auth: authenticate,
     guards: [requireRole('admin')],
+    responses: { 200: z.object({ caller: z.string() }) },
+    handler: ({ principal }) => ({ caller: principal.id }),
+  }),
+  route({
+    method: 'GET',
+    path: '/keys',
+    auth: apiKey((key) => ({ id: `key ${key}`, roles: [] }), { or: authenticate }),
     responses: { 200: z.object({ caller: z.string() }) },
     handler: ({ principal }) => ({ caller: principal.id }),
   }),
