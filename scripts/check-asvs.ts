@@ -26,6 +26,9 @@ const CHAPTERS: Readonly<Record<string, string>> = {
   8: 'Authorization',
   9: 'Self-contained tokens',
   10: 'OAuth and OIDC',
+  11: 'Cryptography',
+  12: 'Secure communication',
+  14: 'Data protection',
   16: 'Logging and errors',
 };
 

@@ -5,6 +5,7 @@ import { base64url, SignJWT } from 'jose';
 import { TOTP } from 'otpauth';
 import { describe, expect, it } from 'vitest';
 import { argon2 } from '../src/drivers/argon2.ts';
+import { bcrypt } from '../src/drivers/bcrypt.ts';
 import {
   createAccessTokens,
   createAccessTokenVerifier,
@@ -16,11 +17,13 @@ import {
   createThrottle,
   createVerificationKeys,
   generateKey,
+  importPublicKey,
   requireAuthentication,
   type SessionsOptions,
   stepUp,
   trustedPrincipal,
 } from '../src/index.ts';
+import { createSealer } from '../src/internal/sealed.ts';
 import { createPasswordReset } from '../src/password-reset.ts';
 import { createSingleUseTokens } from '../src/single-use-tokens.ts';
 import { memorySingleUseTokenStore, memoryStores, memoryThrottleStore, memoryTotpStore } from '../src/stores.ts';
@@ -64,6 +67,36 @@ async function enrolled() {
 }
 
 describe('authentication', () => {
+  it('ASVS 6.2.4: a new password is none of the common ones, in whatever case', async () => {
+    const policy = createPasswordPolicy({ common: ['iloveyouforever'] });
+    expect((await policy.assess('ILoveYouForever', {})).issues).toMatchObject([{ code: 'common' }]);
+  });
+
+  it('ASVS 6.2.5: a password may be of any characters, and needs none of a kind', () => {
+    const passwords = createPasswords({ driver: argon2() });
+    for (const password of [
+      'aaaaaaaaaaaaaaa',
+      '000000000000000',
+      '               ',
+      'пароль из слов и точек',
+      '🔑'.repeat(15),
+    ]) {
+      expect(passwords.check(password)).toEqual([]);
+    }
+  });
+
+  it('ASVS 6.2.8: each character and its case count, to the last one', async () => {
+    const passwords = createPasswords({ driver: argon2() });
+    const password = `Nine otters ${'x'.repeat(80)}`;
+    const stored = await passwords.hash(password);
+    const typed = [password, password.toLowerCase(), password.slice(0, -1)];
+    expect(await Promise.all(typed.map((each) => passwords.verify(each, stored)))).toEqual([true, false, false]);
+  });
+
+  it('ASVS 6.2.9: a password may have 64 characters, and more', () => {
+    expect(createPasswords({ driver: argon2() }).check('otters and '.repeat(50))).toEqual([]);
+  });
+
   it('ASVS 6.2.11: words about the account are no password', async () => {
     const passwords = createPasswords({ driver: argon2(), policy: createPasswordPolicy({}) });
     await expect(
@@ -87,6 +120,22 @@ describe('authentication', () => {
     await expect(guess()).rejects.toMatchObject({ code: 'auth.too_many_attempts' });
   });
 
+  it('ASVS 6.4.1: a token that the service makes is random, works once and ends soon', async () => {
+    let time = START;
+    const store = memorySingleUseTokenStore();
+    const tokens = createSingleUseTokens({ store, purposes: { activation: '1h' }, now: () => time });
+    const [one, two] = [
+      await tokens.issue('activation', { subject: 'ann' }),
+      await tokens.issue('activation', { subject: 'bob' }),
+    ];
+    expect([one.token.length, one.token === two.token]).toEqual([43, false]);
+    await tokens.consume('activation', one.token);
+    time += 3_600_001;
+    for (const { token } of [one, two]) {
+      await expect(tokens.consume('activation', token)).rejects.toMatchObject({ code: 'auth.single_use_invalid' });
+    }
+  });
+
   it('ASVS 6.4.3: a password is reset by a token that works once, and nobody is logged in by it', async () => {
     const tokens = createSingleUseTokens({ store: memorySingleUseTokenStore(), purposes: { reset: '30m' } });
     const { sessions } = sessionsAt();
@@ -106,6 +155,27 @@ describe('authentication', () => {
     for (const code of [app.generate({ timestamp: START + 30_000 }), recoveryCodes[0] as string]) {
       await totp.verify('ann', code);
       await expect(totp.verify('ann', code)).rejects.toMatchObject({ code: 'auth.code_invalid' });
+    }
+  });
+
+  it('ASVS 6.5.3: secrets and recovery codes are other ones for each account', async () => {
+    const [one, two] = [await enrolled(), await enrolled()];
+    const all = [one.app.secret.base32, two.app.secret.base32, ...one.recoveryCodes, ...two.recoveryCodes];
+    expect(new Set(all).size).toBe(all.length);
+  });
+
+  it('ASVS 6.5.4: a recovery code has far more than 20 bits', async () => {
+    const { recoveryCodes } = await enrolled();
+    // Of at least 32 characters each.
+    for (const code of recoveryCodes) expect(code.replaceAll('-', '').length * 5).toBeGreaterThanOrEqual(80);
+  });
+
+  it('ASVS 6.5.8: the time of a code is that of the service, whatever the app believes', async () => {
+    const { totp, app } = await enrolled();
+    for (const timestamp of [START - 3_600_000, START + 3_600_000]) {
+      await expect(totp.verify('ann', app.generate({ timestamp }))).rejects.toMatchObject({
+        code: 'auth.code_invalid',
+      });
     }
   });
 
@@ -134,6 +204,27 @@ describe('authentication', () => {
 });
 
 describe('sessions', () => {
+  it('ASVS 7.2.1: a token is good for who asks the service alone: of a session that it does not know it is none', async () => {
+    const [here, elsewhere] = [sessionsAt().sessions, sessionsAt().sessions];
+    const { accessToken } = await elsewhere.start({ subject: 'ann' });
+    await expect(here.verify(accessToken)).rejects.toMatchObject(refused);
+  });
+
+  it('ASVS 7.2.2: each login and each refresh has tokens of its own', async () => {
+    const { sessions } = sessionsAt();
+    const pairs = [await sessions.start({ subject: 'ann' }), await sessions.start({ subject: 'ann' })];
+    pairs.push(await sessions.refresh((pairs[0] as (typeof pairs)[0]).refreshToken));
+    expect(new Set(pairs.flatMap(({ accessToken, refreshToken }) => [accessToken, refreshToken])).size).toBe(6);
+  });
+
+  it('ASVS 7.2.3: a refresh token has 256 bits, and no two are alike', async () => {
+    const { sessions } = sessionsAt();
+    const tokens = new Set<string>();
+    for (let i = 0; i < 20; i++) tokens.add((await sessions.start({ subject: 'ann' })).refreshToken);
+    expect(tokens.size).toBe(20);
+    for (const token of tokens) expect(Buffer.from(token, 'base64url')).toHaveLength(32);
+  });
+
   it('ASVS 7.2.4: who proves itself again gets a new session, and the old one ends', async () => {
     const { sessions } = sessionsAt();
     const old = await sessions.start({ subject: 'ann' });
@@ -184,6 +275,26 @@ describe('sessions', () => {
     await expect(sessions.verify(other.accessToken)).rejects.toMatchObject(refused);
   });
 
+  it('ASVS 7.5.2: an account sees its sessions, and ends each of them', async () => {
+    const { sessions } = sessionsAt();
+    await sessions.start({ subject: 'ann', userAgent: 'laptop' });
+    await sessions.start({ subject: 'ann', userAgent: 'phone' });
+    const listed = await sessions.list('ann');
+    expect(listed.map(({ userAgent }) => userAgent).toSorted()).toEqual(['laptop', 'phone']);
+    for (const { id } of listed) await sessions.revoke(id);
+    expect(await sessions.list('ann')).toEqual([]);
+  });
+
+  it('ASVS 7.5.3: what needs a login of just now refuses an older one', async () => {
+    const { sessions } = sessionsAt();
+    const { accessToken } = await sessions.start({ subject: 'ann' });
+    const principal = await sessions.verify(accessToken);
+    requireAuthentication(principal, { maxAge: '5m', now: () => START + 299_000 });
+    expect(() => requireAuthentication(principal, { maxAge: '5m', now: () => START + 301_000 })).toThrow(
+      expect.objectContaining({ code: 'auth.step_up_required' }),
+    );
+  });
+
   it('ASVS 7.4.5: all sessions of any account can be ended by its name', async () => {
     const { sessions } = sessionsAt();
     const [ann, bob] = [await sessions.start({ subject: 'ann' }), await sessions.start({ subject: 'bob' })];
@@ -208,6 +319,20 @@ describe('authorization', () => {
   it('ASVS 8.2.2: a right to what is the own is none to what is of others', () => {
     const docs = [{ owner: 'ann' }, { owner: 'bob' }, {}, undefined];
     expect(docs.map((doc) => policy.can(ann, 'docs:read', doc))).toEqual([true, false, false, false]);
+  });
+
+  it('ASVS 8.4.1: rows of another tenant are found by no filter, and allowed by no check', () => {
+    const ofTenant = { tenantId: { principal: 'claims.tenant' } } as const;
+    const shared = createPolicy({ roles: { member: { allow: [{ permission: 'docs:read', where: ofTenant }] } } });
+    const member = trustedPrincipal({ subject: 'ann', roles: ['member'], claims: { tenant: 't1' } });
+    expect(['t1', 't2', undefined].map((tenantId) => shared.can(member, 'docs:read', { tenantId }))).toEqual([
+      true,
+      false,
+      false,
+    ]);
+    expect(JSON.stringify(shared.filterFor(member, 'docs:read'))).toContain('"tenantId":{"eq":"t1"}');
+    const homeless = trustedPrincipal({ subject: 'ann', roles: ['member'] });
+    expect(shared.can(homeless, 'docs:read', { tenantId: undefined })).toBe(false);
   });
 
   it('ASVS 8.3.2: a change of roles is in force with the next request', async () => {
@@ -300,6 +425,42 @@ describe('OAuth', () => {
     expect([issuer, subject]).toEqual(['https://me', 'ann']);
   });
 
+  it('ASVS 10.3.1: an access token is for the service that it names, and for no other', async () => {
+    for (const audience of ['api', 'web']) {
+      const one = createAccessTokenVerifier({ issuer: 'https://me', audience, keys, now: () => START });
+      const verified = one.verify(await signed());
+      if (audience === 'api') expect((await verified).subject).toBe('ann');
+      else await expect(verified).rejects.toMatchObject(refused);
+    }
+  });
+
+  it('ASVS 10.3.4: what a token says of the login can be asked for: its methods, its level, its age', async () => {
+    const principal = await verifier.verify(
+      await signed({ amr: ['pwd', 'otp'], acr: 'mfa', auth_time: START / 1000 - 60 }),
+    );
+    requireAuthentication(principal, { maxAge: '5m', amr: ['otp'], acr: ['mfa'], now: () => START });
+    for (const required of [{ amr: ['hwk'] }, { acr: ['phr'] }, { maxAge: '30s' }] as const) {
+      expect(() => requireAuthentication(principal, { ...required, now: () => START })).toThrow(
+        expect.objectContaining({ code: 'auth.step_up_required' }),
+      );
+    }
+  });
+
+  it('ASVS 10.4.8: refresh tokens end with the session, however often they were exchanged', async () => {
+    const { sessions, wait } = sessionsAt({ refreshTtl: '2d', sessionTtl: '3d' });
+    const first = await sessions.start({ subject: 'ann' });
+    wait(2 * DAY - 1);
+    const second = await sessions.refresh(first.refreshToken);
+    expect(second.refreshExpiresAt).toEqual(new Date(START + 3 * DAY));
+  });
+
+  it('ASVS 10.4.9: an account ends a session, and its refresh token with it', async () => {
+    const { sessions } = sessionsAt();
+    const { sessionId, refreshToken } = await sessions.start({ subject: 'ann' });
+    await sessions.revoke(sessionId);
+    await expect(sessions.refresh(refreshToken)).rejects.toMatchObject({ code: 'auth.refresh_invalid' });
+  });
+
   it('ASVS 10.4.5: a spent refresh token that comes back later ends the whole session', async () => {
     const { sessions, wait } = sessionsAt({ retryWindow: '10s' });
     const first = await sessions.start({ subject: 'ann' });
@@ -309,5 +470,64 @@ describe('OAuth', () => {
       await expect(sessions.refresh(token)).rejects.toMatchObject({ code: 'auth.refresh_invalid' });
     }
     await expect(sessions.verify(second.accessToken)).rejects.toMatchObject(refused);
+  });
+});
+
+describe('cryptography', () => {
+  it('ASVS 11.2.2: keys, peppers and hashes are changed while what was made with the old ones works', async () => {
+    const old = createPasswords({ driver: argon2(), pepper: { keys: { a: SECRET }, active: 'a' } });
+    const renewed = createPasswords({
+      driver: argon2({ iterations: 3 }),
+      pepper: { keys: { a: SECRET, b: `${SECRET} too` }, active: 'b' },
+    });
+    const password = 'nine otters paint the harbour';
+    const { ok, upgraded } = await renewed.verifyAndUpgrade(password, await old.hash(password));
+    expect([ok, upgraded?.startsWith('$pepper$id=b$argon2id$v=19$m=19456,t=3,p=1$')]).toEqual([true, true]);
+  });
+
+  it('ASVS 11.3.3: what is encrypted and was changed is refused', async () => {
+    const seal = createSealer([SECRET], { purpose: 'test', typ: 'ent-test+jwe', what: 'It' });
+    const sealed = await seal.seal('text');
+    const parts = sealed.split('.');
+    // Head, initialization vector, ciphertext and tag; there is no key in it.
+    for (const at of [0, 2, 3, 4]) {
+      const part = parts[at] as string;
+      const changed = parts.with(at, `${part.startsWith('A') ? 'B' : 'A'}${part.slice(1)}`).join('.');
+      await expect(seal.open(changed)).rejects.toThrow();
+    }
+    expect(await seal.open(sealed)).toBe('text');
+  });
+
+  it('ASVS 11.3.4: the same text is encrypted in another way each time', async () => {
+    const seal = createSealer([SECRET], { purpose: 'test', typ: 'ent-test+jwe', what: 'It' });
+    const vectors = await Promise.all(Array.from({ length: 100 }, async () => (await seal.seal('text')).split('.')[2]));
+    expect(new Set(vectors).size).toBe(100);
+  });
+
+  it('ASVS 11.4.2: passwords are stored by argon2id or bcrypt, and by no cheaper settings than OWASP names', () => {
+    for (const options of [{ memoryKiB: 19_455 }, { iterations: 1 }]) expect(() => argon2(options)).toThrow();
+    expect(() => bcrypt({ cost: 9 })).toThrow();
+  });
+
+  it('ASVS 11.6.1: keys of RSA under 2048 bits and of other curves are refused', async () => {
+    const weak = generateKeyPairSync('rsa', { modulusLength: 1024 }).publicKey;
+    const other = generateKeyPairSync('ec', { namedCurve: 'secp256k1' }).publicKey;
+    for (const publicKey of [weak, other]) {
+      await expect(importPublicKey(publicKey.export({ format: 'jwk' }))).rejects.toMatchObject({
+        code: 'auth.configuration',
+      });
+    }
+  });
+});
+
+describe('errors', () => {
+  it('ASVS 16.5.3: a store that fails lets nobody in', async () => {
+    const stores = memoryStores();
+    const { sessions } = sessionsAt({ stores, sessionCacheTtl: 0 });
+    const { accessToken, refreshToken } = await sessions.start({ subject: 'ann' });
+    stores.sessions.get = () => Promise.reject(new Error('The connection was lost.'));
+    for (const work of [() => sessions.verify(accessToken), () => sessions.refresh(refreshToken)]) {
+      await expect(work()).rejects.toMatchObject({ code: 'auth.store_failed', status: 503 });
+    }
   });
 });

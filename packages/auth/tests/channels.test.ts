@@ -72,7 +72,7 @@ describe('the channel of', () => {
     expect(outcomes).toEqual(['ok', 'session']);
   });
 
-  it('sessions tells refreshes, retries and theft apart, and no token', async () => {
+  it('ASVS 16.3.1: refreshes, retries and theft are told apart, and no token', async () => {
     const { sessions, clock } = await setUp();
     const given: string[] = [];
     const { outcomes, payloads } = await listen('session', async () => {
@@ -103,7 +103,7 @@ describe('the channel of', () => {
     expect(JSON.stringify(payloads)).not.toMatch(/ann|192\.0/);
   });
 
-  it('decisions tells the permission and the reason', async () => {
+  it('ASVS 16.3.2: decisions are told with the permission and the reason', async () => {
     const policy = createPolicy({ roles: { member: { allow: ['docs:read'] } } });
     const ann = trustedPrincipal({ subject: 'ann', roles: ['member'] });
     const { outcomes, payloads } = await listen('authorize', () => {

@@ -120,7 +120,7 @@ describe('a token that is bound to a key', () => {
     expect((await accessTokens.verify(token, undefined, { jkt: client.jkt })).jkt).toBe(client.jkt);
   });
 
-  it('is refused without it, whether it was verified before or not', async () => {
+  it('ASVS 10.3.5: a token that is bound to a key is refused without a proof of it', async () => {
     const { ask, login, sessions, accessTokens } = setUp();
     const { accessToken } = await login();
     const request = { authorization: `Bearer ${accessToken}` };

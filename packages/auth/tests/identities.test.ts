@@ -21,7 +21,7 @@ describe('a login elsewhere', () => {
     expect(await identities.list('bob')).toEqual([]);
   });
 
-  it('is its issuer and subject together, however they are cut', async () => {
+  it('ASVS 10.5.2: a login is its issuer and subject together, however they are cut', async () => {
     const identities = createIdentities({ store: memoryIdentityStore() });
     await identities.link('ann', login);
     const others = [

@@ -92,7 +92,7 @@ describe('a login at another issuer', () => {
     expect(done.tokens.expiresAt?.getTime()).toBeGreaterThan(Date.now());
   });
 
-  it('asks with PKCE, state, nonce and what was given, each time another', async () => {
+  it('ASVS 10.1.2: a login asks with PKCE, state and nonce, each time another', async () => {
     const { client } = setUp({ scopes: ['openid', 'email'] });
     const options = { prompt: 'login', maxAge: '5m', loginHint: 'ann@example.com', acrValues: ['a', 'b'] } as const;
     const [one, two] = [await client.start(options), await client.start()];
@@ -162,7 +162,7 @@ describe('a login at another issuer', () => {
 });
 
 describe('a callback', () => {
-  it('is good for the browser that began, and once', async () => {
+  it('ASVS 10.2.1: a callback is good for the browser that began, and once', async () => {
     const { client, login } = setUp();
     const [mine, other] = [await login(), await login()];
     await expect(client.callback(mine.url, undefined)).rejects.toMatchObject(failed('state_missing'));
@@ -213,7 +213,7 @@ describe('a callback', () => {
     await setUp({ secret: ['n'.repeat(32), 's'.repeat(32)] }).client.callback(url, state);
   });
 
-  it('is refused with the code of another login: PKCE and nonce differ', async () => {
+  it('ASVS 10.5.1: the code of another login is refused: PKCE and nonce differ', async () => {
     const { client, login } = setUp();
     const [mine, stolen] = [await login(), await login()];
     const url = new URL(mine.url);
@@ -323,7 +323,7 @@ describe('tokens of another issuer', () => {
 });
 
 describe('an issuer', () => {
-  it('is found by its metadata, which have to be its own', async () => {
+  it('ASVS 10.5.3: an issuer is found by its metadata, which have to be its own', async () => {
     const path = '/.well-known/openid-configuration';
     const metadata = (await (await fetch(`${server.issuer}${path}`)).json()) as object;
     const { client } = setUp();

@@ -45,7 +45,7 @@ describe('the policy for new passwords', () => {
   const passwords = createPasswords({ driver: scripted().driver });
   const code = (password: string) => passwords.check(password)[0]?.code;
 
-  it('asks for 15 characters, counted as people count them, and nothing else', () => {
+  it('ASVS 6.2.1: a password has 15 characters, counted as people count them, and nothing else is asked', () => {
     expect(code('a'.repeat(14))).toBe('too_short');
     expect(code('a'.repeat(15))).toBeUndefined();
     expect(code('🔑'.repeat(14))).toBe('too_short');
@@ -101,7 +101,7 @@ describe('the policy for new passwords', () => {
 });
 
 describe('verifying', () => {
-  it('does the same work for an account that does not exist, a damaged hash and an impossible password', async () => {
+  it('ASVS 6.3.8: an account that does not exist costs the work of a wrong password', async () => {
     const { driver, calls } = scripted();
     const passwords = createPasswords({ driver });
     const cases: [string, string | null | undefined][] = [

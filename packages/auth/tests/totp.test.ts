@@ -239,7 +239,7 @@ describe('a recovery code', () => {
     expect(await totp.status('ann')).toEqual({ enrolled: true, recoveryCodesLeft: 8 });
   });
 
-  it('stands nowhere in the store', async () => {
+  it('ASVS 6.5.2: a recovery code stands nowhere in the store', async () => {
     const { store, enrolled } = setUp();
     const { recoveryCodes } = await enrolled();
     const stored = JSON.stringify(await store.get('ann'));

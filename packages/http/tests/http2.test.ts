@@ -423,6 +423,27 @@ describe('over TLS', () => {
     if (!hanging.closed) await once(hanging, 'close');
   });
 
+  it('ASVS 12.1.1: TLS is spoken from 1.2 on, and 1.3 where the client knows it', async () => {
+    const service = await start({ tls });
+    const dialUpTo = (maxVersion: 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3') =>
+      dialTls({
+        port: service.port,
+        host: '127.0.0.1',
+        minVersion: 'TLSv1',
+        maxVersion,
+        ciphers: 'ALL:@SECLEVEL=0',
+        ...secure,
+      });
+    const old = dialUpTo('TLSv1.1');
+    await expect(once(old, 'secureConnect')).rejects.toThrow(/protocol version|unsupported protocol/);
+    for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
+      const socket = dialUpTo(version);
+      await once(socket, 'secureConnect');
+      expect(socket.getProtocol()).toBe(version);
+      socket.destroy();
+    }
+  });
+
   it('speaks HTTP/1.1 alone where HTTP/2 was not asked for', async () => {
     const service = await start({ tls, http2: false });
     const socket = dialTls({ port: service.port, host: '127.0.0.1', ALPNProtocols: ['h2', 'http/1.1'], ...secure });

@@ -148,7 +148,7 @@ describe('acceptWebSockets', () => {
     await eventually(() => expect(statuses).toEqual([401, 401, 403, 422, 101, 429]));
   });
 
-  it('lets pages of the own origin connect, and of those that are listed', async () => {
+  it('ASVS 4.4.2: pages of the own origin connect, and of those that are listed', async () => {
     const routes = [
       webSocket({ path: '/listed', origins: ['https://app.example.com'], handler: () => {} }),
       webSocket({ path: '/any', origins: false, handler: () => {} }),

@@ -227,7 +227,7 @@ describe('pretty', () => {
     expect(pretty(act, true)).toContain('\u001b[1;37;41mCRITICAL\u001b[0m x');
   });
 
-  it('lets no text pass for another record or move the cursor', () => {
+  it('ASVS 16.4.1: no text passes for another record or moves the cursor', () => {
     const evil = 'x\n12:00:00.000 INFO     forged\r\u001b[2J\u009b2J\u202e\u2028';
     const text = pretty((logger) => {
       logger.info(evil, { [evil]: evil, err: new Error(evil) });

@@ -155,7 +155,7 @@ describe('securityHeaders', () => {
     const failed = await fetch(url);
     expect(failed.status).toBe(500);
     expect(Object.fromEntries(failed.headers)).toMatchObject({
-      'content-security-policy': "default-src 'none';frame-ancestors 'none'",
+      'content-security-policy': "default-src 'none';base-uri 'none';form-action 'none';frame-ancestors 'none'",
       'x-content-type-options': 'nosniff',
       'referrer-policy': 'no-referrer',
       'cross-origin-resource-policy': 'same-origin',
