@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Database, EntityModel } from '@ent/database';
 import { openDatabase } from '@ent/database/open';
 import type { SqlNative } from '@ent/database/sql';
+import { workerDatabase } from '@ent/database/test-helpers';
 import { createTables } from '@ent/database/testing';
 import { uniqueName } from '@ent/testkit';
 import { describeWithServer } from '@ent/testkit/vitest';
@@ -19,8 +20,13 @@ export interface Opened {
  * Declares tests once for each database: SQLite in a file, and PostgreSQL.
  *
  * @param tests gets what is opened before the first test: read it in tests and hooks only
+ * @param more `everywhere`: on MariaDB and by MongoDB's API too, whose servers take longer to start
  */
-export function onDatabases(entities: readonly EntityModel[], tests: (opened: Opened) => void): void {
+export function onDatabases(
+  entities: readonly EntityModel[],
+  tests: (opened: Opened) => void,
+  more: { readonly everywhere?: boolean } = {},
+): void {
   const around = (urlOf: () => Promise<string>): void => {
     const opened: { db: Database; url: string } = { db: undefined as never, url: '' };
     beforeAll(async () => {
@@ -48,4 +54,18 @@ export function onDatabases(entities: readonly EntityModel[], tests: (opened: Op
       return `${server.url}?search_path=${schema}`;
     });
   });
+  if (more.everywhere !== true) return;
+  /** A database beside the one of the URL. */
+  const apart = async (url: string): Promise<string> => {
+    const made = await workerDatabase(url, { worker: uniqueName('ent').replaceAll('-', '_').slice(0, 20) });
+    await made.db.close();
+    return made.url;
+  };
+  describeWithServer('mariadb', (server) => around(() => apart(server.url)));
+  describeWithServer('mongodb', (server) =>
+    // FerretDB, which stands in for MongoDB, has neither transactions nor Decimal128.
+    around(() =>
+      apart(server.url.includes('replicaSet=') ? server.url : `${server.url}?transactions=false&decimals=text`),
+    ),
+  );
 }
