@@ -1,7 +1,9 @@
 // What the rules cost on top of the libraries: raw jose and raw argon2 with the same keys and parameters.
 import { hash as rawHash } from 'argon2';
-import { jwtVerify, SignJWT } from 'jose';
+import { generateKeyPairSync, hash, randomUUID } from 'node:crypto';
+import { calculateJwkThumbprint, jwtVerify, SignJWT } from 'jose';
 import { bench } from '../../../scripts/bench.ts';
+import { createDpop } from '../src/dpop.ts';
 import { argon2 } from '../src/drivers/argon2.ts';
 import {
   createAccessTokens,
@@ -13,7 +15,7 @@ import {
   generateKey,
   trustedPrincipal,
 } from '../src/index.ts';
-import { memoryStores } from '../src/stores.ts';
+import { memoryReplayStore, memoryStores } from '../src/stores.ts';
 
 const { key, pem } = await generateKey('EdDSA');
 const accessTokens = createAccessTokens({ issuer: 'me', audience: 'me', keys: createKeyRing({ active: key }) });
@@ -35,6 +37,29 @@ await bench('verify an access token', {
     '@ent': () => forgetful.verify(token),
     '@ent: verified before': () => accessTokens.verify(token),
     '@ent: verified before, session checked': () => sessions.verify(token),
+  },
+  clock: 'cpu',
+});
+
+// A proof is signed by the client for each request, and looked at here besides the token: its signature, its claims,
+// and whether it was used before.
+const client = generateKeyPairSync('ed25519');
+const jwk = client.publicKey.export({ format: 'jwk' });
+const jkt = await calculateJwkThumbprint(jwk);
+const bound = await sessions.start({ subject: 'u1', proof: { jkt } });
+const dpop = createDpop({ origin: 'https://api', replays: memoryReplayStore() });
+const ath = hash('sha256', bound.accessToken, 'base64url');
+const sent = { method: 'GET', url: '/docs', authorization: `DPoP ${bound.accessToken}` };
+const prove = (): Promise<string> =>
+  new SignJWT({ jti: randomUUID(), htm: 'GET', htu: 'https://api/docs', ath })
+    .setProtectedHeader({ alg: 'EdDSA', typ: 'dpop+jwt', jwk })
+    .setIssuedAt()
+    .sign(client.privateKey);
+await bench('a request with a proof of possession (DPoP); raw makes and verifies the signature of one', {
+  raw: async () => jwtVerify(await prove(), client.publicKey, { typ: 'dpop+jwt', algorithms: ['EdDSA'] }),
+  subjects: {
+    '@ent: makes one, and authenticates by it': async () =>
+      dpop.authenticate({ ...sent, dpop: await prove() }, (given, proof) => sessions.verify(given, proof)),
   },
   clock: 'cpu',
 });
