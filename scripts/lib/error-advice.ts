@@ -16,6 +16,7 @@ export const ADVICE: Readonly<Record<string, string>> = {
     'Ask for a new code. If good ones are refused, look at the clocks of the phone and of the server.',
   'auth.passkey_invalid': 'Ask for the passkey once more; the log has the reason in `details.reason`.',
   'auth.passkey_rejected': 'Begin the registration anew; the log has the reason in `details.reason`.',
+  'auth.policy_changed': 'Read the policy anew, make the change in that one, and replace it.',
   'auth.totp_enrolled': 'Check codes by the second factor that there is, or remove it first.',
   'auth.totp_not_enrolled': 'Enrol a second factor first.',
   'auth.step_up_required': 'Log in again, or with a second factor, and call once more with the new token.',

@@ -223,6 +223,16 @@ const RIGHT: Readonly<Record<string, readonly unknown[]>> = {
   '@ent/auth createThrottle': [
     { store: stores.memoryThrottleStore(), address: { limit: 1, window: '1m' }, now: Date.now },
   ],
+  '@ent/auth openPolicy': [
+    {
+      store: { read: async () => undefined, write: async () => true },
+      initial: {},
+      owners: {},
+      changes: { publish: () => {}, subscribe: () => () => {} },
+      reloadAfter: '1m',
+      now: Date.now,
+    },
+  ],
   '@ent/auth openKeyRing': [
     {
       store: { read: async () => undefined, write: async () => true },
@@ -292,7 +302,12 @@ const RIGHT: Readonly<Record<string, readonly unknown[]>> = {
   '@ent/auth/argon2 argon2': [{ memoryKiB: 19_456, iterations: 2, parallelism: 1 }],
   '@ent/auth/bcrypt bcrypt': [{ cost: 10 }],
   '@ent/auth/stores memoryReplayStore': [{ maxEntries: 5 }],
+  '@ent/auth/stores memcachedThrottleStore': [
+    { xretrieve: async () => ({}), add: async () => {}, cas: async () => {}, delete: async () => {} },
+    { prefix: 'a:' },
+  ],
   '@ent/auth/stores memoryThrottleStore': [{ maxKeys: 5 }],
+  '@ent/auth/stores redisThrottleStore': [{ evalSha: async () => [], eval: async () => [] }, { prefix: 'a:' }],
   '@ent/auth/stores repositoryThrottleStore': [db.repo(entity)],
   '@ent/cache createCache': [
     {
@@ -371,7 +386,6 @@ const RIGHT: Readonly<Record<string, readonly unknown[]>> = {
   ],
   '@ent/http/multipart multipartBody': [settings, { maxFiles: 5, maxFields: 5, maxFieldBytes: 5 }],
   '@ent/http/multipart multipartParts': [settings, { maxFiles: 5, maxFields: 5, maxFieldBytes: 5 }],
-  '@ent/http apiKey': [() => principal, { header: 'a', or: () => principal }],
   '@ent/http sessionCookie': [() => principal, { name: 'a', csrf: {} }],
   '@ent/http reply': [200, { a: 1 }, { etag: '"a"' }],
   '@ent/http route': [

@@ -101,6 +101,15 @@ export interface AuthorizeOperation {
   outcome?: string;
 }
 
+/** Published while a stored policy is read or replaced (`ent:auth:policy`). */
+export interface PolicyOperation {
+  operation: 'load' | 'replace';
+  /** The revision that was read or written; left out where there is no other one. */
+  revision?: number;
+  /** Set when it ended: `ok`; `invalid`: what is stored cannot be; `changed`: somebody else was first. */
+  outcome?: string;
+}
+
 /** Published when an attempt is counted (`ent:auth:throttle`). */
 export interface ThrottleOperation {
   /** Set when it ended: `ok`, or which limit refused it: `address`, `account`, `pair`. */
@@ -123,6 +132,7 @@ export const channels: {
   readonly passkey: TracingChannel<PasskeyOperation, PasskeyOperation>;
   readonly password: TracingChannel<PasswordOperation, PasswordOperation>;
   readonly authorize: TracingChannel<AuthorizeOperation, AuthorizeOperation>;
+  readonly policy: TracingChannel<PolicyOperation, PolicyOperation>;
   readonly throttle: TracingChannel<ThrottleOperation, ThrottleOperation>;
 } = {
   verify: operationChannel<VerifyOperation>('auth', 'verify'),
@@ -136,5 +146,6 @@ export const channels: {
   passkey: operationChannel<PasskeyOperation>('auth', 'passkey'),
   password: operationChannel<PasswordOperation>('auth', 'password'),
   authorize: operationChannel<AuthorizeOperation>('auth', 'authorize'),
+  policy: operationChannel<PolicyOperation>('auth', 'policy'),
   throttle: operationChannel<ThrottleOperation>('auth', 'throttle'),
 };

@@ -70,6 +70,14 @@ export const authErrors = defineErrors('auth', {
     retryable: 'never',
     expose: false,
   },
+  /** A stored policy was replaced by somebody else since it was read. */
+  policy_changed: {
+    class: ConflictError,
+    status: 409,
+    title: 'Policy changed meanwhile',
+    retryable: 'never',
+    expose: true,
+  },
   /** The account has a second factor already: end it before another one is made. */
   totp_enrolled: {
     class: ConflictError,

@@ -21,6 +21,7 @@ export {
   type KeysOperation,
   type OAuthOperation,
   type PasskeyOperation,
+  type PolicyOperation,
   type PasswordOperation,
   type SessionOperation,
   type SingleUseOperation,
@@ -109,6 +110,13 @@ export type { SessionClaims, Sessions, SessionsOptions, StartSession, TokenPair 
 export { createSessions, toTokenResponse } from './sessions.ts';
 export { requireAuthentication, type RequiredAuthentication, stepUp, type StepUp } from './step-up.ts';
 export { type ClaimPath, type TokenProfile, tokenProfiles } from './token-profiles.ts';
+export {
+  openPolicy,
+  type PolicyChanges,
+  type PolicyRoles,
+  type StoredPolicy,
+  type StoredPolicyOptions,
+} from './stored-policy.ts';
 export { type KeyState, openKeyRing, type StoredKeyRing, type StoredKeyRingOptions } from './stored-key-ring.ts';
 export {
   type Attempt,

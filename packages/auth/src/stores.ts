@@ -17,6 +17,13 @@ export {
 } from './stores/repository.ts';
 export { memorySingleUseTokenStore, repositorySingleUseTokenStore } from './stores/single-use-tokens.ts';
 export {
+  memcachedThrottleStore,
+  redisThrottleStore,
+  type SharedThrottleOptions,
+  type ThrottleMemcachedClient,
+  type ThrottleRedisClient,
+} from './stores/shared-throttle.ts';
+export {
   type MemoryThrottleOptions,
   memoryThrottleStore,
   repositoryThrottleStore,

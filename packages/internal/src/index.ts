@@ -21,6 +21,7 @@ export { gcra } from './gcra.ts';
 export { GcraTable } from './gcra-table.ts';
 export { jsonPointer } from './json-pointer.ts';
 export { jsonKeeps, type Keeps, type Loss, lossIn, surelyKeeps } from './lossless.ts';
+export { memcachedSlot } from './memcached-slot.ts';
 export { missingPackage } from './missing-package.ts';
 export {
   type ConnectionUrl,

@@ -37,9 +37,12 @@ export class SharedGcra<Version> {
   take(key: string, cost: number, rule: GcraRule, clock: () => number): Promise<GcraDecision> {
     return this.#change(key, (known) => {
       const now = clock();
+      const latest = now + rule.intervalMs * rule.burst;
       // No limit keeps a time beyond all its units: it is of a clock that is ahead, or was set back since.
-      const decision = gcra(Math.min(known ?? 0, now + rule.intervalMs * rule.burst), now, cost, rule);
+      const isBeyond = known !== undefined && known > latest;
+      const decision = gcra(isBeyond ? latest : (known ?? 0), now, cost, rule);
       const { allowed, resetMs } = decision;
+      if (!allowed && isBeyond) return { answer: decision, arrival: latest, expiresInMs: latest - now };
       return { answer: decision, ...(allowed && resetMs > 0 && { arrival: now + resetMs, expiresInMs: resetMs }) };
     });
   }

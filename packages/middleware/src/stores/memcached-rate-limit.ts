@@ -1,4 +1,4 @@
-import { refuseUnknown } from '@ent/internal';
+import { memcachedSlot, refuseUnknown } from '@ent/internal';
 import { middlewareErrors } from '../errors.ts';
 import { compareAndSetStore } from '../internal/compare-and-set.ts';
 import { demandMethods } from '../internal/demand.ts';
@@ -18,11 +18,6 @@ export interface MemcachedRateLimitStoreOptions {
 }
 
 const PREFIX = /^[\x21-\x7e]{0,40}$/;
-/** The server knows whole seconds, and its ticks can fall short by two. */
-const TICKS = 2;
-/** A longer time would be taken for a date. */
-const LONGEST_SECONDS = 30 * 24 * 60 * 60;
-
 /**
  * Limits that all processes share, in Memcached 1.4.8 or later: two round trips for each attempt that is let through,
  * by compare and set, and one for each that is refused. Entries may go when the server needs room; their limits begin
@@ -53,35 +48,5 @@ export function memcachedRateLimitStore(
       'memcachedRateLimitStore: prefix must be at most 40 visible characters of ASCII.',
     );
   }
-  return compareAndSetStore<string>({
-    async read(key) {
-      const name = prefix + key;
-      // The array form: for a single key the client looks it up on the prototype too.
-      const found = (await client.xretrieve('gets', [name])) as Readonly<Record<string, Found>>;
-      if (!Object.hasOwn(found, name)) return undefined;
-      const { value, casUniq } = found[name] as Found;
-      const arrival = Number(String(value));
-      // What another program put there counts for nothing, and is replaced.
-      return { arrival: Number.isNaN(arrival) ? 0 : arrival, version: String(casUniq) };
-    },
-    async write(key, arrival, version, expiresInMs) {
-      const lifetime = Math.min(Math.ceil(expiresInMs / 1000) + TICKS, LONGEST_SECONDS);
-      try {
-        if (version === undefined) await client.add(prefix + key, String(arrival), { lifetime });
-        else await client.cas(prefix + key, String(arrival), { lifetime, casUniq: version });
-        return true;
-      } catch (error) {
-        if (error instanceof Error && LOST.includes(error.message)) return false;
-        throw error;
-      }
-    },
-  });
+  return compareAndSetStore(memcachedSlot(client, prefix));
 }
-
-interface Found {
-  readonly value: unknown;
-  readonly casUniq: unknown;
-}
-
-/** What the server answers when somebody was faster. */
-const LOST: readonly string[] = ['NOT_STORED', 'EXISTS', 'NOT_FOUND'];
