@@ -6,10 +6,11 @@ const ANSWER: unique symbol = Symbol.for('@ent/http/answer@1') as never;
 
 /**
  * An answer of a route that is more than a schema: a file, a stream of events, one of several representations. Made by
- * `fileAnswer()`, `eventStream()` and `negotiated()`. `Body` is what the handler gives.
+ * `fileAnswer()`, `eventStream()` and `negotiated()`. `Body` is what the handler gives, `Received` what a call of
+ * `@ent/http/client` gives for it.
  */
-export interface RouteAnswer<Body> {
-  readonly [ANSWER]: AnswerKind<Body>;
+export interface RouteAnswer<Body, Received = unknown> {
+  readonly [ANSWER]: AnswerKind<Body, Received>;
 }
 
 /** How what a handler gave becomes the reply. */
@@ -21,7 +22,7 @@ export interface AnswerWriting<Body> {
 }
 
 /** One kind of answer. */
-export interface AnswerKind<Body> {
+export interface AnswerKind<Body, Received = unknown> {
   /**
    * Works out at set-up what can be known then.
    *
@@ -30,10 +31,12 @@ export interface AnswerKind<Body> {
   compile(name: string, status: number): AnswerWriting<Body>;
   /** For the OpenAPI document. */
   readonly document: AnswerDocument;
+  /** Only a type: what a client gets. */
+  readonly received?: Received;
 }
 
 /** @internal */
-export function routeAnswer<Body>(kind: AnswerKind<Body>): RouteAnswer<Body> {
+export function routeAnswer<Body, Received>(kind: AnswerKind<Body, Received>): RouteAnswer<Body, Received> {
   return { [ANSWER]: kind };
 }
 

@@ -7,10 +7,10 @@ const BODY: unique symbol = Symbol.for('@ent/http/body@1') as never;
 
 /**
  * The body of a route, where it is not JSON: a form, files, a stream of bytes. Made by `formBody()`, `streamBody()`,
- * and those of `@ent/http/multipart`. `Output` is what the handler gets.
+ * and those of `@ent/http/multipart`. `Output` is what the handler gets, `Sent` what a call of `@ent/http/client` takes.
  */
-export interface RouteBody<Output> {
-  readonly [BODY]: BodyKind<Output>;
+export interface RouteBody<Output, Sent = unknown> {
+  readonly [BODY]: BodyKind<Output, Sent>;
 }
 
 /** What a body has to keep to. */
@@ -30,17 +30,19 @@ export interface BodyReading {
 }
 
 /** One kind of body. */
-export interface BodyKind<Output> {
+export interface BodyKind<Output, Sent = unknown> {
   /** Works out at set-up what can be known then. */
   compile(limits: BodyLimits): BodyReading;
   /** For the OpenAPI document. */
   readonly document: BodyDocument;
   /** Only a type: what the handler gets. */
   readonly output?: Output;
+  /** Only a type: the parts of a call that carry it. */
+  readonly sent?: Sent;
 }
 
 /** @internal */
-export function routeBody<Output>(kind: BodyKind<Output>): RouteBody<Output> {
+export function routeBody<Output, Sent>(kind: BodyKind<Output, Sent>): RouteBody<Output, Sent> {
   return { [BODY]: kind };
 }
 
@@ -50,6 +52,6 @@ export function isRouteBody(value: unknown): value is RouteBody<unknown> {
 }
 
 /** @internal */
-export function kindOfBody<Output>(body: RouteBody<Output>): BodyKind<Output> {
+export function kindOfBody<Output, Sent>(body: RouteBody<Output, Sent>): BodyKind<Output, Sent> {
   return body[BODY];
 }

@@ -1,8 +1,12 @@
-import { durationOption, kindOf, refuseUnknown, withDeadline } from '@ent/internal';
-import type { Client, HeaderValues } from './client-types.ts';
+import { durationOption, kindOf, refuseUnknown } from '@ent/internal';
+import type { Client, ClientEvent, HeaderValues } from './client-types.ts';
 import { httpErrors } from './errors.ts';
-import { type Read, readAnswer } from './internal/call-answer.ts';
-import { addHeaders, jsonOf, urlOf } from './internal/call-request.ts';
+import { type Read, readAnswer, unexpected } from './internal/call-answer.ts';
+import { bodyOf } from './internal/call-body.ts';
+import { EVENTS_OPTIONS, listen, listeningOf } from './internal/call-events.ts';
+import { addHeaders } from './internal/call-request.ts';
+import { ask, type CallSetup, lost, targetOf } from './internal/call-send.ts';
+import { readableOf } from './internal/call-stream.ts';
 import { demandCount, demandFunction } from './internal/demand.ts';
 import type { Duration } from './options.ts';
 import type { Method, Route } from './route.ts';
@@ -14,12 +18,18 @@ export type {
   CallOptions,
   Client,
   ClientAnswer,
+  ClientEvent,
+  ClientEvents,
   ClientMethod,
+  EventPathsOf,
+  EventsCallOf,
+  EventsOptions,
   HeaderValues,
   Json,
   PathsOf,
   RouteAt,
 } from './client-types.ts';
+export type { ByteSource, StreamedFile } from './sent-bodies.ts';
 
 /** How {@link createClient} calls. */
 export interface ClientOptions {
@@ -30,35 +40,52 @@ export interface ClientOptions {
   headers?: HeaderValues | (() => HeaderValues | Promise<HeaderValues>) | undefined;
   /** How long a call may take, from its first byte to the last of its answer. Default: `"30s"`. */
   timeout?: Duration | undefined;
-  /** Most bytes of an answer, decoded. Default: 16 MiB. */
+  /** Most bytes of an answer, decoded, and characters of an event; a stream has no limit. Default: 16 MiB. */
   maxBodyBytes?: number | undefined;
+  /** Whether a browser sends its cookies: `include` for another origin than the page's. Default: `same-origin`. */
+  credentials?: 'include' | 'same-origin' | 'omit' | undefined;
   /** For a proxy, a certificate or a test of your own. Default: the global `fetch`. */
   fetch?: typeof fetch | undefined;
 }
 
-const CLIENT_OPTIONS = { headers: true, timeout: true, maxBodyBytes: true, fetch: true } as const;
-const CALL_OPTIONS = {
+const CLIENT_OPTIONS = { headers: true, timeout: true, maxBodyBytes: true, credentials: true, fetch: true } as const;
+const COMMON_OPTIONS = {
   params: true,
   query: true,
-  body: true,
   headers: true,
+  cookies: true,
   signal: true,
   timeout: true,
+} as const;
+const CALL_OPTIONS = {
+  ...COMMON_OPTIONS,
+  body: true,
+  form: true,
+  multipart: true,
+  contentType: true,
+  as: true,
   expect: true,
 } as const;
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const;
 const DEFAULT_MAX_BODY_BYTES = 16 * 1024 * 1024;
 
+const CREDENTIALS = ['include', 'same-origin', 'omit'];
+
 /** A call as it comes: typed for who writes TypeScript. */
 type AnyCall = { readonly [Name in keyof typeof CALL_OPTIONS]?: unknown };
+type AnyEventsCall = { readonly [Name in keyof typeof COMMON_OPTIONS | keyof typeof EVENTS_OPTIONS]?: unknown };
 
 /**
  * A client of a service, typed by its table of routes: what a call takes and gives comes from the schemas, without
  * generated code. It needs the type of the table only, so a browser loads no route: `import type { routes }`.
  *
+ * The body of a call is in the part that its route asks for: `body` as JSON, `form`, `multipart` with files, or `body`
+ * with a `contentType` for bytes. Files and bytes may be streams (in browsers over HTTP/2 only). `events` listens to a
+ * route that answers with them.
+ *
  * A call gives the answers that the route declares with 2xx, and those that it `expect`s. Problem details are thrown as
- * the errors that they stand for, see `EntError.fromProblem`. Nothing is tried again, and redirects are not followed: a
- * token would go to where they lead.
+ * the errors that they stand for, see `EntError.fromProblem`. Nothing but `events` is tried again, and redirects are not
+ * followed: a token would go to where they lead.
  *
  * @param baseUrl where the routes are: scheme, host, and the prefix of a proxy. In a browser it may be a path
  * @throws `http.invalid_options` for a URL that is none, or an option that is wrong
@@ -92,74 +119,72 @@ export function createClient<const Routes extends readonly Route[]>(
   demandCount(maxBodyBytes, 'createClient: maxBodyBytes');
   if (options.fetch !== undefined) demandFunction(options.fetch, 'createClient: fetch');
   if (typeof headers !== 'function') addHeaders(new Headers(), headers, 'createClient');
-  const setup: Setup = {
+  const setup: CallSetup = {
     base: baseOf(baseUrl),
     headers,
     timeoutMs: durationOption(timeout, 'createClient: timeout', httpErrors.invalid_options),
     maxBodyBytes,
+    credentials: options.credentials,
     fetch: options.fetch,
   };
+  if (options.credentials !== undefined && !CREDENTIALS.includes(options.credentials)) {
+    throw httpErrors.invalid_options(`createClient: credentials must be one of ${CREDENTIALS.join(', ')}.`);
+  }
   const methods = METHODS.map((name) => {
     const method = name.toUpperCase() as Method;
     return [name, (path: string, call: AnyCall = {}) => run(setup, method, path, call)] as const;
   });
-  return Object.freeze(Object.fromEntries(methods)) as unknown as Client<Routes>;
+  const events = (path: string, call: AnyEventsCall = {}) => eventsAt(setup, path, call);
+  return Object.freeze({ ...Object.fromEntries(methods), events }) as unknown as Client<Routes>;
 }
 
-interface Setup {
-  readonly base: string;
-  readonly headers: ClientOptions['headers'];
-  readonly timeoutMs: number;
-  readonly maxBodyBytes: number;
-  readonly fetch: typeof fetch | undefined;
-}
-
-async function run(setup: Setup, method: Method, path: string, call: AnyCall): Promise<Read> {
+async function run(setup: CallSetup, method: Method, path: string, call: AnyCall): Promise<Read> {
   const name = `${method} ${String(path)}`;
   refuseUnknown(call, CALL_OPTIONS, name, httpErrors.invalid_options);
-  const signal = call.signal as AbortSignal | undefined;
-  const timeoutMs =
-    call.timeout === undefined
-      ? setup.timeoutMs
-      : durationOption(call.timeout as Duration, `${name}: timeout`, httpErrors.invalid_options);
   const expect = expectedOf(call.expect, name);
-  const url = urlOf(setup.base, path, call, name);
-  const body = call.body === undefined ? undefined : jsonOf(call.body, name);
-  if (body !== undefined && method === 'GET') {
+  if (call.as !== undefined && call.as !== 'stream') {
+    throw httpErrors.invalid_options(`${name}: as must be "stream", or left out.`);
+  }
+  const target = targetOf(setup, name, method, path, call);
+  const sent = bodyOf(call, name);
+  if (sent !== undefined && method === 'GET') {
     throw httpErrors.invalid_options(`${name}: fetch sends no body with GET.`);
   }
-  const late = (): Error => httpErrors.call_timeout(`${name} was not answered within ${timeoutMs} ms.`);
-  return withDeadline(
-    async (aborted) => {
-      const headers = new Headers({ accept: 'application/json, */*;q=0.5' });
-      if (body !== undefined) headers.set('content-type', 'application/json');
-      const common = typeof setup.headers === 'function' ? await setup.headers() : setup.headers;
-      addHeaders(headers, common, name);
-      addHeaders(headers, call.headers, name);
-      const request: RequestInit = { method, headers, signal: aborted, redirect: 'manual' };
-      if (body !== undefined) request.body = body;
-      try {
-        const response = await (setup.fetch ?? fetch)(url, request);
-        return await readAnswer(response, name, { expect, maxBodyBytes: setup.maxBodyBytes });
-      } catch (cause) {
-        throw isLost(cause) ? unreachable(name, cause) : cause;
-      }
-    },
-    timeoutMs,
-    late,
-    signal,
+  const stream = call.as === 'stream' ? (body: Bytes) => readableOf(body, (error) => lost(name, error)) : undefined;
+  const taken = { expect, maxBodyBytes: setup.maxBodyBytes, stream };
+  return ask(setup, target, { accept: 'application/json, */*;q=0.5' }, sent, (response) =>
+    readAnswer(response, name, taken),
   );
 }
 
-/** Whether it is fetch that failed: it says so by a TypeError, whatever it was, also while a body is read. */
-function isLost(error: unknown): boolean {
-  return error instanceof TypeError;
+type Bytes = ReadableStream<Uint8Array>;
+
+function eventsAt(setup: CallSetup, path: string, call: AnyEventsCall): AsyncGenerator<ClientEvent<unknown>> {
+  const name = `GET ${String(path)}`;
+  refuseUnknown(call, { ...COMMON_OPTIONS, ...EVENTS_OPTIONS }, name, httpErrors.invalid_options);
+  const target = targetOf(setup, name, 'GET', path, call);
+  const taken = { expect: [], maxBodyBytes: setup.maxBodyBytes, stream: (body: Bytes) => body };
+  return listen(listeningOf(call, name, setup.maxBodyBytes), async (lastEventId, signal) => {
+    const headers = {
+      accept: 'text/event-stream',
+      ...(lastEventId !== '' && { 'last-event-id': latin1(lastEventId) }),
+    };
+    const { body } = await ask(setup, { ...target, signal, streams: true }, headers, undefined, async (response) => {
+      const type = response.headers.get('content-type') ?? '';
+      if (response.status === 204) return { status: 204, body: undefined, headers: response.headers };
+      if (response.ok && !/^text\/event-stream\s*(?:;|$)/i.test(type)) {
+        await response.body?.cancel();
+        throw unexpected(name, response, 'and no stream of events');
+      }
+      return readAnswer(response, name, taken);
+    });
+    return body === undefined ? undefined : readableOf(body as Bytes, (error) => lost(name, error));
+  });
 }
 
-function unreachable(name: string, error: unknown): Error {
-  const { cause } = error as { readonly cause?: { readonly code?: unknown } };
-  const why = typeof cause?.code === 'string' ? ` (${cause.code})` : '';
-  return httpErrors.unreachable(`${name} has no answer, or not the whole of it${why}.`, { cause: error });
+/** As browsers send it: UTF-8, of which headers make a character a byte. */
+function latin1(text: string): string {
+  return String.fromCharCode(...new TextEncoder().encode(text));
 }
 
 function expectedOf(expect: unknown, name: string): readonly number[] {

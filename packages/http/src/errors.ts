@@ -25,7 +25,7 @@ export const httpErrors = defineErrors('http', {
   /** The path has a broken percent-encoding. */
   malformed_path: { class: BadRequestError },
   /**
-   * The path or a header asks for a version of the API that there is not; `details.supported` lists those that there
+   * The path, a header or `Accept` asks for a version of the API that there is not; `details.supported` lists those that there
    * are.
    */
   unsupported_version: { class: BadRequestError, publicDetails: ['supported'] },

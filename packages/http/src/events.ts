@@ -7,7 +7,7 @@ import { compileEvent } from './internal/event-text.ts';
 import { EventStream } from './internal/event-stream.ts';
 import { whenDraining } from './internal/draining.ts';
 import type { Duration } from './options.ts';
-import type { ServerSentEvent } from './server-sent-event.ts';
+import type { ReceivedEvents, ServerSentEvent } from './server-sent-event.ts';
 
 /** How {@link eventStream} sends. */
 export interface EventStreamOptions<Data extends $ZodType | undefined = undefined> {
@@ -60,7 +60,7 @@ const OPTIONS = { data: true, heartbeat: true, retry: true, description: true } 
  */
 export function eventStream<const Data extends $ZodType | undefined = undefined>(
   options: EventStreamOptions<Data> = {},
-): RouteAnswer<AsyncIterable<ServerSentEvent<Data extends $ZodType ? input<Data> : string>>> {
+): RouteAnswer<AsyncIterable<ServerSentEvent<Data extends $ZodType ? input<Data> : string>>, ReceivedEvents<Data>> {
   refuseUnknown(options, OPTIONS, 'eventStream', httpErrors.invalid_options);
   const { data, description = 'Server-sent events' } = options;
   if (data !== undefined && (typeof data !== 'object' || (data as object | null) === null || !('_zod' in data))) {

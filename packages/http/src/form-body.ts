@@ -9,6 +9,7 @@ import { refuseUnsayable } from './internal/json-only.ts';
 import { compileReader } from './internal/parser.ts';
 import { listFields, recordOf } from './internal/query.ts';
 import { isRequired } from './internal/schema-parts.ts';
+import type { SentForm } from './sent-bodies.ts';
 
 /** Limits of {@link formBody}; that of its bytes is the `maxBodyBytes` of the route. */
 export interface FormBodyOptions {
@@ -44,7 +45,7 @@ export interface FormBodyOptions {
 export function formBody<Schema extends $ZodType>(
   schema: Schema,
   options: FormBodyOptions = {},
-): RouteBody<output<Schema>> {
+): RouteBody<output<Schema>, SentForm<Schema>> {
   demandFields(schema, 'formBody');
   refuseUnknown(options, { maxFields: true }, 'formBody', httpErrors.invalid_options);
   const { maxFields = 1000 } = options;

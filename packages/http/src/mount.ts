@@ -5,8 +5,17 @@ import { demandList } from './internal/demand.ts';
 import type { Route, TypedRoute } from './route.ts';
 
 type MountedRoute<Prefix extends string, One> =
-  One extends TypedRoute<infer Verb, infer Path, infer Params, infer Query, infer Headers, infer Body, infer Answers>
-    ? TypedRoute<Verb, Path extends '/' ? Prefix : `${Prefix}${Path}`, Params, Query, Headers, Body, Answers>
+  One extends TypedRoute<
+    infer Verb,
+    infer Path,
+    infer Params,
+    infer Query,
+    infer Headers,
+    infer Body,
+    infer Answers,
+    infer Cookies
+  >
+    ? TypedRoute<Verb, Path extends '/' ? Prefix : `${Prefix}${Path}`, Params, Query, Headers, Body, Answers, Cookies>
     : Route;
 
 /** A table of routes under a prefix. Made by {@link mount}. */

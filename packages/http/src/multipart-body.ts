@@ -7,6 +7,7 @@ import { demandFields } from './internal/demand.ts';
 import { documentOf, multipartLimits, refuseUnsayablePart } from './internal/multipart.ts';
 import { compileReader } from './internal/parser.ts';
 import { fieldsOf, listFields, recordOf } from './internal/query.ts';
+import type { SentMultipart } from './sent-bodies.ts';
 
 /** Limits of {@link multipartBody} and `multipartParts()`; that of all bytes is the `maxBodyBytes` of the route. */
 export interface MultipartBodyOptions {
@@ -46,7 +47,7 @@ export interface MultipartBodyOptions {
 export function multipartBody<Schema extends $ZodType>(
   schema: Schema,
   options: MultipartBodyOptions = {},
-): RouteBody<output<Schema>> {
+): RouteBody<output<Schema>, SentMultipart<Schema>> {
   demandFields(schema, 'multipartBody');
   const limits = multipartLimits(options, 'multipartBody');
   return routeBody({

@@ -18,6 +18,7 @@ import { compileReader, type Parser } from './internal/parser.ts';
 import { fieldsOf, isList, unwrap } from './internal/query.ts';
 import { isRequired } from './internal/schema-parts.ts';
 import type { MultipartBodyOptions } from './multipart-body.ts';
+import type { SentMultipart } from './sent-bodies.ts';
 
 /** A field of a form, as its schema gives it. */
 export interface FieldPart<Name extends string, Value> {
@@ -78,7 +79,7 @@ export type FormPart<Fields> = {
 export function multipartParts<Schema extends $ZodType>(
   schema: Schema,
   options: MultipartBodyOptions = {},
-): RouteBody<AsyncIterable<FormPart<output<Schema>>>> {
+): RouteBody<AsyncIterable<FormPart<output<Schema>>>, SentMultipart<Schema>> {
   demandFields(schema, 'multipartParts');
   const limits = multipartLimits(options, 'multipartParts');
   if (hasChecks(schema)) throw unchecked('the whole form');

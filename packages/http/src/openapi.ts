@@ -12,6 +12,8 @@ import { OPENAPI_OPTIONS } from './internal/openapi-options.ts';
 import { fieldsOf } from './internal/query.ts';
 import { paramNames } from './internal/router.ts';
 import { isRequired } from './internal/schema-parts.ts';
+import { vendorType } from './internal/version-types.ts';
+import type { RouteVersion } from './internal/version.ts';
 import { isSchema, type ResponseSpec } from './responses.ts';
 import type { Route } from './route.ts';
 
@@ -195,7 +197,8 @@ function isShownVersion({ version }: Route): boolean {
 }
 
 function versionParameter({ version }: Route): object[] {
-  if (version?.of.header === undefined) return [];
+  // A parameter of the name Accept is ignored: media types say it.
+  if (version?.of.header === undefined || version.of.mediaType !== undefined) return [];
   const { header, standard } = version.of;
   return [
     {
@@ -252,8 +255,8 @@ function responsesOf(route: Route, schemas: Schemas, name: string): Record<strin
     const type = spec.contentType ?? (schema && 'application/json');
     responses[status] = compact({
       description: spec.description ?? phraseOf(status),
-      headers: spec.headers && headersOf(spec.headers),
-      content: type === undefined ? undefined : { [type]: { schema: schema ?? { type: 'string' } } },
+      headers: headersWith(spec.headers, route.version),
+      content: contentAs(typesOf(type, route.version), { schema: schema ?? { type: 'string' } }),
     });
   }
   for (const status of problems) responses[status] ??= problem(titleOf(status));
@@ -261,6 +264,25 @@ function responsesOf(route: Route, schemas: Schemas, name: string): Record<strin
     responses['4XX'] = problem('A fault of the request');
   responses['default'] ??= problem('Any other problem');
   return responses;
+}
+
+/** The types that an answer goes out as: where a media type names versions, JSON of this one has another name, too. */
+function typesOf(type: string | undefined, version: RouteVersion | undefined): string[] {
+  if (type === undefined) return [];
+  const vendor = version?.of.mediaType;
+  return vendor === undefined || type !== 'application/json' ? [type] : [type, vendorType(vendor, version?.name ?? '')];
+}
+
+function contentAs(types: readonly string[], media: object): Record<string, object> | undefined {
+  return types.length === 0 ? undefined : Object.fromEntries(types.map((type) => [type, media]));
+}
+
+function headersWith(
+  headers: Readonly<Record<string, string>> | undefined,
+  version: RouteVersion | undefined,
+): Record<string, unknown> | undefined {
+  if (version?.of.mediaType === undefined) return headers && headersOf(headers);
+  return headersOf({ ...headers, vary: 'The version goes by Accept' });
 }
 
 function answerOf(status: string, document: AnswerDocument, place: (schema: $ZodType) => JsonSchema): object {
@@ -288,7 +310,7 @@ function problemsOf(route: Route): number[] {
   if (route.auth) statuses.add(401);
   if (route.guards !== undefined && route.guards.length > 0) statuses.add(403);
   if (route.timeout !== undefined) statuses.add(503);
-  if (route.version?.of.header !== undefined) statuses.add(400);
+  if (route.version?.of.header !== undefined) statuses.add(route.version.of.mediaType === undefined ? 400 : 406);
   if (route.body !== undefined) for (const status of [400, 413, 415]) statuses.add(status);
   if (route.body ?? route.query ?? route.params ?? route.headers ?? route.cookies) statuses.add(422);
   return [...statuses].sort((a, b) => a - b);

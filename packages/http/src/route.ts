@@ -167,12 +167,14 @@ export interface TypedRoute<
   Headers extends $ZodType | undefined,
   Body extends $ZodType | RouteBody<unknown> | undefined,
   Answers extends Responses,
+  Cookies extends $ZodType | undefined = undefined,
 > extends Route {
   readonly method: Verb;
   readonly path: Path;
   readonly params?: Params | undefined;
   readonly query?: Query | undefined;
   readonly headers?: Headers | undefined;
+  readonly cookies?: Cookies | undefined;
   readonly body?: Body | undefined;
   readonly responses: Answers;
 }
@@ -241,7 +243,8 @@ TypedRoute<
   NoInfer<Query>,
   NoInfer<Headers>,
   NoInfer<Body>,
-  NoInfer<Answers>
+  NoInfer<Answers>,
+  NoInfer<Cookies>
 > {
   refuseUnknown(spec, ROUTE_FIELDS, 'route', httpErrors.invalid_route);
   checkRoute(spec);

@@ -1,3 +1,4 @@
+import type { $ZodType } from 'zod/v4/core';
 import type { Duration } from './options.ts';
 
 /** One event of a stream (server-sent events, WHATWG HTML section 9.2). */
@@ -10,4 +11,10 @@ export interface ServerSentEvent<Data = string> {
   readonly id?: string | undefined;
   /** How long clients wait before they connect again. Default: about three seconds, as the client likes. */
   readonly retry?: Duration | undefined;
+}
+
+/** What a client knows of a stream of events: the schema of their data, `undefined` where it is text. */
+export interface ReceivedEvents<Data extends $ZodType | undefined> {
+  readonly events: true;
+  readonly data?: Data;
 }

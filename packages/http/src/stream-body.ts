@@ -2,6 +2,7 @@ import { type Exchange, hasBody, middlewareErrors } from '@ent/middleware';
 import { type RouteBody, routeBody } from './body.ts';
 import { httpErrors } from './errors.ts';
 import { isMediaRange } from './internal/media-type.ts';
+import type { SentStream } from './sent-bodies.ts';
 
 /**
  * The body of a route as it arrives: nothing of it is kept, and who does not read on makes the client wait. The bytes
@@ -30,7 +31,9 @@ import { isMediaRange } from './internal/media-type.ts';
  * });
  * ```
  */
-export function streamBody(...types: readonly string[]): RouteBody<AsyncIterable<Uint8Array> | undefined> {
+export function streamBody<const Types extends readonly string[]>(
+  ...types: Types
+): RouteBody<AsyncIterable<Uint8Array> | undefined, SentStream<Types[number]>> {
   if (types.length === 0 || !types.every(isMediaRange)) {
     throw httpErrors.invalid_options('streamBody takes media types, such as "application/octet-stream" or "image/*".');
   }

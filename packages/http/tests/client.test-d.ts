@@ -1,7 +1,8 @@
 import { describe, expectTypeOf, it } from 'vitest';
 import { z } from 'zod';
 import { createClient, type Json } from '../src/client.ts';
-import { type Route, reply, route } from '../src/index.ts';
+import { eventStream, formBody, type Route, reply, route, streamBody } from '../src/index.ts';
+import { multipartBody, multipartParts } from '../src/multipart.ts';
 
 const User = z.object({ id: z.string(), since: z.date(), nick: z.string().optional() });
 const routes = [
@@ -111,6 +112,101 @@ describe('a client', () => {
       d: unknown;
     }>();
     expectTypeOf<Json<z.output<typeof branded>>>().toEqualTypeOf<z.output<typeof branded>>();
+  });
+});
+
+const File1 = z.object({ alt: z.string(), image: z.file(), more: z.array(z.file()).optional() });
+const bodies = [
+  route({
+    method: 'POST',
+    path: '/form',
+    body: formBody(z.object({ n: z.int() })),
+    responses: { 204: {} },
+    handler() {},
+  }),
+  route({ method: 'PUT', path: '/file', body: multipartBody(File1), responses: { 204: {} }, handler() {} }),
+  route({ method: 'POST', path: '/file', body: multipartParts(File1), responses: { 204: {} }, handler() {} }),
+  route({
+    method: 'PUT',
+    path: '/image',
+    body: streamBody('image/*', 'text/csv'),
+    responses: { 204: {} },
+    handler() {},
+  }),
+  route({
+    method: 'GET',
+    path: '/seen',
+    cookies: z.object({ theme: z.string() }),
+    responses: { 200: { contentType: 'text/plain' }, 204: {} },
+    handler: () => reply(204),
+  }),
+  route({
+    method: 'GET',
+    path: '/events/:room',
+    responses: { 200: eventStream({ data: z.object({ at: z.date() }) }) },
+    async *handler() {},
+  }),
+  route({ method: 'GET', path: '/words', responses: { 200: eventStream() }, async *handler() {} }),
+];
+
+describe('a body that is not JSON', () => {
+  const its = createClient<typeof bodies>('http://localhost');
+  const image = new File([], 'a.png');
+
+  it('goes in the part that its route asks for', () => {
+    void its.post('/form', { form: { n: 1 } });
+    // @ts-expect-error a form is no JSON
+    void its.post('/form', { body: { n: 1 } });
+    // @ts-expect-error n is a number
+    void its.post('/form', { form: { n: '1' } });
+    // @ts-expect-error the form is missing
+    void its.post('/form');
+    void its.put('/file', { multipart: { alt: 'a', image, more: [new Blob([])] } });
+    void its.post('/file', { multipart: { alt: 'a', image: { stream: new Uint8Array(), filename: 'a.png' } } });
+    // @ts-expect-error a text is no file
+    void its.post('/file', { multipart: { alt: 'a', image: 'a' } });
+    // @ts-expect-error the file is missing
+    void its.put('/file', { multipart: { alt: 'a' } });
+    void its.put('/image', { body: new Uint8Array(), contentType: 'image/png' });
+    void its.put('/image', { body: 'a,b', contentType: 'text/csv' });
+    void its.put('/image');
+    // @ts-expect-error not a type that the route takes
+    void its.put('/image', { body: 'a', contentType: 'text/plain' });
+    // @ts-expect-error bytes of which type?
+    void its.put('/image', { body: 'a' });
+    // @ts-expect-error this route takes JSON
+    void client.put('/settings', { form: {} });
+    // @ts-expect-error this route takes nothing
+    void client.get('/text', { body: {} });
+  });
+
+  it('goes with cookies that the route reads', () => {
+    void its.get('/seen', { cookies: { theme: 'dark' } });
+    // @ts-expect-error it reads no such cookie
+    void its.get('/seen', { cookies: { size: 1 } });
+    // @ts-expect-error it reads no cookies
+    void client.get('/text', { cookies: {} });
+  });
+
+  it('comes as a stream where that is said', async () => {
+    const streamed = await its.get('/seen', { as: 'stream' });
+    if (streamed.status === 200) expectTypeOf(streamed.body).toEqualTypeOf<ReadableStream<Uint8Array>>();
+    else expectTypeOf(streamed.body).toBeUndefined();
+  });
+
+  it('are events with their data', async () => {
+    for await (const event of its.events('/events/:room', { params: { room: 'a' } })) {
+      expectTypeOf(event.data).toEqualTypeOf<{ at: string }>();
+    }
+    for await (const event of its.events('/words', { data: 'text' })) expectTypeOf(event.data).toBeString();
+    // @ts-expect-error its data is text
+    void its.events('/words');
+    // @ts-expect-error its data is JSON
+    void its.events('/events/:room', { params: { room: 'a' }, data: 'text' });
+    // @ts-expect-error no events there
+    void its.events('/seen');
+    // @ts-expect-error the parameter is missing
+    void its.events('/events/:room');
   });
 });
 

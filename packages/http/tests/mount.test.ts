@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { eventually, serve } from '../../middleware/tests/support/serve.ts';
 import { createClient } from '../src/client.ts';
 import { docs } from '../src/docs.ts';
-import { createHandler, createListener, mount, reply, route, versions } from '../src/index.ts';
+import { createHandler, createListener, mount, negotiated, reply, route, versions } from '../src/index.ts';
 import { openapi } from '../src/openapi.ts';
 import { ask } from './support/host.ts';
 
@@ -193,6 +193,91 @@ describe('versions()', () => {
     });
   });
 
+  describe('by a media type', () => {
+    const tables = { v1: [said('one'), said('old', '/old')], v2: [said('two'), said('new', '/new')] };
+    const text = route({
+      method: 'GET',
+      path: '/text',
+      responses: { 200: { contentType: 'text/csv' } },
+      handler: () => 'a,b',
+    });
+    const by = (options: object = {}) =>
+      createHandler(
+        versions({ ...tables, v2: [...tables.v2, text] }, { mediaType: 'application/vnd.shop', ...options }),
+      );
+    const vendor = (version: string) => `application/vnd.shop.${version}+json`;
+
+    it.each<[string | undefined, string, string]>([
+      [undefined, 'two', 'application/json'],
+      ['*/*', 'two', 'application/json'],
+      ['application/json', 'two', 'application/json'],
+      [vendor('v1'), 'one', vendor('v1')],
+      [vendor('V1').toUpperCase(), 'one', vendor('v1')],
+      ['application/json; version=v1', 'one', 'application/json; version=v1'],
+      ['application/vnd.shop+json;version=v1', 'one', 'application/vnd.shop+json; version=v1'],
+      [`${vendor('v1')};q=0.5, ${vendor('v2')}`, 'two', vendor('v2')],
+      [`${vendor('v3')}, ${vendor('v1')};q=0.1`, 'one', vendor('v1')],
+      [`${vendor('v2')};q=0, */*`, 'two', 'application/json'],
+    ])('answers %s with %s', async (accept, word, type) => {
+      const { status, headers, body } = await ask(
+        by(),
+        'GET',
+        '/lamps/7',
+        undefined,
+        accept === undefined ? {} : { accept },
+      );
+      expect([status, body, headers]).toEqual([
+        200,
+        JSON.stringify({ said: word }),
+        { 'content-type': type, vary: 'Accept' },
+      ]);
+    });
+
+    it('takes the default of who does not say, and else the last that has the path', async () => {
+      expect((await ask(by({ default: 'v1' }), 'GET', '/lamps/7')).body).toBe('{"said":"one"}');
+      expect((await ask(by(), 'GET', '/old')).body).toBe('{"said":"old"}');
+      // Who takes anything gets what there is, under its name.
+      expect((await ask(by({ default: 'v1' }), 'GET', '/new')).headers).toMatchObject({ 'content-type': vendor('v2') });
+    });
+
+    it('refuses what there is not, with what there is', async () => {
+      for (const accept of [vendor('v3'), 'application/json;version=3', `${vendor('v3')}, text/html`]) {
+        const refused = await ask(by(), 'GET', '/lamps/7', undefined, { accept });
+        expect(refused.headers).toMatchObject({ vary: 'Accept' });
+        expect(problemOf(refused)).toMatchObject({
+          status: 406,
+          code: 'http.unsupported_version',
+          detail: `This is there as ${vendor('v1')}, ${vendor('v2')}.`,
+          details: { supported: ['v1', 'v2'] },
+        });
+      }
+      const elsewhere = problemOf(await ask(by(), 'GET', '/old', undefined, { accept: vendor('v2') }));
+      expect(elsewhere).toMatchObject({ status: 406, detail: `This is there as ${vendor('v1')}.` });
+    });
+
+    it('leaves what is no JSON to the route', async () => {
+      const { headers, body } = await ask(by(), 'GET', '/text', undefined, { accept: 'text/csv' });
+      expect([headers, body]).toEqual([{ 'content-type': 'text/csv', vary: 'Accept' }, 'a,b']);
+      const choosing = route({
+        method: 'GET',
+        path: '/',
+        responses: { 200: negotiated(z.string(), { 'text/csv': (given) => given }) },
+        handler: () => 'a',
+      });
+      expect(() => versions({ v1: [choosing] }, { mediaType: 'application/vnd.shop' })).toThrow(/use a header/);
+    });
+
+    it('is in the document', () => {
+      const { paths } = openapi(versions(tables, { mediaType: 'application/vnd.shop' }), about);
+      const lamp = paths['/lamps/{id}']?.['get'] as { parameters: object[]; responses: Record<string, object> };
+      expect(lamp.parameters).toHaveLength(1);
+      expect(Object.keys(lamp.responses)).toContain('406');
+      expect(lamp.responses['200']).toMatchObject({ headers: { vary: {} } });
+      const { content } = lamp.responses['200'] as { content: object };
+      expect(Object.keys(content)).toEqual(['application/json', vendor('v2')]);
+    });
+  });
+
   it('refuses a route twice, also in one version', () => {
     expect(() => createHandler(versions({ 1: [said('a'), said('b')] }, { header: 'v' }))).toThrow(
       /answers the same requests/,
@@ -205,9 +290,12 @@ describe('versions()', () => {
     [{ 'v 1': [] }, {}, /"v 1" is no name/],
     [{ v1: {} }, {}, /versions: v1 must be a list/],
     [{ v1: [] }, { header: 'a b' }, /header must be the name of one/],
-    [{ v1: [] }, { default: 'v1' }, /default must be one of v1, and goes with a header/],
+    [{ v1: [] }, { default: 'v1' }, /default must be one of v1, and goes with a header or a mediaType/],
     [{ v1: [] }, { header: 'a', default: 'v2' }, /default must be one of v1/],
     [{ v1: [] }, { in: 'path' }, /no option "in"/],
+    [{ v1: [] }, { mediaType: 'application/json' }, /mediaType must be one of a vendor/],
+    [{ v1: [] }, { mediaType: 'application/vnd.a', header: 'b' }, /say header or mediaType/],
+    [{ V1: [] }, { mediaType: 'application/vnd.a' }, /in lower case/],
     [[], {}, /versions takes its options as an object/],
   ])('refuses %j with %j', (tables, options, message) => {
     expect(() => versions(tables as never, options as never)).toThrow(message);

@@ -6,6 +6,8 @@ export interface Taken {
   /** Statuses beyond 2xx that are no errors. */
   readonly expect: readonly number[];
   readonly maxBodyBytes: number;
+  /** Gives the body of what is no error as it comes. */
+  readonly stream?: ((body: ReadableStream<Uint8Array>) => ReadableStream<Uint8Array>) | undefined;
 }
 
 /** An answer whose body was read. */
@@ -19,7 +21,7 @@ const JSON_TYPE = /^application\/(?:[^;]+\+)?json\s*(?:;|$)/i;
 const PROBLEM_TYPE = /^application\/problem\+json\s*(?:;|$)/i;
 
 /**
- * Reads an answer to its end.
+ * Reads an answer to its end, or its head where its body is to be a stream.
  *
  * @param name of the call, for messages: the method and the path of its route
  * @throws the error that problem details stand for; `http.unexpected_answer` for what is no answer of a route
@@ -35,6 +37,10 @@ export async function readAnswer(response: Response, name: string, taken: Taken)
       response,
       isRedirect(response) ? 'and redirects are not followed' : 'without problem details',
     );
+  }
+  if (!isError && taken.stream !== undefined) {
+    const body = response.body as ReadableStream<Uint8Array> | null;
+    return { status, body: body === null ? undefined : taken.stream(body), headers };
   }
   const bytes = await readAll(response, name, taken.maxBodyBytes);
   const body = bytes.byteLength === 0 ? undefined : decode(bytes, type, name, response);
@@ -54,7 +60,7 @@ function isRedirect({ status, type }: Response): boolean {
   return type === 'opaqueredirect' || (status >= 300 && status < 400);
 }
 
-function unexpected(name: string, { status, headers }: Response, what: string, cause?: unknown): Error {
+export function unexpected(name: string, { status, headers }: Response, what: string, cause?: unknown): Error {
   const seconds = secondsOf(headers.get('retry-after'));
   return httpErrors.unexpected_answer(`${name} answered ${status === 0 ? 'with a redirect' : status}, ${what}.`, {
     cause,

@@ -5,7 +5,6 @@ import { httpErrors } from '../errors.ts';
 export interface Call {
   readonly params?: unknown;
   readonly query?: unknown;
-  readonly body?: unknown;
 }
 
 /**
@@ -31,7 +30,7 @@ export function urlOf(base: string, path: string, call: Call, name: string): str
     .join('/');
   const [unknown] = Object.keys(params);
   if (unknown !== undefined) throw httpErrors.invalid_options(`${name}: the path has no parameter "${unknown}".`);
-  const query = queryOf(call.query, name);
+  const query = pairsOf(call.query, `${name}: query`);
   return `${base}${filled}${query === '' ? '' : `?${query}`}`;
 }
 
@@ -49,20 +48,21 @@ function encode(text: string, what: string): string {
   throw httpErrors.invalid_options(`${what} has half a surrogate pair, which no URL can say.`);
 }
 
-function queryOf(query: unknown, name: string): string {
+/** Names and values as a query has them, and a form; a list is a name that comes several times. */
+export function pairsOf(values: unknown, what: string): string {
   const pairs: string[] = [];
-  for (const [field, value] of Object.entries(recordOf(query, `${name}: query`))) {
+  for (const [field, value] of Object.entries(recordOf(values, what))) {
     if (value === undefined) continue;
-    const what = `${name}: query.${field}`;
+    const one = `${what}.${field}`;
     for (const each of Array.isArray(value) ? (value as unknown[]) : [value]) {
-      pairs.push(`${encode(field, what)}=${encode(textOf(each, what), what)}`);
+      pairs.push(`${encode(field, one)}=${encode(textOf(each, one), one)}`);
     }
   }
   return pairs.join('&');
 }
 
 /** The text that a route reads the value from (see `readerOf`). */
-function textOf(value: unknown, what: string): string {
+export function textOf(value: unknown, what: string): string {
   if (typeof value === 'string') return value;
   if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint') return String(value);
   if (value instanceof Date && !Number.isNaN(value.getTime())) return value.toISOString();
@@ -71,7 +71,7 @@ function textOf(value: unknown, what: string): string {
   );
 }
 
-function recordOf(value: unknown, what: string): Readonly<Record<string, unknown>> {
+export function recordOf(value: unknown, what: string): Readonly<Record<string, unknown>> {
   if (value === undefined) return {};
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
   throw httpErrors.invalid_options(`${what} must be an object; got ${kindOf(value)}.`);
@@ -91,6 +91,21 @@ export function addHeaders(headers: Headers, given: unknown, name: string): void
     }
   }
 }
+
+/** Adds cookies to those that the headers have. A browser sends its own, and drops these. */
+export function addCookies(headers: Headers, given: unknown, name: string): void {
+  const pairs = Object.entries(recordOf(given, `${name}: cookies`)).flatMap(([cookie, value]) => {
+    if (value === undefined) return [];
+    const what = `${name}: cookies.${cookie}`;
+    if (!TOKEN.test(cookie)) throw httpErrors.invalid_options(`${what} is no name of a cookie.`);
+    return `${cookie}=${encode(textOf(value, what), what)}`;
+  });
+  const before = headers.get('cookie');
+  if (pairs.length > 0) headers.set('cookie', [...(before === null ? [] : [before]), ...pairs].join('; '));
+}
+
+// RFC 9110, section 5.6.2.
+const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
 /** A body as JSON. A bigint goes as the text that a schema of one reads. */
 export function jsonOf(body: unknown, name: string): string {

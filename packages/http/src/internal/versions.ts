@@ -2,6 +2,7 @@ import type { Exchange, Reply } from '@ent/middleware';
 import { httpErrors } from '../errors.ts';
 import type { Route } from '../route.ts';
 import type { Endpoint } from './endpoint.ts';
+import { isOfVersions, negotiate, vendorType } from './version-types.ts';
 import type { Versioning } from './version.ts';
 
 /**
@@ -28,6 +29,7 @@ export function joinVersions(endpoints: readonly Endpoint[]): Endpoint[] {
 }
 
 function oneOf(route: Route, versioning: Versioning, byName: ReadonlyMap<string, Endpoint>): Endpoint {
+  if (versioning.mediaType !== undefined) return oneByType(route, versioning, versioning.mediaType, byName);
   const header = versioning.header as string;
   return {
     route,
@@ -39,6 +41,46 @@ function oneOf(route: Route, versioning: Versioning, byName: ReadonlyMap<string,
       return reply instanceof Promise ? reply.then((late) => varying(late, header)) : varying(reply, header);
     },
   };
+}
+
+function oneByType(
+  route: Route,
+  versioning: Versioning,
+  vendor: string,
+  byName: ReadonlyMap<string, Endpoint>,
+): Endpoint {
+  // Of who does not say, the newest that has this path, unless a default is said.
+  const standard = (): string => versioning.standard ?? ([...byName.keys()].at(-1) as string);
+  return {
+    route,
+    answer(exchange, params) {
+      const accept = exchange.header('accept');
+      const chosen = negotiate(accept, vendor, byName, standard());
+      const endpoint = byName.get(chosen?.version ?? standard());
+      if (endpoint === undefined || (chosen === undefined && isOfVersions(accept, vendor))) {
+        throw refusedType(versioning, vendor, byName);
+      }
+      const typed = (reply: Reply): Reply =>
+        varying(chosen === undefined ? reply : ofType(reply, chosen.type), 'Accept');
+      const reply = endpoint.answer(exchange, params);
+      return reply instanceof Promise ? reply.then(typed) : typed(reply);
+    },
+  };
+}
+
+/** Only JSON has versions: what else a route answers with goes out as it is. */
+function ofType(reply: Reply, type: string): Reply {
+  if (reply.headers?.['content-type'] !== 'application/json') return reply;
+  return { ...reply, headers: { ...reply.headers, 'content-type': type } };
+}
+
+function refusedType({ supported }: Versioning, vendor: string, byName: ReadonlyMap<string, Endpoint>): Error {
+  const types = [...byName.keys()].map((name) => vendorType(vendor, name)).join(', ');
+  return httpErrors.unsupported_version(`This is there as ${types}.`, {
+    status: 406,
+    details: { supported },
+    headers: { vary: 'Accept' },
+  });
 }
 
 function refusal(versioning: Versioning, byName: ReadonlyMap<string, Endpoint>, wanted: string | undefined): Error {

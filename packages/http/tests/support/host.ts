@@ -6,6 +6,7 @@ export async function ask(
   method: string,
   target: string,
   body?: unknown,
+  others: Readonly<Record<string, string>> = {},
 ): Promise<Reply> {
   const [path = '', query = ''] = target.split('?', 2);
   const bytes = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
@@ -21,7 +22,7 @@ export async function ask(
     state: new Map(),
     id: 'test',
     route: undefined,
-    header: (name) => headers[name],
+    header: (name) => others[name] ?? headers[name],
     bytes: async () => bytes ?? new Uint8Array(),
     async *stream() {
       if (bytes !== undefined) yield bytes;
