@@ -11,12 +11,12 @@ import {
 import { connect as dial, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { connect as dialTls } from 'node:tls';
-import { requestId } from '@ent/middleware';
+import { type Exchange, requestId } from '@ent/middleware';
 import { createNodeListener } from '@ent/middleware/node';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { z } from 'zod';
 import { eventually, listen, type Served, stop } from '../../middleware/tests/support/serve.ts';
-import { createListener, createServer, drain, reply, route, type ServerOptions } from '../src/index.ts';
+import { createListener, createServer, drain, eventStream, reply, route, type ServerOptions } from '../src/index.ts';
 
 interface Service extends Served {
   /** Lets what waits go on. */
@@ -40,6 +40,16 @@ async function start(options: ServerOptions = {}): Promise<Service> {
       handler: ({ exchange }) => {
         exchange.signal.addEventListener('abort', () => aborts.push(exchange.signal.reason));
         return new Promise<string>((resolve) => waiting.push(() => resolve('waited')));
+      },
+    }),
+    route({
+      method: 'GET',
+      path: '/events',
+      responses: { 200: eventStream() },
+      handler: async function* ({ exchange }: { exchange: Exchange }) {
+        yield { id: '1', data: 'one' };
+        await once(exchange.signal, 'abort');
+        aborts.push(exchange.signal.reason);
       },
     }),
     route({
@@ -370,6 +380,23 @@ describe('drain', () => {
     }
     expect(size).toBe(5_000_000);
     expect(await drained).toEqual({ cut: 0 });
+  });
+
+  it('ends streams of events after its grace, whole, and tells their sources', async () => {
+    const service = await start();
+    const session = open(service);
+    const streams = [1, 2].map(() => session.request({ ':path': '/events' }));
+    const answers = streams.map(finish);
+    await Promise.all(streams.map((stream) => once(stream, 'response')));
+    const waiting = drain(service.server, { grace: '100ms', deadline: '1h' });
+    await eventually(() => expect(session.goaways).toContain(constants.NGHTTP2_NO_ERROR));
+    for (const answer of await Promise.all(answers)) {
+      expect(answer).toMatchObject({ status: 200, body: ':\n\nid: 1\ndata: one\n\n', reset: 0 });
+    }
+    expect(await waiting).toEqual({ cut: 0 });
+    expect(service.aborts).toEqual([1, 2].map(() => expect.objectContaining({ code: 'http.draining' })));
+    expect(service.ends.map(({ aborted }) => aborted)).toEqual([false, false]);
+    await closed(session);
   });
 
   it('counts what it cuts at the deadline', async () => {

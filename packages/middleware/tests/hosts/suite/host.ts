@@ -13,6 +13,12 @@ export interface Features {
   readonly noted: boolean;
 }
 
+export interface StartOptions {
+  readonly middleware: readonly Middleware[];
+  /** Is given the server before it listens. */
+  readonly prepare?: ((server: Server) => void) | undefined;
+}
+
 export interface Running {
   readonly port: number;
   stop(): Promise<void>;
@@ -22,10 +28,11 @@ export interface Running {
 export interface Host {
   readonly name: string;
   readonly features: Features;
-  start(options: { middleware: readonly Middleware[] }): Promise<Running>;
+  start(options: StartOptions): Promise<Running>;
 }
 
-export async function listenOn(server: Server): Promise<Running> {
+export async function listenOn(server: Server, prepare?: (server: Server) => void): Promise<Running> {
+  prepare?.(server);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return running(server, async () => {

@@ -79,5 +79,5 @@ function app(): express.Express {
 export const expressHost: Host = {
   name: 'Express',
   features: { targets: 'as sent', refusesBadEncoding: true, noted: false },
-  start: ({ middleware }) => listenOn(createServer(createExpressListener(app(), { middleware }))),
+  start: ({ middleware, prepare }) => listenOn(createServer(createExpressListener(app(), { middleware })), prepare),
 };

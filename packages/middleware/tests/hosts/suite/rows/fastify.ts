@@ -82,10 +82,11 @@ function routes(app: FastifyInstance): void {
 export const fastifyHost: Host = {
   name: 'Fastify',
   features: { targets: 'as sent', refusesBadEncoding: true, noted: false },
-  async start({ middleware }) {
+  async start({ middleware, prepare }) {
     const app = Fastify({ ...fastifyOptions({ middleware }), bodyLimit: LIMIT });
     await app.register(fastifyProblems);
     routes(app);
+    prepare?.(app.server);
     await app.listen({ port: 0, host: '127.0.0.1' });
     return running(app.server, () => app.close());
   },

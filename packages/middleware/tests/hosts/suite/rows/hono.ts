@@ -88,7 +88,7 @@ function routes(app: Hono): void {
 export const honoHost: Host = {
   name: 'Hono',
   features: { targets: 'as a URL', refusesBadEncoding: false, noted: true },
-  start({ middleware }) {
+  start({ middleware, prepare }) {
     const app = new Hono();
     const fetch = createHonoHandler(app, {
       middleware,
@@ -96,6 +96,6 @@ export const honoHost: Host = {
         (env as { incoming: { socket: { remoteAddress?: string } } }).incoming.socket.remoteAddress,
     });
     routes(app);
-    return listenOn(createAdaptorServer({ fetch }) as never);
+    return listenOn(createAdaptorServer({ fetch }) as never, prepare);
   },
 };

@@ -108,11 +108,11 @@ function routes(): Router {
 export const koaHost: Host = {
   name: 'Koa',
   features: { targets: 'as sent', refusesBadEncoding: false, noted: false },
-  start({ middleware }) {
+  start({ middleware, prepare }) {
     const app = new Koa();
     app.silent = true;
     const listener = createKoaListener(app, { middleware });
     app.use(routes().routes());
-    return listenOn(createServer(listener));
+    return listenOn(createServer(listener), prepare);
   },
 };

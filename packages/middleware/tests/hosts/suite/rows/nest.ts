@@ -1,3 +1,4 @@
+import type { Server } from 'node:http';
 import 'reflect-metadata';
 import { fastifyOptions } from '@ent/middleware/fastify';
 import { exchangeOf, setUpNest } from '@ent/middleware/nest';
@@ -169,10 +170,11 @@ const quiet = { logger: false } as const;
 export const nestOnExpress: Host = {
   name: 'NestJS on Express',
   features: { targets: 'as sent', refusesBadEncoding: true, noted: false },
-  async start({ middleware }) {
+  async start({ middleware, prepare }) {
     const app = await NestFactory.create<NestExpressApplication>(AppModule, new ExpressAdapter(), quiet);
     app.useBodyParser('json', { limit: LIMIT }).useBodyParser('raw', { type: OCTETS, limit: LIMIT });
     setUpNest(app, { middleware });
+    prepare?.(app.getHttpServer() as Server);
     await app.listen(0, '127.0.0.1');
     return running(app.getHttpServer(), () => app.close());
   },
@@ -181,11 +183,12 @@ export const nestOnExpress: Host = {
 export const nestOnFastify: Host = {
   name: 'NestJS on Fastify',
   features: { targets: 'as sent', refusesBadEncoding: true, noted: false },
-  async start({ middleware }) {
+  async start({ middleware, prepare }) {
     const adapter = new FastifyAdapter({ ...fastifyOptions({ middleware }), bodyLimit: LIMIT });
     const app = await NestFactory.create<NestFastifyApplication>(AppModule, adapter, quiet);
     app.useBodyParser(OCTETS);
     setUpNest(app);
+    prepare?.(app.getHttpServer() as Server);
     await app.listen(0, '127.0.0.1');
     return running(app.getHttpServer(), () => app.close());
   },

@@ -9,7 +9,7 @@ import { type Host, listenOn } from '../host.ts';
 export const node: Host = {
   name: 'node:http',
   features: { targets: 'as sent', refusesBadEncoding: false, noted: true },
-  start: ({ middleware }) => listenOn(createServer(createNodeListener(replies, { middleware }))),
+  start: ({ middleware, prepare }) => listenOn(createServer(createNodeListener(replies, { middleware })), prepare),
 };
 
 export type Env = readonly [{ readonly incoming: IncomingMessage }];
