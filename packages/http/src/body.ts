@@ -7,7 +7,8 @@ const BODY: unique symbol = Symbol.for('@ent/http/body@1') as never;
 
 /**
  * The body of a route, where it is not JSON: a form, files, a stream of bytes. Made by `formBody()`, `streamBody()`,
- * and those of `@ent/http/multipart`. `Output` is what the handler gets, `Sent` what a call of `@ent/http/client` takes.
+ * and those of `@ent/http/multipart`. `Output` is what the handler gets, `Sent` what a call of
+ * `@ent/http/client` takes.
  */
 export interface RouteBody<Output, Sent = unknown> {
   readonly [BODY]: BodyKind<Output, Sent>;

@@ -84,8 +84,8 @@ type AnyEventsCall = { readonly [Name in keyof typeof COMMON_OPTIONS | keyof typ
  * route that answers with them.
  *
  * A call gives the answers that the route declares with 2xx, and those that it `expect`s. Problem details are thrown as
- * the errors that they stand for, see `EntError.fromProblem`. Nothing but `events` is tried again, and redirects are not
- * followed: a token would go to where they lead.
+ * the errors that they stand for, see `EntError.fromProblem`. Nothing but `events` is tried again, and redirects are
+ * not followed: a token would go to where they lead.
  *
  * @param baseUrl where the routes are: scheme, host, and the prefix of a proxy. In a browser it may be a path
  * @throws `http.invalid_options` for a URL that is none, or an option that is wrong

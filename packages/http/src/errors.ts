@@ -25,8 +25,8 @@ export const httpErrors = defineErrors('http', {
   /** The path has a broken percent-encoding. */
   malformed_path: { class: BadRequestError },
   /**
-   * The path, a header or `Accept` asks for a version of the API that there is not; `details.supported` lists those that there
-   * are.
+   * The path, a header or `Accept` asks for a version of the API that there is not; `details.supported` lists those
+   * that there are.
    */
   unsupported_version: { class: BadRequestError, publicDetails: ['supported'] },
   /** Parameters, query, headers or body do not fit the schemas of the route; `errors` points at each. */

@@ -38,7 +38,7 @@ type Part<Value> = Value extends File
     : Value;
 type Parts<Fields> = Fields extends object ? { readonly [Name in keyof Fields]: Part<Fields[Name]> } : Fields;
 
-/** What a call sends to a route with `multipartBody()` or `multipartParts()`: `multipart`, in the order of its fields. */
+/** What a call sends to a route with `multipartBody()` or `multipartParts()`: `multipart`, in its order. */
 export type SentMultipart<Schema extends $ZodType> = Whole<'multipart', Parts<input<Schema>>> &
   Absent<'body' | 'form' | 'contentType'>;
 

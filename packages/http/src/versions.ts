@@ -13,8 +13,8 @@ export interface VersionsOptions {
    */
   readonly header?: string | undefined;
   /**
-   * Media type that names the versions in `Accept`, without one of them, such as `application/vnd.shop`: clients ask for
-   * `application/vnd.shop.v2+json`, `application/vnd.shop+json; version=v2`, or `application/json; version=v2`.
+   * Media type that names the versions in `Accept`, without one of them, such as `application/vnd.shop`: clients ask
+   * for `application/vnd.shop.v2+json`, `application/vnd.shop+json; version=v2`, or `application/json; version=v2`.
    */
   readonly mediaType?: string | undefined;
   /**
@@ -42,8 +42,8 @@ const HEADER = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
  *
  * By the path, each is a table of its own. By a header or a media type, routes of the same method and path answer in
  * turn for their versions, and the document shows those of the default version, or else of the last. A media type is
- * negotiated (RFC 9110, section 12.5.1): JSON goes out as the type that was chosen, and nothing that suits is 406. Bodies
- * of requests are `application/json` all the same.
+ * negotiated (RFC 9110, section 12.5.1): JSON goes out as the type that was chosen, and nothing that suits is 406.
+ * Bodies of requests are `application/json` all the same.
  *
  * @param tables the routes of each version, by its name, the oldest first
  * @throws `http.invalid_options` for names or options that are wrong, `http.invalid_route`

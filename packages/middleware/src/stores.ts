@@ -6,6 +6,11 @@ export {
 } from './stores/memcached-rate-limit.ts';
 export { type RedisRateLimitStoreOptions, type RedisScripts, redisRateLimitStore } from './stores/redis-rate-limit.ts';
 export {
+  type IdempotencyRepository,
+  type IdempotencyRow,
+  repositoryIdempotencyStore,
+} from './stores/repository-idempotency.ts';
+export {
   type RateLimitRepository,
   type RateLimitRow,
   repositoryRateLimitStore,

@@ -2,9 +2,13 @@ import { createCache } from '@ent/cache';
 import { memcached } from '@ent/cache/memcached';
 import { memory } from '@ent/cache/memory';
 import { redis } from '@ent/cache/redis';
+import { createDatabase, type Database, defineEntity } from '@ent/database';
+import { mongodb } from '@ent/database/mongodb';
+import { openDatabase } from '@ent/database/open';
+import { createTables } from '@ent/database/testing';
 import { idempotency } from '@ent/middleware';
 import { createNodeListener } from '@ent/middleware/node';
-import { cacheIdempotencyStore } from '@ent/middleware/stores';
+import { cacheIdempotencyStore, repositoryIdempotencyStore } from '@ent/middleware/stores';
 import { testIdempotencyStore } from '@ent/middleware/testing';
 import { uniqueName } from '@ent/testkit';
 import { describeWithServer } from '@ent/testkit/vitest';
@@ -71,3 +75,39 @@ describeWithServer('memcached', (server) => {
 
   testIdempotencyStore({ it }, { make: () => [cacheIdempotencyStore(caches[0]!), cacheIdempotencyStore(caches[1]!)] });
 });
+
+const keys = defineEntity({
+  name: uniqueName('keys'),
+  fields: { id: 'string', record: 'string', digest: 'string', expiresAt: 'date' },
+});
+
+/** The suite for the store in a database, of which two processes have a repository each. */
+function inDatabase(open: () => Database | Promise<Database>): void {
+  let databases: Database[] = [];
+  beforeAll(async () => {
+    databases = await Promise.all([open(), open()]);
+    await createTables(databases[0]!, keys);
+  });
+  afterAll(() => Promise.all(databases.map((db) => db.close())));
+  const stores = () => {
+    const [one, two] = databases.map((db) => repositoryIdempotencyStore(db.repo(keys)));
+    return [one!, two!] as const;
+  };
+
+  testIdempotencyStore({ it }, { make: stores });
+
+  it('deletes what is over, now and then', async () => {
+    const [store] = stores();
+    await store.claim('over', 'a', 1);
+    for (let n = 0; n < 1000; n++) await store.claim('same', 'a', 3_600_000);
+    await expect.poll(() => databases[0]!.repo(keys).get('over')).toBeNull();
+    expect(await store.claim('same', 'b', 1)).toBe('a');
+  });
+}
+
+describeWithServer('postgres', (server) => inDatabase(() => openDatabase(server.url)));
+describeWithServer('mariadb', (server) => inDatabase(() => openDatabase(server.url)));
+// The stand-in is no replica set.
+describeWithServer('mongodb', (server) =>
+  inDatabase(() => createDatabase({ driver: mongodb({ url: server.url, transactions: false, decimals: 'text' }) })),
+);

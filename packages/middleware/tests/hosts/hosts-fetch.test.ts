@@ -1,5 +1,5 @@
-import { declareHost } from './suite/suite.ts';
-import { fetchReplies } from './suite/rows/replies.ts';
-import { fetchResponses } from './suite/rows/responses.ts';
+import { declareHost } from '../support/hosts/suite.ts';
+import { fetchReplies } from '../support/hosts/rows/replies.ts';
+import { fetchResponses } from '../support/hosts/rows/responses.ts';
 
 for (const host of [fetchReplies, fetchResponses]) declareHost(host);

@@ -1,6 +1,6 @@
-import { declareHost } from './suite/suite.ts';
-import { expressHost } from './suite/rows/express.ts';
-import { koaHost } from './suite/rows/koa.ts';
-import { node } from './suite/rows/replies.ts';
+import { declareHost } from '../support/hosts/suite.ts';
+import { expressHost } from '../support/hosts/rows/express.ts';
+import { koaHost } from '../support/hosts/rows/koa.ts';
+import { node } from '../support/hosts/rows/replies.ts';
 
 for (const host of [node, expressHost, koaHost]) declareHost(host);
