@@ -3,7 +3,8 @@
 //   sets them
 // - scripts/samples/open.js, bundled with one library installed, runs where nothing is
 // - scripts/samples/service.js says the same on Node.js, Bun and Deno
-// - the examples of hosts that are for Bun and Deno answer there
+// - the examples of hosts that are for Bun and Deno answer there, and the cases of the host suite have the same outcome
+//   there as on Node.js, but for those that packages/middleware/tests/hosts/runtimes/differences.ts lists
 // - services that `npm create @ent` writes compile and pass their tests, with each answer of each question
 import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -96,6 +97,7 @@ async function inWholeProject(context: Context): Promise<Finding[]> {
     ...(await compile(context, project)),
     ...(await runEverywhere(context, project)),
     ...(await serveElsewhere(context, project)),
+    ...(await casesElsewhere(context)),
   ];
 }
 
@@ -166,6 +168,26 @@ async function runEverywhere({ root, tool }: Context, project: string): Promise<
     if (got === wanted) continue;
     const problem = `${name} says something else:\n${got}\nNode.js says:\n${wanted}`;
     findings.push({ file, problem, fix: 'what the packages do is the same on each runtime' });
+  }
+  return findings;
+}
+
+/** The cases of the host suite, from the sources. */
+async function casesElsewhere({ root, tool }: Context): Promise<Finding[]> {
+  const file = 'packages/middleware/tests/hosts/runtimes/run.ts';
+  const runtimes = [
+    [tool('.bin/bun'), ['--conditions=@ent/source']],
+    [
+      tool('.bin/deno'),
+      ['run', '-A', '--no-lock', '--no-check', '--node-modules-dir=manual', '--conditions=@ent/source'],
+    ],
+  ] as const;
+  const findings: Finding[] = [];
+  for (const [program, args] of runtimes) {
+    const { code, output } = await run(program, [...args, file], { cwd: root, timeoutMs: 600_000 });
+    if (code === 0) continue;
+    const fix = 'mend the host, or say in differences.ts beside it how the runtime differs';
+    findings.push({ file, problem: output.trim(), fix });
   }
   return findings;
 }

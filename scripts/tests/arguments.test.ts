@@ -499,6 +499,7 @@ const RIGHT: Readonly<Record<string, readonly unknown[]>> = {
     { prefix: 'a:' },
   ],
   '@ent/middleware/stores redisRateLimitStore': [{ evalSha: async () => [], eval: async () => [] }, { prefix: 'a:' }],
+  '@ent/middleware/stores repositoryIdempotencyStore': [db.repo(entity)],
   '@ent/middleware/stores repositoryRateLimitStore': [db.repo(entity)],
   '@ent/middleware readBytes': [exchange, { maxBytes: 5, encodings: ['gzip'] }],
   '@ent/middleware readForm': [exchange, { maxBytes: 5, maxFields: 5 }],
