@@ -4,7 +4,7 @@
 // - scripts/samples/open.js, bundled with one library installed, runs where nothing is
 // - scripts/samples/service.js says the same on Node.js, Bun and Deno
 // - the examples of hosts that are for Bun and Deno answer there, and the cases of the host suite have the same outcome
-//   there as on Node.js, but for those that packages/middleware/tests/hosts/runtimes/differences.ts lists
+//   there as on Node.js, but for those that packages/middleware/tests/programs/host-differences.ts lists
 // - services that `npm create @ent` writes compile and pass their tests, with each answer of each question
 import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -174,7 +174,7 @@ async function runEverywhere({ root, tool }: Context, project: string): Promise<
 
 /** The cases of the host suite, from the sources. */
 async function casesElsewhere({ root, tool }: Context): Promise<Finding[]> {
-  const file = 'packages/middleware/tests/hosts/runtimes/run.ts';
+  const file = 'packages/middleware/tests/programs/host-cases.ts';
   const runtimes = [
     [tool('.bin/bun'), ['--conditions=@ent/source']],
     [
@@ -186,7 +186,7 @@ async function casesElsewhere({ root, tool }: Context): Promise<Finding[]> {
   for (const [program, args] of runtimes) {
     const { code, output } = await run(program, [...args, file], { cwd: root, timeoutMs: 600_000 });
     if (code === 0) continue;
-    const fix = 'mend the host, or say in differences.ts beside it how the runtime differs';
+    const fix = 'mend the host, or say in host-differences.ts beside it how the runtime differs';
     findings.push({ file, problem: output.trim(), fix });
   }
   return findings;

@@ -127,7 +127,7 @@ describe('a client of events', () => {
     const first = await listen(createServer(createListener(routes)));
     let url = first.url;
     const moving = createClient<typeof routes>('http://service.example', {
-      fetch: (input, init) => fetch(String(input).replace('http://service.example', url), init),
+      fetch: (input, init) => fetch((input as string).replace('http://service.example', url), init),
     });
     const events = moving.events('/words', { data: 'text', retry: 1 });
     await events.next();

@@ -24,7 +24,7 @@ async function open({ port }: Measured, count: number, bytes: string): Promise<S
 
 /** Waits until the server has read so much, and gives the MiB that it takes then. */
 async function mebibytes(measured: Measured, bytes: number, what: string): Promise<number> {
-  await eventually(async () => expect((await measured.held()).bytesRead).toBeGreaterThanOrEqual(bytes));
+  await eventually(async () => expect((await measured.look()).bytesRead).toBeGreaterThanOrEqual(bytes));
   const { rssBytes } = await measured.held();
   console.log(`${what}: ${Math.round(rssBytes / MIB)} MiB resident`);
   return rssBytes / MIB;

@@ -8,7 +8,7 @@ export interface Outgoing {
   readonly body: NonNullable<RequestInit['body']>;
   readonly contentType: string | undefined;
   /** What the caller's own source threw, which is no fault of the connection. */
-  failure(): { readonly error: unknown } | undefined;
+  readonly failure: () => { readonly error: unknown } | undefined;
 }
 
 /** What a call may send, unchecked. */

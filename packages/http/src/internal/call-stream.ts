@@ -10,7 +10,7 @@ export function isSource(value: unknown): boolean {
 /** A stream of the caller's sources, and what one of them threw. */
 export interface SourceStream {
   readonly stream: ReadableStream<Uint8Array>;
-  failure(): { readonly error: unknown } | undefined;
+  readonly failure: () => { readonly error: unknown } | undefined;
 }
 
 /**
@@ -56,7 +56,10 @@ async function* chunksOf(pieces: readonly unknown[]): AsyncGenerator<unknown, vo
 
 /** Not every browser iterates over a stream. */
 async function* partsOf(source: unknown): AsyncGenerator<unknown, void, undefined> {
-  if (!(source instanceof ReadableStream)) return yield* source as AsyncIterable<unknown>;
+  if (!(source instanceof ReadableStream)) {
+    yield* source as AsyncIterable<unknown>;
+    return;
+  }
   const reader = source.getReader();
   let over = false;
   try {

@@ -1,5 +1,5 @@
 // A server in a process of its own, which tells how much it holds: `node --expose-gc measured-server.ts`, with IPC.
-// Each message is answered by what there is after a collection.
+// Each message is answered by what there is, after a collection where it says "held".
 import type { AddressInfo, Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import { requestContext, requestId, securityHeaders } from '@ent/middleware';
@@ -79,9 +79,11 @@ if (import.meta.main) {
     socket.once('close', () => sockets.delete(socket));
   });
   const { gc } = globalThis as unknown as { gc(): void };
-  process.on('message', () => {
-    gc();
-    gc();
+  process.on('message', (message) => {
+    if (message === 'held') {
+      gc();
+      gc();
+    }
     const { heapUsed, external, rss } = process.memoryUsage();
     const resources: Record<string, number> = {};
     for (const kind of process.getActiveResourcesInfo()) resources[kind] = (resources[kind] ?? 0) + 1;

@@ -1,4 +1,4 @@
-import { fork } from 'node:child_process';
+import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
@@ -8,7 +8,10 @@ import type { Held } from '../programs/measured-server.ts';
 export interface Measured {
   readonly port: number;
   readonly url: string;
+  /** After a collection. */
   held(): Promise<Held>;
+  /** Without one: for what is asked for often. */
+  look(): Promise<Held>;
 }
 
 /** Starts one for a test. */
@@ -20,10 +23,13 @@ export async function startMeasured(): Promise<Measured> {
   return {
     port,
     url: `http://127.0.0.1:${port}`,
-    async held() {
-      child.send('held');
-      const [held] = (await once(child, 'message')) as [Held];
-      return held;
-    },
+    held: () => ask(child, 'held'),
+    look: () => ask(child, 'look'),
   };
+}
+
+async function ask(child: ChildProcess, message: 'held' | 'look'): Promise<Held> {
+  child.send(message);
+  const [held] = (await once(child, 'message')) as [Held];
+  return held;
 }

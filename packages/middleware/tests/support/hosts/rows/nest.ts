@@ -1,4 +1,3 @@
-import type { Server } from 'node:http';
 import 'reflect-metadata';
 import { fastifyOptions } from '@ent/middleware/fastify';
 import { exchangeOf, setUpNest } from '@ent/middleware/nest';
@@ -174,7 +173,7 @@ export const nestOnExpress: Host = {
     const app = await NestFactory.create<NestExpressApplication>(AppModule, new ExpressAdapter(), quiet);
     app.useBodyParser('json', { limit: LIMIT }).useBodyParser('raw', { type: OCTETS, limit: LIMIT });
     setUpNest(app, { middleware });
-    prepare?.(app.getHttpServer() as Server);
+    prepare?.(app.getHttpServer());
     await app.listen(0, '127.0.0.1');
     return running(app.getHttpServer(), () => app.close());
   },
@@ -188,7 +187,7 @@ export const nestOnFastify: Host = {
     const app = await NestFactory.create<NestFastifyApplication>(AppModule, adapter, quiet);
     app.useBodyParser(OCTETS);
     setUpNest(app);
-    prepare?.(app.getHttpServer() as Server);
+    prepare?.(app.getHttpServer());
     await app.listen(0, '127.0.0.1');
     return running(app.getHttpServer(), () => app.close());
   },

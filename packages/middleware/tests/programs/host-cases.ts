@@ -1,17 +1,17 @@
 // The cases of the host suite on the server of another runtime, client and all: `bun` or `deno run` with this file, and
-// with `--conditions=@ent/source`. Says which cases come out otherwise than differences.ts has it, and fails then.
+// with `--conditions=@ent/source`. Says which cases come out otherwise than host-differences.ts has it, and fails then.
 import { declareCases } from '@ent/internal';
 import { createFetchHandler } from '@ent/middleware/fetch';
-import { replies } from '../../support/hosts/app.ts';
-import { answers } from '../../support/hosts/cases/answers.ts';
-import { bodies } from '../../support/hosts/cases/bodies.ts';
-import { errors } from '../../support/hosts/cases/errors.ts';
-import { hooks } from '../../support/hosts/cases/hooks.ts';
-import { sockets } from '../../support/hosts/cases/sockets.ts';
-import { streams } from '../../support/hosts/cases/streams.ts';
-import type { Features } from '../../support/hosts/host.ts';
-import { type Ended, middlewares, Tools } from '../../support/hosts/tools.ts';
-import { differences } from './differences.ts';
+import { replies } from '../support/hosts/app.ts';
+import { answers } from '../support/hosts/cases/answers.ts';
+import { bodies } from '../support/hosts/cases/bodies.ts';
+import { errors } from '../support/hosts/cases/errors.ts';
+import { hooks } from '../support/hosts/cases/hooks.ts';
+import { sockets } from '../support/hosts/cases/sockets.ts';
+import { streams } from '../support/hosts/cases/streams.ts';
+import type { Features } from '../support/hosts/host.ts';
+import { type Ended, middlewares, Tools } from '../support/hosts/tools.ts';
+import { differences } from './host-differences.ts';
 
 /** The smallest part of what these runtimes have. */
 declare const Bun:
@@ -52,7 +52,7 @@ const port = typeof Bun === 'undefined' ? startDeno() : startBun();
 const waiting: [name: string, run: () => Promise<void>][] = [];
 for (const [group, cases] of Object.entries({ answers, errors, hooks, bodies, streams, sockets })) {
   const it = (name: string, run: () => Promise<void>): void => void waiting.push([`${group}: ${name}`, run]);
-  declareCases({ it } as never, features, cases, async (run) => {
+  declareCases({ it }, features, cases, async (run) => {
     const tools = new Tools(features, port, ended);
     try {
       await run(tools);
