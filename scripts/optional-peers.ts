@@ -87,7 +87,7 @@ function lateModule(file: string, code: string, isPeer: (specifier: string) => b
     if (statement.type === 'ImportDeclaration' && isPeer(statement.source?.value ?? '')) {
       const specifier = statement.source?.value ?? '';
       if (!libraries.includes(specifier)) libraries.push(specifier);
-      const library = `library${libraries.indexOf(specifier)}`;
+      const library = `$library${libraries.indexOf(specifier)}`;
       for (const { type, local, imported } of statement.specifiers) {
         const member = type === 'ImportDefaultSpecifier' ? 'default' : imported?.name;
         members.push(`const ${local.name} = ${library}${member === undefined ? '' : `.${member}`};`);
@@ -98,22 +98,23 @@ function lateModule(file: string, code: string, isPeer: (specifier: string) => b
     } else if (statement.type.startsWith('Export')) throw new Error(`${file}: "${text}" cannot be loaded late`);
     else body.push(text);
   }
+  // Its own names begin with `$`: the others are those of the module, and of what it imports.
   return `${imports.join('\n')}
 // Not every bundler names the members of a CommonJS module beside its default; and some, such as that of Next.js, put
 // an empty module in the place of an optional peer that is not installed.
-function membersOf(name, found) {
+function $membersOf(name, found) {
   const members = { ...found.default, ...found };
   if (typeof found.default === 'function' || Object.keys(members).some((member) => member !== 'default')) return members;
   throw Object.assign(new Error(\`Cannot find module '\${name}'\`), { code: 'MODULE_NOT_FOUND' });
 }
-let loading;
-export function load() {
-  return (loading ??= start());
+let $loading;
+function $load() {
+  return ($loading ??= $start());
 }
-async function start() {
-  let ${libraries.map((_, at) => `library${at}`).join(', ')};
+async function $start() {
+  let ${libraries.map((_, at) => `$library${at}`).join(', ')};
   try {
-    ${libraries.map((library, at) => `library${at} = membersOf('${library}', await import('${library}'));`).join('\n    ')}
+    ${libraries.map((library, at) => `$library${at} = $membersOf('${library}', await import('${library}'));`).join('\n    ')}
   } catch (cause) {
     throw cause; // \`openByUrl\` says what to install
   }
@@ -121,6 +122,7 @@ async function start() {
 ${body.join('\n')}
   return { ${answer.join(', ')} };
 }
+export { $load as load };
 `;
 }
 
