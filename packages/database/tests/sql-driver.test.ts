@@ -146,7 +146,7 @@ describe('rows where code must not be made of text', () => {
     const program = `
       import { defineEntity, nullable } from '@ent/database';
       import { dialect } from '../src/drivers/postgres/dialect.ts';
-      import { rowMaker } from '../src/internal/sql/compiled.ts';
+      import { rowMaker } from '../src/internal/compiled.ts';
       import { decodersOf } from '../src/internal/sql/decoders.ts';
       const notes = defineEntity({ name: 'notes', fields: { id: 'string', at: 'date', of: nullable('int') } });
       const decode = decodersOf(dialect)(notes);

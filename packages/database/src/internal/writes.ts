@@ -3,6 +3,7 @@ import type { Change, Row } from '../driver.ts';
 import type { EntityField, EntityModel } from '../entity.ts';
 import { timeFor } from './native-values.ts';
 import { invalidValue, issueOf, pointer } from './problems.ts';
+import { quickRow } from './quick-rows.ts';
 import { scopeHere, tenantOf } from './tenancy.ts';
 import { uuidv7 } from './uuid.ts';
 import { storable } from './values.ts';
@@ -14,8 +15,10 @@ type Path = readonly (string | number)[];
  * faults are reported at once.
  */
 export function completeRow(entity: EntityModel, input: unknown, now: Date, path: Path = []): Row {
-  const issues: Issue[] = [];
   const given = recordOf(entity, input, path);
+  const quick = quickRow(entity, given, now);
+  if (quick !== undefined) return quick;
+  const issues: Issue[] = [];
   for (const name of Object.keys(given)) {
     if (!entity.fields.has(name)) issues.push(unknownField(entity, [...path, name]));
   }
@@ -26,10 +29,7 @@ export function completeRow(entity: EntityModel, input: unknown, now: Date, path
     const { name } = field;
     const value = Object.hasOwn(given, name) ? given[name] : undefined;
     const stored = value === undefined ? initial(entity, field, now, tenant) : value;
-    if (value === undefined && stored === now) {
-      // What is made here needs no check. No two fields of a row are one object.
-      row[name] = name === entity.createdAt ? now : new Date(now.getTime());
-    } else if (stored === undefined) {
+    if (stored === undefined) {
       if (field.generated) continue;
       issues.push({ pointer: pointer(...path, name), code: 'required', detail: 'is required' });
     } else if (stored === '' && entity.id.includes(name)) {

@@ -1,4 +1,4 @@
-import { compiled, membersOf } from '../../internal/sql/compiled.ts';
+import { compiled, membersOf } from '../../internal/compiled.ts';
 import { instantAt } from '../../internal/sql/instants.ts';
 import type { MysqlField } from './client.ts';
 

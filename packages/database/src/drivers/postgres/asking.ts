@@ -1,4 +1,4 @@
-import { loopingRowMaker, type RowMaker } from '../../internal/sql/compiled.ts';
+import { loopingRowMaker, type RowMaker } from '../../internal/compiled.ts';
 
 /** What pg's connection has for a statement, and its types leave out. */
 interface Wire {

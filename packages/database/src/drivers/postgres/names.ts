@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { type RowMaker, rowMaker } from '../../internal/sql/compiled.ts';
+import { type RowMaker, rowMaker } from '../../internal/compiled.ts';
 import type { SqlStatement } from '../../internal/sql/types.ts';
 
 const MAX_NAMES = 1000;

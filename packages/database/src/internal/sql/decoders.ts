@@ -2,7 +2,7 @@ import type { Row } from '../../driver.ts';
 import type { EntityModel } from '../../entity.ts';
 import { databaseErrors } from '../../errors.ts';
 import { Mismatch } from '../mismatch.ts';
-import { compiled, membersOf } from './compiled.ts';
+import { compiled, membersOf } from '../compiled.ts';
 import { type SqlDialect, storageOf } from './dialect.ts';
 
 /** Makes a row as it is stored into one with the values of its fields. */

@@ -1,6 +1,7 @@
 import { type CompiledQuery, sql } from 'kysely';
 import type { Change, Condition, Row } from '../../driver.ts';
 import type { EntityField, EntityModel } from '../../entity.ts';
+import { compiled, membersOf } from '../compiled.ts';
 import {
   type Codec,
   type Compiler,
@@ -25,7 +26,8 @@ interface Column {
 
 /** What binds whole rows, and the statement that inserts one: most of what is inserted comes alone. */
 interface Inserts {
-  readonly columns: readonly Column[];
+  /** Adds the values of a row, as they are bound. */
+  readonly bind: (row: Row, to: unknown[]) => void;
   one: SqlStatement | undefined;
 }
 
@@ -45,7 +47,6 @@ export class WritePlans {
   /** @param isWhole as many rows as one statement takes: of those it comes again, however long it is */
   insert(entity: EntityModel, rows: readonly Row[], isWhole: boolean): Ready {
     const known = this.#insertsOf(entity);
-    const { columns } = known;
     let statement = rows.length === 1 ? known.one : undefined;
     if (statement === undefined) {
       const compile = (slots: Slots): CompiledQuery =>
@@ -58,12 +59,7 @@ export class WritePlans {
     }
     // In the order of its slots, without going through them: of a thousand rows that is most of what this costs.
     const parameters: unknown[] = [];
-    for (const row of rows) {
-      for (const { name, encode } of columns) {
-        const value = row[name];
-        parameters.push(value === null ? null : encode(value));
-      }
-    }
+    for (const row of rows) known.bind(row, parameters);
     return { statement, parameters };
   }
 
@@ -211,11 +207,28 @@ export class WritePlans {
         name: field.name,
         encode: storageOf(this.#dialect, field).codec.encode,
       }));
-      inserts = { columns, one: undefined };
+      inserts = { bind: compiledBind(columns) ?? loopingBind(columns), one: undefined };
       this.#inserts.set(entity, inserts);
     }
     return inserts;
   }
+}
+
+function loopingBind(columns: readonly Column[]): Inserts['bind'] {
+  return (row, to) => {
+    for (const { name, encode } of columns) to.push(row[name] === null ? null : encode(row[name]));
+  };
+}
+
+/** The same as one function of these columns. */
+function compiledBind(columns: readonly Column[]): Inserts['bind'] | undefined {
+  const encoded = membersOf(columns.map(({ name }) => name))?.map(
+    (name, at) => `row[${name}] === null ? null : encode${at}(row[${name}])`,
+  );
+  const source = `
+    const [${columns.map((_column, at) => `encode${at}`).join()}] = c0;
+    return (row, to) => void to.push(${encoded?.join()});`;
+  return encoded && compiled(source, [columns.map(({ encode }) => encode)]);
 }
 
 function changeShape({ set, add }: Change, values: unknown[]): string {
