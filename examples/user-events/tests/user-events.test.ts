@@ -1,5 +1,5 @@
 // The consumer as a process of its own: killed, and its broker killed under it, while events come, also twice.
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,26 +9,16 @@ import { createDatabase, type Database } from '@ent/database';
 import { sqlite } from '@ent/database/sqlite';
 import type { Messaging } from '@ent/messaging';
 import { openMessaging } from '@ent/messaging/open';
-import { uniqueName, writtenDown } from '@ent/testkit';
+import { runService, uniqueName, writtenDown } from '@ent/testkit';
 import { describeWithServer } from '@ent/testkit/vitest';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { activity } from '../src/activity.ts';
 
 const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
-const { PATH, NODE_COMPILE_CACHE } = process.env;
-
-function run(env: Record<string, string>): { child: ChildProcess; output: () => string } {
-  const args = ['--conditions=@ent/source', main];
-  const child = spawn(process.execPath, args, {
-    cwd: tmpdir(),
-    env: { PATH, NODE_COMPILE_CACHE, PORT: '0', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let text = '';
-  for (const stream of [child.stdout, child.stderr])
-    stream.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
-  return { child, output: () => text };
-}
+const run = (env: Record<string, string>): { child: ChildProcess; output: () => string } => {
+  const { process: child, output } = runService(main, { folder: tmpdir(), env: { PORT: '0', ...env } });
+  return { child, output };
+};
 
 async function listening(env: Record<string, string>): Promise<ChildProcess> {
   const { child, output } = run(env);

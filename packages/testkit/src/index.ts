@@ -15,6 +15,13 @@ export {
   type ServerName,
   type Servers,
 } from './server.ts';
+export {
+  runService,
+  type RunningService,
+  type ServiceOptions,
+  type ServiceProcess,
+  startService,
+} from './service.ts';
 export { NotInstalledError, type StartOptions, startServer, whyMissing } from './start.ts';
 export { uniqueName } from './unique-name.ts';
 export { writtenDown } from './written-down.ts';
