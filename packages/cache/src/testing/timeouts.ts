@@ -55,7 +55,7 @@ export const timeouts: readonly Case[] = [
       const isOver = (): boolean => signal?.aborted === true;
       if (!isOver()) {
         const impatient = c.getOrSet('k', () => 'own', { hardTimeout: 50 });
-        const outcome = await impatient.catch((error: Error) => error);
+        const outcome = await impatient.catch((error: unknown) => error);
         // A busy machine may come to it when that load has ended, and to an answer of its server too late.
         assert.ok(outcome instanceof Error || isOver(), `${String(outcome)} beside a load that goes on`);
       }

@@ -11,7 +11,8 @@ export function compiled<T>(source: string, constants: readonly unknown[] = []):
   try {
     // Names of fields and columns are in it as JSON, everything else as a constant: no part of an entity is code.
     // oxlint-disable-next-line typescript/no-implied-eval -- see above
-    return new Function(...names, `'use strict';\n${source}`)(...constants) as T;
+    const make = new Function(...names, `'use strict';\n${source}`) as (...values: readonly unknown[]) => T;
+    return make(...constants);
   } catch (error) {
     if (error instanceof EvalError) return undefined;
     throw error;
