@@ -409,6 +409,7 @@ const RIGHT: Readonly<Record<string, readonly unknown[]>> = {
   '@ent/http/openapi openapi': [[route], { ...about, servers: [{ url: '/' }], tags: { a: 'A' } }],
   '@ent/lifecycle createHealth': [{ version: '1', serviceId: 'a', now: Date.now, elapsed: Date.now }],
   '@ent/lifecycle createLifecycle': [{ startTimeout: '1s', drainDelay: '1s', stopTimeout: '1s', health: {} }],
+  '@ent/lifecycle springHealth': [lifecycle.createHealth().live()],
   '@ent/lifecycle stopOnSignals': [lifecycle.createLifecycle(), { signals: [], onStop: () => {} }],
   '@ent/logging consoleSink': [{ stream: 'stdout', colors: false, maxBuffer: 5 }],
   '@ent/logging createLogger': [

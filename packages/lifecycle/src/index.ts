@@ -11,3 +11,4 @@ export {
 export { createLifecycle, type Lifecycle, type LifecycleState } from './lifecycle.ts';
 export type { Component, Duration, HealthCheck, HealthOptions, LifecycleOptions } from './options.ts';
 export { type SignalOptions, stopOnSignals } from './signals.ts';
+export { type SpringComponent, type SpringHealthReport, springHealth, type SpringStatus } from './spring.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createHealth } from '../src/index.ts';
+import { createHealth, springHealth } from '../src/index.ts';
 
 function ready(options: Parameters<typeof createHealth>[0] = {}) {
   const health = createHealth(options);
@@ -100,5 +100,48 @@ describe('createHealth', () => {
     expect(() => createHealth().register('x', { check: () => {}, timeout: 0 })).toThrow(
       /timeout of the health check "x"/,
     );
+  });
+});
+
+describe('springHealth', () => {
+  const down = { check: () => Promise.reject(new Error('down')) };
+
+  it('tells each check and the whole in the words of Spring Boot', async () => {
+    const health = ready({ now: () => Date.UTC(2030, 0, 1), elapsed: () => 0 });
+    health.register('database', { check: () => 'fine' });
+    health.register('mail', { ...down, critical: false });
+    const details = { durationMs: 0, time: '2030-01-01T00:00:00.000Z' };
+    expect(springHealth(await health.report())).toEqual({
+      statusCode: 200,
+      headers: { 'content-type': 'application/vnd.spring-boot.actuator.v3+json', 'cache-control': 'no-store' },
+      body: {
+        status: 'UP',
+        components: {
+          database: { status: 'UP', details },
+          mail: { status: 'DOWN', details: { ...details, error: 'internal' } },
+        },
+      },
+    });
+    health.register('database', down);
+    expect(springHealth(await health.ready())).toMatchObject({
+      statusCode: 503,
+      body: { status: 'DOWN', components: { database: { status: 'DOWN', details: { error: 'internal' } } } },
+    });
+  });
+
+  it('refuses what is no report', () => {
+    expect(() => springHealth({} as never)).toThrow(expect.objectContaining({ code: 'lifecycle.invalid_options' }));
+  });
+
+  it('is out of service while the process starts and stops', async () => {
+    const health = createHealth();
+    expect(springHealth(health.startup())).toMatchObject({ statusCode: 503, body: { status: 'OUT_OF_SERVICE' } });
+    expect(springHealth(health.live()).body).toEqual({ status: 'UP' });
+    health.phase = 'stopping';
+    health.register('database', down);
+    expect(springHealth(await health.report())).toMatchObject({
+      statusCode: 503,
+      body: { status: 'OUT_OF_SERVICE', components: { database: { status: 'DOWN' } } },
+    });
   });
 });
