@@ -520,6 +520,7 @@ const RIGHT: Readonly<Record<string, readonly unknown[]>> = {
       allow: () => true,
     },
   ],
+  '@ent/observability/opentelemetry traceOperations': [{ ignore: () => false }],
   '@ent/observability/prometheus createMetrics': [
     { version: '1', collectTimeout: '1s', exemplars: true, cluster: false },
   ],

@@ -58,13 +58,26 @@ export async function createApp(
     options,
   );
 
-  return app
-    .add('cache', {
-      stop: () => cache.close(),
-      check: () => cache.ping(),
-      // Without it every answer is asked for.
-      health: { type: 'datastore', critical: false },
-    })
-    .add('services', { stop: () => proxy.close() })
-    .add('http', httpServer(listener, createUpgrades(proxy, options), config, logger));
+  const traces =
+    config.OTEL_EXPORTER_OTLP_ENDPOINT === undefined
+      ? {}
+      : (await import('./tracing.ts')).sendTraces('gateway-service', {
+          endpoint: config.OTEL_EXPORTER_OTLP_ENDPOINT,
+          ratio: config.OTEL_TRACES_SAMPLER_ARG,
+          ignore: ({ path }) => ownPaths.has(path),
+        });
+
+  return (
+    app
+      // Before all that is traced, so that it sends what is left when that has stopped.
+      .add('traces', traces)
+      .add('cache', {
+        stop: () => cache.close(),
+        check: () => cache.ping(),
+        // Without it every answer is asked for.
+        health: { type: 'datastore', critical: false },
+      })
+      .add('services', { stop: () => proxy.close() })
+      .add('http', httpServer(listener, createUpgrades(proxy, options), config, logger))
+  );
 }

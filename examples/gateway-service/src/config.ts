@@ -29,6 +29,15 @@ const schema = z.object({
   RATE_LIMIT_PER_MINUTE: z.int().min(1).default(1000).describe('Calls of one address in a minute.'),
   TRUST_PROXIES: z.array(z.string()).default([]).describe('Addresses or networks of proxies that are believed.'),
   DRAIN_TIME: duration().prefault('2s').describe('How long calls are still served after SIGTERM.'),
+  OTEL_EXPORTER_OTLP_ENDPOINT: url({ protocols: ['http', 'https'] })
+    .optional()
+    .describe('Base URL of an OpenTelemetry Collector, such as http://localhost:4318; without it nothing is traced.'),
+  OTEL_TRACES_SAMPLER_ARG: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(1)
+    .describe('The part of the traces begun here that is kept, from 0 to 1.'),
   LOG_LEVEL: z
     .enum(['debug', 'info', 'warning', 'error', 'critical'])
     .default('info')

@@ -85,36 +85,49 @@ export async function createApp(config: Config, logger: Logger): Promise<Lifecyc
     ],
   });
 
-  return app
-    .add('database', {
-      async start(signal) {
-        const applied = await migratorOf(db).up({ signal });
-        if (applied.length > 0) logger.info('the database schema was brought up to date', { applied });
-      },
-      stop: () => db.close(),
-      check: () => db.ping(),
-      health: { type: 'datastore' },
-    })
-    .add('cache', { stop: () => cache.close(), check: () => cache.ping(), health: { type: 'datastore' } })
-    .add('broker', {
-      start: () => shop.listen(),
-      stop: () => messaging.close(),
-      check: () => messaging.ping(),
-      // Without it orders are taken, and wait.
-      health: { critical: false },
-    })
-    .add('outbox', {
-      start: () => shop.relay.start(),
-      stop: () => shop.relay.close(),
-      check: () => shop.relay.ping(),
-      health: { critical: false },
-    })
-    .add('views', { start: () => shop.views.catchUp() })
-    .add(
-      'reminder',
-      every(REMIND_MS, () => shop.saga.remind(), logger),
-    )
-    .add('http', httpServer(listener, config, logger));
+  const traces =
+    config.OTEL_EXPORTER_OTLP_ENDPOINT === undefined
+      ? {}
+      : (await import('./tracing.ts')).sendTraces(NAME, {
+          endpoint: config.OTEL_EXPORTER_OTLP_ENDPOINT,
+          ratio: config.OTEL_TRACES_SAMPLER_ARG,
+          ignore: ({ path }) => PROBES.has(path),
+        });
+
+  return (
+    app
+      // Before all that is traced, so that it sends what is left when that has stopped.
+      .add('traces', traces)
+      .add('database', {
+        async start(signal) {
+          const applied = await migratorOf(db).up({ signal });
+          if (applied.length > 0) logger.info('the database schema was brought up to date', { applied });
+        },
+        stop: () => db.close(),
+        check: () => db.ping(),
+        health: { type: 'datastore' },
+      })
+      .add('cache', { stop: () => cache.close(), check: () => cache.ping(), health: { type: 'datastore' } })
+      .add('broker', {
+        start: () => shop.listen(),
+        stop: () => messaging.close(),
+        check: () => messaging.ping(),
+        // Without it orders are taken, and wait.
+        health: { critical: false },
+      })
+      .add('outbox', {
+        start: () => shop.relay.start(),
+        stop: () => shop.relay.close(),
+        check: () => shop.relay.ping(),
+        health: { critical: false },
+      })
+      .add('views', { start: () => shop.views.catchUp() })
+      .add(
+        'reminder',
+        every(REMIND_MS, () => shop.saga.remind(), logger),
+      )
+      .add('http', httpServer(listener, config, logger))
+  );
 }
 
 /** Work that is done now and then, one after the other, for as long as the process lives. */

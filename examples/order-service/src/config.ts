@@ -55,6 +55,15 @@ const schema = z.object({
     .default([])
     .describe('Addresses or networks of proxies whose X-Forwarded-For is believed.'),
   DRAIN_TIME: duration().prefault('2s').describe('How long calls are still served after SIGTERM.'),
+  OTEL_EXPORTER_OTLP_ENDPOINT: url(http)
+    .optional()
+    .describe('Base URL of an OpenTelemetry Collector, such as http://localhost:4318; without it nothing is traced.'),
+  OTEL_TRACES_SAMPLER_ARG: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(1)
+    .describe('The part of the traces begun here that is kept, from 0 to 1.'),
   ...logSettings,
 });
 

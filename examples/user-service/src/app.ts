@@ -199,6 +199,15 @@ export async function createApp(config: Config, logger: Logger): Promise<Lifecyc
     ],
   });
 
+  const traces =
+    config.OTEL_EXPORTER_OTLP_ENDPOINT === undefined
+      ? {}
+      : (await import('./tracing.ts')).sendTraces(NAME, {
+          endpoint: config.OTEL_EXPORTER_OTLP_ENDPOINT,
+          ratio: config.OTEL_TRACES_SAMPLER_ARG,
+          ignore: ({ path }) => PROBES.has(path),
+        });
+
   const settings = { get: () => config };
   const live =
     config.LIVE_PORT === undefined
@@ -225,6 +234,8 @@ export async function createApp(config: Config, logger: Logger): Promise<Lifecyc
 
   return (
     app
+      // Before all that is traced, so that it sends what is left when that has stopped.
+      .add('traces', traces)
       .add('database', {
         async start(signal) {
           const applied = await migratorOf(db).up({ signal });

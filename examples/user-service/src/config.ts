@@ -75,6 +75,15 @@ const fields = z.object({
     .optional()
     .describe('Port of a page, for this machine alone, that shows how the service is; without it there is none.'),
   DRAIN_TIME: duration().prefault('2s').describe('How long calls are still served after SIGTERM.'),
+  OTEL_EXPORTER_OTLP_ENDPOINT: url({ protocols: ['http', 'https'] })
+    .optional()
+    .describe('Base URL of an OpenTelemetry Collector, such as http://localhost:4318; without it nothing is traced.'),
+  OTEL_TRACES_SAMPLER_ARG: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(1)
+    .describe('The part of the traces begun here that is kept, from 0 to 1.'),
   LOG_LEVEL: z
     .enum(['debug', 'info', 'warning', 'error', 'critical'])
     .default('info')

@@ -13,8 +13,10 @@ interface OtelRegistry {
 // second: it is how they work together across versions. Reading them needs no import of an optional peer, and
 // also works when the application is bundled with a copy of its own. (opentelemetry-js:
 // api/src/internal/global-utils.ts, trace/context-utils.ts)
-const REGISTRY = Symbol.for('opentelemetry.js.api.1');
-const SPAN = Symbol.for('OpenTelemetry Context Key SPAN');
+/** Where the registered SDK is, on `globalThis`. */
+export const OTEL_REGISTRY: unique symbol = Symbol.for('opentelemetry.js.api.1');
+/** Of the active span, in a context. */
+export const OTEL_SPAN: unique symbol = Symbol.for('OpenTelemetry Context Key SPAN');
 const TRACE_ID = /^(?!0+$)[0-9a-f]{32}$/;
 const SPAN_ID = /^(?!0+$)[0-9a-f]{16}$/;
 
@@ -33,12 +35,12 @@ export function activeSpan(now: number): SpanIds | undefined {
   if (registry === undefined) {
     if (now === lookedAt) return undefined;
     lookedAt = now;
-    registry = (globalThis as { [REGISTRY]?: OtelRegistry })[REGISTRY];
+    registry = (globalThis as { [OTEL_REGISTRY]?: OtelRegistry })[OTEL_REGISTRY];
   }
   const manager = registry?.context;
   if (manager === undefined) return undefined;
   try {
-    const ids = manager.active().getValue(SPAN)?.spanContext?.();
+    const ids = manager.active().getValue(OTEL_SPAN)?.spanContext?.();
     if (ids === undefined) return undefined;
     // A span hands out the same object each time, and most lines follow one of the same span.
     if (ids === last) return ids;

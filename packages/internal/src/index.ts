@@ -1,4 +1,4 @@
-export { activeSpan, type SpanIds } from './active-span.ts';
+export { activeSpan, OTEL_REGISTRY, OTEL_SPAN, type SpanIds } from './active-span.ts';
 export { addressKey, bareAddress } from './address.ts';
 export { type Awaitable, chain, isThenable } from './awaitable.ts';
 export { type Backoff, type BackoffPlan, exponentialBackoff } from './backoff.ts';
@@ -61,5 +61,5 @@ export { titleOf } from './status-titles.ts';
 export { type Case, declareCases, rejectionOf, rejectsWith, type TestRunner, until } from './suite.ts';
 export { Terminal } from './terminal.ts';
 export { startTimer, type Timer } from './timer.ts';
-export { traced } from './trace.ts';
+export { ENCLOSE, enclosed, type Enclosing, traced } from './trace.ts';
 export { throwUncaught } from './uncaught.ts';

@@ -1,6 +1,24 @@
 import type { TracingChannel } from 'node:diagnostics_channel';
 
 /**
+ * Where a subscriber of `start` puts a function, on the event, that the work is to run in: what makes a span the active
+ * one. A store that is bound to the channel would do for those who own the storage; that of OpenTelemetry belongs to
+ * the context manager of the application, which has no more than `with(context, work)`.
+ */
+export const ENCLOSE: unique symbol = Symbol.for('@ent/enclose@1');
+
+/** An event with a function around its work. */
+export interface Enclosing {
+  [ENCLOSE]?: ((work: () => unknown) => unknown) | undefined;
+}
+
+/** Runs the work of an event within what a subscriber of its `start` put around it. */
+export function enclosed<R>(event: object, work: () => R): R {
+  const enclose = (event as Enclosing)[ENCLOSE];
+  return enclose === undefined ? work() : (enclose(work) as R);
+}
+
+/**
  * Runs `work` inside a tracing channel when somebody listens, and directly when nobody does. `work` may add to the
  * event what is known afterwards.
  *
@@ -20,7 +38,8 @@ export function traced<Event extends object, R>(
   return channel.start.runStores(event, () => {
     let answer: R;
     try {
-      answer = work(event);
+      const enclose = (event as Enclosing)[ENCLOSE];
+      answer = enclose === undefined ? work(event) : (enclose(() => work(event)) as R);
     } catch (error) {
       channel.end.publish(event);
       throw failed(channel, event, error);

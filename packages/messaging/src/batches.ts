@@ -1,4 +1,5 @@
-import { outsideContext, refuseUnknown } from '@ent/internal';
+import { outsideContext, refuseUnknown, traced } from '@ent/internal';
+import { type BatchOperation, channels } from './channels.ts';
 import { messagingErrors } from './errors.ts';
 import { countOption, durationOption } from './internal/checks.ts';
 import { SUBSCRIBE_OPTIONS } from './internal/setup.ts';
@@ -44,7 +45,7 @@ export interface Collecting {
  *
  * @throws `messaging.invalid_options`
  */
-export function collecting(given: BatchOptions, handler: BatchHandler, clock: Clock): Collecting {
+export function collecting(given: BatchOptions, handler: BatchHandler, clock: Clock, driver: string): Collecting {
   refuseUnknown(given, BATCH_OPTIONS, 'subscribeMany', messagingErrors.invalid_options);
   if (typeof handler !== 'function')
     throw messagingErrors.invalid_options('subscribeMany needs a handler, a function.');
@@ -52,7 +53,7 @@ export function collecting(given: BatchOptions, handler: BatchHandler, clock: Cl
   const size = countOption(most, 'size', 1);
   const waitMs = durationOption(wait, 'wait');
   const hands = size * countOption(concurrency, 'concurrency', 1);
-  const collector = new Collector(handler, size, waitMs, concurrency, clock);
+  const collector = new Collector(handler, size, waitMs, concurrency, clock, driver);
   return {
     options: {
       ...options,
@@ -70,18 +71,20 @@ class Collector {
   readonly #waitMs: number;
   readonly #concurrency: number;
   readonly #clock: Clock;
+  readonly #driver: string;
   #open: Member[] = [];
   #running = 0;
   /** The first has waited long enough. */
   #isDue = false;
   #cancel: (() => void) | undefined;
 
-  constructor(handler: BatchHandler, size: number, waitMs: number, concurrency: number, clock: Clock) {
+  constructor(handler: BatchHandler, size: number, waitMs: number, concurrency: number, clock: Clock, driver: string) {
     this.#handler = handler;
     this.#size = size;
     this.#waitMs = waitMs;
     this.#concurrency = concurrency;
     this.#clock = clock;
+    this.#driver = driver;
   }
 
   readonly add = (message: Message, context: HandlerContext): Promise<void> =>
@@ -123,18 +126,21 @@ class Collector {
     };
     try {
       // Which message it is about is not for the context of one of them to say.
-      await outsideContext(async () =>
-        this.#handler(
-          batch.map(({ message }) => message),
-          context,
-        ),
-      );
+      const messages = batch.map(({ message }) => message);
+      await outsideContext(async () => this.#told(messages, context));
       for (const { resolve } of batch) resolve();
     } catch (error) {
       for (const { reject } of batch) reject(error);
     }
     this.#running--;
     this.#begin();
+  }
+
+  #told(messages: readonly Message[], context: BatchContext): unknown {
+    if (!channels.batch.hasSubscribers) return this.#handler(messages, context);
+    const { topic } = messages[0] as Message;
+    const operation: BatchOperation = { driver: this.#driver, topic, group: context.group, messages };
+    return traced(channels.batch, operation, async () => this.#handler(messages, context));
   }
 }
 

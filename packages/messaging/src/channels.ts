@@ -31,12 +31,23 @@ export interface ProcessOperation {
   outcome?: 'done' | 'retry' | 'dead_letter' | 'released' | 'lost';
 }
 
+/** Published while a handler of `subscribeMany` runs (`ent:messaging:batch`), beside `process` for each message. */
+export interface BatchOperation {
+  readonly driver: string;
+  readonly topic: string;
+  readonly group: string;
+  /** For the links of a span, as above. */
+  readonly messages: readonly { readonly id: string; readonly headers: Readonly<Record<string, string>> }[];
+}
+
 /** Published while a relay reads and sends a batch of an outbox (`ent:messaging:relay`). */
 export interface RelayOperation {
   readonly driver: string;
   /** How many messages were due before it, and how long ago the oldest of those that it sends was published. */
   due?: number;
   lagMs?: number;
+  /** Those that it tried to send. Each has the `traceparent` that its publisher was given: for the links of a span. */
+  readonly messages: { readonly id: string; readonly topic: string; readonly headers: Record<string, string> }[];
   stored: number;
   unroutable: number;
   /** Refused, and tried again later. */
@@ -99,12 +110,14 @@ export const groupsChannel = channel('ent:messaging:groups');
 export const channels: {
   readonly publish: TracingChannel<PublishOperation, PublishOperation>;
   readonly process: TracingChannel<ProcessOperation, ProcessOperation>;
+  readonly batch: TracingChannel<BatchOperation, BatchOperation>;
   readonly relay: TracingChannel<RelayOperation, RelayOperation>;
   readonly receive: TracingChannel<ReceiveOperation, ReceiveOperation>;
   readonly hook: TracingChannel<HookOperation, HookOperation>;
 } = {
   publish: operationChannel<PublishOperation>('messaging', 'publish'),
   process: operationChannel<ProcessOperation>('messaging', 'process'),
+  batch: operationChannel<BatchOperation>('messaging', 'batch'),
   relay: operationChannel<RelayOperation>('messaging', 'relay'),
   receive: operationChannel<ReceiveOperation>('messaging', 'receive'),
   hook: operationChannel<HookOperation>('messaging', 'hook'),

@@ -1,4 +1,5 @@
 export {
+  type BatchOperation,
   channels,
   type GroupReport,
   groupsChannel,

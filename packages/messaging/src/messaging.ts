@@ -287,7 +287,7 @@ export function createMessaging<D extends MessagingDriver>(options: MessagingOpt
     subscribe: (topic: string | Topic, call: SubscribeOptions, handler: Handler<never>) =>
       subscribe(topic, call, handler as Handler),
     async subscribeMany(topic: string | Topic, call: BatchOptions, handler: BatchHandler<never>) {
-      const collected = collecting(call, handler as BatchHandler, time.clock);
+      const collected = collecting(call, handler as BatchHandler, time.clock, driver.name);
       return subscribe(topic, collected.options, collected.handler);
     },
     async respond(topic: string | Topic, call: SubscribeOptions, handler: Handler<never>) {

@@ -1,4 +1,4 @@
-import { demandHooks } from '@ent/internal';
+import { demandHooks, enclosed } from '@ent/internal';
 import { channels, type RequestOperation } from './channels.ts';
 import { middlewareErrors } from './errors.ts';
 import type { Exchange, HeaderBag, Outcome, Reply } from './exchange.ts';
@@ -182,7 +182,7 @@ class PipelineRun<X extends Exchange> implements Run<X> {
     const operation = this.#operation;
     if (operation === undefined) return this.#guarded(handler);
     return channels.request.start.runStores(operation, () => {
-      const answer = this.#guarded(handler);
+      const answer = enclosed(operation, () => this.#guarded(handler));
       channels.request.end.publish(operation);
       return answer;
     });

@@ -11,7 +11,18 @@ export interface CollectOperation {
   error?: unknown;
 }
 
+/** A span that could not be made, since the SDK or a part of it threw (`ent:observability:trace`); only `error`. */
+export interface TraceOperation {
+  /** The channel of the operation that it was about. */
+  readonly operation: string;
+  error?: unknown;
+}
+
 /** The channels of this package. */
-export const channels: { readonly collect: TracingChannel<CollectOperation, CollectOperation> } = {
+export const channels: {
+  readonly collect: TracingChannel<CollectOperation, CollectOperation>;
+  readonly trace: TracingChannel<TraceOperation, TraceOperation>;
+} = {
   collect: operationChannel<CollectOperation>('observability', 'collect'),
+  trace: operationChannel<TraceOperation>('observability', 'trace'),
 };

@@ -105,6 +105,7 @@ export class Pass {
 
   async #sendPart(rows: readonly StoredMessage[]): Promise<Refused[]> {
     const { store, forwarding, cut } = this.#setup;
+    for (const { messageId: id, topic, headers } of rows) this.#event.messages.push({ id, topic, headers });
     this.isOpen = true;
     const results = await forwarding.forward(rows.map(wireOf), cut).finally(() => {
       this.isOpen = cut.aborted;
@@ -168,7 +169,7 @@ export class Pass {
 
 /** What a relay tells, before it has done anything. */
 export function eventOf({ forwarding }: PassSetup): RelayOperation {
-  return { driver: forwarding.driver.name, stored: 0, unroutable: 0, postponed: 0, parked: [] };
+  return { driver: forwarding.driver.name, messages: [], stored: 0, unroutable: 0, postponed: 0, parked: [] };
 }
 
 function isOwnFault({ code }: EntError): boolean {

@@ -1,0 +1,83 @@
+import type { Span, TextMapGetter } from '@opentelemetry/api';
+import { methodOf, OTHER } from '../names.ts';
+import { codeOf } from '../metrics/code-of.ts';
+import type { Stop } from '../metrics/stop.ts';
+import { addressOf, hiddenQuery } from './addresses.ts';
+import { fail, KIND, spanOf, type Spans } from './spans.ts';
+
+/** What is read of `ent:http:request`; `@ent/middleware` documents it in full. */
+interface HttpRequest {
+  readonly method: string;
+  readonly exchange: HttpExchange;
+  readonly route?: string;
+  readonly status?: number;
+  readonly bytes?: number;
+  readonly aborted?: boolean;
+  readonly error?: unknown;
+}
+interface HttpExchange {
+  readonly path: string;
+  readonly query: string;
+  readonly peer: string;
+  readonly scheme?: string | undefined;
+  header(name: string): string | undefined;
+}
+
+/** Which requests are not traced. */
+export type Ignore = (request: { readonly method: string; readonly path: string }) => boolean;
+
+/** Requests that are served: `ent:http:request`. */
+export function httpServer(spans: Spans, ignore: Ignore): Stop {
+  return spans.of<HttpRequest>('ent:http:request', {
+    begin(payload, active) {
+      const { exchange, method } = payload;
+      if (ignore({ method, path: exchange.path })) return undefined;
+      // Another instrumentation may have read the headers already; elsewhere an active span is that of who listens.
+      const isServed = isServer(spanOf(active));
+      const { address, port } = addressOf(exchange.header('host'));
+      const name = methodOf(method);
+      return {
+        name: name === OTHER ? 'HTTP' : name,
+        options: {
+          kind: isServed ? KIND.internal : KIND.server,
+          attributes: {
+            'http.request.method': name,
+            'url.path': exchange.path,
+            'url.scheme': exchange.scheme ?? 'http',
+            ...(address !== undefined && { 'server.address': address }),
+            ...(port !== undefined && { 'server.port': port }),
+          },
+        },
+        parent: isServed ? active : spans.extract(active, exchange, HEADERS),
+      };
+    },
+    end(span, payload, error) {
+      const { exchange, method, route, status, aborted } = payload;
+      const name = methodOf(method);
+      const userAgent = exchange.header('user-agent');
+      if (name === OTHER) span.setAttribute('http.request.method_original', method);
+      if (exchange.query !== '') span.setAttribute('url.query', hiddenQuery(exchange.query));
+      if (exchange.peer !== '') span.setAttribute('client.address', exchange.peer);
+      if (userAgent !== undefined) span.setAttribute('user_agent.original', userAgent);
+      if (route !== undefined) {
+        span.setAttribute('http.route', route);
+        span.updateName(`${name === OTHER ? 'HTTP' : name} ${route}`);
+      }
+      if (status !== undefined) span.setAttribute('http.response.status_code', status);
+      // A client's mistake is none of ours.
+      if (status !== undefined && status >= 500) fail(span, error === undefined ? String(status) : codeOf(error));
+      else if (aborted === true) span.setAttribute('error.type', 'aborted');
+    },
+  });
+}
+
+const HEADERS: TextMapGetter<HttpExchange> = {
+  get: (exchange, name) => exchange.header(name),
+  // An exchange has no list of them; the propagators of W3C, B3 and Jaeger ask by name.
+  keys: () => [],
+};
+
+function isServer(span: Span | undefined): boolean {
+  // Not a part of the API's type; spans of SDKs have it.
+  return (span as { readonly kind?: number } | undefined)?.kind === KIND.server && span!.isRecording();
+}
