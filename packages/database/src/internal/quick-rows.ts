@@ -70,7 +70,7 @@ function text(value: unknown): unknown {
 function initialOf(entity: EntityModel, field: EntityField): (now: Date) => unknown {
   const { name, nullable } = field;
   // No two fields of a row are one object.
-  if (name === entity.createdAt) return (now) => timeFor(field, now);
+  if (name === entity.createdAt) return field.as === undefined ? (now) => now : (now) => timeFor(field, now);
   if (name === entity.updatedAt) return (now) => new Date(timeFor(field, now));
   if (name === entity.version) return () => 1;
   if (name === entity.madeUp) return (now) => uuidv7(now.getTime());
