@@ -1,7 +1,8 @@
-import { memcachedSlot, refuseUnknown, Script, SharedGcra } from '@ent/internal';
+import { memcachedSlot, refuseUnknown, Script } from '@ent/internal';
 import type { ThrottleStore } from '../driver.ts';
 import { authErrors } from '../errors.ts';
 import { demandMethods } from '../internal/demand.ts';
+import { slotThrottleStore } from '../internal/slot-throttle.ts';
 
 /** Options of {@link redisThrottleStore} and {@link memcachedThrottleStore}. */
 export interface SharedThrottleOptions {
@@ -123,19 +124,9 @@ export function memcachedThrottleStore(
 ): ThrottleStore {
   const prefix = prefixOf(options, 'memcachedThrottleStore');
   demandMethods(client, ['xretrieve', 'add', 'cas', 'delete'], 'memcachedThrottleStore: the client');
-  const shared = new SharedGcra(memcachedSlot(client, prefix), () =>
-    authErrors.overloaded('Too many processes count attempts of one key at once.'),
-  );
-  return {
-    async take(key, rule, now) {
-      const { allowed, retryAfterMs } = await shared.take(key, 1, rule, () => now);
-      return { ok: allowed, retryAfterMs };
-    },
-    give: (key, rule, now) => shared.give(key, rule, now),
-    async reset(key) {
-      await client.delete(prefix + key).catch((error: unknown) => {
-        if (!(error instanceof Error && error.message === 'NOT_FOUND')) throw error;
-      });
-    },
-  };
+  return slotThrottleStore(memcachedSlot(client, prefix), async (key) => {
+    await client.delete(prefix + key).catch((error: unknown) => {
+      if (!(error instanceof Error && error.message === 'NOT_FOUND')) throw error;
+    });
+  });
 }

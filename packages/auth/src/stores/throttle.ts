@@ -1,8 +1,9 @@
-import { GcraTable, refuseUnknown, SharedGcra } from '@ent/internal';
+import { GcraTable, refuseUnknown } from '@ent/internal';
 import type { ThrottleStore } from '../driver.ts';
 import { authErrors } from '../errors.ts';
 import { demandMethods } from '../internal/demand.ts';
 import { insertNew } from '../internal/insert-new.ts';
+import { slotThrottleStore } from '../internal/slot-throttle.ts';
 import type { StoreRepository } from './repository.ts';
 
 /** Options of {@link memoryThrottleStore}. */
@@ -73,7 +74,7 @@ const SWEEP_EVERY = 1000;
 export function repositoryThrottleStore(repository: Omit<StoreRepository<ThrottleRow>, 'find'>): ThrottleStore {
   demandMethods(repository, ['get', 'insert', 'updateMany', 'deleteMany'], 'repositoryThrottleStore: the repository');
   let writes = 0;
-  const shared = new SharedGcra<string>(
+  return slotThrottleStore<string>(
     {
       async read(id) {
         const row = await repository.get(id);
@@ -93,16 +94,8 @@ export function repositoryThrottleStore(repository: Omit<StoreRepository<Throttl
         return (await repository.updateMany({ set: { arrival, expiresAt } }, { where })).matched > 0;
       },
     },
-    () => authErrors.overloaded('Too many processes count attempts of one key at once.'),
-  );
-  return {
-    async take(key, rule, now) {
-      const { allowed, retryAfterMs } = await shared.take(key, 1, rule, () => now);
-      return { ok: allowed, retryAfterMs };
-    },
-    give: (key, rule, now) => shared.give(key, rule, now),
-    async reset(id) {
+    async (id) => {
       await repository.deleteMany({ where: { id } });
     },
-  };
+  );
 }
