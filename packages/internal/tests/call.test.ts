@@ -41,7 +41,8 @@ describe('Call', () => {
     expect(await Promise.all(outcomes)).toEqual(others.map((_, n) => `late ${n + 1}`));
     expect(() => first.check()).not.toThrow('late 1');
     for (const call of others) call.dispose();
-    expect(timers()).toBe(before);
+    // One of somebody else may have ended meanwhile.
+    expect(timers()).toBeLessThanOrEqual(before);
   });
 
   it('takes a timer of its own where the time is another one, or none', () => {
