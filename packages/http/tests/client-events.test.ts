@@ -161,7 +161,7 @@ describe('the parser', () => {
   ];
 
   it.each([1, 2, 3, 7, 1000])('reads by the standard, however the bytes are cut: %d at a time', (size) => {
-    const parser = new EventParser('');
+    const parser = new EventParser('', 1000);
     const bytes = new TextEncoder().encode(`\ufeff${text}`);
     const events = [];
     for (let at = 0; at < bytes.length; at += size) events.push(...parser.push(bytes.subarray(at, at + size)));
@@ -169,11 +169,11 @@ describe('the parser', () => {
     expect([parser.id, parser.retryMs]).toEqual(['', 7]);
   });
 
-  it('says how much of an event is waiting', () => {
-    const parser = new EventParser('');
-    parser.push(new TextEncoder().encode('data: 12\n\ndata: 345'));
-    expect(parser.pending).toBe('data: 345'.length);
-    parser.push(new TextEncoder().encode('\n'));
-    expect(parser.pending).toBe('data: 345\n'.length);
+  it('reads no event that is longer than it may be, and those before it', () => {
+    const parser = new EventParser('', 10);
+    const read = (text: string): string[] => parser.push(new TextEncoder().encode(text)).map(({ data }) => data);
+    expect([read('data: 12\n\nda'), parser.isTooLong]).toEqual([['12'], false]);
+    expect([read('ta: 3456'), read('7890'), parser.isTooLong]).toEqual([[], [], true]);
+    expect(read('\n\ndata: 1\n\n')).toEqual([]);
   });
 });

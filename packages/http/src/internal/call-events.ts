@@ -57,7 +57,7 @@ export async function* listen(
     const connection = new Connection(how, signal);
     let laterMs: number | undefined;
     try {
-      const parser = new EventParser(id);
+      const parser = new EventParser(id, how.maxEventBytes);
       const stream = await connect(id, connection.signal);
       if (stream === undefined) return;
       failures = 0;
@@ -132,7 +132,7 @@ class Connection {
       this.#silence.cancel();
       if (next.done) return;
       yield parser.push(next.value);
-      if (parser.pending <= maxEventBytes) continue;
+      if (!parser.isTooLong) continue;
       throw httpErrors.unexpected_answer(`${name} gave an event of more than ${maxEventBytes} characters.`);
     }
   }
