@@ -171,7 +171,7 @@ describe('the parser', () => {
 
   it('reads no event that is longer than it may be, and those before it', () => {
     const parser = new EventParser('', 10);
-    const read = (text: string): string[] => parser.push(new TextEncoder().encode(text)).map(({ data }) => data);
+    const read = (given: string): string[] => parser.push(new TextEncoder().encode(given)).map(({ data }) => data);
     expect([read('data: 12\n\nda'), parser.isTooLong]).toEqual([['12'], false]);
     expect([read('ta: 3456'), read('7890'), parser.isTooLong]).toEqual([[], [], true]);
     expect(read('\n\ndata: 1\n\n')).toEqual([]);
