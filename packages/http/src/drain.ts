@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import type { Server } from 'node:http';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { durationOption, pause, refuseUnknown, startTimer } from '@ent/internal';
 import { httpErrors } from './errors.ts';
 import { Connections } from './internal/connections.ts';
@@ -84,9 +85,12 @@ async function empty(server: Server, plan: Plan): Promise<DrainReport> {
 async function emptyBy(server: Server, { connections, grace, timeUp }: Plan): Promise<DrainReport> {
   connections.leave();
   if (grace > 0) await pause(grace, timeUp);
-  connections.end();
+  // A connection that the kernel has taken and we have not is reset by the close. Behind a turn of the loop there are
+  // the fewest of them; a proxy may not repeat what it has sent on one.
+  await nextTurn();
   const closed = once(server, 'close');
   server.close();
+  connections.end();
   while (connections.size > 0 && !timeUp.aborted) {
     connections.closeIdle();
     await pause(SWEEP_MS, timeUp);
