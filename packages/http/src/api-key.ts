@@ -3,6 +3,7 @@ import type { Exchange } from '@ent/middleware';
 import type { BearerAuthenticator } from './bearer.ts';
 import { httpErrors } from './errors.ts';
 import { demandFunction } from './internal/demand.ts';
+import { TOKEN } from './internal/token.ts';
 import type { Authenticator } from './route.ts';
 
 /** How {@link apiKey} reads a key. */
@@ -45,7 +46,7 @@ export function apiKey<Principal>(
   demandFunction(verify, 'apiKey: verify');
   refuseUnknown(options, { header: true, or: true }, 'apiKey', httpErrors.invalid_options);
   const { header = 'x-api-key', or } = options;
-  if (typeof header !== 'string' || !HEADER.test(header)) {
+  if (typeof header !== 'string' || !TOKEN.test(header)) {
     throw httpErrors.invalid_options('apiKey: header must be the name of a header.');
   }
   if (or !== undefined) demandFunction(or, 'apiKey: or');
@@ -65,8 +66,6 @@ export function apiKey<Principal>(
   });
 }
 
-// RFC 9110, section 5.6.2: a token.
-const HEADER = /^[\w!#$%&'*+\-.^`|~]+$/;
 // Visible characters but the comma.
 const KEY = /^[!-+\--~]{1,8192}$/;
 // RFC 9110, section 11.6.1, wants one with each 401.

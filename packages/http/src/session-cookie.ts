@@ -3,6 +3,7 @@ import { csrfCheck, type CsrfOptions, type Exchange, readCookie } from '@ent/mid
 import type { BearerAuthenticator } from './bearer.ts';
 import { httpErrors } from './errors.ts';
 import { demandFunction } from './internal/demand.ts';
+import { TOKEN } from './internal/token.ts';
 
 /** How {@link sessionCookie} reads a session. */
 export interface SessionCookieOptions {
@@ -42,7 +43,7 @@ export function sessionCookie<Principal>(
   demandFunction(verify, 'sessionCookie: verify');
   refuseUnknown(options, { name: true, csrf: true }, 'sessionCookie', httpErrors.invalid_options);
   const { name = '__Host-session', csrf = {} } = options;
-  if (typeof name !== 'string' || !COOKIE_NAME.test(name)) {
+  if (typeof name !== 'string' || !TOKEN.test(name)) {
     throw httpErrors.invalid_options('sessionCookie: name must be the name of a cookie.');
   }
   const check = csrf === false ? undefined : csrfCheck(csrf);
@@ -58,6 +59,3 @@ export function sessionCookie<Principal>(
     securitySchemes: { sessionCookie: { type: 'apiKey', in: 'cookie', name } },
   });
 }
-
-// RFC 6265, section 4.1.1: a token.
-const COOKIE_NAME = /^[\w!#$%&'*+\-.^`|~]+$/;

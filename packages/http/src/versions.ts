@@ -2,6 +2,7 @@ import { demandOptions, refuseUnknown } from '@ent/internal';
 import { isRouteAnswer, kindOfAnswer } from './answer.ts';
 import { httpErrors } from './errors.ts';
 import { demandList } from './internal/demand.ts';
+import { TOKEN } from './internal/token.ts';
 import type { RouteVersion, Versioning } from './internal/version.ts';
 import { type Mounted, mount } from './mount.ts';
 import type { Route } from './route.ts';
@@ -34,7 +35,6 @@ export type VersionsByPath<Given extends Readonly<Record<string, readonly Route[
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
 // In lower case, as types are compared; the tree of vendors (RFC 6838, section 3.2).
 const MEDIA_TYPE = /^application\/(?:vnd|prs)\.[a-z0-9!#$&^_-]+(?:\.[a-z0-9!#$&^_-]+)*$/;
-const HEADER = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
 /**
  * Several versions of an API beside each other, by the path (`/v1/users`), by a request header, or by a media type in
@@ -80,7 +80,7 @@ export function versions(tables: Tables, options: VersionsOptions = {}): readonl
       throw fail(`versions: ${JSON.stringify(name)} is no name: use letters, digits, ".", "_", "-".`);
     demandList(routes, `versions: ${name}`);
   }
-  if (header !== undefined && (typeof header !== 'string' || !HEADER.test(header))) {
+  if (header !== undefined && (typeof header !== 'string' || !TOKEN.test(header))) {
     throw fail('versions: header must be the name of one.');
   }
   if (mediaType !== undefined && (typeof mediaType !== 'string' || !MEDIA_TYPE.test(mediaType))) {

@@ -1,5 +1,6 @@
 import { kindOf } from '@ent/internal';
 import { httpErrors } from '../errors.ts';
+import { TOKEN } from './token.ts';
 
 /** What may be sent of a call, unchecked: in JavaScript it is anything. */
 export interface Call {
@@ -103,9 +104,6 @@ export function addCookies(headers: Headers, given: unknown, name: string): void
   const before = headers.get('cookie');
   if (pairs.length > 0) headers.set('cookie', [...(before === null ? [] : [before]), ...pairs].join('; '));
 }
-
-// RFC 9110, section 5.6.2.
-const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
 /** A body as JSON. A bigint goes as the text that a schema of one reads. */
 export function jsonOf(body: unknown, name: string): string {

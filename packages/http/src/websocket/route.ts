@@ -4,6 +4,7 @@ import type { WebSocket } from 'ws';
 import type { $ZodType } from 'zod/v4/core';
 import { httpErrors } from '../errors.ts';
 import { demandCount, demandFunction } from '../internal/demand.ts';
+import { TOKEN } from '../internal/token.ts';
 import type { HandlerInput, Parsed, PathParams, Route, RouteSpec } from '../route.ts';
 
 /** What a handler of WebSockets gets: the validated request, and the socket of `ws`, which is open. */
@@ -71,9 +72,6 @@ const FIELDS = {
   protocols: true,
   handler: true,
 } as const;
-
-// RFC 9110, section 5.6.2.
-const TOKEN = /^[\w!#$%&'*+\-.^`|~]+$/;
 
 /**
  * Describes one route for WebSockets. Who may connect is said and checked as for any route, before the upgrade: a
