@@ -56,6 +56,7 @@ export { REDIS_SCHEMES, type RedisServers, redisServers } from './redis-url.ts';
 export { demandMethods, demandOptions, demandSignal, kindOf, refuseUnknown } from './refuse-unknown.ts';
 export { secretsIn } from './secrets-in.ts';
 export { Semaphore } from './semaphore.ts';
+export { repositorySlot } from './repository-slot.ts';
 export { type GcraSlot, SharedGcra } from './shared-gcra.ts';
 export { titleOf } from './status-titles.ts';
 export { type Case, declareCases, rejectionOf, rejectsWith, type TestRunner, until } from './suite.ts';

@@ -1,4 +1,4 @@
-import { GcraTable, refuseUnknown } from '@ent/internal';
+import { GcraTable, refuseUnknown, repositorySlot } from '@ent/internal';
 import type { ThrottleStore } from '../driver.ts';
 import { authErrors } from '../errors.ts';
 import { demandMethods } from '../internal/demand.ts';
@@ -46,9 +46,6 @@ export interface ThrottleRow {
   expiresAt: Date;
 }
 
-/** After so many writes the rows that are over are deleted: often enough, and no work for a single attempt. */
-const SWEEP_EVERY = 1000;
-
 /**
  * Counts attempts in a database, through a repository of `@ent/database`: once for all processes that share it, and
  * across restarts. A read for each attempt, and a conditional write for each that gets through; no transactions are
@@ -73,27 +70,8 @@ const SWEEP_EVERY = 1000;
  */
 export function repositoryThrottleStore(repository: Omit<StoreRepository<ThrottleRow>, 'find'>): ThrottleStore {
   demandMethods(repository, ['get', 'insert', 'updateMany', 'deleteMany'], 'repositoryThrottleStore: the repository');
-  let writes = 0;
-  return slotThrottleStore<string>(
-    {
-      async read(id) {
-        const row = await repository.get(id);
-        if (row === null) return undefined;
-        const arrival = Number(row.arrival);
-        // What another program put there counts for nothing, and is replaced.
-        return { arrival: Number.isNaN(arrival) ? 0 : arrival, version: row.arrival };
-      },
-      async write(id, time, version, expiresInMs) {
-        const [arrival, expiresAt] = [String(time), new Date(Math.ceil(time))];
-        if (++writes % SWEEP_EVERY === 0) {
-          // What stays is deleted the next time.
-          repository.deleteMany({ where: { expiresAt: { lt: new Date(time - expiresInMs) } } }).catch(() => {});
-        }
-        if (version === undefined) return insertNew(repository, { id, arrival, expiresAt });
-        const where = { id, arrival: version };
-        return (await repository.updateMany({ set: { arrival, expiresAt } }, { where })).matched > 0;
-      },
-    },
+  return slotThrottleStore(
+    repositorySlot(repository, (row) => insertNew(repository, row)),
     async (id) => {
       await repository.deleteMany({ where: { id } });
     },

@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto';
-import { EntError } from '@ent/errors';
 import type { IdempotencyStore } from '../idempotency-store.ts';
 import { boundedKey } from '../internal/bounded-key.ts';
 import { demandMethods } from '../internal/demand.ts';
+import { insertNew } from '../internal/insert-new.ts';
 
 /** A row of {@link repositoryIdempotencyStore}. */
 export interface IdempotencyRow {
@@ -84,7 +84,7 @@ export function repositoryIdempotencyStore(repository: IdempotencyRepository): I
         if (there !== null && there.expiresAt.getTime() > Date.now()) return JSON.parse(there.record) as string;
         if (
           there === null
-            ? await insert(repository, id, record, ttlMs)
+            ? await insertNew(repository, { id, ...valuesOf(record, ttlMs) })
             : await takeOver(repository, there, record, ttlMs)
         ) {
           return undefined;
@@ -101,17 +101,6 @@ export function repositoryIdempotencyStore(repository: IdempotencyRepository): I
       await repository.deleteMany({ where: { id: boundedKey(key), digest: digestOf(expected) } });
     },
   };
-}
-
-async function insert(repository: IdempotencyRepository, id: string, record: string, ttlMs: number): Promise<boolean> {
-  try {
-    await repository.insert({ id, ...valuesOf(record, ttlMs) });
-    return true;
-  } catch (error) {
-    // Somebody was faster.
-    if (EntError.is(error) && error.status === 409) return false;
-    throw error;
-  }
 }
 
 /** Puts a record in the place of one that is over. */

@@ -1,6 +1,7 @@
-import { EntError } from '@ent/errors';
+import { repositorySlot } from '@ent/internal';
 import { compareAndSetStore } from '../internal/compare-and-set.ts';
 import { demandMethods } from '../internal/demand.ts';
+import { insertNew } from '../internal/insert-new.ts';
 import type { RateLimitStore } from '../rate-limit-store.ts';
 
 /** A row of {@link repositoryRateLimitStore}. */
@@ -27,9 +28,6 @@ export interface RateLimitRepository {
   deleteMany(options: { readonly where: { readonly expiresAt: { readonly lt: Date } } }): Promise<unknown>;
 }
 
-/** After so many writes the rows that are over are deleted: often enough, and no work for a single request. */
-const SWEEP_EVERY = 1000;
-
 /**
  * Limits that all processes share, in a database, through a repository: a read for each attempt, and a conditional
  * write for each that is let through. Rows that are over are deleted now and then. For limits that are rarely asked,
@@ -55,34 +53,5 @@ const SWEEP_EVERY = 1000;
  */
 export function repositoryRateLimitStore(repository: RateLimitRepository): RateLimitStore {
   demandMethods(repository, ['get', 'insert', 'updateMany', 'deleteMany'], 'repositoryRateLimitStore: the repository');
-  let writes = 0;
-  const sweep = (): void => {
-    if (++writes % SWEEP_EVERY !== 0) return;
-    // What stays is deleted the next time.
-    repository.deleteMany({ where: { expiresAt: { lt: new Date() } } }).catch(() => {});
-  };
-  return compareAndSetStore<string>({
-    async read(key) {
-      const row = await repository.get(key);
-      if (row === null) return undefined;
-      const arrival = Number(row.arrival);
-      return { arrival: Number.isNaN(arrival) ? 0 : arrival, version: row.arrival };
-    },
-    async write(id, time, version, expiresInMs) {
-      const [arrival, expiresAt] = [String(time), new Date(Math.ceil(Date.now() + expiresInMs))];
-      sweep();
-      if (version !== undefined) {
-        const set = { arrival, expiresAt };
-        return (await repository.updateMany({ set }, { where: { id, arrival: version } })).matched > 0;
-      }
-      try {
-        await repository.insert({ id, arrival, expiresAt });
-        return true;
-      } catch (error) {
-        // Somebody was faster.
-        if (EntError.is(error) && error.status === 409) return false;
-        throw error;
-      }
-    },
-  });
+  return compareAndSetStore(repositorySlot(repository, (row) => insertNew(repository, row)));
 }
