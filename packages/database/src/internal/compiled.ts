@@ -33,18 +33,24 @@ export function loopingRowMaker(columns: readonly string[]): RowMaker {
   };
 }
 
-const MOST = 500;
-const makers = new Map<string, RowMaker>();
-
 /** For a statement that comes again: those that answer the same columns share it. */
-export function rowMaker(columns: readonly string[]): RowMaker {
-  const key = JSON.stringify(columns);
-  const known = makers.get(key);
-  if (known !== undefined) return known;
+export const rowMaker = sharedBy((columns: readonly string[]): RowMaker => {
   const members = membersOf(columns)?.map((name, index) => `${name}: v[${index}]`);
   const maker = members && compiled<RowMaker>(`return (v) => ({ ${members.join()} });`);
-  const made = maker ?? loopingRowMaker(columns);
-  if (makers.size >= MOST) makers.clear();
-  makers.set(key, made);
-  return made;
+  return maker ?? loopingRowMaker(columns);
+});
+
+/** Statements with the same columns share what is made of these, the last few hundred of them. */
+export function sharedBy<Column, Made>(make: (columns: readonly Column[]) => Made) {
+  const known = new Map<string, Made>();
+  return (columns: readonly Column[]): Made => {
+    const key = JSON.stringify(columns);
+    if (!known.has(key)) {
+      if (known.size >= MOST) known.clear();
+      known.set(key, make(columns));
+    }
+    return known.get(key) as Made;
+  };
 }
+
+const MOST = 500;

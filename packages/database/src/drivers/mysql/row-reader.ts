@@ -1,4 +1,4 @@
-import { compiled, membersOf } from '../../internal/compiled.ts';
+import { compiled, membersOf, sharedBy } from '../../internal/compiled.ts';
 import { instantAt } from '../../internal/sql/instants.ts';
 import type { MysqlField } from './client.ts';
 
@@ -88,20 +88,7 @@ function isAlike(columns: readonly Column[], others: readonly Column[]): boolean
   return true;
 }
 
-const MOST = 500;
-const parsers = new Map<string, Parser | undefined>();
-
-/** Statements with the same columns share what reads them. */
-function parserOf(columns: readonly Column[]): Parser | undefined {
-  const key = JSON.stringify(columns);
-  if (!parsers.has(key)) {
-    if (parsers.size >= MOST) parsers.clear();
-    parsers.set(key, newParser(columns));
-  }
-  return parsers.get(key);
-}
-
-function newParser(columns: readonly Column[]): Parser | undefined {
+const parserOf = sharedBy((columns: readonly Column[]): Parser | undefined => {
   const reads = columns.map(readOf);
   if (!reads.includes(instant) || reads.includes(undefined)) return undefined;
   const next = compiledOver(columns, reads as Read[]) ?? ((packet) => rowOf(packet, columns, reads as Read[]));
@@ -110,7 +97,7 @@ function newParser(columns: readonly Column[]): Parser | undefined {
       return next(packet);
     }
   };
-}
+});
 
 /** {@link rowOf} as one function of these columns. */
 function compiledOver(columns: readonly Column[], reads: readonly Read[]): ((packet: Packet) => object) | undefined {
