@@ -1,15 +1,10 @@
+import type { Message } from '../client-message.ts';
 import { HistogramFamily, type Place } from '../families.ts';
 import { methodOf } from '../names.ts';
 import { ADVISED_BUCKETS } from './buckets.ts';
 import { codeOf } from './code-of.ts';
 import { listen, type Stop } from './stop.ts';
 
-/** Of `node:http` and of undici, which is behind `fetch`; each message is about one request, and has it. */
-interface Message<Request> {
-  readonly request: Request;
-  readonly response?: { readonly statusCode?: number };
-  readonly error?: unknown;
-}
 interface NodeRequest {
   readonly method: string;
   readonly host: string;

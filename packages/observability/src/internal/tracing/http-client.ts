@@ -1,16 +1,11 @@
 import type { Span, TextMapSetter } from '@opentelemetry/api';
+import type { Message } from '../client-message.ts';
 import { codeOf } from '../metrics/code-of.ts';
 import { listen, type Stop } from '../metrics/stop.ts';
 import { methodOf, OTHER } from '../names.ts';
 import { addressOf, hiddenQuery } from './addresses.ts';
 import { fail, guarded, isUnseen, KIND, type Spans } from './spans.ts';
 
-/** Of `node:http` and of undici, which is behind `fetch`; each message is about one request, and has it. */
-interface Message<Request> {
-  readonly request: Request;
-  readonly response?: { readonly statusCode?: number };
-  readonly error?: unknown;
-}
 /** What is read of a `ClientRequest`. */
 interface NodeRequest {
   readonly method: string;
