@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { installedFolder } from '../packages/testkit/src/installed-folder.ts';
 import { type Finding, main } from './lib/findings.ts';
 import { run } from './lib/run.ts';
 
@@ -72,8 +73,7 @@ function findReader(root: string): string | undefined {
   const hash = createHash('sha256');
   for (const file of ['main.go', 'go.mod', 'go.sum'])
     hash.update(readFileSync(join(root, 'scripts/tools/compose-config', file)));
-  const cache = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
-  const program = join(cache, 'ent/compose-config', hash.digest('hex').slice(0, 32), 'compose-config');
+  const program = installedFolder('compose-config', hash.digest('hex').slice(0, 32), 'compose-config');
   if (existsSync(program)) return program;
   const why = 'compose-config is not built; run scripts/install-services.sh compose-config';
   if (/\b(all|compose-config)\b/.test(process.env['ENT_TEST_REQUIRE'] ?? '')) throw new Error(why);

@@ -5,9 +5,9 @@ import { Gateway, HTTPRoute } from '@kubernetes-models/gateway-api/gateway.netwo
 import { DestinationRule } from '@kubernetes-models/istio/networking.istio.io/v1';
 import { AuthorizationPolicy, PeerAuthentication } from '@kubernetes-models/istio/security.istio.io/v1';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { parse, parseAllDocuments } from 'yaml';
+import { installedFolder } from '../packages/testkit/src/installed-folder.ts';
 import { type Finding, main } from './lib/findings.ts';
 import { run, withTemporaryFolder } from './lib/run.ts';
 
@@ -80,7 +80,7 @@ interface Container {
 
 /** The folder of kubectl and kubernetes-validate, both of PyPI. */
 function findTools(): string | undefined {
-  const folder = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'ent', TOOLS, 'bin');
+  const folder = installedFolder(TOOLS, 'bin');
   if (existsSync(join(folder, 'kubectl'))) return folder;
   const why = 'kubectl and kubernetes-validate are not installed; run scripts/install-services.sh kubernetes';
   if (/\b(all|kubernetes)\b/.test(process.env['ENT_TEST_REQUIRE'] ?? '')) throw new Error(why);

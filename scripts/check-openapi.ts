@@ -2,12 +2,12 @@
 // the tests of @ent/http know. Redocly and spectral read them, with the rules that they recommend, and
 // openapi-spec-validator, which holds them against the schema of the specification.
 import { writeFileSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { type Route, route } from '../packages/http/src/index.ts';
 import { openapi } from '../packages/http/src/openapi.ts';
 import { bodySchemas, openSchemas, querySchemas } from '../packages/http/tests/support/corpus.ts';
+import { installedFolder } from '../packages/testkit/src/installed-folder.ts';
 import { findProgram } from '../packages/testkit/src/programs.ts';
 import { type Finding, main } from './lib/findings.ts';
 import { run, withTemporaryFolder } from './lib/run.ts';
@@ -47,9 +47,8 @@ async function example(root: string, name: string, dir: string): Promise<unknown
  * not, that is said, and is no fault unless `ENT_TEST_REQUIRE` demands it.
  */
 function specValidator(): string | undefined {
-  const cache = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
   const name = 'openapi-spec-validator';
-  const program = findProgram(name, [join(cache, 'ent', `${name}-0.9.0`, 'bin')]);
+  const program = findProgram(name, [installedFolder(`${name}-0.9.0`, 'bin')]);
   const isRequired = /\b(all|openapi-spec-validator)\b/.test(process.env['ENT_TEST_REQUIRE'] ?? '');
   if (program === undefined && isRequired)
     throw new Error(`${name} is not installed: scripts/install-services.sh ${name}`);

@@ -4,11 +4,12 @@ import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { installedFolder } from '../../packages/testkit/src/installed-folder.ts';
 import { Programs } from '../demo/programs.ts';
 import { startShop } from '../demo/shop.ts';
 
@@ -32,8 +33,7 @@ interface ServiceSpan extends Span {
 const TRACE = 'a'.repeat(32);
 
 /** Where `scripts/install-services.sh otelcol` puts it. */
-const cache = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
-const otelcol = join(cache, 'ent/otelcol-0.165.0/otelcol');
+const otelcol = installedFolder('otelcol-0.165.0', 'otelcol');
 
 /** A Collector that sends what it takes on to a URL; gives its own. */
 async function startCollector(folder: string, endpoint: string): Promise<string> {

@@ -1,8 +1,7 @@
 import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { findProgram } from '@ent/testkit';
+import { findProgram, installedFolder } from '@ent/testkit';
 import { itInDepth } from '@ent/testkit/vitest';
 import { afterAll, beforeAll, describe, expect, onTestFinished } from 'vitest';
 import { client } from './client.ts';
@@ -10,8 +9,7 @@ import { type Service, settings, start, temporaryFolder } from './service.ts';
 
 // Somebody else's tool makes requests of the document, right ones and wrong ones, and sequences of them, and judges the
 // answers by it. `scripts/install-services.sh schemathesis` puts it where it is looked for, beside PATH.
-const cache = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
-const program = findProgram('schemathesis', [join(cache, 'ent/schemathesis-4.32.5/bin')]);
+const program = findProgram('schemathesis', [installedFolder('schemathesis-4.32.5', 'bin')]);
 const required = /\ball\b|\bschemathesis\b/.test(process.env['ENT_TEST_REQUIRE'] ?? '');
 const unavailable = program === undefined && !required;
 const absent = unavailable ? ' (skipped: it is not installed; run scripts/install-services.sh schemathesis)' : '';

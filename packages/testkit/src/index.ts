@@ -2,6 +2,7 @@ export { runInBareApp } from './bare-app.ts';
 export { randomOf } from './depth.ts';
 export { isRequired } from './environment.ts';
 export { bytesPerRound, heldBytes } from './heap.ts';
+export { installedFolder } from './installed-folder.ts';
 export { findProgram } from './programs.ts';
 export { type FaultProxy, startProxy } from './proxy.ts';
 export {

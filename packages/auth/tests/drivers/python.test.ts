@@ -1,9 +1,8 @@
 // Python's libraries beside ours, both ways: one process of Python, which is given what we made and gives what it made.
 import { execFile } from 'node:child_process';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { findProgram } from '@ent/testkit';
+import { findProgram, installedFolder } from '@ent/testkit';
 import { TOTP } from 'otpauth';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { createDpop } from '../../src/dpop.ts';
@@ -23,9 +22,9 @@ import { memoryReplayStore, memoryThrottleStore, memoryTotpStore } from '../../s
 import { createTotp } from '../../src/totp.ts';
 
 // `scripts/install-services.sh pyjwt` puts it there.
-const cache = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
-const program = findProgram('python', [join(cache, 'ent/pyjwt-2.15.1/bin')]);
-const isThere = program?.startsWith(cache) === true;
+const installed = installedFolder('pyjwt-2.15.1');
+const program = findProgram('python', [join(installed, 'bin')]);
+const isThere = program?.startsWith(installed) === true;
 const required = /\ball\b|\bpyjwt\b/.test(process.env['ENT_TEST_REQUIRE'] ?? '');
 const absent = isThere ? '' : ' (skipped: it is not installed; run scripts/install-services.sh pyjwt)';
 

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { installedFolder } from '../installed-folder.ts';
 import { ask } from '../probe.ts';
 import { findProgram } from '../programs.ts';
 import type { Recipe } from '../recipe.ts';
@@ -8,8 +8,7 @@ import type { Recipe } from '../recipe.ts';
 const java = (): string | undefined => findProgram('java');
 
 /** Where `scripts/install-services.sh opensearch` puts the jars and the program that starts a node. */
-const folder = (): string =>
-  join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'ent', 'opensearch-2.19.1');
+const folder = (): string => installedFolder('opensearch-2.19.1');
 
 /** One node of OpenSearch, without a login and without plugins, such as that for ISM. */
 export const opensearch: Recipe = {

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { installedFolder } from '../installed-folder.ts';
 import { ask } from '../probe.ts';
 import { findProgram } from '../programs.ts';
 import type { Recipe, Site } from '../recipe.ts';
@@ -84,8 +84,7 @@ export function standbyOf(primary: Pick<Server, 'host' | 'port'>): Recipe {
 
 /** Where `scripts/install-services.sh` puts it: for all, or for the user who is not root. */
 function program18(name: string): string | undefined {
-  const cache = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
-  const folders = ['/usr/local/lib/ent/postgres-18', join(cache, 'ent', 'postgres-18')];
+  const folders = ['/usr/local/lib/ent/postgres-18', installedFolder('postgres-18')];
   // Not by findProgram: what it finds in PATH is another version.
   return folders.map((folder) => join(folder, 'native', 'bin', name)).find((file) => existsSync(file));
 }
