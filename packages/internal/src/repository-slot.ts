@@ -5,7 +5,7 @@ interface Row {
   arrival: string;
   expiresAt: Date;
 }
-/** What {@link repositorySlot} needs of a repository. `updateMany` is one statement: condition and change are one step. */
+/** What {@link repositorySlot} needs of a repository. `updateMany` has to check and to change in one statement. */
 interface Repository {
   get(id: string): Promise<Row | null>;
   updateMany(
