@@ -2,8 +2,7 @@
 # rate-limiter-flexible on Redis: a limit for half a second, once reached, refuses for ever.
 #
 # What:      `duration: 0.5` refuses all but the first two calls of a key on Redis, until somebody deletes it; 1.9 has a
-#            window of one second, and lets nearly twice as many calls through. In memory and on PostgreSQL both are
-#            right.
+#            window of one second, and lets nearly twice as many calls through. In memory it is right.
 # Versions:  rate-limiter-flexible 11.4.0, ioredis 6.0.0, a redis-server (seen with 7.0.15).
 # Expected:  the window that was asked for, as the in-memory limiter of the same package gives it: it is the documented
 #            stand-in (`insuranceLimiter`) and what tests use. Redis counts in milliseconds.
