@@ -10,6 +10,7 @@ export class Settler {
   readonly #source: Source;
   #batch: Asked[] = [];
   #flushing = false;
+  #flushedThisTurn = false;
 
   constructor(source: Source) {
     this.#source = source;
@@ -20,7 +21,18 @@ export class Settler {
     this.#batch.push({ settlement, done });
     if (this.#flushing) return;
     this.#flushing = true;
-    setImmediate(() => void this.#flush());
+    const flush = (): void => void this.#flush();
+    // At once, behind what is done already: a turn of the event loop costs more than a message. But once a turn: whoever
+    // is given the next message by each settlement would else let nobody else have one.
+    if (this.#flushedThisTurn) {
+      setImmediate(flush);
+      return;
+    }
+    this.#flushedThisTurn = true;
+    setImmediate(() => {
+      this.#flushedThisTurn = false;
+    }).unref();
+    process.nextTick(flush);
   }
 
   settled(settlement: Settlement): Promise<SettleResult | 'lost'> {
