@@ -1,10 +1,11 @@
 // docker-compose.yml is read as Docker Compose reads it, whole and by each profile, with the settings of .env.example.
 // Then: each image has a version, each server a health check, limits and a network; no port is open to others; no
-// password stands outside of .env; and what is mounted is there.
+// password stands outside of .env; what is mounted is there; and traces go to where a collector takes them.
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { parse } from 'yaml';
 import { installedFolder } from '../packages/testkit/src/installed-folder.ts';
 import { type Finding, main } from './lib/findings.ts';
 import { run } from './lib/run.ts';
@@ -15,7 +16,7 @@ const SETTINGS = '.env.example';
 /** What must start by each profile. */
 const PROFILES: Readonly<Record<string, readonly string[]>> = {
   core: ['postgres', 'rabbitmq', 'redis'],
-  full: ['memcached', 'mongodb', 'mysql', 'postgres', 'rabbitmq', 'redis'],
+  full: ['kafka', 'memcached', 'mongodb', 'mysql', 'postgres', 'rabbitmq', 'redis'],
   observability: [
     'elasticsearch',
     'elasticsearch-setup',
@@ -61,6 +62,7 @@ interface Service {
   readonly image?: string;
   readonly build?: object;
   readonly healthcheck?: { readonly test?: readonly string[] };
+  readonly environment?: Readonly<Record<string, string | null>>;
   readonly deploy?: { readonly resources?: { readonly limits?: Readonly<Record<string, unknown>> } };
   readonly networks?: Readonly<Record<string, unknown>>;
   readonly ports?: readonly { readonly host_ip?: string; readonly published?: string }[];
@@ -105,6 +107,28 @@ function faultsOf(name: string, service: Service): string[] {
   return faults.map((fault) => `${name} ${fault}`);
 }
 
+/** Where the spans of services go; those that are able to send some have the setting. */
+const TRACES = 'OTEL_EXPORTER_OTLP_ENDPOINT';
+
+/** Services that could send spans and do not, or send them to where nobody takes them. */
+function faultsOfTraces(root: string, services: Project['services']): string[] {
+  const collector = parse(readFileSync(join(root, 'infrastructure/otel-collector/config.yml'), 'utf8')) as {
+    readonly receivers: { readonly otlp: { readonly protocols: { readonly http: { readonly endpoint: string } } } };
+  };
+  const port = collector.receivers.otlp.protocols.http.endpoint.split(':').at(-1);
+  return Object.entries(services).flatMap(([name, { environment = {}, networks = {} }]) => {
+    const settings = join(root, 'examples', name, '.env.example');
+    const canSend = existsSync(settings) && readFileSync(settings, 'utf8').includes(TRACES);
+    const endpoint = environment[TRACES] ?? undefined;
+    if (endpoint === undefined) return canSend ? [`${name} has no ${TRACES}`] : [];
+    const at = new URL(endpoint);
+    const target = services[at.hostname];
+    const shared = Object.keys(target?.networks ?? {}).filter((network) => network in networks);
+    if (shared.length === 0) return [`${name} sends traces to ${at.hostname}, which is in none of its networks`];
+    return at.port === port ? [] : [`${name} sends traces to port ${at.port}, and the collector listens on ${port}`];
+  });
+}
+
 /** Passwords that stand in the file, and settings that nothing reads. */
 function faultsOfSettings(root: string): Finding[] {
   const text = readFileSync(join(root, COMPOSE), 'utf8');
@@ -130,6 +154,7 @@ async function checkCompose(root: string): Promise<Finding[]> {
   if (typeof whole === 'string') return [...findings, { file: COMPOSE, problem: whole }];
   const add = (problem: string): unknown => findings.push({ file: COMPOSE, problem });
   for (const [name, service] of Object.entries(whole.services)) for (const fault of faultsOf(name, service)) add(fault);
+  for (const fault of faultsOfTraces(root, whole.services)) add(fault);
   const mounted = Object.values(whole.services).flatMap(({ volumes = [] }) => volumes.map(({ source }) => source));
   for (const name of Object.keys(whole.volumes ?? {}))
     if (!mounted.includes(name)) add(`no service has volume ${name}`);

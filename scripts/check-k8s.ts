@@ -1,6 +1,7 @@
 // The overlays of infrastructure/k8s are rendered by kubectl, held against the schemas of Kubernetes, of the Gateway
 // API and of Istio, and looked through: pods have three probes, limits, no root and more time to end than they drain;
-// what chooses pods by labels chooses some; settings are those of the service; no secret stands in production.
+// what chooses pods by labels chooses some; settings are those of the service; traces leave production, by a port that
+// policies let through; no secret stands in production.
 import { Gateway, HTTPRoute } from '@kubernetes-models/gateway-api/gateway.networking.k8s.io/v1';
 import { DestinationRule } from '@kubernetes-models/istio/networking.istio.io/v1';
 import { AuthorizationPolicy, PeerAuthentication } from '@kubernetes-models/istio/security.istio.io/v1';
@@ -44,6 +45,8 @@ interface Resource {
     readonly scaleTargetRef?: { readonly name: string };
     /** Of a DestinationRule. */
     readonly host?: string;
+    /** Of a NetworkPolicy. */
+    readonly egress?: readonly { readonly ports?: readonly { readonly port?: number | string }[] }[];
   };
 }
 
@@ -181,6 +184,18 @@ function faultsOfMore(resources: readonly Resource[]): string[] {
   });
 }
 
+/** Production without traces, or with those that a policy keeps in. */
+function faultsOfTraces(service: string, config: Resource | undefined, resources: readonly Resource[]): string[] {
+  const endpoint = config?.data?.['OTEL_EXPORTER_OTLP_ENDPOINT'];
+  if (endpoint === undefined) return [`${service} sends its traces nowhere`];
+  const port = Number(new URL(endpoint).port);
+  const isOpen = resources.some(
+    ({ kind, spec }) =>
+      kind === 'NetworkPolicy' && spec?.egress?.some(({ ports = [] }) => ports.some((each) => each.port === port)),
+  );
+  return isOpen ? [] : [`${service} sends its traces to port ${port}, which no NetworkPolicy lets out`];
+}
+
 function faultsOf(overlay: string, resources: readonly Resource[], settings: Settings): string[] {
   const faults: string[] = [];
   let drainSeconds = 0;
@@ -189,6 +204,7 @@ function faultsOf(overlay: string, resources: readonly Resource[], settings: Set
     for (const name of Object.keys(config?.data ?? {}))
       if (!settings.get(service)?.has(name)) faults.push(`${service} has no setting ${name}`);
     const drain = /^(\d+)s$/.exec(config?.data?.['DRAIN_TIME'] ?? '');
+    if (overlay !== 'development') faults.push(...faultsOfTraces(service, config, resources));
     if (drain === null) faults.push(`DRAIN_TIME of ${service} is not in seconds`);
     drainSeconds = Math.max(drainSeconds, Number(drain?.[1] ?? 0));
   }

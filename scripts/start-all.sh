@@ -73,6 +73,7 @@ core            PostgreSQL      postgres://$POSTGRES_USER:$POSTGRES_PASSWORD@127
 full            MySQL           mysql://$MYSQL_USER:$MYSQL_PASSWORD@127.0.0.1:$MYSQL_PORT/$MYSQL_DATABASE
                 MongoDB         mongodb://$MONGO_USER:$MONGO_PASSWORD@127.0.0.1:$MONGO_PORT/?authSource=admin&directConnection=true
                 Memcached       memcached://127.0.0.1:$MEMCACHED_PORT
+                Kafka           127.0.0.1:$KAFKA_PORT
 observability   Grafana         http://127.0.0.1:$GRAFANA_PORT ($GRAFANA_USER, $GRAFANA_PASSWORD)
                 Prometheus      http://127.0.0.1:$PROMETHEUS_PORT
                 Jaeger          http://127.0.0.1:$JAEGER_PORT
