@@ -75,7 +75,7 @@ export const DASHBOARDS: readonly Dashboard[] = [
       {
         title: 'In flight',
         unit: 'short',
-        lines: { '{{instance}}': 'http_server_active_requests{job=~"$job"}' },
+        lines: { '{{instance}}': 'sum by (instance) (http_server_active_requests{job=~"$job"})' },
         about: 'A line that only climbs: something waits for ever.',
       },
       {

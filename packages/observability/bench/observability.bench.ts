@@ -1,9 +1,18 @@
-// What it costs an operation to be measured: by our metrics, against prom-client called by hand. Each in a process of
-// its own, since all who listen to a channel hear of an operation.
+// What it costs an operation to be measured: by our metrics, against prom-client and OpenTelemetry called by hand. Each
+// in a process of its own, since all who listen to a channel hear of an operation. What it costs a whole service:
+// examples/user-service/bench.
 import { subscribe, tracingChannel } from 'node:diagnostics_channel';
+import type { Attributes } from '@opentelemetry/api';
+import {
+  AggregationTemporality,
+  InMemoryMetricExporter,
+  MeterProvider,
+  PeriodicExportingMetricReader,
+} from '@opentelemetry/sdk-metrics';
 import { Counter, Histogram, Registry } from 'prom-client';
 import { bench } from '../../../scripts/bench.ts';
 import { onOperation } from '../src/index.ts';
+import { measureOperations } from '../src/opentelemetry.ts';
 import { createMetrics } from '../src/prometheus.ts';
 
 const registers = [new Registry()];
@@ -46,6 +55,14 @@ function byHand(name: string, end: (seconds: number) => void): void {
   });
 }
 
+/** An SDK with a reader, as an application has it, which collects in an hour. */
+function meters(): MeterProvider {
+  const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);
+  return new MeterProvider({
+    readers: [new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 3_600_000 })],
+  });
+}
+
 /** Listens from the first call on, in the process of its subject alone. */
 function listening(listen: () => unknown, work: () => void): () => void {
   let isListening = false;
@@ -58,7 +75,13 @@ function listening(listen: () => unknown, work: () => void): () => void {
   };
 }
 
-async function compare(title: string, name: string, payload: () => object, end: (seconds: number) => void) {
+async function compare(
+  title: string,
+  name: string,
+  payload: () => object,
+  end: (seconds: number) => void,
+  attributes: Attributes,
+) {
   const work = published(name, payload);
   await bench(title, {
     isolate: true,
@@ -66,6 +89,12 @@ async function compare(title: string, name: string, payload: () => object, end: 
     raw: listening(() => byHand(name, end), work),
     subjects: {
       '@ent: prometheus': listening(() => createMetrics(), work),
+      '@ent: OpenTelemetry': listening(() => measureOperations({ meterProvider: meters() }), work),
+      'OpenTelemetry by hand': listening(() => {
+        const histogram = meters().getMeter('bench').createHistogram('by.hand', { unit: 's' });
+        // Who calls it by hand makes the attributes each time.
+        byHand(name, (seconds) => histogram.record(seconds, { ...attributes }));
+      }, work),
       '@ent: a listener': listening(() => onOperation(name, { end() {} }), work),
       'nobody listens': work,
     },
@@ -87,6 +116,12 @@ await compare(
       },
       seconds,
     ),
+  {
+    'http.request.method': 'GET',
+    'http.route': '/users/:id',
+    'http.response.status_code': 200,
+    'url.scheme': 'http',
+  },
 );
 await compare(
   'one hit of a cache, measured by prom-client by hand (raw)',
@@ -96,4 +131,5 @@ await compare(
     hits.inc({ driver: 'memory', tier: 'backend', result: 'hit' });
     took.observe({ driver: 'memory', operation: 'get', result: 'ok' }, seconds);
   },
+  { 'ent.cache.driver': 'memory', 'ent.cache.operation': 'get', 'ent.cache.result': 'ok' },
 );

@@ -8,6 +8,8 @@ import { httpServer } from './internal/tracing/http-server.ts';
 import { messaging } from './internal/tracing/messaging.ts';
 import { Spans } from './internal/tracing/spans.ts';
 
+export { type Measuring, type MeasuringOptions, measureOperations } from './measuring.ts';
+
 /** Options of {@link traceOperations}. */
 export interface TracingOptions {
   /**

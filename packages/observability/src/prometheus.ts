@@ -3,17 +3,11 @@ import { activeSpan, type Duration, durationOption, refuseUnknown } from '@ent/i
 import { Registry } from 'prom-client';
 import { observabilityErrors } from './errors.ts';
 import { tellPrimary, Workers } from './internal/cluster.ts';
-import { CounterFamily, GaugeFamily, type Place } from './internal/families.ts';
-import { auth } from './internal/metrics/auth.ts';
-import { cache } from './internal/metrics/cache.ts';
-import { database } from './internal/metrics/database.ts';
-import { health } from './internal/metrics/health.ts';
-import { httpClient } from './internal/metrics/http-client.ts';
-import { httpServer } from './internal/metrics/http-server.ts';
-import { logging } from './internal/metrics/logging.ts';
-import { messaging } from './internal/metrics/messaging.ts';
+import { CounterFamily, GaugeFamily, type Home } from './internal/families.ts';
+import { operations } from './internal/metrics/operations.ts';
 import { registerRuntime } from './internal/metrics/runtime.ts';
 import { wantsOpenMetrics } from './internal/open-metrics.ts';
+import { RegistryPlace } from './internal/registry-place.ts';
 import { createCollect, write } from './internal/render.ts';
 
 /** Options of {@link createMetrics}. */
@@ -121,25 +115,15 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
     }
   }
   const exemplarLabels = exemplars ? sampledSpan : undefined;
-  const place: Place = { registry, maxSeries, collectTimeoutMs: timeoutMs, exemplarLabels };
+  const home: Home = { registry, maxSeries, exemplarLabels };
   if (options.version !== undefined) {
     const help = 'Version of the running service.';
     const labelNames = ['version'];
-    const info = new GaugeFamily(place, { name: 'service_build_info', help, labelNames, aggregator: 'max' });
+    const info = new GaugeFamily(home, { name: 'service_build_info', help, labelNames, aggregator: 'max' });
     info.cell(options.version).value = 1;
   }
-  const stops = [
-    registerRuntime(registry),
-    ...httpServer(place),
-    ...httpClient(place),
-    ...cache(place),
-    ...database(place),
-    ...messaging(place),
-    ...auth(place),
-    ...health(place),
-    ...logging(place),
-  ];
-  const failures = new CounterFamily(place, {
+  const stops = [registerRuntime(registry), ...operations(new RegistryPlace(home, timeoutMs))];
+  const failures = new CounterFamily(home, {
     name: 'metric_collection_failures_total',
     help: 'Metrics left out of an answer because their values came too late or not at all.',
     labelNames: ['metric'],

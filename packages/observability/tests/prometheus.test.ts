@@ -39,10 +39,11 @@ describe('createMetrics', () => {
   it('counts the requests in flight', async () => {
     const gate = Promise.withResolvers<void>();
     const request = publish('ent:http:request', { method: 'GET' }, () => gate.promise);
-    expect(await lines('http_server_active_requests')).toEqual(['http_server_active_requests 1']);
+    const active = 'http_server_active_requests{http_request_method="GET",url_scheme=""}';
+    expect(await lines('http_server_active_requests')).toEqual([`${active} 1`]);
     gate.resolve();
     await request;
-    expect(await lines('http_server_active_requests')).toEqual(['http_server_active_requests 0']);
+    expect(await lines('http_server_active_requests')).toEqual([`${active} 0`]);
   });
 
   it('counts cache results, health checks and password checks', async () => {
@@ -212,15 +213,15 @@ describe('createMetrics', () => {
     server.close();
     const gone = createServer();
     await once(gone.listen(0, '127.0.0.1'), 'listening');
-    const nobody = `http://127.0.0.1:${(gone.address() as AddressInfo).port}/`;
+    const { port: closed } = gone.address() as AddressInfo;
     await once(gone.close(), 'close');
-    await fetch(nobody).catch(() => {});
-    const labels = (method: string, status: string, error: string): string =>
-      `{http_request_method="${method}",server_address="127.0.0.1",http_response_status_code="${status}",error_type="${error}"}`;
+    await fetch(`http://127.0.0.1:${closed}/`).catch(() => {});
+    const labels = (method: string, status: string, error: string, at = port): string =>
+      `{http_request_method="${method}",server_address="127.0.0.1",server_port="${at}",http_response_status_code="${status}",error_type="${error}"}`;
     expect((await lines('http_client_request_duration_seconds_count')).map((line) => line.slice(42))).toEqual([
       `${labels('GET', '200', '')} 2`,
       `${labels('POST', '404', '404')} 1`,
-      `${labels('GET', '', 'ECONNREFUSED')} 1`,
+      `${labels('GET', '', 'ECONNREFUSED', closed)} 1`,
     ]);
   });
 

@@ -1,8 +1,6 @@
 import { Registry } from 'prom-client';
-import { OTHER } from './names.ts';
+import { Cells, type LabelValue } from './cells.ts';
 
-/** Values of labels, in the order of their names. */
-export type LabelValue = string | number;
 type Labels = Record<string, LabelValue>;
 
 /** One line as prom-client's registry writes it. */
@@ -48,23 +46,15 @@ export interface FamilyOptions {
 }
 
 /** Where families are registered, and how many label sets each may have. */
-export interface Place {
+export interface Home {
   readonly registry: Registry;
   readonly maxSeries: number;
-  /** How long a metric may take for its values. */
-  readonly collectTimeoutMs: number;
   /** Asked for each observation of a histogram. */
   readonly exemplarLabels?: ExemplarLabels | undefined;
 }
 
-/** By the value of one label: what the next one tells apart, and after the last one a cell. */
-type Node = Map<LabelValue, unknown>;
-
-/**
- * A metric in a registry of prom-client that counts in cells of its own. A set of label values is found by a `Map` for
- * each label, where prom-client checks the names, sorts them and makes a text of all for each observation.
- */
-abstract class Family<Cell extends { readonly labels: Labels }> {
+/** A metric in a registry of prom-client that counts in cells of its own. */
+abstract class Family<Cell> extends Cells<Cell> {
   abstract readonly type: string;
   /** prom-client gives a counter another one for OpenMetrics, for good; {@link getForPromString} does not go by it. */
   name: string;
@@ -74,16 +64,12 @@ abstract class Family<Cell extends { readonly labels: Labels }> {
   protected readonly ownName: string;
   readonly #collect: (() => unknown) | undefined;
   readonly #registry: Registry;
-  readonly #maxSeries: number;
-  #root: Node = new Map();
-  #cells: Cell[] = [];
-  #only: Cell | undefined;
-  #overflow: Cell | undefined;
 
   constructor(
-    { registry, maxSeries }: Place,
+    { registry, maxSeries }: Home,
     { name, help, labelNames = [], aggregator = 'sum', collect }: FamilyOptions,
   ) {
+    super(labelNames.length, maxSeries);
     this.name = name;
     this.ownName = name;
     this.help = help;
@@ -91,33 +77,14 @@ abstract class Family<Cell extends { readonly labels: Labels }> {
     this.aggregator = aggregator;
     this.#collect = collect;
     this.#registry = registry;
-    this.#maxSeries = maxSeries;
     // Its type names prom-client's own classes; what it asks of them is here.
     registry.registerMetric(this as never);
   }
 
-  protected abstract make(labels: Labels): Cell;
   protected abstract samples(cell: Cell): readonly Sample[];
 
-  /** The cell of a set of label values; {@link OTHER} for all labels once there are too many. */
-  cell(...values: readonly LabelValue[]): Cell {
-    let node: unknown = this.#root;
-    for (let i = 0; i < values.length && node !== undefined; i++) node = (node as Node).get(values[i] as LabelValue);
-    return node === undefined ? this.#add(values) : (node as Cell);
-  }
-
-  /** The cell of a metric without labels, which has a value from the start. */
-  get only(): Cell {
-    this.#only ??= this.#made([]);
-    return this.#only;
-  }
-
-  /** Starts anew; prom-client's `resetMetrics` calls it. */
-  reset(): void {
-    this.#root = new Map();
-    this.#cells = [];
-    this.#only = undefined;
-    this.#overflow = undefined;
+  protected labelsOf(values: readonly LabelValue[]): Labels {
+    return Object.fromEntries(this.labelNames.map((name, i) => [name, values[i] as LabelValue]));
   }
 
   async getForPromString(): Promise<Collected> {
@@ -142,32 +109,7 @@ abstract class Family<Cell extends { readonly labels: Labels }> {
   #collected(name: string): Collected {
     const { help, type, aggregator, labelNames } = this;
     if (labelNames.length === 0) void this.only;
-    return { name, help, type, aggregator, values: this.#cells.flatMap((cell) => this.samples(cell)) };
-  }
-
-  #add(values: readonly LabelValue[]): Cell {
-    if (this.#cells.length >= this.#maxSeries) {
-      this.#overflow ??= this.#made(values.map(() => OTHER));
-      return this.#overflow;
-    }
-    const cell = this.#made(values);
-    let node = this.#root;
-    for (const value of values.slice(0, -1)) {
-      let next = node.get(value) as Node | undefined;
-      if (next === undefined) {
-        next = new Map();
-        node.set(value, next);
-      }
-      node = next;
-    }
-    node.set(values.at(-1) as LabelValue, cell);
-    return cell;
-  }
-
-  #made(values: readonly LabelValue[]): Cell {
-    const cell = this.make(Object.fromEntries(this.labelNames.map((name, i) => [name, values[i] as LabelValue])));
-    this.#cells.push(cell);
-    return cell;
+    return { name, help, type, aggregator, values: this.cells.flatMap((cell) => this.samples(cell)) };
   }
 }
 
@@ -182,8 +124,8 @@ class NumberCell {
 }
 
 abstract class NumberFamily extends Family<NumberCell> {
-  protected make(labels: Labels): NumberCell {
-    return new NumberCell(labels);
+  protected make(values: readonly LabelValue[]): NumberCell {
+    return new NumberCell(this.labelsOf(values));
   }
 
   protected samples({ labels, value }: NumberCell): Sample[] {
@@ -239,14 +181,14 @@ export class HistogramFamily extends Family<HistogramCell> {
   readonly #bounds: readonly number[];
   readonly #exemplarLabels: ExemplarLabels | undefined;
 
-  constructor(place: Place, options: FamilyOptions & { readonly buckets: readonly number[] }) {
-    super(place, options);
+  constructor(home: Home, options: FamilyOptions & { readonly buckets: readonly number[] }) {
+    super(home, options);
     this.#bounds = options.buckets;
-    this.#exemplarLabels = place.exemplarLabels;
+    this.#exemplarLabels = home.exemplarLabels;
   }
 
-  protected make(labels: Labels): HistogramCell {
-    return new HistogramCell(labels, this.#bounds, this.#exemplarLabels);
+  protected make(values: readonly LabelValue[]): HistogramCell {
+    return new HistogramCell(this.labelsOf(values), this.#bounds, this.#exemplarLabels);
   }
 
   protected samples({ labels: sharedLabels, counts, exemplars, sum, count }: HistogramCell): Sample[] {

@@ -1,5 +1,5 @@
 import { onOperation } from '../../operations.ts';
-import { CounterFamily, type Place } from '../families.ts';
+import type { Place } from '../place.ts';
 import type { Stop } from './stop.ts';
 
 /** What is read of `ent:auth:password`; `@ent/auth` documents it in full. */
@@ -10,10 +10,11 @@ interface PasswordCheck {
 
 /** Logins by password: `ent:auth:password`. */
 export function auth(place: Place): Stop[] {
-  const attempts = new CounterFamily(place, {
-    name: 'auth_attempts_total',
+  const attempts = place.counter({
+    name: 'ent.auth.attempts',
+    unit: '{attempt}',
     help: 'Password checks, by result.',
-    labelNames: ['result'],
+    attributes: ['ent.auth.result'],
   });
   const stop = onOperation<PasswordCheck>('ent:auth:password', {
     end({ payload: { operation, outcome }, error }) {

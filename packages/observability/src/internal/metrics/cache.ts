@@ -1,5 +1,5 @@
 import { onOperation } from '../../operations.ts';
-import { CounterFamily, HistogramFamily, type Place } from '../families.ts';
+import type { Place } from '../place.ts';
 import { listen, type Stop } from './stop.ts';
 
 /** What is read of the channels of `@ent/cache`, which documents them in full. */
@@ -21,27 +21,31 @@ interface CacheOperation {
 
 /** Reads, writes and loads of caches. */
 export function cache(place: Place): Stop[] {
-  const requests = new CounterFamily(place, {
-    name: 'cache_requests_total',
+  const requests = place.counter({
+    name: 'ent.cache.requests',
+    unit: '{key}',
     help: 'Keys asked of the cache, by the tier that answered and the result.',
-    labelNames: ['cache_driver', 'cache_tier', 'result'],
+    attributes: ['ent.cache.driver', 'ent.cache.tier', 'ent.cache.result'],
   });
-  const loads = new HistogramFamily(place, {
-    name: 'cache_load_duration_seconds',
+  const loads = place.histogram({
+    name: 'ent.cache.load.duration',
+    unit: 's',
     help: 'Duration of the loads of missing values, in seconds.',
-    labelNames: ['cache_driver', 'outcome'],
+    attributes: ['ent.cache.driver', 'ent.cache.outcome'],
     buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
   });
-  const durations = new HistogramFamily(place, {
-    name: 'cache_operation_duration_seconds',
+  const durations = place.histogram({
+    name: 'ent.cache.operation.duration',
+    unit: 's',
     help: 'Duration of the operations of the cache, in seconds.',
-    labelNames: ['cache_driver', 'operation', 'result'],
+    attributes: ['ent.cache.driver', 'ent.cache.operation', 'ent.cache.result'],
     buckets: [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1],
   });
-  const forgiven = new CounterFamily(place, {
-    name: 'cache_forgiven_errors_total',
+  const forgiven = place.counter({
+    name: 'ent.cache.forgiven_errors',
+    unit: '{error}',
     help: 'Calls of the cache that failed and were passed over, so that what was read is counted as a miss.',
-    labelNames: ['cache_driver'],
+    attributes: ['ent.cache.driver'],
   });
   const count = (driver: string, tier: string, result: string, by: number): void => {
     if (by > 0) requests.cell(driver, tier, result).value += by;

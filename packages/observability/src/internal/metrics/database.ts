@@ -1,5 +1,5 @@
 import { onOperation } from '../../operations.ts';
-import { CounterFamily, GaugeFamily, HistogramFamily, type Place } from '../families.ts';
+import type { Numbers, Place } from '../place.ts';
 import { readPools } from '../pools.ts';
 import { listen, type Stop } from './stop.ts';
 
@@ -19,7 +19,7 @@ interface Connection {
 }
 /** As the semantic conventions advise. */
 const BUCKETS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10];
-const POOL = 'db_client_connection_pool_name';
+const POOL = 'db.client.connection.pool.name';
 
 /** Queries, and the pools of connections. */
 export function database(place: Place): Stop[] {
@@ -28,10 +28,11 @@ export function database(place: Place): Stop[] {
 }
 
 function queries(place: Place): Stop {
-  const duration = new HistogramFamily(place, {
-    name: 'db_client_operation_duration_seconds',
+  const duration = place.histogram({
+    name: 'db.client.operation.duration',
+    unit: 's',
     help: 'Duration of the operations of a database, in seconds.',
-    labelNames: ['db_system_name', 'db_namespace', 'db_collection_name', 'db_operation_name', 'error_type'],
+    attributes: ['db.system.name', 'db.namespace', 'db.collection.name', 'db.operation.name', 'error.type'],
     buckets: BUCKETS,
   });
   return onOperation<Query>('ent:database:query', {
@@ -43,23 +44,26 @@ function queries(place: Place): Stop {
 }
 
 function connections(place: Place): Stop {
-  const labelNames = [POOL];
-  const wait = new HistogramFamily(place, {
-    name: 'db_client_connection_wait_time_seconds',
+  const attributes = [POOL];
+  const wait = place.histogram({
+    name: 'db.client.connection.wait_time',
+    unit: 's',
     help: 'How long it took to get a connection of the pool, in seconds.',
-    labelNames,
+    attributes,
     buckets: BUCKETS,
   });
-  const use = new HistogramFamily(place, {
-    name: 'db_client_connection_use_time_seconds',
+  const use = place.histogram({
+    name: 'db.client.connection.use_time',
+    unit: 's',
     help: 'How long a connection of the pool was in use, in seconds.',
-    labelNames,
+    attributes,
     buckets: BUCKETS,
   });
-  const timeouts = new CounterFamily(place, {
-    name: 'db_client_connection_timeouts_total',
+  const timeouts = place.counter({
+    name: 'db.client.connection.timeouts',
+    unit: '{timeout}',
     help: 'Calls for which no connection of the pool was free in time.',
-    labelNames,
+    attributes,
   });
   // It has its times with it: nothing has to be noted when it begins.
   const onEnd = (message: unknown): void => {
@@ -73,28 +77,31 @@ function connections(place: Place): Stop {
 
 /** Numbers that change all the time are asked for when they are collected. */
 function pools(place: Place): void {
-  const pending: GaugeFamily = new GaugeFamily(place, {
-    name: 'db_client_connection_pending_requests',
+  const pending: Numbers = place.gauge({
+    name: 'db.client.connection.pending_requests',
+    unit: '{request}',
     help: 'Number of calls that wait for a connection of the pool.',
-    labelNames: [POOL],
+    attributes: [POOL],
     collect() {
       pending.reset();
       for (const { pool, waiting } of readPools()) pending.cell(pool).value = waiting;
     },
   });
-  const max: GaugeFamily = new GaugeFamily(place, {
-    name: 'db_client_connection_max',
+  const max: Numbers = place.gauge({
+    name: 'db.client.connection.max',
+    unit: '{connection}',
     help: 'Number of connections that the pool may have.',
-    labelNames: [POOL],
+    attributes: [POOL],
     collect() {
       max.reset();
       for (const { pool, max: most } of readPools()) if (most !== undefined) max.cell(pool).value = most;
     },
   });
-  const states: GaugeFamily = new GaugeFamily(place, {
-    name: 'db_client_connections',
+  const states: Numbers = place.gauge({
+    name: 'db.client.connection.count',
+    unit: '{connection}',
     help: 'Number of connections of the pool, by state: idle, used.',
-    labelNames: [POOL, 'state'],
+    attributes: [POOL, 'db.client.connection.state'],
     collect() {
       states.reset();
       for (const { pool, idle, inUse } of readPools()) {

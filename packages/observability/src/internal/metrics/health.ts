@@ -1,20 +1,22 @@
 import { onOperation } from '../../operations.ts';
-import { GaugeFamily, type Place } from '../families.ts';
+import type { Place } from '../place.ts';
 import type { Stop } from './stop.ts';
 
 /** Health checks that are run: `ent:lifecycle:check`. */
 export function health(place: Place): Stop[] {
-  const labelNames = ['check'];
-  const status = new GaugeFamily(place, {
-    name: 'health_check_status',
+  const attributes = ['ent.health.check'];
+  const status = place.gauge({
+    name: 'ent.health.check.status',
+    unit: '1',
     help: 'Outcome of the last run of a health check: 1 passed, 0 failed.',
-    labelNames,
+    attributes,
     aggregator: 'min',
   });
-  const duration = new GaugeFamily(place, {
-    name: 'health_check_duration_seconds',
+  const duration = place.gauge({
+    name: 'ent.health.check.duration',
+    unit: 's',
     help: 'Duration of the last run of a health check, in seconds.',
-    labelNames,
+    attributes,
     aggregator: 'max',
   });
   const stop = onOperation<{ readonly check: string }>('ent:lifecycle:check', {

@@ -1,5 +1,5 @@
 import { onOperation } from '../../operations.ts';
-import { GaugeFamily, HistogramFamily, type LabelValue, type Place } from '../families.ts';
+import type { Place } from '../place.ts';
 import { methodOf } from '../names.ts';
 import { ADVISED_BUCKETS } from './buckets.ts';
 import type { Stop } from './stop.ts';
@@ -16,31 +16,38 @@ interface HttpRequest {
 
 /** Requests that are served: `ent:http:request`. */
 export function httpServer(place: Place): Stop[] {
-  const duration = new HistogramFamily(place, {
-    name: 'http_server_request_duration_seconds',
+  const duration = place.histogram({
+    name: 'http.server.request.duration',
+    unit: 's',
     help: 'Duration of HTTP server requests, in seconds.',
-    labelNames: ['http_request_method', 'http_route', 'http_response_status_code', 'url_scheme', 'error_type'],
+    attributes: ['http.request.method', 'http.route', 'http.response.status_code', 'url.scheme', 'error.type'],
     buckets: ADVISED_BUCKETS,
   });
-  const active = new GaugeFamily(place, {
-    name: 'http_server_active_requests',
+  const active = place.gauge({
+    name: 'http.server.active_requests',
+    unit: '{request}',
     help: 'Number of HTTP server requests in flight.',
+    attributes: ['http.request.method', 'url.scheme'],
   });
   const stop = onOperation<HttpRequest>('ent:http:request', {
-    start: () => void active.only.value++,
+    start: ({ method, exchange }) => void active.cell(methodOf(method), schemeOf(exchange)).value++,
     end({ payload, durationMs }) {
-      active.only.value--;
-      const { method, route = '', status = '', exchange } = payload;
-      duration
-        .cell(methodOf(method), route, status, exchange?.scheme ?? '', errorOf(payload))
-        .observe((payload.durationMs ?? durationMs) / 1000);
+      const { route = '', status = '', exchange } = payload;
+      const method = methodOf(payload.method);
+      const scheme = schemeOf(exchange);
+      active.cell(method, scheme).value--;
+      duration.cell(method, route, status, scheme, errorOf(payload)).observe((payload.durationMs ?? durationMs) / 1000);
     },
   });
   return [stop];
 }
 
+function schemeOf(exchange: HttpRequest['exchange']): string {
+  return exchange?.scheme ?? '';
+}
+
 /** A client's mistake is none of ours: what is left are answers that failed, and those that did not get through. */
-function errorOf({ status, aborted }: HttpRequest): LabelValue {
-  if (status !== undefined && status >= 500) return status;
+function errorOf({ status, aborted }: HttpRequest): string {
+  if (status !== undefined && status >= 500) return String(status);
   return aborted === true ? 'aborted' : '';
 }

@@ -1,17 +1,19 @@
-import { CounterFamily, type Place } from '../families.ts';
+import type { Place } from '../place.ts';
 import { listen, type Stop } from './stop.ts';
 
 /** Log lines: `ent:logging:record` and `ent:logging:dropped`, which are plain channels. */
 export function logging(place: Place): Stop[] {
-  const records = new CounterFamily(place, {
-    name: 'log_records_total',
+  const records = place.counter({
+    name: 'ent.log.records',
+    unit: '{record}',
     help: 'Log lines that were made, by level.',
-    labelNames: ['level'],
+    attributes: ['ent.log.level'],
   });
-  const dropped = new CounterFamily(place, {
-    name: 'log_records_dropped_total',
+  const dropped = place.counter({
+    name: 'ent.log.records_dropped',
+    unit: '{record}',
     help: 'Log lines that were lost, by sink and reason.',
-    labelNames: ['sink', 'reason'],
+    attributes: ['ent.log.sink', 'ent.log.reason'],
   });
   const onRecord = (message: unknown): void => void records.cell((message as { level: string }).level).value++;
   const onDropped = (message: unknown): void => {

@@ -1,5 +1,5 @@
 import { onOperation } from '../../operations.ts';
-import { CounterFamily, GaugeFamily, HistogramFamily, type Place } from '../families.ts';
+import type { Numbers, Place } from '../place.ts';
 import { readGroups, STATES } from '../groups.ts';
 import { ADVISED_BUCKETS } from './buckets.ts';
 import { codeOf } from './code-of.ts';
@@ -28,8 +28,10 @@ interface RelayBatch {
   readonly trouble?: string;
 }
 
-const DESTINATION = ['messaging_system', 'messaging_destination_name'];
-const GROUP = [...DESTINATION, 'messaging_consumer_group_name'];
+const DESTINATION = ['messaging.system', 'messaging.destination.name'];
+const GROUP = [...DESTINATION, 'messaging.consumer.group.name'];
+const PUBLISH = { 'messaging.operation.name': 'publish', 'messaging.operation.type': 'send' };
+const PROCESS = { 'messaging.operation.name': 'process', 'messaging.operation.type': 'process' };
 
 /** Messages that are published and handled, and the outboxes. */
 export function messaging(place: Place): Stop[] {
@@ -38,16 +40,20 @@ export function messaging(place: Place): Stop[] {
 }
 
 function publishing(place: Place): Stop {
-  const duration = new HistogramFamily(place, {
-    name: 'messaging_client_operation_duration_seconds',
+  const duration = place.histogram({
+    name: 'messaging.client.operation.duration',
+    unit: 's',
     help: 'Duration of the calls of a broker, in seconds.',
-    labelNames: [...DESTINATION, 'messaging_operation_name', 'error_type'],
+    attributes: [...DESTINATION, 'messaging.operation.name', 'error.type'],
+    fixed: PUBLISH,
     buckets: ADVISED_BUCKETS,
   });
-  const sent = new CounterFamily(place, {
-    name: 'messaging_client_sent_messages_total',
+  const sent = place.counter({
+    name: 'messaging.client.sent.messages',
+    unit: '{message}',
     help: 'Messages that were published, or should have been.',
-    labelNames: [...DESTINATION, 'error_type'],
+    attributes: [...DESTINATION, 'error.type'],
+    fixed: PUBLISH,
   });
   return onOperation<Publishing>('ent:messaging:publish', {
     end({ payload: { driver, topic, messages }, durationMs, error }) {
@@ -59,31 +65,38 @@ function publishing(place: Place): Stop {
 }
 
 function processing(place: Place): Stop {
-  const duration = new HistogramFamily(place, {
-    name: 'messaging_process_duration_seconds',
+  const duration = place.histogram({
+    name: 'messaging.process.duration',
+    unit: 's',
     help: 'Duration of the handling of messages, in seconds.',
-    labelNames: [...GROUP, 'error_type'],
+    attributes: [...GROUP, 'error.type'],
+    fixed: PROCESS,
     buckets: ADVISED_BUCKETS,
   });
-  const consumed = new CounterFamily(place, {
-    name: 'messaging_client_consumed_messages_total',
+  const consumed = place.counter({
+    name: 'messaging.client.consumed.messages',
+    unit: '{message}',
     help: 'Messages that were handed to a handler, by what became of them: done, retry, dead_letter, released, lost.',
-    labelNames: [...GROUP, 'outcome'],
+    attributes: [...GROUP, 'ent.messaging.outcome'],
+    fixed: PROCESS,
   });
-  const redelivered = new CounterFamily(place, {
-    name: 'messaging_redelivered_messages_total',
+  const redelivered = place.counter({
+    name: 'ent.messaging.redelivered_messages',
+    unit: '{message}',
     help: 'Messages that were handed to a handler again.',
-    labelNames: GROUP,
+    attributes: GROUP,
   });
-  const dead = new CounterFamily(place, {
-    name: 'messaging_dead_lettered_messages_total',
+  const dead = place.counter({
+    name: 'ent.messaging.dead_lettered_messages',
+    unit: '{message}',
     help: 'Messages that were given up, and went to the dead letters.',
-    labelNames: GROUP,
+    attributes: GROUP,
   });
-  const active = new GaugeFamily(place, {
-    name: 'messaging_process_active_messages',
+  const active = place.gauge({
+    name: 'ent.messaging.process.active_messages',
+    unit: '{message}',
     help: 'Number of messages that are being handled.',
-    labelNames: GROUP,
+    attributes: GROUP,
   });
   return onOperation<Processing>('ent:messaging:process', {
     start({ driver, topic, group }) {
@@ -101,12 +114,13 @@ function processing(place: Place): Stop {
 
 /** How far groups are is asked for when it is collected. */
 function waiting(place: Place): void {
-  const messages: GaugeFamily = new GaugeFamily(place, {
-    name: 'messaging_group_messages',
+  const messages: Numbers = place.gauge({
+    name: 'ent.messaging.group.messages',
+    unit: '{message}',
     // Each process tells of the same messages.
     aggregator: 'max',
     help: 'Messages of a group, by state: ready (the lag), delayed, leased, dead. Each instance tells of the same ones.',
-    labelNames: [...GROUP, 'state'],
+    attributes: [...GROUP, 'ent.messaging.state'],
     async collect() {
       const groups = await readGroups(place.collectTimeoutMs / 2);
       messages.reset();
@@ -121,22 +135,25 @@ function waiting(place: Place): void {
 }
 
 function relaying(place: Place): Stop {
-  const labelNames = ['messaging_system'];
-  const messages = new CounterFamily(place, {
-    name: 'outbox_messages_total',
+  const attributes = ['messaging.system'];
+  const messages = place.counter({
+    name: 'ent.outbox.messages',
+    unit: '{message}',
     help: 'Messages of outboxes that were tried, by what became of them: stored, unroutable, postponed, parked.',
-    labelNames: ['messaging_system', 'outcome'],
+    attributes: ['messaging.system', 'ent.outbox.outcome'],
   });
-  const failures = new CounterFamily(place, {
-    name: 'outbox_relay_failures_total',
+  const failures = place.counter({
+    name: 'ent.outbox.relay_failures',
+    unit: '{batch}',
     help: 'Batches of outboxes of which nothing got through, or that could not be read.',
-    labelNames,
+    attributes,
   });
   // Each relay that has its turn tells for all; a gauge of one that has lost it would stay as it was.
-  const lag = new HistogramFamily(place, {
-    name: 'outbox_lag_seconds',
+  const lag = place.histogram({
+    name: 'ent.outbox.lag',
+    unit: 's',
     help: 'Age of the oldest message of each batch that a relay of an outbox read, in seconds.',
-    labelNames,
+    attributes,
     buckets: [0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 1800, 3600],
   });
   return onOperation<RelayBatch>('ent:messaging:relay', {

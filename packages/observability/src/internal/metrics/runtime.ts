@@ -1,11 +1,8 @@
-import { existsSync } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
-import { monitorEventLoopDelay, PerformanceObserver, performance } from 'node:perf_hooks';
+import { readFile } from 'node:fs/promises';
 import { getHeapStatistics } from 'node:v8';
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { onCollection, openDescriptors, readLoop } from './readings.ts';
 
-/** Linux alone has them. */
-const DESCRIPTORS = '/proc/self/fd';
 const LIMITS = '/proc/self/limits';
 
 /**
@@ -49,39 +46,25 @@ export function registerRuntime(registry: Registry): () => void {
   gauge('nodejs_heap_used_bytes', 'Memory used in the V8 heap, in bytes.', () => getHeapStatistics().used_heap_size);
   gauge('nodejs_heap_limit_bytes', 'Largest size of the V8 heap, in bytes.', () => getHeapStatistics().heap_size_limit);
 
-  if (existsSync(DESCRIPTORS)) {
-    gauge('process_open_fds', 'Number of open file descriptors.', async () => {
-      // One of them reads the folder.
-      return (await readdir(DESCRIPTORS)).length - 1;
-    });
+  if (openDescriptors !== undefined) {
+    gauge('process_open_fds', 'Number of open file descriptors.', openDescriptors);
     gauge('process_max_fds', 'Number of file descriptors that may be open.', async () => {
       const [, limit = ''] = /^Max open files +(\S+)/m.exec(await readFile(LIMITS, 'utf8')) ?? [];
       return limit === 'unlimited' ? Infinity : Number(limit);
     });
   }
 
-  let utilization = performance.eventLoopUtilization();
+  const loop = readLoop();
   gauge(
     'nodejs_eventloop_utilization_ratio',
     'Share of the time since the last scrape that the event loop was busy.',
-    () => {
-      const now = performance.eventLoopUtilization();
-      const since = performance.eventLoopUtilization(now, utilization).utilization;
-      utilization = now;
-      return since;
-    },
+    () => loop.utilization(),
     'max',
   );
-  const delay = monitorEventLoopDelay({ resolution: 20 });
-  delay.enable();
   gauge(
     'nodejs_eventloop_delay_p99_seconds',
     'Event loop delay since the last scrape, 99th percentile, in seconds.',
-    () => {
-      const p99 = delay.percentile(99) / 1e9;
-      delay.reset();
-      return p99;
-    },
+    () => loop.delayP99(),
     'max',
   );
 
@@ -91,13 +74,10 @@ export function registerRuntime(registry: Registry): () => void {
     buckets: [0.001, 0.01, 0.1, 1],
     registers,
   });
-  const observer = new PerformanceObserver((list) => {
-    for (const entry of list.getEntries()) gc.observe(entry.duration / 1000);
-  });
-  observer.observe({ entryTypes: ['gc'] });
+  const stopCollections = onCollection((seconds) => gc.observe(seconds));
 
   return () => {
-    delay.disable();
-    observer.disconnect();
+    loop.stop();
+    stopCollections();
   };
 }

@@ -3,7 +3,7 @@ import type { Message } from '../client-message.ts';
 import { codeOf } from '../metrics/code-of.ts';
 import { listen, type Stop } from '../metrics/stop.ts';
 import { methodOf, OTHER } from '../names.ts';
-import { addressOf, hiddenQuery } from './addresses.ts';
+import { addressOf, hiddenQuery } from '../addresses.ts';
 import { fail, guarded, isUnseen, KIND, type Spans } from './spans.ts';
 
 /** What is read of a `ClientRequest`. */

@@ -2,7 +2,7 @@ import type { Span, TextMapGetter } from '@opentelemetry/api';
 import { methodOf, OTHER } from '../names.ts';
 import { codeOf } from '../metrics/code-of.ts';
 import type { Stop } from '../metrics/stop.ts';
-import { addressOf, hiddenQuery } from './addresses.ts';
+import { addressOf, hiddenQuery } from '../addresses.ts';
 import { fail, KIND, spanOf, type Spans } from './spans.ts';
 
 /** What is read of `ent:http:request`; `@ent/middleware` documents it in full. */
@@ -29,12 +29,12 @@ export type Ignore = (request: { readonly method: string; readonly path: string 
 /** Requests that are served: `ent:http:request`. */
 export function httpServer(spans: Spans, ignore: Ignore): Stop {
   return spans.of<HttpRequest>('ent:http:request', {
+    // What every sampler may want to know; the rest is told at the end, of those that somebody will see.
     begin(payload, active) {
       const { exchange, method } = payload;
       if (ignore({ method, path: exchange.path })) return undefined;
       // Another instrumentation may have read the headers already; elsewhere an active span is that of who listens.
       const isServed = isServer(spanOf(active));
-      const { address, port } = addressOf(exchange.header('host'));
       const name = methodOf(method);
       return {
         name: name === OTHER ? 'HTTP' : name,
@@ -44,8 +44,6 @@ export function httpServer(spans: Spans, ignore: Ignore): Stop {
             'http.request.method': name,
             'url.path': exchange.path,
             'url.scheme': exchange.scheme ?? 'http',
-            ...(address !== undefined && { 'server.address': address }),
-            ...(port !== undefined && { 'server.port': port }),
           },
         },
         parent: isServed ? active : spans.extract(active, exchange, HEADERS),
@@ -55,6 +53,9 @@ export function httpServer(spans: Spans, ignore: Ignore): Stop {
       const { exchange, method, route, status, aborted } = payload;
       const name = methodOf(method);
       const userAgent = exchange.header('user-agent');
+      const { address, port } = addressOf(exchange.header('host'));
+      if (address !== undefined) span.setAttribute('server.address', address);
+      if (port !== undefined) span.setAttribute('server.port', port);
       if (name === OTHER) span.setAttribute('http.request.method_original', method);
       if (exchange.query !== '') span.setAttribute('url.query', hiddenQuery(exchange.query));
       if (exchange.peer !== '') span.setAttribute('client.address', exchange.peer);

@@ -14,7 +14,7 @@ import type {
 } from '@opentelemetry/api';
 import { channels } from '../../channels.ts';
 import { type EndedOperation, onOperation } from '../../operations.ts';
-import type { Stop } from '../metrics/stop.ts';
+import { listen, type Stop } from '../metrics/stop.ts';
 
 /** What the application's SDK has registered; each part may be absent. */
 interface OtelRegistry {
@@ -28,7 +28,8 @@ interface OtelRegistry {
 export const KIND = { internal: 0, server: 1, client: 2, producer: 3, consumer: 4 } satisfies Record<string, SpanKind>;
 const ERROR: SpanStatusCode = 2;
 const BAGGAGE = Symbol.for('OpenTelemetry Baggage Key');
-const NAME = '@ent/observability';
+/** What the spans and metrics are by. */
+export const NAME = '@ent/observability';
 
 /** How the span of an operation begins. */
 export interface Beginning {
@@ -103,28 +104,35 @@ export class Spans {
   of<Payload extends object>(channel: string, recipe: Recipe<Payload>): Stop {
     const mine = Symbol('span');
     type Marked = Payload & Enclosing & { [mine]?: Span | undefined };
-    return onOperation<Payload>(channel, {
-      start: guarded(channel, (payload: Payload) => {
-        const active = this.active();
-        if (active === undefined) return;
-        const beginning = recipe.begin(payload, active);
-        const span = beginning && this.start(beginning);
-        if (span === undefined) {
-          recipe.within?.(payload, active);
-          return;
-        }
-        const context = this.over(beginning!.parent, span);
-        (payload as Marked)[mine] = span;
-        (payload as Marked)[ENCLOSE] = (work) => this.within(context, work);
-        recipe.within?.(payload, context);
-      }),
-      end: guarded(channel, ({ payload, error }: EndedOperation<Payload>) => {
-        const span = (payload as Marked)[mine];
-        if (span === undefined) return;
-        (payload as Marked)[mine] = undefined;
-        if (span.isRecording()) recipe.end(span, payload, error);
-        span.end();
-      }),
+    const start = guarded(channel, (payload: Payload) => {
+      const active = this.active();
+      if (active === undefined) return;
+      const beginning = recipe.begin(payload, active);
+      const span = beginning && this.start(beginning);
+      if (span === undefined) {
+        recipe.within?.(payload, active);
+        return;
+      }
+      const context = this.over(beginning!.parent, span);
+      (payload as Marked)[mine] = span;
+      (payload as Marked)[ENCLOSE] = (work) => this.within(context, work);
+      recipe.within?.(payload, context);
+    });
+    const finish = guarded(channel, (payload: Marked & { readonly error?: unknown }) => {
+      const span = payload[mine];
+      if (span === undefined) return;
+      payload[mine] = undefined;
+      if (span.isRecording()) recipe.end(span, payload, payload.error);
+      span.end();
+    });
+    // Not by `onOperation`, which asks for the time twice: a span has its own.
+    return listen({
+      [`tracing:${channel}:start`]: (message) => start(message as Payload),
+      // A function that threw before it returned a promise has no asyncEnd.
+      [`tracing:${channel}:end`]: (message) => {
+        if ((message as { error?: unknown }).error !== undefined) finish(message as Marked);
+      },
+      [`tracing:${channel}:asyncEnd`]: (message) => finish(message as Marked),
     });
   }
 

@@ -1,0 +1,4 @@
+// For `node --import`.
+import { setUp } from './otel-setup.ts';
+
+setUp();
