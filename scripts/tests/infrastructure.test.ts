@@ -1,7 +1,10 @@
-// What stands in mcp-config.json, and which scripts can be run. docker-compose.yml has a check of its own.
-import { readFileSync, statSync } from 'node:fs';
+// What stands in mcp-config.json, how logs are stored, and which scripts can be run. docker-compose.yml and the overlays
+// of Kubernetes have checks of their own.
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { run } from '../lib/run.ts';
 
 const root = new URL('../../', import.meta.url);
 const text = (file: string): string => readFileSync(new URL(file, root), 'utf8');
@@ -36,10 +39,96 @@ describe('mcp-config.json', () => {
     }
   });
 
+  it('has the versions of npm that scripts/install-services.sh installs, which tests speak to', () => {
+    const named = JSON.stringify(mcpServers).matchAll(/"([^"]+@\d[\d.]+)"/g);
+    const versions = [...named].map(([, version]) => version as string);
+    expect(versions.length).toBeGreaterThan(0);
+    const [, installed = ''] = /^readonly dbhub=(.*)$/m.exec(text('scripts/install-services.sh')) ?? [];
+    expect(installed.split(' ').map((each) => each.replace(/^\w+=/, ''))).toEqual(versions);
+  });
+
   it('starts servers that can only read', () => {
     expect(mcpServers['mongodb']?.args).toContain('--readOnly');
     const config = mcpServers['postgres']?.args.find((arg) => arg.startsWith('--config='))?.slice('--config='.length);
     expect(text(config as string)).toMatch(/name = "execute_sql"\nsource = "postgres"\nreadonly = true\n/);
+  });
+});
+
+// A real OpenSearch takes both templates: examples/user-service/tests/logs.test.ts. What only Elasticsearch has, and
+// the plugin of OpenSearch for ages, are in no registry of packages; their official clients know the shape of them.
+describe('how logs are stored', () => {
+  it('is what the clients of Elasticsearch and OpenSearch have types for', async () => {
+    // They take these for numbers; the plugin reads units.
+    const units = /("min_(index_age|primary_shard_size)"): "\d+(d|gb)"/g;
+    const ism = text('infrastructure/opensearch/logs-policy.json');
+    expect(ism.match(units)).toHaveLength(2);
+    const is = (file: string, type: string): string => `export default ${file.trim()} satisfies ${type};\n`;
+    const openSearch = '@opensearch-project/opensearch/api';
+    const files = {
+      'ilm.ts': `import type { estypes } from '@elastic/elasticsearch';
+        ${is(text('infrastructure/elasticsearch/logs-policy.json'), "Pick<estypes.IlmPutLifecycleRequest, 'policy'>")}`,
+      'elasticsearch.ts': `import type { estypes } from '@elastic/elasticsearch';
+        ${is(text('infrastructure/elasticsearch/logs-template.json'), "Omit<estypes.IndicesPutIndexTemplateRequest, 'name'>")}`,
+      'ism.ts': `import type { PolicyEnvelope } from '${openSearch}/_types/ism._common.d.ts';
+        ${is(ism.replaceAll(units, '$1: 1'), 'PolicyEnvelope')}`,
+      'opensearch.ts': `import type { Indices_PutIndexTemplate_RequestBody as Body } from '${openSearch}/indices/putIndexTemplate.d.ts';
+        ${is(text('infrastructure/opensearch/logs-template.json'), 'Body')}`,
+      // What has to be refused, so that the rest is known to be looked at.
+      'wrong.ts': `import type { estypes } from '@elastic/elasticsearch';
+        ${is('{ "policy": { "phases": { "hott": {} } } }', "Pick<estypes.IlmPutLifecycleRequest, 'policy'>")}`,
+    };
+    const folder = mkdtempSync(join(fileURLToPath(root), 'node_modules/.ent-types-'));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    for (const [name, code] of Object.entries(files)) writeFileSync(join(folder, name), code);
+    const compilerOptions = { module: 'nodenext', target: 'es2023', strict: true, skipLibCheck: true, noEmit: true };
+    const more = { types: [], allowImportingTsExtensions: true };
+    writeFileSync(
+      join(folder, 'tsconfig.json'),
+      JSON.stringify({ compilerOptions: { ...compilerOptions, ...more }, files: Object.keys(files) }),
+    );
+    const tsc = fileURLToPath(new URL('node_modules/typescript/bin/tsc', root));
+    const { output } = await run(process.execPath, [tsc, '-p', folder, '--pretty', 'false'], { cwd: folder });
+    expect(output.trim().split('\n')).toEqual([expect.stringMatching(/^wrong\.ts.*hott.*does not exist/)]);
+  }, 60_000);
+
+  it('is seen by saved views that Kibana can import', () => {
+    interface Saved {
+      readonly type: string;
+      readonly id: string;
+      readonly attributes: {
+        readonly title?: string;
+        readonly timeFieldName?: string;
+        readonly columns?: readonly string[];
+        readonly sort?: readonly (readonly [string, string])[];
+        readonly kibanaSavedObjectMeta?: { readonly searchSourceJSON: string };
+      };
+      readonly references: readonly { readonly name: string; readonly type: string; readonly id: string }[];
+    }
+    const lines = text('infrastructure/kibana/logs.ndjson').trim().split('\n');
+    const saved = lines.map((line) => JSON.parse(line) as Saved);
+    const keys = saved.map(({ type, id }) => `${type} ${id}`);
+    expect(new Set(keys).size).toBe(saved.length);
+    for (const { type, id, attributes, references } of saved) {
+      expect(attributes.title, id).toEqual(expect.any(String));
+      for (const reference of references) expect(keys, id).toContain(`${reference.type} ${reference.id}`);
+      if (type === 'index-pattern') {
+        const { index_patterns: patterns } = JSON.parse(text('infrastructure/elasticsearch/logs-template.json')) as {
+          index_patterns: string[];
+        };
+        expect(patterns).toContain(attributes.title);
+        expect(attributes.timeFieldName).toBe('@timestamp');
+        continue;
+      }
+      expect(type).toBe('search');
+      expect(attributes.columns?.length, id).toBeGreaterThan(0);
+      expect(attributes.sort, id).toEqual([['@timestamp', 'desc']]);
+      const source = JSON.parse(attributes.kibanaSavedObjectMeta?.searchSourceJSON ?? '') as Record<string, unknown>;
+      expect(source, id).toEqual({
+        query: { query: expect.any(String) as string, language: 'kuery' },
+        filter: [],
+        indexRefName: references[0]?.name,
+      });
+    }
   });
 });
 

@@ -25,7 +25,8 @@ export interface Asking {
   data<T = unknown>(tool: string, args?: Record<string, unknown>): Promise<T>;
 }
 
-function asking(client: Client): Asking {
+/** The tools of a client. */
+export function asking(client: Client): Asking {
   const call = async (name: string, args: Record<string, unknown> = {}): Promise<Told> => {
     const { isError = false, content } = await client.callTool({ name, arguments: args });
     return { isError, text: content.map((each) => (each.type === 'text' ? each.text : '')).join('\n') };
