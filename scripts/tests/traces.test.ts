@@ -1,17 +1,15 @@
 // One order through the gateway, the services and the broker, and back: one trace, as a Collector sends it on.
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { installedFolder } from '../../packages/testkit/src/installed-folder.ts';
 import { Programs } from '../demo/programs.ts';
 import { startShop } from '../demo/shop.ts';
+import { isMissing, startCollector, why } from './support/collector.ts';
 
 /** As OTLP has it in JSON. */
 interface Span {
@@ -32,39 +30,13 @@ interface ServiceSpan extends Span {
 
 const TRACE = 'a'.repeat(32);
 
-/** Where `scripts/install-services.sh otelcol` puts it. */
-const otelcol = installedFolder('otelcol-0.165.0', 'otelcol');
-
-/** A Collector that sends what it takes on to a URL; gives its own. */
-async function startCollector(folder: string, endpoint: string): Promise<string> {
-  const config = join(folder, 'collector.yaml');
-  const pipeline = { receivers: ['otlp'], exporters: ['otlp_http'] };
-  const settings = {
-    receivers: { otlp: { protocols: { http: { endpoint: '127.0.0.1:0' } } } },
-    exporters: { otlp_http: { endpoint, encoding: 'json', compression: 'none' } },
-    service: { telemetry: { metrics: { level: 'none' } }, pipelines: { traces: pipeline } },
-  };
-  writeFileSync(config, JSON.stringify(settings)); // which is YAML
-  const child = spawn(otelcol, ['--config', config], { stdio: ['ignore', 'ignore', 'pipe'] });
-  onTestFinished(() => void child.kill('SIGKILL'));
-  const said: string[] = [];
-  for await (const line of createInterface(child.stderr)) {
-    said.push(line);
-    const [, address] = /Starting HTTP server.*"endpoint": "([^"]+)"/.exec(line) ?? [];
-    if (address !== undefined) {
-      child.stderr.resume();
-      return `http://${address}`;
-    }
-  }
-  throw new Error(`The Collector ended:\n${said.join('\n')}`);
-}
-
-const isMissing = !existsSync(otelcol);
-const why = isMissing ? ' (skipped: scripts/install-services.sh otelcol was not run)' : '';
-
 describe('an order is one trace through gateway, services, broker and back', () => {
   it('by the exporter', () => orderIsOneTrace(async (_folder, url) => url), 240_000);
-  it.skipIf(isMissing)(`by a real Collector${why}`, () => orderIsOneTrace(startCollector), 240_000);
+  it.skipIf(isMissing)(
+    `by a real Collector with the settings of docker-compose.yml${why}`,
+    () => orderIsOneTrace(async (folder, url) => (await startCollector(folder, url)).url),
+    240_000,
+  );
 });
 
 /** @param through gives the URL that the services send to, of what sends on to the URL that it gets */
