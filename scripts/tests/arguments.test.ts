@@ -170,6 +170,14 @@ const route = http.route(routeSpec);
 const about = { title: 'A', version: '1' };
 const part = { start: () => {}, stop: () => {}, check: () => {}, health: { timeout: '1s' } };
 const db = database.createDatabase({ driver: sqlite({ file: ':memory:' }) });
+// As the API of OpenTelemetry has it without an SDK.
+const instrument = { record() {}, addCallback() {}, removeCallback() {} };
+const meter = {
+  createHistogram: () => instrument,
+  createObservableCounter: () => instrument,
+  createObservableGauge: () => instrument,
+  createObservableUpDownCounter: () => instrument,
+};
 const mcpTool = { name: 'a', title: 'A', description: 'A.', input: z.object({}), run: () => 1 };
 const mcpAbout = { name: 'a', version: '1', tools: [mcpTool] };
 const entity = database.defineEntity(users);
@@ -520,6 +528,7 @@ const RIGHT: Readonly<Record<string, readonly unknown[]>> = {
       allow: () => true,
     },
   ],
+  '@ent/observability/opentelemetry measureOperations': [{ meterProvider: { getMeter: () => meter } }],
   '@ent/observability/opentelemetry traceOperations': [{ ignore: () => false }],
   '@ent/observability/prometheus createMetrics': [
     { version: '1', collectTimeout: '1s', exemplars: true, cluster: false },
