@@ -1,5 +1,5 @@
-// What stands in mcp-config.json, how logs are stored, and which scripts can be run. docker-compose.yml and the overlays
-// of Kubernetes have checks of their own.
+// What stands in mcp-config.json, how logs are stored, and which scripts can be run. docker-compose.yml and the
+// overlays of Kubernetes have checks of their own.
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';

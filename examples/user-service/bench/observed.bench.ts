@@ -1,6 +1,6 @@
 // What it costs user-service to be observed: the service as its users start it, read by a user with a token. Each
-// subject is a process of its own, prepared by a file beside this one; the client is here, and what takes the traces. No
-// request waits in the connection behind another one.
+// subject is a process of its own, prepared by a file beside this one; the client is here, and what takes the traces.
+// No request waits in the connection behind another one.
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
