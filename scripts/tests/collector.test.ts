@@ -11,7 +11,7 @@ import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { pack } from 'msgpackr';
 import { expect, it, onTestFinished, vi } from 'vitest';
-import { isMissing, startCollector, why } from './support/collector.ts';
+import { isMissing, startCollector, validate, why } from './support/collector.ts';
 import { repository } from './support/tree.ts';
 
 /** As OTLP has it in JSON. */
@@ -56,6 +56,12 @@ async function collecting(): Promise<{ url: string; logPort: number; received: E
   const { port } = receiver.address() as AddressInfo;
   return { ...(await startCollector(folder, `http://127.0.0.1:${port}`)), received };
 }
+
+it.skipIf(isMissing)(`has nothing to say of them${why}`, async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'ent-collector-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  expect(await validate(folder)).toBe('');
+});
 
 it.skipIf(isMissing)(
   `hands on lines of Docker's log driver as fields${why}`,

@@ -9,6 +9,7 @@ import { createInterface } from 'node:readline';
 import { onTestFinished } from 'vitest';
 import { parse } from 'yaml';
 import { installedFolder } from '../../../packages/testkit/src/installed-folder.ts';
+import { run } from '../../lib/run.ts';
 import { repository } from './tree.ts';
 
 /** Where `scripts/install-services.sh otelcol` puts it. */
@@ -23,6 +24,26 @@ interface Settings {
   service: { telemetry: object; pipelines: Record<string, { exporters: string[] }> };
 }
 
+function read(): Settings {
+  const file = join(repository, 'infrastructure/otel-collector/config.yml');
+  return parse(readFileSync(file, 'utf8')) as Settings;
+}
+
+/** What a Collector says of the settings of docker-compose.yml: nothing, where all is well. */
+export async function validate(folder: string): Promise<string> {
+  const settings = read();
+  // What speaks to it is in no registry of packages.
+  delete settings.exporters['elasticsearch'];
+  for (const { exporters } of Object.values(settings.service.pipelines)) {
+    const at = exporters.indexOf('elasticsearch');
+    if (at >= 0) exporters.splice(at, 1, 'otlp/jaeger');
+  }
+  const config = join(folder, 'validated.yaml');
+  writeFileSync(config, JSON.stringify(settings)); // which is YAML
+  const { output } = await run(otelcol, ['validate', '--config', config], { cwd: folder });
+  return output;
+}
+
 /** A port that nobody has. */
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
@@ -32,13 +53,9 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/**
- * The settings of docker-compose.yml with other addresses: all that it hands on goes to one URL, by OTLP as JSON. What
- * speaks to Elasticsearch is in no registry of packages, so that part of them is left out.
- */
+/** The settings of docker-compose.yml with other addresses: all that it hands on goes to one URL, by OTLP as JSON. */
 function settingsFor(endpoint: string, logPort: number): Settings {
-  const file = join(repository, 'infrastructure/otel-collector/config.yml');
-  const settings = parse(readFileSync(file, 'utf8')) as Settings;
+  const settings = read();
   settings.receivers.otlp.protocols = { http: { endpoint: '127.0.0.1:0' } };
   settings.receivers.fluentforward = { endpoint: `127.0.0.1:${logPort}` };
   settings.exporters = { otlp_http: { endpoint, encoding: 'json', compression: 'none' } };
