@@ -67,21 +67,26 @@ export function staticFiles(root: string, options: StaticFilesOptions = {}): Mid
 
   return {
     name: 'static-files',
-    async before(exchange) {
+    // Without a promise for what is no file: each request comes by here.
+    before(exchange) {
       const { method, path } = exchange;
       if (method !== 'GET' && method !== 'HEAD') return undefined;
       if (!path.startsWith(prefix) && (path !== bare || bare === '')) return undefined;
-      const rest = path.slice(prefix.length);
-      const segments = rest === '' ? [] : decodedSegments(rest.endsWith('/') ? rest.slice(0, -1) : rest);
-      if (segments === undefined) return undefined;
-      const isFolder = rest === '' || rest.endsWith('/');
-      if (isFolder)
-        return index === false || path === bare
-          ? toSlash(exchange, folder, segments, index)
-          : fileReplyOf(exchange, folder, [...segments, index], options);
-      return (await fileReplyOf(exchange, folder, segments, options)) ?? toSlash(exchange, folder, segments, index);
+      return answer(exchange, path);
     },
   };
+
+  async function answer(exchange: Exchange, path: string): Promise<Reply | undefined> {
+    const rest = path.slice(prefix.length);
+    const segments = rest === '' ? [] : decodedSegments(rest.endsWith('/') ? rest.slice(0, -1) : rest);
+    if (segments === undefined) return undefined;
+    const isFolder = rest === '' || rest.endsWith('/');
+    if (isFolder)
+      return index === false || path === bare
+        ? toSlash(exchange, folder, segments, index)
+        : fileReplyOf(exchange, folder, [...segments, index], options);
+    return (await fileReplyOf(exchange, folder, segments, options)) ?? toSlash(exchange, folder, segments, index);
+  }
 }
 
 /** Sends a path of a folder to that with a slash behind it, or the links of its page would lead beside it. */

@@ -89,6 +89,22 @@ describe('staticFiles', () => {
     expect([head.status, head.body, head.headers['content-length']]).toEqual([200, '', '100']);
   });
 
+  it('makes nobody wait who asks for no file', async () => {
+    const atOnce: boolean[] = [];
+    let ran = false;
+    const handler = (): Reply => {
+      ran = true;
+      return { status: 204 };
+    };
+    const listener = createNodeListener(handler, { middleware: [staticFiles(root, { prefix: '/assets/' })] });
+    const { url } = await serve((req, res) => {
+      listener(req, res);
+      atOnce.push(ran);
+    });
+    expect((await fetch(`${url}/users/7`)).status).toBe(204);
+    expect(atOnce).toEqual([true]);
+  });
+
   it.each([
     ['/', 200, 'text/html; charset=utf-8', '<h1>home</h1>'],
     ['/docs/', 200, 'text/html; charset=utf-8', '<h1>docs</h1>'],
