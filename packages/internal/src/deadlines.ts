@@ -1,3 +1,4 @@
+import { outsideContext } from './outside.ts';
 import { LONGEST_MS } from './timer.ts';
 
 /**
@@ -64,7 +65,8 @@ export class Deadlines {
   }
 
   #ringIn(ms: number): void {
-    this.#timer = setTimeout(this.#ring, Math.min(ms, LONGEST_MS));
+    // It is the timer of all, and not of whoever comes first.
+    this.#timer = outsideContext(() => setTimeout(this.#ring, Math.min(ms, LONGEST_MS)));
   }
 
   readonly #ring = (): void => {

@@ -1,4 +1,4 @@
-import { durationOption, outsideContext, refuseUnknown } from '@ent/internal';
+import { Deadlines, durationOption, outsideContext, refuseUnknown } from '@ent/internal';
 import { channels } from './channels.ts';
 import { middlewareErrors } from './errors.ts';
 import type { Exchange, Reply } from './exchange.ts';
@@ -52,28 +52,40 @@ export function timeout(limit: Duration, options: TimeoutOptions = {}): Middlewa
     const given = header === undefined ? undefined : exchange.header(header);
     return given !== undefined && WHOLE.test(given) ? Math.min(limitMs, Number(given)) : limitMs;
   };
+  const shared = new Deadlines(limitMs);
+  /** Calls back when so many milliseconds are over; gives what forgets it. */
+  const begin = (ms: number, expire: () => Error): (() => void) => {
+    if (ms === limitMs) {
+      const call = shared.begin(expire);
+      return () => void shared.end(call);
+    }
+    const timer = outsideContext(() => setTimeout(expire, Math.min(ms, LONGEST_MS)));
+    return () => clearTimeout(timer);
+  };
   return {
     name: 'timeout',
     wait(exchange, answer) {
       const ms = allowed(exchange);
       return new Promise<Answer>((resolve, reject) => {
         let over = false;
-        const expire = (): void => {
+        const expire = (): Error => {
           const reason = error(`There was no answer within ${ms} ms.`);
           exchange.abort(reason);
-          if (exchange.state.has(begun)) return;
-          over = true;
-          reject(reason);
+          if (!exchange.state.has(begun)) {
+            over = true;
+            reject(reason);
+          }
+          return reason;
         };
-        const timer = outsideContext(() => setTimeout(expire, Math.min(ms, LONGEST_MS)));
+        const end = begin(ms, expire);
         answer.then(
           (given) => {
-            clearTimeout(timer);
+            end();
             if (over) letGo(given as Reply);
             else resolve(given);
           },
           (thrown: unknown) => {
-            clearTimeout(timer);
+            end();
             if (!over) reject(thrown);
             else if (thrown !== exchange.signal.reason && channels.hook.hasSubscribers) {
               channels.hook.error.publish({ middleware: 'timeout', hook: 'wait', error: thrown });

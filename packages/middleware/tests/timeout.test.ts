@@ -1,7 +1,16 @@
 import { once } from 'node:events';
 import { Readable } from 'node:stream';
 import { ConflictError } from '@ent/errors';
-import { channels, type HookOperation, type Reply, requestId, timeout, type TimeoutOptions } from '@ent/middleware';
+import { currentContext } from '@ent/internal';
+import {
+  channels,
+  type HookOperation,
+  type Reply,
+  requestContext,
+  requestId,
+  timeout,
+  type TimeoutOptions,
+} from '@ent/middleware';
 import { createNodeListener, type NodeExchange } from '@ent/middleware/node';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { eventually, serve } from './support/serve.ts';
@@ -36,6 +45,21 @@ describe('timeout', () => {
     ]);
     expect(await codeOf(answer)).toBe('middleware.timed_out');
     await eventually(() => expect(reasons).toEqual([expect.objectContaining({ code: 'middleware.timed_out' })]));
+  });
+
+  it('shows none the context of another, with which it shares a timer', async () => {
+    const seen: unknown[] = [];
+    const listener = createNodeListener(
+      async (exchange) => {
+        if (exchange.path === '/first') return { status: 200 };
+        exchange.signal.addEventListener('abort', () => seen.push(currentContext()?.['requestId']));
+        return aborted(exchange);
+      },
+      { middleware: [requestId(), requestContext(), timeout('100ms')] },
+    );
+    const { url } = await serve(listener);
+    const [first, late] = await Promise.all(['/first', '/late'].map((path) => fetch(url + path)));
+    expect([first?.status, late?.status, seen]).toEqual([200, 503, [undefined]]);
   });
 
   it('answers 504 where it is told to', async () => {
