@@ -1,6 +1,6 @@
 import { EntError } from '@ent/errors';
 import { errors as joseErrors, type JWTPayload, jwtVerify } from 'jose';
-import { durationOption, kindOf, MAX_TOKEN_LENGTH, refuseUnknown } from '@ent/internal';
+import { durationOption, isThenable, kindOf, MAX_TOKEN_LENGTH, refuseUnknown } from '@ent/internal';
 import { demandMethods } from './internal/demand.ts';
 import { tracedOutcome } from './internal/outcome.ts';
 import { channels } from './channels.ts';
@@ -287,7 +287,8 @@ export function verifierOf(
           const known = recall(token);
           const principal = (known instanceof Promise ? await known : known) ?? (await check(token));
           if (principal.jkt !== proof?.jkt) throw new Rejected(principal.jkt === undefined ? 'not_bound' : 'proof');
-          return (further && (await further(principal))) ?? principal;
+          const last = further?.(principal);
+          return ((isThenable(last) ? await last : last) as Principal | undefined) ?? principal;
         } catch (error) {
           operation.outcome = reasonOf(error);
           // A further check failed; or what holds the keys is down, which is

@@ -1,4 +1,4 @@
-import { refuseUnknown } from '@ent/internal';
+import { isThenable, refuseUnknown } from '@ent/internal';
 import { demandText } from './internal/demand.ts';
 import { tracedOutcome } from './internal/outcome.ts';
 import { rotation } from './internal/rotation.ts';
@@ -8,6 +8,7 @@ import { sessionStart } from './internal/session-start.ts';
 import type { ProofOfPossession } from './access-token-verifier.ts';
 import { parseBearer } from './bearer.ts';
 import { channels, type SessionOperation } from './channels.ts';
+import type { SessionRecord } from './driver.ts';
 import { authErrors, credentialError, storeCall } from './errors.ts';
 import { isPrincipal, makePrincipal, type Principal } from './principal.ts';
 import { isRefreshToken, tokenId } from './refresh-tokens.ts';
@@ -43,18 +44,26 @@ export function createSessions(options: SessionsOptions): Sessions {
   const start = sessionStart(settings, parts);
   const refresh = rotation(settings, parts);
 
+  /** Waits only where somebody has to be asked. */
+  const living = (principal: Principal): Principal | Promise<Principal> => {
+    const { sessionId } = principal;
+    const known = sessionId ? states.get(sessionId) : undefined;
+    if (!sessionId || known !== undefined) return withClaims(principal, known);
+    return states.load(() => parts.read(sessionId)).then((session) => withClaims(principal, session));
+  };
+  const withClaims = (principal: Principal, session: SessionRecord | undefined): Principal | Promise<Principal> => {
+    const { subject } = principal;
+    if (!session || !isLive(session, now()) || session.subject !== subject) {
+      throw credentialError('token_invalid', 'The session of the access token has ended.', 'session');
+    }
+    if (!claimsAtVerify) return principal;
+    const claims = claimsFor(subject);
+    return isThenable(claims)
+      ? Promise.resolve(claims).then((late) => asNow(principal, late))
+      : asNow(principal, claims);
+  };
+
   const verify = (token: string, proof?: ProofOfPossession): Promise<Principal> => {
-    const living = async (principal: Principal): Promise<Principal> => {
-      const { sessionId, subject } = principal;
-      const session = sessionId && (states.get(sessionId) ?? (await states.load(() => parts.read(sessionId))));
-      if (!session || !isLive(session, now()) || session.subject !== subject) {
-        throw credentialError('token_invalid', 'The session of the access token has ended.', 'session');
-      }
-      if (!claimsAtVerify) return principal;
-      const claims = await claimsFor(subject);
-      if (!claims) throw credentialError('token_invalid', 'The account is gone or locked.', 'account');
-      return asNow(principal, claims);
-    };
     return accessTokens.verify(token, living, proof);
   };
 
@@ -130,7 +139,9 @@ export function toTokenResponse(pair: TokenPair): {
 }
 
 /** The principal as a token would say it that was issued now. */
-function asNow(principal: Principal, { roles, scopes, claims }: SessionClaims): Principal {
+function asNow(principal: Principal, now: SessionClaims | null): Principal {
+  if (!now) throw credentialError('token_invalid', 'The account is gone or locked.', 'account');
+  const { roles, scopes, claims } = now;
   const { issuer, subject, sessionId, amr, acr, authenticatedAt, expiresAt, tokenId: id, jkt } = principal;
   return makePrincipal({
     issuer,
