@@ -256,7 +256,8 @@ export function createUserService(parts: UserServiceParts) {
   };
 
   /** The roles of a user now, for new access tokens; null when the user is gone. */
-  const rolesOf = async (id: string): Promise<StoredUser['roles'] | null> => (await stored.get(id))?.roles ?? null;
+  const rolesOf = async (id: string): Promise<StoredUser['roles'] | null> =>
+    (await stored.get(id, { select: ['roles'] }))?.roles ?? null;
 
   /** Makes the first administrator, if nobody has the address yet. */
   const ensureAdmin = async (email: string, password: string): Promise<'created' | 'present'> => {

@@ -8,11 +8,27 @@ import { type SqlDialect, storageOf } from './dialect.ts';
 /** Makes a row as it is stored into one with the values of its fields. */
 export type Decoder = (row: Row) => Row;
 
-/** The decoder of each entity, made once; that of some fields only, each time. */
+/** Those of some fields only, of an entity: an application has few, unless it makes them of what it is asked. */
+const MAX_SELECTED = 50;
+
+/** The decoder of each entity, made once, and those of some fields of it. */
 export function decodersOf(dialect: SqlDialect): (entity: EntityModel, names?: readonly string[]) => Decoder {
   const decoders = new WeakMap<EntityModel, Decoder>();
+  const selected = new WeakMap<EntityModel, Map<string, Decoder>>();
+  const ofSome = (entity: EntityModel, names: readonly string[]): Decoder => {
+    let known = selected.get(entity);
+    if (known === undefined) selected.set(entity, (known = new Map()));
+    const key = names.join('\0');
+    let decoder = known.get(key);
+    if (decoder === undefined) {
+      if (known.size >= MAX_SELECTED) known.clear();
+      decoder = loopOver(entity, fieldsOf(entity, dialect, names));
+      known.set(key, decoder);
+    }
+    return decoder;
+  };
   return (entity, names) => {
-    if (names !== undefined) return loopOver(entity, fieldsOf(entity, dialect, names));
+    if (names !== undefined) return ofSome(entity, names);
     let decoder = decoders.get(entity);
     if (decoder === undefined) {
       const fields = fieldsOf(entity, dialect);
