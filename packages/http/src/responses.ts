@@ -79,7 +79,9 @@ export function reply(status: number, body?: unknown, headers?: ReplyHeaders): R
 }
 
 function lowerCased(headers: ReplyHeaders): ReplyHeaders {
-  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+  const lower: Record<string, string | readonly string[]> = {};
+  for (const [name, value] of Object.entries(headers)) lower[name.toLowerCase()] = value;
+  return lower;
 }
 
 /** @internal */

@@ -87,16 +87,11 @@ export function readJson(
   use: (body: unknown) => unknown = (body) => body,
 ): Promise<unknown> {
   try {
-    refuseUnknown(options, JSON_OPTIONS, 'readJson', middlewareErrors.invalid_options);
+    const { maxBytes, maxDepth, maxKeys, encodings } = jsonLimits(options);
     demandExchange(exchange, 'readJson');
     if (!hasBody(exchange)) return Promise.resolve(use(undefined));
     if (!isJson(exchange.header('content-type') ?? ''))
       throw otherType('application/json', 'application/json in UTF-8');
-    const { maxBytes = DEFAULT_MAX_BODY_BYTES, maxDepth = DEFAULT_MAX_DEPTH, maxKeys = Infinity } = options;
-    const { encodings = NO_CODINGS } = options;
-    demandLimit(maxBytes, 'readJson: maxBytes');
-    demandLimit(maxDepth, 'readJson: maxDepth');
-    demandLimit(maxKeys, 'readJson: maxKeys');
     // A promise less for what comes as it is.
     const bytes =
       codingOf(exchange, encodings) === undefined
@@ -106,6 +101,24 @@ export function readJson(
   } catch (error) {
     return Promise.reject(error);
   }
+}
+
+type JsonBodyLimits = { readonly [Name in keyof JsonBodyOptions]-?: Exclude<JsonBodyOptions[Name], undefined> };
+
+/** Of options that can no longer change: those of a route come with each of its requests. */
+const limitsOfFrozen = new WeakMap<JsonBodyOptions, JsonBodyLimits>();
+
+function jsonLimits(options: JsonBodyOptions): JsonBodyLimits {
+  const known = limitsOfFrozen.get(options);
+  if (known !== undefined) return known;
+  refuseUnknown(options, JSON_OPTIONS, 'readJson', middlewareErrors.invalid_options);
+  const { maxBytes = DEFAULT_MAX_BODY_BYTES, maxDepth = DEFAULT_MAX_DEPTH, maxKeys = Infinity } = options;
+  demandLimit(maxBytes, 'readJson: maxBytes');
+  demandLimit(maxDepth, 'readJson: maxDepth');
+  demandLimit(maxKeys, 'readJson: maxKeys');
+  const limits = { maxBytes, maxDepth, maxKeys, encodings: options.encodings ?? NO_CODINGS };
+  if (Object.isFrozen(options)) limitsOfFrozen.set(options, limits);
+  return limits;
 }
 
 /**

@@ -10,7 +10,7 @@ export function compileBody(body: $ZodType | RouteBody<unknown>, limits: BodyLim
   if (isRouteBody(body)) return kindOfBody(body).compile(limits);
   refuseUnsayable(body, 'input', `${limits.name}: the schema of body`);
   const { maxBytes, maxDepth } = limits;
-  const json = { maxBytes, maxDepth };
+  const json = Object.freeze({ maxBytes, maxDepth });
   return { read: (exchange, use) => readJson(exchange, json, use), parse: demanding(body, compileReader(body, false)) };
 }
 

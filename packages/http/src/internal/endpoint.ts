@@ -110,7 +110,8 @@ function known(principal: unknown): unknown {
 
 /** Checks every part, so that one answer lists every fault. Waits only where a schema does. */
 function validate(input: Input, parsers: readonly PartParser[], issues: Issue[] = []): Input | Promise<Input> {
-  for (const [at, { part, parse }] of parsers.entries()) {
+  for (let at = 0; at < parsers.length; at++) {
+    const { part, parse } = parsers[at] as PartParser;
     const outcome = parse(input[part]);
     if (outcome instanceof Promise) return validateLate(input, parsers.slice(at), outcome, issues);
     if (outcome.success) input[part] = outcome.data;

@@ -7,11 +7,20 @@ const LINGER_MS = 2000;
 
 /** Whether an answer now would leave more of the request unread than is worth waiting for. */
 export function bodyLeft(req: IncomingMessage): boolean {
-  if (req.complete) return false;
+  if (req.complete || !isFramed(req.rawHeaders)) return false;
   const length = req.headers['content-length'];
   if (length !== undefined) return Number(length) > SMALL_REST;
   // Chunked: unbounded. Only when reading began is it known that there is more than a first packet.
   return req.headers['transfer-encoding'] !== undefined && req.readableDidRead;
+}
+
+/** Whether a body may be declared. Names are looked at as they came: `req.headers` is made when somebody asks for it. */
+function isFramed(rawHeaders: readonly string[]): boolean {
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const { length } = rawHeaders[at] as string;
+    if (length === 'content-length'.length || length === 'transfer-encoding'.length) return true;
+  }
+  return false;
 }
 
 /**
