@@ -8,7 +8,13 @@ import type { UserService } from './service.ts';
 import { NewUser, type User, UserChange, UserPage, UserQuery, UserView } from './user.ts';
 
 const tags = ['users'];
-const tagOf = (user: User): string => entityTag(`${user.id}:${user.version}`);
+// A cached user is read far more often than made, and to hash costs more than to read.
+const entityTags = new WeakMap<User, string>();
+const tagOf = (user: User): string => {
+  let tag = entityTags.get(user);
+  if (tag === undefined) entityTags.set(user, (tag = entityTag(`${user.id}:${user.version}`)));
+  return tag;
+};
 const EtagHeader = { etag: 'Version of the user, for If-None-Match and If-Match.' };
 
 const IfMatch = z.object({ 'if-match': z.string().optional() });
