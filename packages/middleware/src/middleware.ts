@@ -153,8 +153,9 @@ class PipelineRun<X extends Exchange> implements Run<X> {
   /** Runs the `reply` hooks from one of them on. What is no reply is the host's to refuse. */
   #shape(given: Answer, from = 0): Answer | Promise<Answer> {
     let answer = given;
-    for (const [index, middleware] of this.#hooks.reply.entries()) {
-      if (index < from) continue;
+    const { reply: hooks } = this.#hooks;
+    for (let index = from; index < hooks.length; index++) {
+      const middleware = hooks[index] as Middleware;
       if (!isReply(answer)) return answer;
       const reply = answer;
       try {
