@@ -40,7 +40,7 @@ const servers: Record<string, () => Server | Promise<Server>> = {
       req.on('end', () => send(JSON.parse(Buffer.concat(chunks).toString())));
     }),
   '@ent': () => createServer(createListener(routes)),
-  '@ent: request id, context, security headers': () =>
+  '@ent: id, context, headers': () =>
     createServer(createListener(routes, { middleware: [requestId(), requestContext(), securityHeaders()] })),
   fastify: () => served(Fastify()),
   '@ent with the usual middleware': () =>

@@ -59,14 +59,14 @@ async function startOurs(subject: string): Promise<Subject> {
   const account = { email: 'ada@example.com', password: 'tr0ub4dor and three' };
   const { id } = await posted(`${url}/api/v1/users/`, { ...account, name: 'Ada' });
   const { access_token: token } = await posted(`${url}/api/v1/auth/login`, account);
-  return { subject, child, port: Number(new URL(url).port), path: `/api/v1/users/${id}`, token: String(token) };
+  return { subject, child, port: Number(new URL(url).port), path: `/api/v1/users/${id}`, token: token as string };
 }
 
-async function posted(url: string, body: object): Promise<Record<string, unknown>> {
+async function posted(url: string, body: object): Promise<Record<string, string>> {
   const headers = { 'content-type': 'application/json' };
   const answer = await fetch(url, { method: 'POST', headers, body: JSON.stringify(body) });
   if (!answer.ok) throw new Error(`${url}: ${answer.status} ${await answer.text()}`);
-  return (await answer.json()) as Record<string, unknown>;
+  return (await answer.json()) as Record<string, string>;
 }
 
 const [raw, ...others] = await Promise.all(peers.map(startPeer));

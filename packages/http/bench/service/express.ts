@@ -21,7 +21,7 @@ export function expressService(work: Work): Server {
     next();
   });
   app.get(ROUTE, async (req, res) => {
-    const { id } = req.params as { id: string };
+    const { id } = req.params;
     work.permit(await work.authenticate(req.headers.authorization), id);
     const user = work.user(id);
     res.set({ etag: work.etag(user), 'cache-control': 'private, no-cache' }).json(UserView.parse(user));

@@ -31,5 +31,6 @@ export function honoService(work: Work): Server {
     const user = work.user(id);
     return c.json(UserView.parse(user), 200, { etag: work.etag(user), 'cache-control': 'private, no-cache' });
   });
-  return createServer(getRequestListener(app.fetch));
+  const listener = getRequestListener(app.fetch);
+  return createServer((req, res) => void listener(req, res));
 }

@@ -81,5 +81,5 @@ export async function nestService(work: Work): Promise<Server> {
   });
   await app.init();
   await fastify.ready();
-  return app.getHttpServer() as Server;
+  return app.getHttpServer();
 }

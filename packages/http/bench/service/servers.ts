@@ -8,14 +8,11 @@ import { honoService } from './hono.ts';
 import { nestService } from './nest.ts';
 import { createWork, type Work } from './work.ts';
 
-/** What there is least to do: the same bytes each time. */
-function bare({ userId, user }: Work): Server {
-  const answer = (): string => {
-    const { version, ...view } = user(userId);
-    return JSON.stringify(view);
-  };
+/** The least that there is to do: the cached user as text, for everyone. */
+function bare(work: Work): Server {
   return createServer((_req, res) => {
-    const text = answer();
+    const { version: _version, ...view } = work.user(work.userId);
+    const text = JSON.stringify(view);
     res.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }).end(text);
   });
 }

@@ -14,7 +14,7 @@ export function bodyLeft(req: IncomingMessage): boolean {
   return req.headers['transfer-encoding'] !== undefined && req.readableDidRead;
 }
 
-/** Whether a body may be declared. Names are looked at as they came: `req.headers` is made when somebody asks for it. */
+/** Whether a body may be declared. Looks at the names as they came: `req.headers` is made when somebody asks for it. */
 function isFramed(rawHeaders: readonly string[]): boolean {
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const { length } = rawHeaders[at] as string;

@@ -17,7 +17,10 @@ export function decodersOf(dialect: SqlDialect): (entity: EntityModel, names?: r
   const selected = new WeakMap<EntityModel, Map<string, Decoder>>();
   const ofSome = (entity: EntityModel, names: readonly string[]): Decoder => {
     let known = selected.get(entity);
-    if (known === undefined) selected.set(entity, (known = new Map()));
+    if (known === undefined) {
+      known = new Map<string, Decoder>();
+      selected.set(entity, known);
+    }
     const key = names.join('\0');
     let decoder = known.get(key);
     if (decoder === undefined) {
