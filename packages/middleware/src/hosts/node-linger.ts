@@ -5,22 +5,21 @@ const SMALL_REST = 1024 * 1024;
 /** How long the rest of a refused body is thrown away before the connection is closed. */
 const LINGER_MS = 2000;
 
+/** How long the names are of the headers that declare a body. */
+const FRAMING: ReadonlySet<number> = new Set(['content-length'.length, 'transfer-encoding'.length]);
+
 /** Whether an answer now would leave more of the request unread than is worth waiting for. */
 export function bodyLeft(req: IncomingMessage): boolean {
-  if (req.complete || !isFramed(req.rawHeaders)) return false;
+  if (req.complete) return false;
+  // The names as they came, since `req.headers` is made when somebody asks for it.
+  const { rawHeaders } = req;
+  let at = 0;
+  while (at < rawHeaders.length && !FRAMING.has((rawHeaders[at] as string).length)) at += 2;
+  if (at >= rawHeaders.length) return false;
   const length = req.headers['content-length'];
   if (length !== undefined) return Number(length) > SMALL_REST;
   // Chunked: unbounded. Only when reading began is it known that there is more than a first packet.
   return req.headers['transfer-encoding'] !== undefined && req.readableDidRead;
-}
-
-/** Whether a body may be declared. Looks at the names as they came: `req.headers` is made when somebody asks for it. */
-function isFramed(rawHeaders: readonly string[]): boolean {
-  for (let at = 0; at < rawHeaders.length; at += 2) {
-    const { length } = rawHeaders[at] as string;
-    if (length === 'content-length'.length || length === 'transfer-encoding'.length) return true;
-  }
-  return false;
 }
 
 /**
