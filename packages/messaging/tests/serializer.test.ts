@@ -79,6 +79,15 @@ describe('a serializer', () => {
     expect(deserialize(Buffer.from(event['data_base64']!, 'base64'))).toEqual(rich);
   });
 
+  it.each(['binary', 'structured'] as const)('gives data that is false as it was, in %s mode', async (mode) => {
+    const { publisher, subscriber } = endsWith({ cloudEvents: mode });
+    const seen: unknown[] = [];
+    await subscriber.subscribe('t', { group: 'g', concurrency: 1 }, ({ data }) => seen.push(data));
+    const given = [0, false, '', null, [], {}];
+    for (const data of given) await publisher.publish('t', data);
+    await expect.poll(() => seen).toEqual(given);
+  });
+
   it('may have a JSON of its own, and a requester is told why a request failed all the same', async () => {
     const own: MessageSerializer = {
       contentType: 'application/json',
