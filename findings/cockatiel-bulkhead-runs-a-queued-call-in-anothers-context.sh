@@ -6,7 +6,7 @@
 # Versions:  cockatiel 4.0.0, bottleneck 2.19.5, fastq 1.20.1 (its promise API); p-limit 7.3.3 and p-queue 10.0.0 beside
 #            them.
 # Expected:  the store of the request that called execute(): p-limit and p-queue give it, and `await` keeps it
-#            everywhere else, so that who reads the code can not see a boundary.
+#            everywhere else, so that who reads the code cannot see a boundary.
 # Instead:   a queued function is called by whoever frees the place, synchronously, hence in that one's context; all
 #            that it starts inherits it. bottleneck's schedule() and fastq's push() do the same.
 # Do:        `bulkhead.execute(AsyncResource.bind(fn))`, with AsyncResource of node:async_hooks.

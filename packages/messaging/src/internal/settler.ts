@@ -21,18 +21,15 @@ export class Settler {
     this.#batch.push({ settlement, done });
     if (this.#flushing) return;
     this.#flushing = true;
-    const flush = (): void => void this.#flush();
-    // At once, behind what is done already: a turn of the event loop costs more than a message. But once a turn: whoever
-    // is given the next message by each settlement would else let nobody else have one.
+    // At once, behind what is done already: a turn of the event loop costs more than a message. But once a turn:
+    // whoever is given the next message by each settlement would else let nobody else have one.
     if (this.#flushedThisTurn) {
-      setImmediate(flush);
+      setImmediate(this.#flush);
       return;
     }
     this.#flushedThisTurn = true;
-    setImmediate(() => {
-      this.#flushedThisTurn = false;
-    }).unref();
-    process.nextTick(flush);
+    setImmediate(this.#nextTurn).unref();
+    process.nextTick(this.#flush);
   }
 
   settled(settlement: Settlement): Promise<SettleResult | 'lost'> {
@@ -40,7 +37,7 @@ export class Settler {
   }
 
   /** One batch at a time, in the order of asking. */
-  async #flush(): Promise<void> {
+  readonly #flush = async (): Promise<void> => {
     while (this.#batch.length > 0) {
       const now = this.#batch;
       this.#batch = [];
@@ -53,5 +50,9 @@ export class Settler {
       for (const [at, { done }] of now.entries()) done(results[at] ?? 'lost');
     }
     this.#flushing = false;
-  }
+  };
+
+  readonly #nextTurn = (): void => {
+    this.#flushedThisTurn = false;
+  };
 }
