@@ -1,5 +1,5 @@
 import { EntError } from '@ent/errors';
-import { startTimer, type Timer, traced } from '@ent/internal';
+import { startTimer, type Timer } from '@ent/internal';
 import { channels, type ConnectionOperation } from '../channels.ts';
 import type { DatabaseDriver } from '../driver.ts';
 import { databaseErrors } from '../errors.ts';
@@ -17,7 +17,6 @@ export class Lease {
   /** Where it was asked for: after the first wait a stack does not show the caller. */
   readonly #place: string | undefined;
   readonly #event: ConnectionOperation;
-  readonly #end: () => void;
   #since = performance.now();
   #timer: Timer | undefined;
 
@@ -25,9 +24,14 @@ export class Lease {
     this.#leakAfterMs = pool?.leakAfterMs;
     this.#place = this.#leakAfterMs === undefined ? undefined : placeHere();
     this.#event = { system, namespace, pool: pool?.name ?? namespace };
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#end = resolve;
-    void traced(channels.connection, this.#event, () => promise);
+    // As `traced` would with a promise that is settled later, and without that: there is one for each query.
+    channels.connection.start.publish(this.#event);
+    channels.connection.end.publish(this.#event);
+  }
+
+  #end(): void {
+    channels.connection.asyncStart.publish(this.#event);
+    channels.connection.asyncEnd.publish(this.#event);
   }
 
   taken(): void {
