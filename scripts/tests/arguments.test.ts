@@ -315,6 +315,8 @@ const RIGHT: Readonly<Record<string, readonly unknown[]>> = {
     { prefix: 'a:' },
   ],
   '@ent/auth/stores memoryThrottleStore': [{ maxKeys: 5 }],
+  '@ent/auth/stores redisSingleUseTokenStore': [{ evalSha: async () => [], eval: async () => [] }, { prefix: 'a' }],
+  '@ent/auth/stores redisStores': [{ evalSha: async () => [], eval: async () => [] }, { prefix: 'a' }],
   '@ent/auth/stores redisThrottleStore': [{ evalSha: async () => [], eval: async () => [] }, { prefix: 'a:' }],
   '@ent/auth/stores repositoryThrottleStore': [db.repo(entity)],
   '@ent/cache createCache': [

@@ -46,7 +46,10 @@ export interface SessionStore {
   revokeSubject(subject: string, at: Date, reason: string, except?: string): Promise<number>;
   /** All sessions of an account that are still kept, revoked and expired ones too, in any order. */
   list(subject: string): Promise<SessionRecord[]>;
-  /** Removes sessions whose `expiresAt` is before `before`. Says how many. */
+  /**
+   * Removes sessions whose `expiresAt` is before `before`. Says how many: 0 where the backend removes them by itself,
+   * once they have lived from `createdAt` to `expiresAt`.
+   */
   deleteExpired(before: Date): Promise<number>;
 }
 
@@ -76,7 +79,7 @@ export interface RefreshTokenStore {
    * with what that one set. Undefined: no such token.
    */
   spend(id: string, at: Date, successorId: string): Promise<{ record: RefreshTokenRecord; first: boolean } | undefined>;
-  /** Removes tokens whose `expiresAt` is before `before`. Says how many. */
+  /** Removes tokens whose `expiresAt` is before `before`, as sessions are. Says how many. */
   deleteExpired(before: Date): Promise<number>;
 }
 
@@ -191,7 +194,7 @@ export interface SingleUseTokenStore {
   consume(id: string, at: Date): Promise<boolean>;
   /** Does the same for all tokens of an account for this purpose. Says how many. */
   consumeAll(purpose: string, subject: string, at: Date): Promise<number>;
-  /** Removes tokens whose `expiresAt` is before `before`. Says how many. */
+  /** Removes tokens whose `expiresAt` is before `before`, as sessions are. Says how many. */
   deleteExpired(before: Date): Promise<number>;
 }
 

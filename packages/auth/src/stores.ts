@@ -9,19 +9,24 @@ export {
 } from './stores/replays.ts';
 export { memoryStores } from './stores/memory.ts';
 export { memoryPasskeyStore, repositoryPasskeyStore } from './stores/passkeys.ts';
+export type { RedisScripts, RedisStoreOptions } from './internal/redis-records.ts';
+export { redisStores } from './stores/redis.ts';
 export {
   repositoryStores,
   type StoreFilter,
   type StoreRepositories,
   type StoreRepository,
 } from './stores/repository.ts';
-export { memorySingleUseTokenStore, repositorySingleUseTokenStore } from './stores/single-use-tokens.ts';
+export {
+  memorySingleUseTokenStore,
+  redisSingleUseTokenStore,
+  repositorySingleUseTokenStore,
+} from './stores/single-use-tokens.ts';
 export {
   memcachedThrottleStore,
   redisThrottleStore,
   type SharedThrottleOptions,
   type ThrottleMemcachedClient,
-  type ThrottleRedisClient,
 } from './stores/shared-throttle.ts';
 export {
   type MemoryThrottleOptions,

@@ -2,18 +2,13 @@ import { memcachedSlot, refuseUnknown, Script } from '@ent/internal';
 import type { ThrottleStore } from '../driver.ts';
 import { authErrors } from '../errors.ts';
 import { demandMethods } from '../internal/demand.ts';
+import type { RedisScripts } from '../internal/redis-records.ts';
 import { slotThrottleStore } from '../internal/slot-throttle.ts';
 
 /** Options of {@link redisThrottleStore} and {@link memcachedThrottleStore}. */
 export interface SharedThrottleOptions {
   /** Stands before each key: up to 40 visible characters of ASCII. Default: `throttle:`. */
   readonly prefix?: string | undefined;
-}
-
-/** What {@link redisThrottleStore} needs of a client: that of node-redis, for one server, a cluster or sentinels. */
-export interface ThrottleRedisClient {
-  evalSha(sha: string, options: { keys: string[]; arguments: string[] }): Promise<unknown>;
-  eval(script: string, options: { keys: string[]; arguments: string[] }): Promise<unknown>;
 }
 
 /**
@@ -72,7 +67,7 @@ function prefixOf(options: SharedThrottleOptions, of: string): string {
  * const throttle = createThrottle({ store: redisThrottleStore(client) });
  * ```
  */
-export function redisThrottleStore(client: ThrottleRedisClient, options: SharedThrottleOptions = {}): ThrottleStore {
+export function redisThrottleStore(client: RedisScripts, options: SharedThrottleOptions = {}): ThrottleStore {
   const prefix = prefixOf(options, 'redisThrottleStore');
   demandMethods(client, ['evalSha', 'eval'], 'redisThrottleStore: the client');
   const run = async (what: 'take' | 'give' | 'reset', key: string, numbers: readonly number[]): Promise<number[]> => {

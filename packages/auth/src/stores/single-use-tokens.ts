@@ -1,5 +1,11 @@
 import { demandMethods } from '../internal/demand.ts';
 import type { SingleUseTokenRecord, SingleUseTokenStore } from '../driver.ts';
+import {
+  RedisRecords,
+  type RedisScripts,
+  type RedisStoreOptions,
+  readRedisOptions,
+} from '../internal/redis-records.ts';
 import type { StoreRepository } from './repository.ts';
 
 /**
@@ -84,5 +90,49 @@ export function repositorySingleUseTokenStore(repository: Omit<StoreRepository<R
       return (await repository.updateMany({ set: { consumedAt: at } }, { where })).matched;
     },
     deleteExpired: async (before) => (await repository.deleteMany({ where: { expiresAt: { lt: before } } })).matched,
+  };
+}
+
+/**
+ * Single-use tokens in Redis 6.2 or later, or Valkey, as {@link redisStores} keeps sessions: what has expired is
+ * removed by the server.
+ *
+ * @throws `auth.configuration`
+ *
+ * @example
+ * ```ts no-run
+ * import { redisSingleUseTokenStore } from '@ent/auth/stores';
+ * import { createClient } from 'redis';
+ *
+ * const client = createClient({ url: 'redis://localhost:6379', disableOfflineQueue: true });
+ * await client.connect();
+ * const store = redisSingleUseTokenStore(client, { prefix: 'shop' });
+ * ```
+ */
+export function redisSingleUseTokenStore(client: RedisScripts, options: RedisStoreOptions = {}): SingleUseTokenStore {
+  const { prefix } = readRedisOptions(client, options, 'redisSingleUseTokenStore');
+  const tokens = new RedisRecords<SingleUseTokenRecord>(client, prefix, 'single-use-token', {
+    id: 'text',
+    purpose: 'text',
+    subject: 'text',
+    data: 'text',
+    createdAt: 'date',
+    expiresAt: 'date',
+    consumedAt: 'date',
+  });
+  const indexOf = (purpose: string, subject: string): string => JSON.stringify([purpose, subject]);
+  const consume = async (id: string, at: Date): Promise<boolean> =>
+    (await tokens.setOnce(id, { consumedAt: at }))?.first === true;
+  return {
+    async insert(token) {
+      await Promise.all([tokens.note(indexOf(token.purpose, token.subject), token), tokens.insert(token)]);
+    },
+    get: (id) => tokens.get(id),
+    consume,
+    async consumeAll(purpose, subject, at) {
+      const ids = await tokens.noted(indexOf(purpose, subject));
+      return (await Promise.all(ids.map((id) => consume(id, at)))).filter(Boolean).length;
+    },
+    deleteExpired: async () => 0,
   };
 }

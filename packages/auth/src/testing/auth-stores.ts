@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomBytes, randomUUID } from 'node:crypto';
-import { type Case, declareCases } from '@ent/internal';
+import { type Case, declareCases, until } from '@ent/internal';
 import type { AuthStores, RefreshTokenRecord, SessionRecord } from '../driver.ts';
 import { pick } from './pick.ts';
 import type { TestRunner } from './runner.ts';
@@ -12,6 +12,11 @@ export interface AuthStoresHarness {
    * only what they have made expire.
    */
   make(): AuthStores | Promise<AuthStores>;
+  /**
+   * The backend removes by itself what has lived from `createdAt` to `expiresAt`, so that `deleteExpired` has nothing
+   * to do; the suite waits for that. Default `false`.
+   */
+  readonly expiresByItself?: boolean | undefined;
 }
 
 const NOW = Date.UTC(2030, 0, 1, 12, 0, 0, 123);
@@ -47,9 +52,17 @@ function token(more: Partial<RefreshTokenRecord> = {}): RefreshTokenRecord {
   };
 }
 
-const define = (name: string, run: (stores: AuthStores) => Promise<void>): Case<unknown, AuthStores> => ({ name, run });
+type When = (harness: AuthStoresHarness) => boolean;
 
-const cases: readonly Case<unknown, AuthStores>[] = [
+const define = (
+  name: string,
+  run: (stores: AuthStores) => Promise<void>,
+  when: When = () => true,
+): Case<AuthStoresHarness, AuthStores> => ({ name, run, when });
+
+const expiresByItself: When = (harness) => harness.expiresByItself === true;
+
+const cases: readonly Case<AuthStoresHarness, AuthStores>[] = [
   define('a session comes back as it was stored', async ({ sessions }) => {
     for (const stored of [
       session(),
@@ -112,24 +125,55 @@ const cases: readonly Case<unknown, AuthStores>[] = [
     for (const { id } of others) assert.equal((await sessions.get(id))?.revokedAt, null);
   }),
 
-  define('expired sessions and tokens are removed, and no others', async ({ sessions, refreshTokens }) => {
-    // Long ago, so that what other cases have stored is not expired.
-    const limit = new Date(Date.UTC(2001, 0, 1));
-    const expiries = [-1, 0, 1].map((ms) => ({ expiresAt: new Date(limit.getTime() + ms) }));
-    const someSessions = expiries.map((more) => session(more));
-    const someTokens = expiries.map((more) => token(more));
-    for (const one of someSessions) await sessions.insert(one);
-    for (const one of someTokens) await refreshTokens.insert(one);
-    assert.ok((await sessions.deleteExpired(limit)) >= 1);
-    assert.ok((await refreshTokens.deleteExpired(limit)) >= 1);
-    const kept = async (store: { get(id: string): Promise<object | undefined> }, records: { id: string }[]) =>
-      Promise.all(records.map(async ({ id }) => (await store.get(id)) !== undefined));
-    assert.deepEqual(await kept(sessions, someSessions), [false, true, true]);
-    assert.deepEqual(await kept(refreshTokens, someTokens), [false, true, true]);
-    // Leave nothing behind that the next run would count.
-    await sessions.deleteExpired(new Date(limit.getTime() + 1000));
-    await refreshTokens.deleteExpired(new Date(limit.getTime() + 1000));
-  }),
+  define(
+    'expired sessions and tokens are removed, and no others',
+    async ({ sessions, refreshTokens }) => {
+      // Long ago, so that what other cases have stored is not expired.
+      const limit = new Date(Date.UTC(2001, 0, 1));
+      const expiries = [-1, 0, 1].map((ms) => ({ expiresAt: new Date(limit.getTime() + ms) }));
+      const someSessions = expiries.map((more) => session(more));
+      const someTokens = expiries.map((more) => token(more));
+      for (const one of someSessions) await sessions.insert(one);
+      for (const one of someTokens) await refreshTokens.insert(one);
+      assert.ok((await sessions.deleteExpired(limit)) >= 1);
+      assert.ok((await refreshTokens.deleteExpired(limit)) >= 1);
+      const kept = async (store: { get(id: string): Promise<object | undefined> }, records: { id: string }[]) =>
+        Promise.all(records.map(async ({ id }) => (await store.get(id)) !== undefined));
+      assert.deepEqual(await kept(sessions, someSessions), [false, true, true]);
+      assert.deepEqual(await kept(refreshTokens, someTokens), [false, true, true]);
+      // Leave nothing behind that the next run would count.
+      await sessions.deleteExpired(new Date(limit.getTime() + 1000));
+      await refreshTokens.deleteExpired(new Date(limit.getTime() + 1000));
+    },
+    (harness) => !expiresByItself(harness),
+  ),
+
+  define(
+    'expired sessions and tokens go by themselves, and no others',
+    async ({ sessions, refreshTokens }) => {
+      const { subject } = session();
+      const [brief, long] = [session({ subject, expiresAt: at(50) }), session({ subject })];
+      const [briefToken, longToken] = [token({ expiresAt: at(50) }), token()];
+      for (const one of [brief, long]) await sessions.insert(one);
+      for (const one of [briefToken, longToken]) await refreshTokens.insert(one);
+      await until(async () => (await sessions.get(brief.id)) === undefined, 'the session is gone');
+      await until(async () => (await refreshTokens.get(briefToken.id)) === undefined, 'the token is gone');
+      assert.equal(await sessions.revoke(brief.id, at(51), 'late'), false);
+      await sessions.touch(brief.id, at(51));
+      assert.equal(await sessions.get(brief.id), undefined);
+      assert.equal(await refreshTokens.spend(briefToken.id, at(51), 'late'), undefined);
+      assert.deepEqual(pick(long, await sessions.get(long.id)), long);
+      assert.deepEqual(pick(longToken, await refreshTokens.get(longToken.id)), longToken);
+      assert.deepEqual(
+        (await sessions.list(subject)).map(({ id }) => id),
+        [long.id],
+      );
+      assert.equal(await sessions.revokeSubject(subject, at(52), 'all'), 1);
+      assert.equal(await sessions.deleteExpired(at(53)), 0);
+      assert.equal(await refreshTokens.deleteExpired(at(53)), 0);
+    },
+    expiresByItself,
+  ),
 
   define('a token comes back as it was stored; ids differ by case', async ({ refreshTokens }) => {
     const stored = token({ id: `aB${randomBytes(20).toString('hex')}` });
@@ -193,5 +237,5 @@ const cases: readonly Case<unknown, AuthStores>[] = [
  * ```
  */
 export function testAuthStores(runner: TestRunner, harness: AuthStoresHarness): void {
-  declareCases(runner, undefined, cases, async (run) => run(await harness.make()));
+  declareCases(runner, harness, cases, async (run) => run(await harness.make()));
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomBytes, randomUUID } from 'node:crypto';
-import { type Case, declareCases } from '@ent/internal';
+import { type Case, declareCases, until } from '@ent/internal';
 import type { SingleUseTokenRecord, SingleUseTokenStore } from '../driver.ts';
 import { pick } from './pick.ts';
 import type { TestRunner } from './runner.ts';
@@ -9,6 +9,11 @@ import type { TestRunner } from './runner.ts';
 export interface SingleUseTokenStoreHarness {
   /** The store to test. Called once a case; several may share one backend. */
   make(): SingleUseTokenStore | Promise<SingleUseTokenStore>;
+  /**
+   * The backend removes by itself what has lived from `createdAt` to `expiresAt`, so that `deleteExpired` has nothing
+   * to do; the suite waits for that. Default `false`.
+   */
+  readonly expiresByItself?: boolean | undefined;
 }
 
 const NOW = Date.UTC(2030, 0, 1, 12, 0, 0, 123);
@@ -27,12 +32,17 @@ function token(more: Partial<SingleUseTokenRecord> = {}): SingleUseTokenRecord {
   };
 }
 
+type When = (harness: SingleUseTokenStoreHarness) => boolean;
+
 const define = (
   name: string,
   run: (store: SingleUseTokenStore) => Promise<void>,
-): Case<unknown, SingleUseTokenStore> => ({ name, run });
+  when: When = () => true,
+): Case<SingleUseTokenStoreHarness, SingleUseTokenStore> => ({ name, run, when });
 
-const cases: readonly Case<unknown, SingleUseTokenStore>[] = [
+const expiresByItself: When = (harness) => harness.expiresByItself === true;
+
+const cases: readonly Case<SingleUseTokenStoreHarness, SingleUseTokenStore>[] = [
   define('a token comes back as it was stored; ids differ by case', async (store) => {
     const stored = token({ id: `aB${randomBytes(20).toString('hex')}` });
     const twin = token({ id: stored.id.toUpperCase(), data: null });
@@ -70,20 +80,40 @@ const cases: readonly Case<unknown, SingleUseTokenStore>[] = [
     for (const { id } of others) assert.equal((await store.get(id))?.consumedAt, null);
   }),
 
-  define('expired tokens are removed, and no others', async (store) => {
-    // Long ago, so that what other cases have stored is not expired.
-    const limit = new Date(Date.UTC(2001, 0, 1));
-    const some = [-1, 0, 1].map((ms) => token({ expiresAt: new Date(limit.getTime() + ms) }));
-    for (const one of some) await store.insert(one);
-    assert.ok((await store.deleteExpired(limit)) >= 1);
-    const kept = await Promise.all(some.map(async ({ id }) => (await store.get(id)) !== undefined));
-    assert.deepEqual(kept, [false, true, true]);
-    // Leave nothing behind that the next run would count.
-    await store.deleteExpired(new Date(limit.getTime() + 1000));
-  }),
+  define(
+    'expired tokens are removed, and no others',
+    async (store) => {
+      // Long ago, so that what other cases have stored is not expired.
+      const limit = new Date(Date.UTC(2001, 0, 1));
+      const some = [-1, 0, 1].map((ms) => token({ expiresAt: new Date(limit.getTime() + ms) }));
+      for (const one of some) await store.insert(one);
+      assert.ok((await store.deleteExpired(limit)) >= 1);
+      const kept = await Promise.all(some.map(async ({ id }) => (await store.get(id)) !== undefined));
+      assert.deepEqual(kept, [false, true, true]);
+      // Leave nothing behind that the next run would count.
+      await store.deleteExpired(new Date(limit.getTime() + 1000));
+    },
+    (harness) => !expiresByItself(harness),
+  ),
+
+  define(
+    'expired tokens go by themselves, and no others',
+    async (store) => {
+      const { subject, purpose } = token();
+      const [brief, long] = [token({ subject, expiresAt: at(50) }), token({ subject })];
+      for (const one of [brief, long]) await store.insert(one);
+      await until(async () => (await store.get(brief.id)) === undefined, 'the token is gone');
+      assert.equal(await store.consume(brief.id, at(51)), false);
+      assert.equal(await store.get(brief.id), undefined);
+      assert.deepEqual(pick(long, await store.get(long.id)), long);
+      assert.equal(await store.consumeAll(purpose, subject, at(52)), 1);
+      assert.equal(await store.deleteExpired(at(53)), 0);
+    },
+    expiresByItself,
+  ),
 ];
 
 /** The conformance suite for stores of single-use tokens, under any test runner. */
 export function testSingleUseTokenStore(runner: TestRunner, harness: SingleUseTokenStoreHarness): void {
-  declareCases(runner, undefined, cases, async (run) => run(await harness.make()));
+  declareCases(runner, harness, cases, async (run) => run(await harness.make()));
 }
