@@ -84,7 +84,6 @@ export {
 export { createPasswords, type PasswordCall, type Passwords, type PasswordsOptions } from './passwords.ts';
 export {
   createPolicy,
-  type Decision,
   type OwnerResolvers,
   type Policy,
   type PolicyDefinition,
@@ -99,6 +98,7 @@ export type {
   Conditions,
   ConditionValue,
   DecidingRule,
+  Decision,
   Operators,
   PrincipalRef,
   RoleDefinition,

@@ -1,4 +1,4 @@
-import { kindOf, refuseUnknown, traced } from '@ent/internal';
+import { refuseUnknown, traced } from '@ent/internal';
 import { channels } from './channels.ts';
 import { authErrors } from './errors.ts';
 import {
@@ -12,11 +12,12 @@ import {
   rowsWhereNot,
   truthOf,
 } from './internal/conditions.ts';
-import { createTrie, parsePattern, parsePermission, type Trie } from './internal/patterns.ts';
-import { compileRoles, type Role, rowsOf, rulesFor } from './internal/roles.ts';
+import { type Match, noRule, roleSets } from './internal/decisions.ts';
+import { compileRoles, rowsOf } from './internal/roles.ts';
+import { inScope } from './internal/scopes.ts';
 import type { PolicyRow } from './policy-table.ts';
 import { isPrincipal, type Principal } from './principal.ts';
-import type { DecidingRule, RoleDefinition, RowFilter } from './rules.ts';
+import type { Decision, RoleDefinition, RowFilter } from './rules.ts';
 
 /**
  * Says who owns a resource, as a principal's `subject`, by the first segment of the permission: the name of the field
@@ -30,20 +31,6 @@ export interface PolicyDefinition<Name extends string, Owners extends OwnerResol
   readonly roles: { readonly [N in Name]: RoleDefinition<NoInfer<Name>> };
   /** Needed for each kind of resource that an `own` rule speaks of. */
   readonly owners?: Owners | undefined;
-}
-
-/** Why a decision came out as it did. */
-export interface Decision {
-  readonly allowed: boolean;
-  readonly permission: string;
-  /**
-   * `allowed`; `denied` by a denying rule; `no_rule` speaks of it; `out_of_scope` of the token; `not_owner`;
-   * `not_met`: the conditions of a rule; or `needs_resource`: only rules with conditions speak of it, and no resource
-   * was given.
-   */
-  readonly reason: 'allowed' | 'denied' | 'no_rule' | 'out_of_scope' | 'not_owner' | 'not_met' | 'needs_resource';
-  /** The rule that decided. */
-  readonly rule?: DecidingRule;
 }
 
 /** The resource that goes with a permission, as its owner resolver takes it. */
@@ -67,6 +54,8 @@ export interface Policy<Name extends string = string, Owners extends OwnerResolv
    * of its kind, so that `own` rules do not allow.
    */
   can<P extends string>(principal: Principal, permission: P, resource?: ResourceFor<Owners, P>): boolean;
+  /** The opposite of `can`. */
+  cannot<P extends string>(principal: Principal, permission: P, resource?: ResourceFor<Owners, P>): boolean;
   /**
    * The rows to which the principal may do this, as a filter of `@ent/database`: `can` is true of each row that it
    * matches, and of no other. Rows are compared by their fields, in which null is what is missing.
@@ -124,29 +113,30 @@ export function createPolicy<const Name extends string, Owners extends OwnerReso
     throw authErrors.configuration(`createPolicy: owners.${kind} must be the name of a field, or a function.`);
   }
   const byName = compileRoles(definition.roles, owners);
-  const compiled = new Map<string, CompiledRole>();
-  for (const [name, role] of byName) compiled.set(name, compileRole(role));
+  const sets = roleSets(byName);
 
-  /**
-   * Undefined where no rule speaks of it. Decisions are made once for a role and permission: nothing is allocated here.
-   */
-  const evaluate = (
+  const decide = (principal: Principal, permission: string, resource: unknown, some: boolean): Decision => {
+    demandPrincipal(principal);
+    if (principal.scopes && !inScope(principal.scopes, permission))
+      return { allowed: false, permission, reason: 'out_of_scope' };
+    const said = sets(principal.roles).about(permission);
+    return said.always ?? weigh(said.matches, principal, permission, resource, some);
+  };
+
+  /** Where it depends on the resource, or on who asks. Nothing is allocated here. */
+  const weigh = (
+    matches: readonly Match[],
     principal: Principal,
     permission: string,
     resource: unknown,
     some: boolean,
-  ): Decision | undefined => {
-    demandPrincipal(principal);
-    if (principal.scopes && !inScope(principal.scopes, permission))
-      return { allowed: false, permission, reason: 'out_of_scope' };
-    const { roles, subject } = principal;
+  ): Decision => {
+    const { subject } = principal;
     let owner: string | undefined;
     let asked = false;
     let refused: Decision | undefined;
     let allowed: Decision | undefined;
-    for (const role of roles) {
-      const match = compiled.get(role)?.match(permission);
-      if (!match) continue;
+    for (const match of matches) {
       if (match.deny) return match.deny;
       if (match.denyOwn || match.allowOwn) {
         if (!asked) owner = ownerOf(owners, permission, resource);
@@ -166,7 +156,7 @@ export function createPolicy<const Name extends string, Owners extends OwnerReso
         else refused ??= resource === undefined ? one.needsResource : one.notMet;
       }
     }
-    return allowed ?? refused;
+    return allowed ?? refused ?? noRule(permission);
   };
 
   /** The parts of a rule about owned rows. */
@@ -182,7 +172,7 @@ export function createPolicy<const Name extends string, Owners extends OwnerReso
   const filterFor = (principal: Principal, permission: string): RowFilter => {
     demandPrincipal(principal);
     if (principal.scopes && !inScope(principal.scopes, permission)) return NO_ROW;
-    const matches = principal.roles.flatMap((role) => compiled.get(role)?.match(permission) ?? []);
+    const { matches } = sets(principal.roles).about(permission);
     if (matches.some(({ deny }) => deny)) return NO_ROW;
     const when = matches.flatMap((match) => match.when ?? []);
     const isAllowed = matches.some(({ allow }) => allow);
@@ -195,27 +185,27 @@ export function createPolicy<const Name extends string, Owners extends OwnerReso
     return allOf([allowed, ...spared]);
   };
 
-  const decide = (principal: Principal, permission: string, resource: unknown): Decision =>
-    evaluate(principal, permission, resource, false) ?? { allowed: false, permission, reason: 'no_rule' };
-
   const explain = (principal: Principal, permission: string, resource?: unknown): Decision => {
-    if (!channels.authorize.hasSubscribers) return decide(principal, permission, resource);
+    if (!channels.authorize.hasSubscribers) return decide(principal, permission, resource, false);
     const operation = { permission, outcome: 'error' };
     return traced(channels.authorize, operation, () => {
-      const decision = decide(principal, permission, resource);
+      const decision = decide(principal, permission, resource, false);
       operation.outcome = decision.reason;
       return decision;
     });
   };
 
+  const can = (principal: Principal, permission: string, resource?: unknown): boolean =>
+    channels.authorize.hasSubscribers
+      ? explain(principal, permission, resource).allowed
+      : decide(principal, permission, resource, false).allowed;
+
   return {
     roles: names,
-    isRole: (value): value is Name => typeof value === 'string' && compiled.has(value),
-    can: (principal, permission, resource) =>
-      channels.authorize.hasSubscribers
-        ? explain(principal, permission, resource).allowed
-        : evaluate(principal, permission, resource, false)?.allowed === true,
-    maybe: (principal, permission) => evaluate(principal, permission, undefined, true)?.allowed === true,
+    isRole: (value): value is Name => typeof value === 'string' && byName.has(value),
+    can,
+    cannot: (principal, permission, resource) => !can(principal, permission, resource),
+    maybe: (principal, permission) => decide(principal, permission, undefined, true).allowed,
     explain,
     filterFor,
     authorize(principal, permission, resource) {
@@ -226,80 +216,6 @@ export function createPolicy<const Name extends string, Owners extends OwnerReso
       });
     },
     table: () => rowsOf(byName.values()),
-  };
-}
-
-/** What the rules of one role, inherited ones included, say about one permission. */
-interface Match {
-  deny?: Decision;
-  denyOwn?: Decision;
-  allow?: Decision;
-  allowOwn?: { allowed: Decision; notOwner: Decision; needsResource: Decision };
-  /** Rules with conditions on fields, of which `denied` says that it is a denying one. */
-  when?: readonly ConditionalMatch[];
-}
-
-interface ConditionalMatch {
-  readonly when: Parts;
-  readonly denied: Decision | undefined;
-  readonly allowed: Decision;
-  readonly notMet: Decision;
-  readonly needsResource: Decision;
-}
-
-interface CompiledRole {
-  match(permission: string): Match;
-}
-
-/**
- * Permissions are written in the code, so they are few. Should somebody build them from input, this bounds the memory.
- */
-const MAX_CACHED = 4096;
-
-function compileRole(role: Role): CompiledRole {
-  const cache = new Map<string, Match>();
-  return {
-    match(permission) {
-      let match = cache.get(permission);
-      if (!match) {
-        match = matchOf(role, permission);
-        if (cache.size >= MAX_CACHED) cache.clear();
-        cache.set(permission, match);
-      }
-      return match;
-    },
-  };
-}
-
-function matchOf(role: Role, permission: string): Match {
-  const segments = parsePermission(permission);
-  if (!segments) {
-    const got = typeof permission === 'string' ? JSON.stringify(permission.slice(0, 256)) : kindOf(permission);
-    throw authErrors.configuration(`A permission is words joined by ":", without wildcards; got ${got}.`);
-  }
-  const { deny, denyOwn, allow, allowOwn, when } = rulesFor(role, segments);
-  const decision = (reason: Decision['reason'], rule: DecidingRule): Decision =>
-    Object.freeze({ allowed: reason === 'allowed', permission, reason, rule });
-  return {
-    ...(deny && { deny: decision('denied', deny) }),
-    ...(denyOwn && { denyOwn: decision('denied', denyOwn) }),
-    ...(allow && { allow: decision('allowed', allow) }),
-    ...(allowOwn && {
-      allowOwn: {
-        allowed: decision('allowed', allowOwn),
-        notOwner: decision('not_owner', allowOwn),
-        needsResource: decision('needs_resource', allowOwn),
-      },
-    }),
-    ...(when.length > 0 && {
-      when: when.map(({ rule, when: parts }) => ({
-        when: parts,
-        denied: rule.effect === 'deny' ? decision('denied', rule) : undefined,
-        allowed: decision('allowed', rule),
-        notMet: decision('not_met', rule),
-        needsResource: decision('needs_resource', rule),
-      })),
-    }),
   };
 }
 
@@ -317,21 +233,4 @@ function ownerOf(owners: Map<string, unknown>, permission: string, resource: unk
   } catch {
     return undefined;
   }
-}
-
-const scopeTries = new WeakMap<readonly string[], Trie<true>>();
-
-/** Scopes are patterns too. One of another kind (`openid`, a URL) is passed over: it grants nothing here. */
-function inScope(scopes: readonly string[], permission: string): boolean {
-  let trie = scopeTries.get(scopes);
-  if (!trie) {
-    trie = createTrie<true>();
-    for (const scope of scopes) {
-      const pattern = parsePattern(scope);
-      if (pattern) trie.add(pattern, true);
-    }
-    scopeTries.set(scopes, trie);
-  }
-  const segments = parsePermission(permission);
-  return segments !== undefined && trie.find(segments).length > 0;
 }

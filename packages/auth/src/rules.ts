@@ -66,3 +66,17 @@ export interface RowFilter {
   readonly $and?: readonly RowFilter[];
   readonly $or?: readonly RowFilter[];
 }
+
+/** Why a decision came out as it did. */
+export interface Decision {
+  readonly allowed: boolean;
+  readonly permission: string;
+  /**
+   * `allowed`; `denied` by a denying rule; `no_rule` speaks of it; `out_of_scope` of the token; `not_owner`;
+   * `not_met`: the conditions of a rule; or `needs_resource`: only rules with conditions speak of it, and no resource
+   * was given.
+   */
+  readonly reason: 'allowed' | 'denied' | 'no_rule' | 'out_of_scope' | 'not_owner' | 'not_met' | 'needs_resource';
+  /** The rule that decided. */
+  readonly rule?: DecidingRule;
+}

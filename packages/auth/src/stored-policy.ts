@@ -171,6 +171,7 @@ export async function openPolicy<Owners extends OwnerResolvers = Record<never, n
     definition: () => structuredClone(known.roles),
     isRole: (value): value is string => current().isRole(value),
     can: (principal, permission, resource) => current().can(principal, permission, resource),
+    cannot: (principal, permission, resource) => current().cannot(principal, permission, resource),
     maybe: (principal, permission) => current().maybe(principal, permission),
     explain: (principal, permission, resource) => current().explain(principal, permission, resource),
     filterFor: (principal, permission) => current().filterFor(principal, permission),

@@ -242,6 +242,47 @@ describe('roles', () => {
   });
 });
 
+describe('roles of a principal', () => {
+  it('are never taken for others, whatever their names are made of', () => {
+    const names = ['a', 'a b', 'b', '0', '1', '0 1', '', ' ', ','];
+    const roles = Object.fromEntries(names.map((name, n) => [name, { allow: [`kind${n}:read`] }]));
+    const made: Policy = createPolicy({ roles });
+    for (const given of [names, ...names.map((name) => [name]), ['a', 'b'], ['0', '1'], ['b', 'a'], ['a', 'a']]) {
+      const allowed = names.filter((_, n) => made.can(as('u', ...given), `kind${n}:read`));
+      expect(new Set(allowed)).toEqual(new Set(given));
+    }
+  });
+
+  it('count as they are now, where a list can be changed', () => {
+    const list = ['guest'];
+    const foreign = { ...as('u'), [Symbol.for('@ent/auth/principal@1')]: true, roles: list } as unknown as Principal;
+    expect(policy.can(foreign, 'docs:delete')).toBe(false);
+    list.push('admin');
+    expect(policy.can(foreign, 'docs:delete')).toBe(true);
+    list.length = 0;
+    expect(policy.can(foreign, 'docs:read')).toBe(false);
+  });
+
+  it('are those of each policy by itself', () => {
+    const ann = as('ann', 'guest');
+    const other = createPolicy({ roles: { guest: { deny: ['docs:read'] } } });
+    expect([policy.can(ann, 'docs:read'), other.can(ann, 'docs:read')]).toEqual([true, false]);
+    expect([policy.cannot(ann, 'docs:read'), other.cannot(ann, 'docs:read')]).toEqual([false, true]);
+  });
+
+  it('stay limited by scopes, for each permission and each list of scopes', () => {
+    const roles = ['admin'];
+    const reader = trustedPrincipal({ subject: 'u', roles, scopes: ['docs:read', 'openid'] });
+    const nobody = trustedPrincipal({ subject: 'u', roles, scopes: [] });
+    for (let time = 0; time < 2; time++) {
+      expect([policy.can(reader, 'docs:read'), policy.can(reader, 'docs:write')]).toEqual([true, false]);
+      expect([policy.can(nobody, 'docs:read'), policy.can(as('u', 'admin'), 'docs:write')]).toEqual([false, true]);
+    }
+    expect(policy.can(reader, 'x'.repeat(300))).toBe(false);
+    expect(policy.can(reader, 7 as never)).toBe(false);
+  });
+});
+
 describe('can and explain', () => {
   const policies = { full: 20_000, ci: 300, of: 'random policies' };
   itInDepth('never differ, with and without a listener', policies, ({ count, seed }) => {
@@ -277,6 +318,7 @@ describe('can and explain', () => {
         const resource = [undefined, { id: 'u' }, { id: 'v' }, {}][random(4)];
         const quiet = made.can(principal, permission, resource);
         expect(made.explain(principal, permission, resource).allowed).toBe(quiet);
+        expect(made.cannot(principal, permission, resource)).toBe(!quiet);
         channels.authorize.subscribe(listener);
         expect(made.can(principal, permission, resource)).toBe(quiet);
         channels.authorize.unsubscribe(listener);

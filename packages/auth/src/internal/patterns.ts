@@ -3,17 +3,19 @@
  * one or more. No regular expressions: a pattern means what it looks like, and costs one step a segment.
  */
 
+/** Characters of a permission or a pattern. */
+export const MAX_LENGTH = 256;
 const SEGMENT = /^[\w.-]+$/;
 
 /** The segments of a permission without wildcards, or undefined when it is not one. */
 export function parsePermission(text: string): string[] | undefined {
-  const segments = typeof text === 'string' && text.length <= 256 ? text.split(':') : [''];
+  const segments = typeof text === 'string' && text.length <= MAX_LENGTH ? text.split(':') : [''];
   return segments.every((segment) => SEGMENT.test(segment)) ? segments : undefined;
 }
 
 /** The segments of a pattern, or undefined when it is not one. */
 export function parsePattern(text: string): string[] | undefined {
-  const segments = typeof text === 'string' && text.length <= 256 ? text.split(':') : [''];
+  const segments = typeof text === 'string' && text.length <= MAX_LENGTH ? text.split(':') : [''];
   const last = segments.length - 1;
   const good = segments.every(
     (segment, at) => segment === '*' || (segment === '**' && at === last) || SEGMENT.test(segment),
