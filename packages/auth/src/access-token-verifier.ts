@@ -11,7 +11,7 @@ import { type Claims, type ClaimMapping, fullProfile, principalOf, Rejected, typ
 import { type Verified, VerifiedTokens } from './internal/verified-tokens.ts';
 import { demandAlgorithms, type VerificationAlgorithm, type VerificationKey, type VerificationKeys } from './keys.ts';
 import type { Clock, Duration } from './options.ts';
-import { type Principal, renewed } from './principal.ts';
+import type { Principal } from './principal.ts';
 import { createRemoteKeys } from './remote-keys.ts';
 import { type TokenProfile, tokenProfiles } from './token-profiles.ts';
 
@@ -220,7 +220,7 @@ export function verifierOf(
     if (known === undefined) return undefined;
     const holds = (key: VerificationKey | undefined): Principal | undefined => {
       if (key?.publicKey === known.publicKey && isInTime(known, now(), clockTolerance)) {
-        return renewed(known.principal);
+        return known.principal;
       }
       verified.delete(token);
       // To ask for it once more would make a set that is fetched wait for its next fetch.
@@ -243,7 +243,7 @@ export function verifierOf(
       principal = principalOf({ ...payload, iss: issuer }, profile, time + clockTolerance, options);
       principals.set(claims, principal);
     }
-    return renewed(principal);
+    return principal;
   };
 
   const check = (token: string): Promise<Principal> => {
@@ -277,7 +277,7 @@ export function verifierOf(
     const { kid, publicKey } = used as VerificationKey;
     const { nbf = -Infinity, iat, exp } = payload as JWTPayload & { iat: number; exp: number };
     verified.set(token, { principal, kid, publicKey, notBefore: Math.max(nbf, iat), expiresAt: exp });
-    return renewed(principal);
+    return principal;
   };
 
   return {

@@ -1,4 +1,5 @@
-import { refuseUnknown } from '@ent/internal';
+import { types } from 'node:util';
+import { kindOf, refuseUnknown } from '@ent/internal';
 import { authErrors } from './errors.ts';
 import { demandText, demandTexts } from './internal/demand.ts';
 
@@ -89,11 +90,20 @@ export function trustedPrincipal(input: PrincipalInput): Principal {
   if (input.acr !== undefined) demandText(input.acr, 'trustedPrincipal: acr');
   if (input.jkt !== undefined) demandText(input.jkt, 'trustedPrincipal: jkt');
   for (const list of ['roles', 'scopes', 'amr'] as const) demandTexts(input[list], `trustedPrincipal: ${list}`);
+  for (const name of ['authenticatedAt', 'expiresAt'] as const) {
+    if (input[name] === undefined || types.isDate(input[name])) continue;
+    throw authErrors.configuration(`trustedPrincipal: ${name} must be a Date; got ${kindOf(input[name])}.`);
+  }
   return makePrincipal(input);
 }
 
-/** The same, of what was looked at before. */
+/**
+ * The same, of what was looked at before. Nothing of it can be changed, so that all requests with one token share it:
+ * each look at a date gives a date of its own.
+ */
 export function makePrincipal(input: PrincipalInput): Principal {
+  const authenticatedAt = input.authenticatedAt?.getTime();
+  const expiresAt = input.expiresAt?.getTime();
   return Object.freeze({
     [BRAND]: true as const,
     issuer: input.issuer,
@@ -103,21 +113,15 @@ export function makePrincipal(input: PrincipalInput): Principal {
     scopes: input.scopes && Object.freeze([...input.scopes]),
     amr: Object.freeze([...(input.amr ?? [])]),
     acr: input.acr,
-    authenticatedAt: input.authenticatedAt,
-    expiresAt: input.expiresAt,
+    get authenticatedAt() {
+      return authenticatedAt === undefined ? undefined : new Date(authenticatedAt);
+    },
+    get expiresAt() {
+      return expiresAt === undefined ? undefined : new Date(expiresAt);
+    },
     tokenId: input.tokenId,
     jkt: input.jkt,
     claims: Object.freeze({ ...input.claims }),
-  });
-}
-
-/** The same principal for another request: what can be changed in it, its dates, is its own. */
-export function renewed(principal: Principal): Principal {
-  const { authenticatedAt, expiresAt } = principal;
-  return Object.freeze({
-    ...principal,
-    authenticatedAt: authenticatedAt && new Date(authenticatedAt),
-    expiresAt: expiresAt && new Date(expiresAt),
   });
 }
 

