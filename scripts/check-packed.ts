@@ -1,7 +1,8 @@
 // What is published works: the tarballs are packed as `pnpm publish` would, linted (publint, Are The
 // Types Wrong), installed into empty projects, and each subpath is imported and required, and compiled
 // in strict mode without skipLibCheck. One project has no optional peer, so a subpath that promises to
-// do without proves it; the other has them all.
+// do without proves it; another one has them all; and for each set of peers that a subpath needs there is
+// one with just these, in which it is imported and required.
 //
 // Third-party packages are links to those of this repository, so that no registry is asked.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -9,10 +10,10 @@ import { join } from 'node:path';
 import { checkPackage, createPackageFromTarballData, type Problem } from '@arethetypeswrong/core';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
-import { compile, entriesOf, load, type Project } from './lib/entries.ts';
+import { compile, entriesOf, type Entry, load, type Project } from './lib/entries.ts';
 import { type Finding, main } from './lib/findings.ts';
 import { install, type Packed, pack } from './lib/packed.ts';
-import { run, withTemporaryFolder } from './lib/run.ts';
+import { mapLimited, run, withTemporaryFolder } from './lib/run.ts';
 import { publicPackages, subpathsOf } from './lib/workspace.ts';
 
 export async function checkPacked(root: string): Promise<Finding[]> {
@@ -38,8 +39,22 @@ export async function checkPacked(root: string): Promise<Finding[]> {
       findings.push(...(await compile(project, entries, join(root, 'node_modules', 'typescript'))));
       if (withPeers && packed.some(({ name }) => name === 'database')) findings.push(...(await startThreads(project)));
     }
-    return findings;
+    return [...findings, ...(await loadWithOwnPeers(dir, packed, entries))];
   });
+}
+
+/** Each subpath beside its own peers, and no others: one that needs those of another subpath too is found. */
+async function loadWithOwnPeers(dir: string, packed: readonly Packed[], entries: readonly Entry[]): Promise<Finding[]> {
+  const groups = Map.groupBy(
+    entries.filter(({ peers }) => peers.length > 0),
+    ({ peers }) => peers.toSorted().join(' '),
+  );
+  const findings = await mapLimited([...groups], 2, async ([peers, some]) => {
+    const project = { dir: join(dir, `with-${peers.replaceAll(/[/ ]/g, '-')}`), withPeers: true };
+    await install(project.dir, packed, { peers: peers.split(' ') });
+    return load(project, some);
+  });
+  return findings.flat();
 }
 
 async function lintTarball({ name, tarball, manifest }: Packed): Promise<Finding[]> {
