@@ -45,7 +45,7 @@ function sectionsOf(root: string): Section[] {
       'docs/tour.md',
       'docs/cache-wire-format.md',
     ],
-    Packages: publicPackages(root).map(({ name }) => `packages/${name}/README.md`),
+    Packages: publicPackages(root).flatMap(({ name }) => [`packages/${name}/README.md`, ...pagesOfPackage(root, name)]),
     Reference: ['docs/errors.md', 'docs/security.md'],
     Decisions: ['docs/design.md', 'docs/proof.md', 'docs/CONTRIBUTING.md', 'findings/README.md'],
   };
@@ -60,8 +60,17 @@ function sectionsOf(root: string): Section[] {
   }));
 }
 
+/** What is too long for the README of a package: the pages of `docs/<name>/`, in the order in which it lists them. */
+function pagesOfPackage(root: string, name: string): string[] {
+  const files = filesUnder(join(root, 'docs', name), (path) => path.endsWith('.md'));
+  if (files.length === 0) return [];
+  const readme = readFileSync(join(root, 'packages', name, 'README.md'), 'utf8');
+  const place = (file: string): number => readme.lastIndexOf(`(../../${file})`);
+  return files.map((path) => relative(root, path)).toSorted((a, b) => place(a) - place(b));
+}
+
 /** The guides of one kind stand together: `migrating-from-x.md`. */
-const GROUPS = { 'coming-from-': 'Coming from', 'migrating-from-': 'Migrating from' };
+const GROUPS = { 'with-': 'With', 'coming-from-': 'Coming from', 'migrating-from-': 'Migrating from' };
 
 export function sidebarOf(root: string): SidebarItem[] {
   return sectionsOf(root).map(({ text, pages }) => {
@@ -77,9 +86,20 @@ export function sidebarOf(root: string): SidebarItem[] {
     const alone = pages.filter(
       ({ path }) => !Object.keys(GROUPS).some((prefix) => path.startsWith(`guides/${prefix}`)),
     );
+    if (text === 'Packages') return { text, collapsed: true, items: packagesOf(pages, item) };
     const reference = text === 'Reference' ? referenceOf(root) : [];
     return { text, collapsed: text !== 'Start', items: [...alone.map(item), ...groups, ...reference] };
   });
+}
+
+/** A package leads to its README, and holds the pages of `docs/<name>/`. */
+function packagesOf(pages: readonly Page[], item: (page: Page) => SidebarItem): SidebarItem[] {
+  return pages
+    .filter(({ path }) => path.startsWith('packages/'))
+    .map((readme) => {
+      const items = pages.filter(({ path }) => path.startsWith(readme.path.replace('packages/', '') + '/')).map(item);
+      return items.length === 0 ? item(readme) : { ...item(readme), collapsed: true, items };
+    });
 }
 
 /** The pages that scripts/lib/reference.ts makes of doc comments: one for each subpath. */

@@ -303,6 +303,32 @@ describe('the site', () => {
     ]);
   });
 
+  it('puts the pages of a package under it, in the order of its README, and hosts together', () => {
+    const root = makeTree({
+      'package.json': rootManifest,
+      'packages/cache/package.json': manifestOf('cache', { '.': 'index' }),
+      'packages/cache/README.md': '# @ent/cache\n\n[Redis](../../docs/cache/redis.md), [b](../../docs/cache/keys.md)\n',
+      'docs/cache/keys.md': '# Keys\n',
+      'docs/cache/redis.md': '# Redis\n',
+      'docs/guides/with-koa.md': '# With Koa\n',
+    });
+    const itemsOf = (section: string) => sidebarOf(root).find(({ text }) => text === section)?.items;
+    expect(itemsOf('Packages')).toEqual([
+      {
+        text: '@ent/cache',
+        link: '/packages/cache',
+        collapsed: true,
+        items: [
+          { text: 'Redis', link: '/cache/redis' },
+          { text: 'Keys', link: '/cache/keys' },
+        ],
+      },
+    ]);
+    expect(itemsOf('Guides')).toEqual([
+      { text: 'With', collapsed: true, items: [{ text: 'Koa', link: '/guides/with-koa' }] },
+    ]);
+  });
+
   it('finds links and anchors that lead nowhere, and what would be fetched from elsewhere', () => {
     const root = makeTree({
       'index.html': '<h2 id="a"></h2><a href="/docs/b.html#c"></a><a href="#z"></a><a href="https://x.example/">x</a>',

@@ -1,4 +1,4 @@
-/** What a field holds. The README says which column each needs on each database. */
+/** What a field holds. docs/database/entities.md says which column each needs. */
 export type FieldType = 'string' | 'int' | 'bigint' | 'decimal' | 'double' | 'boolean' | 'date' | 'json' | 'bytes';
 
 /** The type in TypeScript of each type of field. */
@@ -47,7 +47,7 @@ interface NativeTypes {
 }
 
 /**
- * The type of a column, where it is not the one that the README names for its type of field. A database that has no
+ * The type of a column, where it is not the usual one (docs/database/entities.md). A database that has no
  * such type stores the field as it would otherwise; which values a field takes is the same on all of them.
  */
 export type NativeType<Type extends FieldType = FieldType> = NativeTypes[Type];
@@ -56,7 +56,7 @@ export type NativeType<Type extends FieldType = FieldType> = NativeTypes[Type];
 export interface FieldStorage<Type extends FieldType = FieldType> {
   /** What it is called in the table or collection. Default: by the entity's `naming`, which is the field's name. */
   readonly column?: string | undefined;
-  /** The type of its column. Default: that of the README. */
+  /** The type of its column. Default: the usual one of its type of field. */
   readonly as?: NativeType<Type> | undefined;
 }
 
