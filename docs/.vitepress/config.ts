@@ -16,7 +16,8 @@ export default {
   // Of the place where the site is published, as /ent/.
   base: process.env['DOCS_BASE'] ?? '/',
   appearance: true,
-  ignoreDeadLinks: false,
+  // An address on the reader's own machine, such as a Collector's, becomes a link by itself.
+  ignoreDeadLinks: 'localhostLinks',
   // Anchors as GitHub makes them, so that a link in the repository is one in the site.
   markdown: { anchor: { slugify: slugOf } },
   themeConfig: {
