@@ -1,3 +1,4 @@
+import { nextTick } from 'node:process';
 import type { Settlement, SettleResult, Source } from '../driver.ts';
 
 interface Asked {
@@ -24,12 +25,12 @@ export class Settler {
     // At once, behind what is done already: a turn of the event loop costs more than a message. But once a turn:
     // whoever is given the next message by each settlement would else let nobody else have one.
     if (this.#flushedThisTurn) {
-      setImmediate(this.#flush);
+      setImmediate(nextTick, this.#flush);
       return;
     }
     this.#flushedThisTurn = true;
     setImmediate(this.#nextTurn).unref();
-    process.nextTick(this.#flush);
+    nextTick(this.#flush);
   }
 
   settled(settlement: Settlement): Promise<SettleResult | 'lost'> {
