@@ -19,6 +19,7 @@ describeWithServer('rabbitmq', { killable: true }, (server) => {
   survives(server, { full: 2000, ci: 0, of: 'orders' });
 });
 
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 const CLIENTS = 8;
 /** Of the last one there is too little, so that some orders are refused. */
 const STOCK = new Map([
@@ -69,39 +70,47 @@ function survives(broker: Server, rounds: Rounds): void {
     folder.remove();
   });
 
-  itInDepth('no order is stuck, and nothing is lost', rounds, async ({ count, seed }) => {
+  itInDepth('no order is stuck, and nothing is lost', rounds, async ({ count, seed, tell }) => {
     const random = randomOf(seed);
     const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)] as T;
     const token = await issuer.tokenOf('ann', 'user');
     const placed = new Map<string, string>();
+    let kills = 0;
+    /** All is placed, or something else failed. */
+    let isOver = false;
 
     /** As a client does that wants it done: again and again, with the same key. */
     const insist = async (path: string, body: unknown, key: string): Promise<string | undefined> => {
-      for (;;) {
+      while (!isOver) {
         const answer = await call(orders.url, 'POST', path, { token, key, body }).catch(() => undefined);
         if (answer !== undefined && answer.status < 300) return answer.body.id;
         // There is nothing to take back of what was rejected.
         if (answer?.body.code === 'orders.over') return undefined;
         if (answer !== undefined && answer.status < 500 && answer.status !== 409) expect(answer).toBe('an answer');
-        await new Promise((resolve) => setTimeout(resolve, 50));
+        await pause(50);
       }
+      return undefined;
     };
     let next = 0;
     const client = async (): Promise<void> => {
-      for (let n = next++; n < count; n = next++) {
+      for (let n = next++; n < count && !isOver; n = next++) {
         const lines = [{ sku: pick(['book', 'pen', 'rare']), quantity: 1 + Math.floor(random() * 3) }];
         const card = random() < 0.1 ? 'tok_declined' : 'tok_good';
         const id = (await insist('/api/v1/orders/', { lines, card }, `order-${n}`)) as string;
         placed.set(`order-${n}`, id);
         if (random() < 0.15) await insist(`/api/v1/orders/${id}/cancel`, undefined, `cancel-${n}`);
-        if (placed.size % Math.ceil(count / 10) === 0) console.log(`${placed.size} of ${count} orders, ${kills} kills`);
+        tell(placed.size);
         // So that something is under way whenever something is killed.
-        await new Promise((resolve) => setTimeout(resolve, random() * 300));
+        await pause(random() * 300);
       }
     };
 
-    let kills = 0;
-    let isOver = false;
+    /** All three live, and the service has found its broker again. */
+    const allUp = async (): Promise<void> => {
+      await Promise.all([orders.up(), provider.up()]);
+      const health = async () => (await call(orders.url, 'GET', '/health')).body.status;
+      await expect.poll(health, { timeout: 120_000 }).toBe('pass');
+    };
     const kill = {
       broker: async () => {
         await broker.kill();
@@ -111,20 +120,26 @@ function survives(broker: Server, rounds: Rounds): void {
       provider: () => provider.kill(),
     };
     const killer = async (): Promise<void> => {
+      const victims = ['broker', 'orders', 'provider'] as const;
+      let backIn = 0;
       // Each at least once, however soon the orders are placed.
-      while (!isOver || kills < 3) {
-        // They have a moment to live, however slow the machine is: else nothing would ever be done.
-        await Promise.all([orders.up(), provider.up()]);
-        await new Promise((resolve) => setTimeout(resolve, random() * 1500));
-        const victims = ['broker', 'orders', 'provider'] as const;
+      while (!isOver || kills < victims.length) {
+        // They live for a part of what it took them to come back: RabbitMQ needs seconds, and without a life nothing
+        // would ever be done.
+        await pause(random() * Math.max(1500, backIn));
+        const began = performance.now();
         await kill[victims[kills++] ?? pick(victims)]();
+        await allUp();
+        backIn = performance.now() - began;
       }
     };
-    const killing = killer();
-    await Promise.all(Array.from({ length: CLIENTS }, client));
-    isOver = true;
-    await killing;
-    await Promise.all([orders.up(), provider.up()]);
+    const clients = Promise.all(Array.from({ length: CLIENTS }, client)).then(() => (isOver = true));
+    try {
+      await Promise.all([clients, killer()]);
+    } finally {
+      isOver = true;
+    }
+    console.log(`${placed.size} orders, and ${kills} kills`);
 
     await expect.poll(() => underWay(db), { timeout: 120_000 }).toBe(0);
     const stored = await tablesOf(db).orders.find({ select: ['id'] });

@@ -2,6 +2,7 @@
 export interface Body {
   id: string;
   state: string;
+  status: string;
   total: string;
   code: string;
   items: { id: string; state: string; total: string }[];
@@ -18,16 +19,19 @@ export interface CallOptions {
   token?: string;
   key?: string;
   body?: unknown;
+  /** The address that a proxy would tell. */
+  from?: string;
 }
 
 /** Plain fetch. */
-export async function call(base: string, method: string, path: string, { token, key, body }: CallOptions = {}) {
+export async function call(base: string, method: string, path: string, { token, key, body, from }: CallOptions = {}) {
   const response = await fetch(base + path, {
     method,
     headers: {
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
       ...(key === undefined ? {} : { 'idempotency-key': key }),
+      ...(from === undefined ? {} : { 'x-forwarded-for': from }),
     },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
