@@ -1,4 +1,4 @@
-import { createHash, hash, randomUUID } from 'node:crypto';
+import { createHmac, hash, randomUUID } from 'node:crypto';
 import { pipeline, Readable, Transform } from 'node:stream';
 import { durationOption, outsideContext, refuseUnknown } from '@ent/internal';
 import { DEFAULT_MAX_BODY_BYTES } from './body.ts';
@@ -116,7 +116,7 @@ export function idempotency(options: IdempotencyOptions): Middleware {
   const claim = async (exchange: Exchange, name: string): Promise<Reply | undefined> => {
     const owner = await scope(exchange);
     if (owner === undefined) return undefined;
-    const fingerprint = await fingerprintOf(exchange, maxBytes);
+    const fingerprint = await fingerprintOf(exchange, name, maxBytes);
     const key = hash('sha256', `${owner.length}:${owner}:${name}`, 'base64url');
     // Unlike the record of any other attempt, so that a late one cannot take this for its own.
     const record = JSON.stringify({ fingerprint, attempt: randomUUID() });
@@ -219,11 +219,14 @@ function credentialsOf(exchange: Exchange): string {
   return hash('sha256', JSON.stringify([authorization, cookie]), 'base64url');
 }
 
-/** Two requests are the same if method, target, content type and body are. */
-async function fingerprintOf(exchange: Exchange, maxBytes: number): Promise<string> {
+/**
+ * Two requests are the same if method, target, content type and body are. The key, which the store does not have, goes
+ * into it: else who reads the store could try out what a body may have been, such as one with a password.
+ */
+async function fingerprintOf(exchange: Exchange, name: string, maxBytes: number): Promise<string> {
   const { method, rawUrl } = exchange;
   const head = [method, rawUrl, exchange.header('content-type'), exchange.header('content-encoding')];
-  return createHash('sha256')
+  return createHmac('sha256', name)
     .update(`${JSON.stringify(head)}\n`)
     .update(await exchange.bytes(maxBytes))
     .digest('base64url');

@@ -43,6 +43,24 @@ const start = async (
   return { send, store, port };
 };
 
+it('a store has nothing by which a body can be found without its key', async () => {
+  const { store, send } = await start(() => ({ status: 204 }));
+  const records: string[] = [];
+  const { claim } = store;
+  store.claim = (key, record, ttlMs) => {
+    records.push(key, record);
+    return claim(key, record, ttlMs);
+  };
+  const body = JSON.stringify({ password: 'correct horse' });
+  for (const key of ['one', 'two']) expect((await send(key, { body })).status).toBe(204);
+  const prints = records.flatMap((text) => (text.startsWith('{') ? [(JSON.parse(text) as Kept).fingerprint] : []));
+  expect(new Set(prints).size).toBe(2);
+  expect(records.join()).not.toMatch(/one|two|horse/);
+});
+interface Kept {
+  readonly fingerprint: string;
+}
+
 const codeOf = ({ body }: { body: string }): unknown => (JSON.parse(body) as { code: unknown }).code;
 
 describe('the memory store', () => {
