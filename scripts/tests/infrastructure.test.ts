@@ -1,5 +1,5 @@
-// What stands in mcp-config.json, how logs are stored, and which scripts can be run. docker-compose.yml and the
-// overlays of Kubernetes have checks of their own.
+// What stands in mcp-config.json, how logs are stored, what images of the examples have, and which scripts can be run.
+// docker-compose.yml and the overlays of Kubernetes have checks of their own.
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -130,6 +130,33 @@ describe('how logs are stored', () => {
       });
     }
   });
+});
+
+describe('an example', () => {
+  /** What opens URLs of a scheme. */
+  const libraries: Readonly<Record<string, readonly string[]>> = {
+    sqlite: ['kysely', 'better-sqlite3'],
+    postgres: ['kysely', 'pg'],
+    mysql: ['kysely', 'mysql2'],
+    mongodb: ['mongodb'],
+    redis: ['redis'],
+    memcached: ['memcache-client'],
+    amqp: ['amqplib'],
+  };
+
+  it.each(['user-service', 'user-events', 'order-service', 'gateway-service'])(
+    '%s has what opens each URL that its settings take: its image has nothing else',
+    (name) => {
+      const config = text(`examples/${name}/src/config.ts`);
+      const schemes = [...config.matchAll(/protocols: \[([^\]]+)\]/g)].flatMap(
+        ([, list]) => list?.match(/[a-z]+/g) ?? [],
+      );
+      const needed = new Set(schemes.flatMap((scheme) => libraries[scheme] ?? []));
+      expect(needed.size).toBeGreaterThan(0);
+      const { dependencies } = JSON.parse(text(`examples/${name}/package.json`)) as { dependencies: object };
+      expect(Object.keys(dependencies)).toEqual(expect.arrayContaining([...needed]));
+    },
+  );
 });
 
 describe('the scripts', () => {
