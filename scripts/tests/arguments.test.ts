@@ -505,6 +505,7 @@ const RIGHT: Readonly<Record<string, readonly unknown[]>> = {
   '@ent/middleware problemReply': [new Error('a')],
   '@ent/middleware rateLimit': [{ limit: 1, window: '1m', name: 'a' }],
   '@ent/middleware readJson': [exchange, { maxBytes: 5, maxDepth: 5, maxKeys: 5, encodings: ['gzip'] }],
+  '@ent/middleware/stores cacheRateLimitStore': [cache.createCache({ driver: cacheMemory() }), { prefix: 'a:' }],
   '@ent/middleware/stores memcachedRateLimitStore': [
     { xretrieve: async () => ({}), add: async () => {}, cas: async () => {} },
     { prefix: 'a:' },

@@ -5,6 +5,7 @@ import { createLifecycle, type Lifecycle } from '@ent/lifecycle';
 import type { Logger } from '@ent/logging';
 import { accessLog, addressKey, rateLimit, requestContext, requestId, securityHeaders } from '@ent/middleware';
 import { createNodeListener } from '@ent/middleware/node';
+import { cacheRateLimitStore } from '@ent/middleware/stores';
 import { createMetrics } from '@ent/observability/prometheus';
 import type { Config } from './config.ts';
 import { documentRoutes } from './documents.ts';
@@ -50,7 +51,13 @@ export async function createApp(
       requestContext(),
       accessLog(logger, { filter: ({ path }) => !ownPaths.has(path) }),
       securityHeaders(),
-      rateLimit({ limit: config.RATE_LIMIT_PER_MINUTE, window: '1m', key: ({ peer }) => addressKey(peer) }),
+      rateLimit({
+        limit: config.RATE_LIMIT_PER_MINUTE,
+        window: '1m',
+        // All instances count together; while the cache is away each does for itself.
+        store: cacheRateLimitStore(cache, { prefix: 'gateway:limits:' }),
+        key: ({ peer }) => addressKey(peer),
+      }),
     ],
   };
   const listener = createNodeListener(
@@ -72,6 +79,7 @@ export async function createApp(
       // Before all that is traced, so that it sends what is left when that has stopped.
       .add('traces', traces)
       .add('cache', {
+        start: () => cache.connect().catch(() => {}),
         stop: () => cache.close(),
         check: () => cache.ping(),
         // Without it every answer is asked for.

@@ -25,7 +25,9 @@ const schema = z.object({
     ),
   CACHE_URL: url({ protocols: ['memory', 'redis', 'rediss', 'memcached'] })
     .default('memory:')
-    .describe('Where answers are kept that may be: memory: for this instance, redis:// or memcached:// for several.'),
+    .describe(
+      'Where answers are kept that may be, and calls counted: memory: for this instance, redis:// or memcached:// for several.',
+    ),
   RATE_LIMIT_PER_MINUTE: z.int().min(1).default(1000).describe('Calls of one address in a minute.'),
   TRUST_PROXIES: z.array(z.string()).default([]).describe('Addresses or networks of proxies that are believed.'),
   DRAIN_TIME: duration().prefault('2s').describe('How long calls are still served after SIGTERM.'),

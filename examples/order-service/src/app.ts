@@ -8,7 +8,7 @@ import { type Component, createLifecycle, type Lifecycle } from '@ent/lifecycle'
 import type { Logger } from '@ent/logging';
 import { openMessaging } from '@ent/messaging/open';
 import { addressKey, idempotency, rateLimit, requestContext, requestId, securityHeaders } from '@ent/middleware';
-import { cacheIdempotencyStore } from '@ent/middleware/stores';
+import { cacheIdempotencyStore, cacheRateLimitStore } from '@ent/middleware/stores';
 import { createMetrics } from '@ent/observability/prometheus';
 import type { Config } from './config.ts';
 import { migratorOf } from './migrations.ts';
@@ -78,6 +78,8 @@ export async function createApp(config: Config, logger: Logger): Promise<Lifecyc
       rateLimit({
         limit: config.RATE_LIMIT_PER_MINUTE,
         window: '1m',
+        // All instances count together; while the cache is away each does for itself.
+        store: cacheRateLimitStore(cache, { prefix: `${NAME}:limits:` }),
         // Probes come often, and from one address.
         key: (exchange) => (PROBES.has(exchange.path) ? undefined : addressKey(exchange.peer)),
       }),
@@ -107,7 +109,13 @@ export async function createApp(config: Config, logger: Logger): Promise<Lifecyc
         check: () => db.ping(),
         health: { type: 'datastore' },
       })
-      .add('cache', { stop: () => cache.close(), check: () => cache.ping(), health: { type: 'datastore' } })
+      .add('cache', {
+        // One that is still away is no news: /health tells.
+        start: () => cache.connect().catch(() => {}),
+        stop: () => cache.close(),
+        check: () => cache.ping(),
+        health: { type: 'datastore' },
+      })
       .add('broker', {
         start: () => shop.listen(),
         stop: () => messaging.close(),

@@ -30,7 +30,7 @@ const schema = z.object({
   CACHE_URL: url({ protocols: ['memory', 'redis', 'rediss', 'memcached'] })
     .default('memory:')
     .describe(
-      'Where answers to idempotency keys are kept: memory: for one instance, redis:// or memcached:// for several.',
+      'Where answers to idempotency keys are kept, and calls counted: memory: for one instance, redis:// or memcached:// for several.',
     ),
   BROKER_URL: url({ protocols: ['memory', 'amqp', 'amqps', 'redis', 'rediss'] })
     .default('memory:')

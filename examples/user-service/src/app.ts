@@ -32,6 +32,7 @@ import {
   timeout,
 } from '@ent/middleware';
 import { compression } from '@ent/middleware/compression';
+import { cacheRateLimitStore } from '@ent/middleware/stores';
 import { createMetrics } from '@ent/observability/prometheus';
 import { adminPage } from './admin/page.ts';
 import { adminRoutes } from './admin/routes.ts';
@@ -52,7 +53,7 @@ import type { Config } from './config.ts';
 import { logEvents, publishBy } from './events.ts';
 import { mailToLog } from './mail/mail.ts';
 import { createOutgoing } from './mail/outgoing.ts';
-import { attemptsIn, limitsIn } from './limits.ts';
+import { attemptsIn } from './limits.ts';
 import { migratorOf } from './migrations.ts';
 import { livePage } from './ops/live.ts';
 import { withAssistants } from './ops/mcp.ts';
@@ -108,7 +109,8 @@ export async function createApp(config: Config, logger: Logger): Promise<Lifecyc
   // Accounts of an older system may bring hashes of bcrypt: each is replaced when its user logs in.
   const passwords = createPasswords({ driver: argon2(), legacy: [bcrypt()], minLength: 8 });
   const attempts = attemptsIn(db);
-  const limits = limitsIn(cache, `${NAME}:limits:`);
+  // In the cache that all instances share; while it is away each counts for itself.
+  const limits = { store: cacheRateLimitStore(cache, { prefix: `${NAME}:limits:` }) };
   const throttle = createThrottle({ store: attempts });
   const tokens = createTokens(db);
   const users = createUserService({

@@ -1,5 +1,10 @@
 export { cacheIdempotencyStore, type IdempotencyCache } from './stores/cache-idempotency.ts';
 export {
+  type CacheRateLimitStoreOptions,
+  cacheRateLimitStore,
+  type RateLimitCache,
+} from './stores/cache-rate-limit.ts';
+export {
   type MemcachedClient,
   type MemcachedRateLimitStoreOptions,
   memcachedRateLimitStore,

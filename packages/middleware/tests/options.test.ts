@@ -11,7 +11,12 @@ import {
   securityHeaders,
 } from '@ent/middleware';
 import { createNodeListener } from '@ent/middleware/node';
-import { memcachedRateLimitStore, redisRateLimitStore, repositoryRateLimitStore } from '@ent/middleware/stores';
+import {
+  cacheRateLimitStore,
+  memcachedRateLimitStore,
+  redisRateLimitStore,
+  repositoryRateLimitStore,
+} from '@ent/middleware/stores';
 import { expect, it } from 'vitest';
 
 const one = { limit: 1, window: '1m' };
@@ -29,6 +34,13 @@ it.each<[string, () => unknown]>([
   ['redisRateLimitStore', () => redisRateLimitStore({ evalSha() {}, eval() {} } as never, { name: 'x' } as never)],
   ['redisRateLimitStore with options for a client', () => redisRateLimitStore({ url: 'redis://x' } as never)],
   ['memcachedRateLimitStore without a client', () => memcachedRateLimitStore(undefined as never)],
+  ['cacheRateLimitStore without a cache', () => cacheRateLimitStore(undefined as never)],
+  ['cacheRateLimitStore of a client', () => cacheRateLimitStore({ evalSha() {}, eval() {} } as never)],
+  ['cacheRateLimitStore of another backend', () => cacheRateLimitStore({ driver: { name: 'disk', client: {} } })],
+  [
+    'cacheRateLimitStore',
+    () => cacheRateLimitStore({ driver: { name: 'memory', client: {} } }, { name: 'x' } as never),
+  ],
   ['repositoryRateLimitStore of a database', () => repositoryRateLimitStore({ repo() {} } as never)],
   ['requestContext', () => requestContext({ field: () => ({}) } as never)],
   ['requestId', () => requestId({ name: 'x' } as never)],

@@ -1,11 +1,17 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { openCache } from '@ent/cache/open';
 import { defineEntity } from '@ent/database';
 import { openDatabase } from '@ent/database/open';
 import { createTables } from '@ent/database/testing';
 import { createRateLimiter, type RateLimitOperation, channels } from '@ent/middleware';
-import { memcachedRateLimitStore, redisRateLimitStore, repositoryRateLimitStore } from '@ent/middleware/stores';
+import {
+  cacheRateLimitStore,
+  memcachedRateLimitStore,
+  redisRateLimitStore,
+  repositoryRateLimitStore,
+} from '@ent/middleware/stores';
 import { testRateLimitStore } from '@ent/middleware/testing';
 import { uniqueName } from '@ent/testkit';
 import { describeWithServer } from '@ent/testkit/vitest';
@@ -134,6 +140,32 @@ describeWithServer('memcached', (server) => {
       expect(() => memcachedRateLimitStore(nobody, { prefix })).toThrow(/prefix/);
     }
   });
+});
+
+describe.each(['redis', 'memcached'] as const)('of a cache', (name) => {
+  describeWithServer(name, (server) => {
+    it('counts where the caches are, and apart from what they keep', async () => {
+      const url = name === 'redis' ? server.url : `memcached://${server.host}:${server.port}`;
+      const prefix = uniqueName('limit');
+      const caches = await Promise.all([openCache(url, { prefix: 'a:' }), openCache(url, { prefix: 'b:' })]);
+      onTestFinished(async () => {
+        await Promise.all(caches.map((cache) => cache.close()));
+      });
+      await Promise.all(caches.map((cache) => cache.connect()));
+      await caches[0]!.set('k', 'kept');
+      const stores = caches.map((cache) => cacheRateLimitStore(cache, { prefix }));
+      for (let n = 0; n < 5; n++) expect(await stores[n % 2]!.take('k', 1, rule)).toMatchObject({ allowed: true });
+      for (const store of stores) expect(await store.take('k', 1, rule)).toMatchObject({ allowed: false });
+      expect(await caches[0]!.get('k')).toBe('kept');
+    });
+  });
+});
+
+it('of a cache in memory, counts in this process', async () => {
+  await using cache = await openCache('memory:');
+  const store = cacheRateLimitStore(cache);
+  for (let n = 0; n < 5; n++) expect(await store.take('k', 1, rule)).toMatchObject({ allowed: true });
+  expect(await store.take('k', 1, rule)).toMatchObject({ allowed: false });
 });
 
 const rateLimits = defineEntity({
