@@ -60,6 +60,7 @@ import { withAssistants } from './ops/mcp.ts';
 import { opsRoutes } from './ops/routes.ts';
 import { german } from './ops/titles.ts';
 import { httpServer } from './server.ts';
+import { registeredOnce } from './users/registrations.ts';
 import { userRoutes } from './users/routes.ts';
 import { createUserService, type UserService } from './users/service.ts';
 
@@ -178,6 +179,7 @@ export async function createApp(config: Config, logger: Logger): Promise<Lifecyc
     license: { name: 'MIT', identifier: 'MIT' },
     tags: { users: 'Registration, reading, changing.', auth: 'Sessions.', operations: 'Probes and metrics.' },
   });
+  const registrations = registeredOnce(db);
   const listener = createListener([...routes, ...pages], {
     denyByDefault: true,
     trustProxies: config.TRUST_PROXIES,
@@ -197,6 +199,7 @@ export async function createApp(config: Config, logger: Logger): Promise<Lifecyc
       }),
       // More than a hash waits for its turn at most, and less than a load balancer waits.
       timeout('20s'),
+      registrations.middleware,
       adminPage(),
     ],
   });
@@ -228,7 +231,7 @@ export async function createApp(config: Config, logger: Logger): Promise<Lifecyc
   const assisted = token === undefined ? { listener } : withAssistants(listener, { name: NAME, token, parts });
 
   const purge = (): Promise<unknown> =>
-    Promise.all([sessions.purge(), tokens.purge()]).catch((err: unknown) => {
+    Promise.all([sessions.purge(), tokens.purge(), registrations.purge()]).catch((err: unknown) => {
       logger.error('purging what has expired failed; it is tried again in an hour', { err });
     });
   // A cache that is still away is no news: /health tells.

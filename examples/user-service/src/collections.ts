@@ -56,4 +56,13 @@ export const collections = defineMigrations<MongodbNative>([
     },
     down: (native) => native.collection('login_attempts').drop(),
   },
+  {
+    name: '0006_registration_keys',
+    async up(native) {
+      await native
+        .collection('registration_keys')
+        .createIndex({ expiresAt: 1 }, { name: 'registration_keys_expiresAt' });
+    },
+    down: (native) => native.collection('registration_keys').drop(),
+  },
 ]);

@@ -149,4 +149,19 @@ const migrations = defineMigrations<SqlNative>([
     },
     down: ({ kysely }) => kysely.schema.dropTable('login_attempts').execute(),
   },
+  {
+    name: '0009_registration_keys',
+    async up({ kysely, columns }) {
+      await kysely.schema
+        .createTable('registration_keys')
+        .addColumn('id', columns.id, (column) => column.primaryKey())
+        .addColumn('record', columns.string, (column) => column.notNull())
+        .addColumn('digest', columns.id, (column) => column.notNull())
+        .addColumn('expiresAt', columns.date, (column) => column.notNull())
+        .execute();
+      const index = kysely.schema.createIndex('registration_keys_expiresAt');
+      await index.on('registration_keys').column('expiresAt').execute();
+    },
+    down: ({ kysely }) => kysely.schema.dropTable('registration_keys').execute(),
+  },
 ]);

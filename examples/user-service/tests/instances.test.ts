@@ -43,6 +43,26 @@ describeWithServer('postgres', { killable: true }, (database) => {
       }
     });
 
+    it('a registration that is sent again with its key is answered as it was, by whichever instance', async () => {
+      const body = { email: 'again@example.com', password: 'a long passphrase', name: 'Ada' };
+      const register = (n: number, more: object = {}, key = 'f6f47ab5-4c2b-4a70-9a9c-5d3c7b4c0d2e') =>
+        all[n % 3]!.call<User>('POST', '/api/v1/users/', {
+          // One client, whichever way it comes.
+          headers: { 'idempotency-key': key, 'x-forwarded-for': '203.0.113.9' },
+          body: { ...body, ...more },
+        });
+      const first = await Promise.all([0, 1, 2].map((n) => register(n)));
+      // One does it; the others are told to wait, or how it went.
+      expect(first.filter(({ status }) => status === 201 || status === 409)).toHaveLength(3);
+      const answers = await Promise.all([0, 1, 2].map((n) => register(n)));
+      expect(answers.map(({ status }) => status)).toEqual([201, 201, 201]);
+      expect(new Set(answers.map(({ body: { id } }) => id)).size).toBe(1);
+      expect(answers.map(({ headers }) => headers.get('idempotent-replayed'))).toEqual(['true', 'true', 'true']);
+      expect(answers[0]!.headers.get('location')).toBe(`/api/v1/users/${answers[0]!.body.id}`);
+      expect((await register(1, { name: 'Eve' })).status).toBe(422);
+      expect((await register(2, {}, 'another')).status).toBe(409);
+    });
+
     it('a cursor of one goes on at another', async () => {
       const made = await Promise.all([one!.register(), two!.register(), three!.register()]);
       const { access_token: token } = await one!.loginAdmin();

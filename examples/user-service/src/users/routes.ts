@@ -17,6 +17,7 @@ const tagOf = (user: User): string => {
 };
 const EtagHeader = { etag: 'Version of the user, for If-None-Match and If-Match.' };
 
+const IdempotencyKey = z.object({ 'idempotency-key': z.string().optional() });
 const IfMatch = z.object({ 'if-match': z.string().optional() });
 
 /** What a conditional change asks of the user as stored; `undefined` for an unconditional one. */
@@ -64,12 +65,15 @@ export function userRoutes({ service, authenticate, registrations, welcome }: Us
     path: '/api/v1/users/',
     operationId: 'registerUser',
     summary: 'Register a user',
-    description: 'For everyone. The user has the role `user`; log in with the email address and the password.',
+    description:
+      'For everyone. The user has the role `user`; log in with the email address and the password. Sent again with its ' +
+      '`Idempotency-Key` within an hour, it is answered as before.',
     tags,
     auth: false,
+    headers: IdempotencyKey,
     body: NewUser,
     responses: { 201: { schema: UserView, headers: { location: 'Where the user is.', ...EtagHeader } } },
-    problems: [409, 429, 503],
+    problems: [400, 409, 429, 503],
     async handler({ body, exchange }) {
       await registrations.require(addressKey(exchange.peer));
       const user = await service.create(body, { from: exchange.peer }).catch(inBody);
