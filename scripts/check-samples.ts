@@ -5,11 +5,13 @@
 // - scripts/samples/service.js says the same on Node.js, Bun and Deno
 // - the examples of hosts that are for Bun and Deno answer there, and the cases of the host suite have the same outcome
 //   there as on Node.js, but for those that packages/middleware/tests/programs/host-differences.ts lists
+// - the route of examples/hosts that is for Next.js is compiled, bundled and served by it
 // - services that `npm create @ent` writes compile and pass their tests, with each answer of each question
 import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { eachAnswer, readCreate, tryServices } from './lib/created.ts';
 import { type Finding, main } from './lib/findings.ts';
+import { tryNextRoute } from './lib/next-route.ts';
 import { type Installed, install as installTarballs, pack } from './lib/packed.ts';
 import { run, withTemporaryFolder } from './lib/run.ts';
 import { whileServing } from './lib/serving.ts';
@@ -224,10 +226,12 @@ const SERVED = JSON.stringify({
   own: ['nosniff', 'nosniff', 'nosniff'],
 });
 
-/** With lru-cache and no other library: bundlers. */
+/** With lru-cache, and of other libraries what Next.js needs alone: bundlers. */
 async function inBareProject({ root, dir, install, tool }: Context): Promise<Finding[]> {
   const project = join(dir, 'bare');
-  await install(project, { peers: ['lru-cache'] });
+  const next = ['next', 'react', 'react-dom', 'typescript', '@types/react'].map((name) => [name, tool(name)] as const);
+  const more = { ...Object.fromEntries(next), '@types/node': join(root, 'node_modules/@types/node') };
+  await install(project, { peers: ['lru-cache'], more });
   for (const name of ['open.js', 'docs.js', 'bundle.js'])
     copyFileSync(join(root, 'scripts/samples', name), join(project, name));
   const findings: Finding[] = [];
@@ -242,7 +246,12 @@ async function inBareProject({ root, dir, install, tool }: Context): Promise<Fin
     const problem = `${name} ${built.code === 0 ? 'does not run' : 'is not built'}:\n${said}`;
     findings.push({ file: 'scripts/samples/bundle.js', problem, fix: 'see scripts/optional-peers.ts' });
   }
-  return findings;
+  const said = await tryNextRoute(project, join(root, 'examples/hosts/src'), tool('next/dist/bin/next'));
+  if (said === undefined) return findings;
+  return [
+    ...findings,
+    { file: 'examples/hosts/src/next-route.ts', problem: said, fix: 'a host answers like all others' },
+  ];
 }
 
 if (import.meta.main) await main(checkSamples);
