@@ -54,8 +54,10 @@ describe('instances', () => {
       statuses.push(response.status);
       await response.arrayBuffer();
     }
-    expect(a.calls.length).toBe(5);
-    expect(statuses.filter((status) => status === 503).length).toBe(5);
+    // In turn it would have had ten. On a machine that takes seconds for this, it is tried again in between.
+    expect(a.calls.length).toBeGreaterThanOrEqual(5);
+    expect(a.calls.length).toBeLessThan(9);
+    expect(statuses.filter((status) => status === 503).length).toBe(a.calls.length);
     a.state.answer = (_, res) => void res.end('a');
     await expect.poll(async () => (await fetch(edge.url)).text()).toBe('a');
   });
@@ -99,6 +101,17 @@ describe('a client that does wrong', () => {
     ];
     for (const line of [...odd, ...odd])
       await raw(edge.url, Buffer.from(`${line}\r\nHost: a\r\nConnection: close\r\nX-Odd: \u00ff\r\n\r\n`, 'latin1'));
+    expect((await fetch(edge.url)).status).toBe(200);
+  });
+
+  it('leaves no instance out by waiting for a moment only', async () => {
+    await using a = await named('a');
+    a.state.answer = () => {};
+    await using edge = await gateway(everythingTo(a.url));
+    for (let i = 0; i < 8; i++) {
+      expect((await fetch(edge.url, { headers: { 'x-request-timeout-ms': '1' } })).status).toBe(504);
+    }
+    a.state.answer = (_, res) => void res.end('a');
     expect((await fetch(edge.url)).status).toBe(200);
   });
 });

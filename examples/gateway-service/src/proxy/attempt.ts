@@ -107,7 +107,7 @@ class AnswerHandler implements Dispatcher.DispatchHandler {
   #abort(): void {
     if (this.#controller !== undefined) this.#controller.abort(this.#deadline.reason as Error);
     // It waits for a connection still, and is thrown away when it gets one.
-    else if (this.#end(!this.#deadline.isLate)) this.#reject(this.#deadline.reason);
+    else if (this.#end(this.#deadline.isLate ? false : undefined)) this.#reject(this.#deadline.reason);
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -145,8 +145,7 @@ class AnswerHandler implements Dispatcher.DispatchHandler {
   onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
     const aborted = this.#deadline.reason !== undefined;
     const ofClient = this.#client.destroyed || isOfRequest(error);
-    const healthy = this.#unwanted ? this.#healthy : ofClient || (aborted && !this.#deadline.isLate);
-    if (!this.#end(healthy)) return;
+    if (!this.#end(this.#verdict(ofClient || (aborted && !this.#deadline.isLate)))) return;
     if (this.#unwanted) {
       this.#resolve('unwanted');
     } else if (this.#started) {
@@ -159,7 +158,14 @@ class AnswerHandler implements Dispatcher.DispatchHandler {
     }
   }
 
-  #end(healthy: boolean): boolean {
+  /** Whether the instance did well; undefined where its client ended the call before that could be seen. */
+  #verdict(endedByClient: boolean): boolean | undefined {
+    if (this.#unwanted) return this.#healthy;
+    if (!endedByClient) return false;
+    return this.#started ? this.#healthy : undefined;
+  }
+
+  #end(healthy: boolean | undefined): boolean {
     if (this.#over) return false;
     this.#over = true;
     this.#deadline.onEnd = undefined;

@@ -13,11 +13,13 @@ export class Deadline {
   /** Is called once, when it ends. */
   onEnd: (() => void) | undefined;
   readonly #at: number;
+  readonly #isRoutes: boolean;
   readonly #timer: NodeJS.Timeout;
 
   constructor({ req, res }: NodeExchange, limitMs: number) {
     const given = req.headers['x-request-timeout-ms'];
     const ms = typeof given === 'string' && WHOLE.test(given) ? Math.min(limitMs, Number(given)) : limitMs;
+    this.#isRoutes = ms === limitMs;
     this.#at = performance.now() + ms;
     this.#timer = setTimeout(() => {
       this.#end(gatewayErrors.timed_out(`The service gave no answer within ${ms} ms.`));
@@ -27,9 +29,12 @@ export class Deadline {
     });
   }
 
-  /** A client that went away says nothing of the instance; one that gives no answer in time does. */
+  /**
+   * The instance gave no answer within the limit of the route. That a client went away, or waits for a millisecond,
+   * says nothing of it.
+   */
   get isLate(): boolean {
-    return (this.reason as { code?: unknown } | undefined)?.code === gatewayErrors.timed_out.code;
+    return this.#isRoutes && (this.reason as { code?: unknown } | undefined)?.code === gatewayErrors.timed_out.code;
   }
 
   /** How many milliseconds are left. */

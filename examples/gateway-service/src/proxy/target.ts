@@ -46,9 +46,10 @@ export class Target {
     if (this.#outages > 0) this.#outUntil = performance.now() + this.#duration();
   }
 
-  /** A call is over. */
-  end(healthy: boolean): void {
+  /** A call is over; undefined where that says nothing of the instance. */
+  end(healthy: boolean | undefined): void {
     this.open--;
+    if (healthy === undefined) return;
     if (healthy) {
       this.#failures = this.#outages = this.#outUntil = 0;
       return;

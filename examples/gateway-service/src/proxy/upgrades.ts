@@ -95,7 +95,7 @@ function ask(exchange: NodeExchange, { route, service, identity }: Destination):
 
   return new Promise((resolve, reject) => {
     target.begin();
-    const { promise: over, resolve: end } = Promise.withResolvers<boolean>();
+    const { promise: over, resolve: end } = Promise.withResolvers<boolean | undefined>();
     void over.then((healthy) => target.end(healthy));
     const request = (url.protocol === 'https:' ? tlsRequest : plainRequest)(url, { headers });
     request.setTimeout(timeoutMs, () => {
@@ -104,7 +104,7 @@ function ask(exchange: NodeExchange, { route, service, identity }: Destination):
     exchange.res.once('close', () => request.destroy());
     request.once('error', (error) => {
       // A client that went away says nothing of the instance.
-      end(client.destroyed);
+      end(client.destroyed ? undefined : false);
       reject('code' in error && error.code === gatewayErrors.timed_out.code ? error : failed(error));
     });
     request.once('upgrade', (answer, socket, head) => {
