@@ -1,7 +1,16 @@
-import { BadRequestError, defineErrors, NotFoundError, OverloadedError, TimeoutError } from '@ent/errors';
+import {
+  BadRequestError,
+  ConfigurationError,
+  defineErrors,
+  NotFoundError,
+  OverloadedError,
+  TimeoutError,
+} from '@ent/errors';
 
 /** What the gateway itself refuses or could not do. What a service answers goes through as it is. */
 export const gatewayErrors = defineErrors('gateway', {
+  /** The table of routes cannot be used: the gateway does not start. */
+  invalid_table: { class: ConfigurationError, title: 'Invalid Table' },
   /** No route has a prefix of this path. */
   no_route: { class: NotFoundError, title: 'No Route' },
   /** The path means another one to whoever resolves `..`, `%2f` or `\`; routes could be walked around by it. */

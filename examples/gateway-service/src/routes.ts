@@ -1,4 +1,6 @@
+import type { z } from 'zod';
 import { gatewayErrors } from './errors.ts';
+import type { SlowLimits } from './proxy/pace.ts';
 
 /** A service: the instances that it has, and who it is to others. */
 export interface ServiceDefinition {
@@ -6,6 +8,8 @@ export interface ServiceDefinition {
   readonly targets: readonly string[];
   /** Where its OpenAPI document is. Default: it has none. */
   readonly document?: string | undefined;
+  /** When an instance is so slow beside the others that it is passed over; `false`: never. Default: see there. */
+  readonly slow?: z.input<typeof SlowLimits> | false | undefined;
 }
 
 /** Where what comes to a path goes. */
@@ -48,10 +52,13 @@ const AMBIGUOUS = /(?:^|\/)(?:\.|%2e){1,2}(?:\/|$)|%2f|%5c|\\|\/\//i;
  */
 export function createMatcher(table: RouteTable): Matcher {
   for (const { prefix, service, canary } of table.routes) {
-    if (!prefix.startsWith('/') || AMBIGUOUS.test(prefix)) throw new TypeError(`"${prefix}" is no prefix of paths`);
+    if (!prefix.startsWith('/') || AMBIGUOUS.test(prefix))
+      throw gatewayErrors.invalid_table(`"${prefix}" is no prefix of paths.`);
     for (const name of [service, canary?.service]) {
       if (name !== undefined && table.services[name] === undefined) {
-        throw new TypeError(`the route ${prefix} names the service "${name}", which is not in the table`);
+        throw gatewayErrors.invalid_table(
+          `The route ${prefix} names the service "${name}", which is not in the table.`,
+        );
       }
     }
   }

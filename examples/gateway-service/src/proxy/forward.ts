@@ -56,8 +56,15 @@ export async function forward(
         body,
         client,
       };
+      const began = performance.now();
+      // How long a body takes is the client's doing.
+      const time = (): void => {
+        if (body === null) service.took(target, performance.now() - began);
+      };
       let repeats = false;
       const unwanted = (status: number): boolean => {
+        // One that fails at once is not quick.
+        if (!UNHEALTHY.has(status)) time();
         repeats = harmless && UNHEALTHY.has(status) && again();
         if (repeats) return true;
         // A stream may go on for as long as it likes.
@@ -68,6 +75,7 @@ export async function forward(
         const ending = await attempt(target, outgoing, sinkOf(unwanted), deadline);
         if (!repeats) return ending;
       } catch (error) {
+        if (deadline.isLate) time();
         if (!(error instanceof AttemptFailed)) throw error;
         const repeatable = harmless || (error.unsent && !exchange.req.readableDidRead);
         if (error.ofClient || !repeatable || !again()) throw failure(service, error);

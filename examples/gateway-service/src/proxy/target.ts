@@ -1,4 +1,5 @@
 import { Pool } from 'undici';
+import { Pace } from './pace.ts';
 
 /** So many failures in a row leave an instance out. */
 const FAILURES = 5;
@@ -17,6 +18,7 @@ const SILENCE_MS = 300_000;
 export class Target {
   readonly url: string;
   readonly pool: Pool;
+  readonly pace = new Pace();
   /** Calls on their way. */
   open = 0;
   #failures = 0;
