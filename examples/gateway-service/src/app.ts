@@ -10,6 +10,7 @@ import { createMetrics } from '@ent/observability/prometheus';
 import type { Config } from './config.ts';
 import { documentRoutes } from './documents.ts';
 import { createIdentities } from './identity.ts';
+import { livePage } from './live.ts';
 import { opsRoutes } from './ops.ts';
 import { createProxy } from './proxy/proxy.ts';
 import { ResponseCache } from './proxy/response-cache.ts';
@@ -74,6 +75,15 @@ export async function createApp(
           ignore: ({ path }) => ownPaths.has(path),
         });
 
+  const live =
+    config.LIVE_PORT === undefined
+      ? {}
+      : livePage(
+          config.LIVE_PORT,
+          { service: 'gateway-service', health: app.health, config: { get: () => config } },
+          logger,
+        );
+
   return (
     app
       // Before all that is traced, so that it sends what is left when that has stopped.
@@ -86,6 +96,8 @@ export async function createApp(
         health: { type: 'datastore', critical: false },
       })
       .add('services', { stop: () => proxy.close() })
+      // Before the server, so that it is there until that has stopped.
+      .add('live-page', live)
       .add('http', httpServer(listener, createUpgrades(proxy, options), config, logger))
   );
 }

@@ -30,6 +30,12 @@ const schema = z.object({
     ),
   RATE_LIMIT_PER_MINUTE: z.int().min(1).default(1000).describe('Calls of one address in a minute.'),
   TRUST_PROXIES: z.array(z.string()).default([]).describe('Addresses or networks of proxies that are believed.'),
+  LIVE_PORT: z
+    .int()
+    .min(0)
+    .max(65_535)
+    .optional()
+    .describe('Port of a page, for this machine alone, that shows how the service is; without it there is none.'),
   DRAIN_TIME: duration().prefault('2s').describe('How long calls are still served after SIGTERM.'),
   OTEL_EXPORTER_OTLP_ENDPOINT: url({ protocols: ['http', 'https'] })
     .optional()

@@ -12,6 +12,7 @@ import { cacheIdempotencyStore, cacheRateLimitStore } from '@ent/middleware/stor
 import { createMetrics } from '@ent/observability/prometheus';
 import type { Config } from './config.ts';
 import { migratorOf } from './migrations.ts';
+import { livePage } from './ops/live.ts';
 import { opsRoutes } from './ops/routes.ts';
 import { orderRoutes } from './orders/routes.ts';
 import { createProvider } from './payments/provider.ts';
@@ -96,6 +97,11 @@ export async function createApp(config: Config, logger: Logger): Promise<Lifecyc
           ignore: ({ path }) => PROBES.has(path),
         });
 
+  const live =
+    config.LIVE_PORT === undefined
+      ? {}
+      : livePage(config.LIVE_PORT, { service: NAME, health: app.health, config: { get: () => config } }, logger);
+
   return (
     app
       // Before all that is traced, so that it sends what is left when that has stopped.
@@ -134,6 +140,8 @@ export async function createApp(config: Config, logger: Logger): Promise<Lifecyc
         'reminder',
         every(REMIND_MS, () => shop.saga.remind(), logger),
       )
+      // Before the server, so that it is there until that has stopped.
+      .add('live-page', live)
       .add('http', httpServer(listener, config, logger))
   );
 }

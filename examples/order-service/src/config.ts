@@ -54,6 +54,12 @@ const schema = z.object({
     .array(z.string())
     .default([])
     .describe('Addresses or networks of proxies whose X-Forwarded-For is believed.'),
+  LIVE_PORT: z
+    .int()
+    .min(0)
+    .max(65_535)
+    .optional()
+    .describe('Port of a page, for this machine alone, that shows how the service is; without it there is none.'),
   DRAIN_TIME: duration().prefault('2s').describe('How long calls are still served after SIGTERM.'),
   OTEL_EXPORTER_OTLP_ENDPOINT: url(http)
     .optional()
