@@ -59,6 +59,13 @@ afterAll(async () => {
   folder.remove();
 });
 
+it('the live page shows orders and what they are told to', async () => {
+  const page = /the live page is (http:\/\/127\.0\.0\.1:\d+)/.exec(orders.output())?.[1];
+  expect((await place(await newCustomer('live'), 'book', 1)).status).toBe(201);
+  const data = async () => (await fetch(`${page}/data`)).text();
+  for (const shown of ['POST /api/v1/orders', 'stock.reserve']) await expect.poll(data).toContain(shown);
+});
+
 describe('an order', () => {
   it('is placed, paid, read, listed and taken back by its customer', async () => {
     const token = await newCustomer('ada');
@@ -181,11 +188,4 @@ describe('the process', () => {
     for (const name of ['BROKER_URL', 'STEP_WAIT', 'PAYMENTS_URL']) expect(output()).toContain(name);
     expect(await orders.stop()).toBe(0);
   });
-});
-
-it('the live page shows orders and what they are told to', async () => {
-  const page = /the live page is (http:\/\/127\.0\.0\.1:\d+)/.exec(orders.output())?.[1];
-  expect((await place(await newCustomer('live'), 'book', 1)).status).toBe(201);
-  const data = async () => (await fetch(`${page}/data`)).text();
-  for (const shown of ['POST /api/v1/orders', 'stock.reserve']) await expect.poll(data).toContain(shown);
 });
