@@ -152,11 +152,11 @@ describe.each(['redis', 'memcached'] as const)('of a cache', (name) => {
         await Promise.all(caches.map((cache) => cache.close()));
       });
       await Promise.all(caches.map((cache) => cache.connect()));
-      await caches[0]!.set('k', 'kept');
+      await caches[0].set('k', 'kept');
       const stores = caches.map((cache) => cacheRateLimitStore(cache, { prefix }));
       for (let n = 0; n < 5; n++) expect(await stores[n % 2]!.take('k', 1, rule)).toMatchObject({ allowed: true });
       for (const store of stores) expect(await store.take('k', 1, rule)).toMatchObject({ allowed: false });
-      expect(await caches[0]!.get('k')).toBe('kept');
+      expect(await caches[0].get('k')).toBe('kept');
     });
   });
 });
