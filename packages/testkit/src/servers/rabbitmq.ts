@@ -1,4 +1,5 @@
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, symlinkSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { ask } from '../probe.ts';
 import { findProgram } from '../programs.ts';
 import type { Recipe, Site } from '../recipe.ts';
@@ -15,6 +16,7 @@ export const rabbitmq: Recipe = {
   url: ({ host, port }) => `amqp://guest:guest@${host}:${port}`,
   async prepare(site) {
     site.write('enabled_plugins', '[].');
+    linkHome(site);
     // A nearly full disk must not block the publishers of a test.
     site.write('rabbitmq.conf', 'disk_free_limit.absolute = 1MB\n');
     // Erlang starts its port mapper as a daemon that outlives everything, unless there is one: this one is ours to end.
@@ -38,6 +40,7 @@ export const rabbitmq: Recipe = {
 
 function environmentOf(site: Site): Record<string, string> {
   return {
+    ...(existsSync(scriptsOf(site)) && { RABBITMQ_SCRIPTS_DIR: scriptsOf(site) }),
     RABBITMQ_NODENAME: `ent${site.port}@localhost`,
     RABBITMQ_NODE_IP_ADDRESS: site.host,
     RABBITMQ_NODE_PORT: String(site.port),
@@ -55,6 +58,42 @@ function environmentOf(site: Site): Record<string, string> {
     RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: '+sbwt none +sbwtdcpu none +sbwtdio none',
   };
 }
+
+/**
+ * A home of links to what is installed, without the plugins. Erlang looks for each of a thousand modules in the folder
+ * of each plugin, enabled or not: a start asks 50,000 times for a file that is not there.
+ */
+function linkHome(site: Site): void {
+  const installed = dirname(dirname(realpathSync(serverProgram() as string)));
+  const plugins = join(installed, 'plugins');
+  const own = existsSync(plugins) ? needed(plugins) : [];
+  // In another form than this: then with all that is installed.
+  if (own.length === 0) return;
+  for (const folder of ['sbin', 'escript', 'plugins']) {
+    mkdirSync(join(homeOf(site), folder), { recursive: true });
+    const names = folder === 'plugins' ? own : readdirSync(join(installed, folder));
+    for (const name of names) symlinkSync(join(installed, folder, name), join(homeOf(site), folder, name));
+  }
+}
+
+/** The folders of the server itself and of what that needs, as their files `.app` tell: `rabbit-3.10.8`. */
+function needed(plugins: string): readonly string[] {
+  const folders = new Map(readdirSync(plugins).map((folder) => [folder.replace(/-[\d.]+$/, ''), folder]));
+  const found = new Map<string, string>();
+  const add = (name: string): void => {
+    const folder = folders.get(name);
+    if (folder === undefined || found.has(name)) return;
+    found.set(name, folder);
+    const app = readFileSync(join(plugins, folder, 'ebin', `${name}.app`), 'utf8');
+    const [, applications = ''] = /\{applications,\s*\[([^\]]*)\]/.exec(app) ?? [];
+    for (const [each] of applications.matchAll(/\w+/g)) add(each);
+  };
+  add('rabbit');
+  return [...found.values()];
+}
+
+const homeOf = (site: Site): string => join(site.dir, 'home');
+const scriptsOf = (site: Site): string => join(homeOf(site), 'sbin');
 
 /**
  * Debian's /usr/sbin/rabbitmq-server is a wrapper for root and the user
