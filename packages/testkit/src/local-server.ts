@@ -1,5 +1,6 @@
 import { chownSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { madeOnce } from './made-once.ts';
 import { until } from './probe.ts';
 import { userAmong } from './programs.ts';
 import { type FaultProxy, startProxy } from './proxy.ts';
@@ -75,6 +76,7 @@ export class LocalServer implements Server {
         return file;
       },
       run: (command) => this.run(command),
+      make: (folder, command) => madeOnce(folder, command, () => this.run(command)),
       helper: async (command) => {
         this.#helpers.push(await this.#supervisor.start(this.#program(command)));
       },

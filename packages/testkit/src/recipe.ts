@@ -13,6 +13,8 @@ export interface Site {
   write(name: string, text: string): string;
   /** Runs a program to its end as the server's user; throws with its output when it fails. */
   run(command: Command): Promise<void>;
+  /** The same for a program that makes a folder, which is copied when it was made before. */
+  make(folder: string, command: Command): Promise<void>;
   /** Starts a helper process that stays as long as the server's folder does, such as Erlang's port mapper. */
   helper(command: Command): Promise<void>;
 }

@@ -14,7 +14,7 @@ export const mariadb: Recipe = {
   startTimeoutMs: 300_000,
   url: ({ host, port }) => `mysql://root@${host}:${port}/test`,
   prepare: (site) =>
-    site.run({
+    site.make(dataOf(site), {
       file: findProgram('mariadb-install-db') as string,
       args: [
         '--no-defaults', // must be the first argument, here and below

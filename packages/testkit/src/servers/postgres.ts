@@ -32,7 +32,7 @@ function recipeOf(name: 'postgres' | 'postgres-18', title: string, find: Program
     startTimeoutMs: 300_000,
     url: ({ host, port }) => `postgres://postgres@${host}:${port}/postgres`,
     prepare: (site) =>
-      site.run({
+      site.make(dataOf(site), {
         file: find('initdb') as string,
         args: ['-D', dataOf(site), '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', ...locale, '--no-sync'],
       }),
