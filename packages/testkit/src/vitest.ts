@@ -4,6 +4,7 @@ import type { ServerName, Servers } from './server.ts';
 import { type StartOptions, startServer, whyMissing } from './start.ts';
 
 export { itInDepth, type Round, type Rounds } from './it-in-depth.ts';
+export { itInShares } from './it-in-shares.ts';
 export { type Run, runHere } from './run-here.ts';
 
 /** What a block of tests needs of its server. */

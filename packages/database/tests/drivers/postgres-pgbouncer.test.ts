@@ -3,9 +3,9 @@
 import { createDatabase } from '@ent/database';
 import { postgres, postgresFeatures } from '@ent/database/postgres';
 import type { SqlNative } from '@ent/database/sql';
-import { createTables, testDatabaseDriver } from '@ent/database/testing';
+import { createTables, type DatabaseHarness, testDatabaseDriver } from '@ent/database/testing';
 import { uniqueName } from '@ent/testkit';
-import { describeWithServer } from '@ent/testkit/vitest';
+import { describeWithServer, itInShares } from '@ent/testkit/vitest';
 import { sql } from 'kysely';
 import { describe, expect, it } from 'vitest';
 import { people, rejection } from '../fixtures/people.ts';
@@ -22,22 +22,25 @@ describeWithServer('pgbouncer', (server) => {
 
   describe('by the conformance suite', () => {
     let name: string | undefined;
-    testDatabaseDriver(
-      { it },
-      {
-        features: postgresFeatures,
-        // One database for all cases, which come one after the other: making one takes long.
-        async create() {
-          name ??= await newDatabase();
-          const direct = server.direct.url.replace(/\/postgres$/, `/${name}`);
-          const place = { url: urlOf(name), max: 5 };
-          return {
-            connect: (options) => createDatabase({ ...options, driver: postgres(place) }),
-            spawnWriter: () => runFixture('writer.ts', JSON.stringify({ driver: 'postgres', ...place })),
-            remove: async () => void (await ask(direct, 'drop schema public cascade; create schema public')),
-          };
-        },
+    const harness: DatabaseHarness = {
+      features: postgresFeatures,
+      // One database for all cases, which come one after the other: making one takes long.
+      async create() {
+        name ??= await newDatabase();
+        const direct = server.direct.url.replace(/\/postgres$/, `/${name}`);
+        const place = { url: urlOf(name), max: 5 };
+        return {
+          connect: (options) => createDatabase({ ...options, driver: postgres(place) }),
+          spawnWriter: () => runFixture('writer.ts', JSON.stringify({ driver: 'postgres', ...place })),
+          remove: async () => void (await ask(direct, 'drop schema public cascade; create schema public')),
+        };
       },
+    };
+    // What filters and windows find is no matter of connections.
+    const isLong = (each: string): boolean => /^(?:filters|windows)/.test(each);
+    testDatabaseDriver({ it: (each, run) => (isLong(each) ? undefined : it(`${each}`, run)) }, harness);
+    itInShares('finds what the model finds', 1, ({ it: declare }) =>
+      testDatabaseDriver({ it: (each, run) => (isLong(each) ? declare(each, run) : undefined) }, harness),
     );
   });
 
