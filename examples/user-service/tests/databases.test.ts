@@ -160,7 +160,7 @@ function serves(server: Server, urlOf: () => string, weaker?: string): void {
   it('has everything when it is started again', async () => {
     const user = await one.register();
     await Promise.all(instances.map((instance) => instance.stop()));
-    await startAll();
-    await one.login(user.email);
+    instances = [await start(folder.path, env)];
+    await client(instances[0]!.url).login(user.email);
   });
 }

@@ -147,12 +147,11 @@ describe('wrong settings', () => {
     expect(output).not.toMatch(/ at .*\.ts:\d+/);
   });
 
-  it.each([
-    [{ DATABASE_URL: 'oracle://x' }, /DATABASE_URL.*sqlite:/s],
-    [{ CACHE_URL: 'etcd://x' }, /CACHE_URL.*memory:/s],
-    [{ BROKER_URL: 'nats://x' }, /BROKER_URL.*memory:/s],
-  ])('%j is refused with what is supported', async (env, expected) => {
-    expect(await refuse(settings(folder.path, env))).toMatch(expected);
+  it('of backends are refused with what is supported', async () => {
+    const env = { DATABASE_URL: 'oracle://x', CACHE_URL: 'etcd://x', BROKER_URL: 'nats://x' };
+    const output = await refuse(settings(folder.path, env));
+    expect(output).toMatch(/DATABASE_URL.*sqlite:/);
+    for (const name of ['CACHE_URL', 'BROKER_URL']) expect(output).toMatch(new RegExp(`${name}.*memory:`));
   });
 
   it('do not let production run on a key that was made up', async () => {

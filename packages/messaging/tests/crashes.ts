@@ -12,7 +12,7 @@ import { migrate } from './outbox-support.ts';
 import { startProcess } from './processes.ts';
 import { patientCall } from './support.ts';
 
-const MESSAGES: Rounds = { full: 100_000, ci: 2000, of: 'messages' };
+const MESSAGES: Rounds = { full: 100_000, ci: 1000, of: 'messages' };
 /** How many messages each process has in flight at the most. */
 const WINDOW = 25;
 /** So many more than are handled may be published: what is killed is always in the midst of something. */

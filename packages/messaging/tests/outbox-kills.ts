@@ -127,7 +127,7 @@ async function atSteps(
 }
 
 /** Before how many of its statements and sends a process is killed: in the soak before each. */
-const KILLS: Rounds = { full: 100, ci: 8, of: 'percent of its steps' };
+const KILLS: Rounds = { full: 100, ci: 5, of: 'percent of its steps' };
 
 /** Declares the tests that kill processes at their statements; `ground` makes a new place for each of them. */
 export function testKills(ground: () => Promise<Ground>): void {

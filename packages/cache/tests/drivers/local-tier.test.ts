@@ -1,5 +1,5 @@
 import { startServer, uniqueName } from '@ent/testkit';
-import { describeWithServer } from '@ent/testkit/vitest';
+import { describeWithServer, itInDepth } from '@ent/testkit/vitest';
 import { createClient } from 'redis';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Cache, createCache } from '../../src/cache.ts';
@@ -13,6 +13,8 @@ import type { CacheOptions } from '../../src/options.ts';
 import { testCacheDriver } from '../../src/testing.ts';
 import { patient } from '../../src/testing/suite.ts';
 
+const WRITES = { full: 3_000, ci: 80, of: 'writes' };
+const CUTS = { full: 200, ci: 6, of: 'cuts' };
 const OUTAGE = /^cache\.(unavailable|timeout|circuit_open)$/;
 
 async function until(condition: () => Promise<boolean>, what: string): Promise<void> {
@@ -137,11 +139,11 @@ function coherent(driverFor: () => CacheDriver): void {
     expect(await here.get('a')).toBe('old');
   });
 
-  it('reads its own writes at once', async () => {
+  itInDepth('reads its own writes at once', WRITES, async ({ count }) => {
     const { here } = pair();
     await here.set('a', -1);
     await held(here, 'a');
-    for (let i = 0; i < 300; i++) {
+    for (let i = 0; i < count; i++) {
       await here.set('a', i);
       expect(await here.get('a')).toBe(i);
       expect(await here.get('a')).toBe(i);
@@ -155,11 +157,11 @@ function coherent(driverFor: () => CacheDriver): void {
     }
   });
 
-  it('never keeps what a read has brought that a write overtook', async () => {
+  itInDepth('never keeps what a read has brought that a write overtook', WRITES, async ({ count }) => {
     const { here, there } = pair();
     await here.set('a', 0);
     await held(here, 'a');
-    for (let i = 1; i <= 300; i++) {
+    for (let i = 1; i <= count; i++) {
       const reads = Array.from({ length: 3 }, () => here.get('a'));
       const write = there.set('a', i);
       reads.push(
@@ -325,11 +327,11 @@ describeWithServer('redis', { killable: true }, (server) => {
   const { pair } = tiers((url = server.url) => redis({ url }));
   const options = { timeout: 500, breaker: { failures: 3, cooldown: 100 } } as const;
 
-  it('serves nothing stale after the connection was cut and is back', async () => {
+  itInDepth('serves nothing stale after the connection was cut and is back', CUTS, async ({ count }) => {
     const proxy = await server.proxy();
     const { here, there } = pair(options, proxy.url);
     try {
-      for (let round = 0; round < 20; round++) {
+      for (let round = 0; round < count; round++) {
         await until(async () => (await ask(here, 'ready')) === undefined, 'the connection is back');
         await there.set('a', `old-${round}`);
         await until(async () => (await ask(here, 'a')) === `old-${round}`, 'the value shows');

@@ -12,7 +12,7 @@ import { redis } from '../../src/drivers/redis/index.ts';
 import { hostileKeys } from '../../src/testing/suite.ts';
 import { bytesDriver } from '../fixtures/bytes-driver.ts';
 
-const OPERATIONS = { full: 100_000, ci: 10_000, of: 'operations' };
+const OPERATIONS = { full: 100_000, ci: 4_000, of: 'operations' };
 /** Each has a namespace to itself, so that its model needs no locks; together they load the backend. */
 const WORKERS = 50;
 

@@ -15,8 +15,8 @@ describeWithServer('redis', (server) => {
     for (const child of children.splice(0)) child.kill('SIGKILL');
   });
 
-  async function start(prefix: string, mode: string): Promise<ChildProcess[]> {
-    const started = Array.from({ length: PROCESSES }, () =>
+  async function start(count: number, prefix: string, mode: string): Promise<ChildProcess[]> {
+    const started = Array.from({ length: count }, () =>
       fork(script, [server.url, prefix, mode], { execArgv: ['--conditions=@ent/source'], stdio: 'inherit' }),
     );
     children.push(...started);
@@ -42,7 +42,7 @@ describeWithServer('redis', (server) => {
 
   it(`runs one factory for ${PROCESSES} processes with 200 callers each`, async () => {
     const prefix = uniqueName('stampede');
-    const processes = await start(prefix, 'end');
+    const processes = await start(PROCESSES, prefix, 'end');
     const results = Promise.all(processes.map(values));
     for (const child of processes) child.send('go');
     for (const value of (await results).flat()) expect(value).toEqual({ runs: 1 });
@@ -51,7 +51,7 @@ describeWithServer('redis', (server) => {
 
   it('runs it once more when the process that loads is killed', async () => {
     const prefix = uniqueName('stampede');
-    const processes = await start(prefix, 'hang');
+    const processes = await start(3, prefix, 'hang');
     const loading = Promise.race(
       processes.map(async (child) => {
         const [message] = (await once(child, 'message')) as [unknown];

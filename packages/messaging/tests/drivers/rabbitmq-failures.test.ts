@@ -121,7 +121,7 @@ describeWithServer('rabbitmq', (server) => {
   describe('delivery tags', () => {
     itInDepth(
       'never settle the message of another epoch',
-      { full: 10_000, ci: 300, of: 'epochs' },
+      { full: 10_000, ci: 60, of: 'epochs' },
       async ({ count, seed, tell }) => {
         const random = randomOf(seed);
         const driver = rabbitmq({ url: server.url });

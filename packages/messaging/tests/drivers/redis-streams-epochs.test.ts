@@ -10,7 +10,7 @@ describeWithServer('redis', (server) => {
 
   itInDepth(
     'what others have claimed is never settled nor renewed by who had it before',
-    { full: 10_000, ci: 150, of: 'epochs' },
+    { full: 10_000, ci: 75, of: 'epochs' },
     async ({ count, seed, tell }) => {
       const random = randomOf(seed);
       const { topic, driver, native, send, stream } = await setUp({ lease: '1m' });
