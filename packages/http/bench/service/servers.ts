@@ -2,6 +2,7 @@
 // parent, with the path that is read and a token that may.
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Served } from '../../../../scripts/bench-service.ts';
 import { expressService } from './express.ts';
 import { fastifyService } from './fastify.ts';
 import { honoService } from './hono.ts';
@@ -32,13 +33,6 @@ const services: Readonly<Record<string, Subject>> = {
 };
 
 export const peers: readonly string[] = Object.keys(services);
-
-/** What a process says of itself. */
-export interface Served {
-  readonly port: number;
-  readonly path: string;
-  readonly token: string;
-}
 
 if (import.meta.main) {
   const [, , name, folder] = process.argv as [string, string, string, string];
