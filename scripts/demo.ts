@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs, styleText } from 'node:util';
 import { type Server, startServer } from '../packages/testkit/src/index.ts';
+import { tracesEndpoint } from './demo/collector.ts';
 import { Programs } from './demo/programs.ts';
 import { ADMIN, startShop } from './demo/shop.ts';
 import { paste, walkThrough } from './demo/walk.ts';
@@ -24,11 +25,7 @@ const { values } = parseArgs({
 });
 const folder = mkdtempSync(join(tmpdir(), 'ent-demo-'));
 const servers: Server[] = [];
-/** Where each of them shows how it is. */
-const livePages = new Map<string, string>();
 const programs = new Programs(folder, (name, line) => {
-  const page = /the live page is (http:\/\/\S+)/.exec(line)?.[1];
-  if (page !== undefined) livePages.set(name, page);
   const color = COLORS[name as keyof typeof COLORS];
   console.log(`${styleText(color, name.padEnd(13))} ${line}`);
 });
@@ -49,7 +46,12 @@ async function backend(setting: string, name: 'postgres' | 'redis' | 'rabbitmq')
 async function start(): Promise<string> {
   return startShop(programs, {
     port: values.port ?? (values.walk ? '0' : '8080'),
-    shared: { LIVE_PORT: '0', ...(await backend('CACHE_URL', 'redis')), ...(await backend('BROKER_URL', 'rabbitmq')) },
+    shared: {
+      LIVE_PORT: '0',
+      OTEL_EXPORTER_OTLP_ENDPOINT: await tracesEndpoint(),
+      ...(await backend('CACHE_URL', 'redis')),
+      ...(await backend('BROKER_URL', 'rabbitmq')),
+    },
     // A database is of one service.
     users: await backend('DATABASE_URL', 'postgres'),
     orders: await backend('DATABASE_URL', 'postgres'),
@@ -78,7 +80,8 @@ try {
     } else {
       console.log('\nPaste this into another terminal; the documents of all services are at %s/docs\n', gateway);
       for (const { title, lines } of walk) console.log(`${styleText('bold', `# ${title}`)}\n${lines.join('\n')}\n`);
-      console.log('How they are: %s\n', [...livePages].map(([name, page]) => `${name} ${page}`).join(', '));
+      const pages = Array.from(programs.livePages, ([name, page]) => `${name} ${page}`);
+      console.log('How they are, and which traces came through each: %s\n', pages.join(', '));
       console.log(`The administrator is ${ADMIN.email}, "${ADMIN.password}". Ctrl-C ends all of it.\n`);
       await Promise.race([interrupted, programs.untilOneEnds()]);
     }

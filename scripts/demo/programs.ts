@@ -17,6 +17,8 @@ export interface Program {
 
 /** Runs programs, shows what they say line by line, and ends them. */
 export class Programs {
+  /** Where each that has one shows how it is. */
+  readonly livePages = new Map<string, string>();
   readonly #folder: string;
   readonly #say: (name: string, line: string) => void;
   readonly #running: { readonly name: string; readonly child: ChildProcess; readonly ended: Promise<unknown> }[] = [];
@@ -50,6 +52,8 @@ export class Programs {
       for (const stream of [child.stdout, child.stderr]) {
         createInterface({ input: stream }).on('line', (line) => {
           this.#say(name, line);
+          const page = /the live page is (http:\/\/\S+)/.exec(line)?.[1];
+          if (page !== undefined) this.livePages.set(name, page);
           const url = /listening on (http:\/\/\S+)/.exec(line)?.[1];
           if (url !== undefined) resolve(url);
         });

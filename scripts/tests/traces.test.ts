@@ -62,7 +62,7 @@ async function orderIsOneTrace(through: (folder: string, url: string) => Promise
   });
   const { port } = receiver.address() as AddressInfo;
   const url = `http://127.0.0.1:${port}`;
-  const shared = { OTEL_EXPORTER_OTLP_ENDPOINT: await through(folder, url) };
+  const shared = { LIVE_PORT: '0', OTEL_EXPORTER_OTLP_ENDPOINT: await through(folder, url) };
   const gateway = await startShop(programs, { shared });
 
   const send = async (path: string, body: object, headers: Record<string, string> = {}): Promise<Response> => {
@@ -111,4 +111,13 @@ async function orderIsOneTrace(through: (folder: string, url: string) => Promise
   // The provider is asked, and the database.
   const names = ofOrder().map(({ service, name }) => `${service}: ${name}`);
   expect(names).toEqual(expect.arrayContaining(['order-service: POST', 'order-service: insert orders']));
+
+  const shownBy = async (name: string): Promise<unknown> => {
+    const { traces } = (await (await fetch(`${programs.livePages.get(name)}/data`)).json()) as {
+      traces: { name: string }[];
+    };
+    return traces.find((row) => row.name === TRACE);
+  };
+  expect(await shownBy('gateway')).toMatchObject({ first: 'POST /api/v1/orders', parts: 1 });
+  await expect.poll(() => shownBy('order-service')).toMatchObject({ first: 'POST /api/v1/orders/', failed: 0 });
 }

@@ -3,8 +3,9 @@ import { once } from 'node:events';
 import { type IncomingMessage, request as ask } from 'node:http';
 import { bytesPerRound } from '@ent/testkit';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { SPAN } from '../src/internal/traced.ts';
 import { createLive, type LiveOptions } from '../src/live.ts';
-import { publish, request, serveLive } from './support/live.ts';
+import { publish, request, serveLive, spanOf } from './support/live.ts';
 
 const SECRET = 'Xq7-canary-Kp2';
 
@@ -59,6 +60,19 @@ describe('the numbers', () => {
     expect(shown.handled).toMatchObject([{ name: 'orders for mail' }]);
     expect(shown.groups).toEqual([{ name: 'orders for mail', ready: 7, dead: 1 }]);
     expect(shown.health).toEqual({ status: 'warn' });
+  });
+
+  it('have the traces that somebody will see, the newest first', async () => {
+    const { data } = await serveLive();
+    const [one, two, unseen] = ['1', '2', '3'].map((digit) => digit.repeat(32)) as [string, string, string];
+    publish('ent:messaging:publish', { topic: 'orders', messages: [{}, {}], [SPAN]: spanOf(one) });
+    request('/orders', 900, { [SPAN]: spanOf(one) });
+    request('/users/:id', 1, { [SPAN]: spanOf(unseen, 0) });
+    publish('ent:messaging:process', { topic: 'orders', group: 'mail', [SPAN]: spanOf(two) }, new Error('no'));
+    expect((await data()).traces).toMatchObject([
+      { name: two, first: 'handle orders for mail', parts: 1, failed: 1 },
+      { name: one, first: 'GET /orders', parts: 2, failed: 0, slowestMs: 900 },
+    ]);
   });
 
   it('have the last errors, each once, and none that a client alone has caused', async () => {
@@ -192,11 +206,13 @@ describe('memory', () => {
       publish('ent:messaging:publish', { topic: `t${n}`, messages: [n] });
       publish('ent:database:query', { operation: `o${n}`, entity: `e${n}` }, new Error(`${n}`));
       live.record(new Error(`${n}`.repeat(50)));
+      request('/traced', n, { [SPAN]: spanOf(String(n).padStart(32, '0')) });
     };
     for (let n = 0; n < 200; n++) happen(n);
     expect(await bytesPerRound(5000, async (n) => happen(n))).toBeLessThan(100);
-    const { routes, errors } = await data();
+    const { routes, errors, traces } = await data();
     expect(routes.length).toBeLessThan(110);
+    expect(traces).toHaveLength(20);
     expect(errors).toHaveLength(50);
   });
 

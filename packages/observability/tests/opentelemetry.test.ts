@@ -24,6 +24,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished, v
 import { z } from 'zod';
 import { channels } from '../src/index.ts';
 import { traceOperations, type TracingOptions } from '../src/opentelemetry.ts';
+import { serveLive } from './support/live.ts';
 
 /** What both SDKs hand to an exporter, as far as it is looked at here. */
 interface Seen {
@@ -216,6 +217,29 @@ describe.each(Object.keys(SDKS))('with %s', (name) => {
       'ent.messaging.outcome': 'done',
     });
     expect(sdk.seen().every(({ attributes }) => !JSON.stringify(attributes).includes('Ada'))).toBe(true);
+  });
+
+  it('is on the live page, as far as it came through this process', async () => {
+    const sdk = tracing(name);
+    const { data } = await serveLive();
+    const messaging = createMessaging({ driver: memoryBroker() });
+    onTestFinished(() => messaging.close());
+    const options = { group: 'mail', maxAttempts: 1 };
+    await messaging.subscribe('orders', options, () => Promise.reject(new Error('no mail today')));
+    const url = await serve([page('/orders', () => messaging.publish('orders', {}))]);
+    expect((await fetch(`${url}/orders`)).status).toBe(200);
+    const [server] = await ended(sdk, 'GET /orders', 'process orders');
+    await expect
+      .poll(async () => (await data()).traces)
+      .toEqual([
+        {
+          name: server!.spanContext().traceId,
+          first: 'GET /orders',
+          parts: 3,
+          slowestMs: expect.any(Number) as number,
+          failed: 1,
+        },
+      ]);
   });
 
   it('what fails is marked, by its code and without its message', async () => {

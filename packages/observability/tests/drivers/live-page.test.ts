@@ -1,7 +1,8 @@
 // What a person sees of the page, in a real browser.
 import { describeWithBrowser } from '@ent/testkit/browser';
 import { expect, it } from 'vitest';
-import { publish, request, serveLive } from '../support/live.ts';
+import { SPAN } from '../../src/internal/traced.ts';
+import { publish, request, serveLive, spanOf } from '../support/live.ts';
 
 describeWithBrowser('the live page', (open) => {
   it('is drawn from its own host alone, and follows what happens', async () => {
@@ -18,9 +19,14 @@ describeWithBrowser('the live page', (open) => {
 
     for (let i = 0; i < 20; i++) request('/users/:id', 30);
     publish('ent:cache:get', { driver: 'redis', keys: 4, hits: 3 });
+    request('/traced', 7, { [SPAN]: spanOf('ab'.repeat(16)) });
     status = 'fail';
     await page.getByRole('rowheader', { name: 'GET /users/:id' }).waitFor();
     await page.getByRole('region', { name: 'Caches' }).getByRole('cell', { name: '75 %' }).waitFor();
+    await page
+      .getByRole('region', { name: 'Traces' })
+      .getByRole('rowheader', { name: 'ab'.repeat(16) })
+      .waitFor();
     await page.getByRole('status').getByText('fail').waitFor();
     await page.getByRole('region', { name: 'Health' }).getByRole('cell', { name: 'fail' }).waitFor();
     expect(await page.title()).toBe('fail · shop: live');

@@ -15,6 +15,7 @@ export interface Shown {
   readonly published: { name: string }[];
   readonly handled: { name: string }[];
   readonly groups: object[];
+  readonly traces: object[];
   readonly errors: { code: string; message: string; count: number }[];
   readonly health?: object;
 }
@@ -46,4 +47,9 @@ export function publish(name: string, payload: object, error?: unknown): void {
 /** A request that was served in this many milliseconds. */
 export function request(route: string | undefined, durationMs = 1, more: object = {}): void {
   publish('ent:http:request', { method: 'GET', route, status: 200, durationMs, ...more });
+}
+
+/** What is read of a span. */
+export function spanOf(traceId: string, traceFlags = 1): object {
+  return { spanContext: () => ({ traceId, spanId: '1'.repeat(16), traceFlags }) };
 }

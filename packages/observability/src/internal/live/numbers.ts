@@ -1,10 +1,12 @@
 import { onOperation } from '../../operations.ts';
 import { methodOf } from '../names.ts';
+import type { Traced } from '../traced.ts';
 import { Table } from './table.ts';
+import { Traces } from './traces.ts';
 import { type Span, Window } from './window.ts';
 
 /** What is read of the channels of the packages, which document them in full. */
-interface HttpRequest {
+interface HttpRequest extends Traced {
   readonly method: string;
   readonly route?: string;
   readonly status?: number;
@@ -22,11 +24,11 @@ interface Query {
   readonly entity?: string;
   readonly errorCode?: string;
 }
-interface Publishing {
+interface Publishing extends Traced {
   readonly topic: string;
   readonly messages: readonly unknown[];
 }
-interface Processing {
+interface Processing extends Traced {
   readonly topic: string;
   readonly group: string;
 }
@@ -46,6 +48,7 @@ export class LiveNumbers {
   readonly queries: Table;
   readonly published: Table;
   readonly handled: Table;
+  readonly traces: Traces;
   active = 0;
   readonly #stops: (() => void)[];
 
@@ -58,6 +61,7 @@ export class LiveNumbers {
     this.queries = table();
     this.published = table();
     this.handled = table();
+    this.traces = new Traces(now);
     this.#stops = [
       onOperation<HttpRequest>('ent:http:request', {
         start: () => void this.active++,
@@ -80,12 +84,18 @@ export class LiveNumbers {
         },
       }),
       onOperation<Publishing>('ent:messaging:publish', {
-        end: ({ payload: { topic, messages }, durationMs, error }) =>
-          this.published.add(topic, durationMs, error !== undefined, messages.length),
+        end: ({ payload, durationMs, error }) => {
+          const { topic, messages } = payload;
+          this.published.add(topic, durationMs, error !== undefined, messages.length);
+          this.traces.add(payload, `send ${topic}`, durationMs, error !== undefined);
+        },
       }),
       onOperation<Processing>('ent:messaging:process', {
-        end: ({ payload: { topic, group }, durationMs, error }) =>
-          this.handled.add(`${topic} for ${group}`, durationMs, error !== undefined),
+        end: ({ payload, durationMs, error }) => {
+          const name = `${payload.topic} for ${payload.group}`;
+          this.handled.add(name, durationMs, error !== undefined);
+          this.traces.add(payload, `handle ${name}`, durationMs, error !== undefined);
+        },
       }),
     ];
   }
@@ -94,11 +104,14 @@ export class LiveNumbers {
     for (const stop of this.#stops.splice(0)) stop();
   }
 
-  #request({ method, route, status = 0, aborted }: HttpRequest, durationMs: number): void {
+  #request(payload: HttpRequest, durationMs: number): void {
+    const { method, route, status = 0, aborted } = payload;
+    const name = `${methodOf(method)} ${route ?? '(no route)'}`;
     this.active--;
     // A client's mistake is none of ours.
     const isError = status >= 500 || aborted === true;
     this.requests.add(durationMs, isError);
-    this.routes.add(`${methodOf(method)} ${route ?? '(no route)'}`, durationMs, isError);
+    this.routes.add(name, durationMs, isError);
+    this.traces.add(payload, name, durationMs, isError);
   }
 }

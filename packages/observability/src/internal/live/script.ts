@@ -51,6 +51,7 @@ const TABLES = [
   ['published', 'Messages sent', calls('topic')],
   ['handled', 'Messages handled', calls('topic and group')],
   ['groups', 'Queues', [['name', 'topic and group'], ['ready', 'ready', whole], ['delayed', 'delayed', whole], ['leased', 'taken', whole], ['dead', 'dead', whole, (value) => (value > 0 ? 'bad' : '')]]],
+  ['traces', 'Traces', [['name', 'trace'], ['first', 'began here with'], ['parts', 'parts', whole], ['slowestMs', 'slowest', time], ['failed', 'failed', whole, (value) => (value > 0 ? 'bad' : '')]]],
 ];
 const TILES = [
   ['Requests per s', (data) => rate(data.requests.perSecond)],

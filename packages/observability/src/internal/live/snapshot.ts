@@ -72,6 +72,7 @@ export class Snapshots {
       published: numbers.published.rows(),
       handled: numbers.handled.rows(),
       groups: groups.map(({ topic, group, counts }) => ({ name: `${topic} for ${group}`, ...counts })),
+      traces: numbers.traces.rows(),
       errors: this.errors.list(),
     };
     return JSON.stringify(plain(shown, LIMITS, new Redactor(secrets())).value);

@@ -15,6 +15,7 @@ import type {
 import { channels } from '../../channels.ts';
 import { type EndedOperation, onOperation } from '../../operations.ts';
 import { listen, type Stop } from '../metrics/stop.ts';
+import { SPAN, type Traced } from '../traced.ts';
 
 /** What the application's SDK has registered; each part may be absent. */
 interface OtelRegistry {
@@ -103,7 +104,7 @@ export class Spans {
   /** The operations of a channel as spans, each the active one while its operation runs. */
   of<Payload extends object>(channel: string, recipe: Recipe<Payload>): Stop {
     const mine = Symbol('span');
-    type Marked = Payload & Enclosing & { [mine]?: Span | undefined };
+    type Marked = Payload & Enclosing & Traced & { [mine]?: Span | undefined };
     const start = guarded(channel, (payload: Payload) => {
       const active = this.active();
       if (active === undefined) return;
@@ -115,6 +116,7 @@ export class Spans {
       }
       const context = this.over(beginning!.parent, span);
       (payload as Marked)[mine] = span;
+      (payload as Marked)[SPAN] = span;
       (payload as Marked)[ENCLOSE] = (work) => this.within(context, work);
       recipe.within?.(payload, context);
     });
