@@ -41,6 +41,10 @@ describeWithServer('rabbitmq', { killable: true }, (server) => {
     managementUrl = `http://reader:${PASSWORD}@127.0.0.1:${port}`;
     // What "rabbitmq-plugins enable" does, with a port of its own.
     const enable = [
+      // The server was started without the folders of plugins, from links to what it needs.
+      'Rabbit = code:lib_dir(rabbit)',
+      'Installed = case file:read_link(Rabbit) of {ok, Path} -> Path; _ -> Rabbit end',
+      'application:set_env(rabbit, plugins_dir, filename:dirname(Installed))',
       '{ok, File} = application:get_env(rabbit, enabled_plugins_file)',
       'ok = file:write_file(File, "[rabbitmq_management].")',
       `application:set_env(rabbitmq_management, tcp_config, [{port, ${port}}, {ip, "127.0.0.1"}], [{persistent, true}])`,
