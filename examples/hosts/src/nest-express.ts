@@ -6,5 +6,6 @@ import { AppModule } from './nest-module.ts';
 
 const app = await NestFactory.create(AppModule, new ExpressAdapter(), { logger: ['error'] });
 setUpNest(app, { middleware });
+app.enableShutdownHooks();
 await app.listen(0, '127.0.0.1');
 console.log(await app.getUrl());

@@ -8,5 +8,6 @@ import { AppModule } from './nest-module.ts';
 const adapter = new FastifyAdapter(fastifyOptions({ middleware }));
 const app = await NestFactory.create(AppModule, adapter, { logger: ['error'] });
 setUpNest(app);
+app.enableShutdownHooks();
 await app.listen(0, '127.0.0.1');
 console.log(await app.getUrl());

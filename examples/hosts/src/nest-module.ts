@@ -1,12 +1,20 @@
 import 'reflect-metadata';
-import { Controller, Get, Module, Param } from '@nestjs/common';
+import { type Cache, createCache } from '@ent/cache';
+import { memory } from '@ent/cache/memory';
+import { Controller, Get, Inject, Module, Param } from '@nestjs/common';
 
 class Users {
+  readonly #cache: Cache;
+
+  constructor(cache: Cache) {
+    this.#cache = cache;
+  }
+
   broken(): never {
     throw new Error('what nobody outside is to read');
   }
-  find(id: string): { id: string } {
-    return { id };
+  find(id: string): Promise<{ id: string }> {
+    return this.#cache.getOrSet(`user:${id}`, () => ({ id }));
   }
 }
 
@@ -18,5 +26,21 @@ Get(':id')(...method('find'));
 Param('id')(Users.prototype, 'find', 0);
 Controller('users')(Users);
 
-export class AppModule {}
-Module({ controllers: [Users] })(AppModule);
+// A part of the application is a value: made once, given to who asks for it by its name, closed by its module.
+const CACHE = Symbol('cache');
+Inject(CACHE)(Users, undefined, 0);
+
+export class AppModule {
+  readonly #cache: Cache;
+
+  constructor(cache: Cache) {
+    this.#cache = cache;
+  }
+
+  onApplicationShutdown(): Promise<void> {
+    return this.#cache.close();
+  }
+}
+Inject(CACHE)(AppModule, undefined, 0);
+const useFactory = (): Cache => createCache({ driver: memory(), ttl: '5m' });
+Module({ controllers: [Users], providers: [{ provide: CACHE, useFactory }] })(AppModule);
