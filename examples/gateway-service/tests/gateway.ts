@@ -1,9 +1,10 @@
 import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
-import { type AddressInfo, connect, createServer as createTcpServer } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { createAccessTokens, createKeyRing, generateKey } from '@ent/auth';
 import { createLogger } from '@ent/logging';
 import { memoryDriver } from '@ent/logging/memory';
+import { freePorts } from '@ent/testkit';
 import { createApp } from '../src/app.ts';
 import { config } from '../src/config.ts';
 import type { RouteTable } from '../src/routes.ts';
@@ -94,10 +95,6 @@ export async function raw(url: string, text: string | Buffer, until?: string): P
 
 /** A port that nobody listens on. */
 export async function nobody(): Promise<string> {
-  const server = createTcpServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const url = urlOf(server);
-  server.close();
-  await once(server, 'close');
-  return url;
+  const [port] = await freePorts(1);
+  return `http://127.0.0.1:${port}`;
 }

@@ -2,13 +2,12 @@
 // cent, and no order is stuck.
 import type { Database } from '@ent/database';
 import { openDatabase } from '@ent/database/open';
-import { randomOf, type Server, writtenDown } from '@ent/testkit';
+import { freePorts, randomOf, type Server, writtenDown } from '@ent/testkit';
 import { describeWithServer, itInDepth, type Rounds } from '@ent/testkit/vitest';
 import { afterAll, beforeAll, expect } from 'vitest';
 import { expectBalance, underWay } from './balance.ts';
 import { call } from './client.ts';
 import { startIssuer } from './issuer.ts';
-import { freePort } from './processes.ts';
 import { immortal, type Immortal } from './immortal.ts';
 import { openShopDatabase, tablesOf, temporaryFolder } from './support.ts';
 
@@ -39,14 +38,14 @@ function survives(broker: Server, rounds: Rounds): void {
 
   beforeAll(async () => {
     issuer = await startIssuer();
-    const [port, providerPort] = [await freePort(), await freePort()];
+    const [port, providerPort] = await freePorts(2);
     provider = immortal('provider', folder.path, {
-      PORT: providerPort,
+      PORT: String(providerPort),
       DATABASE_URL: `sqlite:${folder.path}/payments.db`,
       FAULT_DELAY: '20ms',
     });
     orders = immortal('orders', folder.path, {
-      PORT: port,
+      PORT: String(port),
       DATABASE_URL: `sqlite:${folder.path}/orders.db`,
       BROKER_URL: broker.url,
       KEYS_URL: issuer.keysUrl,

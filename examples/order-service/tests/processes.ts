@@ -1,5 +1,3 @@
-import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { runService, type RunningService, type ServiceOptions, type ServiceProcess, startService } from '@ent/testkit';
 
@@ -22,13 +20,3 @@ export const launch = (...given: Given): ServiceProcess => runService(...options
 
 /** Starts it and waits until it says where it listens. */
 export const start = (...given: Given): Promise<RunningService> => startService(...optionsOf(given));
-
-/** A port that is free now: for a process that comes back where it was. */
-export async function freePort(): Promise<string> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return String(typeof address === 'object' ? address?.port : undefined);
-}

@@ -32,6 +32,8 @@ const REFUSED = [400, 401, 403, 404, 405, 406, 409, 413, 415, 422, 429, 431];
 const BEYOND_SCHEMAS = {
   // A cursor is any text for the document, and one that the list has given for the service.
   listUsers: 422,
+  // A key of idempotency belongs to one request.
+  registerUser: 422,
   // The version is that of what is stored, or it is not.
   updateUser: 412,
   deleteUser: 412,

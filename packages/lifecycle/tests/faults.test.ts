@@ -1,5 +1,6 @@
 import { once } from 'node:events';
-import { type AddressInfo, connect, createServer } from 'node:net';
+import { connect } from 'node:net';
+import { freePorts } from '@ent/testkit';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createHealth, createLifecycle, lifecycleErrors, stopOnSignals } from '../src/index.ts';
 
@@ -98,11 +99,7 @@ describe('"did not start"', () => {
       .catch((thrown: unknown) => thrown);
 
   it('tells the reason of each address of a name that has two, both dead', async () => {
-    const server = createServer().listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const { port } = server.address() as AddressInfo;
-    server.close();
-    await once(server, 'close');
+    const [port] = (await freePorts(1)) as [number];
     const app = createLifecycle().add('database', {
       async start() {
         const lookup = (_host: string, _options: unknown, done: (error: null, all: object[]) => void): void =>

@@ -55,8 +55,19 @@ const OPTIONS = {
 
 const PASSING = new Set([401, 403, 408, 409, 425, 429]);
 
-// A string of RFC 9651, as the draft has it, or the bare text that most clients send.
-const KEY = /^(?:"([\x20\x21\x23-\x5b\x5d-\x7e]{1,255})"|([\x21\x23-\x7e]{1,255}))$/;
+/**
+ * What {@link idempotency} takes for an `Idempotency-Key`: a string of RFC 9651, as the draft has it, or the bare text
+ * that most clients send. For the schema of a route, so that its document says the same.
+ *
+ * @example
+ * ```ts
+ * import { idempotencyKeyPattern } from '@ent/middleware';
+ * import { z } from 'zod';
+ *
+ * const headers = z.object({ 'idempotency-key': z.string().regex(idempotencyKeyPattern).optional() });
+ * ```
+ */
+export const idempotencyKeyPattern = /^(?:"([\x20\x21\x23-\x5b\x5d-\x7e]{1,255})"|([\x21\x23-\x7e]{1,255}))$/;
 
 /** A request that has claimed its key. */
 interface Claim {
@@ -176,7 +187,7 @@ export function idempotency(options: IdempotencyOptions): Middleware {
       if (!covered.has(exchange.method)) return undefined;
       const header = exchange.header('idempotency-key');
       if (header === undefined && !required) return undefined;
-      const match = KEY.exec(header ?? '');
+      const match = idempotencyKeyPattern.exec(header ?? '');
       if (match !== null) return claim(exchange, (match[1] ?? match[2]) as string);
       throw middlewareErrors.idempotency_key_invalid(
         'Send "Idempotency-Key" once, as a text of 1 to 255 visible characters that is new for each request.',

@@ -27,7 +27,7 @@ export { middlewareErrors } from './errors.ts';
 export type { Exchange, HeaderBag, Outcome, Reply, ReplyBody, ReplyHeaders } from './exchange.ts';
 export { type Answer, createPipeline, type Handler, type Middleware, type Pipeline, type Run } from './middleware.ts';
 export type { Duration } from './options.ts';
-export { type IdempotencyOptions, idempotency } from './idempotency.ts';
+export { type IdempotencyOptions, idempotency, idempotencyKeyPattern } from './idempotency.ts';
 export {
   type IdempotencyStore,
   type MemoryIdempotencyStoreOptions,

@@ -14,6 +14,7 @@ import { memoryDriver } from '@ent/logging/memory';
 import { createMessaging } from '@ent/messaging';
 import { memory as memoryBroker } from '@ent/messaging/memory';
 import { createOutbox, createOutboxTables } from '@ent/messaging/outbox';
+import { freePorts } from '@ent/testkit';
 import { context, propagation, type SpanContext, trace, type TracerProvider } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import { CompositePropagator, W3CBaggagePropagator, W3CTraceContextPropagator } from '@opentelemetry/core';
@@ -257,10 +258,7 @@ describe.each(Object.keys(SDKS))('with %s', (name) => {
     const dead = await serve([]).then((other) => `${other}/nothing`);
     await fetch(`${url}/broken`);
     await fetch(dead);
-    const closed = createServer().listen(0, '127.0.0.1');
-    await once(closed, 'listening');
-    const { port } = closed.address() as AddressInfo;
-    await once(closed.close(), 'close');
+    const [port] = await freePorts(1);
     await expect(fetch(`http://127.0.0.1:${port}/`)).rejects.toThrow('fetch failed');
     await messaging.publish('t', 1);
 

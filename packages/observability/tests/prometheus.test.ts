@@ -3,6 +3,7 @@ import { channel, tracingChannel } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import { createServer, get, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { freePorts } from '@ent/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createMetrics, type Metrics } from '../src/prometheus.ts';
 
@@ -211,10 +212,7 @@ describe('createMetrics', () => {
     await answer.toArray();
     server.closeAllConnections();
     server.close();
-    const gone = createServer();
-    await once(gone.listen(0, '127.0.0.1'), 'listening');
-    const { port: closed } = gone.address() as AddressInfo;
-    await once(gone.close(), 'close');
+    const [closed] = await freePorts(1);
     await fetch(`http://127.0.0.1:${closed}/`).catch(() => {});
     const labels = (method: string, status: string, error: string, at = port): string =>
       `{http_request_method="${method}",server_address="127.0.0.1",server_port="${at}",http_response_status_code="${status}",error_type="${error}"}`;

@@ -1,6 +1,7 @@
 export { runInBareApp } from './bare-app.ts';
 export { randomOf } from './depth.ts';
 export { isRequired } from './environment.ts';
+export { freePorts } from './free-ports.ts';
 export { bytesPerRound, heldBytes } from './heap.ts';
 export { installedFolder } from './installed-folder.ts';
 export { findProgram } from './programs.ts';

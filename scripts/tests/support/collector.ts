@@ -1,13 +1,11 @@
 // A real Collector of OpenTelemetry with the settings of infrastructure/, which hands on what it takes to a test.
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
-import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { onTestFinished } from 'vitest';
 import { parse } from 'yaml';
+import { freePorts } from '../../../packages/testkit/src/free-ports.ts';
 import { installedFolder } from '../../../packages/testkit/src/installed-folder.ts';
 import { run } from '../../lib/run.ts';
 import { repository } from './tree.ts';
@@ -45,14 +43,6 @@ export async function validate(folder: string): Promise<string> {
 }
 
 /** A port that nobody has. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  await once(server.close(), 'close');
-  return port;
-}
-
 /** The settings of docker-compose.yml with other addresses: all that it hands on goes to one URL, by OTLP as JSON. */
 function settingsFor(endpoint: string, logPort: number): Settings {
   const settings = read();
@@ -72,7 +62,7 @@ export async function startCollector(
   endpoint: string,
 ): Promise<{ readonly url: string; readonly logPort: number }> {
   const config = join(folder, 'collector.yaml');
-  const logPort = await freePort();
+  const [logPort] = (await freePorts(1)) as [number];
   writeFileSync(config, JSON.stringify(settingsFor(endpoint, logPort))); // which is YAML
   const child = spawn(otelcol, ['--config', config], { stdio: ['ignore', 'ignore', 'pipe'] });
   onTestFinished(() => void child.kill('SIGKILL'));

@@ -1,5 +1,6 @@
 import type { Principal } from '@ent/auth';
 import { type Authenticator, reply, type Route, route } from '@ent/http';
+import { idempotencyKeyPattern } from '@ent/middleware';
 import { z } from 'zod';
 import { CURRENCY, exact } from '../money.ts';
 import { orderErrors } from './errors.ts';
@@ -59,7 +60,7 @@ function viewOf(
 }
 
 const tags = ['orders'];
-const IdempotencyKey = z.object({ 'idempotency-key': z.string().optional() });
+const IdempotencyKey = z.object({ 'idempotency-key': z.string().regex(idempotencyKeyPattern).optional() });
 const ById = z.object({ id: z.uuid() });
 
 /** `/api/v1/orders/`: placing, reading and cancelling one. Lists are the business of the read side. */

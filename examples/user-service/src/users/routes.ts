@@ -1,7 +1,14 @@
 import { authErrors, type Principal } from '@ent/auth';
 import { EntError, ValidationError } from '@ent/errors';
 import { type Authenticator, reply, type Route, route } from '@ent/http';
-import { addressKey, entityTag, type Exchange, type RateLimiter, requireMatch } from '@ent/middleware';
+import {
+  addressKey,
+  entityTag,
+  type Exchange,
+  idempotencyKeyPattern,
+  type RateLimiter,
+  requireMatch,
+} from '@ent/middleware';
 import { z } from 'zod';
 import { policy } from '../auth/policy.ts';
 import type { UserService } from './service.ts';
@@ -17,7 +24,7 @@ const tagOf = (user: User): string => {
 };
 const EtagHeader = { etag: 'Version of the user, for If-None-Match and If-Match.' };
 
-const IdempotencyKey = z.object({ 'idempotency-key': z.string().optional() });
+const IdempotencyKey = z.object({ 'idempotency-key': z.string().regex(idempotencyKeyPattern).optional() });
 const IfMatch = z.object({ 'if-match': z.string().optional() });
 
 /** What a conditional change asks of the user as stored; `undefined` for an unconditional one. */

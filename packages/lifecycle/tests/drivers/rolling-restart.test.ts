@@ -5,12 +5,11 @@ import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent, type IncomingMessage, request } from 'node:http';
 import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { findProgram } from '@ent/testkit';
+import { findProgram, freePorts } from '@ent/testkit';
 import { itInDepth } from '@ent/testkit/vitest';
 import { afterAll, beforeAll, describe, expect, onTestFinished } from 'vitest';
 
@@ -144,15 +143,6 @@ ${configured('nginx/ent.conf', nginx!, nginxHttp2!)}}`,
     for (const [name, requests] of served) expect(requests, name).toBeGreaterThan(50 * count);
   });
 });
-
-/** Ports that nobody has, all at once, so that they differ. */
-async function freePorts(count: number): Promise<number[]> {
-  const holders = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
-  await Promise.all(holders.map((holder) => once(holder, 'listening')));
-  const ports = holders.map((holder) => (holder.address() as AddressInfo).port);
-  await Promise.all(holders.map((holder) => once(holder.close(), 'close')));
-  return ports;
-}
 
 /** Waits until it answers, or ends instead. */
 async function answering(child: ChildProcess, url: string, said: readonly string[]): Promise<void> {

@@ -1,7 +1,4 @@
-import { createServer } from 'node:net';
-import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
-import { startProxy, uniqueName } from '@ent/testkit';
+import { freePorts, startProxy, uniqueName } from '@ent/testkit';
 import { describeWithServer } from '@ent/testkit/vitest';
 import { connect } from 'amqplib';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
@@ -9,14 +6,6 @@ import { rabbitmqTools } from '../../src/servers/rabbitmq.ts';
 import { clientOfProgram, clientOfTools, ERAS } from '../support.ts';
 
 const PASSWORD = 'Xq7-canary-Kp2';
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 async function channelOf(url: string) {
   const connection = await connect(url);
@@ -37,7 +26,7 @@ describeWithServer('rabbitmq', { killable: true }, (server) => {
     at.username = 'reader';
     at.password = PASSWORD;
     reader = at.href;
-    const port = await freePort();
+    const [port] = await freePorts(1);
     managementUrl = `http://reader:${PASSWORD}@127.0.0.1:${port}`;
     // What "rabbitmq-plugins enable" does, with a port of its own.
     const enable = [

@@ -5,10 +5,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chownSync, closeSync, mkdirSync, openSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { canListen } from '../free-ports.ts';
 import type { Notice, Place, ProcessUser, Program, Request } from './protocol.ts';
 import { isRunning, signal, signalTrees } from './tree.ts';
 
@@ -84,14 +84,6 @@ async function reserve(user: ProcessUser | undefined): Promise<Place> {
     remove(dir);
   }
   throw new Error(`No free port found between ${FIRST_PORT} and ${FIRST_PORT + PORTS}.`);
-}
-
-function canListen(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once('error', () => resolve(false));
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
-  });
 }
 
 async function start(program: Program, onExit: (code: number | null, name: string | null) => void): Promise<number> {

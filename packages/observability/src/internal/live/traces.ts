@@ -16,9 +16,10 @@ export interface TraceRow {
   readonly failed: number;
 }
 
-interface Kept extends TraceRow {
+interface Kept {
   /** When the first part began. */
   readonly since: number;
+  readonly row: TraceRow;
 }
 
 /** The last traces that came through this process: the pages of others show the rest of one under the same id. */
@@ -42,18 +43,20 @@ export class Traces {
     // To the end: the newest is last, and the oldest goes first.
     this.#kept.delete(name);
     this.#kept.set(name, {
-      name,
       since: isFirst ? since : known.since,
-      first: isFirst ? what : known.first,
-      parts: (known?.parts ?? 0) + 1,
-      slowestMs: Math.max(known?.slowestMs ?? 0, durationMs),
-      failed: (known?.failed ?? 0) + (isError ? 1 : 0),
+      row: {
+        name,
+        first: isFirst ? what : known.row.first,
+        parts: (known?.row.parts ?? 0) + 1,
+        slowestMs: Math.max(known?.row.slowestMs ?? 0, durationMs),
+        failed: (known?.row.failed ?? 0) + (isError ? 1 : 0),
+      },
     });
     if (this.#kept.size > MOST) this.#kept.delete(this.#kept.keys().next().value!);
   }
 
   /** The newest first. */
   rows(): TraceRow[] {
-    return [...this.#kept.values()].reverse().map(({ since: _, ...row }) => row);
+    return [...this.#kept.values()].reverse().map(({ row }) => row);
   }
 }
