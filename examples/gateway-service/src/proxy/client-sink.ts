@@ -2,9 +2,16 @@ import type { ServerResponse } from 'node:http';
 import type { Sink } from './attempt.ts';
 import type { FlatHeaders } from './headers.ts';
 
+/** Bytes of a body that go out as text. Node writes text together with the head, and bytes in a write of their own. */
+const SHORT = 16 * 1024;
+
 /** Writes an answer to the client as it comes. */
 export class ClientSink implements Sink {
   readonly #res: ServerResponse;
+  /** The first bytes, kept for this turn: mostly the end comes along with them. */
+  #first: Buffer | undefined;
+  /** Nothing is kept from here on. */
+  #flowing = false;
   /** Statuses for which another instance is asked first. */
   readonly #unwanted: (status: number) => boolean;
 
@@ -24,17 +31,41 @@ export class ClientSink implements Sink {
     if (this.#unwanted(status)) return false;
     this.#res.writeHead(status, headers);
     // With the first bytes where they came along; without, of a stream of events say, none may come for minutes.
-    process.nextTick(flush, this.#res);
+    process.nextTick(flush, this);
     return true;
   }
 
   data(chunk: Buffer): boolean {
-    return this.#res.write(chunk);
+    if (this.#flowing) {
+      this.#writeFirst();
+      return this.#res.write(chunk);
+    }
+    this.#flowing = true;
+    this.#first = chunk;
+    return true;
   }
 
   end(trailers: FlatHeaders): void {
     if (trailers.length > 0 && this.#res.chunkedEncoding) this.#res.addTrailers(pairsOf(trailers));
-    this.#res.end();
+    const first = this.#first;
+    this.#first = undefined;
+    this.#flowing = true;
+    if (first !== undefined && first.byteLength <= SHORT) this.#res.end(first.latin1Slice(), 'latin1');
+    else this.#res.end(first);
+  }
+
+  /** What has come so far goes out: of the rest nobody knows when it comes. */
+  flush(): void {
+    if (this.#res.destroyed) return;
+    this.#writeFirst();
+    if (!this.#flowing) this.#res.flushHeaders();
+    this.#flowing = true;
+  }
+
+  #writeFirst(): void {
+    if (this.#first === undefined) return;
+    this.#res.write(this.#first);
+    this.#first = undefined;
   }
 
   cut(): void {
@@ -46,8 +77,8 @@ export class ClientSink implements Sink {
   }
 }
 
-function flush(res: ServerResponse): void {
-  if (!res.writableEnded && !res.destroyed) res.flushHeaders();
+function flush(sink: ClientSink): void {
+  sink.flush();
 }
 
 function pairsOf(flat: FlatHeaders): [string, string][] {
