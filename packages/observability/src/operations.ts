@@ -4,7 +4,7 @@ import { observabilityErrors } from './errors.ts';
 
 /** An operation of some package that has ended. */
 export interface EndedOperation<Payload> {
-  /** What the package published; its README lists the fields. */
+  /** What the package published; its documentation lists the fields. */
   readonly payload: Payload;
   /** From its start to its end, in milliseconds. */
   readonly durationMs: number;

@@ -5,7 +5,7 @@ import { createMetrics } from '../src/prometheus.ts';
 
 /** The cells of the table of metrics: name, type, labels. */
 function told(): string[][] {
-  const text = readFileSync(join(import.meta.dirname, '../README.md'), 'utf8');
+  const text = readFileSync(join(import.meta.dirname, '../../../docs/observability/metrics.md'), 'utf8');
   const [, rest = ''] = text.split('| metric | type | labels |');
   const [table = ''] = rest.split('\n\n');
   return table
@@ -19,7 +19,7 @@ function told(): string[][] {
     );
 }
 
-it('the README names all metrics, with their types and labels, and no other', () => {
+it('docs/observability/metrics.md names all metrics, with their types and labels, and no other', () => {
   const metrics = createMetrics({ version: '1' });
   onTestFinished(() => metrics.close());
   const all = metrics.registry.getMetricsAsArray().map((metric) => {
