@@ -50,7 +50,7 @@ export class ClientSink implements Sink {
     const first = this.#first;
     this.#first = undefined;
     this.#flowing = true;
-    if (first !== undefined && first.byteLength <= SHORT) this.#res.end(first.latin1Slice(), 'latin1');
+    if (first !== undefined && first.byteLength <= SHORT) this.#res.end(first.toString('latin1'), 'latin1');
     else this.#res.end(first);
   }
 
