@@ -3,8 +3,8 @@ const PARTS =
   /('(?:[^']|'')*')|(::\s*(?:"(?:[^"]|"")*"|[\w.]+)(?: (?:with|without) time zone| varying| precision)?)|"((?:[^"]|"")*)"|([\p{L}_][\p{L}\w$]*)|[^]/gu;
 
 /**
- * The columns that the detail of an error names: of `Key (email)=(ann@example.org) ...`, and those that expressions read
- * in `Key (room, tstzrange(starts_at, ends_at))=(...) ...`. Undefined where it names none.
+ * The columns that the detail of an error names: of `Key (email)=(ann@example.org) ...`, and those that the expressions
+ * of `Key (room, tstzrange(starts_at, ends_at))=(...) ...` read. Undefined where it names none.
  */
 export function columnsOfKey(detail: string): string[] | undefined {
   if (!detail.startsWith('Key (')) return undefined;
