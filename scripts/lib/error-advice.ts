@@ -159,6 +159,7 @@ export const ADVICE: Readonly<Record<string, string>> = {
   'middleware.malformed_target': 'Mend the client: the target begins with `/`.',
   'middleware.request_aborted': 'Nothing; many of them are a timeout of clients, or of a proxy.',
   'middleware.precondition_failed': 'Read it again, apply the change to the new version, and send its ETag.',
+  'middleware.precondition_required': 'Read it first, and send its ETag in `If-Match`.',
   'middleware.range_not_satisfiable': 'Ask for a range within the size that `Content-Range` says.',
   'middleware.cross_site':
     'Send the request from a page of this origin, or list the other one in `origins`; programs say `Origin`.',
