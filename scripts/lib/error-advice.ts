@@ -147,6 +147,7 @@ export const ADVICE: Readonly<Record<string, string>> = {
     'Give this subscriber the serializer of the publisher, then send the dead letters again.',
   'messaging.too_large': 'Publish a reference to what is stored elsewhere.',
   'messaging.unprocessable': 'Look at the dead letter; `ent-mq` sends it again once it is mended.',
+  'messaging.busy': 'It comes again by itself. If it stays, look at `cause`, or handle fewer at once (`concurrency`).',
   'messaging.lease_lost': 'Stop the work: another subscriber does it. Make `lease` longer, or handlers shorter.',
   'messaging.no_transaction': 'Call `outbox.publish` inside of `db.transaction`.',
 
