@@ -5,14 +5,21 @@ import { demandMethods } from './internal/demand.ts';
 import { tracedOutcome } from './internal/outcome.ts';
 import { channels } from './channels.ts';
 import { authErrors, credentialError, storeCall } from './errors.ts';
-import { VERIFICATION_ALGORITHMS } from './internal/algorithms.ts';
+import { SHARED_BITS, type SharedAlgorithm, VERIFICATION_ALGORITHMS } from './internal/algorithms.ts';
 import { checkIntrospected } from './internal/introspected.ts';
 import { type Claims, type ClaimMapping, fullProfile, principalOf, Rejected, typeOf } from './internal/token-claims.ts';
 import { type Verified, VerifiedTokens } from './internal/verified-tokens.ts';
-import { demandAlgorithms, type VerificationAlgorithm, type VerificationKey, type VerificationKeys } from './keys.ts';
+import {
+  demandAlgorithms,
+  type VerificationAlgorithm,
+  type VerificationKey,
+  type VerificationKeys,
+  verifyingHalf,
+} from './keys.ts';
 import type { Clock, Duration } from './options.ts';
 import type { Principal } from './principal.ts';
 import { createRemoteKeys } from './remote-keys.ts';
+import type { SharedKey } from './shared-keys.ts';
 import { type TokenProfile, tokenProfiles } from './token-profiles.ts';
 
 /** What issuers and verifiers of access tokens have in common. */
@@ -47,8 +54,11 @@ export interface AccessTokenVerifierOptions extends TimedOptions {
    * are refused.
    */
   introspection?: TokenIntrospection | undefined;
-  /** Which algorithms tokens may have. Each key is for one of them only. Default: all of `VerificationAlgorithm`. */
-  algorithms?: readonly VerificationAlgorithm[] | undefined;
+  /**
+   * Which algorithms tokens may have. Each key is for one of them only, so that those with a shared secret are of use
+   * where `keys` has such a key, and refused without `keys`. Default: all.
+   */
+  algorithms?: readonly (VerificationAlgorithm | SharedAlgorithm)[] | undefined;
   /** What the tokens look like. Default `tokenProfiles.rfc9068`. */
   profile?: TokenProfile | undefined;
   /**
@@ -123,6 +133,7 @@ const PROFILE = {
   roles: true,
   scopes: true,
 } as const;
+const ALGORITHMS: readonly string[] = [...VERIFICATION_ALGORITHMS, ...Object.keys(SHARED_BITS)];
 const FIND_KEY = 'find the key of a token';
 /** As far as clocks of issuer and verifier may differ. */
 export const MAX_TOLERANCE_MS = 60_000;
@@ -157,7 +168,7 @@ const OPAQUE = /^[A-Za-z0-9\-._~+/]+=*$/;
 export function createAccessTokenVerifier(options: AccessTokenVerifierOptions): AccessTokenVerifier {
   refuseUnknown(options, OPTIONS, 'createAccessTokenVerifier', authErrors.configuration);
   const { issuer, algorithms, profile = tokenProfiles.rfc9068, now } = options;
-  if (algorithms !== undefined) demandAlgorithms(algorithms, 'createAccessTokenVerifier');
+  if (algorithms !== undefined) demandAlgorithms(algorithms, 'createAccessTokenVerifier', ALGORITHMS);
   demandProfile(profile);
   for (const name of ['mapRoles', 'mapScopes'] as const) {
     const map: unknown = options[name];
@@ -169,7 +180,9 @@ export function createAccessTokenVerifier(options: AccessTokenVerifierOptions): 
   if (introspection !== undefined) {
     demandMethods(introspection, ['introspect'], '"introspection", as of createIntrospection(),');
   }
-  const keys = options.keys ?? createRemoteKeys({ issuer, algorithms, now });
+  // Of another issuer come public keys only, and those with a shared secret are refused there.
+  const keys =
+    options.keys ?? createRemoteKeys({ issuer, algorithms: algorithms as readonly VerificationAlgorithm[], now });
   return verifierOf(options, keys, profile);
 }
 
@@ -179,7 +192,7 @@ export function verifierOf(
   keys: VerificationKeys,
   tokenProfile: TokenProfile,
 ): AccessTokenVerifier {
-  const { issuer, algorithms = VERIFICATION_ALGORITHMS, introspection, cacheSize = 1000, now = Date.now } = options;
+  const { issuer, algorithms = ALGORITHMS, introspection, cacheSize = 1000, now = Date.now } = options;
   if (!Number.isSafeInteger(cacheSize) || cacheSize < 0 || cacheSize > MAX_CACHE_SIZE) {
     throw authErrors.configuration(`"cacheSize" must be a whole number from 0 to ${MAX_CACHE_SIZE}.`);
   }
@@ -205,7 +218,7 @@ export function verifierOf(
     ...(profile.audience === 'aud' && { audience: audiences }),
   };
 
-  const findKey = (kid: string): VerificationKey | undefined | Promise<VerificationKey | undefined> => {
+  const findKey = (kid: string): ReturnType<VerificationKeys['find']> => {
     try {
       const key = keys.find(kid);
       return key instanceof Promise ? storeCall(FIND_KEY, () => key) : key;
@@ -218,8 +231,8 @@ export function verifierOf(
   const recall = (token: string): Principal | undefined | Promise<Principal | undefined> => {
     const known = typeof token === 'string' ? verified.get(token) : undefined;
     if (known === undefined) return undefined;
-    const holds = (key: VerificationKey | undefined): Principal | undefined => {
-      if (key?.publicKey === known.publicKey && isInTime(known, now(), clockTolerance)) {
+    const holds = (key: VerificationKey | SharedKey | undefined): Principal | undefined => {
+      if (key !== undefined && verifyingHalf(key) === known.by && isInTime(known, now(), clockTolerance)) {
         return known.principal;
       }
       verified.delete(token);
@@ -255,7 +268,7 @@ export function verifierOf(
 
   const checkJwt = async (token: string): Promise<Principal> => {
     const time = now();
-    let used: VerificationKey | undefined;
+    let used: Pick<Verified, 'kid' | 'by'> | undefined;
     const { payload } = await jwtVerify(
       token,
       async ({ kid, typ, alg }) => {
@@ -265,8 +278,8 @@ export function verifierOf(
         if (!key) throw new Rejected('unknown_key');
         // The key says which algorithm it is for; the token only gets to agree.
         if (alg !== key.alg) throw new Rejected('algorithm');
-        used = key;
-        return key.publicKey;
+        used = { kid, by: verifyingHalf(key) };
+        return used.by;
       },
       { ...claimRules, currentDate: new Date(time) },
     );
@@ -274,9 +287,9 @@ export function verifierOf(
       throw new Rejected(`claim_${profile.audience}`);
     }
     const principal = principalOf(payload, profile, time / 1000 + clockTolerance, options);
-    const { kid, publicKey } = used as VerificationKey;
+    const { kid, by } = used as Pick<Verified, 'kid' | 'by'>;
     const { nbf = -Infinity, iat, exp } = payload as JWTPayload & { iat: number; exp: number };
-    verified.set(token, { principal, kid, publicKey, notBefore: Math.max(nbf, iat), expiresAt: exp });
+    verified.set(token, { principal, kid, by, notBefore: Math.max(nbf, iat), expiresAt: exp });
     return principal;
   };
 

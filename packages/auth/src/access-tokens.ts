@@ -5,7 +5,7 @@ import { type JWTPayload, SignJWT } from 'jose';
 import { type AccessTokenVerifier, TIMED_OPTIONS, type TimedOptions, verifierOf } from './access-token-verifier.ts';
 import { authErrors } from './errors.ts';
 import { demandMethods, demandText, demandTexts } from './internal/demand.ts';
-import type { SigningKeys } from './keys.ts';
+import { signingHalf, type SigningKeys } from './keys.ts';
 import type { Clock, Duration } from './options.ts';
 
 /** How access tokens are issued and verified. */
@@ -126,7 +126,7 @@ export function createAccessTokens(options: AccessTokensOptions): AccessTokens {
           .setIssuedAt(issuedAt)
           .setNotBefore(issuedAt)
           .setExpirationTime(issuedAt + ttlSeconds)
-          .sign(key.privateKey),
+          .sign(signingHalf(key)),
       );
       if (token.length > MAX_TOKEN_LENGTH) {
         throw authErrors.configuration(

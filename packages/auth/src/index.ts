@@ -111,6 +111,12 @@ export { createSessions, toTokenResponse } from './sessions.ts';
 export { requireAuthentication, type RequiredAuthentication, stepUp, type StepUp } from './step-up.ts';
 export { type ClaimPath, type TokenProfile, tokenProfiles } from './token-profiles.ts';
 export {
+  generateSharedKey,
+  importSharedKey,
+  type SharedAlgorithm,
+  type SharedKey,
+} from './shared-keys.ts';
+export {
   openPolicy,
   type PolicyChanges,
   type PolicyRoles,

@@ -9,6 +9,7 @@ import {
   VERIFICATION_ALGORITHMS,
   type VerificationAlgorithm,
 } from './internal/algorithms.ts';
+import { demandSharedKey, isShared, type SharedKey } from './shared-keys.ts';
 
 export type { SigningAlgorithm, VerificationAlgorithm };
 
@@ -50,13 +51,13 @@ export interface Jwks {
 
 /** Where a verifier finds the key that a token names. A set that has to be fetched may answer later. */
 export interface VerificationKeys {
-  find(kid: string): VerificationKey | undefined | Promise<VerificationKey | undefined>;
+  find(kid: string): VerificationKey | SharedKey | undefined | Promise<VerificationKey | SharedKey | undefined>;
 }
 
 /** The keys of an issuer: one that signs, and those that still, or already, verify. */
 export interface SigningKeys extends VerificationKeys {
-  readonly active: SigningKey;
-  /** The public keys to publish: active, next and retiring. */
+  readonly active: SigningKey | SharedKey;
+  /** The public keys to publish: active, next and retiring. Shared keys are not among them. */
   jwks(): Jwks;
   /** The longest time that a token may live, since keys go; undefined for keys that stay. */
   readonly maxTtlMs?: number | undefined;
@@ -64,19 +65,19 @@ export interface SigningKeys extends VerificationKeys {
 
 /** Keys that an application holds, and changes by a new ring. */
 export interface KeyRing extends SigningKeys {
-  find(kid: string): VerificationKey | undefined;
+  find(kid: string): VerificationKey | SharedKey | undefined;
 }
 
 /** The members of {@link createKeyRing}. */
 export interface KeyRingOptions {
   /** Signs new tokens. */
-  active: SigningKey;
+  active: SigningKey | SharedKey;
   /**
    * Will sign next. Published and accepted already, so that no verifier meets an unknown key on the day of the change.
    */
-  next?: readonly VerificationKey[] | undefined;
+  next?: readonly (VerificationKey | SharedKey)[] | undefined;
   /** Signed before. Keep one here at least as long as an access token lives, then drop it. */
-  retiring?: readonly VerificationKey[] | undefined;
+  retiring?: readonly (VerificationKey | SharedKey)[] | undefined;
 }
 
 /**
@@ -178,16 +179,38 @@ export async function generateKey(alg: SigningAlgorithm = 'EdDSA'): Promise<{ ke
  */
 export function createKeyRing(options: KeyRingOptions): KeyRing {
   refuseUnknown(options, { active: true, next: true, retiring: true }, 'createKeyRing', authErrors.configuration);
-  if (options.active?.privateKey === undefined || options.active.kid === undefined) {
-    throw authErrors.configuration('createKeyRing: "active" must be a signing key, of importKey() or generateKey().');
+  const { active, next = [], retiring = [] } = options;
+  if (active?.kid === undefined || signingHalf(active) === undefined) {
+    throw authErrors.configuration(
+      'createKeyRing: "active" must be a key that signs, of importKey(), generateKey() or importSharedKey().',
+    );
   }
-  const all = [options.active, ...(options.next ?? []), ...(options.retiring ?? [])];
+  const all = [active, ...next, ...retiring];
+  for (const key of all) if (isShared(key)) demandSharedKey(key);
   const byKid = indexByKid(all);
-  return {
-    active: options.active,
-    find: (kid) => byKid.get(kid),
-    jwks: () => ({ keys: all.map((key) => ({ ...key.jwk })) }),
-  };
+  return { active, find: (kid) => byKid.get(kid), jwks: () => publicHalves(all) };
+}
+
+/** What signs: the secret of a shared key, the private half of any other. */
+export function signingHalf(key: SigningKey | SharedKey): webcrypto.CryptoKey {
+  return isShared(key) ? key.secretKey : key.privateKey;
+}
+
+/**
+ * What looks at signatures: the secret of a key with a shared algorithm, the public half of any other, and never one in
+ * the place of the other.
+ *
+ * @throws `auth.configuration` for a shared key that was not imported
+ */
+export function verifyingHalf(key: VerificationKey | SharedKey): webcrypto.CryptoKey {
+  if (!isShared(key)) return key.publicKey;
+  demandSharedKey(key);
+  return key.secretKey;
+}
+
+/** The keys to publish. A shared key has nothing that could be. */
+export function publicHalves(keys: readonly (VerificationKey | SharedKey)[]): Jwks {
+  return { keys: keys.flatMap((key) => (isShared(key) ? [] : [{ ...key.jwk }])) };
 }
 
 /** How the keys of a JWKS are read. */
@@ -240,17 +263,20 @@ export async function readKeys(
   return indexByKid(usable);
 }
 
-/** Refuses what is no list of algorithms that keys can be bound to; `none` and those with a shared secret are not. */
-export function demandAlgorithms(algorithms: readonly VerificationAlgorithm[], what: string): void {
+/**
+ * Refuses what is no list of algorithms that keys can be bound to; `none` is not, and those with a shared secret only
+ * where `possible` has them.
+ */
+export function demandAlgorithms(
+  algorithms: readonly string[],
+  what: string,
+  possible: readonly string[] = VERIFICATION_ALGORITHMS,
+): void {
   if (!Array.isArray(algorithms)) {
     throw authErrors.configuration(`${what}: "algorithms" must be a list; got ${kindOf(algorithms)}.`);
   }
-  if (
-    algorithms.length > 0 &&
-    algorithms.every((each: VerificationAlgorithm) => VERIFICATION_ALGORITHMS.includes(each))
-  )
-    return;
-  throw authErrors.configuration(`${what}: "algorithms" can hold ${VERIFICATION_ALGORITHMS.join(', ')}.`);
+  if (algorithms.length > 0 && algorithms.every((each: string) => possible.includes(each))) return;
+  throw authErrors.configuration(`${what}: "algorithms" can hold ${possible.join(', ')}.`);
 }
 
 async function usableKey(
@@ -291,7 +317,7 @@ function isUsable({ kid, use = 'sig', key_ops: operations = ['verify'] }: JWK): 
   return typeof kid === 'string' && kid !== '' && use === 'sig' && verifies;
 }
 
-function indexByKid(keys: readonly VerificationKey[]): Map<string, VerificationKey> {
+function indexByKid<Key extends { readonly kid: string }>(keys: readonly Key[]): Map<string, Key> {
   const byKid = new Map(keys.map((key) => [key.kid, key]));
   if (byKid.size !== keys.length) throw authErrors.configuration('Two keys of one set have the same "kid".');
   return byKid;

@@ -44,6 +44,8 @@ export interface RemoteKeysOptions {
 
 /** The keys of an issuer, fetched when they are needed. */
 export interface RemoteKeys extends VerificationKeys {
+  /** A public key: a shared one in a JWKS is passed over, since whoever fetches the set would have the secret. */
+  find(kid: string): VerificationKey | undefined | Promise<VerificationKey | undefined>;
   /**
    * Fetches the keys now: at the start, so that no request waits for it and a wrong address is found.
    *

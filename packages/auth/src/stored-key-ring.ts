@@ -4,9 +4,23 @@ import type { KeySetStore } from './driver.ts';
 import { authErrors, storeCall } from './errors.ts';
 import { demandMethods } from './internal/demand.ts';
 import { createSealer, type Sealer } from './internal/sealed.ts';
-import { generateKey, importKey, type SigningAlgorithm, type SigningKey, type SigningKeys } from './keys.ts';
+import {
+  generateKey,
+  importKey,
+  publicHalves,
+  type SigningAlgorithm,
+  type SigningKey,
+  type SigningKeys,
+} from './keys.ts';
 import type { Clock, Duration } from './options.ts';
 import type { Secret } from './refresh-tokens.ts';
+import {
+  generateSharedKey,
+  importSharedKey,
+  isSharedAlgorithm,
+  type SharedAlgorithm,
+  type SharedKey,
+} from './shared-keys.ts';
 
 /** Where the keys of an issuer are kept, and how. */
 export interface StoredKeyRingOptions {
@@ -17,8 +31,11 @@ export interface StoredKeyRingOptions {
    * and the others still decrypt, until the next rotation.
    */
   secret: Secret | readonly Secret[];
-  /** What new keys are for. Default `EdDSA`. A change comes with the next rotations. */
-  algorithm?: SigningAlgorithm | undefined;
+  /**
+   * What new keys are for. Default `EdDSA`. A change comes with the next rotations. With a shared algorithm, only
+   * processes that read this store can verify.
+   */
+  algorithm?: SigningAlgorithm | SharedAlgorithm | undefined;
   /** How long a key still verifies after it has signed last. Default `"1h"`; longer than any access token lives. */
   retireAfter?: Duration | undefined;
   /** How old what a process knows of the store may be before it reads it again. Default `"1m"`. */
@@ -44,7 +61,7 @@ export interface StoredKeyRing extends SigningKeys {
   /** Reads the store now. */
   reload(): Promise<void>;
   /** The keys and what each does, for a page of an administrator: no private parts. */
-  list(): { kid: string; alg: SigningAlgorithm; state: KeyState; since: Date }[];
+  list(): { kid: string; alg: SigningAlgorithm | SharedAlgorithm; state: KeyState; since: Date }[];
 }
 
 const SEALED = { purpose: 'key-store', typ: 'ent-keys+jwe', what: 'The set of stored keys' } as const;
@@ -61,7 +78,10 @@ const LOOK_AGAIN_MS = 1000;
 
 /** A key as it stands in the store, inside of the encryption. */
 interface StoredKey {
-  readonly pem: string;
+  /** The private key; of a shared one not there. */
+  readonly pem?: string | undefined;
+  /** The shared key. */
+  readonly jwk?: string | undefined;
   readonly state: KeyState;
   /** When it came into this state, in milliseconds since the epoch. */
   readonly since: number;
@@ -93,8 +113,8 @@ export async function openKeyRing(options: StoredKeyRingOptions): Promise<Stored
   refuseUnknown(options, OPTIONS, 'openKeyRing', authErrors.configuration);
   const { store, secret, algorithm = 'EdDSA', now = Date.now } = options;
   demandMethods(store, ['read', 'write'], 'openKeyRing: store, such as fileKeyStore(),');
-  if (algorithm !== 'EdDSA' && algorithm !== 'ES256') {
-    throw authErrors.configuration('openKeyRing: "algorithm" must be EdDSA or ES256.');
+  if (algorithm !== 'EdDSA' && algorithm !== 'ES256' && !isSharedAlgorithm(algorithm)) {
+    throw authErrors.configuration('openKeyRing: "algorithm" must be EdDSA, ES256, HS256, HS384 or HS512.');
   }
   if (typeof now !== 'function') throw authErrors.configuration('openKeyRing: "now" must be a function.');
   const retireAfterMs = durationOption(options.retireAfter ?? '1h', 'retireAfter', authErrors.configuration);
@@ -112,7 +132,7 @@ export async function openKeyRing(options: StoredKeyRingOptions): Promise<Stored
       return ring.active();
     },
     find: (kid) => ring.find(kid),
-    jwks: () => ({ keys: ring.usable().map(({ key }) => ({ ...key.jwk })) }),
+    jwks: () => publicHalves(ring.usable().map(({ key }) => key)),
     async rotate(how = {}) {
       refuseUnknown(how, { revoke: true }, 'rotate', authErrors.configuration);
       await ring.rotate(how.revoke === true);
@@ -124,11 +144,11 @@ export async function openKeyRing(options: StoredKeyRingOptions): Promise<Stored
 }
 
 interface Member extends StoredKey {
-  readonly key: SigningKey;
+  readonly key: SigningKey | SharedKey;
 }
 
 interface Plan {
-  readonly algorithm: SigningAlgorithm;
+  readonly algorithm: SigningAlgorithm | SharedAlgorithm;
   readonly retireAfterMs: number;
   readonly reloadAfterMs: number;
   readonly now: Clock;
@@ -158,13 +178,13 @@ class Ring {
     }
   }
 
-  active(): SigningKey {
+  active(): SigningKey | SharedKey {
     this.#reloadWhenDue();
     // There is always one: the store holds no set without.
     return (this.#members.find(({ state }) => state === 'active') as Member).key;
   }
 
-  find(kid: string): SigningKey | undefined | Promise<SigningKey | undefined> {
+  find(kid: string): Member['key'] | undefined | Promise<Member['key'] | undefined> {
     const known = this.#lookUp(kid);
     if (known !== undefined) {
       this.#reloadWhenDue();
@@ -193,14 +213,13 @@ class Ring {
     const before = this.#revision;
     const since = this.#plan.now();
     const moved = this.usable().flatMap((member): StoredKey[] => {
-      const { pem, state } = member;
-      if (state === 'active') return revoke ? [] : [{ pem, state: 'retiring', since }];
-      return state === 'next' ? [{ pem, state: 'active', since }] : [member];
+      if (member.state === 'active') return revoke ? [] : [{ ...member, state: 'retiring', since }];
+      return member.state === 'next' ? [{ ...member, state: 'active', since }] : [member];
     });
     await this.#write([...moved, await this.#make('next', since)], before);
   }
 
-  #lookUp(kid: string): SigningKey | undefined {
+  #lookUp(kid: string): Member['key'] | undefined {
     return this.usable().find(({ key }) => key.kid === kid)?.key;
   }
 
@@ -212,7 +231,9 @@ class Ring {
   }
 
   async #make(state: KeyState, since: number): Promise<StoredKey> {
-    return { pem: (await generateKey(this.#plan.algorithm)).pem, state, since };
+    const { algorithm } = this.#plan;
+    if (isSharedAlgorithm(algorithm)) return { jwk: (await generateSharedKey(algorithm)).jwk, state, since };
+    return { pem: (await generateKey(algorithm)).pem, state, since };
   }
 
   async #read(): Promise<void> {
@@ -226,7 +247,9 @@ class Ring {
 
   /** Writes a set over the one with the revision `expected`; where that was replaced meanwhile, takes what is there. */
   async #write(keys: readonly StoredKey[], expected: number): Promise<void> {
-    const data = await this.#sealer.seal(JSON.stringify(keys.map(({ pem, state, since }) => ({ pem, state, since }))));
+    const data = await this.#sealer.seal(
+      JSON.stringify(keys.map(({ pem, jwk, state, since }) => ({ pem, jwk, state, since }))),
+    );
     const isFirst = await storeCall('write the keys', () => this.#store.write(data, expected));
     if (isFirst) await this.#take(keys, expected + 1);
     else await this.#read();
@@ -234,10 +257,11 @@ class Ring {
 
   async #take(keys: readonly StoredKey[], revision: number): Promise<void> {
     const members = await Promise.all(
-      keys.map(async ({ pem, state, since }): Promise<Member> => {
+      keys.map(async ({ pem, jwk, state, since }): Promise<Member> => {
         // The same object for the same key: by it is known that a token was verified with it.
-        const known = this.#members.find((member) => member.pem === pem);
-        return { pem, state, since, key: known?.key ?? (await importKey(pem)) };
+        const known = this.#members.find((member) => member.pem === pem && member.jwk === jwk);
+        const key = known?.key ?? (jwk === undefined ? await importKey(pem as string) : await importSharedKey(jwk));
+        return { pem, jwk, state, since, key };
       }),
     );
     if (revision <= this.#revision) return;

@@ -39,7 +39,6 @@ export {
   commandOf,
   numberOption,
   parseCommandLine,
-  readsEnvFile,
   refuseOptions,
   requiredArgument,
   runProgram,

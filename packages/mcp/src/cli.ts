@@ -5,7 +5,6 @@ import {
   commandOf,
   missingPackage,
   parseCommandLine,
-  readsEnvFile,
   refuseOptions,
   runProgram,
   startProgram,
@@ -82,7 +81,7 @@ async function run(argv: readonly string[], signal: AbortSignal, tell: (text: st
 
 function variable(name: string): string {
   const value = process.env[name];
-  if (value === undefined || value === '') throw new UsageError(`Set ${name}. ${readsEnvFile('@ent/mcp')}.`);
+  if (value === undefined || value === '') throw new UsageError(`Set ${name}.`);
   return value;
 }
 

@@ -3,7 +3,7 @@ import type { KeyObject } from 'node:crypto';
 /** The algorithms that this package signs with: Ed25519 (RFC 8037) and ECDSA on P-256 (RFC 7518). */
 export type SigningAlgorithm = 'EdDSA' | 'ES256';
 
-/** The algorithms that it verifies: all with a public key of RFC 7518, and Ed25519. None has a shared secret. */
+/** The algorithms that it verifies by a public key: all of RFC 7518, and Ed25519. None has a shared secret. */
 export type VerificationAlgorithm =
   | SigningAlgorithm
   | 'ES384'
@@ -14,6 +14,9 @@ export type VerificationAlgorithm =
   | 'RS256'
   | 'RS384'
   | 'RS512';
+
+/** The algorithms with a shared secret (RFC 7518, section 3.2): who can verify can sign too. */
+export type SharedAlgorithm = 'HS256' | 'HS384' | 'HS512';
 
 const RSA = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'] as const;
 const BY_CURVE: Readonly<Record<string, readonly VerificationAlgorithm[]>> = {
@@ -26,6 +29,9 @@ const RSA_BITS = { least: 2048, most: 8192 };
 
 /** All of them. */
 export const VERIFICATION_ALGORITHMS: readonly VerificationAlgorithm[] = ['EdDSA', 'ES256', 'ES384', 'ES512', ...RSA];
+
+/** The bits of what each hash gives, which the secret must have at least. */
+export const SHARED_BITS: Readonly<Record<SharedAlgorithm, number>> = { HS256: 256, HS384: 384, HS512: 512 };
 
 /** The algorithms that a public key can be for; the first is the usual one. Empty for a key that is for none. */
 export function algorithmsFor(key: KeyObject): readonly VerificationAlgorithm[] {

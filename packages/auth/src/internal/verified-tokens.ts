@@ -6,8 +6,8 @@ import { Recent } from './recent.ts';
 export interface Verified {
   readonly principal: Principal;
   readonly kid: string;
-  /** By which it was proved. When `kid` stands for another one, or for none, the proof is none any more. */
-  readonly publicKey: webcrypto.CryptoKey;
+  /** The key by which it was proved. When `kid` stands for another one, or for none, the proof is none any more. */
+  readonly by: webcrypto.CryptoKey;
   /** Seconds since the epoch, as the token has them: the later of `nbf` and `iat`, and `exp`. */
   readonly notBefore: number;
   readonly expiresAt: number;

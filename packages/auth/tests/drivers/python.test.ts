@@ -15,7 +15,9 @@ import {
   createPasswords,
   createVerificationKeys,
   generateKey,
+  generateSharedKey,
   type Jwks,
+  type SharedKey,
   trustedPrincipal,
 } from '../../src/index.ts';
 import { memoryReplayStore, memoryThrottleStore, memoryTotpStore } from '../../src/stores.ts';
@@ -41,6 +43,10 @@ interface Made {
   readonly thumbprints: readonly string[];
   readonly jwks: Jwks;
   readonly written: Readonly<Record<string, Readonly<Record<'PyJWT' | 'jwcrypto', string>>>>;
+  readonly shared: {
+    readonly read: Readonly<Record<'PyJWT' | 'jwcrypto', readonly unknown[]>>;
+    readonly written: readonly (readonly string[])[];
+  };
   readonly jkt: string;
   readonly proof: string;
   readonly verified: Readonly<Record<string, readonly unknown[]>>;
@@ -57,6 +63,7 @@ describe.skipIf(!isThere && !required)(`Python${absent}`, () => {
     now: () => TIME,
   });
   let jwks: Jwks;
+  let shared: { key: SharedKey; jwk: string }[];
   let made: Made;
 
   beforeAll(async () => {
@@ -67,11 +74,20 @@ describe.skipIf(!isThere && !required)(`Python${absent}`, () => {
       return (await createAccessTokens({ ...ABOUT, keys }).issue({ subject: 'ann', sessionId: 's' })).token;
     };
     const tokens = [await issue(next, active), await issue(active, next)];
+    shared = await Promise.all((['HS256', 'HS384', 'HS512'] as const).map(generateSharedKey));
+    const sharedTokens = await Promise.all(
+      shared.map(async ({ key }) => {
+        const issuer = createAccessTokens({ ...ABOUT, keys: createKeyRing({ active: key }) });
+        return (await issuer.issue({ subject: 'ann', sessionId: 's' })).token;
+      }),
+    );
     const { uri, secret } = await totp.enrol('ann', 'ann@example.com');
     const [ofArgon2, ofBcrypt] = [await drivers.argon2.hash(PASSWORD), await drivers.bcrypt.hash(PASSWORD)];
     const input = {
       jwks,
       tokens: [...tokens, ...tokens.map(withOtherSubject)],
+      shared: shared.map(({ jwk }) => JSON.parse(jwk) as object),
+      sharedTokens: [...sharedTokens, ...sharedTokens.map(withOtherSubject)],
       opaque: 'opaque',
       password: PASSWORD,
       hashes: { 'argon2-cffi': ofArgon2, 'passlib argon2': ofArgon2, bcrypt: ofBcrypt, 'passlib bcrypt': ofBcrypt },
@@ -104,6 +120,24 @@ describe.skipIf(!isThere && !required)(`Python${absent}`, () => {
       await expect(verifier.verify(withOtherSubject(token))).rejects.toMatchObject({ code: 'auth.token_invalid' });
     }
     expect(Object.keys(made.written[alg] ?? {})).toEqual(['PyJWT', 'jwcrypto']);
+  });
+
+  it('PyJWT and jwcrypto take tokens by a shared key, and none that was changed', () => {
+    const good = expect.objectContaining({ iss: 'https://auth', aud: 'https://api', sub: 'ann', sid: 's' }) as unknown;
+    const bad = (name: string) => Array<string>(3).fill(name);
+    expect(made.shared.read.PyJWT).toEqual([good, good, good, ...bad('InvalidSignatureError')]);
+    expect(made.shared.read.jwcrypto).toEqual([good, good, good, ...bad('JWTMissingKey')]);
+  });
+
+  it.each([0, 1, 2])('PyJWT and jwcrypto write tokens by shared key %i that are taken here', async (at) => {
+    const key = shared[at]?.key as SharedKey;
+    const verifier = createAccessTokenVerifier({ ...ABOUT, keys: createKeyRing({ active: key }) });
+    const written = made.shared.written[at] ?? [];
+    expect(written).toHaveLength(2);
+    for (const token of written) {
+      expect(await verifier.verify(token)).toMatchObject({ subject: 'ann', issuer: 'https://auth' });
+      await expect(verifier.verify(withOtherSubject(token))).rejects.toMatchObject({ code: 'auth.token_invalid' });
+    }
   });
 
   it('PyJWT proves that it holds a key, whose thumbprint is that of jwcrypto', async () => {

@@ -33,7 +33,6 @@ import {
   OCTETS,
   PLAIN,
   queryOf,
-  slow,
   stream,
   TEXT,
 } from '../app.ts';
@@ -89,12 +88,6 @@ class AppController {
   }
   never(req: object) {
     return never(exchangeOf(req));
-  }
-  async slow(req: { url: string }, res: Response) {
-    res
-      .status(200)
-      .header('content-type', PLAIN)
-      .send(await slow(queryOf(req)));
   }
   async reject() {
     await contextId();
@@ -159,7 +152,6 @@ route(Get('/json/:id'), 'json', Param('id'));
 route(Get('/gate'), 'gate', Req());
 route(Get('/half'), 'half', Req());
 route(Get('/never'), 'never', Req());
-route(Post('/slow'), 'slow', Req(), Res());
 route(All('/context'), 'context', Res());
 route(Get('/id'), 'id', Req(), Res());
 route(Get('/peer'), 'peer', Req(), Res());
