@@ -147,6 +147,7 @@ export const ADVICE: Readonly<Record<string, string>> = {
     'Give this subscriber the serializer of the publisher, then send the dead letters again.',
   'messaging.too_large': 'Publish a reference to what is stored elsewhere.',
   'messaging.unprocessable': 'Look at the dead letter; `ent-mq` sends it again once it is mended.',
+  'messaging.busy': 'It comes again by itself. If it stays, look at `cause`, or handle fewer at once (`concurrency`).',
   'messaging.lease_lost': 'Stop the work: another subscriber does it. Make `lease` longer, or handlers shorter.',
   'messaging.no_transaction': 'Call `outbox.publish` inside of `db.transaction`.',
 
@@ -159,6 +160,7 @@ export const ADVICE: Readonly<Record<string, string>> = {
   'middleware.malformed_target': 'Mend the client: the target begins with `/`.',
   'middleware.request_aborted': 'Nothing; many of them are a timeout of clients, or of a proxy.',
   'middleware.precondition_failed': 'Read it again, apply the change to the new version, and send its ETag.',
+  'middleware.precondition_required': 'Read it first, and send its ETag in `If-Match`.',
   'middleware.range_not_satisfiable': 'Ask for a range within the size that `Content-Range` says.',
   'middleware.cross_site':
     'Send the request from a page of this origin, or list the other one in `origins`; programs say `Origin`.',

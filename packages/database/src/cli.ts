@@ -45,8 +45,8 @@ function meaningOf(error: unknown): { readonly text: string; readonly code: numb
   if (!EntError.is(error)) return { text: String(error), code: FAILED };
   const text = `${error.message} (${error.code})`;
   const { cause } = error;
-  // What the database said of a file, or what code threw.
-  const why = cause instanceof Error ? `\n  ${cause.message}` : '';
+  // What the database said of a file, or what code threw, where the message does not have it already.
+  const why = cause instanceof Error && !text.includes(cause.message) ? `\n  ${cause.message}` : '';
   return { text: text + why, code: CODES.get(error.code) ?? FAILED };
 }
 

@@ -16,8 +16,8 @@ import {
  */
 export const databaseErrors = defineErrors('database', {
   /**
-   * A unique key is taken. `details`: `entity`, `fields`, `constraint`. Status 409, so that an HTTP app needs no
-   * mapping.
+   * A unique key is taken, or an exclusion constraint refused. `details`: `entity`, `fields`, `constraint`. Status 409,
+   * so that an HTTP app needs no mapping.
    */
   unique_violation: { class: DatabaseError, status: 409, title: 'Already exists', retryable: 'never', expose: false },
   /** A foreign key points nowhere, or is still pointed at. */

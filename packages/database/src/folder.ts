@@ -47,7 +47,10 @@ async function migrationOf(name: string, files: readonly Found[]): Promise<Migra
   }
   const [first, other] = up;
   if (first === undefined) throw invalid(`${down[0]?.shown}: there is no ${name}.up.sql beside it.`);
-  if (other !== undefined) throw invalid(`${first.shown} and ${other.shown} are the same migration; keep one.`);
+  if (other !== undefined) {
+    const hint = isCompiled(first, other) ? COMPILED : '';
+    throw invalid(`${first.shown} and ${other.shown} are the same migration; keep one.${hint}`);
+  }
   const [undo] = down;
   if (!first.isSql) {
     if (undo !== undefined) throw invalid(`${undo.shown}: what undoes ${first.shown} is its export "down".`);
@@ -63,6 +66,14 @@ async function migrationOf(name: string, files: readonly Found[]): Promise<Migra
     ...(foreignKeys && { foreignKeys }),
     ...(transaction === false && { transaction }),
   };
+}
+
+const COMPILED =
+  ' A compiler has written the one beside the other: set its "outDir", remove the .js file, and give the folder of one kind (ent-db: --dir dist/migrations).';
+
+/** Whether the first may be what a compiler has made of the other: `1.js` of `1.ts`. */
+function isCompiled(first: Found, other: Found): boolean {
+  return first.path.replace(/js$/i, 'ts') === other.path;
 }
 
 async function moduleOf(name: string, file: Found): Promise<Migration> {

@@ -122,7 +122,7 @@ export function createMigrator<Native>(
     const names = await changed(entries);
     if (names.length === 0) return;
     throw databaseErrors.migration_drift(
-      `Applied migrations have changed: ${names.join(', ')}. Undo the change and write a new migration; or, if the schema is right, call repair().`,
+      `Applied migrations have changed: ${names.join(', ')}. Undo the change and write a new migration; or, if the schema is right, accept them: repair(), in a terminal ent-db repair.`,
       { details: { migrations: names } },
     );
   }

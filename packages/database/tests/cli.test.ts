@@ -42,7 +42,7 @@ it('tells what is wrong with a command, with exit code 2, and nothing of the URL
   expect(unknown?.err).toBe('ent-db: There is no command "frobnicate". See ent-db --help.\n');
   expect(results[11]?.err).toContain('nowhere cannot be read (ENOENT)');
   expect(results[12]?.err).toContain('bad/1.sql, line 2: "-- down"');
-  expect(results[16]?.err).toContain('Give --url, or set DATABASE_URL.');
+  expect(results[16]?.err).toContain('Give --url, or set DATABASE_URL. A .env file is read by: node --env-file=.env ');
   expect(results[15]?.out).toContain('ent-db dry-run');
 });
 
@@ -94,7 +94,10 @@ it('has a code for drift, for bad SQL and for what cannot be reverted', PATIENT,
   expect((await run('up')).code).toBe(0);
   await files.write({ 'm/1.sql': 'create table a (y);', 'm/3.sql': 'create table c (x);\n\ncreat table d (x);' });
   const drift = await run('up');
-  expect([drift.code, drift.err]).toEqual([4, expect.stringContaining('have changed: 1.')]);
+  expect([drift.code, drift.err]).toEqual([
+    4,
+    expect.stringMatching(/have changed: 1\..* in a terminal ent-db repair\./),
+  ]);
   expect(await run('status')).toMatchObject({ code: 4, out: expect.stringMatching(/^1 +changed .*\n2 +applied/m) });
   expect(await run('down')).toMatchObject({ code: 4 });
   expect(await run('repair')).toMatchObject({ code: 0, out: 'accepted 1\n' });
@@ -110,6 +113,26 @@ it('has a code for drift, for bad SQL and for what cannot be reverted', PATIENT,
   await files.remove('m/2.sql');
   expect(await run('status')).toMatchObject({ code: 0, out: expect.stringMatching(/^2 +missing /m) });
   expect(await run('down')).toMatchObject({ code: 1, err: expect.stringContaining('it is not in the list') });
+});
+
+it('tells once what an import of a .js that is a .ts wants instead', PATIENT, async () => {
+  await files.write({
+    'src/entities.ts': 'export const table: string = "a";',
+    'src/names.ts': 'export { table } from "./entities";',
+    'm/1.ts': `import { table } from '../src/entities.js';\nexport const up = ({ script }) => script('create table ' + table + ' (x)');`,
+  });
+  const up = () => entDb(['up', '--dir', 'm'], 'sqlite::memory:', files.path());
+  const { code, err } = await up();
+  expect([code, err.match(/Cannot find module/g)?.length]).toEqual([2, 1]);
+  expect(err).toMatch(/^ent-db: m\/1\.ts cannot be loaded: .*There is src\/entities\.ts, .*"rewriteRelativeImportExt/);
+  await files.write({ 'm/1.ts': `import { table } from '../src/names.ts';\nexport const up = () => {};` });
+  expect((await up()).err).toContain('There is src/entities.ts, ');
+  await files.write({ 'm/1.ts': `import '../src/nothing.js';\nexport const up = () => {};` });
+  expect((await up()).err).toMatch(/Cannot find module '.*nothing\.js' imported from .*1\.ts \(database\.invalid_def/);
+  await files.write({
+    'm/1.ts': `import { table } from '../src/entities.ts';\nexport const up = ({ script }) => script('create table ' + table + ' (x)');`,
+  });
+  expect(await up()).toMatchObject({ code: 0 });
 });
 
 it('does each once in two processes, after one was killed', PATIENT, async () => {

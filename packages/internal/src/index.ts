@@ -39,6 +39,7 @@ export {
   commandOf,
   numberOption,
   parseCommandLine,
+  readsEnvFile,
   refuseOptions,
   requiredArgument,
   runProgram,

@@ -46,6 +46,11 @@ export function requiredArgument(value: string | undefined, name: string, comman
   return value;
 }
 
+/** How a `.env` file is read by a program of ours, for the error that a variable is not set. */
+export function readsEnvFile(module: string): string {
+  return `A .env file is read by: node --env-file=.env node_modules/${module}/dist/cli.js`;
+}
+
 /** The exit code of what SIGINT or SIGTERM has ended. */
 const INTERRUPTED = 130;
 

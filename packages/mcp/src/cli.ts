@@ -5,6 +5,7 @@ import {
   commandOf,
   missingPackage,
   parseCommandLine,
+  readsEnvFile,
   refuseOptions,
   runProgram,
   startProgram,
@@ -81,7 +82,7 @@ async function run(argv: readonly string[], signal: AbortSignal, tell: (text: st
 
 function variable(name: string): string {
   const value = process.env[name];
-  if (value === undefined || value === '') throw new UsageError(`Set ${name}.`);
+  if (value === undefined || value === '') throw new UsageError(`Set ${name}. ${readsEnvFile('@ent/mcp')}.`);
   return value;
 }
 

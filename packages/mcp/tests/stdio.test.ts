@@ -129,7 +129,7 @@ describe('the program', () => {
   it.each([
     [[], {}, 'Say what to do'],
     [['postgres'], {}, 'There is no command "postgres"'],
-    [['redis'], {}, 'Set ENT_MCP_REDIS_URL'],
+    [['redis'], {}, 'Set ENT_MCP_REDIS_URL. A .env file is read by: node --env-file='],
     [
       ['redis'],
       { ENT_MCP_REDIS_URL: 'http://u:Xq7canary@h' },

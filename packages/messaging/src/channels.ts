@@ -1,5 +1,6 @@
 import { channel, type TracingChannel } from 'node:diagnostics_channel';
 import { operationChannel } from '@ent/internal';
+import type { ProcessOutcome } from './message.ts';
 import type { GroupStats } from './subscription.ts';
 
 /** Published while messages are sent (`ent:messaging:publish`). */
@@ -14,9 +15,11 @@ export interface PublishOperation {
   readonly messages: readonly { readonly id: string; readonly headers: Record<string, string> }[];
   /** Set when it ended: `stored`, `unroutable` (nobody listens), `failed`. */
   outcome?: 'stored' | 'unroutable' | 'failed';
+  /** Set where it failed, for `error` and `asyncEnd`. */
+  error?: unknown;
 }
 
-/** Published while a handler runs (`ent:messaging:process`). */
+/** Published around each try of a message (`ent:messaging:process`). */
 export interface ProcessOperation {
   readonly driver: string;
   readonly topic: string;
@@ -28,7 +31,9 @@ export interface ProcessOperation {
   /** 1 for the first try. */
   readonly attempt: number;
   /** Set when it ended; says what becomes of the message. */
-  outcome?: 'done' | 'retry' | 'dead_letter' | 'released' | 'lost';
+  outcome?: ProcessOutcome;
+  /** Why the try failed, for `error` and `asyncEnd`: what the handler threw, for example. */
+  error?: unknown;
 }
 
 /** Published while a handler of `subscribeMany` runs (`ent:messaging:batch`), beside `process` for each message. */
@@ -38,6 +43,8 @@ export interface BatchOperation {
   readonly group: string;
   /** For the links of a span, as above. */
   readonly messages: readonly { readonly id: string; readonly headers: Readonly<Record<string, string>> }[];
+  /** What the handler threw, for `error` and `asyncEnd`. */
+  error?: unknown;
 }
 
 /** Published while a relay reads and sends a batch of an outbox (`ent:messaging:relay`). */
@@ -56,6 +63,8 @@ export interface RelayOperation {
   readonly parked: { readonly id: string; readonly topic: string; readonly code: string }[];
   /** Nothing got through: the code of the first error. All is tried again. */
   trouble?: string;
+  /** Set where the outbox could not be read, for `error` and `asyncEnd`. */
+  error?: unknown;
 }
 
 /**

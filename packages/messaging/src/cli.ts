@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // The program `ent-mq`. What it can do: `ent-mq --help`.
 import { EntError } from '@ent/errors';
-import { commandOf, runProgram, startProgram, type Terminal, UsageError } from '@ent/internal';
+import { commandOf, readsEnvFile, runProgram, startProgram, type Terminal, UsageError } from '@ent/internal';
 import { messagingErrors } from './errors.ts';
 import { COMMANDS } from './internal/cli/commands.ts';
 import { HELP, parse } from './internal/cli/usage.ts';
@@ -28,8 +28,8 @@ async function run(argv: readonly string[], terminal: Terminal, signal: AbortSig
     return 0;
   }
   const command = commandOf(COMMANDS, name);
-  const url = values.url ?? process.env['BROKER_URL'];
-  if (url === undefined) throw new UsageError('Give --url, or set BROKER_URL.');
+  const url = values.url ?? (process.env['BROKER_URL'] || undefined);
+  if (url === undefined) throw new UsageError(`Give --url, or set BROKER_URL. ${readsEnvFile('@ent/messaging')}.`);
   const messaging = await openMessaging(url, { source: 'ent-mq', timeout: values.timeout ?? '10s' });
   try {
     return await command({ messaging, values, terminal, signal }, args);

@@ -29,6 +29,11 @@ export const messagingErrors = defineErrors('messaging', {
   too_large: { ...misuse, class: ValidationError, title: 'Message too large' },
   /** Thrown by a handler: trying again would not help, the message goes to the dead letters at once. */
   unprocessable: { ...misuse, class: ValidationError, status: 422, title: 'Message cannot be processed' },
+  /**
+   * Thrown by a handler that cannot begin just now, as that of an inbox whose database has no time for it: the message
+   * comes again after a wait, and no attempt is counted.
+   */
+  busy: { ...failure, title: 'Too busy to handle the message', retryable: 'always' },
   /** Aborts the signal of a handler whose message now belongs to another subscriber. */
   lease_lost: { ...failure, title: 'Message delivered elsewhere', retryable: 'never' },
   /** `outbox.publish` outside of a transaction: a crash could store the change and not the message. */

@@ -35,7 +35,14 @@ export type {
 export { messagingErrors } from './errors.ts';
 export { DEAD_LETTER_HEADERS } from './internal/dead-letter.ts';
 export type { BatchContext, BatchHandler, BatchOptions } from './batches.ts';
-export { defineTopic, type Handler, type HandlerContext, type Message, type Topic } from './message.ts';
+export {
+  defineTopic,
+  type Handler,
+  type HandlerContext,
+  type Message,
+  type ProcessOutcome,
+  type Topic,
+} from './message.ts';
 export { createMessaging, type Messaging, type Subscriber, type TopicGroup } from './messaging.ts';
 export type { MessageMiddleware, MessageOutcome } from './middleware.ts';
 export type {

@@ -39,6 +39,19 @@ export interface HandlerContext {
  */
 export type Handler<T = unknown> = (message: Message<T>, context: HandlerContext) => unknown;
 
+/**
+ * What becomes of a message after a try.
+ *
+ * - `done`: it was handled.
+ * - `retry`: the try failed, and there is another one.
+ * - `dead_letter`: the try failed, and there is none.
+ * - `postponed`: the try could not begin (`messaging.busy`); the message comes again, and no attempt was counted.
+ * - `expired`: its `ttl` was over, so it was dropped, and no handler was called.
+ * - `released`: the subscription closes; the message went back, and no attempt was counted.
+ * - `lost`: the broker gave it to another subscriber, or the connection broke.
+ */
+export type ProcessOutcome = 'done' | 'retry' | 'dead_letter' | 'postponed' | 'expired' | 'released' | 'lost';
+
 /** A topic with the type of its data; made by {@link defineTopic}. */
 export interface Topic<Input = unknown, Output = Input> {
   readonly name: string;

@@ -1,8 +1,10 @@
-import type { HandlerContext, Message } from './message.ts';
+import type { HandlerContext, Message, ProcessOutcome } from './message.ts';
 
-/** How one try of a handler ended. */
+/** How one try of a message ended. */
 export interface MessageOutcome {
-  /** What the handler or a hook threw; undefined where the message is done. */
+  /** What becomes of the message: `done`, `retry`, `dead_letter`, ... */
+  readonly outcome: ProcessOutcome;
+  /** Why the try failed: what the handler or a hook threw, for example. Undefined for `done` and `expired`. */
   readonly error: unknown;
   readonly durationMs: number;
   readonly attempt: number;
@@ -16,7 +18,9 @@ export interface MessageOutcome {
  * - `before` runs in the order of the list. `'done'` ends it: the rest of the list and the handler do not run, and the
  *   message is done. What it throws counts as thrown by the handler.
  * - `context` wraps everything after it (async storage, a span). It calls `run` exactly once, synchronously.
- * - `done` runs when the handler has ended. What it throws harms nobody, and is published on `ent:messaging:hook`.
+ * - `done` runs when the try has ended, also one that called no handler: that of a message that does not fit its
+ *   schema, whose `data` is undefined there, or that is expired. What it throws harms nobody, and is published on
+ *   `ent:messaging:hook`.
  */
 export interface MessageMiddleware {
   /** Names it in telemetry. */

@@ -16,11 +16,16 @@ export interface GroupStats {
 export interface SubscriptionStats extends GroupStats {
   /** Messages that are being handled here just now. */
   readonly running: number;
-  /** Tries that ended well here, and those that failed. */
+  /** Tries that ended well here: messages that are done. Those that failed are not among them. */
   readonly handled: number;
+  /** Tries that failed here, those included after which the message became a dead letter. */
   readonly failed: number;
-  /** Tries here that were not the first of their message. */
+  /** Tries here that were not the first of their message, however they ended. */
   readonly redelivered: number;
+  /** Tries that could not begin here (`messaging.busy`): the message comes again, and no attempt was counted. */
+  readonly postponed: number;
+  /** Messages whose `ttl` was over before they were tried here: they were dropped. */
+  readonly expired: number;
   /** Messages that became dead letters here. */
   readonly deadLettered: number;
 }

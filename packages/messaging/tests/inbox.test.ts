@@ -1,10 +1,22 @@
-import { defineEntity } from '@ent/database';
+import { createDatabase, databaseErrors, defineEntity } from '@ent/database';
+import type { SqlNative } from '@ent/database/sql';
+import { sqlite } from '@ent/database/sqlite';
 import { createTables } from '@ent/database/testing';
-import { describe, expect, it } from 'vitest';
-import type { HandlerContext, Message } from '../src/index.ts';
+import { afterEach, describe, expect, it } from 'vitest';
+import { memory } from '../src/drivers/memory.ts';
+import {
+  channels,
+  createMessaging,
+  type HandlerContext,
+  type Message,
+  type MessagingDriver,
+  type ProcessOperation,
+  type SubscribeOptions,
+} from '../src/index.ts';
 import { createInbox, type Inbox } from '../src/inbox.ts';
 import { manualClock } from '../src/testing.ts';
-import { useOutbox } from './outbox-support.ts';
+import { migrate, useOutbox } from './outbox-support.ts';
+import { ordinary } from './support.ts';
 
 const open = useOutbox();
 const totals = defineEntity({ name: 'totals', fields: { id: 'string', sum: 'int' } });
@@ -113,5 +125,90 @@ describe('an inbox', () => {
     expect(() => createInbox({} as never)).toThrow('"db"');
     expect(() => createInbox({ db, retension: '1d' } as never)).toThrow('retention');
     expect(() => createInbox({ db, retention: 'soon' })).toThrow('retention');
+  });
+});
+
+describe('the time of a handler in an inbox', () => {
+  const ends: (() => Promise<void>)[] = [];
+  afterEach(async () => {
+    for (const end of ends.splice(0)) await end();
+  });
+  const setUpGroup = async (
+    options: Partial<SubscribeOptions>,
+    handler: () => Promise<unknown>,
+    { driver = memory(), transactionTimeout = 30_000 }: { driver?: MessagingDriver; transactionTimeout?: number } = {},
+  ) => {
+    const db = createDatabase<SqlNative>({ driver: sqlite({ file: ':memory:' }), transactionTimeout });
+    await migrate(db);
+    const messaging = createMessaging({ driver });
+    ends.push(
+      () => messaging.close({ timeout: 1 }),
+      () => db.close(),
+    );
+    const { once } = createInbox({ db });
+    const subscription = await messaging.subscribe('t', { group: 'g', maxAttempts: 1, ...options }, once(handler));
+    return { messaging, subscription };
+  };
+  const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+  it('is that of its subscription, and not that of a transaction of the database', async () => {
+    const { messaging, subscription } = await setUpGroup({}, () => sleep(300), { transactionTimeout: 50 });
+    await messaging.publish('t', 1);
+    await expect.poll(() => subscription.stats()).toMatchObject({ running: 0, handled: 1, deadLettered: 0 });
+  });
+
+  it('ends with an error that names the option, and its transaction with it', async () => {
+    const errors: unknown[] = [];
+    const listen = (operation: unknown): void => void errors.push((operation as ProcessOperation).error);
+    channels.process.asyncEnd.subscribe(listen);
+    ends.push(async () => {
+      channels.process.asyncEnd.unsubscribe(listen);
+    });
+    const { messaging, subscription } = await setUpGroup({ timeout: 50 }, () => sleep(60_000));
+    await messaging.publish('t', 1);
+    await expect.poll(() => subscription.stats()).toMatchObject({ deadLettered: 1 });
+    expect(errors).toMatchObject([
+      { code: 'messaging.timeout', message: expect.stringContaining('"timeout" of 50 ms') },
+    ]);
+  });
+
+  it.each([
+    ['retrying', () => memory()],
+    ['plain', () => ordinary(memory())],
+  ])('begins when its transaction does: a backlog makes no dead letters (%s broker)', async (_name, driver) => {
+    // There is one writer: the last of them waits for longer than a handler may take.
+    const options = { concurrency: 6, timeout: 400, backoff: { base: 1 } };
+    const { messaging, subscription } = await setUpGroup(options, () => sleep(200), { driver: driver() });
+    await messaging.publishMany(
+      't',
+      Array.from({ length: 6 }, (_, data) => ({ data })),
+    );
+    await expect.poll(() => subscription.stats(), { timeout: 10_000 }).toMatchObject({ handled: 6 });
+    expect(await subscription.stats()).toMatchObject({ failed: 0, deadLettered: 0, dead: 0 });
+    expect((await subscription.stats()).postponed).toBeGreaterThan(0);
+  });
+
+  it.each([
+    ['is away', databaseErrors.unavailable('It is away.'), 'messaging.busy'],
+    ['has no connection free', databaseErrors.pool_timeout('None is free.'), 'messaging.busy'],
+    ['has no table for it', databaseErrors.query_failed('There is no such table.'), 'database.query_failed'],
+  ])('does not begin where the database %s', async (_what, failure, code) => {
+    const { db } = await open();
+    const { features } = db;
+    const away = {
+      features,
+      repo: (entity: never) => db.repo(entity),
+      afterCommit: () => {},
+      transaction: () => Promise.reject(failure),
+    } as never;
+    const handler = createInbox({ db: away }).once(() => {});
+    await expect(handler(message('a'), context())).rejects.toMatchObject({ code });
+  });
+
+  it('has begun where the handler itself fails so: that counts', async () => {
+    const { inbox } = await setUp();
+    const failure = databaseErrors.unavailable('Another one is away.');
+    const handler = inbox.once(() => Promise.reject(failure));
+    await expect(handler(message('a'), context())).rejects.toBe(failure);
   });
 });

@@ -1,7 +1,17 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import type { EntError } from '@ent/errors';
+import { currentContext } from '@ent/internal';
 import { afterEach, describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { memory } from '../src/drivers/memory.ts';
-import { channels, createMessaging, type MessageMiddleware, type MessagingOptions } from '../src/index.ts';
+import {
+  channels,
+  createMessaging,
+  defineTopic,
+  type MessageMiddleware,
+  messagingErrors,
+  type MessagingOptions,
+} from '../src/index.ts';
 import { manualClock } from '../src/testing.ts';
 
 const ends: (() => Promise<void>)[] = [];
@@ -66,6 +76,66 @@ describe('middleware', () => {
     expect(seen).toEqual(['good']);
     const [letter] = await messaging.deadLetters(subscription.deadLetter).list();
     expect(letter?.reason).toBe('TypeError');
+  });
+
+  it('tells done what becomes of each message, also of one that no handler got', async () => {
+    const seen: unknown[] = [];
+    const fields: unknown[] = [];
+    const messaging = messagingWith([
+      {
+        name: 'log',
+        done({ id, data }, { outcome, error, attempt }) {
+          seen.push([id, data, outcome, attempt, (error as { code?: string } | undefined)?.code]);
+          fields.push(currentContext()?.['messageId']);
+        },
+      },
+    ]);
+    const topic = defineTopic('t', z.object({ n: z.number() }));
+    const options = { group: 'g', maxAttempts: 2, backoff: { base: 1 } };
+    const subscription = await messaging.subscribe(topic, options, ({ data: { n } }) => {
+      if (n < 0) throw messagingErrors.rejected('no');
+      if (n === 0) throw messagingErrors.unprocessable('never');
+    });
+    const until = (count: number) => expect.poll(() => seen.length).toBe(count);
+    await messaging.publish('t', { n: 1 }, { id: 'good' });
+    await until(1);
+    await messaging.publish('t', { n: 'x' }, { id: 'misshapen' });
+    await until(2);
+    await messaging.publish('t', { n: -1 }, { id: 'failing' });
+    await until(4);
+    await messaging.publish('t', { n: 0 }, { id: 'hopeless' });
+    await until(5);
+    await subscription.pause();
+    await messaging.publish('t', { n: 1 }, { id: 'late', ttl: 1 });
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    subscription.resume();
+    await until(6);
+    expect(seen).toEqual([
+      ['good', { n: 1 }, 'done', 1, undefined],
+      ['misshapen', undefined, 'dead_letter', 1, 'messaging.invalid_payload'],
+      ['failing', { n: -1 }, 'retry', 1, 'messaging.rejected'],
+      ['failing', { n: -1 }, 'dead_letter', 2, 'messaging.rejected'],
+      ['hopeless', { n: 0 }, 'dead_letter', 1, 'messaging.unprocessable'],
+      ['late', undefined, 'expired', 1, undefined],
+    ]);
+    expect(fields).toEqual(['good', 'misshapen', 'failing', 'failing', 'hopeless', 'late']);
+  });
+
+  it('tells done of a handler that is cut, and of one that goes back with its subscription', async () => {
+    const seen: unknown[] = [];
+    const messaging = messagingWith([
+      { name: 'log', done: ({ id }, { outcome, error }) => void seen.push([id, outcome, (error as EntError).code]) },
+    ]);
+    const begun: string[] = [];
+    const never = ({ id }: { readonly id: string }) => (begun.push(id), new Promise(() => {}));
+    await messaging.subscribe('t', { group: 'g', timeout: 20, maxAttempts: 1 }, never);
+    await messaging.publish('t', 1, { id: 'cut' });
+    await expect.poll(() => seen).toEqual([['cut', 'dead_letter', 'messaging.timeout']]);
+    const closing = await messaging.subscribe('u', { group: 'g' }, never);
+    await messaging.publish('u', 1, { id: 'returned' });
+    await expect.poll(() => begun).toEqual(['cut', 'returned']);
+    await closing.close({ timeout: 1 });
+    expect(seen.at(-1)).toEqual(['returned', 'released', 'messaging.closed']);
   });
 
   it('gives a context to the handler', async () => {

@@ -1,19 +1,19 @@
 import { hash } from 'node:crypto';
-import { kindOf } from '@ent/internal';
+import { kindOf, refuseUnknown } from '@ent/internal';
 import { middlewareErrors } from './errors.ts';
 import type { Exchange, Reply } from './exchange.ts';
 import { demandExchange } from './internal/demand.ts';
 import { plainTag } from './internal/tag-marks.ts';
 
 /**
- * A strong entity tag for a version: a version number, an update time, or the bytes themselves. Hashed,
- * so that any text fits and nothing of it shows.
+ * A strong entity tag for a version: a version number, an update time, or the bytes themselves. It is a hash in quotes
+ * and not the version in quotes, so that any text fits and nothing of it shows. A client takes it from an answer.
  *
  * @example
  * ```ts
  * import { entityTag } from '@ent/middleware';
  *
- * console.log(entityTag('42:2026-01-01T00:00:00Z')); // "..." in double quotes
+ * console.log(entityTag('7')); // "eQJpm-Qsio5G-7tFAXJlF-hrIsV", as long whatever the version
  * ```
  */
 export function entityTag(version: string | Uint8Array): string {
@@ -86,31 +86,49 @@ export function notModified(reply: Reply): Reply {
   return { status: 304, headers };
 }
 
+/** Of {@link requireMatch}. */
+export interface RequireMatchOptions {
+  /** Refuses a request without `If-Match`, with 428. Default: false. */
+  readonly required?: boolean | undefined;
+}
+
 /**
  * Refuses a write on a stale copy: call it with the tag of what is stored, before the write (RFC 9110, section 13.1.1,
- * strong comparison). A request without `If-Match` passes.
+ * strong comparison). A request without `If-Match` passes, unless `required` refuses it (428, RFC 6585).
  *
  * ```ts
  * import { entityTag, type Exchange, requireMatch } from '@ent/middleware';
  *
  * export function rename(exchange: Exchange, note: { name: string; version: number }, name: string): void {
- *   requireMatch(exchange, entityTag(`${note.version}`));
+ *   requireMatch(exchange, entityTag(`${note.version}`), { required: true });
  *   Object.assign(note, { name, version: note.version + 1 });
  * }
  * ```
  *
  * @param tag `undefined` when there is nothing stored
- * @throws `middleware.precondition_failed` (412); `middleware.invalid_options` for what is no exchange or no tag
+ * @throws `middleware.precondition_failed` (412) for another version; `middleware.precondition_required` (428) where
+ *   `If-Match` is required and absent; `middleware.invalid_options` for what is no exchange, no tag or no option
  */
-export function requireMatch(exchange: Exchange, tag: string | undefined): void {
+export function requireMatch(exchange: Exchange, tag: string | undefined, options: RequireMatchOptions = {}): void {
   demandExchange(exchange, 'requireMatch');
   if (tag !== undefined) demandTag(tag, 'requireMatch');
+  const required = requiredOf(options);
   const header = exchange.header('if-match');
-  if (header === undefined) return;
+  if (header === undefined) {
+    if (!required) return;
+    throw middlewareErrors.precondition_required('Send the ETag of what you have read in If-Match.');
+  }
   const holds =
     tag !== undefined &&
     (header.trim() === '*' || tagsOf(header).some((sent) => isTag(sent, tag) && !sent.startsWith('W/')));
   if (!holds) throw middlewareErrors.precondition_failed('It was changed since you read it: read it again.');
+}
+
+function requiredOf(options: RequireMatchOptions): boolean {
+  refuseUnknown(options, { required: true }, 'requireMatch', middlewareErrors.invalid_options);
+  const { required = false } = options;
+  if (typeof required === 'boolean') return required;
+  throw middlewareErrors.invalid_options(`requireMatch: required must be a boolean; got ${kindOf(required)}.`);
 }
 
 function demandTag(tag: unknown, what: string): void {

@@ -28,6 +28,8 @@ export const middlewareErrors = defineErrors('middleware', {
   request_aborted: { class: BadRequestError, title: 'Request Aborted' },
   /** `If-Match` names another version than the one that there is; nothing was changed. */
   precondition_failed: { class: PreconditionFailedError, title: 'Precondition Failed' },
+  /** The write came without `If-Match`, which `requireMatch` was told to demand; nothing was changed. */
+  precondition_required: { class: BadRequestError, status: 428, title: 'Precondition Required' },
   /** The range of bytes that was asked for is beyond the end of the file. */
   range_not_satisfiable: { class: BadRequestError, status: 416, title: 'Range Not Satisfiable' },
   /** A page of another origin made the browser send the request. */

@@ -37,6 +37,9 @@ export interface Exchange {
    * The whole request body. Bytes are counted while they arrive, whatever
    * `Content-Length` says. A second call gives the same bytes.
    *
+   * In a hook that comes before the handler, the request is left as it was: the parsers of an application read the same
+   * bytes again, by its own means.
+   *
    * @param max most bytes to accept
    * @throws `middleware.body_too_large` (413); `middleware.request_aborted` when the client went away
    */

@@ -6,8 +6,9 @@ import { channels } from './channels.ts';
 import { middlewareErrors } from './errors.ts';
 import type { Exchange, Reply, ReplyHeaders } from './exchange.ts';
 import type { IdempotencyStore } from './idempotency-store.ts';
+import { isOfApplication, responseOf, watchAnswer } from './hosts/node-watch.ts';
 import { demandMethods } from './internal/demand.ts';
-import { isReply } from './internal/is-reply.ts';
+import { isReply, isResponse } from './internal/is-reply.ts';
 import { isAsyncIterable } from './internal/let-go.ts';
 import type { Answer, Middleware } from './middleware.ts';
 import type { Duration } from './options.ts';
@@ -76,9 +77,14 @@ interface Claim {
   /** What is in the store for it now. */
   readonly record: string;
   readonly renewal: NodeJS.Timeout;
-  /** The handler has not answered yet. */
+  /** The handler gave a promise, which is not over. */
   waiting: boolean;
+  /** It is known what the request came to. */
   settled: boolean;
+  /** The answer was sent, or the client is gone. */
+  over: boolean;
+  /** Ends the watch over what the handler writes by itself. */
+  unwatch: (() => void) | undefined;
 }
 
 /** What is kept for a key. `reply` is there once the request has been answered. */
@@ -99,11 +105,15 @@ interface Kept {
  * characters 400.
  *
  * A process that dies while it works leaves the key for `lease`; then the next attempt is done. An answer of 500 and
- * above is not kept, see `keep`; nor is one that is larger than `maxBytes`, or that the handler writes by the means of
- * its host: their keys are free again. If the store fails at the beginning, so does the request.
+ * above is not kept, see `keep`; nor is one that is larger than `maxBytes`: their keys are free again. If the store
+ * fails at the beginning, so does the request.
  *
- * The body is read here, up to `maxBytes`: `exchange.stream()` is then not possible. Put it after what refuses requests
- * (`rateLimit`, `csrf`) in the list.
+ * What a handler writes by the means of its host (`res.json`, a `Response`) is kept too, just after it was sent: who
+ * asks again in that moment is told to wait. Where nobody can see what it came to, since a time limit answered first or
+ * the client left and no answer was ended, the key is free after `lease`.
+ *
+ * The body is read here, up to `maxBytes`, and is there for the parsers of an application all the same; only
+ * `exchange.stream()` is then not possible. Put it after what refuses requests (`rateLimit`, `csrf`) in the list.
  *
  * @throws `middleware.invalid_options`
  * @example
@@ -138,7 +148,24 @@ export function idempotency(options: IdempotencyOptions): Middleware {
       store.replace(key, record, record, leaseMs).catch(() => {});
     };
     const renewal = outsideContext(() => setInterval(renew, Math.max(1, leaseMs / 3)).unref());
-    exchange.state.set(slot, { key, fingerprint, record, renewal, waiting: false, settled: false } satisfies Claim);
+    const held: Claim = {
+      key,
+      fingerprint,
+      record,
+      renewal,
+      waiting: false,
+      settled: false,
+      over: false,
+      unwatch: undefined,
+    };
+    exchange.state.set(slot, held);
+    const res = responseOf(exchange);
+    if (res !== undefined) {
+      held.unwatch = watchAnswer(res, maxBytes, (reply) => {
+        // What `keep` throws has no answer any more that it could change.
+        settle(held, reply ?? TOO_LONG).catch(failed);
+      });
+    }
     return undefined;
   };
   const keepReply = async ({ key, fingerprint, record }: Claim, reply: Reply, body: Uint8Array): Promise<void> => {
@@ -146,22 +173,31 @@ export function idempotency(options: IdempotencyOptions): Middleware {
     const kept: Kept = { fingerprint, reply: { status, headers, body: Buffer.from(body).toString('base64') } };
     await store.replace(key, record, JSON.stringify(kept), ttlMs);
   };
+  const failed = (error: unknown): void =>
+    channels.hook.error.publish({ middleware: 'idempotency', hook: 'reply', error });
   /** Nothing that goes wrong here may turn an answer into another one. */
   const end = async (held: Claim, work: () => Promise<unknown>): Promise<void> => {
     clearInterval(held.renewal);
     try {
       await work();
     } catch (error) {
-      channels.hook.error.publish({ middleware: 'idempotency', hook: 'reply', error });
+      failed(error);
     }
   };
   const release = (held: Claim): Promise<void> => end(held, () => store.release(held.key, held.record));
 
-  const settle = async (held: Claim, answer: Answer): Promise<Answer> => {
+  /** What the request came to is known. */
+  const settle = async (held: Claim, answer: unknown): Promise<Answer> => {
     held.settled = true;
-    if (!isReply(answer) || !keep(answer.status)) {
+    held.unwatch?.();
+    if (isResponse(answer) && answer.status >= 200 && !answer.bodyUsed && keep(answer.status)) {
+      void keepResponse(held, answer.clone());
+      // A `Response` goes the way of a reply.
+      return answer as unknown as Reply;
+    }
+    if (answer === TOO_LONG || !isReply(answer) || !keep(answer.status)) {
       await release(held);
-      return answer;
+      return answer as Answer;
     }
     const reply = answer;
     if (isAsyncIterable(reply.body)) {
@@ -181,6 +217,24 @@ export function idempotency(options: IdempotencyOptions): Middleware {
     return reply;
   };
 
+  const keepResponse = async (held: Claim, { status, headers, body }: Response): Promise<void> => {
+    const kept: Record<string, string | readonly string[]> = Object.fromEntries(headers as Iterable<[string, string]>);
+    delete kept['content-length'];
+    if (kept['set-cookie'] !== undefined) kept['set-cookie'] = headers.getSetCookie();
+    const chunks: Uint8Array[] = [];
+    let size = 0;
+    try {
+      for await (const chunk of (body ?? []) as AsyncIterable<Uint8Array>) {
+        size += chunk.byteLength;
+        if (size > maxBytes) return await release(held);
+        chunks.push(chunk);
+      }
+    } catch {
+      return release(held);
+    }
+    return end(held, () => keepReply(held, { status, headers: kept }, Buffer.concat(chunks)));
+  };
+
   return {
     name: 'idempotency',
     before(exchange) {
@@ -198,28 +252,41 @@ export function idempotency(options: IdempotencyOptions): Middleware {
       if (held === undefined) return answer;
       held.waiting = true;
       return answer.then(
-        (given) => settle(held, given),
+        (given) => {
+          held.waiting = false;
+          if (held.settled) return given;
+          if (given !== undefined) return settle(held, given);
+          // It writes the answer by itself, perhaps only later: the watch sees that.
+          if (held.over) clearInterval(held.renewal);
+          return given;
+        },
         async (error: unknown) => {
-          await settle(held, problemReply(error));
+          held.waiting = false;
+          if (!held.settled) await settle(held, problemReply(error));
           throw error;
         },
       );
     },
     reply(exchange, reply) {
       const held = exchange.state.get(slot) as Claim | undefined;
-      // What the handler still works on is not what a time limit has answered.
-      if (held === undefined || held.settled || held.waiting) return undefined;
-      return settle(held, reply);
+      if (held === undefined || held.settled) return undefined;
+      if (!held.waiting) return settle(held, reply) as Promise<Reply>;
+      // A time limit has answered, and this is not what the handler still works on.
+      held.unwatch?.();
+      return undefined;
     },
     done(exchange) {
       const held = exchange.state.get(slot) as Claim | undefined;
-      if (held === undefined || held.settled || held.waiting) return;
-      // The handler has written the answer by itself.
-      held.settled = true;
-      void release(held);
+      if (held === undefined || held.settled) return;
+      held.over = true;
+      // Nobody will say what it comes to, or when: the key stays for the lease, within which the watch may see it.
+      if (!held.waiting || isOfApplication(exchange)) clearInterval(held.renewal);
     },
   };
 }
+
+/** Stands for an answer that is not kept, whatever `keep` says. */
+const TOO_LONG = Symbol('too long');
 
 function keepsByDefault(status: number): boolean {
   return status < 500 && !PASSING.has(status);

@@ -12,7 +12,7 @@ export {
   readText,
 } from './body.ts';
 export { channels, type HookOperation, type RateLimitOperation, type RequestOperation } from './channels.ts';
-export { entityTag, ifNoneMatch, notModified, requireMatch } from './conditional.ts';
+export { entityTag, ifNoneMatch, notModified, requireMatch, type RequireMatchOptions } from './conditional.ts';
 export { type CookieOptions, clearCookie, readCookie, setCookie } from './cookies.ts';
 export { type CorsOptions, cors } from './cors.ts';
 export {

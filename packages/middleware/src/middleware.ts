@@ -13,8 +13,8 @@ import { type ProblemReply, problemReply } from './problem.ts';
  * - `before` runs in the order of the list. A {@link Reply} answers the request; the rest of the list and the handler
  *   do not run. What it throws becomes a problem reply. A hook that is not async keeps the exchange synchronous.
  * - `context` wraps everything after it (async storage, a span). It calls `run` exactly once, synchronously.
- * - `wait` is given the promise of what comes after it, where that is not answered at once, and gives the promise that
- *   is waited for in its place: a time limit.
+ * - `wait` is given the promise of what comes after it, where that is not answered at once or its own `before` was not,
+ *   and gives the promise that is waited for in its place: a time limit.
  * - `reply` sees each answer that is data, errors and replies of `before` too, and may give another in its place:
  *   compression. The last of the list is nearest to the handler and comes first. What it throws becomes a problem
  *   reply. What a handler writes by the means of its host does not come here.
@@ -206,14 +206,15 @@ class PipelineRun<X extends Exchange> implements Run<X> {
       return handler(this.exchange);
     }
     const early = middleware.before?.(this.exchange);
-    if (isPromise(early)) return early.then((reply) => reply ?? this.#enter(middleware, index, handler));
+    if (isPromise(early)) return early.then((reply) => reply ?? this.#enter(middleware, index, handler, true));
     return early ?? this.#enter(middleware, index, handler);
   }
 
-  #enter(middleware: Middleware, index: number, handler: Handler<X>): Answer | Promise<Answer> {
+  /** @param late whether its `before` was waited for */
+  #enter(middleware: Middleware, index: number, handler: Handler<X>, late = false): Answer | Promise<Answer> {
     const answer =
       middleware.context === undefined ? this.#step(index + 1, handler) : this.#within(middleware, index, handler);
-    if (middleware.wait === undefined || !isPromise(answer)) return answer;
+    if (middleware.wait === undefined || !(late || isPromise(answer))) return answer;
     return middleware.wait(this.exchange, Promise.resolve(answer));
   }
 

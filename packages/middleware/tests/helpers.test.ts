@@ -71,6 +71,22 @@ describe('entity tags', () => {
     if (passes) expect(check).not.toThrow();
     else expect(check).toThrow(expect.objectContaining({ status: 412 }) as Error);
   });
+
+  it('are demanded in If-Match where it is required', () => {
+    const check = (headers: Record<string, string>, options?: object) => () =>
+      requireMatch(asking(headers, 'PUT'), tag, options);
+    const refusal = { status: 428, code: 'middleware.precondition_required', expose: true };
+    for (const options of [undefined, {}, { required: false }, { required: undefined }]) {
+      expect(check({}, options)).not.toThrow();
+    }
+    expect(check({}, { required: true })).toThrow(expect.objectContaining(refusal) as Error);
+    expect(check({ 'if-match': tag }, { required: true })).not.toThrow();
+    expect(check({ 'if-match': '"a"' }, { required: true })).toThrow(expect.objectContaining({ status: 412 }) as Error);
+    for (const wrong of [{ require: true }, { required: 'yes' }, null]) {
+      const invalid = expect.objectContaining({ code: 'middleware.invalid_options' }) as Error;
+      expect(check({ 'if-match': tag }, wrong as object)).toThrow(invalid);
+    }
+  });
 });
 
 it('notModified gives the headers of the reply but those of its body', () => {

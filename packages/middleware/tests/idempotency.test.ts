@@ -1,8 +1,10 @@
 import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import { Readable } from 'node:stream';
 import { ConflictError } from '@ent/errors';
 import {
+  channels,
   type Exchange,
   idempotency,
   type IdempotencyOptions,
@@ -265,19 +267,79 @@ describe('idempotency', () => {
     });
   });
 
-  it('frees the key of an answer that the handler writes by itself', async () => {
+  it.each(['/', '/late', '/after', '/head', '/pieces'])('keeps what the handler writes by itself: %s', async (path) => {
     let calls = 0;
-    const { send } = await start(async ({ path, res }) => {
-      calls++;
-      if (path === '/late') await Promise.resolve();
-      res.end(String(calls));
-      return undefined;
+    const write = ({ res }: NodeExchange): void => {
+      if (path === '/head') res.writeHead(201, { 'x-own': 'a', 'set-cookie': ['a=1', 'b=2'] });
+      else res.writeHead(201, ['x-own', 'a', 'set-cookie', 'a=1', 'set-cookie', 'b=2']);
+      if (path === '/pieces') {
+        res.write(Buffer.from('a'));
+        res.write('62', 'hex');
+      }
+      res.end(String(++calls));
+    };
+    const { send } = await start(
+      async (exchange) => {
+        if (path === '/late') await Promise.resolve();
+        if (path === '/after') setTimeout(write, 20, exchange);
+        else write(exchange);
+        return undefined;
+      },
+      {},
+      { middleware: [{ name: 'head', head: (_exchange, _status, headers) => headers.set('x-hook', String(calls)) }] },
+    );
+    const first = await send('k', { path });
+    const second = await send('k', { path });
+    expect([first.status, first.body]).toEqual([201, path === '/pieces' ? 'ab1' : '1']);
+    expect(second).toMatchObject({ status: 201, body: first.body, replayed: 'true' });
+    expect([second.headers.get('x-own'), second.headers.getSetCookie()]).toEqual(['a', ['a=1', 'b=2']]);
+    // The hooks of the head have a word about the answer that is given again, as about the first.
+    expect(second.headers.get('x-hook')).toBe('1');
+    expect(calls).toBe(1);
+  });
+
+  it.each([
+    ['one that is too long', (res: ServerResponse) => res.end('x'.repeat(2000))],
+    ['a 500', (res: ServerResponse) => res.writeHead(500).end()],
+  ])('frees the key of what the handler writes by itself: %s', async (_name, write) => {
+    const handler = vi.fn(({ res }: NodeExchange) => void write(res));
+    const { send } = await start(handler, { maxBytes: 1000 });
+    await send('k');
+    await eventually(async () => expect((await send('k')).replayed).toBeNull());
+    await eventually(() => expect(handler.mock.calls.length).toBeGreaterThan(1));
+  });
+
+  it('leaves the key for the lease where nobody can see what a handler comes to', async () => {
+    const ends: (() => void)[] = [];
+    const handler = vi.fn(({ res }: NodeExchange) => void ends.push(() => res.destroy()));
+    const { send } = await start(handler, { lease: '300ms' });
+    const cut = send('k').catch(() => 'cut');
+    await eventually(() => expect(ends).toHaveLength(1));
+    ends[0]?.();
+    expect(await cut).toBe('cut');
+    expect((await send('k')).status).toBe(409);
+    await eventually(async () => {
+      if (handler.mock.calls.length < 2) void send('k').catch(() => 'cut');
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      expect(handler).toHaveBeenCalledTimes(2);
     });
-    for (const path of ['/', '/late']) {
-      await send(path, { path });
-      await eventually(async () => expect((await send(path, { path })).status).toBe(200));
+    ends[1]?.();
+  });
+
+  it('what `keep` throws about an answer that is out is published', async () => {
+    const errors: unknown[] = [];
+    const listen = (event: unknown): void => void errors.push((event as { error: unknown }).error);
+    channels.hook.error.subscribe(listen);
+    try {
+      const keep = (): boolean => {
+        throw new RangeError('keep');
+      };
+      const { send } = await start(({ res }) => void res.end('x'), { keep });
+      expect((await send('k')).body).toBe('x');
+      await eventually(() => expect(errors).toContainEqual(new RangeError('keep')));
+    } finally {
+      channels.hook.error.unsubscribe(listen);
     }
-    expect(calls).toBe(4);
   });
 
   it('keeps the answer for a client that went away before it was there', async () => {

@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -139,10 +140,15 @@ export async function importFile({ path, shown }: Found, known: readonly string[
   try {
     module = (await import(pathToFileURL(path).href)) as Record<string, unknown>;
   } catch (cause) {
-    const { message = String(cause), stack = '' } = cause as Partial<Error>;
+    const { message = String(cause), stack = '' } = Object(cause) as Partial<Error>;
     const [, after = ''] = `${message}\n${stack}`.split(`${path}:`);
     const line = /^\d+/.exec(after)?.[0];
-    throw invalid(`${shown}${line === undefined ? '' : `, line ${line}`} cannot be loaded: ${message}`, { cause });
+    throw invalid(
+      `${shown}${line === undefined ? '' : `, line ${line}`} cannot be loaded: ${message}${sourceHint(cause)}`,
+      {
+        cause,
+      },
+    );
   }
   // A CommonJS module whose names the runtime could not see.
   const isSeen = known.some((name) => name in module) || !('default' in module);
@@ -151,6 +157,16 @@ export async function importFile({ path, shown }: Found, known: readonly string[
   const other = names.find((name) => !known.includes(name));
   if (other !== undefined) throw invalid(`${shown} exports "${other}"; it has ${known.join(', ')}.`);
   return given;
+}
+
+/** What to do where a compiler finds `x.ts` for an import of `x.js`, which Node does not. */
+function sourceHint(cause: unknown): string {
+  const { code, url } = Object(cause) as { readonly code?: unknown; readonly url?: unknown };
+  if (code !== 'ERR_MODULE_NOT_FOUND' || typeof url !== 'string' || !url.startsWith('file:')) return '';
+  const path = fileURLToPath(url);
+  const source = [path.replace(/js$/, 'ts'), `${path}.ts`].find((each) => existsSync(each));
+  if (source === undefined) return '';
+  return `. There is ${shownOf(source)}, which Node finds by that name alone: import the .ts, which the compiler lets with "rewriteRelativeImportExtensions" (or "allowImportingTsExtensions" and "noEmit"); or run the folder that the compiler wrote.`;
 }
 
 /** What runtimes and compilers add to the exports of CommonJS. */

@@ -8,11 +8,13 @@ export class Figures {
   handled = 0;
   failed = 0;
   redelivered = 0;
+  postponed = 0;
+  expired = 0;
   deadLettered = 0;
 
   now(): Omit<SubscriptionStats, keyof GroupStats> {
-    const { running, handled, failed, redelivered, deadLettered } = this;
-    return { running, handled, failed, redelivered, deadLettered };
+    const { running, handled, failed, redelivered, postponed, expired, deadLettered } = this;
+    return { running, handled, failed, redelivered, postponed, expired, deadLettered };
   }
 }
 

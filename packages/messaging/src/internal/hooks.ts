@@ -3,7 +3,7 @@ import { demandHooks } from '@ent/internal';
 import { channels } from '../channels.ts';
 import { messagingErrors } from '../errors.ts';
 import type { Handler, HandlerContext, Message } from '../message.ts';
-import type { MessageMiddleware } from '../middleware.ts';
+import type { MessageMiddleware, MessageOutcome } from '../middleware.ts';
 
 const NAMES = ['before', 'context', 'done'] as const;
 
@@ -19,32 +19,25 @@ export class Hooks {
     this.#done = middleware.filter((item) => item.done !== undefined);
   }
 
+  /** Whether anybody wants to hear how a try ended. */
+  get hasDone(): boolean {
+    return this.#done.length > 0;
+  }
+
   /** Runs the hooks, and the handler unless one of them says that the message is done. */
   run(message: Message, context: HandlerContext, handler: Handler): unknown {
-    if (this.#done.length === 0) return this.#step(0, message, context, handler);
-    const startedAt = performance.now();
-    const end = (error: unknown): void => this.#end(message, context, error, performance.now() - startedAt);
-    let result: unknown;
-    try {
-      result = this.#step(0, message, context, handler);
-    } catch (error) {
-      end(error);
-      throw error;
+    return this.#step(0, message, context, handler);
+  }
+
+  /** Tells how a try ended. A hook that throws here harms nobody. */
+  end(message: Message, outcome: MessageOutcome): void {
+    for (const middleware of this.#done) {
+      try {
+        middleware.done?.(message, outcome);
+      } catch (thrown) {
+        channels.hook.error.publish({ middleware: middleware.name, hook: 'done', error: thrown });
+      }
     }
-    if (!isPromise(result)) {
-      end(undefined);
-      return result;
-    }
-    return result.then(
-      (value) => {
-        end(undefined);
-        return value;
-      },
-      (error: unknown) => {
-        end(error);
-        throw error;
-      },
-    );
   }
 
   #step(index: number, message: Message, context: HandlerContext, handler: Handler): unknown {
@@ -61,17 +54,6 @@ export class Hooks {
     };
     const verdict = middleware.before?.(message, context);
     return isPromise(verdict) ? verdict.then(next) : next(verdict);
-  }
-
-  /** A hook that throws here harms nobody. */
-  #end(message: Message, { attempt: tried, group }: HandlerContext, error: unknown, durationMs: number): void {
-    for (const middleware of this.#done) {
-      try {
-        middleware.done?.(message, { error, durationMs, attempt: tried, group });
-      } catch (thrown) {
-        channels.hook.error.publish({ middleware: middleware.name, hook: 'done', error: thrown });
-      }
-    }
   }
 }
 

@@ -3,24 +3,30 @@ import { type Awaitable, chain, runWithContext, traced } from '@ent/internal';
 import { channels, type ProcessOperation } from '../channels.ts';
 import type { WireMessage } from '../driver.ts';
 import { messagingErrors } from '../errors.ts';
-import { HEADERS, type HandlerContext, toMessage } from '../message.ts';
+import { HEADERS, type HandlerContext, type Message, type ProcessOutcome, toMessage } from '../message.ts';
+import { BEGINNING, type Beginning } from './beginning.ts';
 import { fromStructured, isStructured } from './cloud-events.ts';
 import { Interruption } from './interruption.ts';
 import { JSON_TYPE, validate } from './payload.ts';
 import type { Arrival } from './retry.ts';
 import type { SubscriptionSetup } from './setup.ts';
 
-/** How a try ended. */
+/** How a try ended. `others`: the message is for another group alone. */
 export type Outcome =
-  | { readonly action: 'done' | 'released' | 'lost' }
-  | { readonly action: 'retry' | 'dead_letter'; readonly error: unknown };
+  | { readonly action: 'done' | 'others' | 'expired' | 'released' | 'lost' }
+  | { readonly action: 'retry' | 'postponed' | 'dead_letter'; readonly error: unknown };
 
 /** One try of a message. */
-export class Job {
+export class Job implements Beginning {
   readonly #arrival: Arrival;
   readonly #setup: SubscriptionSetup;
   #interruption: Interruption | undefined;
   #stopped: 'released' | 'lost' | undefined;
+  #isWaiting = false;
+  /** What its handler got, for hooks. */
+  #message: Message | undefined;
+  /** Ends its time: there is one from when its handler is waited for. */
+  #cancel: (() => void) | undefined;
 
   constructor(arrival: Arrival, setup: SubscriptionSetup) {
     this.#arrival = arrival;
@@ -29,10 +35,8 @@ export class Job {
 
   /** Handles the message; never rejects. */
   run(): Awaitable<Outcome> {
-    const { isOthers, message } = this.#arrival;
-    const expiresAt = message.headers[HEADERS.expiresAt];
-    if (isOthers || (expiresAt !== undefined && this.#setup.time.clock.now() > Number(expiresAt))) return DONE;
-    return channels.process.hasSubscribers ? this.#traced() : this.#try();
+    if (this.#arrival.isOthers) return OTHERS;
+    return channels.process.hasSubscribers ? this.#traced() : this.#told();
   }
 
   /**
@@ -41,6 +45,38 @@ export class Job {
   stop(why: 'released' | 'lost'): void {
     this.#stopped ??= why;
     this.#interruption?.cause(this.#reason());
+  }
+
+  get timeoutMs(): number {
+    return this.#setup.timeoutMs;
+  }
+
+  waits(): void {
+    this.#isWaiting = true;
+  }
+
+  begins(): void {
+    if (!this.#isWaiting) return;
+    this.#isWaiting = false;
+    if (this.#cancel) this.#time();
+  }
+
+  /** Its time begins, perhaps anew. */
+  #time(): void {
+    const { timeoutMs, time } = this.#setup;
+    this.#cancel?.();
+    this.#cancel = time.clock.after(timeoutMs, () => this.#interrupting().cause(this.#late()));
+  }
+
+  #late(): Error {
+    const { topic, group, timeoutMs } = this.#setup;
+    return this.#isWaiting
+      ? messagingErrors.busy(
+          `A handler of "${topic}" in the group "${group}" waited ${timeoutMs} ms for its transaction to begin.`,
+        )
+      : messagingErrors.timeout(
+          `A handler of "${topic}" in the group "${group}" took longer than its "timeout" of ${timeoutMs} ms.`,
+        );
   }
 
   /** Of a handler that was stopped. */
@@ -71,9 +107,9 @@ export class Job {
     const known = (): Outcome => outcome;
     try {
       const run = traced(channels.process, operation, () =>
-        chain(this.#try(), (ended) => {
+        chain(this.#told(), (ended) => {
           outcome = ended;
-          operation.outcome = ended.action;
+          operation.outcome = ended.action as ProcessOutcome;
           // So that the channel's `error` is published, and a span is marked as failed.
           if ('error' in ended) throw ended.error;
         }),
@@ -84,17 +120,40 @@ export class Job {
     }
   }
 
+  /** The `done` hooks hear of each try, also of one whose handler was not called. */
+  #told(): Awaitable<Outcome> {
+    const { hooks, group } = this.#setup;
+    if (!hooks?.hasDone) return this.#try();
+    const startedAt = performance.now();
+    return chain(this.#try(), (ended) => {
+      const { action: outcome } = ended;
+      let error: unknown;
+      if ('error' in ended) error = ended.error;
+      else if (this.#stopped) error = this.#reason();
+      const message = this.#message ?? toMessage(this.#arrival.message, undefined);
+      const durationMs = performance.now() - startedAt;
+      const { attempt } = this.#arrival;
+      runWithContext(fieldsOf(message), () =>
+        hooks.end(message, { outcome: outcome as ProcessOutcome, error, durationMs, attempt, group }),
+      );
+      return ended;
+    });
+  }
+
   /** A handler that answers without a promise is asked, and its message is done, in one go. */
   #try(): Awaitable<Outcome> {
     const { message, deadly, cause } = this.#arrival;
     const { schema, topic, payloads } = this.#setup;
     let event = message;
     if (this.#stopped) return { action: this.#stopped };
+    if (this.#isExpired()) return EXPIRED;
     if (cause !== undefined || deadly) {
       // Delivered and never settled, again and again: a message that kills its
       // process. The handler does not get it once more.
-      const error = messagingErrors.unprocessable('The message was delivered too often without an answer.');
-      return { action: 'dead_letter', error };
+      const why = cause
+        ? `The message died of ${cause.reason}, and could not be stored as a dead letter then.`
+        : 'The message was delivered too often without an answer.';
+      return { action: 'dead_letter', error: messagingErrors.unprocessable(why) };
     }
     try {
       if (message.contentType !== JSON_TYPE && isStructured(message.contentType)) event = fromStructured(message);
@@ -112,8 +171,14 @@ export class Job {
     }
   }
 
+  #isExpired(): boolean {
+    const expiresAt = this.#arrival.message.headers[HEADERS.expiresAt];
+    return expiresAt !== undefined && this.#setup.time.clock.now() > Number(expiresAt);
+  }
+
   #failed(error: unknown): Outcome {
     if (this.#stopped) return { action: this.#stopped };
+    if (EntError.is(error) && error.code === messagingErrors.busy.code) return { action: 'postponed', error };
     const isDead = this.#arrival.attempt >= this.#setup.maxAttempts || isHopeless(error);
     return { action: isDead ? 'dead_letter' : 'retry', error };
   }
@@ -121,22 +186,20 @@ export class Job {
   /** Throws, or answers a promise that rejects, where the handler fails. */
   #call(wire: WireMessage, data: unknown): Awaitable<unknown> {
     const { attempt } = this.#arrival;
-    const { topic, group, handler, hooks, timeoutMs, time } = this.#setup;
+    const { group, handler, hooks } = this.#setup;
     // What was stopped while its data was checked does not begin.
     if (this.#stopped) throw this.#reason();
     const message = toMessage(wire, data);
+    if (hooks) this.#message = message;
     const context = new JobContext(attempt, group, this);
-    const fields = { messageId: message.id, correlationId: message.correlationId };
-    const result = runWithContext(fields, () =>
+    const result = runWithContext(fieldsOf(message), () =>
       hooks ? hooks.run(message, context, handler) : handler(message, context),
     );
     if (!isThenable(result)) return undefined;
     const interruption = this.#interrupting();
-    const cancel = time.clock.after(timeoutMs, () =>
-      interruption.cause(messagingErrors.timeout(`The handler of "${topic}" took longer than ${timeoutMs} ms.`)),
-    );
+    this.#time();
     // A handler that does not look at its signal is not waited for: it would hold its place, and a closing process.
-    return interruption.guard(result).finally(cancel);
+    return interruption.guard(result).finally(() => this.#cancel?.());
   }
 }
 
@@ -155,9 +218,19 @@ class JobContext implements HandlerContext {
   get signal(): AbortSignal {
     return this.#job.signal;
   }
+
+  get [BEGINNING](): Beginning {
+    return this.#job;
+  }
 }
 
 const DONE: Outcome = Object.freeze({ action: 'done' });
+const OTHERS: Outcome = Object.freeze({ action: 'others' });
+const EXPIRED: Outcome = Object.freeze({ action: 'expired' });
+
+function fieldsOf({ id: messageId, correlationId }: Message): { messageId: string; correlationId: string } {
+  return { messageId, correlationId };
+}
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function';

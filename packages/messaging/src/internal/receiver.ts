@@ -65,6 +65,8 @@ export class Receiver {
   #dead: { readonly error: unknown } | undefined;
   readonly #endRenewal: () => void;
   #received = 0;
+  /** How many were too busy, one after the other. */
+  #busy = 0;
 
   constructor(source: Source, from: 'topic' | 'retries', { setup, hands, lines, figures, unburied }: Common) {
     this.#source = source;
@@ -196,17 +198,21 @@ export class Receiver {
     else held.place = this.#hands.take(held.begin);
   }
 
-  /** It is to come later: it waits where retries do. */
+  /** It is to come later. */
   #postpone(held: Held, waitMs: number): void {
     held.waits = false;
-    const { token, message } = held.arrival;
-    const { retries } = this.#setup;
-    const postponed = retries
-      ? this.#move(held.arrival, retryOf(message, 0, waitMs, this.#setup), retries).then((isStored) =>
-          isStored ? undefined : this.#settler.settled({ token, action: 'release' }),
-        )
-      : this.#settler.settled({ token, action: 'postpone', delayMs: Math.ceil(waitMs) });
-    void postponed.then(() => this.#drop(held));
+    void this.#later(held.arrival, waitMs).then(() => this.#drop(held));
+  }
+
+  /** It waits where retries do, and was not tried. */
+  async #later(arrival: Arrival, waitMs: number): Promise<unknown> {
+    const { token, message, attempt } = arrival;
+    const { retries, time } = this.#setup;
+    if (!retries) return this.#settler.settled({ token, action: 'postpone', delayMs: Math.ceil(waitMs) });
+    const letter = retryOf(message, attempt - 1, waitMs, this.#setup);
+    if (await this.#move(arrival, letter, retries)) return;
+    await pause(time.clock, Math.min(waitMs, HELD_FOR_MS), this.#ending.signal);
+    return this.#settler.settled({ token, action: 'release' });
   }
 
   /** False when it has begun. */
@@ -233,11 +239,16 @@ export class Receiver {
     const { token } = held.arrival;
     const drop = (): void => this.#drop(held);
     this.#figures.running--;
+    if (outcome.action !== 'postponed') this.#busy = 0;
     if (outcome.action === 'done') this.#figures.handled++;
+    else if (outcome.action === 'postponed') this.#figures.postponed++;
+    else if (outcome.action === 'expired') this.#figures.expired++;
     else if ('error' in outcome) this.#figures.failed++;
     // It is held until it is settled; the next one begins meanwhile.
     switch (outcome.action) {
       case 'done':
+      case 'others':
+      case 'expired':
         if (!this.#unburied.isEmpty) this.#unburied.delete(held.arrival.message);
         this.#settler.settle({ token, action: 'ack' }, drop);
         break;
@@ -246,6 +257,9 @@ export class Receiver {
         break;
       case 'lost':
         drop();
+        break;
+      case 'postponed':
+        void this.#later(held.arrival, this.#setup.backoff(++this.#busy)).then(drop);
         break;
       default:
         void this.#fail(held.arrival, outcome.action === 'dead_letter', outcome.error).then(drop);

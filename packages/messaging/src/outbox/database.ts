@@ -7,7 +7,10 @@ import type { StoredEntity } from './tables.ts';
 export interface OutboxDatabase {
   readonly features: { readonly transactions: boolean };
   repo(entity: StoredEntity): StoredRows;
-  transaction<R>(work: () => Promise<R>, options?: { readonly signal?: AbortSignal | undefined }): Promise<R>;
+  transaction<R>(
+    work: () => Promise<R>,
+    options?: { readonly signal?: AbortSignal | undefined; readonly timeout?: number | undefined },
+  ): Promise<R>;
   afterCommit(hook: () => unknown): void;
 }
 

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
+import { EntError } from '@ent/errors';
 import { kindOf, refuseUnknown } from '@ent/internal';
 import { messagingErrors } from '../errors.ts';
+import { beginningOf } from '../internal/beginning.ts';
 import { durationOption } from '../internal/checks.ts';
 import { systemClock } from '../internal/clock.ts';
 import type { Handler, HandlerContext, Message } from '../message.ts';
@@ -31,7 +33,10 @@ export interface Inbox {
    * passed over. What it does elsewhere (a call over HTTP, an e-mail) is outside of that; an outbox on the same
    * database is inside.
    *
-   * The transaction runs it again after a conflict with another one, and rolls back when its signal aborts.
+   * The transaction runs it again after a conflict with another one, and rolls back when its signal aborts. It may take
+   * as long as the subscription's `timeout`, whatever `transactionTimeout` the database has; the wait for it to begin
+   * is no part of that. A wait that takes as long itself, or a database that is away or has no connection free, is
+   * `messaging.busy`: the message comes again, and no attempt is counted.
    */
   once<T>(handler: Handler<T>): (message: Message<T>, context: HandlerContext) => Promise<void>;
   /** Forgets what is older than the retention, and answers how much. Happens by itself about every hour. */
@@ -104,18 +109,35 @@ export function createInbox(options: InboxOptions): Inbox {
       }
       return async (message, context) => {
         const { signal, group } = context;
+        const beginning = beginningOf(context);
+        let isTried = false;
         const work = async (): Promise<void> => {
+          beginning?.begins();
           const fresh = { id: idOf(group, message), times: 1, at: new Date(clock.now()) };
           // One step: a duplicate that is handled meanwhile waits here for the end of the other transaction.
           const { times } = await rows.upsert(['id'], fresh, { inc: { times: 1 } });
-          if (times === 1) await handler(message, context);
+          if (times > 1) return;
+          isTried = true;
+          await handler(message, context);
         };
-        await db.transaction(work, { signal });
+        beginning?.waits();
+        // The signal ends it, and says why. A wait, and then the handler: it takes no longer than both.
+        const timeout = beginning && beginning.timeoutMs * 2;
+        try {
+          await db.transaction(work, { signal, timeout });
+        } catch (error) {
+          if (isTried || signal.aborted || !mayPass(error)) throw error;
+          throw messagingErrors.busy(`The transaction of the inbox for "${group}" could not begin.`, { cause: error });
+        }
         cleanByTime();
       };
     },
     clean,
   };
+}
+
+function mayPass(error: unknown): boolean {
+  return EntError.is(error) && error.retryable !== 'never';
 }
 
 /** Short enough for a key, whatever the names are. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { messagingErrors } from '../errors.ts';
 import type { Message } from '../message.ts';
 import { CLOCK_MS, firstTextsOf, type MessagingCase, numbers, passing, receiveDelayed, untilAsync } from './kit.ts';
 
@@ -105,8 +106,36 @@ export const handlingCases: readonly MessagingCase[] = [
       const second = await messaging.subscribe(kit.topic, { group: 'g' }, ({ data }) => void seen.push(data));
       await kit.until('the other one is handled', () => seen.length > 0);
       assert.deepEqual(seen, ['long']);
-      await untilAsync(kit, 'both are done', async () => (await second.stats()).handled === 2);
-      assert.equal((await second.stats()).dead, 0);
+      let told = await second.stats();
+      await untilAsync(kit, 'both are told', async () => {
+        told = await second.stats();
+        return told.handled + told.expired === 2;
+      });
+      const { handled, expired, failed, dead } = told;
+      assert.deepEqual({ handled, expired, failed, dead }, { handled: 1, expired: 1, failed: 0, dead: 0 });
+    },
+  },
+
+  {
+    name: 'a handler that is too busy gets its message again, and no attempt is counted',
+    async run(kit) {
+      const messaging = await kit.messaging();
+      const seen: number[] = [];
+      const options = { group: 'g', maxAttempts: 2, backoff: { base: 1 } };
+      const subscription = await messaging.subscribe(kit.topic, options, (_message, { attempt }) => {
+        seen.push(attempt);
+        if (seen.length === 1) throw new Error('no');
+        if (seen.length < 5) throw messagingErrors.busy('Not now.');
+      });
+      await messaging.publish(kit.topic, 'x');
+      let told = await subscription.stats();
+      await untilAsync(kit, 'it is handled', async () => {
+        told = await subscription.stats();
+        return told.handled === 1;
+      });
+      assert.deepEqual(seen, [1, 2, 2, 2, 2]);
+      const { failed, postponed, deadLettered } = told;
+      assert.deepEqual({ failed, postponed, deadLettered }, { failed: 1, postponed: 3, deadLettered: 0 });
     },
   },
 

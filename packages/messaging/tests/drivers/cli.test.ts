@@ -55,7 +55,10 @@ it('tells what is wrong with a command, with exit code 2, and nothing of the URL
     expect(result.code, args.join(' ')).toBe(2);
     results.push(result);
   }
-  expect((await entMqHere(['topics'])).code).toBe(2);
+  for (const none of [undefined, '']) {
+    const { code, err } = await entMqHere(['topics'], none);
+    expect([code, err]).toEqual([2, expect.stringContaining('A .env file is read by: node --env-file=.env ')]);
+  }
   expect(results[3]!.err).toContain('There is no command "toString".');
   for (const { err, out } of results) expect(err + out).not.toContain('4711');
 });

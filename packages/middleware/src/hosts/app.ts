@@ -1,5 +1,5 @@
-import type { RequestListener } from 'node:http';
-import type { Answer } from '../middleware.ts';
+import type { RequestListener, ServerResponse } from 'node:http';
+import type { Answer, Middleware } from '../middleware.ts';
 import { remember } from './exchange-of.ts';
 import { createNodeListener, type NodeExchange, type NodeHostOptions } from './node.ts';
 
@@ -8,10 +8,20 @@ export function createAppListener(
   serve: (exchange: NodeExchange) => Answer | Promise<Answer>,
   options: NodeHostOptions,
 ): RequestListener {
+  const waits = options.middleware?.some?.((each) => (each as Middleware | undefined)?.wait !== undefined) === true;
   return createNodeListener((exchange) => {
     remember(exchange.req, exchange);
-    return serve(exchange);
+    const answer = serve(exchange);
+    return waits ? untilAnswered(exchange.res, answer) : answer;
   }, options);
+}
+
+/** For who limits the wait: it lasts until the application has answered, and not until it has been called. */
+function untilAnswered(res: ServerResponse, answer: Answer | Promise<Answer>): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    res.once('finish', () => resolve(undefined));
+    if (answer instanceof Promise) answer.then(resolve, reject);
+  });
 }
 
 const OF_THE_BODY = [

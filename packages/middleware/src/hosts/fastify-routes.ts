@@ -9,10 +9,13 @@ const CONTEXT = Symbol('context');
 export function tellRoutes(app: Pick<FastifyInstance, 'addHook'>): void {
   app.addHook('onRequest', (request, _reply, done) => {
     const exchange = exchangeOf(request);
-    if (exchange !== undefined) {
-      exchange.route = request.routeOptions.url;
-      if (hasBody(exchange)) exchange.state.set(CONTEXT, AsyncLocalStorage.snapshot());
-    }
+    if (exchange !== undefined) exchange.route = request.routeOptions.url;
+    done();
+  });
+  // After all hooks of onRequest, which may have added to the context: who calls.
+  app.addHook('preParsing', (request, _reply, _payload, done) => {
+    const exchange = exchangeOf(request);
+    if (exchange !== undefined && hasBody(exchange)) exchange.state.set(CONTEXT, AsyncLocalStorage.snapshot());
     done();
   });
   app.addHook('preValidation', (request, _reply, done) => {

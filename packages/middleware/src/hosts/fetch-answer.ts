@@ -1,5 +1,6 @@
 import { middlewareErrors } from '../errors.ts';
 import type { Exchange, Reply, ReplyBody } from '../exchange.ts';
+import { isResponse } from '../internal/is-reply.ts';
 import { letGo } from '../internal/let-go.ts';
 import type { Run } from '../middleware.ts';
 import { FetchHeaders, headersOf } from './fetch-head.ts';
@@ -38,11 +39,6 @@ export function respond(run: Run, exchange: Answered, given: unknown): Response 
     letGo(given as Reply);
     return problem(run, exchange, error);
   }
-}
-
-/** Not by its class: frameworks have their own. */
-function isResponse(given: unknown): given is Response {
-  return typeof (given as Response | null | undefined)?.arrayBuffer === 'function';
 }
 
 function problem(run: Run, exchange: Answered, error: unknown): Response {

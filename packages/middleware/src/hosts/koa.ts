@@ -13,6 +13,8 @@ export interface KoaContext {
   readonly res: ServerResponse;
   status: number;
   body: unknown;
+  /** `false` where Koa is not to end the response. */
+  respond?: boolean;
   /** Of `@koa/router`: the pattern of the route. */
   readonly _matchedRoute?: unknown;
   set(headers: Record<string, string>): void;
@@ -68,6 +70,7 @@ export function createKoaListener(app: KoaApp, options: NodeHostOptions = {}): R
       await next();
       // What Koa begins with, and nobody changed.
       if (context.status === 404 && isEmpty(context.body)) answer(context, nothingThere());
+      if (context.res.closed) endForNobody(context);
     } catch (error) {
       answer(context, problemFor(context.req, error));
     } finally {
@@ -77,6 +80,15 @@ export function createKoaListener(app: KoaApp, options: NodeHostOptions = {}): R
     }
   });
   return listener;
+}
+
+/** Where the client is gone, Koa ends the response without its body; who reads along is to see what it came to. */
+function endForNobody(context: KoaContext): void {
+  const { res, body } = context;
+  if (res.writableEnded || context.respond === false) return;
+  context.respond = false;
+  if (isEmpty(body) || typeof body === 'string' || body instanceof Uint8Array) res.end(body);
+  else if (Array.isArray(body) || Object.getPrototypeOf(body) === Object.prototype) res.end(JSON.stringify(body));
 }
 
 function isEmpty(body: unknown): boolean {

@@ -52,6 +52,49 @@ export function collect(req: IncomingMessage, max: number): Promise<Uint8Array> 
 }
 
 /**
+ * The same, for who reads before the handler does: what was read is put back, so that an application whose own parser
+ * reads the request finds its body there. That is possible up to the moment at which the stream tells its end, which
+ * comes when what it has is read and stays read.
+ */
+export function peek(req: IncomingMessage, max: number): Promise<Uint8Array> {
+  const declared = Number(req.headers['content-length']);
+  if (declared > max) return Promise.reject(tooLarge(max));
+  if (req.readableDidRead) return Promise.reject(consumed('exchange.bytes()'));
+  if (req.destroyed) return Promise.reject(cutShort());
+  // Its stream stays as it is: a parser that sees the end of one takes it for read.
+  if (declared === 0 || (Number.isNaN(declared) && req.headers['transfer-encoding'] === undefined)) {
+    return Promise.resolve(EMPTY);
+  }
+  return new Promise((resolve, reject) => {
+    let body: Buffer = EMPTY;
+    let size = 0;
+    const end = (): void => void req.off('readable', onReadable).off('close', onGone);
+    const onReadable = (): void => {
+      for (let chunk = req.read() as Buffer | null; chunk !== null; chunk = req.read() as Buffer | null) {
+        const before = size;
+        size += chunk.byteLength;
+        if (size > max) {
+          end();
+          return reject(tooLarge(max));
+        }
+        if (body.byteLength < size) body = grown(body, before, size);
+        chunk.copy(body, before);
+      }
+      if (!req.complete) return;
+      end();
+      body = body.subarray(0, size);
+      req.unshift(body);
+      resolve(body);
+    };
+    const onGone = (): void => {
+      end();
+      reject(cutShort());
+    };
+    req.on('readable', onReadable).on('close', onGone);
+  });
+}
+
+/**
  * A buffer for at least `needed` bytes, with the `kept` ones in it. Twice as large each time, so that little is copied.
  */
 export function grown(body: Buffer, kept: number, needed: number): Buffer {

@@ -1,13 +1,6 @@
-import {
-  type OutgoingHttpHeader,
-  type OutgoingHttpHeaders,
-  type ServerResponse,
-  validateHeaderName,
-  validateHeaderValue,
-} from 'node:http';
+import { type OutgoingHttpHeader, type ServerResponse, validateHeaderName, validateHeaderValue } from 'node:http';
 import type { HeaderBag, ReplyHeaders } from '../exchange.ts';
-
-type GivenHeaders = OutgoingHttpHeaders | OutgoingHttpHeader[];
+import { type GivenHeaders, takeGiven } from './node-given.ts';
 
 /** What happens before a head is written. */
 export interface HeadWriter {
@@ -45,25 +38,9 @@ function writeHead(
   writer.headDone = true;
   const given = typeof second === 'string' ? third : (second ?? third);
   // Taken over first, so that the hooks see and can change what is really sent.
-  if (given !== undefined) take(this, given);
+  if (given !== undefined) takeGiven(this, given);
   writer.runHead(status, new NodeHeaders(this));
   return typeof second === 'string' ? this[WRITE_HEAD](status, second) : this[WRITE_HEAD](status);
-}
-
-/** `writeHead` takes an object, or a flat array of names and values in which names may repeat. */
-function take(res: ServerResponse, given: GivenHeaders): void {
-  if (!Array.isArray(given)) {
-    for (const [name, value] of Object.entries(given)) if (value !== undefined) res.setHeader(name, value);
-    return;
-  }
-  const seen = new Set<string>();
-  for (let i = 0; i + 1 < given.length; i += 2) {
-    const name = String(given[i]);
-    const value = given[i + 1] as string | string[];
-    if (seen.has(name.toLowerCase())) res.appendHeader(name, value);
-    else res.setHeader(name, value);
-    seen.add(name.toLowerCase());
-  }
 }
 
 /** The headers of a response that somebody else writes. */

@@ -10,3 +10,8 @@ export function isReply(answer: unknown): answer is Reply {
     return false;
   }
 }
+
+/** Whether an answer is a `Response`. Not by its class: frameworks have their own. */
+export function isResponse(answer: unknown): answer is Response {
+  return typeof (answer as Response | null | undefined)?.arrayBuffer === 'function';
+}

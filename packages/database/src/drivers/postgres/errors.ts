@@ -1,5 +1,6 @@
 import type { DriverFailure } from '../../driver.ts';
 import { withoutValues } from '../../internal/without-values.ts';
+import { columnsOfKey } from './key-columns.ts';
 
 /** The connection could not be made, or is lost; the server has not said why. */
 export class LostConnectionError extends Error {}
@@ -16,7 +17,11 @@ export class LostTransactionError extends Error {}
  */
 const CODES: readonly (readonly [state: string, code: DriverFailure['code'], message?: string])[] = [
   ['23505', 'unique_violation'],
-  ['23P01', 'unique_violation'],
+  [
+    '23P01',
+    'unique_violation',
+    'an exclusion constraint refused, since a row that exists is in conflict with this one',
+  ],
   ['23503', 'foreign_key_violation'],
   ['23001', 'foreign_key_violation'],
   ['23502', 'not_null_violation'],
@@ -59,14 +64,12 @@ export function classify(error: unknown): DriverFailure | undefined {
   const { code: state, severity, detail, column, constraint } = error as Error & Readonly<Record<string, string>>;
   if (severity === undefined || state === undefined) return undefined;
   const [, code, message] = CODES.find(([start]) => state.startsWith(start)) ?? ['', 'query_failed' as const];
-  // Its detail begins "Key (email)=(ann@example.org)".
-  const keys = code === 'bad_data' ? undefined : /^Key \((.+?)\)=/.exec(detail ?? '')?.[1];
-  const fields = keys === undefined ? column : keys.replaceAll('"', '');
+  const fields = code === 'bad_data' ? undefined : columnsOfKey(detail ?? '');
   return {
     code,
     message: message ?? (code === 'query_failed' ? `PostgreSQL refused (${state}); the cause says why` : undefined),
     constraint,
-    fields: fields?.split(', '),
+    fields: fields ?? (column === undefined ? undefined : [column]),
     cause: withoutValues(error, SAFE, hasValues(code, state) ? `A value does not fit (${state}).` : error.message),
     broken: code === 'unavailable' || severity === 'FATAL' || severity === 'PANIC',
   };

@@ -1,5 +1,5 @@
 import { writeFile } from 'node:fs/promises';
-import { durationOption, requiredArgument, type Terminal, UsageError } from '@ent/internal';
+import { durationOption, readsEnvFile, requiredArgument, type Terminal, UsageError } from '@ent/internal';
 import type { Database } from '../../database.ts';
 import { databaseErrors } from '../../errors.ts';
 import { loadMigrations } from '../../folder.ts';
@@ -149,7 +149,7 @@ async function migrating(
 /** Opens the database, and closes it whatever happens. */
 async function opened(values: Values, work: (db: Database) => Promise<number>): Promise<number> {
   const url = urlOf(values);
-  if (url === undefined) throw new UsageError('Give --url, or set DATABASE_URL.');
+  if (url === undefined) throw new UsageError(`Give --url, or set DATABASE_URL. ${readsEnvFile('@ent/database')}.`);
   const db = await openDatabase(url);
   try {
     return await work(db);

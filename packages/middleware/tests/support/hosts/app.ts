@@ -72,6 +72,13 @@ export async function never(exchange: Exchange | undefined): Promise<void> {
   if (!exchange.signal.aborted) await once(exchange.signal, 'abort');
 }
 
+/** Waits for the gate of that name, and gives what it came to. */
+export async function slow(name: string): Promise<string> {
+  if (name === 'fails') throw failureAt('/throw');
+  await new Promise<void>((resolve) => gates.set(name, resolve));
+  return 'done';
+}
+
 /** The id that the asynchronous context has, some turns later. */
 export async function contextId(): Promise<string> {
   await new Promise(setImmediate);
@@ -118,6 +125,8 @@ export async function replies(exchange: Exchange): Promise<Reply> {
       return { status: 200, headers: { 'content-type': PLAIN }, body: half(exchange.query) };
     case '/gate':
       return { status: 200, headers: { 'content-type': PLAIN }, body: gated(exchange.query) };
+    case '/slow':
+      return text(await slow(exchange.query));
     case '/never':
       await never(exchange);
       return { status: 204 };

@@ -4,6 +4,7 @@ import { answers } from './cases/answers.ts';
 import { bodies } from './cases/bodies.ts';
 import { errors } from './cases/errors.ts';
 import { hooks } from './cases/hooks.ts';
+import { keys } from './cases/keys.ts';
 import { sockets } from './cases/sockets.ts';
 import { streams } from './cases/streams.ts';
 import type { Host, Running } from './host.ts';
@@ -18,7 +19,7 @@ export function declareHost(host: Host): void {
       running = await host.start({ middleware: middlewares(ended) });
     });
     afterAll(() => running?.stop());
-    for (const [group, cases] of Object.entries({ answers, errors, hooks, bodies, streams, sockets })) {
+    for (const [group, cases] of Object.entries({ answers, errors, hooks, keys, bodies, streams, sockets })) {
       describe(`${group}`, () => {
         declareCases({ it }, host.features, cases, async (run) => {
           const tools = new Tools(host.features, running?.port ?? 0, ended);

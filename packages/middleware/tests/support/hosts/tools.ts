@@ -5,6 +5,8 @@ import { currentContext, until } from '@ent/internal';
 import {
   cors,
   type Exchange,
+  idempotency,
+  memoryIdempotencyStore,
   type Middleware,
   type Outcome,
   rateLimit,
@@ -12,6 +14,7 @@ import {
   requestContext,
   requestId,
   securityHeaders,
+  timeout,
 } from '@ent/middleware';
 import type { Features } from './host.ts';
 
@@ -236,6 +239,8 @@ export function middlewares(ended: Ended[]): Middleware[] {
     cors({ origins: ['https://app.example.com'] }),
     rateLimit({ limit: 2, window: '1h', name: 'cases', key: (exchange) => exchange.header('x-limit') }),
     { name: 'early', before: earlyReply },
+    timeout('1h', { header: 'x-wait-ms' }),
+    idempotency({ store: memoryIdempotencyStore(), maxBytes: 10_000, lease: '200ms' }),
     {
       name: 'no-run',
       context(exchange, run) {

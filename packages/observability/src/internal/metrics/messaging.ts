@@ -76,7 +76,7 @@ function processing(place: Place): Stop {
   const consumed = place.counter({
     name: 'messaging.client.consumed.messages',
     unit: '{message}',
-    help: 'Messages that were handed to a handler, by what became of them: done, retry, dead_letter, released, lost.',
+    help: 'Tries of messages, by what became of them: done, retry, dead_letter, postponed, expired, released, lost.',
     attributes: [...GROUP, 'ent.messaging.outcome'],
     fixed: PROCESS,
   });
@@ -104,7 +104,8 @@ function processing(place: Place): Stop {
     },
     end({ payload: { driver, topic, group, attempt, outcome = 'lost' }, durationMs, error }) {
       active.cell(driver, topic, group).value--;
-      duration.cell(driver, topic, group, codeOf(error)).observe(durationMs / 1000);
+      // No handler was called.
+      if (outcome !== 'expired') duration.cell(driver, topic, group, codeOf(error)).observe(durationMs / 1000);
       consumed.cell(driver, topic, group, outcome).value++;
       if (attempt > 1) redelivered.cell(driver, topic, group).value++;
       if (outcome === 'dead_letter') dead.cell(driver, topic, group).value++;

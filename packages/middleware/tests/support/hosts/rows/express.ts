@@ -18,6 +18,7 @@ import {
   OCTETS,
   PLAIN,
   queryOf,
+  slow,
   stream,
   TEXT,
 } from '../app.ts';
@@ -43,6 +44,7 @@ function app(): express.Express {
   all.get('/huge', (_req, res) => send(res, OCTETS, huge()));
   all.get('/half', (req, res) => send(res, PLAIN, half(queryOf(req))));
   all.get('/gate', (req, res) => send(res, PLAIN, gated(queryOf(req))));
+  all.post('/slow', async (req, res) => void res.type(PLAIN).send(await slow(queryOf(req))));
   all.get('/never', async (req) => never(exchangeOf(req)));
   all.get('/reject', async () => {
     await contextId();

@@ -16,6 +16,7 @@ import {
   OCTETS,
   PLAIN,
   queryOf,
+  slow,
   stream,
   TEXT,
 } from '../app.ts';
@@ -35,6 +36,7 @@ function routes(app: FastifyInstance): void {
   app.get('/huge', (_request, reply) => reply.type(OCTETS).send(stream(huge())));
   app.get('/half', (request, reply) => reply.type(PLAIN).send(stream(half(queryOf(request)))));
   app.get('/gate', (request, reply) => reply.type(PLAIN).send(stream(gated(queryOf(request)))));
+  app.post('/slow', async (request, reply) => reply.type(PLAIN).send(await slow(queryOf(request))));
   app.get('/never', async (request) => never(exchangeOf(request)));
   app.get('/reject', async () => {
     await contextId();

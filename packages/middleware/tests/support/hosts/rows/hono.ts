@@ -19,6 +19,7 @@ import {
   never,
   OCTETS,
   PLAIN,
+  slow,
   TEXT,
 } from '../app.ts';
 import { type Host, listenOn } from '../host.ts';
@@ -44,6 +45,7 @@ function routes(app: Hono): void {
   send('/huge', OCTETS, () => web(huge()));
   send('/half', PLAIN, (query) => web(half(query)));
   send('/gate', PLAIN, (query) => web(gated(query)));
+  app.post('/slow', async (c) => c.text(await slow(c.req.url.split('?')[1] ?? '')));
   app.get('/never', async (c) => {
     await never(exchangeOf(c.req));
     return c.body(null, 204);

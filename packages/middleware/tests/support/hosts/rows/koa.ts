@@ -18,6 +18,7 @@ import {
   never,
   OCTETS,
   PLAIN,
+  slow,
   stream,
   TEXT,
 } from '../app.ts';
@@ -61,6 +62,9 @@ function routes(): Router {
   send('/huge', OCTETS, () => stream(huge()));
   send('/half', PLAIN, (query) => stream(half(query)));
   send('/gate', PLAIN, (query) => stream(gated(query)));
+  all.post('/slow', async (ctx) => {
+    ctx.body = await slow(ctx.querystring);
+  });
   all.get('/never', async (ctx) => never(exchangeOf(ctx.req)));
   all.get('/reject', async () => {
     await contextId();

@@ -33,6 +33,7 @@ import {
   OCTETS,
   PLAIN,
   queryOf,
+  slow,
   stream,
   TEXT,
 } from '../app.ts';
@@ -88,6 +89,12 @@ class AppController {
   }
   never(req: object) {
     return never(exchangeOf(req));
+  }
+  async slow(req: { url: string }, res: Response) {
+    res
+      .status(200)
+      .header('content-type', PLAIN)
+      .send(await slow(queryOf(req)));
   }
   async reject() {
     await contextId();
@@ -152,6 +159,7 @@ route(Get('/json/:id'), 'json', Param('id'));
 route(Get('/gate'), 'gate', Req());
 route(Get('/half'), 'half', Req());
 route(Get('/never'), 'never', Req());
+route(Post('/slow'), 'slow', Req(), Res());
 route(All('/context'), 'context', Res());
 route(Get('/id'), 'id', Req(), Res());
 route(Get('/peer'), 'peer', Req(), Res());
