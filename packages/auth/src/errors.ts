@@ -56,7 +56,10 @@ export const authErrors = defineErrors('auth', {
     retryable: 'never',
     expose: true,
   },
-  /** Unknown account or wrong password: nothing tells the two apart. */
+  /**
+   * Unknown account or wrong password: nothing tells the two apart. For you:
+   * `throw authErrors.credentials_invalid('...')`.
+   */
   credentials_invalid: credentialFailure,
   /** The code of a second factor is wrong, was used before, or the account has none. */
   code_invalid: credentialFailure,
