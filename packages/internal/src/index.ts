@@ -63,5 +63,5 @@ export { titleOf } from './status-titles.ts';
 export { type Case, declareCases, rejectionOf, rejectsWith, type TestRunner, until } from './suite.ts';
 export { Terminal } from './terminal.ts';
 export { startTimer, type Timer } from './timer.ts';
-export { ENCLOSE, enclosed, type Enclosing, traced } from './trace.ts';
+export { ENCLOSE, enclosed, type Enclosing, type Telling, traced } from './trace.ts';
 export { throwUncaught } from './uncaught.ts';

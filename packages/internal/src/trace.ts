@@ -18,6 +18,13 @@ export function enclosed<R>(event: object, work: () => R): R {
   return enclose === undefined ? work() : (enclose(work) as R);
 }
 
+/** What an event is told of its outcome: once, before anybody hears of that. */
+export interface Telling<Event extends object, R> {
+  /** It is done, and this is the answer. */
+  answered?(event: Event, answer: Awaited<R>): void;
+  failed?(event: Event, error: unknown): void;
+}
+
 /**
  * Runs `work` inside a tracing channel when somebody listens, and directly when nobody does. `work` may add to the
  * event what is known afterwards.
@@ -33,6 +40,7 @@ export function traced<Event extends object, R>(
   channel: TracingChannel<Event, Event>,
   event: Event,
   work: (event: Event) => R,
+  telling?: NoInfer<Telling<Event, R>>,
 ): R {
   if (!channel.hasSubscribers) return work(event);
   return channel.start.runStores(event, () => {
@@ -40,28 +48,33 @@ export function traced<Event extends object, R>(
     try {
       const enclose = (event as Enclosing)[ENCLOSE];
       answer = enclose === undefined ? work(event) : (enclose(() => work(event)) as R);
+      if (!(answer instanceof Promise)) telling?.answered?.(event, answer as Awaited<R>);
     } catch (error) {
+      telling?.failed?.(event, error);
       channel.end.publish(event);
       throw failed(channel, event, error);
     }
     channel.end.publish(event);
-    if (answer instanceof Promise) return later(channel, event, answer) as R;
+    if (answer instanceof Promise) return later(channel, event, answer, telling) as R;
     ended(channel, event);
     return answer;
   });
 }
 
-function later<Event extends object, T>(
+function later<Event extends object, R>(
   channel: TracingChannel<Event, Event>,
   event: Event,
-  answer: Promise<T>,
-): Promise<T> {
+  answer: Promise<Awaited<R>>,
+  telling: Telling<Event, R> | undefined,
+): Promise<Awaited<R>> {
   return answer.then(
     (value) => {
+      telling?.answered?.(event, value);
       ended(channel, event);
       return value;
     },
     (error: unknown) => {
+      telling?.failed?.(event, error);
       throw failed(channel, event, error);
     },
   );

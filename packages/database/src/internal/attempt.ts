@@ -62,7 +62,7 @@ export async function attempt<R>(
     const { unlock } = unit;
     if (unlock !== undefined) await undo(unit, 'unlock', unlock);
     if (!how.readOnly) calls.ownWrites?.note();
-    sessions.release(session, unit.broken);
+    sessions.release(session, unit.broken, call);
   }
 }
 

@@ -2,6 +2,7 @@ import { Call, type Deadlines, durationOption } from '@ent/internal';
 import type { DriverCall } from '../driver.ts';
 import { databaseErrors } from '../errors.ts';
 import type { CallOptions } from '../options.ts';
+import type { Lease } from './lease.ts';
 import { type Attempted, nameOf } from './operation.ts';
 
 /** The time that one call or transaction may take, and who hears of its statements. */
@@ -9,6 +10,8 @@ export class DatabaseCall extends Call implements DriverCall {
   onStatement: ((statement: string) => void) | undefined;
   asOf: number | undefined;
   scripts: boolean | undefined;
+  /** The connection that it has, where somebody wants to know. */
+  lease: Lease | undefined;
   /** Whether its last try was on a replica. */
   isOnReplica = false;
 }

@@ -1,10 +1,10 @@
 import { EntError } from '@ent/errors';
-import { chain, Deadlines, traced } from '@ent/internal';
+import { chain, Deadlines, type Telling, traced } from '@ent/internal';
 import { channels, type QueryOperation } from '../channels.ts';
 import type { Awaitable, DatabaseDriver } from '../driver.ts';
 import { databaseErrors } from '../errors.ts';
 import type { CallOptions } from '../options.ts';
-import { finish, orElse } from './awaitable.ts';
+import { finish } from './awaitable.ts';
 import { beginCall, type DatabaseCall } from './call.ts';
 import { backoff, isConflict, wrapped } from './faults.ts';
 import { Fullness } from './fullness.ts';
@@ -15,6 +15,16 @@ import { type Scope, Scopes, type Unit } from './scope.ts';
 import { Sessions } from './sessions.ts';
 import { inSavepoint } from './statement-savepoint.ts';
 import { Turn } from './turn.ts';
+
+/** What is known of a query when it has ended. */
+const TELLING: Telling<QueryOperation, unknown> = {
+  answered(event, result) {
+    event.rows = rowsOf(result);
+  },
+  failed(event, error) {
+    if (EntError.is(error)) event.errorCode = error.code;
+  },
+};
 
 /** What calls and transactions get that say nothing else. */
 export interface Defaults {
@@ -62,19 +72,7 @@ export class Calls {
       entity: operation.entity,
       inTransaction: scope !== undefined,
     };
-    return traced(channels.query, event, () =>
-      orElse(
-        () =>
-          chain(this.#run(scope, operation, options, work, event), (result) => {
-            event.rows = rowsOf(result);
-            return result;
-          }),
-        (error) => {
-          if (EntError.is(error)) event.errorCode = error.code;
-          throw error;
-        },
-      ),
-    );
+    return traced(channels.query, event, () => this.#run(scope, operation, options, work, event), TELLING);
   }
 
   /** A step of a transaction itself: a session that was cut off is marked. */
@@ -183,7 +181,7 @@ export class Calls {
     return this.sessions.ask(
       call,
       () => (this.driver.setTenant === undefined ? work(session, call) : asTenant(this.driver, session, call, work)),
-      (broken) => this.sessions.release(session, broken),
+      (broken) => this.sessions.release(session, broken, call),
     );
   }
 

@@ -34,10 +34,10 @@ export class Lease {
     channels.connection.asyncEnd.publish(this.#event);
   }
 
-  taken(): void {
+  taken(): this {
     this.#event.waitMs = this.#lap();
     const afterMs = this.#leakAfterMs;
-    if (afterMs === undefined) return;
+    if (afterMs === undefined) return this;
     const tell = (): void =>
       process.emitWarning(`A database connection has been in use for more than ${afterMs} ms.`, {
         type: 'DatabaseLeakWarning',
@@ -45,6 +45,7 @@ export class Lease {
         detail: this.#place ?? '',
       });
     this.#timer = startTimer(afterMs, tell).unref();
+    return this;
   }
 
   /** None came. */

@@ -18,7 +18,6 @@ const CONNECT = { operation: 'connect' };
 export class Sessions {
   readonly #driver: DatabaseDriver;
   readonly #timeoutMs: number;
-  readonly #leases = new Map<unknown, Lease>();
   #connecting: Promise<void> | undefined;
   #connected = false;
   #stopReport: (() => void) | undefined;
@@ -57,10 +56,11 @@ export class Sessions {
     });
   }
 
-  release(session: unknown, broken: boolean): void {
-    if (this.#leases.size > 0) {
-      this.#leases.get(session)?.back(broken);
-      this.#leases.delete(session);
+  /** @param call the one that it was acquired for */
+  release(session: unknown, broken: boolean, call: DatabaseCall): void {
+    if (call.lease !== undefined) {
+      call.lease.back(broken);
+      call.lease = undefined;
     }
     this.#driver.release(session, broken);
   }
@@ -98,13 +98,8 @@ export class Sessions {
       throw error;
     }
     if (session instanceof Promise) return this.#arrival(session, call, lease);
-    if (lease !== undefined) this.#taken(session, lease);
+    call.lease = lease?.taken();
     return session;
-  }
-
-  #taken(session: unknown, lease: Lease): void {
-    lease.taken();
-    this.#leases.set(session, lease);
   }
 
   /** Waits for a session; one that arrives too late goes back. */
@@ -120,7 +115,7 @@ export class Sessions {
     );
     try {
       const arrived = await call.guard(session);
-      if (lease !== undefined) this.#taken(arrived, lease);
+      call.lease = lease?.taken();
       return arrived;
     } catch (error) {
       late = true;
