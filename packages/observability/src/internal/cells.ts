@@ -3,17 +3,37 @@ import { OTHER } from './names.ts';
 /** Values of labels, in the order of their names; empty where there is nothing to say. */
 export type LabelValue = string | number;
 
-/** By the value of one label: what the next one tells apart, and after the last one a cell. */
-type Node = Map<LabelValue, unknown>;
+/**
+ * By the value of one label: what the next one tells apart, and after the last one a cell. Most values are those of the
+ * time before, and to see that is cheaper than to look them up.
+ */
+class Node {
+  readonly #children = new Map<LabelValue, unknown>();
+  #lastValue: LabelValue | undefined;
+  #last: unknown;
+
+  get(value: LabelValue): unknown {
+    if (value === this.#lastValue) return this.#last;
+    const child = this.#children.get(value);
+    if (child === undefined) return undefined;
+    this.#lastValue = value;
+    this.#last = child;
+    return child;
+  }
+
+  set(value: LabelValue, child: unknown): void {
+    this.#children.set(value, child);
+  }
+}
 
 /**
- * What a metric is counted in: a cell for each set of label values. A `Map` for each label finds it, where libraries of
+ * What a metric is counted in: a cell for each set of label values. A node for each label finds it, where libraries of
  * metrics check the names, sort them and make a text of all for each observation.
  */
 export abstract class Cells<Cell> {
   readonly #width: number;
   readonly #maxSeries: number;
-  #root: Node = new Map();
+  #root = new Node();
   #cells: Cell[] = [];
   #only: Cell | undefined;
   #overflow: Cell | undefined;
@@ -51,7 +71,7 @@ export abstract class Cells<Cell> {
 
   /** Starts anew; prom-client's `resetMetrics` calls it. */
   reset(): void {
-    this.#root = new Map();
+    this.#root = new Node();
     this.#cells = [];
     this.#only = undefined;
     this.#overflow = undefined;
@@ -67,7 +87,7 @@ export abstract class Cells<Cell> {
     for (const value of values.slice(0, -1)) {
       let next = node.get(value) as Node | undefined;
       if (next === undefined) {
-        next = new Map();
+        next = new Node();
         node.set(value, next);
       }
       node = next;

@@ -53,6 +53,7 @@ export interface Recipe<Payload extends object> {
 /** Starts spans by the SDK that is registered when an operation begins; before there is one, none. */
 export class Spans {
   readonly #given: TracerProvider | undefined;
+  #registered: OtelRegistry | undefined;
   #provider: TracerProvider | undefined;
   #tracer: Tracer | undefined;
 
@@ -60,8 +61,10 @@ export class Spans {
     this.#given = provider;
   }
 
+  /** Made by the first registration, and then the same object for good; SDKs come and go inside of it. */
   get #registry(): OtelRegistry | undefined {
-    return (globalThis as { [OTEL_REGISTRY]?: OtelRegistry })[OTEL_REGISTRY];
+    this.#registered ??= (globalThis as { [OTEL_REGISTRY]?: OtelRegistry })[OTEL_REGISTRY];
+    return this.#registered;
   }
 
   /** Without a context manager nothing could be a part of anything: then nothing is traced. */
@@ -128,12 +131,9 @@ export class Spans {
       span.end();
     });
     // Not by `onOperation`, which asks for the time twice: a span has its own.
+    // Nor at `end`: our packages publish `asyncEnd` of all that they began, also of what threw at once.
     return listen({
       [`tracing:${channel}:start`]: (message) => start(message as Payload),
-      // A function that threw before it returned a promise has no asyncEnd.
-      [`tracing:${channel}:end`]: (message) => {
-        if ((message as { error?: unknown }).error !== undefined) finish(message as Marked);
-      },
       [`tracing:${channel}:asyncEnd`]: (message) => finish(message as Marked),
     });
   }
@@ -165,12 +165,17 @@ export function spanOf(context: Context): Span | undefined {
  */
 export function isUnseen(context: Context): boolean {
   const span = spanOf(context);
-  return span !== undefined && !span.isRecording() && span.spanContext().isRemote !== true;
+  return span !== undefined && isOfNobody(span);
 }
 
 /** Whether there is a trace to be a part of, and somebody will see it: not for what happens by itself, now and then. */
 export function isPart(context: Context): boolean {
-  return spanOf(context) !== undefined && !isUnseen(context);
+  const span = spanOf(context);
+  return span !== undefined && !isOfNobody(span);
+}
+
+function isOfNobody(span: Span): boolean {
+  return !span.isRecording() && span.spanContext().isRemote !== true;
 }
 
 /**
