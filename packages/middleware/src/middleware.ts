@@ -284,7 +284,13 @@ class PipelineRun<X extends Exchange> implements Run<X> {
     }
     const operation = this.#operation;
     if (operation === undefined) return;
-    Object.assign(operation, outcome, { route: this.exchange.route });
+    // Field by field: by `Object.assign` the end of a request takes 0.1 us more.
+    operation.route = this.exchange.route;
+    operation.status = outcome.status;
+    operation.durationMs = outcome.durationMs;
+    operation.bytes = outcome.bytes;
+    operation.aborted = outcome.aborted;
+    operation.error = outcome.error;
     if (this.#ourFault) channels.request.error.publish(operation);
     channels.request.asyncStart.publish(operation);
     channels.request.asyncEnd.publish(operation);
