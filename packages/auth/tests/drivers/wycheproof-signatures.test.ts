@@ -1,7 +1,7 @@
 // Project Wycheproof's vectors for ECDSA, Ed25519 and RSA-PSS. They sign bytes that are no JWS, so no verifier of
 // tokens can be given them. What is shown is a step below: the public key is imported as that of an issuer is, and
-// asked by the call that is a verifier's last step. The parameters of that call are those by which one token was seen to
-// be checked. So WebCrypto of this Node, as jose uses it for an algorithm, takes the valid ones and no invalid one.
+// asked by the call that is a verifier's last step, with the parameters by which one token was seen to be checked.
+// So WebCrypto of this Node, as jose uses it for an algorithm, takes the valid ones and no invalid one.
 import type { webcrypto } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
