@@ -91,6 +91,16 @@ export class Cache<D extends CacheDriver = CacheDriver> implements CacheWithPart
     return new Cache(this.#core, this.#keys.child(name));
   }
 
+  /**
+   * A key as the backend has it, under the prefix and the namespace: for what is done with {@link driver}`.client`.
+   * A driver may shorten a long one, as that of Memcached does.
+   *
+   * @throws `cache.invalid_key`
+   */
+  backendKey(key: string): string {
+    return this.#keys.encode(key);
+  }
+
   /** Connects, so that a wrong address shows now and not at the first read. Optional and idempotent. */
   connect(): Promise<void> {
     return this.#core.connect();

@@ -46,6 +46,8 @@ export const middlewareErrors = defineErrors('middleware', {
   timed_out: { class: TimeoutError, status: 503, title: 'No Answer In Time' },
   /** The same, where `timeout()` is told to answer 504. */
   upstream_timed_out: { class: TimeoutError, status: 504, title: 'No Answer In Time' },
+  /** The store of idempotency keys is away; nothing was done. */
+  store_unavailable: { class: OverloadedError, title: 'Store Unavailable' },
   /** The store of a rate limit did not answer in time; a limit in this process decided in its place. Never thrown. */
   store_timeout: { class: TimeoutError, title: 'Store Timed Out' },
   /** Other processes changed a limit again and again; a limit in this process decided in its place. Never thrown. */

@@ -36,10 +36,17 @@ it.each<[string, () => unknown]>([
   ['memcachedRateLimitStore without a client', () => memcachedRateLimitStore(undefined as never)],
   ['cacheRateLimitStore without a cache', () => cacheRateLimitStore(undefined as never)],
   ['cacheRateLimitStore of a client', () => cacheRateLimitStore({ evalSha() {}, eval() {} } as never)],
-  ['cacheRateLimitStore of another backend', () => cacheRateLimitStore({ driver: { name: 'disk', client: {} } })],
+  [
+    'cacheRateLimitStore of what is no whole cache',
+    () => cacheRateLimitStore({ driver: { name: 'redis', client: { evalSha() {}, eval() {} } } } as never),
+  ],
+  [
+    'cacheRateLimitStore of another backend',
+    () => cacheRateLimitStore({ driver: { name: 'disk', client: {} } } as never),
+  ],
   [
     'cacheRateLimitStore',
-    () => cacheRateLimitStore({ driver: { name: 'memory', client: {} } }, { name: 'x' } as never),
+    () => cacheRateLimitStore({ driver: { name: 'memory', client: {} } } as never, { name: 'x' } as never),
   ],
   ['repositoryRateLimitStore of a database', () => repositoryRateLimitStore({ repo() {} } as never)],
   ['requestContext', () => requestContext({ field: () => ({}) } as never)],

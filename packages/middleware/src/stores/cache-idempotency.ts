@@ -1,4 +1,5 @@
 import type { IdempotencyStore } from '../idempotency-store.ts';
+import { middlewareErrors } from '../errors.ts';
 import { demandMethods } from '../internal/demand.ts';
 
 /**
@@ -19,7 +20,8 @@ const LOOKS = 5;
 
 /**
  * Keeps answers in a cache that all processes share: Redis, or Memcached. What a full server drops is forgotten, and
- * its request would be done again: keep keys where nothing is dropped (`noeviction`), if that matters.
+ * its request would be done again: keep keys where nothing is dropped (`noeviction`), if that matters. While the cache
+ * is away, requests with a key are refused with 503, also with `onError: 'miss'`.
  *
  * @throws `middleware.invalid_options`
  * @example
@@ -46,12 +48,16 @@ export function cacheIdempotencyStore(cache: IdempotencyCache): IdempotencyStore
   };
   return {
     async claim(key, record, ttlMs) {
+      let seen = false;
       for (let look = 0; look < LOOKS; look++) {
         if (await cache.set(key, record, { ttl: ttlMs, when: 'absent' })) return undefined;
         const there = (await cache.entry(key))?.value;
+        seen ||= there !== undefined;
         if (typeof there === 'string' && there !== FREE) return there;
         if (there === FREE && (await swap(key, FREE, record, ttlMs))) return undefined;
       }
+      // Neither free nor taken: a cache that passes over an outage (`onError: 'miss'`) says so, and nobody has the key.
+      if (!seen) throw middlewareErrors.store_unavailable('The cache that keeps idempotency keys is away.');
       // It changes hands all the time: somebody has it.
       return FREE;
     },

@@ -17,7 +17,9 @@ export interface MemcachedRateLimitStoreOptions {
   prefix?: string | undefined;
 }
 
-const PREFIX = /^[\x21-\x7e]{0,40}$/;
+/** What a prefix may be here. */
+export const PREFIX: RegExp = /^[\x21-\x7e]{0,40}$/;
+
 /**
  * Limits that all processes share, in Memcached 1.4.8 or later: two round trips for each attempt that is let through,
  * by compare and set, and one for each that is refused. Entries may go when the server needs room; their limits begin

@@ -12,7 +12,7 @@ import { cacheIdempotencyStore, repositoryIdempotencyStore } from '@ent/middlewa
 import { testIdempotencyStore } from '@ent/middleware/testing';
 import { uniqueName } from '@ent/testkit';
 import { describeWithServer } from '@ent/testkit/vitest';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { serve } from '../support/serve.ts';
 
 describe('in a cache of this process', () => {
@@ -25,6 +25,26 @@ describe('in a cache of this process', () => {
       },
     },
   );
+});
+
+it('a cache that passes over its outage refuses requests with a key, and says that it is away', async () => {
+  await using cache = createCache({
+    driver: redis({ url: 'redis://127.0.0.1:1' }),
+    onError: 'miss',
+    timeout: '100ms',
+    prefix: 'idempotency',
+  });
+  const handler = vi.fn(() => ({ status: 201 }));
+  const { url } = await serve(
+    createNodeListener(handler, { middleware: [idempotency({ store: cacheIdempotencyStore(cache) })] }),
+  );
+  for (let attempt = 0; attempt < 2; attempt++) {
+    const answer = await fetch(url, { method: 'POST', headers: { 'idempotency-key': 'new' } });
+    expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '1']);
+    expect(await answer.json()).toMatchObject({ code: 'middleware.store_unavailable' });
+  }
+  expect((await fetch(url, { method: 'POST' })).status).toBe(201);
+  expect(handler).toHaveBeenCalledTimes(1);
 });
 
 describeWithServer('redis', (server) => {

@@ -144,20 +144,65 @@ describeWithServer('memcached', (server) => {
 
 describe.each(['redis', 'memcached'] as const)('of a cache', (name) => {
   describeWithServer(name, (server) => {
-    it('counts where the caches are, and apart from what they keep', async () => {
+    const open = async (prefix: string) => {
       const url = name === 'redis' ? server.url : `memcached://${server.host}:${server.port}`;
-      const prefix = uniqueName('limit');
-      const caches = await Promise.all([openCache(url, { prefix: 'a:' }), openCache(url, { prefix: 'b:' })]);
-      onTestFinished(async () => {
-        await Promise.all(caches.map((cache) => cache.close()));
-      });
-      await Promise.all(caches.map((cache) => cache.connect()));
-      await caches[0].set('k', 'kept');
-      const stores = caches.map((cache) => cacheRateLimitStore(cache, { prefix }));
-      for (let n = 0; n < 5; n++) expect(await stores[n % 2]!.take('k', 1, rule)).toMatchObject({ allowed: true });
-      for (const store of stores) expect(await store.take('k', 1, rule)).toMatchObject({ allowed: false });
-      expect(await caches[0].get('k')).toBe('kept');
+      const cache = await openCache(url, { prefix });
+      onTestFinished(() => cache.close());
+      await cache.connect();
+      return cache;
+    };
+
+    it.each(['', 'x'.repeat(60), 'grüße'])(
+      'counts where the caches are, and apart from what they keep (%j)',
+      async (odd) => {
+        const prefix = uniqueName('limit') + odd;
+        const caches = [await open(prefix), await open(prefix)] as const;
+        await caches[0].set('k', 'kept');
+        const stores = caches.map((cache) => cacheRateLimitStore(cache));
+        for (let n = 0; n < 5; n++) expect(await stores[n % 2]!.take('k', 1, rule)).toMatchObject({ allowed: true });
+        for (const store of stores) expect(await store.take('k', 1, rule)).toMatchObject({ allowed: false });
+        expect(await caches[0].get('k')).toBe('kept');
+      },
+    );
+
+    it('services whose caches have different prefixes, or namespaces, count apart', async () => {
+      const one = await open(uniqueName('one'));
+      const caches = [one, await open(uniqueName('two')), one.namespace('n')];
+      for (const store of caches.map((cache) => cacheRateLimitStore(cache))) {
+        expect(await store.take('k', 5, rule)).toMatchObject({ allowed: true });
+        expect(await store.take('k', 1, rule)).toMatchObject({ allowed: false });
+      }
     });
+  });
+});
+
+describeWithServer('redis', (server) => {
+  it('of a cache, stays within what its user may touch: the keys under the prefix', async () => {
+    const [user, prefix] = [uniqueName('user'), uniqueName('app')];
+    const admin = createClient({ url: server.url });
+    await admin.connect();
+    onTestFinished(async () => {
+      await admin.sendCommand(['ACL', 'DELUSER', user]);
+      admin.destroy();
+    });
+    await admin.sendCommand([
+      'ACL',
+      'SETUSER',
+      user,
+      'on',
+      '>pw',
+      `~${prefix}:*`,
+      `~${prefix}/*`,
+      '+@all',
+      '-@dangerous',
+    ]);
+    const url = new URL(server.url);
+    Object.assign(url, { username: user, password: 'pw' });
+    await using cache = await openCache(url.href, { prefix });
+    await cache.connect();
+    for (const each of [cache, cache.namespace('limits')]) {
+      expect(await cacheRateLimitStore(each).take('k', 1, rule)).toMatchObject({ allowed: true, remaining: 4 });
+    }
   });
 });
 
