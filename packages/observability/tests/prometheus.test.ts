@@ -47,6 +47,17 @@ describe('createMetrics', () => {
     expect(await lines('http_server_active_requests')).toEqual([`${active} 0`]);
   });
 
+  it('counts no request that is in flight when all is reset', async () => {
+    const gate = Promise.withResolvers<void>();
+    const request = publish('ent:http:request', { method: 'GET' }, () => gate.promise);
+    metrics.registry.resetMetrics();
+    gate.resolve();
+    await request;
+    await publish('ent:http:request', { method: 'GET' });
+    const active = 'http_server_active_requests{http_request_method="GET",url_scheme=""}';
+    expect(await lines('http_server_active_requests')).toEqual([`${active} 0`]);
+  });
+
   it('counts cache results, health checks and password checks', async () => {
     await publish('ent:cache:get', { driver: 'memory', keys: 5, hits: 3 });
     await publish('ent:cache:get', { driver: 'memory', keys: 2 }, () => Promise.reject(new Error('down')));

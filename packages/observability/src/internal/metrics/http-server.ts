@@ -1,8 +1,7 @@
-import { onOperation } from '../../operations.ts';
 import type { Place } from '../place.ts';
 import { methodOf } from '../names.ts';
 import { ADVISED_BUCKETS } from './buckets.ts';
-import type { Stop } from './stop.ts';
+import { listen, type Stop } from './stop.ts';
 
 /** What is read of `ent:http:request`; `@ent/middleware` documents it in full. */
 interface HttpRequest {
@@ -29,20 +28,31 @@ export function httpServer(place: Place): Stop[] {
     help: 'Number of HTTP server requests in flight.',
     attributes: ['http.request.method', 'url.scheme'],
   });
-  const stop = onOperation<HttpRequest>('ent:http:request', {
-    start: ({ method, exchange }) => void active.cell(methodOf(method), schemeOf(exchange)).value++,
-    end({ payload, durationMs }) {
-      const { route = '', status = '', exchange } = payload;
-      const method = methodOf(payload.method);
-      const scheme = schemeOf(exchange);
-      active.cell(method, scheme).value--;
-      duration.cell(method, route, status, scheme, errorOf(payload)).observe((payload.durationMs ?? durationMs) / 1000);
-    },
-  });
-  return [stop];
+  // Its own: others measure the same requests.
+  const mine = Symbol('inFlight');
+  type Counted = HttpRequest & { [mine]?: { value: number } };
+  const onStart = (message: unknown): void => {
+    const request = message as Counted;
+    const inFlight = active.cell(methodOf(request.method), schemeOf(request));
+    inFlight.value++;
+    request[mine] = inFlight;
+  };
+  const onEnd = (message: unknown): void => {
+    const request = message as Counted;
+    const inFlight = request[mine];
+    // It began before.
+    if (inFlight === undefined) return;
+    inFlight.value--;
+    const { route = '', status = '', durationMs = 0 } = request;
+    duration
+      .cell(methodOf(request.method), route, status, schemeOf(request), errorOf(request))
+      .observe(durationMs / 1000);
+  };
+  // Not by `onOperation`, which asks for the time twice: a request has its own with it.
+  return [listen({ 'tracing:ent:http:request:start': onStart, 'tracing:ent:http:request:asyncEnd': onEnd })];
 }
 
-function schemeOf(exchange: HttpRequest['exchange']): string {
+function schemeOf({ exchange }: HttpRequest): string {
   return exchange?.scheme ?? '';
 }
 
