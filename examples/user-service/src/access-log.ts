@@ -1,3 +1,4 @@
+import { EntError } from '@ent/errors';
 import type { Logger } from '@ent/logging';
 import { channels } from '@ent/middleware';
 
@@ -11,7 +12,13 @@ export function logRequests(logger: Logger): void {
     end() {},
     asyncStart() {},
     error({ error, method, route }) {
-      logger.error('a request failed', { err: error, 'http.request.method': method, 'http.route': route });
+      logger.error('a request failed', {
+        err: error,
+        // What the client knows it by.
+        instance: `urn:uuid:${EntError.from(error).id}`,
+        'http.request.method': method,
+        'http.route': route,
+      });
     },
     asyncEnd({ method, route, status, durationMs, bytes, aborted }) {
       logger.info(`${method} ${route ?? '(no route)'} ${status ?? '(the client left)'}`, {

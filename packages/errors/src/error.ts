@@ -20,6 +20,14 @@ import { readWire, wireOf } from './wire.ts';
 
 // Ids are made when somebody asks: most errors are caught and handled without one.
 const ids = new WeakMap<object, string>();
+/** What is made of an error has its id, however often it is made. */
+function shareId(value: unknown, made: EntError): void {
+  if (typeof value !== 'object' || value === null) return;
+  const id = ids.get(value) ?? uuid();
+  ids.set(value, id);
+  ids.set(made, id);
+}
+
 const ordinaryInstanceOf = Function.prototype[Symbol.hasInstance];
 
 /**
@@ -121,6 +129,8 @@ export class EntError extends Error implements ErrorShape {
    * answer, as those of http-errors, body-parser, Koa and Fastify do, becomes an error of that status;
    * what nobody knows becomes an {@link InternalError} with a fixed message. The value is the `cause`.
    * Never throws: a mapper that does is passed over.
+   *
+   * Asked again for the same error, it gives one with the same {@link id}: that of the answer is that of the log.
    */
   static from(value: unknown, mappers: readonly ErrorMapper[] = []): EntError {
     if (EntError.is(value)) return value;
@@ -129,7 +139,10 @@ export class EntError extends Error implements ErrorShape {
       const mapped = tryMapper(map, value);
       if (mapped !== undefined) return mapped;
     }
-    return tryMapper(fromConvention, value) ?? new InternalError('An unexpected error occurred.', { cause: value });
+    const made =
+      tryMapper(fromConvention, value) ?? new InternalError('An unexpected error occurred.', { cause: value });
+    shareId(value, made);
+    return made;
   }
 
   /**

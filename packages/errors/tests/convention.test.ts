@@ -207,3 +207,14 @@ describe('what has a status and is no answer of ours', () => {
 function fail(): never {
   throw new Error('no');
 }
+
+it('what is made of an error has one id, however often it is made', () => {
+  for (const thrown of [new TypeError('x'), createError(404), Object.freeze(new Error('frozen')), {}]) {
+    const { id } = EntError.from(thrown);
+    expect(id).toMatch(/^[0-9a-f-]{36}$/);
+    expect(EntError.from(thrown).id).toBe(id);
+  }
+  expect(EntError.from(new TypeError('x')).id).not.toBe(EntError.from(new TypeError('x')).id);
+  // A text is nothing that could be known again.
+  expect(EntError.from('x').id).not.toBe(EntError.from('x').id);
+});

@@ -8,6 +8,8 @@ import type { Middleware } from './middleware.ts';
 /** What {@link accessLog} needs of a logger: the smallest part of `Logger` of `@ent/logging`, which fits as it is. */
 export interface AccessLogger {
   info(message: string, fields: Readonly<Record<string, unknown>>): void;
+  /** Takes the lines of exchanges that failed on our side. Without it they go to `info`. */
+  error?(message: string, fields: Readonly<Record<string, unknown>>): void;
 }
 
 /** How {@link accessLog} is set up. */
@@ -19,8 +21,12 @@ export interface AccessLogOptions {
 }
 
 /**
- * One line for each exchange, when it is over, also for one whose client went away. The names of the fields are those
- * of OpenTelemetry. The path is there, the query is not: people put tokens into it.
+ * One line for each exchange, when it is over, also for one whose client went away. The names with dots are those of
+ * OpenTelemetry. The path is there, the query is not: people put tokens into it.
+ *
+ * What failed on our side (5xx) has its line at the level `error`, with the error itself (`err`: message, stack, causes)
+ * and `instance`, by which the client knows it from its problem details. An application that answers its errors by a
+ * handler of its own logs them there: here they are answers.
  *
  * @throws `middleware.invalid_options`
  * @example
@@ -41,8 +47,11 @@ export function accessLog(logger: AccessLogger, options: AccessLogOptions = {}):
     done(exchange, outcome) {
       if (filter?.(exchange, outcome) === false) return;
       const { method, path, route, peer, id } = exchange;
-      const { status, bytes, durationMs, aborted } = outcome;
-      logger.info(`${method} ${route ?? path} ${status ?? 'aborted'}`, {
+      const { status, bytes, durationMs, aborted, error } = outcome;
+      const known = error === undefined ? undefined : EntError.from(error);
+      const failed = known !== undefined && known.status >= 500;
+      const write = failed && logger.error !== undefined ? 'error' : 'info';
+      logger[write]?.(`${method} ${route ?? path} ${status ?? 'aborted'}`, {
         'http.request.method': method,
         'http.request.id': id,
         'http.response.status_code': status,
@@ -53,7 +62,8 @@ export function accessLog(logger: AccessLogger, options: AccessLogOptions = {}):
         'user_agent.original': exchange.header('user-agent'),
         durationMs: Math.round(durationMs * 1000) / 1000,
         aborted,
-        ...(outcome.error === undefined ? {} : { 'error.type': typeOf(outcome.error) }),
+        ...(error === undefined ? undefined : { 'error.type': typeOf(error) }),
+        ...(failed ? { err: error, instance: `urn:uuid:${known.id}` } : undefined),
         ...fields?.(exchange, outcome),
       });
     },

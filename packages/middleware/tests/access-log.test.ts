@@ -1,17 +1,17 @@
 import { ConflictError } from '@ent/errors';
 import { createLogger } from '@ent/logging';
 import { memoryDriver } from '@ent/logging/memory';
-import { accessLog, type AccessLogOptions, requestId } from '@ent/middleware';
+import { accessLog, type AccessLogger, type AccessLogOptions, requestId } from '@ent/middleware';
 import { createNodeListener } from '@ent/middleware/node';
 import { describe, expect, it } from 'vitest';
 import { eventually, serve } from './support/serve.ts';
 
 type Line = [message: string, fields: Readonly<Record<string, unknown>>];
 
-const start = async (options?: AccessLogOptions) => {
+const start = async (options?: AccessLogOptions, more: Partial<AccessLogger> = {}) => {
   const lines: Line[] = [];
   const hanging: string[] = [];
-  const logger = { info: (...line: Line) => void lines.push(line) };
+  const logger = { info: (...line: Line) => void lines.push(line), ...more };
   const listener = createNodeListener(
     async (exchange) => {
       if (exchange.path === '/hangs') {
@@ -59,6 +59,24 @@ describe('accessLog', () => {
       ['GET /fails 409', 'conflict'],
       ['GET /mistake 500', 'TypeError'],
     ]);
+  });
+
+  it('what failed on our side has a line of its own level, with the error and what the client knows it by', async () => {
+    const errors: Line[] = [];
+    const { url, lines } = await start(undefined, { error: (...line: Line) => void errors.push(line) });
+    const answer = await fetch(`${url}/mistake`, { headers: { 'x-request-id': 'abc' } });
+    const { instance } = (await answer.json()) as { instance: string };
+    await eventually(() => expect(errors).toHaveLength(1));
+    expect(errors[0]?.[1]).toMatchObject({ 'http.request.id': 'abc', instance, err: new TypeError('a mistake') });
+    await fetch(`${url}/fails`);
+    await eventually(() => expect(lines).toHaveLength(1));
+    expect(lines[0]?.[1]).not.toHaveProperty('err');
+  });
+
+  it('a logger of one level gets it too', async () => {
+    const { url, lines } = await start();
+    const { instance } = (await (await fetch(`${url}/mistake`)).json()) as { instance: string };
+    await eventually(() => expect(lines[0]?.[1]).toMatchObject({ instance, err: new TypeError('a mistake') }));
   });
 
   it('writes one for a client that went away', async () => {

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { currentContext, until } from '@ent/internal';
 import {
+  accessLog,
   cors,
   type Exchange,
   idempotency,
@@ -17,6 +18,9 @@ import {
   timeout,
 } from '@ent/middleware';
 import type { Features } from './host.ts';
+
+/** What the access logs of all hosts have said at the level of errors. */
+export const failures: Readonly<Record<string, unknown>>[] = [];
 
 /** An exchange that is over, and what was known of it then. */
 export interface Ended extends Outcome {
@@ -223,6 +227,7 @@ export function middlewares(ended: Ended[]): Middleware[] {
           contextId: currentContext()?.['requestId'],
         }),
     },
+    accessLog({ info() {}, error: (_message, fields) => void failures.push(fields) }),
     { name: 'marks', head: (_exchange, status, headers) => headers.set('x-mark', String(status)) },
     {
       name: 'fails',

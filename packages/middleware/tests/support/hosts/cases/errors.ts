@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { until } from '@ent/internal';
 import type { HostCase } from '../case.ts';
-import { assertOwn, assertProblem, newId } from '../tools.ts';
+import { assertOwn, assertProblem, failures, newId } from '../tools.ts';
 
 const THROWN: readonly [name: string, path: string, status: number, code: string, detail?: string][] = [
   ['an error of nobody', '/throw', 500, 'internal'],
@@ -27,7 +28,14 @@ export const errors: readonly HostCase[] = [
         assert.deepEqual([ended.status, ended.aborted], [status, false]);
         // What was thrown is told, and by itself.
         assert.ok(ended.error instanceof Error);
-        if (status === 500) assert.equal(ended.error.message, 'secret');
+        if (status !== 500) return;
+        assert.equal(ended.error.message, 'secret');
+        // The line of the log has the error, and what the client knows it by.
+        const line = (): (typeof failures)[number] | undefined =>
+          failures.find((fields) => fields['http.request.id'] === id);
+        await until(() => line() !== undefined, 'the line of the log');
+        const { instance } = JSON.parse(seen.text) as { instance: string };
+        assert.deepEqual([line()?.['err'], line()?.['instance']], [ended.error, instance]);
       },
     }),
   ),
