@@ -24,8 +24,8 @@ export interface AccessLogOptions {
  * One line for each exchange, when it is over, also for one whose client went away. The names with dots are those of
  * OpenTelemetry. The path is there, the query is not: people put tokens into it.
  *
- * What failed on our side (5xx) has its line at the level `error`, with the error itself (`err`: message, stack, causes)
- * and `instance`, by which the client knows it from its problem details. An application that answers its errors by a
+ * What failed on our side (5xx) has its line at the level `error`, with the error (`err`: message, stack, causes) and
+ * `instance`, by which the client knows it from its problem details. An application that answers its errors by a
  * handler of its own logs them there: here they are answers.
  *
  * @throws `middleware.invalid_options`

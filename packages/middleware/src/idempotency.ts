@@ -270,7 +270,7 @@ export function idempotency(options: IdempotencyOptions): Middleware {
     reply(exchange, reply) {
       const held = exchange.state.get(slot) as Claim | undefined;
       if (held === undefined || held.settled) return undefined;
-      if (!held.waiting) return settle(held, reply) as Promise<Reply>;
+      if (!held.waiting) return settle(held, reply);
       // A time limit has answered, and this is not what the handler still works on.
       held.unwatch?.();
       return undefined;
