@@ -128,7 +128,7 @@ export class RedisConnection {
     }
     // The client goes on trying for as long as it takes, but nobody waits for more than one attempt.
     if (this.#trouble === undefined) await this.#attempt.promise;
-    if (this.#trouble !== undefined) throw this.#offline('the client cannot connect, and goes on trying');
+    if (this.#trouble !== undefined) throw this.#offline('the client cannot connect');
   }
 
   #offline(message: string): Offline {

@@ -189,6 +189,8 @@ export type DriverFailure = 'unavailable' | 'lost' | 'refused' | 'other';
 export interface MessagingDriver<Client = unknown> {
   /** As in `memory`; stands in errors and telemetry. */
   readonly name: string;
+  /** Host and port, for errors, as `localhost:6379`; several with ", " between them. Never a user or a password. */
+  readonly address?: string | undefined;
   readonly features: MessagingFeatures;
   /** The native client, for what the portable API does not have. */
   readonly client: Client;

@@ -17,7 +17,7 @@ import { Payloads } from './internal/payload.ts';
 import { checkAttribute } from './internal/prepare.ts';
 import { replying, Requests } from './internal/requests.ts';
 import { RunningSubscription } from './internal/running.ts';
-import { wrap } from './internal/send.ts';
+import { placeOf, wrap } from './internal/send.ts';
 import { setupOf, type SubscriptionHost } from './internal/setup.ts';
 import { checkName, HEADERS, nameOf, type Handler, type Topic } from './message.ts';
 import type { CloseOptions, MessagingOptions, RequestOptions, SubscribeOptions } from './options.ts';
@@ -30,6 +30,9 @@ export interface Subscriber {
    * Has `handler` called for each message of the topic, on behalf of a group. Resolves when the
    * group exists and receives; from then on no message is missed. A handler gets a message at
    * least once, so it must bear to get one twice.
+   *
+   * A broker that is away is tried until the `timeout` of `createMessaging` is up; each try that fails is published on
+   * `ent:messaging:receive`. After an error nothing is left behind, and it may be called again.
    *
    * @param topic also a pattern, where the driver takes those (`features.wildcards`): `order.*` with `*` for any one
    *   segment, `order.#` with `#` at the end for all that follow or none. `message.topic` tells which it was; dead
@@ -219,7 +222,7 @@ export function createMessaging<D extends MessagingDriver>(options: MessagingOpt
   const within = async <T>(what: string, work: (call: Call) => Promise<T>, signal?: AbortSignal): Promise<T> =>
     withCall(
       timeoutMs,
-      () => messagingErrors.timeout(`${what}: ${driver.name} did not answer within ${timeoutMs} ms.`),
+      () => messagingErrors.timeout(`${what}: ${placeOf(driver)} did not answer within ${timeoutMs} ms.`),
       signal,
       (call) =>
         work(call).catch((error: unknown) => {
@@ -241,7 +244,7 @@ export function createMessaging<D extends MessagingDriver>(options: MessagingOpt
     const running = new RunningSubscription(setup);
     const what = `The group "${setup.group}" could not subscribe to "${setup.topic}"`;
     const { signal } = call;
-    await within(what, (opening) => running.start(opening), signal);
+    await within(what, (opening) => running.start(opening, ending.signal), signal);
     if (closing !== undefined) {
       await running.close(CLOSE_TIMEOUT_MS);
       demandOpen(true);

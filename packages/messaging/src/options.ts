@@ -36,7 +36,7 @@ export interface MessagingOptions<D extends MessagingDriver = MessagingDriver> {
   /** Who publishes: the CloudEvents `source` of each message, such as the service's name. Default `"unknown"`. */
   readonly source?: string;
   /**
-   * How long the broker may take: `publish`, with all its tries, `subscribe` and
+   * How long the broker may take: `publish` and `subscribe`, with all their tries, and
    * `ping`. Then `messaging.timeout`. Default `"10s"`.
    */
   readonly timeout?: Duration;

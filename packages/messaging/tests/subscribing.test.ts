@@ -2,9 +2,12 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { currentContext } from '@ent/internal';
 import { describe, expect, it } from 'vitest';
 import { type MemoryOptions, memory } from '../src/drivers/memory.ts';
+import { rabbitmq } from '../src/drivers/rabbitmq/index.ts';
+import { redisStreams } from '../src/drivers/redis-streams/index.ts';
 import {
   channels,
   createMessaging,
+  type DriverFailure,
   type GroupReport,
   groupsChannel,
   type GroupsQuestion,
@@ -13,6 +16,7 @@ import {
   type MessagingDriver,
   messagingErrors,
   type ProcessOperation,
+  type ReceiveOperation,
   type Source,
   type SubscribeOptions,
 } from '../src/index.ts';
@@ -462,22 +466,88 @@ describe('closing', () => {
 describe('a broker that is away', () => {
   it('is told to who subscribes', async () => {
     const inner = memory();
-    const unreachable = Object.assign(new Error('ECONNREFUSED'), { kind: 'x' });
+    const unreachable = new Error('ECONNREFUSED', { cause: new AggregateError([new Error('no route')], 'all failed') });
     const driver: MessagingDriver = {
       ...inner,
       subscribe: () => Promise.reject(unreachable),
       classify: () => 'unavailable',
     };
-    const messaging = createMessaging({ driver });
+    const messaging = createMessaging({ driver: { ...driver, address: 'broker.test:4711' }, timeout: 200 });
+    const told: unknown[] = [];
+    const listen = (operation: unknown): void => void told.push((operation as ReceiveOperation).error);
+    channels.receive.error.subscribe(listen);
     await expect(messaging.subscribe('t', { group: 'g' }, () => {})).rejects.toMatchObject({
       code: 'messaging.unavailable',
+      message: expect.stringContaining(
+        'memory at broker.test:4711 is not available: ECONNREFUSED: all failed: no route.',
+      ),
       cause: unreachable,
     });
+    channels.receive.error.unsubscribe(listen);
+    expect(told[0]).toMatchObject({ code: 'messaging.unavailable' });
     const hanging = createMessaging({ driver: { ...inner, subscribe: () => new Promise(() => {}) }, timeout: 50 });
     await expect(hanging.subscribe('t', { group: 'g' }, () => {})).rejects.toMatchObject({ code: 'messaging.timeout' });
     await expect(
       createMessaging({ driver: { ...inner, ping: () => new Promise(() => {}) }, timeout: 50 }).ping(),
     ).rejects.toMatchObject({ code: 'messaging.timeout' });
+  });
+
+  it('is tried until the time is up, and what it refuses is told at once', async () => {
+    const inner = memory();
+    let calls = 0;
+    let failure: DriverFailure = 'unavailable';
+    const driver: MessagingDriver = {
+      ...inner,
+      subscribe: (spec, call) => (++calls < 4 ? Promise.reject(new Error('away')) : inner.subscribe(spec, call)),
+      classify: () => failure,
+    };
+    const messaging = createMessaging({ driver });
+    const seen: unknown[] = [];
+    const subscription = await messaging.subscribe('t', { group: 'g' }, ({ data }) => seen.push(data));
+    expect([calls, subscription.failure]).toEqual([4, undefined]);
+    await messaging.publish('t', 1);
+    await expect.poll(() => seen).toEqual([1]);
+    [calls, failure] = [0, 'refused'];
+    const refused = { code: 'messaging.rejected' };
+    await expect(messaging.subscribe('t', { group: 'h' }, () => {})).rejects.toMatchObject(refused);
+    expect(calls).toBe(1);
+    // And once more, by who has mended it.
+    [calls, failure] = [3, 'other'];
+    await messaging.subscribe('t', { group: 'h' }, () => {});
+    await messaging.close();
+  });
+
+  it.each([
+    ['redis-streams', () => redisStreams({ url: 'redis://ada:secret-4711@127.0.0.1:1' }), '127.0.0.1:1'],
+    ['redis-streams', () => redisStreams({ socket: { port: 1 } }), 'localhost:1'],
+    [
+      'redis-streams',
+      () => redisStreams({ sentinel: { name: 'main', sentinelRootNodes: [{ host: '127.0.0.1', port: 1 }] } }),
+      '127.0.0.1:1',
+    ],
+    [
+      'redis-streams',
+      () => redisStreams({ cluster: { rootNodes: [{ url: 'redis://ada:secret-4711@127.0.0.1:1' }] } }),
+      '127.0.0.1:1',
+    ],
+    ['rabbitmq', () => rabbitmq({ url: 'amqp://ada:secret-4711@127.0.0.1:1,127.0.0.2:1' }), '127.0.0.1:1, 127.0.0.2:1'],
+  ])('is named by host and port, without its password: %s %#', async (name, make, address) => {
+    const messaging = createMessaging({ driver: make(), timeout: 500 });
+    const error: unknown = await messaging.subscribe('t', { group: 'g' }, () => {}).catch((thrown: unknown) => thrown);
+    // Sentinels that are away take their time.
+    await messaging.close().catch(() => {});
+    expect(error).toMatchObject({ message: expect.stringContaining(`${name} at ${address} `) });
+    expect(String(error)).not.toContain('4711');
+  });
+
+  it('is not tried any more when messaging closes', async () => {
+    const away = { ...memory(), subscribe: () => Promise.reject(new Error('away')), classify: () => 'lost' as const };
+    const messaging = createMessaging({ driver: away, timeout: '1m' });
+    const subscribing = messaging.subscribe('t', { group: 'g' }, () => {});
+    subscribing.catch(() => {});
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    await messaging.close();
+    await expect(subscribing).rejects.toMatchObject({ code: 'messaging.unavailable' });
   });
 
   it('and answers after the caller was told so, leaves no subscriber behind', async () => {

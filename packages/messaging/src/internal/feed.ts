@@ -6,7 +6,7 @@ import { withCall } from './call.ts';
 import { pause } from './clock.ts';
 import type { Common } from './common.ts';
 import { Receiver, windowOf } from './receiver.ts';
-import { wrap } from './send.ts';
+import { placeOf, wrap } from './send.ts';
 import type { SubscriptionSetup } from './setup.ts';
 import type { Shift } from './shift.ts';
 
@@ -35,7 +35,8 @@ export class Feed {
   /** Receives until the signal aborts, then ends in order; so it does for each rest too, after which it goes on. */
   async run(stop: AbortSignal, shift: Shift): Promise<void> {
     const { driver, brokerTimeoutMs, time } = this.#setup;
-    const timeout = (): Error => messagingErrors.timeout(`${driver.name} did not answer within ${brokerTimeoutMs} ms.`);
+    const timeout = (): Error =>
+      messagingErrors.timeout(`${placeOf(driver)} did not answer within ${brokerTimeoutMs} ms.`);
     for (let failures = 0; this.#receiver !== undefined || !stop.aborted; ) {
       try {
         await shift.over(stop);
@@ -45,7 +46,7 @@ export class Feed {
         await this.#receiver.drain();
         this.#rest();
       } catch (error) {
-        if (!stop.aborted && !shift.signal.aborted) this.#tell(error);
+        if (!stop.aborted && !shift.signal.aborted) this.tell(error);
         // Whatever it had given out is not ours any more: the broker gives it to the next one.
         this.#receiver?.stop('lost');
         if (this.#receiver?.isProven) failures = 0;
@@ -59,7 +60,7 @@ export class Feed {
   failure: Error | undefined;
 
   /** It tries again without end: somebody has to know, above all where the broker refuses. */
-  #tell(cause: unknown): void {
+  tell(cause: unknown): void {
     const { driver, topic, group } = this.#setup;
     const what = `The group "${group}" does not receive from "${topic}"`;
     this.failure = EntError.is(cause) ? cause : wrap(driver, cause, what);
@@ -88,6 +89,7 @@ export class Feed {
   /** Ends what was only opened. */
   async abandon(): Promise<void> {
     await this.#receiver?.drain();
+    this.#receiver = undefined;
   }
 
   /** Topology is made again with each source: somebody may have deleted it, or a broker come back without it. */

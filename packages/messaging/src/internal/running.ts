@@ -1,5 +1,7 @@
+import { EntError } from '@ent/errors';
 import { type Call, outsideContext } from '@ent/internal';
 import { messagingErrors } from '../errors.ts';
+import { pause } from './clock.ts';
 import { commonOf } from './common.ts';
 import { Feed } from './feed.ts';
 import type { Figures } from './figures.ts';
@@ -28,11 +30,30 @@ export class RunningSubscription {
   }
 
   /** Begins, or leaves nothing behind. It outlives who asked for it, a request or a transaction. */
-  start(call: Call): Promise<void> {
-    return outsideContext(() => this.#start(call));
+  start(call: Call, closing?: AbortSignal): Promise<void> {
+    return outsideContext(() => this.#start(call, closing));
   }
 
-  async #start(call: Call): Promise<void> {
+  /** A broker that is away is tried until the time is up; what it refuses is told at once. */
+  async #start(call: Call, closing: AbortSignal | undefined): Promise<void> {
+    const { clock, resend } = this.#setup.time;
+    for (let tries = 1; ; tries++) {
+      try {
+        await this.#open(call);
+        break;
+      } catch (error) {
+        const waitMs = resend(tries);
+        if (!this.#isAway(error) || performance.now() + waitMs >= call.deadlineAt) throw error;
+        this.#feeds[0]?.tell(error);
+        await pause(clock, waitMs, closing ? AbortSignal.any([call.signal, closing]) : call.signal);
+        call.check();
+        if (closing?.aborted) throw error;
+      }
+    }
+    this.#ended = Promise.all(this.#feeds.map((feed) => feed.run(this.#stopping.signal, this.#shift)));
+  }
+
+  async #open(call: Call): Promise<void> {
     try {
       for (const feed of this.#feeds) await call.guard(feed.open(call));
       call.check();
@@ -40,7 +61,13 @@ export class RunningSubscription {
       await Promise.allSettled(this.#feeds.map((feed) => feed.abandon()));
       throw error;
     }
-    this.#ended = Promise.all(this.#feeds.map((feed) => feed.run(this.#stopping.signal, this.#shift)));
+  }
+
+  #isAway(error: unknown): boolean {
+    // Of ours are the reasons for which the call is over.
+    if (EntError.is(error)) return false;
+    const failure = this.#setup.driver.classify(error);
+    return failure === 'unavailable' || failure === 'lost';
   }
 
   get failure(): Error | undefined {

@@ -103,14 +103,29 @@ export function wrap(driver: MessagingDriver, cause: unknown, what: string, deta
   switch (driver.classify(cause)) {
     case 'unavailable':
     case 'lost':
-      return messagingErrors.unavailable(`${what}: ${driver.name} is not available: ${wordsOf(cause)}`, options);
+      return messagingErrors.unavailable(`${what}: ${placeOf(driver)} is not available: ${wordsOf(cause)}`, options);
     case 'refused':
-      return messagingErrors.rejected(`${what}: ${driver.name} refused: ${wordsOf(cause)}`, options);
+      return messagingErrors.rejected(`${what}: ${placeOf(driver)} refused: ${wordsOf(cause)}`, options);
     default:
-      return messagingErrors.driver_failed(`${what}: ${driver.name} failed.`, options);
+      return messagingErrors.driver_failed(`${what}: ${placeOf(driver)} failed.`, options);
   }
 }
 
-function wordsOf(cause: unknown): string {
-  return (cause instanceof Error ? cause.message : String(cause)).replace(/\.?$/, '.');
+/** The broker, as an error names it: with its host and port where the driver tells them. */
+export function placeOf({ name, address }: MessagingDriver): string {
+  return address === undefined ? name : `${name} at ${address}`;
+}
+
+const MOST_CAUSES = 3;
+
+/** With the words of its causes: "the client cannot connect" says less than the system's "ECONNREFUSED". */
+function wordsOf(thrown: unknown): string {
+  const words: string[] = [];
+  let cause = thrown;
+  for (let depth = 0; depth < MOST_CAUSES && cause instanceof Error; depth++) {
+    if (cause.message !== '') words.push(cause.message.replace(/\.$/, ''));
+    // Node.js tells so of a name with several addresses.
+    cause = cause.cause ?? (cause instanceof AggregateError ? (cause.errors[0] as unknown) : undefined);
+  }
+  return `${words.join(': ') || String(thrown)}.`;
 }

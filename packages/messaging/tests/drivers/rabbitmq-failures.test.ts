@@ -31,6 +31,20 @@ describeWithServer('rabbitmq', { killable: true }, (server) => {
     });
   }
 
+  it('has who subscribes while it is away receive once it is there', { timeout: 600_000 }, async () => {
+    const topic = uniqueName('away');
+    await server.stop();
+    const messaging = messagingOf({}, '3m');
+    const seen: unknown[] = [];
+    const subscribing = messaging.subscribe(topic, { group: 'g' }, ({ data }) => void seen.push(data));
+    await Promise.race([subscribing, new Promise((resolve) => setTimeout(resolve, 1000))]);
+    await server.start();
+    await subscribing;
+    await messaging.publish(topic, 1);
+    await expect.poll(() => seen, PATIENT).toEqual([1]);
+    await messaging.close();
+  });
+
   it('goes on after an orderly restart, with what waited', { timeout: 600_000 }, async () => {
     const topic = uniqueName('restarted');
     const messaging = messagingOf({}, '3m');

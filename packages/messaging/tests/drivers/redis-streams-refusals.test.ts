@@ -30,7 +30,7 @@ describeWithServer('redis', { killable: true }, (server) => {
     await config('min-replicas-to-write', '1');
     await refusal().toMatchObject({
       code: 'messaging.unavailable',
-      message: expect.stringMatching(/were not stored: redis-streams is not available: NOREPLICAS /),
+      message: expect.stringMatching(/were not stored: redis-streams at \S+:\d+ is not available: NOREPLICAS /),
       cause: expect.objectContaining({ message: expect.stringMatching(/^NOREPLICAS/) }),
     });
     expect(await length()).toBe(0);
@@ -49,7 +49,7 @@ describeWithServer('redis', { killable: true }, (server) => {
     try {
       await refusal().toMatchObject({
         code: 'messaging.unavailable',
-        message: expect.stringMatching(/were not stored: redis-streams is not available: READONLY /),
+        message: expect.stringMatching(/were not stored: redis-streams at \S+:\d+ is not available: READONLY /),
       });
     } finally {
       await native.sendCommand(['REPLICAOF', 'NO', 'ONE']);

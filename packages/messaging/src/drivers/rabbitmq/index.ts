@@ -10,7 +10,7 @@ import type { DriverCall, MessagingDriver, MessagingFeatures } from '../../drive
 import { classify } from './failures.ts';
 import { Groups } from './groups.ts';
 import { channelOf, ended, Link, onChannel, orAborted } from './link.ts';
-import { type RabbitmqOptions, settingsOf } from './options.ts';
+import { addressOf, type RabbitmqOptions, settingsOf } from './options.ts';
 import { Sender } from './sender.ts';
 import { RabbitmqSource } from './source.ts';
 import { parcelOf, queueOf } from './wire.ts';
@@ -71,6 +71,7 @@ export function rabbitmq(options: RabbitmqOptions): RabbitmqDriver {
 
   return {
     name: 'rabbitmq',
+    address: addressOf(settings),
     features: { ...rabbitmqFeatures, priority: settings.priorities },
     client: {
       get publishing() {

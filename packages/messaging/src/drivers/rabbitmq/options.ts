@@ -50,6 +50,8 @@ export interface Settings {
   readonly priorities: boolean;
 }
 
+const PORT = 5672;
+const TLS_PORT = 5671;
 const HEARTBEAT_SECONDS = 10;
 const fail = messagingErrors.invalid_options;
 
@@ -109,6 +111,17 @@ function urlsOf(url: unknown): string[] {
     parsed.searchParams.set('heartbeat', beat);
     return parsed.href;
   });
+}
+
+/** Where the brokers are, for errors: hosts and ports, and nothing else of a URL. */
+export function addressOf({ urls }: Settings): string | undefined {
+  if (urls.length === 0) return undefined;
+  return urls
+    .map((url) => {
+      const { hostname, port, protocol } = new URL(url);
+      return `${hostname}:${port || (protocol === 'amqps:' ? TLS_PORT : PORT)}`;
+    })
+    .join(', ');
 }
 
 function isUrl(text: string): boolean {

@@ -25,6 +25,7 @@ export interface RedisStreamsSettings {
   readonly prefix?: string | undefined;
 }
 
+const PORT = 6379;
 const SETTINGS = { lease: true, prefix: true } as const;
 const SERVER_OPTIONS = {
   url: true,
@@ -115,4 +116,23 @@ function made(options: RedisStreamsOptions): RedisStreamsClient {
     // What it asks the server at the start looks up the name of an address with its brackets, and fails (6.3.1).
     ...(server.url?.includes('[') && { maintNotifications: 'disabled' as const }),
   }) as RedisClientType;
+}
+
+/** Where the servers are that the options name, for errors: hosts and ports, and nothing else of a URL. */
+export function addressOf(options: RedisStreamsOptions): string | undefined {
+  // The options of its own client are known where it has one server.
+  if ('client' in options) return 'options' in options.client ? serverOf(options.client.options) : undefined;
+  if ('cluster' in options) return options.cluster.rootNodes.map(serverOf).join(', ');
+  if ('sentinel' in options) {
+    return options.sentinel.sentinelRootNodes.map(({ host, port }) => `${host}:${port}`).join(', ');
+  }
+  return serverOf(options);
+}
+
+function serverOf(options: object | undefined): string {
+  const { url, socket } = (options ?? {}) as { url?: string; socket?: { host?: string; port?: number; path?: string } };
+  if (socket?.path !== undefined) return socket.path;
+  const named = url === undefined ? undefined : new URL(url);
+  const host = named?.hostname || socket?.host || 'localhost';
+  return `${host}:${named?.port || socket?.port || PORT}`;
 }

@@ -11,6 +11,7 @@ import { messagingErrors } from '../../errors.ts';
 import { demandTime } from '../../internal/call.ts';
 import { durationOption } from '../../internal/checks.ts';
 import {
+  addressOf,
   clientOf,
   type RedisStreamsClient,
   type RedisStreamsClusterOptions,
@@ -96,6 +97,7 @@ export function redisStreams(options: RedisStreamsOptions = {}): RedisStreamsDri
 
   return {
     name: 'redis-streams',
+    address: addressOf(options),
     features: redisStreamsFeatures,
     client: link.client,
     connect: () => link.connect(),

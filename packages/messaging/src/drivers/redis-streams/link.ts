@@ -115,7 +115,7 @@ export class Link<Client extends RedisStreamsClient> {
         this.#reconnecting = undefined;
         client.off('ready', end).off('error', end).off('end', end);
         if (error === undefined) resolve();
-        else reject(new Offline('the client cannot connect, and goes on trying', { cause: error }));
+        else reject(new Offline('the client cannot connect', { cause: error }));
       };
       client.on('ready', end).on('error', end).on('end', end);
     });
