@@ -221,6 +221,38 @@ describe('the schema of a topic', () => {
       'dead-letter-reason': 'messaging.invalid_payload',
       'dead-letter-attempts': '1',
     });
+    await messaging.close();
+  });
+
+  it('tells in a dead letter which fields do not fit, and no value of them', async () => {
+    const messaging = createMessaging({ driver: memory() });
+    const schema = z.object({ 'a b': z.object({ 'c/\u00e9': z.number() }), n: z.number() });
+    const { deadLetter } = await messaging.subscribe(defineTopic('fields', schema), { group: 'g' }, () => {});
+    const letters = messaging.deadLetters(deadLetter);
+    const before = Date.now();
+    await messaging.publish('fields', { 'a b': { 'c/\u00e9': 'secret-4711' }, n: 'secret-4711' });
+    await expect.poll(() => letters.count()).toBe(1);
+    const [letter] = await letters.list();
+    expect(letter?.fields).toEqual(['#/a%20b/c~1%C3%A9', '#/n']);
+    expect(letter?.diedAt?.getTime()).toBeGreaterThanOrEqual(before);
+    expect(JSON.stringify({ ...letter, body: undefined })).not.toContain('4711');
+    await messaging.close();
+  });
+
+  it('tells the code of an error in a dead letter, where it has one', async () => {
+    const messaging = createMessaging({ driver: memory() });
+    const thrown: unknown[] = [Object.assign(new Error('away'), { code: 'ECONNREFUSED' }), new RangeError('no')];
+    const { deadLetter } = await messaging.subscribe('coded', { group: 'g', maxAttempts: 1 }, () => {
+      throw thrown.shift();
+    });
+    await messaging.publishMany('coded', [{ data: 1 }, { data: 2 }]);
+    const letters = messaging.deadLetters(deadLetter);
+    await expect.poll(() => letters.count()).toBe(2);
+    expect((await letters.list()).map(({ reason, fields }) => [reason, fields])).toEqual([
+      ['ECONNREFUSED', undefined],
+      ['RangeError', undefined],
+    ]);
+    await messaging.close();
   });
 });
 

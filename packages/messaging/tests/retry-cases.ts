@@ -216,6 +216,7 @@ export const retryCases: Readonly<Record<string, (core: Core) => Promise<void>>>
     const [letter] = dead;
     assert.deepEqual(Object.keys(letter?.headers ?? {}).sort(), [
       'correlation-id',
+      'dead-letter-at',
       'dead-letter-attempts',
       'dead-letter-group',
       'dead-letter-reason',

@@ -1,5 +1,6 @@
 import { EntError } from '@ent/errors';
 import type { SubscriptionSpec, WireMessage } from '../driver.ts';
+import { messagingErrors } from '../errors.ts';
 import { isName } from '../message.ts';
 import { isPattern, isWholePattern } from './patterns.ts';
 import type { SubscriptionSetup } from './setup.ts';
@@ -13,6 +14,10 @@ export const DEAD_LETTER_HEADERS = {
   group: 'dead-letter-group',
   attempts: 'dead-letter-attempts',
   reason: 'dead-letter-reason',
+  /** When it died, as an ISO date. */
+  at: 'dead-letter-at',
+  /** Of data that does not fit its schema: JSON pointers in the form of URI fragments, with spaces between them. */
+  fields: 'dead-letter-fields',
 } as const;
 
 /** A message that could not be handled, as it is kept. */
@@ -30,8 +35,15 @@ export interface DeadLetter {
   readonly pattern: string | undefined;
   /** How often it was tried. */
   readonly attempts: number | undefined;
-  /** The code or the class of the last error. */
+  /**
+   * The code or the class of the last error. Its text is in the log of who handled the message, and not here, since it
+   * can hold anything.
+   */
   readonly reason: string | undefined;
+  /** When it died. Undefined for a letter that does not tell. */
+  readonly diedAt: Date | undefined;
+  /** Where it does not fit its schema, as in `#/user/name`: ten at most, never a value. Else undefined. */
+  readonly fields: readonly string[] | undefined;
   readonly contentType: string;
   /** Those that were published. */
   readonly headers: Readonly<Record<string, string>>;
@@ -61,6 +73,8 @@ export function deadLetterOf(
       [DEAD_LETTER_HEADERS.group]: setup.group,
       [DEAD_LETTER_HEADERS.attempts]: String(cause.attempts),
       [DEAD_LETTER_HEADERS.reason]: cause.reason,
+      ...(cause.at !== undefined && { [DEAD_LETTER_HEADERS.at]: new Date(cause.at).toISOString() }),
+      ...(cause.fields !== undefined && { [DEAD_LETTER_HEADERS.fields]: cause.fields }),
     },
   };
 }
@@ -69,11 +83,42 @@ export function deadLetterOf(
 export function reasonOf(error: unknown): string {
   try {
     if (EntError.is(error)) return error.code;
+    const code: unknown = error instanceof Error ? (error as { readonly code?: unknown }).code : undefined;
+    if (isWord(code)) return code;
     const name: unknown = error instanceof Error ? error.name : typeof error;
-    return typeof name === 'string' && /^[\w.-]{1,100}$/.test(name) ? name : 'Error';
+    return isWord(name) ? name : 'Error';
   } catch {
     return 'Error';
   }
+}
+
+function isWord(text: unknown): text is string {
+  return typeof text === 'string' && /^[\w.-]{1,100}$/.test(text);
+}
+
+/** Printable, and without the space that stands between two of them. */
+const POINTER = /^[\x21-\x7e]+$/;
+const MOST_FIELDS = 10;
+const MOST_CHARACTERS = 1000;
+
+/** Which fields of the data do not fit, for a header; undefined where that is not why. Never throws. */
+export function fieldsOf(error: unknown): string | undefined {
+  try {
+    if (!EntError.is(error) || error.code !== messagingErrors.invalid_payload.code) return undefined;
+    const pointers = (error.issues ?? [])
+      .map(({ pointer }) => pointer)
+      .filter((pointer) => POINTER.test(pointer ?? ''));
+    const fields = [...new Set(pointers)].slice(0, MOST_FIELDS);
+    while (fields.join(' ').length > MOST_CHARACTERS) fields.pop();
+    return fields.length === 0 ? undefined : fields.join(' ');
+  } catch {
+    return undefined;
+  }
+}
+
+function dateIn(header: string | undefined): Date | undefined {
+  const date = new Date(header ?? Number.NaN);
+  return Number.isNaN(date.getTime()) ? undefined : date;
 }
 
 /** What was published, for the group alone in which it died. Undefined for what somebody else has put there. */
@@ -91,6 +136,8 @@ export function letterOf(letter: WireMessage): DeadLetter {
     [DEAD_LETTER_HEADERS.group]: group,
     [DEAD_LETTER_HEADERS.attempts]: attempts,
     [DEAD_LETTER_HEADERS.reason]: reason,
+    [DEAD_LETTER_HEADERS.at]: at,
+    [DEAD_LETTER_HEADERS.fields]: fields,
     ...headers
   } = letter.headers;
   return {
@@ -104,6 +151,8 @@ export function letterOf(letter: WireMessage): DeadLetter {
     pattern,
     attempts: attempts === undefined ? undefined : Number(attempts),
     reason,
+    diedAt: dateIn(at),
+    fields: fields?.split(' '),
     contentType,
     headers,
     body,

@@ -3,7 +3,7 @@ import type { Delivery, Source, SubscriptionSpec, WireMessage } from '../driver.
 import { HEADERS } from '../message.ts';
 import { pause } from './clock.ts';
 import type { Common } from './common.ts';
-import { deadLetterOf, reasonOf } from './dead-letter.ts';
+import { deadLetterOf, fieldsOf, reasonOf } from './dead-letter.ts';
 import type { Figures } from './figures.ts';
 import type { Hands } from './hands.ts';
 import { Job, type Outcome } from './job.ts';
@@ -275,7 +275,12 @@ export class Receiver {
 
   async #fail(arrival: Arrival, isDead: boolean, error: unknown): Promise<unknown> {
     if (!isDead) return this.#retry(arrival);
-    const cause = arrival.cause ?? { reason: reasonOf(error), attempts: arrival.attempt };
+    const cause = arrival.cause ?? {
+      reason: reasonOf(error),
+      attempts: arrival.attempt,
+      at: this.#setup.time.clock.now(),
+      fields: fieldsOf(error),
+    };
     const { deadLetter } = this.#setup;
     if (!deadLetter) return this.#settler.settled({ token: arrival.token, action: 'ack' });
     if (await this.#move(arrival, deadLetterOf(arrival, this.#setup, deadLetter, cause), deadLetter)) {

@@ -22,6 +22,8 @@ const NONE = '0';
 /** Of a message that could not be buried. */
 const DIED_OF = `${RETRY_PREFIX}died-of`;
 const DIED_AFTER = `${RETRY_PREFIX}died-after`;
+const DIED_AT = `${RETRY_PREFIX}died-at`;
+const DIED_IN = `${RETRY_PREFIX}died-in`;
 
 /**
  * So often may a broker have taken a message back, for whatever reason: more
@@ -64,7 +66,12 @@ export function retryOf(
       [ATTEMPTS]: String(attempts),
       [NOT_BEFORE]: String(Math.ceil(setup.time.clock.now() + waitMs)),
       [WAIT]: String(Math.ceil(waitMs)),
-      ...(cause && { [DIED_OF]: cause.reason, [DIED_AFTER]: String(cause.attempts) }),
+      ...(cause && {
+        [DIED_OF]: cause.reason,
+        [DIED_AFTER]: String(cause.attempts),
+        ...(cause.at !== undefined && { [DIED_AT]: String(cause.at) }),
+        ...(cause.fields !== undefined && { [DIED_IN]: cause.fields }),
+      }),
     },
   };
 }
@@ -95,6 +102,8 @@ export function retriedArrivalOf(delivery: Delivery, setup: SubscriptionSetup, u
     [TOPIC]: topic = setup.topic,
     [DIED_OF]: reason,
     [DIED_AFTER]: after,
+    [DIED_AT]: at,
+    [DIED_IN]: fields,
     ...headers
   } = delivery.message.headers;
   const message = { ...delivery.message, topic, headers };
@@ -104,7 +113,10 @@ export function retriedArrivalOf(delivery: Delivery, setup: SubscriptionSetup, u
   const waitMs = Math.max(0, Math.min(numberIn(notBefore) - setup.time.clock.now(), numberIn(wait)));
   // What the broker counts here is no attempt: whoever died of another message may have held this one while it waited.
   const deadly = attempt > setup.maxAttempts || returns >= mostReturns(setup);
-  const cause = reason === undefined ? unburied.causeOf(message) : { reason, attempts: numberIn(after) };
+  const cause =
+    reason === undefined
+      ? unburied.causeOf(message)
+      : { reason, attempts: numberIn(after), at: at === undefined ? undefined : numberIn(at), fields };
   return { token, message, attempt, waitMs, deadly, cause, isOthers: false };
 }
 

@@ -4,6 +4,10 @@ import type { WireMessage } from '../driver.ts';
 export interface Cause {
   readonly reason: string;
   readonly attempts: number;
+  /** When, in milliseconds since the epoch. Undefined where it was not noted. */
+  readonly at: number | undefined;
+  /** The fields that do not fit, as the header has them. */
+  readonly fields: string | undefined;
 }
 
 const MOST = 1000;

@@ -36,7 +36,7 @@ export const deadLetterCases: readonly MessagingCase[] = [
         numbers(5),
       );
       const letter = await letters.show('7');
-      const { time, body, ...rest } = letter!;
+      const { time, body, diedAt, ...rest } = letter!;
       assert.deepEqual(rest, {
         id: '7',
         type: kit.topic,
@@ -47,10 +47,12 @@ export const deadLetterCases: readonly MessagingCase[] = [
         pattern: undefined,
         attempts: 1,
         reason: 'TypeError',
+        fields: undefined,
         contentType: 'application/json',
         headers: { n: '7', 'correlation-id': '7' },
       });
       assert.ok(time instanceof Date && time.getTime() > 0);
+      assert.ok(diedAt instanceof Date && diedAt >= time, `it died at ${String(diedAt)}`);
       assert.equal(Buffer.from(body).toString(), '{"data":"7"}');
       assert.equal(await letters.show('nobody'), undefined);
       await untilAsync(kit, 'all are there', async () => (await letters.count()) === 20);
@@ -111,7 +113,7 @@ export const deadLetterCases: readonly MessagingCase[] = [
   },
 
   {
-    name: 'letters that die again are replayed once by one call, and are the same as before',
+    name: 'letters that die again are replayed once by one call, and are the same as before but for the time',
     async run(kit) {
       const messaging = await kit.messaging();
       const topic = await died(kit, messaging, ...numbers(5));
@@ -128,10 +130,13 @@ export const deadLetterCases: readonly MessagingCase[] = [
       const text = (list: typeof before): unknown =>
         list.map(({ body, ...rest }) => ({
           ...rest,
+          diedAt: undefined,
           headers: { ...rest.headers },
           body: Buffer.from(body).toString(),
         }));
-      assert.deepEqual(text(await letters.list()), text(before));
+      const after = await letters.list();
+      assert.deepEqual(text(after), text(before));
+      for (const [at, { diedAt }] of after.entries()) assert.ok(diedAt! > before[at]!.diedAt!, 'the time is the first');
       assert.equal(calls, 5);
     },
   },

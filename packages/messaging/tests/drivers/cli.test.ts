@@ -71,7 +71,7 @@ it('tells that the broker cannot be reached, with exit code 3', async () => {
 });
 
 /** On any broker. */
-async function looksAfterLetters(url: string): Promise<void> {
+async function looksAfterLetters(url: string, leased: number | null): Promise<void> {
   const topic = uniqueName('orders');
   const messaging = await openMessaging(url, { timeout: '1m' });
   const { deadLetter, ...dying } = await messaging.subscribe(topic, { group: 'g', maxAttempts: 1 }, () => {
@@ -91,9 +91,10 @@ async function looksAfterLetters(url: string): Promise<void> {
   expect(rows(listed.out).map(({ id, reason, attempts }) => [id, reason, attempts])).toEqual(
     ids.map((id) => [id, 'TypeError', 1]),
   );
+  for (const { died } of rows(listed.out)) expect(new Date(died as string).getTime()).toBeGreaterThan(0);
   const table = await entMqHere(['dlq', 'list', deadLetter, '--limit', '1'], url);
   expect(lines(table.out)).toEqual([
-    expect.stringMatching(/^id +time +topic +group +attempts +reason$/),
+    expect.stringMatching(/^id +time +died +topic +group +attempts +reason$/),
     expect.stringContaining(ids[0]!),
   ]);
   const shown = await entMqHere(['dlq', 'show', deadLetter, ids[1]!], url);
@@ -122,10 +123,23 @@ async function looksAfterLetters(url: string): Promise<void> {
   ]);
   await expect.poll(() => seen).toEqual([{ n: 2 }, { n: 1 }, { n: 3 }]);
 
+  const empty = await entMqHere(['dlq', 'list', deadLetter], url);
+  expect([empty.code, empty.out, empty.err]).toEqual([0, '', `ent-mq: no dead letters in "${deadLetter}".\n`]);
+  const mistyped = `${topic}.h.dead`;
+  for (const args of [
+    ['list', mistyped],
+    ['show', mistyped, 'm1'],
+    ['replay', mistyped, '--all'],
+    ['purge', mistyped, '--all'],
+  ]) {
+    const { code, err } = await entMqHere(['dlq', ...args], url);
+    expect([code, err]).toEqual([1, `ent-mq: there is no topic "${mistyped}" with the group "dead".\n`]);
+  }
+
   await messaging.close();
   await entMqHere(['publish', topic, '1', '--id', 'm1'], url);
   const lag = await entMqHere(['lag', topic, 'g', '--json'], url);
-  expect([lag.code, rows(lag.out)]).toEqual([0, [expect.objectContaining({ topic, group: 'g', ready: 1, dead: 0 })]]);
+  expect([lag.code, rows(lag.out)]).toEqual([0, [{ topic, group: 'g', ready: 1, delayed: 0, leased, dead: 0 }]]);
   expect((await entMqHere(['lag', topic, 'g', '--max', '0'], url)).code).toBe(1);
   expect((await entMqHere(['lag', topic, 'nobody'], url)).code).toBe(1);
   expect((await entMqHere(['groups', 'remove', topic, 'g'], url)).code).toBe(2);
@@ -162,7 +176,7 @@ async function tails(url: string): Promise<void> {
 }
 
 describeWithServer('redis', (server) => {
-  it('looks after the dead letters of Redis', () => looksAfterLetters(server.url));
+  it('looks after the dead letters of Redis', () => looksAfterLetters(server.url, 0));
 
   it('shows what is published to Redis', () => tails(server.url));
 
@@ -175,6 +189,13 @@ describeWithServer('redis', (server) => {
     const topics = await entMqHere(['topics', '--json', '--url', server.url]);
     const groups = await entMqHere(['groups', topic], server.url);
     const lag = await entMqHere(['lag', topic, '--json'], server.url);
+    // The dead letters of a group stand beside it.
+    const all = await entMqHere(['lag', '--json'], server.url);
+    const own = rows(all.out).filter((row) => String(row['topic']).startsWith(topic));
+    expect(own.map((row) => [row['topic'], row['group']])).toEqual([
+      [topic, 'a'],
+      [topic, 'b'],
+    ]);
     expect(rows(topics.out)).toContainEqual({ topic, groups: 2 });
     expect(lines(groups.out)).toEqual([
       expect.stringMatching(/^topic +group$/),
@@ -191,7 +212,7 @@ describeWithServer('redis', (server) => {
 });
 
 describeWithServer('rabbitmq', (server) => {
-  it('looks after the dead letters of RabbitMQ', () => looksAfterLetters(server.url));
+  it('looks after the dead letters of RabbitMQ', () => looksAfterLetters(server.url, null));
 
   it('shows what is published to RabbitMQ', () => tails(server.url));
 

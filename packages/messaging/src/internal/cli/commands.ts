@@ -3,11 +3,12 @@ import { createInterface } from 'node:readline';
 import { requiredArgument as required, type Terminal, UsageError } from '@ent/internal';
 import type { DeadLetter } from '../../dead-letters.ts';
 import type { WireMessage } from '../../driver.ts';
-import type { Messaging } from '../../messaging.ts';
+import type { Messaging, TopicGroup } from '../../messaging.ts';
 import type { PublishOptions } from '../../options.ts';
 import type { GroupStats } from '../../subscription.ts';
 import { systemClock, createTiming } from '../clock.ts';
 import { checkSubscribable } from '../patterns.ts';
+import { DEAD_GROUP, deadLetterTopicOf } from '../setup.ts';
 import { Taking } from '../taking.ts';
 import { expectOnly, numberOf, type Values } from './usage.ts';
 
@@ -45,17 +46,26 @@ const groups: Command = async ({ messaging, values, terminal }, args) => {
   return 0;
 };
 
+/** The dead letters of a group are counted with it. */
+function withoutLetters(all: readonly TopicGroup[]): readonly TopicGroup[] {
+  const letters = new Set(all.map(({ topic, group }) => deadLetterTopicOf(topic, group)));
+  return all.filter(({ topic, group }) => group !== DEAD_GROUP || !letters.has(topic));
+}
+
 const lag: Command = async ({ messaging, values, terminal }, [topic, group]) => {
   expectOnly('lag', values, 'max');
   const max = numberOf(values, 'max') ?? Infinity;
   const all =
     topic !== undefined && group !== undefined
       ? [{ topic, group }]
-      : (await messaging.groups()).filter((one) => topic === undefined || one.topic === topic);
-  const rows: ({ topic: string; group: string } & GroupStats)[] = [];
+      : topic === undefined
+        ? withoutLetters(await messaging.groups())
+        : (await messaging.groups()).filter((one) => one.topic === topic);
+  const rows: (TopicGroup & Omit<GroupStats, 'leased'> & { leased: number | null })[] = [];
   for (const one of all) {
     const stats = await messaging.stats(one.topic, one.group);
-    if (stats) rows.push({ ...one, ...stats });
+    // What the broker does not tell is told as that: JSON has no undefined.
+    if (stats) rows.push({ ...one, ...stats, leased: stats.leased ?? null });
   }
   if (rows.length === 0 && topic !== undefined) {
     terminal.complain(`there is no group ${group ?? ''} of "${topic}".`.replace('  ', ' '));
@@ -65,12 +75,24 @@ const lag: Command = async ({ messaging, values, terminal }, [topic, group]) => 
   return rows.some(({ ready }) => ready > max) ? 1 : 0;
 };
 
+/** Whether there is such a topic; who mistypes it is told. */
+async function isThere(messaging: Messaging, terminal: Terminal, letters: string): Promise<boolean> {
+  if ((await messaging.stats(letters, DEAD_GROUP)) !== undefined) return true;
+  terminal.complain(`there is no topic "${letters}" with the group "${DEAD_GROUP}".`);
+  return false;
+}
+
 const list: Command = async ({ messaging, values, terminal }, args) => {
   expectOnly('dlq list', values, 'limit');
   const limit = numberOf(values, 'limit') ?? 100;
-  const letters = await messaging.deadLetters(required(args[0], 'LETTERS', 'dlq list')).list({ limit });
+  const topic = required(args[0], 'LETTERS', 'dlq list');
+  if (!(await isThere(messaging, terminal, topic))) return 1;
+  const letters = await messaging.deadLetters(topic).list({ limit });
+  if (letters.length === 0) terminal.complain(`no dead letters in "${topic}".`);
   terminal.table(
-    letters.map(({ id, time, topic, group, attempts, reason }) => ({ id, time, topic, group, attempts, reason })),
+    letters.map(({ id, time, diedAt, topic: origin, group, attempts, reason }) => {
+      return { id, time, died: diedAt ?? null, topic: origin, group, attempts, reason };
+    }),
   );
   return 0;
 };
@@ -78,7 +100,9 @@ const list: Command = async ({ messaging, values, terminal }, args) => {
 const show: Command = async ({ messaging, values, terminal }, args) => {
   expectOnly('dlq show', values);
   const id = required(args[1], 'ID', 'dlq show');
-  const letter = await messaging.deadLetters(required(args[0], 'LETTERS', 'dlq show')).show(id);
+  const topic = required(args[0], 'LETTERS', 'dlq show');
+  if (!(await isThere(messaging, terminal, topic))) return 1;
+  const letter = await messaging.deadLetters(topic).show(id);
   if (!letter) {
     terminal.complain(`there is no letter "${id}".`);
     return 1;
@@ -100,6 +124,7 @@ const over =
     const topic = required(letters, 'LETTERS', name);
     if ((values.all === true) === ids.length > 0) throw new UsageError(`${name} takes the ids of letters, or --all.`);
     const rate = numberOf(values, 'rate');
+    if (!(await isThere(messaging, terminal, topic))) return 1;
     const past = what === 'replay' ? 'replayed' : 'purged';
     const options = {
       signal,

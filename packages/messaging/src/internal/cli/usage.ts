@@ -5,7 +5,7 @@ export const HELP = `ent-mq: looks after topics, groups and dead letters of a me
   ent-mq topics                                all topics, and how many groups each has
   ent-mq groups [TOPIC]                        all groups, or those of a topic
   ent-mq groups remove TOPIC GROUP --yes       removes a group with all that waits for it
-  ent-mq lag [TOPIC [GROUP]] [--max N]         what waits for a group; exit code 1 above N
+  ent-mq lag [TOPIC [GROUP]] [--max N]         what waits for a group, and its dead letters; exit code 1 above N
   ent-mq dlq list LETTERS [--limit N]          dead letters, oldest first; LETTERS is a topic such as t.g.dead
   ent-mq dlq show LETTERS ID                   one of them, with its data
   ent-mq dlq replay LETTERS (ID... | --all) [--rate N]
@@ -22,7 +22,7 @@ export const HELP = `ent-mq: looks after topics, groups and dead letters of a me
 
 TOPIC of lag and tail may be a pattern such as 'order.*', where the broker takes those.
 Brokers that do not tell their topics (RabbitMQ) need the names of TOPIC and GROUP.
-Exit codes: 0 done, 1 not as it was asked (a lag above --max, a letter that is not there), 2 a wrong command,
+Exit codes: 0 done, 1 not as it was asked (a lag above --max, a letter or topic that is not there), 2 a wrong command,
 3 the broker failed, 130 interrupted.
 `;
 
