@@ -10,7 +10,7 @@ export interface Choice {
   /** The schemes of its URLs. */
   readonly protocols?: readonly string[];
   /** Where it is for the service in Docker Compose, and for one that runs beside it. */
-  readonly url?: (host: 'compose' | 'local') => string;
+  readonly url?: (host: 'compose' | 'local', service: string) => string;
 }
 
 /** A host as it is called inside the network of Docker Compose. */
@@ -23,7 +23,7 @@ export const CHOICES = {
       label: 'SQLite: a file, for one machine',
       libraries: ['kysely', 'better-sqlite3'],
       protocols: ['sqlite'],
-      url: () => 'sqlite:./data/app.db',
+      url: (_host: 'compose' | 'local', service: string) => `sqlite:./data/${service}.db`,
     },
     postgres: {
       label: 'PostgreSQL',

@@ -9,16 +9,18 @@ import { type Library, VERSIONS } from './versions.ts';
 
 /** Options of {@link writeService}: where, under which name, and what of. */
 export interface ServiceOptions extends Partial<Choices> {
-  /** The folder, which is made; it may be there if it is empty. */
+  /** The folder, which is made; it may be there if it is empty, or has `.git` and `.npmrc` alone. */
   readonly folder: string;
   /** As npm takes it: lower case letters, digits, `-`, `.`, `_`. Default: the folder's. */
   readonly name?: string | undefined;
 }
 
 /** The packages that each service has. */
-const OWN = ['cache', 'config', 'database', 'errors', 'http', 'lifecycle', 'logging', 'messaging', 'middleware'];
+const OWN = ['cache', 'config', 'database', 'errors', 'lifecycle', 'logging', 'messaging', 'middleware'];
 /** Of npm, without a scope; it becomes part of URLs and file names as well. */
 const NAME = /^[a-z][a-z0-9._-]{0,79}$/;
+/** What a folder may have before there is a service in it: where packages come from, and a repository. */
+const BESIDE: ReadonlySet<string> = new Set(['.git', '.npmrc']);
 const here = dirname(fileURLToPath(import.meta.url));
 
 /**
@@ -46,6 +48,7 @@ export async function writeService(options: ServiceOptions): Promise<string[]> {
   const files = new Map([['package.json', manifestOf(name, choices)]]);
   for (const path of TEMPLATES) {
     if (path === 'src/auth.ts' && choices.auth === 'none') continue;
+    if (path === '.env.development' && !values.conditions.has('servers') && choices.auth !== 'tokens') continue;
     const template = readFileSync(join(here, '..', 'src', 'template', `${path.replace(/^\./, '_')}.txt`), 'utf8');
     files.set(path, fill(template, values));
   }
@@ -59,6 +62,7 @@ export async function writeService(options: ServiceOptions): Promise<string[]> {
 
 const TEMPLATES = [
   '.dockerignore',
+  '.env.development',
   '.env.example',
   '.gitignore',
   'Dockerfile',
@@ -69,6 +73,7 @@ const TEMPLATES = [
   'src/config.ts',
   'src/http.ts',
   'src/main.ts',
+  'src/migrate.ts',
   'src/migrations.ts',
   'src/notes.ts',
   'tests/notes.test.ts',
@@ -92,9 +97,10 @@ export function demandEmpty(folder: string): void {
   } catch (cause) {
     throw serviceErrors.folder_not_empty(`${folder} is not a folder that can be read: name another one.`, { cause });
   }
-  if (found.length === 0) return;
+  const taken = found.filter((name) => !BESIDE.has(name));
+  if (taken.length === 0) return;
   throw serviceErrors.folder_not_empty(
-    `${folder} is not empty: it has ${found.slice(0, 3).join(', ')}. Name a new folder, or empty this one.`,
+    `${folder} is not empty: it has ${taken.slice(0, 3).join(', ')}. Name a new folder, or empty this one.`,
   );
 }
 
@@ -128,7 +134,11 @@ function manifestOf(name: string, choices: Choices): string {
   const libraries = new Set<Library>(['zod', ...picked.flatMap((choice) => choice.libraries)]);
   const tools = new Set<Library>(['typescript', '@types/node', ...picked.flatMap((choice) => choice.tools ?? [])]);
   const { version } = JSON.parse(readFileSync(join(here, '..', 'package.json'), 'utf8')) as { version: string };
-  const own = [...OWN, ...(choices.auth === 'none' ? [] : ['auth'])].map((part) => [`@ent/${part}`, `^${version}`]);
+  const own = [
+    ...OWN,
+    ...(choices.host === 'fastify' ? [] : ['http']),
+    ...(choices.auth === 'none' ? [] : ['auth']),
+  ].map((part) => [`@ent/${part}`, `^${version}`]);
   const others = (names: ReadonlySet<Library>): string[][] => [...names].map((library) => [library, VERSIONS[library]]);
   const sorted = (entries: string[][]): Record<string, string> =>
     Object.fromEntries(
@@ -143,6 +153,7 @@ function manifestOf(name: string, choices: Choices): string {
     scripts: {
       start: 'node src/main.ts',
       dev: 'node --watch src/main.ts',
+      migrate: 'node src/migrate.ts',
       test: 'node --test "tests/**/*.test.ts"',
       typecheck: 'tsc',
     },
@@ -162,7 +173,9 @@ function valuesOf(name: string, choices: Choices): Values {
   const protocols = (question: 'database' | 'cache' | 'broker'): string =>
     (choiceOf(question, choices[question]).protocols ?? []).map((protocol) => `'${protocol}'`).join(', ');
   const url = (question: 'database' | 'cache' | 'broker', host: 'compose' | 'local'): string =>
-    choiceOf(question, choices[question]).url!(host);
+    choiceOf(question, choices[question]).url!(host, name);
+  const imports = importsOf(choices);
+  if (imports['errorsImport'] !== '') conditions.add('errors');
   return {
     conditions,
     texts: {
@@ -177,18 +190,47 @@ function valuesOf(name: string, choices: Choices): Values {
       databaseProtocols: protocols('database'),
       cacheProtocols: protocols('cache'),
       brokerProtocols: protocols('broker'),
+      // What needs a server has no default: forgotten in production, the service would run on a file.
+      databaseDefault: database === 'sqlite' ? `.default('sqlite:./data/${name}.db')` : '',
+      cacheDefault: cache === 'memory' ? `.default('memory:')` : '',
+      brokerDefault: broker === 'memory' ? `.default('memory:')` : '',
       databaseUrl: url('database', 'compose'),
       cacheUrl: url('cache', 'compose'),
       brokerUrl: url('broker', 'compose'),
       localDatabaseUrl: url('database', 'local'),
       localCacheUrl: url('cache', 'local'),
       localBrokerUrl: url('broker', 'local'),
+      testDatabaseUrl: database === 'sqlite' ? 'sqlite:./data/test.db' : url('database', 'local'),
       backends: servers.length === 0 ? 'what it has in the process' : servers.join(', '),
-      httpImports:
-        choices.auth === 'none'
-          ? 'createListener, createServer, drain, reply, route'
-          : 'bearer, createListener, createServer, drain, reply, route',
-      authenticatePart: choices.auth === 'none' ? '' : ', authenticate',
+      developmentDefaults:
+        servers.length === 0
+          ? 'SQLite, and a cache and a broker in the process, are the defaults of `src/config.ts`.'
+          : '`.env.development` names SQLite, and a cache and a broker in the process.',
+      ...imports,
     },
+  };
+}
+
+/** What the files import from packages, of which a service has not everything. */
+function importsOf({ host, auth }: Choices): Record<string, string> {
+  const open = auth === 'none';
+  const list = (...names: (string | false)[]): string => names.filter((name) => name !== false).join(', ');
+  const errors = list(
+    !open && host !== 'node' && 'AuthenticationError',
+    !open && 'EntError',
+    host !== 'node' && 'issuesFromZod',
+    host !== 'node' && 'ValidationError',
+  );
+  return {
+    httpImports: list(!open && 'bearer', 'createListener', 'createServer', 'drain', 'reply', 'route'),
+    exchangeImport: open ? '' : ', exchangeOf',
+    fastifyImports: list(!open && 'exchangeOf', 'fastifyOptions', 'fastifyProblems'),
+    errorsImport: errors === '' ? '' : `import { ${errors} } from '@ent/errors';`,
+    loggingImport:
+      open || host === 'node'
+        ? "import type { Logger } from '@ent/logging';"
+        : "import { type Logger, withContext } from '@ent/logging';",
+    notesImports: list('NewNote', host === 'node' && 'Note', 'type Notes'),
+    callerImport: auth === 'api-keys' ? 'type Caller, ' : '',
   };
 }

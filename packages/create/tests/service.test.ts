@@ -53,6 +53,62 @@ describe('writeService', () => {
     expect(Object.keys(CHOICES.host)[0]).toBe('node');
   });
 
+  it('takes a folder that has a repository and an .npmrc alone, and leaves them', async () => {
+    const path = join(folder, 'cloned');
+    mkdirSync(join(path, '.git'), { recursive: true });
+    writeFileSync(join(path, '.npmrc'), 'registry=https://npm.example.com');
+    expect(await writeService({ folder: path })).toContain('src/main.ts');
+    expect(readFileSync(join(path, '.npmrc'), 'utf8')).toBe('registry=https://npm.example.com');
+    // What was written is something.
+    await expect(writeService({ folder: path })).rejects.toMatchObject({
+      code: 'create.folder_not_empty',
+      message: expect.not.stringContaining('.git,') as string,
+    });
+  });
+
+  it.each(answersOf('host').flatMap((host) => answersOf('auth').map((auth) => ({ host, auth }))))(
+    'depends on what $host with $auth imports of ours, and on nothing else',
+    async (choices) => {
+      const path = join(folder, `imports-${choices.host}-${choices.auth}`);
+      const files = await writeService({ folder: path, ...(choices as Partial<Choices>) });
+      const code = files.filter((file) => file.endsWith('.ts')).map((file) => readFileSync(join(path, file), 'utf8'));
+      const imported = code.flatMap((text) => [...text.matchAll(/from '(@ent\/[\w-]+)/g)].map(([, name]) => name));
+      const { dependencies } = JSON.parse(readFileSync(join(path, 'package.json'), 'utf8')) as {
+        dependencies: Record<string, string>;
+      };
+      const own = Object.keys(dependencies).filter((name) => name.startsWith('@ent/'));
+      expect(own).toEqual([...new Set(imported)].sort());
+    },
+  );
+
+  it('gives no setting a default that is wrong in production', async () => {
+    const read = async (name: string, choices: Partial<Choices>) => {
+      const path = join(folder, name);
+      const files = await writeService({ folder: path, ...choices });
+      const text = (file: string): string => readFileSync(join(path, file), 'utf8');
+      const defaults = text('src/config.ts').match(/(?:[A-Z]+_URL|ISSUER).*default\([^)]*/g) ?? [];
+      return { defaults, development: files.includes('.env.development') ? text('.env.development') : '' };
+    };
+    const servers = { database: 'postgres', cache: 'redis', broker: 'rabbitmq', auth: 'tokens' } as const;
+    const { defaults, development } = await read('on-servers', servers);
+    expect(defaults).toEqual([]);
+    const settings = development.split('\n').filter((line) => /^[A-Z]/.test(line));
+    expect(settings).toEqual([
+      'DATABASE_URL=sqlite:./data/on-servers.db',
+      'CACHE_URL=memory:',
+      'BROKER_URL=memory:',
+      'ISSUER=https://login.example.com',
+    ]);
+    const alone = await read('alone', {});
+    expect(alone.defaults.map((each) => each.slice(each.indexOf('default')))).toEqual([
+      "default('sqlite:./data/alone.db'",
+      "default('memory:'",
+      "default('memory:'",
+    ]);
+    expect(alone.development).toBe('');
+    expect(readFileSync(join(folder, 'alone', 'compose.yaml'), 'utf8')).toContain("'sqlite:./data/alone.db'");
+  });
+
   it('writes nothing into a folder that has something, or over a file', async () => {
     const path = join(folder, 'taken');
     mkdirSync(path);
