@@ -11,6 +11,11 @@ export interface Features {
   readonly refusesBadEncoding: boolean;
   /** Whether the exchange hears why a body that is streamed failed. A framework that streams by itself does not say. */
   readonly noted: boolean;
+  /**
+   * Which answers `reply` hooks see: all, since they are replies; the errors that nobody handled, which this package
+   * writes; or none but those of middlewares. The table of middlewares by host in docs/middleware/hosts.md says the same.
+   */
+  readonly shapes: 'all' | 'errors' | 'none';
 }
 
 export interface StartOptions {

@@ -240,6 +240,11 @@ export function middlewares(ended: Ended[]): Middleware[] {
         if (header(exchange, 'x-done-throws')) throw new Error('secret');
       },
     },
+    {
+      name: 'shapes',
+      reply: (exchange, reply) =>
+        header(exchange, 'x-shape') ? { ...reply, headers: { ...reply.headers, 'x-shaped': '1' } } : undefined,
+    },
     securityHeaders(),
     cors({ origins: ['https://app.example.com'] }),
     rateLimit({ limit: 2, window: '1h', name: 'cases', key: (exchange) => exchange.header('x-limit') }),

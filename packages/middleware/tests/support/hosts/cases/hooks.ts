@@ -163,6 +163,20 @@ export const hooks: readonly HostCase[] = [
     },
   },
   {
+    name: 'reply hooks see what the table of hosts says',
+    async run(tools) {
+      const shaped = async (line: string): Promise<boolean> =>
+        (await tools.ask(line, { headers: { 'x-shape': '1' } })).headers.has('x-shaped');
+      const seen = {
+        text: await shaped('GET /text'),
+        error: await shaped('GET /throw'),
+        early: await shaped('GET /early'),
+      };
+      const { shapes } = tools.features;
+      assert.deepEqual(seen, { text: shapes === 'all', error: shapes !== 'none', early: true });
+    },
+  },
+  {
     name: 'a head hook that throws harms nobody',
     async run(tools) {
       const id = newId();

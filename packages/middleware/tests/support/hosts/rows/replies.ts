@@ -8,7 +8,7 @@ import { type Host, listenOn } from '../host.ts';
 
 export const node: Host = {
   name: 'node:http',
-  features: { targets: 'as sent', refusesBadEncoding: false, noted: true },
+  features: { targets: 'as sent', refusesBadEncoding: false, noted: true, shapes: 'all' },
   start: ({ middleware, prepare }) => listenOn(createServer(createNodeListener(replies, { middleware })), prepare),
 };
 
@@ -22,6 +22,6 @@ export function serveFetch(fetch: (request: Request, ...rest: Env) => Promise<Re
 
 export const fetchReplies: Host = {
   name: 'fetch',
-  features: { targets: 'as a URL', refusesBadEncoding: false, noted: true },
+  features: { targets: 'as a URL', refusesBadEncoding: false, noted: true, shapes: 'all' },
   start: ({ middleware }) => serveFetch(createFetchHandler<Env>(replies, { middleware, peer })),
 };
