@@ -172,6 +172,7 @@ export const ADVICE: Readonly<Record<string, string>> = {
   'middleware.rate_limited':
     'Wait for `Retry-After`. Behind a proxy, set `trustProxies`, or all clients share one limit.',
   'middleware.store_timeout': 'See how the backend of the limits does; each process counts for itself meanwhile.',
+  'middleware.store_unavailable': 'Send it again after `Retry-After`; see how the cache does that keeps the keys.',
   'middleware.store_contended': 'Count by a finer key, or in a store that decides in one step, such as Redis.',
   'middleware.invalid_reply': 'Mend the handler by what the message says.',
   'middleware.context_not_run': 'Call `run()` in the `context` hook, and await what it gives.',

@@ -57,7 +57,8 @@ const HOSTS: Record<string, () => Promise<string>> = {
       await c.req.text();
       return c.json(getContext() as Record<string, string>);
     });
-    return listening(getRequestListener(handler));
+    const listener = getRequestListener(handler);
+    return listening((req, res) => void listener(req, res));
   },
 };
 

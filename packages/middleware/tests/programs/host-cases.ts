@@ -28,7 +28,7 @@ declare const Deno:
 
 /** A busy machine is slow. What is known to differ by hanging is not waited for. */
 const [CASE_MS, KNOWN_MS] = [60_000, 2000];
-const features: Features = { targets: 'as a URL', refusesBadEncoding: false, noted: true };
+const features: Features = { targets: 'as a URL', refusesBadEncoding: false, noted: true, shapes: 'all' };
 const ended: Ended[] = [];
 const middleware = middlewares(ended);
 

@@ -65,7 +65,7 @@ export class LiveNumbers {
     this.#stops = [
       onOperation<HttpRequest>('ent:http:request', {
         start: () => void this.active++,
-        end: ({ payload, durationMs }) => this.#request(payload, payload.durationMs ?? durationMs),
+        end: ({ payload, durationMs }) => this.#request(payload, durationMs),
       }),
       onOperation<CacheGet>('ent:cache:get', {
         end: ({ payload: { driver, keys, hits = 0, stale = 0 }, durationMs }) => {
@@ -104,14 +104,16 @@ export class LiveNumbers {
     for (const stop of this.#stops.splice(0)) stop();
   }
 
-  #request(payload: HttpRequest, durationMs: number): void {
-    const { method, route, status = 0, aborted } = payload;
+  /** @param toldMs from its start until it was told here, a moment after its end */
+  #request(payload: HttpRequest, toldMs: number): void {
+    const { method, route, status = 0, aborted, durationMs = toldMs } = payload;
     const name = `${methodOf(method)} ${route ?? '(no route)'}`;
     this.active--;
     // A client's mistake is none of ours.
     const isError = status >= 500 || aborted === true;
     this.requests.add(durationMs, isError);
     this.routes.add(name, durationMs, isError);
-    this.traces.add(payload, name, durationMs, isError);
+    // Its start is the end less this: by the shorter time it would begin after what it did first.
+    this.traces.add(payload, name, toldMs, isError);
   }
 }
