@@ -35,6 +35,7 @@ export {
 export { outsideContext } from './outside.ts';
 export { pause } from './pause.ts';
 export { type Limits, type Plain, plain } from './plain.ts';
+export { hostAndPort, placeOf } from './place.ts';
 export {
   commandOf,
   numberOption,

@@ -205,6 +205,8 @@ describeWithServer('redis', (server) => {
       expect(error).toMatchObject({ code: 'cache.unavailable' });
       const { cause } = error.cause as Error;
       expect(String(cause)).toMatch(reason);
+      expect(error.message).not.toContain('hunter2');
+      expect(error.message.includes('127.0.0.1:1 (ECONNREFUSED)')).toBe(url().endsWith(':1'));
     }
   });
 });

@@ -1,5 +1,5 @@
 import { EntError } from '@ent/errors';
-import { exponentialBackoff } from '@ent/internal';
+import { exponentialBackoff, placeOf } from '@ent/internal';
 import type { DriverFailure, DatabaseDriver } from '../driver.ts';
 import { databaseErrors } from '../errors.ts';
 import { type Attempted, nameOf } from './operation.ts';
@@ -30,7 +30,9 @@ export function wrapped(driver: DatabaseDriver, error: unknown, attempted: Attem
   if (found === undefined) return error;
   const { code, message = TITLES[code], constraint, fields, where, cause = error } = found;
   const { operation, entity } = attempted;
-  return databaseErrors[code](`${nameOf(attempted)}: ${message}${where === undefined ? '' : ` (${where})`}.`, {
+  const place = code === 'unavailable' ? placeOf(error) : undefined;
+  const said = place === undefined ? message : `${message}: ${place}`;
+  return databaseErrors[code](`${nameOf(attempted)}: ${said}${where === undefined ? '' : ` (${where})`}.`, {
     cause,
     // Room does not come by itself.
     ...(code === 'full' && { retryAfterMs: 30_000 }),

@@ -1,5 +1,5 @@
 import { EntError } from '@ent/errors';
-import { Deadlines, TimedCall } from '@ent/internal';
+import { Deadlines, placeOf, TimedCall } from '@ent/internal';
 import { channels } from '../../channels.ts';
 import type { CacheDriver, DriverCall, DriverWrite } from '../../driver.ts';
 import { cacheErrors } from '../../errors.ts';
@@ -200,7 +200,7 @@ export class Calls {
     const { name } = this.driver;
     switch (this.driver.classify(cause)) {
       case 'unavailable':
-        return cacheErrors.unavailable(`${name} could not be reached for ${operation}.`, { cause });
+        return cacheErrors.unavailable(`${name} could not be reached for ${operation}${placed(cause)}.`, { cause });
       case 'unwritable': {
         const reason = (cause as Error).message.replace(/\.?$/, '.');
         return cacheErrors.unavailable(`${name} takes no writes now, refused ${operation}: ${reason}`, { cause });
@@ -234,4 +234,10 @@ function isUnavailable(error: unknown, driver: CacheDriver): boolean {
 
 function keyOf(item: Item): string {
   return typeof item === 'string' ? item : item.key;
+}
+
+/** Where it was looked for, if the client tells. */
+function placed(cause: unknown): string {
+  const place = placeOf(cause);
+  return place === undefined ? '' : `: ${place}`;
 }

@@ -2,7 +2,7 @@ import { withDeadline } from '@ent/internal';
 import type { ConnectionOptions } from 'mysql2';
 import type { Awaitable, DriverCall } from '../../driver.ts';
 import type { Address } from '../../internal/sql/addresses.ts';
-import { Hosts, openAtFirst } from '../../internal/sql/hosts.ts';
+import { Hosts, openAtFirst, serverAt } from '../../internal/sql/hosts.ts';
 import type { SessionSource } from '../../internal/sql/sessions.ts';
 import { endSession } from './cancel.ts';
 import { connectTo, isOfServer, type MysqlConnection } from './client.ts';
@@ -117,10 +117,10 @@ export class Connections implements SessionSource<Session> {
           return { connection, server: await meet(connection, readsOnly) };
         },
         connectTimeoutMs,
-        () => new LostConnectionError('the server did not answer in time'),
+        () => new LostConnectionError(`${serverAt(address)} did not answer in time`),
       );
       ({ connection, server } = met);
-      if (needsWrites && server.isReadOnly) throw new LostConnectionError('the server takes no writes');
+      if (needsWrites && server.isReadOnly) throw new LostConnectionError(`${serverAt(address)} takes no writes`);
     } catch (error) {
       connection?.stream.destroy();
       throw error;

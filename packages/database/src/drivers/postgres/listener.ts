@@ -92,7 +92,7 @@ export class Listener {
       }
       await client.query(`listen ${client.escapeIdentifier(this.#channel)}`);
     } catch (error) {
-      throw EntError.is(error) ? error : unreachable(error as Error);
+      throw EntError.is(error) ? error : unreachable(error as Error, client);
     }
   }
 

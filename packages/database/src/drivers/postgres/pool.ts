@@ -1,9 +1,9 @@
-import { withDeadline } from '@ent/internal';
+import { placeOf, withDeadline } from '@ent/internal';
 import { type ClientConfig, Pool as PgPoolClass, type PoolConfig } from 'pg';
 import type { Awaitable, DriverCall } from '../../driver.ts';
 import { databaseErrors } from '../../errors.ts';
 import type { Address } from '../../internal/sql/addresses.ts';
-import { Hosts, openAtFirst } from '../../internal/sql/hosts.ts';
+import { Hosts, openAtFirst, serverAt } from '../../internal/sql/hosts.ts';
 import type { SessionSource } from '../../internal/sql/sessions.ts';
 import { AtHand } from './at-hand.ts';
 import type { PgClient, PgPool, PgResult } from './client.ts';
@@ -117,7 +117,7 @@ export class Connections implements SessionSource<Session> {
     return new Promise((resolve, reject) => {
       this.pool.connect((error, client) => {
         if (client !== undefined) resolve(client);
-        else reject(unreachable(error ?? new Error('The pool gave nothing.')));
+        else reject(unreachable(error ?? new Error('The pool gave nothing.'), this.#hosts.current));
       });
     });
   }
@@ -128,7 +128,9 @@ export class Connections implements SessionSource<Session> {
     client.on('error', this.#onError);
     try {
       const { pid, read_only: readOnly, datestyle } = await this.#probe(client);
-      if (this.#settings.needsWrites && readOnly === 'on') throw new LostConnectionError('the server takes no writes');
+      if (this.#settings.needsWrites && readOnly === 'on') {
+        throw new LostConnectionError(`${serverAt(this.#hosts.current)} takes no writes`);
+      }
       if (!String(datestyle).startsWith('ISO')) {
         throw databaseErrors.invalid_definition('postgres: connections of your pool need the DateStyle ISO.');
       }
@@ -167,7 +169,7 @@ export class Connections implements SessionSource<Session> {
         { text, values: searchPath === undefined ? [] : [searchPath], queryMode: 'extended' },
         (error: (Error & { severity?: unknown }) | null, result: PgResult) => {
           if (!error) resolve(result.rows[0] as Record<string, unknown>);
-          else reject(error.severity === undefined ? unreachable(error) : error);
+          else reject(unreachable(error, this.#hosts.current));
         },
       );
     });
@@ -193,9 +195,11 @@ export function configOf({ client, connectTimeoutMs }: Settings, host: Address |
 }
 
 /** An error of pg's while it connects, as this driver classifies it. */
-export function unreachable(error: Error & { readonly severity?: unknown }): Error {
+export function unreachable(error: Error & { readonly severity?: unknown }, host: Address | undefined): Error {
   if (error.severity !== undefined) return error;
-  return new LostConnectionError('the server cannot be reached', { cause: error });
+  // Node may tell where it was, and why.
+  const server = placeOf(error) === undefined ? serverAt(host) : 'the server';
+  return new LostConnectionError(`${server} cannot be reached`, { cause: error });
 }
 
 /** Whether another host may do better. */

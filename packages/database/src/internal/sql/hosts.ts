@@ -1,3 +1,4 @@
+import { hostAndPort } from '@ent/internal';
 import type { DriverCall } from '../../driver.ts';
 import type { Address } from './addresses.ts';
 
@@ -13,7 +14,7 @@ export class Hosts {
     this.#onMove = onMove;
   }
 
-  /** The one to connect to now. */
+  /** The one to connect to now. There is none where the connections are those of an application's own pool. */
   get current(): Address {
     return this.#all[this.#at] as Address;
   }
@@ -53,4 +54,9 @@ export async function openAtFirst<Session>(
   const failed = sessions.find((each) => each.status === 'rejected');
   for (const each of sessions) if (each.status === 'fulfilled') give(each.value);
   if (failed !== undefined) throw failed.reason;
+}
+
+/** The server, for a message. */
+export function serverAt(host: Address | undefined): string {
+  return host === undefined ? 'the server' : `the server at ${hostAndPort(host.host, host.port)}`;
 }
