@@ -57,8 +57,11 @@ it('finds names for what has none in TypeScript, and tells what cannot be an ent
   },
   id: 'name',
   unique: [['note']],`);
-  expect(text).toContain(`    id: stored(generated('int'), { column: 'ID' }),
-    userName: stored('string', { column: 'userName' }),`);
+  // More of its columns are called as their fields than by snake_case.
+  expect(text).toContain(`  table: 'Users',
+  fields: {
+    id: stored(generated('int'), { column: 'ID' }),
+    userName: 'string',`);
   expect(text).not.toMatch(/ent_migrations|names/);
 
   // Below the package, from where its own name is found.

@@ -35,6 +35,7 @@ function entityText(table: TableShape, taken: Set<string>, helpers: Set<string>,
   if (why !== undefined) return `// No entity for ${full}: ${why}.\n`;
   const name = unused(camelCase(table.name), taken);
   const fields = fieldsOf(table.columns);
+  const naming = namingOf(fields);
   const nameOf = (column: string): string => fields.get(column) as string;
   const id = idOf(table);
   const isTold = (key: readonly string[]): boolean => key !== id && key.every((column) => fields.has(column));
@@ -44,13 +45,13 @@ function entityText(table: TableShape, taken: Set<string>, helpers: Set<string>,
     `export const ${name} = defineEntity({`,
     `  name: ${quoted(name)},`,
     `  table: ${quoted(full)},`,
-    `  naming: 'snake_case',`,
+    ...(naming === undefined ? [] : [`  naming: ${quoted(naming)},`]),
     '  fields: {',
     ...table.columns.map((column) => {
       const field = fields.get(column.name);
       if (field === undefined)
         return `    // ${column.name}: ${column.native || 'no type'}, for which there is no field`;
-      return `    ${field}: ${fieldText(field, column, isGenerated(column, id, rules), helpers)},`;
+      return `    ${field}: ${fieldText(field, column, isGenerated(column, id, rules), naming, helpers)},`;
     }),
     '  },',
     `  id: ${ids.length === 1 ? ids[0] : `[${ids.join(', ')}]`},`,
@@ -91,6 +92,19 @@ function fieldsOf(columns: readonly ColumnShape[]): Map<string, string> {
   return fields;
 }
 
+type Naming = 'snake_case' | undefined;
+
+/** The rule by which most columns are called as their fields are; without a difference that of databases. */
+function namingOf(fields: ReadonlyMap<string, string>): Naming {
+  const fits = (naming: Naming): number =>
+    [...fields].filter(([column, field]) => columnBy(naming, field) === column).length;
+  return fits(undefined) > fits('snake_case') ? undefined : 'snake_case';
+}
+
+function columnBy(naming: Naming, field: string): string {
+  return columnOf(field, undefined, naming, (detail) => new Error(detail));
+}
+
 /** Of a composite key all parts are given. */
 function isGenerated(column: ColumnShape, id: readonly string[], { tellsIds }: EntityRules): boolean {
   const { name, filled, computed, counted } = column;
@@ -99,7 +113,7 @@ function isGenerated(column: ColumnShape, id: readonly string[], { tellsIds }: E
   return id.length === 1 && (tellsIds || counted === true);
 }
 
-function fieldText(name: string, column: ColumnShape, isMadeUp: boolean, helpers: Set<string>): string {
+function fieldText(name: string, column: ColumnShape, isMadeUp: boolean, naming: Naming, helpers: Set<string>): string {
   const { type, as, narrow } = column.field as NonNullable<ColumnShape['field']>;
   let text = quoted(type);
   const wrap = (helper: string, before = '', after = ''): void => {
@@ -109,7 +123,7 @@ function fieldText(name: string, column: ColumnShape, isMadeUp: boolean, helpers
   if (narrow !== undefined) wrap('typed', `<${narrow}>`);
   if (column.nullable) wrap('nullable');
   if (isMadeUp) wrap('generated');
-  const isCalledSo = columnOf(name, undefined, 'snake_case', (detail) => new Error(detail)) === column.name;
+  const isCalledSo = columnBy(naming, name) === column.name;
   const storage = [
     ...(isCalledSo ? [] : [`column: ${quoted(column.name)}`]),
     ...(as === undefined ? [] : [`as: ${quoted(as)}`]),
