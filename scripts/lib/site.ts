@@ -118,7 +118,7 @@ function titleOf(text: string): string {
 
 /**
  * Writes the pages into a folder, each with its links as they lead in the site. A link to a file that is no page leads
- * to the repository, if package.json says where that is; otherwise only its text stays.
+ * to the repository, if package.json says where that is; otherwise its text stays, with the path of the file in a clone.
  */
 export function writePages(root: string, folder: string, draw: (mermaid: string) => string): void {
   const pages = sectionsOf(root).flatMap((section) => section.pages);
@@ -138,7 +138,7 @@ export function writePages(root: string, folder: string, draw: (mermaid: string)
         return `/${basename(found)}`;
       }
       const page = paths.get(found) ?? paths.get(`${found}/README.md`);
-      if (page === undefined) return browse === undefined ? undefined : `${browse}/blob/main/${found}`;
+      if (page === undefined) return browse === undefined ? { path: found } : `${browse}/blob/main/${found}`;
       return `/${page === 'index' ? '' : page}${anchor === undefined ? '' : `#${anchor}`}`;
     });
     const output = join(folder, `${path}.md`);
@@ -154,8 +154,8 @@ function withDrawings(text: string, folder: string): string {
   });
 }
 
-/** Replaces the targets of the links between files; `undefined` takes the link away. */
-function withLinks(text: string, map: (target: string) => string | undefined): string {
+/** Replaces the targets of the links between files; one that is a path in a clone is told, and leads nowhere. */
+function withLinks(text: string, map: (target: string) => string | { readonly path: string }): string {
   let result = text;
   for (const { target, index } of linksOf(text).toReversed()) {
     if (isForeign(target)) continue;
@@ -163,9 +163,16 @@ function withLinks(text: string, map: (target: string) => string | undefined): s
     const end = index + ']('.length + target.length + 1;
     const start = result.lastIndexOf('[', index);
     const linked = result.slice(start + 1, index);
-    result = `${result.slice(0, start)}${to === undefined ? linked : `[${linked}](${to})`}${result.slice(end)}`;
+    const shown = typeof to === 'string' ? `[${linked}](${to})` : withPath(linked, to.path);
+    result = `${result.slice(0, start)}${shown}${result.slice(end)}`;
   }
   return result;
+}
+
+/** The words of a link with the path that it had: `node.ts` is the path alone, and "one of those" has it behind. */
+function withPath(words: string, path: string): string {
+  const isPath = `/${path}`.endsWith(`/${words.replaceAll('`', '')}`);
+  return isPath ? `\`${path}\`` : `${words} (\`${path}\`)`;
 }
 
 function withPictures(text: string, draw: (mermaid: string) => string): string {

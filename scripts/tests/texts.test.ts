@@ -286,7 +286,8 @@ describe('the site', () => {
   it('maps links between files to links between pages, draws pictures, and leaves code alone', () => {
     const root = makeTree({
       'package.json': rootManifest,
-      'README.md': 'See [the quickstart](docs/QUICKSTART.md#run) and [the script](scripts/a.ts).\n',
+      'README.md':
+        'See [the quickstart](docs/QUICKSTART.md#run) and [the script](scripts/a.ts), [`a.ts`](scripts/a.ts).\n',
       'docs/QUICKSTART.md':
         '# Quickstart\n\n[home](../README.md), `[no](../README.md)`, [x](https://a.example), [here](#run)\n',
       'docs/guides/testing.md': '# Testing\n\n```mermaid\na --> b\n```\n',
@@ -294,7 +295,9 @@ describe('the site', () => {
     const pages = join(root, 'pages');
     writePages(root, pages, (source) => `<svg>\n<style>\nsvg { x: y }\n</style>\n\n<g>${source.trim()}</g>\n</svg>`);
     const page = (path: string) => readFileSync(join(pages, path), 'utf8');
-    expect(page('index.md')).toBe('See [the quickstart](/quickstart#run) and the script.\n');
+    expect(page('index.md')).toBe(
+      'See [the quickstart](/quickstart#run) and the script (`scripts/a.ts`), `scripts/a.ts`.\n',
+    );
     expect(page('quickstart.md')).toContain('[home](/), `[no](../README.md)`, [x](https://a.example), [here](#run)');
     expect(page('guides/testing.md')).toContain('.picture svg { x: y }');
     expect(page('guides/testing.md')).toContain('<div class="picture">\n<svg>\n<g>a --> b</g>\n</svg>\n</div>');
