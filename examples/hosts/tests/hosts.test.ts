@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -13,7 +13,7 @@ import { GET } from '../src/next-route.ts';
 const folder = join(import.meta.dirname, '../src');
 // The others serve nothing themselves: modules, a route of Next.js, a function, and a program for the terminal.
 const others = ['cli.ts', 'lambda.ts', 'middleware.ts', 'nest-module.ts', 'next-route.ts'];
-const programs = readdirSync(folder).filter((file) => file.endsWith('.ts') && !others.includes(file));
+const programs = readdirSync(folder).filter((file) => /\.(?:ts|cjs)$/.test(file) && !others.includes(file));
 
 async function start(file: string): Promise<string> {
   const child: ChildProcess = spawn(process.execPath, ['--conditions=@ent/source', file], {
@@ -56,6 +56,11 @@ describe('examples of hosts', () => {
     const url = await start(file);
     await expectAnswers((path, headers = {}) => fetch(url + path, { headers }));
     expect((await fetch(`${url}/nothing`)).status).toBe(404);
+  });
+
+  it('express-common.cjs stands in the guide as it is', () => {
+    const guide = readFileSync(join(folder, '../../../docs/guides/with-express.md'), 'utf8');
+    expect(guide).toContain(readFileSync(join(folder, 'express-common.cjs'), 'utf8'));
   });
 
   it('next-route.ts', async () => {
