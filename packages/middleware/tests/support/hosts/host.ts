@@ -13,7 +13,7 @@ export interface Features {
   readonly noted: boolean;
   /**
    * Which answers `reply` hooks see: all, since they are replies; the errors that nobody handled, which this package
-   * writes; or none but those of middlewares. The table of middlewares by host in docs/middleware/hosts.md says the same.
+   * writes; or none but those of middlewares. The table by host in docs/middleware/hosts.md says the same.
    */
   readonly shapes: 'all' | 'errors' | 'none';
 }
