@@ -118,7 +118,7 @@ function titleOf(text: string): string {
 
 /**
  * Writes the pages into a folder, each with its links as they lead in the site. A link to a file that is no page leads
- * to the repository, if package.json says where that is; otherwise its text stays, with the path of the file in a clone.
+ * to the repository, if package.json says where that is; otherwise its text stays, with the path of the file.
  */
 export function writePages(root: string, folder: string, draw: (mermaid: string) => string): void {
   const pages = sectionsOf(root).flatMap((section) => section.pages);
