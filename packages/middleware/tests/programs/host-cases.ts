@@ -7,6 +7,7 @@ import { answers } from '../support/hosts/cases/answers.ts';
 import { bodies } from '../support/hosts/cases/bodies.ts';
 import { errors } from '../support/hosts/cases/errors.ts';
 import { hooks } from '../support/hosts/cases/hooks.ts';
+import { keys } from '../support/hosts/cases/keys.ts';
 import { sockets } from '../support/hosts/cases/sockets.ts';
 import { streams } from '../support/hosts/cases/streams.ts';
 import type { Features } from '../support/hosts/host.ts';
@@ -50,7 +51,7 @@ function startDeno(): number {
 
 const port = typeof Bun === 'undefined' ? startDeno() : startBun();
 const waiting: [name: string, run: () => Promise<void>][] = [];
-for (const [group, cases] of Object.entries({ answers, errors, hooks, bodies, streams, sockets })) {
+for (const [group, cases] of Object.entries({ answers, errors, hooks, keys, bodies, streams, sockets })) {
   const it = (name: string, run: () => Promise<void>): void => void waiting.push([`${group}: ${name}`, run]);
   declareCases({ it }, features, cases, async (run) => {
     const tools = new Tools(features, port, ended);
