@@ -52,6 +52,8 @@ export interface Pipeline {
 /** One exchange on its way through a {@link Pipeline}. */
 export interface Run<X extends Exchange = Exchange> {
   readonly exchange: X;
+  /** Whether the handler was called. Who reads the body before that leaves it to the handler. */
+  readonly entered: boolean;
   /** Whether there are `head` hooks, so that it matters who writes the head. */
   readonly hasHead: boolean;
   /** Whether anybody hears of the end, so that {@link done} has to be called. */
@@ -108,6 +110,7 @@ interface Hooks {
 
 class PipelineRun<X extends Exchange> implements Run<X> {
   readonly exchange: X;
+  entered = false;
   readonly hasHead: boolean;
   readonly hasDone: boolean;
   readonly #hooks: Hooks;
@@ -202,6 +205,7 @@ class PipelineRun<X extends Exchange> implements Run<X> {
   #step(index: number, handler: Handler<X>): Answer | Promise<Answer> {
     const middleware = this.#hooks.entering[index];
     if (middleware === undefined) {
+      this.entered = true;
       if (this.hasDone && (this.#hooks.wraps || this.#operation !== undefined)) this.#keepContext();
       return handler(this.exchange);
     }

@@ -69,14 +69,10 @@ export function createFetchHandler<Rest extends readonly unknown[] = readonly un
   if (trust !== undefined && peer === undefined) {
     throw middlewareErrors.invalid_options('createFetchHandler: trustProxies needs "peer", since a Request has none.');
   }
-  const enter: FetchHandler<Rest> = (exchange) => {
-    (exchange as FetchHttpExchange<Rest>).entered = true;
-    return handler(exchange);
-  };
   return (request, ...rest) => {
     const exchange = new FetchHttpExchange<Rest>(request, rest, trust);
     const run = pipeline.open(exchange);
-    const answer = exchange.attach(run, enter, peer);
+    const answer = exchange.attach(run, handler, peer);
     return new Promise((resolve) => {
       // A Response goes the way of a reply: the pipeline looks at neither.
       run.respond(answer as Handler<typeof exchange>, (given) => resolve(respond(run, exchange, given)));
@@ -96,8 +92,6 @@ class FetchHttpExchange<Rest extends readonly unknown[]> implements FetchExchang
   status: number | undefined;
   sent: number | undefined;
   over = false;
-  /** The handler has the request. */
-  entered = false;
   stop: (() => void) | undefined;
   readonly #trust: TrustProxy | undefined;
   #run: Run<FetchHttpExchange<Rest>> | undefined;
@@ -190,7 +184,7 @@ class FetchHttpExchange<Rest extends readonly unknown[]> implements FetchExchang
   bytes(max: number): Promise<Uint8Array> {
     if (this.#body === undefined) {
       // Who reads before the handler does leaves the body to it: an application reads it by its own means.
-      return (this.#body = collectFrom(this.entered ? this.request : this.request.clone(), max));
+      return (this.#body = collectFrom(this.#run?.entered === false ? this.request.clone() : this.request, max));
     }
     // Read before, perhaps with a larger limit.
     return this.#body.then((body) => {

@@ -57,10 +57,6 @@ export function createNodeListener(handler: Handler<NodeExchange>, options: Node
   }
   const middlewares = createPipeline(options.middleware);
   const trust = compileTrust(options.trustProxies ?? []);
-  const enter: Handler<NodeHttpExchange> = (exchange) => {
-    exchange.entered = true;
-    return handler(exchange);
-  };
   return (req, res) => {
     // What a fetch-like host gives, or a test that has no request.
     if (
@@ -72,7 +68,7 @@ export function createNodeListener(handler: Handler<NodeExchange>, options: Node
     const exchange = new NodeHttpExchange(req, res, trust);
     const run = middlewares.open(exchange);
     exchange.attach(run);
-    run.respond(exchange.path === '' ? refuseTarget : enter, (answer) => write(run, exchange, answer));
+    run.respond(exchange.path === '' ? refuseTarget : handler, (answer) => write(run, exchange, answer));
   };
 }
 
@@ -87,8 +83,6 @@ class NodeHttpExchange implements NodeExchange, HeadWriter, Written, Failing {
   /** Bytes of the response body, when this host wrote it. */
   sent: number | undefined;
   headDone = false;
-  /** The handler has the request. */
-  entered = false;
   #run: Run | undefined;
   readonly #trust: TrustProxy | undefined;
   // Kept: a client that sends the request's body on (undici) takes the socket from the request when it has done so.
@@ -155,7 +149,7 @@ class NodeHttpExchange implements NodeExchange, HeadWriter, Written, Failing {
 
   bytes(max: number): Promise<Uint8Array> {
     if (this.#body === undefined) {
-      return (this.#body = this.entered ? collect(this.req, max) : peek(this.req, max));
+      return (this.#body = this.#run?.entered === false ? peek(this.req, max) : collect(this.req, max));
     }
     // Read before, perhaps with a larger limit.
     return this.#body.then((body) => {
