@@ -36,7 +36,8 @@ export class Job implements Beginning {
   /** Handles the message; never rejects. */
   run(): Awaitable<Outcome> {
     if (this.#arrival.isOthers) return OTHERS;
-    return channels.process.hasSubscribers ? this.#traced() : this.#told();
+    if (channels.process.hasSubscribers) return this.#traced();
+    return this.#setup.hooks?.hasDone ? this.#told() : this.#try();
   }
 
   /**
@@ -58,25 +59,21 @@ export class Job implements Beginning {
   begins(): void {
     if (!this.#isWaiting) return;
     this.#isWaiting = false;
-    if (this.#cancel) this.#time();
+    if (!this.#cancel) return;
+    this.#cancel();
+    this.#cancel = this.#setup.time.clock.after(this.#setup.timeoutMs, () => this.#late());
   }
 
-  /** Its time begins, perhaps anew. */
-  #time(): void {
-    const { timeoutMs, time } = this.#setup;
-    this.#cancel?.();
-    this.#cancel = time.clock.after(timeoutMs, () => this.#interrupting().cause(this.#late()));
-  }
-
-  #late(): Error {
+  #late(): void {
     const { topic, group, timeoutMs } = this.#setup;
-    return this.#isWaiting
+    const why = this.#isWaiting
       ? messagingErrors.busy(
           `A handler of "${topic}" in the group "${group}" waited ${timeoutMs} ms for its transaction to begin.`,
         )
       : messagingErrors.timeout(
           `A handler of "${topic}" in the group "${group}" took longer than its "timeout" of ${timeoutMs} ms.`,
         );
+    this.#interrupting().cause(why);
   }
 
   /** Of a handler that was stopped. */
@@ -133,7 +130,7 @@ export class Job implements Beginning {
       const message = this.#message ?? toMessage(this.#arrival.message, undefined);
       const durationMs = performance.now() - startedAt;
       const { attempt } = this.#arrival;
-      runWithContext(fieldsOf(message), () =>
+      runWithContext({ messageId: message.id, correlationId: message.correlationId }, () =>
         hooks.end(message, { outcome: outcome as ProcessOutcome, error, durationMs, attempt, group }),
       );
       return ended;
@@ -146,7 +143,8 @@ export class Job implements Beginning {
     const { schema, topic, payloads } = this.#setup;
     let event = message;
     if (this.#stopped) return { action: this.#stopped };
-    if (this.#isExpired()) return EXPIRED;
+    const expiresAt = message.headers[HEADERS.expiresAt];
+    if (expiresAt !== undefined && this.#setup.time.clock.now() > Number(expiresAt)) return EXPIRED;
     if (cause !== undefined || deadly) {
       // Delivered and never settled, again and again: a message that kills its
       // process. The handler does not get it once more.
@@ -171,11 +169,6 @@ export class Job implements Beginning {
     }
   }
 
-  #isExpired(): boolean {
-    const expiresAt = this.#arrival.message.headers[HEADERS.expiresAt];
-    return expiresAt !== undefined && this.#setup.time.clock.now() > Number(expiresAt);
-  }
-
   #failed(error: unknown): Outcome {
     if (this.#stopped) return { action: this.#stopped };
     if (EntError.is(error) && error.code === messagingErrors.busy.code) return { action: 'postponed', error };
@@ -186,20 +179,23 @@ export class Job implements Beginning {
   /** Throws, or answers a promise that rejects, where the handler fails. */
   #call(wire: WireMessage, data: unknown): Awaitable<unknown> {
     const { attempt } = this.#arrival;
-    const { group, handler, hooks } = this.#setup;
+    const { group, handler, hooks, timeoutMs, time } = this.#setup;
     // What was stopped while its data was checked does not begin.
     if (this.#stopped) throw this.#reason();
     const message = toMessage(wire, data);
     if (hooks) this.#message = message;
     const context = new JobContext(attempt, group, this);
-    const result = runWithContext(fieldsOf(message), () =>
+    const fields = { messageId: message.id, correlationId: message.correlationId };
+    const result = runWithContext(fields, () =>
       hooks ? hooks.run(message, context, handler) : handler(message, context),
     );
     if (!isThenable(result)) return undefined;
     const interruption = this.#interrupting();
-    this.#time();
+    this.#cancel = time.clock.after(timeoutMs, () => this.#late());
     // A handler that does not look at its signal is not waited for: it would hold its place, and a closing process.
-    return interruption.guard(result).finally(() => this.#cancel?.());
+    // One that may begin later gets another timer then.
+    const isLate = this.#isWaiting || hooks !== undefined;
+    return interruption.guard(result).finally(isLate ? () => this.#cancel?.() : this.#cancel);
   }
 }
 
@@ -227,10 +223,6 @@ class JobContext implements HandlerContext {
 const DONE: Outcome = Object.freeze({ action: 'done' });
 const OTHERS: Outcome = Object.freeze({ action: 'others' });
 const EXPIRED: Outcome = Object.freeze({ action: 'expired' });
-
-function fieldsOf({ id: messageId, correlationId }: Message): { messageId: string; correlationId: string } {
-  return { messageId, correlationId };
-}
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function';
