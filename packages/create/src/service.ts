@@ -230,6 +230,14 @@ function importsOf({ host, auth }: Choices): Record<string, string> {
       open || host === 'node'
         ? "import type { Logger } from '@ent/logging';"
         : "import { type Logger, withContext } from '@ent/logging';",
+    middlewareImports: list(
+      'accessLog',
+      'type Middleware',
+      host === 'hono' && 'readJson',
+      'requestContext',
+      'requestId',
+      'securityHeaders',
+    ),
     notesImports: list('NewNote', host === 'node' && 'Note', 'type Notes'),
     callerImport: auth === 'api-keys' ? 'type Caller, ' : '',
   };

@@ -52,25 +52,50 @@ async function start(choices: Partial<Choices>): Promise<Started> {
     return lines().find(fits)!;
   };
   const { message } = await logged((line) => String(line['message']).startsWith('listening on'));
-  const [, key = ''] = /first API key: (\S+)/.exec(told) ?? [];
-  return { url: String(message).replace('listening on ', ''), file: join(cwd, 'data', 'shop.db'), key, logged, lines };
+  // It comes after that line.
+  const keyOf = (): string => /first API key: (\S+)\n/.exec(told)?.[1] ?? '';
+  if (choices.auth === 'api-keys') await expect.poll(keyOf, { timeout: 30_000 }).not.toBe('');
+  return {
+    url: String(message).replace('listening on ', ''),
+    file: join(cwd, 'data', 'shop.db'),
+    key: keyOf(),
+    logged,
+    lines,
+  };
 }
 
 describe.each(answersOf('host') as Choices['host'][])('a new service on %s', (host) => {
-  it('logs each request, and what one has failed of', async () => {
+  it('logs each request, and what failed by the name that its caller was told', async () => {
     const { url, file, logged, lines } = await start({ host });
     expect((await fetch(`${url}/livez`)).headers.get('content-type')).toContain('application/health+json');
     expect((await fetch(`${url}/notes`)).status).toBe(200);
-    const line = await logged((each) => each['url.path'] === '/notes');
-    expect(line).toMatchObject({ 'log.level': 'info', 'http.response.status_code': 200, 'http.route': '/notes' });
+    const fine = await logged((each) => each['url.path'] === '/notes');
+    expect(fine).toMatchObject({ 'log.level': 'info', 'http.response.status_code': 200, 'http.route': '/notes' });
+
+    const wrong = await fetch(`${url}/notes`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{"text":',
+    });
+    expect([wrong.status, await wrong.json()]).toMatchObject([400, { code: 'middleware.body_unparsable' }]);
 
     const db = createDatabase({ driver: sqlite({ file }) });
     await db.native.kysely.schema.dropTable('notes').execute();
     await db.close();
     const failed = await fetch(`${url}/notes`);
     expect(failed.status).toBe(500);
-    const access = await logged((each) => each['http.response.status_code'] === 500);
-    expect(access).toMatchObject({ 'labels.error.type': 'database.query_failed', 'client.address': '127.0.0.1' });
+    const { instance } = (await failed.json()) as { instance: string };
+    const line = await logged((each) => each['http.response.status_code'] === 500);
+    expect(line).toMatchObject({
+      'log.level': 'error',
+      'client.address': '127.0.0.1',
+      'labels.error.type': 'database.query_failed',
+      'labels.instance': instance,
+    });
+    expect(line['error']).toMatchObject({
+      message: expect.stringContaining('no such table: notes') as string,
+      stack_trace: expect.stringMatching(/\n +at .*:\d+:\d+/) as string,
+    });
     // A probe that is well is no line.
     expect(lines().filter((each) => each['url.path'] === '/livez')).toEqual([]);
   });

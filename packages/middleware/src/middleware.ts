@@ -5,6 +5,7 @@ import type { Exchange, HeaderBag, Outcome, Reply } from './exchange.ts';
 import { demandExchange } from './internal/demand.ts';
 import { isReply } from './internal/is-reply.ts';
 import { letGo } from './internal/let-go.ts';
+import { ofParser } from './internal/parser-errors.ts';
 import { type ProblemReply, problemReply } from './problem.ts';
 
 /**
@@ -245,7 +246,8 @@ class PipelineRun<X extends Exchange> implements Run<X> {
     void promise.then((outcome) => this.#finish(outcome));
   }
 
-  fail(error: unknown): ProblemReply {
+  fail(thrown: unknown): ProblemReply {
+    const error = ofParser(thrown);
     const reply = problemReply(error);
     this.#error = error;
     this.#ourFault = reply.status >= 500;
