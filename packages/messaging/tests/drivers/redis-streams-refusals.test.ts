@@ -64,7 +64,7 @@ describeWithServer('redis', { killable: true }, (server) => {
     const { topic, messaging, native, config, length } = await topicWithGroup();
     const refused = (code: string) => ({
       code: 'messaging.rejected',
-      message: expect.stringMatching(new RegExp(`were not stored: redis-streams refused: ${code} `)),
+      message: expect.stringMatching(new RegExp(`were not stored: redis-streams at \\S+:\\d+ refused: ${code} `)),
     });
     await config('maxmemory', '1');
     await expect(messaging.publish(topic, 1)).rejects.toMatchObject(refused('OOM'));

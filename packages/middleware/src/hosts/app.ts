@@ -8,7 +8,11 @@ export function createAppListener(
   serve: (exchange: NodeExchange) => Answer | Promise<Answer>,
   options: NodeHostOptions,
 ): RequestListener {
-  const waits = options.middleware?.some?.((each) => (each as Middleware | undefined)?.wait !== undefined) === true;
+  // What is wrong with them is said by the listener.
+  const waits =
+    (options as NodeHostOptions | null)?.middleware?.some?.(
+      (each) => (each as Middleware | undefined)?.wait !== undefined,
+    ) === true;
   return createNodeListener((exchange) => {
     remember(exchange.req, exchange);
     const answer = serve(exchange);

@@ -132,7 +132,8 @@ export function addressOf(options: RedisStreamsOptions): string | undefined {
 function serverOf(options: object | undefined): string {
   const { url, socket } = (options ?? {}) as { url?: string; socket?: { host?: string; port?: number; path?: string } };
   if (socket?.path !== undefined) return socket.path;
-  const named = url === undefined ? undefined : new URL(url);
+  // One that is no URL is refused by the client, when it connects.
+  const named = typeof url === 'string' ? URL.parse(url) : undefined;
   const host = named?.hostname || socket?.host || 'localhost';
   return `${host}:${named?.port || socket?.port || PORT}`;
 }

@@ -113,7 +113,7 @@ export class LiveNumbers {
     const isError = status >= 500 || aborted === true;
     this.requests.add(durationMs, isError);
     this.routes.add(name, durationMs, isError);
-    // Its start is the end less this: by the shorter time it would begin after what it did first.
-    this.traces.add(payload, name, toldMs, isError);
+    // Its start is now less this: by the shorter time it would begin after what it did first.
+    this.traces.add(payload, name, Math.max(toldMs, durationMs), isError);
   }
 }
