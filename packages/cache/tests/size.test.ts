@@ -19,8 +19,8 @@ async function bytesOf(contents: string): Promise<number> {
   return gzipSync(outputFiles[0]!.contents, { level: 9 }).length;
 }
 
-it('is under 21 kB with the memory driver, but for lru-cache and the errors that all packages share', async () => {
+it('is under 21.5 kB with the memory driver, but for lru-cache and the errors that all packages share', async () => {
   const bytes = await bytesOf("export * from './index.ts'; export { memory } from './drivers/memory/index.ts';");
-  expect(bytes).toBeLessThan(21_000);
+  expect(bytes).toBeLessThan(21_500);
   expect(bytes).toBeGreaterThan(6_000); // or something was left out
 });
