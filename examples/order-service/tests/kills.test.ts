@@ -65,8 +65,9 @@ const startOrders = (): Promise<Running> =>
       DATABASE_URL: `sqlite:${folder.path}/orders.db`,
       KEYS_URL: issuer.keysUrl,
       PAYMENTS_URL: provider.url,
-      PAYMENT_WAIT: '1s',
-      STEP_WAIT: '500ms',
+      // What expires on a busy machine would be counted as a step, too.
+      PAYMENT_WAIT: '3s',
+      STEP_WAIT: '2s',
       RELAY_LEASE: '500ms',
     },
     [`--import=${crash}`],
