@@ -17,7 +17,7 @@ import { Payloads } from './internal/payload.ts';
 import { checkAttribute } from './internal/prepare.ts';
 import { replying, Requests } from './internal/requests.ts';
 import { RunningSubscription } from './internal/running.ts';
-import { placeOf, wrap } from './internal/send.ts';
+import { brokerAt, wrap } from './internal/send.ts';
 import { setupOf, type SubscriptionHost } from './internal/setup.ts';
 import { checkName, HEADERS, nameOf, type Handler, type Topic } from './message.ts';
 import type { CloseOptions, MessagingOptions, RequestOptions, SubscribeOptions } from './options.ts';
@@ -222,7 +222,7 @@ export function createMessaging<D extends MessagingDriver>(options: MessagingOpt
   const within = async <T>(what: string, work: (call: Call) => Promise<T>, signal?: AbortSignal): Promise<T> =>
     withCall(
       timeoutMs,
-      () => messagingErrors.timeout(`${what}: ${placeOf(driver)} did not answer within ${timeoutMs} ms.`),
+      () => messagingErrors.timeout(`${what}: ${brokerAt(driver)} did not answer within ${timeoutMs} ms.`),
       signal,
       (call) =>
         work(call).catch((error: unknown) => {

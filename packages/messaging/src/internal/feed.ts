@@ -6,7 +6,7 @@ import { withCall } from './call.ts';
 import { pause } from './clock.ts';
 import type { Common } from './common.ts';
 import { Receiver, windowOf } from './receiver.ts';
-import { placeOf, wrap } from './send.ts';
+import { brokerAt, wrap } from './send.ts';
 import type { SubscriptionSetup } from './setup.ts';
 import type { Shift } from './shift.ts';
 
@@ -36,7 +36,7 @@ export class Feed {
   async run(stop: AbortSignal, shift: Shift): Promise<void> {
     const { driver, brokerTimeoutMs, time } = this.#setup;
     const timeout = (): Error =>
-      messagingErrors.timeout(`${placeOf(driver)} did not answer within ${brokerTimeoutMs} ms.`);
+      messagingErrors.timeout(`${brokerAt(driver)} did not answer within ${brokerTimeoutMs} ms.`);
     for (let failures = 0; this.#receiver !== undefined || !stop.aborted; ) {
       try {
         await shift.over(stop);

@@ -103,16 +103,16 @@ export function wrap(driver: MessagingDriver, cause: unknown, what: string, deta
   switch (driver.classify(cause)) {
     case 'unavailable':
     case 'lost':
-      return messagingErrors.unavailable(`${what}: ${placeOf(driver)} is not available: ${wordsOf(cause)}`, options);
+      return messagingErrors.unavailable(`${what}: ${brokerAt(driver)} is not available: ${wordsOf(cause)}`, options);
     case 'refused':
-      return messagingErrors.rejected(`${what}: ${placeOf(driver)} refused: ${wordsOf(cause)}`, options);
+      return messagingErrors.rejected(`${what}: ${brokerAt(driver)} refused: ${wordsOf(cause)}`, options);
     default:
-      return messagingErrors.driver_failed(`${what}: ${placeOf(driver)} failed.`, options);
+      return messagingErrors.driver_failed(`${what}: ${brokerAt(driver)} failed.`, options);
   }
 }
 
 /** The broker, as an error names it: with its host and port where the driver tells them. */
-export function placeOf({ name, address }: MessagingDriver): string {
+export function brokerAt({ name, address }: MessagingDriver): string {
   return address === undefined ? name : `${name} at ${address}`;
 }
 

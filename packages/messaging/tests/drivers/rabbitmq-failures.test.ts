@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { rabbitmq, type RabbitmqServerOptions } from '../../src/drivers/rabbitmq/index.ts';
 import { createMessaging, type Source } from '../../src/index.ts';
 import { patientCall } from '../support.ts';
+import { receivesOnceItIsThere } from './away.ts';
 import { outlivesAKill } from './rabbitmq-support.ts';
 
 /** Less than a test has, so that it tells what did not happen. */
@@ -32,16 +33,9 @@ describeWithServer('rabbitmq', { killable: true }, (server) => {
   }
 
   it('has who subscribes while it is away receive once it is there', { timeout: 600_000 }, async () => {
-    const topic = uniqueName('away');
     await server.stop();
     const messaging = messagingOf({}, '3m');
-    const seen: unknown[] = [];
-    const subscribing = messaging.subscribe(topic, { group: 'g' }, ({ data }) => void seen.push(data));
-    await Promise.race([subscribing, new Promise((resolve) => setTimeout(resolve, 1000))]);
-    await server.start();
-    await subscribing;
-    await messaging.publish(topic, 1);
-    await expect.poll(() => seen, PATIENT).toEqual([1]);
+    await receivesOnceItIsThere(server, uniqueName('away'), messaging, PATIENT);
     await messaging.close();
   });
 

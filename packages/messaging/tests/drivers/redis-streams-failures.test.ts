@@ -7,6 +7,7 @@ import { describeWithServer } from '@ent/testkit/vitest';
 import { expect, it } from 'vitest';
 import { redisStreams } from '../../src/drivers/redis-streams/index.ts';
 import { createMessaging, type Messaging } from '../../src/index.ts';
+import { receivesOnceItIsThere } from './away.ts';
 import { onStreams, publishUntil } from './redis-streams-support.ts';
 
 /** A process of its own, with a fixture on the topic. */
@@ -130,13 +131,7 @@ describeWithServer('redis', { killable: true }, (server) => {
     const { topic } = await setUp();
     await server.stop();
     const messaging = createMessaging({ driver: redisStreams({ url: server.url }), timeout: '1m' });
-    const seen: unknown[] = [];
-    const subscribing = messaging.subscribe(topic, { group: 'g' }, ({ data }) => void seen.push(data));
-    await Promise.race([subscribing, new Promise((resolve) => setTimeout(resolve, 1000))]);
-    await server.start();
-    await subscribing;
-    await messaging.publish(topic, 1);
-    await expect.poll(() => seen).toEqual([1]);
+    await receivesOnceItIsThere(server, topic, messaging);
     await messaging.close();
   });
 
