@@ -1,7 +1,7 @@
 // What goes through: heads, bodies and their ends, on a gateway and services in this process.
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { createServer as createTcpServer, type Socket } from 'node:net';
+import { connect, createServer as createTcpServer, type Socket } from 'node:net';
 import { createAccessTokenVerifier, createRemoteKeys } from '@ent/auth';
 import { describe, expect, it } from 'vitest';
 import { everythingTo, gateway, raw, upstream, urlOf } from './gateway.ts';
@@ -109,6 +109,32 @@ describe('a request', () => {
       () => 'cut',
     );
     expect([413, 'cut']).toContain(refused);
+  });
+
+  it('keeps its body apart from those of the next ones, which came in one piece with it', async () => {
+    await using one = await upstream(echo);
+    await using edge = await gateway(everythingTo(one.url));
+    const post = (body: string, more = ''): string =>
+      `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${body.length}\r\n${more}\r\n${body}`;
+    const text = await raw(edge.url, post('one') + post('') + post('three') + post('\x00\r\n\r\n', 'Connection: close\r\n'));
+    const bodies = [...text.matchAll(/"body":"([^"]*)"/g)].map(([, body]) => body);
+    expect(bodies).toEqual(['one', '', 'three', String.raw`\u0000\r\n\r\n`]);
+  });
+
+  it('is sent on as its body comes', async () => {
+    const begun = Promise.withResolvers<string>();
+    await using one = await upstream((req, res) => {
+      req.once('data', (chunk: Buffer) => begun.resolve(chunk.toString()));
+      echo(req, res);
+    });
+    await using edge = await gateway(everythingTo(one.url));
+    const { hostname, port } = new URL(edge.url);
+    const socket = connect(Number(port), hostname);
+    socket.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhe');
+    expect(await begun.promise).toBe('he');
+    const answer = socket.setEncoding('utf8').toArray();
+    socket.write('llo');
+    expect((await answer).join('')).toContain('"body":"hello"');
   });
 
   it('is asked for its body by the gateway, once it may come', async () => {

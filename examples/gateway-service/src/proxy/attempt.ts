@@ -25,7 +25,7 @@ export interface Outgoing {
   readonly path: string;
   readonly method: string;
   readonly headers: FlatHeaders;
-  readonly body: Readable | AsyncIterable<Uint8Array> | null;
+  readonly body: Readable | AsyncIterable<Uint8Array> | Uint8Array | null;
   /** The connection that the request came by. */
   readonly client: Socket;
 }

@@ -38,6 +38,7 @@ export async function forward(
   // It may refuse the call, and then there is nothing to wait for.
   const body = bodyOf(exchange, limits.maxBodyBytes);
   const deadline = new Deadline(exchange, limits.timeoutMs);
+  const isWhole = body === null || body instanceof Uint8Array;
   const harmless = body === null && IDEMPOTENT.has(exchange.method);
   const client = exchange.req.socket;
   const tried: Target[] = [];
@@ -57,9 +58,9 @@ export async function forward(
         client,
       };
       const began = performance.now();
-      // How long a body takes is the client's doing.
+      // How long a body takes to come is the client's doing.
       const time = (): void => {
-        if (body === null) service.took(target, performance.now() - began);
+        if (isWhole) service.took(target, performance.now() - began);
       };
       let repeats = false;
       const unwanted = (status: number): boolean => {
@@ -77,7 +78,7 @@ export async function forward(
       } catch (error) {
         if (deadline.isLate) time();
         if (!(error instanceof AttemptFailed)) throw error;
-        const repeatable = harmless || (error.unsent && !exchange.req.readableDidRead);
+        const repeatable = harmless || (error.unsent && (isWhole || !exchange.req.readableDidRead));
         if (error.ofClient || !repeatable || !again()) throw failure(service, error);
       }
     }
@@ -94,14 +95,15 @@ function failure(service: Service, { cause, ofClient }: AttemptFailed): Error {
   return gatewayErrors.bad_gateway(message, { cause });
 }
 
-/** The body as it arrives, counted where its length is not said. */
+/** The body as it arrives, counted where its length is not said; whole, where it came along with its head. */
 function bodyOf(exchange: NodeExchange, max: number): Outgoing['body'] {
   const { req } = exchange;
   const length = req.headers['content-length'];
   if (req.headers['transfer-encoding'] === undefined) {
     if (length === undefined || length === '0') return null;
     if (Number(length) > max) throw tooLarge(max);
-    return req;
+    // Bytes go out in one write with the head. To read a stream for them takes a quarter of the call.
+    return req.readableLength === Number(length) ? (req.read() as Buffer) : req;
   }
   return counted(req, max);
 }
