@@ -12,7 +12,7 @@ import { migrate } from './outbox-support.ts';
 import { startProcess } from './processes.ts';
 import { patientCall } from './support.ts';
 
-const MESSAGES: Rounds = { full: 100_000, ci: 1000, of: 'messages' };
+const MESSAGES: Rounds = { full: 100_000, ci: 10_000, of: 'messages' };
 /** How many messages each process has in flight at the most. */
 const WINDOW = 25;
 /** So many more than are handled may be published: what is killed is always in the midst of something. */
@@ -45,7 +45,7 @@ export function testCrashes(
     const random = randomOf(seed);
     const isWhole = count === MESSAGES.full;
     const processes = isWhole ? 4 : 2;
-    const kills = isWhole ? { broker: 20, worker: 20 } : { broker: 1, worker: 2 };
+    const kills = isWhole ? { broker: 20, worker: 20 } : { broker: 2, worker: 2 };
     const topic = uniqueName('crashes');
     const db = databaseAt({ kind: 'postgres', url: postgres.url, searchPath: 'public' });
     await migrate(db);

@@ -520,6 +520,8 @@ describe('a broker that is away', () => {
   it.each([
     ['redis-streams', () => redisStreams({ url: 'redis://ada:secret-4711@127.0.0.1:1' }), '127.0.0.1:1'],
     ['redis-streams', () => redisStreams({ socket: { port: 1 } }), 'localhost:1'],
+    ['redis-streams', () => redisStreams({ socket: { host: '::1', port: 1 } }), '[::1]:1'],
+    ['redis-streams', () => redisStreams({ url: 'redis://[::1]:1' }), '[::1]:1'],
     [
       'redis-streams',
       () => redisStreams({ sentinel: { name: 'main', sentinelRootNodes: [{ host: '127.0.0.1', port: 1 }] } }),

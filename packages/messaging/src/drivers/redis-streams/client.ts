@@ -1,5 +1,5 @@
 import { EntError } from '@ent/errors';
-import { clusterOptions, refuseUnknown } from '@ent/internal';
+import { clusterOptions, hostAndPort, refuseUnknown } from '@ent/internal';
 import {
   createClient,
   createCluster,
@@ -124,7 +124,7 @@ export function addressOf(options: RedisStreamsOptions): string | undefined {
   if ('client' in options) return 'options' in options.client ? serverOf(options.client.options) : undefined;
   if ('cluster' in options) return options.cluster.rootNodes.map(serverOf).join(', ');
   if ('sentinel' in options) {
-    return options.sentinel.sentinelRootNodes.map(({ host, port }) => `${host}:${port}`).join(', ');
+    return options.sentinel.sentinelRootNodes.map(({ host, port }) => hostAndPort(host, port)).join(', ');
   }
   return serverOf(options);
 }
@@ -134,6 +134,7 @@ function serverOf(options: object | undefined): string {
   if (socket?.path !== undefined) return socket.path;
   // One that is no URL is refused by the client, when it connects.
   const named = typeof url === 'string' ? URL.parse(url) : undefined;
-  const host = named?.hostname || socket?.host || 'localhost';
-  return `${host}:${named?.port || socket?.port || PORT}`;
+  const port = Number(named?.port || socket?.port || PORT);
+  // The name of a URL has the brackets of its address already.
+  return named?.hostname ? `${named.hostname}:${port}` : hostAndPort(socket?.host || 'localhost', port);
 }
