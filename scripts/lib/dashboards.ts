@@ -26,8 +26,14 @@ const HTTP = 'http_server_request_duration_seconds';
 const DATABASE = 'db_client_operation_duration_seconds';
 const rate = (metric: string, by: string, labels = ''): string =>
   `sum by (${by}) (rate(${metric}{job=~"$job"${labels}}[$__rate_interval]))`;
-const quantile = (q: number, metric: string, by = 'job'): string =>
-  `histogram_quantile(${q}, ${rate(`${metric}_bucket`, `${by}, le`)})`;
+const quantile = (q: number, metric: string, by = 'job', labels = ''): string =>
+  `histogram_quantile(${q}, ${rate(`${metric}_bucket`, `${by}, le`, labels)})`;
+/** Probes and scrapes are no requests of anybody; the rules of Prometheus leave them out too. */
+const SERVED = ', http_route!~"/livez|/readyz|/startupz|/health|/metrics"';
+const served = (by: string, labels = ''): string => rate(`${HTTP}_count`, by, SERVED + labels);
+const latency = (q: number, by?: string): string => quantile(q, HTTP, by, SERVED);
+const thirtyDays = (labels = ''): string =>
+  `sum by (job) (increase(${HTTP}_count{job=~"$job"${SERVED}${labels}}[30d]))`;
 
 export const DASHBOARDS: readonly Dashboard[] = [
   {
@@ -39,7 +45,7 @@ export const DASHBOARDS: readonly Dashboard[] = [
         unit: 'percentunit',
         as: 'stat',
         lines: {
-          '{{job}}': `1 - (sum by (job) (increase(${HTTP}_count{job=~"$job", http_response_status_code=~"5.."}[30d])) or 0 * sum by (job) (increase(${HTTP}_count{job=~"$job"}[30d]))) / sum by (job) (increase(${HTTP}_count{job=~"$job"}[30d])) / 0.001`,
+          '{{job}}': `1 - (${thirtyDays(', http_response_status_code=~"5.."')} or 0 * ${thirtyDays()}) / ${thirtyDays()} / 0.001`,
         },
         about: 'Of the 0.1 % of requests that may fail. Below 0: new versions wait.',
       },
@@ -53,8 +59,8 @@ export const DASHBOARDS: readonly Dashboard[] = [
       {
         title: 'Requests',
         unit: 'reqps',
-        lines: { '{{job}} {{http_response_status_code}}': rate(`${HTTP}_count`, 'job, http_response_status_code') },
-        about: 'By status.',
+        lines: { '{{job}} {{http_response_status_code}}': served('job, http_response_status_code') },
+        about: 'By status, without probes and scrapes.',
       },
       {
         title: 'Errors',
@@ -66,9 +72,9 @@ export const DASHBOARDS: readonly Dashboard[] = [
         title: 'Latency',
         unit: 's',
         lines: {
-          '{{job}} p50': quantile(0.5, HTTP),
-          '{{job}} p95': quantile(0.95, HTTP),
-          '{{job}} p99': quantile(0.99, HTTP),
+          '{{job}} p50': latency(0.5),
+          '{{job}} p95': latency(0.95),
+          '{{job}} p99': latency(0.99),
         },
         about: 'Half, 95 and 99 of a hundred requests are faster.',
       },
@@ -82,7 +88,7 @@ export const DASHBOARDS: readonly Dashboard[] = [
         title: 'Busiest routes',
         unit: 'reqps',
         lines: {
-          '{{http_request_method}} {{http_route}}': `topk(10, ${rate(`${HTTP}_count`, 'http_request_method, http_route')})`,
+          '{{http_request_method}} {{http_route}}': `topk(10, ${served('http_request_method, http_route')})`,
         },
         about: 'The ten with the most requests.',
       },
@@ -90,7 +96,7 @@ export const DASHBOARDS: readonly Dashboard[] = [
         title: 'Slowest routes, p95',
         unit: 's',
         lines: {
-          '{{http_request_method}} {{http_route}}': `topk(10, ${quantile(0.95, HTTP, 'http_request_method, http_route')})`,
+          '{{http_request_method}} {{http_route}}': `topk(10, ${latency(0.95, 'http_request_method, http_route')})`,
         },
         about: 'The ten where one request in twenty takes longest.',
       },
@@ -353,8 +359,7 @@ export const DASHBOARDS: readonly Dashboard[] = [
         title: 'Refused requests',
         unit: 'reqps',
         lines: {
-          '{{http_response_status_code}}': rate(
-            `${HTTP}_count`,
+          '{{http_response_status_code}}': served(
             'http_response_status_code',
             ', http_response_status_code=~"401|403|429"',
           ),

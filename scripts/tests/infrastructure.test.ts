@@ -4,6 +4,8 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { parse } from 'yaml';
+import { DASHBOARDS } from '../lib/dashboards.ts';
 import { run } from '../lib/run.ts';
 
 const root = new URL('../../', import.meta.url);
@@ -129,6 +131,24 @@ describe('how logs are stored', () => {
         indexRefName: references[0]?.name,
       });
     }
+  });
+});
+
+describe('what is asked of Prometheus', () => {
+  it('counts no probe and no scrape among the requests', () => {
+    const rules = parse(text('infrastructure/prometheus/rules/recording.yml')) as {
+      readonly groups: readonly { readonly rules: readonly { readonly expr: string }[] }[];
+    };
+    const queries = [
+      ...rules.groups.flatMap((group) => group.rules.map(({ expr }) => expr)),
+      ...DASHBOARDS.flatMap(({ panels }) => panels.flatMap(({ lines }) => Object.values(lines))),
+    ];
+    const asked = queries.flatMap(
+      (query) => query.match(/http_server_request_duration_seconds_\w+(\{[^}]*\})?/g) ?? [],
+    );
+    expect(asked.length).toBeGreaterThan(20);
+    const probes = 'http_route!~"/livez|/readyz|/startupz|/health|/metrics"';
+    expect(asked.filter((each) => !each.includes(probes))).toEqual([]);
   });
 });
 
