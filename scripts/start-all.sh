@@ -28,7 +28,9 @@ if [[ ! -e .env ]]; then
   say 'made .env from .env.example; it has the passwords'
 fi
 
-# What is newer than an .env is added to it, with the value for development.
+# What is newer than an .env is added to it, with the value for development: on lines of its own, also where an editor has left
+# the last one without its end.
+[[ -z $(tail -c 1 .env) ]] || echo >>.env
 while IFS= read -r line; do
   name=${line%%=*}
   grep -q "^$name=" .env && continue

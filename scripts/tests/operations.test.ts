@@ -6,6 +6,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { freePorts } from '../../packages/testkit/src/free-ports.ts';
 import { addFiles, makeTree, repository } from './support/tree.ts';
 
 interface Ended {
@@ -23,7 +24,7 @@ function sh(script: string, args: readonly string[], env: NodeJS.ProcessEnv = {}
 
 /** A server that answers with the status that is asked for; the port. */
 async function listening(): Promise<number> {
-  const server = createServer((request, response) => response.writeHead(Number(request.url?.slice(1))).end());
+  const server = createServer(({ url = '' }, response) => response.writeHead(Number(/\d+/.exec(url)?.[0])).end());
   onTestFinished(() => void server.close());
   await once(server.listen(0, '127.0.0.1'), 'listening');
   return (server.address() as AddressInfo).port;
@@ -40,6 +41,37 @@ describe('wait-for', () => {
       [`127.0.0.1:${port}`, `127.0.0.1:${port}`, targets[2]].map((name) => `wait-for: ${name} answers\n`).join(''),
     );
     expect(code).toBe(0);
+  });
+
+  it('shows no password and no token of an address that it asks', async () => {
+    const at = `127.0.0.1:${await listening()}/200`;
+    const { code, output } = await waitFor(`http://me:se%40cret@${at}?token=secret`, `http://secret@${at}`);
+    expect(output).toBe(`wait-for: http://${at} answers\n`.repeat(2));
+    expect(code).toBe(0);
+  });
+
+  it('reads what the drivers take: several hosts, and what is encoded in a password', async () => {
+    const port = await listening();
+    const [closed] = await freePorts(1);
+    const hosts = `127.0.0.1:${closed},127.0.0.1:${port}`;
+    const targets = [
+      [`mongodb://me:a%2Fb@${hosts}/db?replicaSet=rs0`, hosts],
+      [`postgres://me:p@ss:word@127.0.0.1:${port}/db?x=a@b`, `127.0.0.1:${port}`],
+      [`redis://:a%2F%40b@127.0.0.1:${port}`, `127.0.0.1:${port}`],
+    ] as const;
+    const { code, output } = await waitFor(...targets.map(([url]) => url));
+    expect(output).toBe(targets.map(([, name]) => `wait-for: ${name} answers\n`).join(''));
+    expect(code).toBe(0);
+  });
+
+  it.each([
+    ['amqps://me:secret@nowhere.invalid/vhost', 'nowhere.invalid:5671'],
+    ['rediss://nowhere.invalid', 'nowhere.invalid:6379'],
+    ['mongodb://nowhere.invalid,[::1]:1/db', 'nowhere.invalid:27017,::1:1'],
+  ])('knows the port of %s', async (url, name) => {
+    const { code, output } = await waitFor('--timeout', '1', url);
+    expect(output).toContain(`wait-for: ${name} does not answer after 1 s`);
+    expect(code).toBe(1);
   });
 
   it('gives up after its time, naming who is missing', async () => {
@@ -109,9 +141,13 @@ describe('start-all', () => {
     const { root, start } = setUp();
     const old = readFileSync(join(root, '.env.example'), 'utf8')
       .replace(/^GRAFANA_PASSWORD=.*\n/m, '')
-      .replace(/^POSTGRES_PASSWORD=.*$/m, 'POSTGRES_PASSWORD=mine');
+      .replace(/^POSTGRES_PASSWORD=.*$/m, 'POSTGRES_PASSWORD=mine')
+      // Some editors leave the last line without its end.
+      .trimEnd();
     addFiles(root, { '.env': old });
     const { output } = await start();
+    const added = 'GRAFANA_PASSWORD=ent-development\n';
+    expect(readFileSync(join(root, '.env'), 'utf8').replace(/^(JWT_PRIVATE_KEY=).*$/m, '$1')).toBe(`${old}\n${added}`);
     expect(output).toContain('added GRAFANA_PASSWORD to .env');
     expect(output).toContain('postgres://ent:mine@');
     expect(existsSync(join(root, '.env.before'))).toBe(false);
