@@ -27,6 +27,7 @@ interface ErrorText {
 const OPERATIONS = [
   'http:request',
   'middleware:hook',
+  'middleware:rate-limit',
   'database:query',
   'database:transaction',
   'database:connection',
@@ -45,8 +46,10 @@ const OPERATIONS = [
   'lifecycle:stop',
   'lifecycle:check',
   'auth:keys',
+  'auth:policy',
   'auth:session',
   'observability:collect',
+  'observability:trace',
 ];
 const LONGEST = 2000;
 

@@ -1,6 +1,8 @@
 import { channel } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import { type IncomingMessage, request as ask } from 'node:http';
+import { connect } from 'node:net';
+import { text as textOf } from 'node:stream/consumers';
 import { bytesPerRound } from '@ent/testkit';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { SPAN } from '../src/internal/traced.ts';
@@ -88,6 +90,13 @@ describe('the numbers', () => {
     ]);
   });
 
+  it('have the errors of what goes on without a part: a rate limit, a policy, an SDK', async () => {
+    const { data } = await serveLive();
+    const published = ['ent:middleware:rate-limit', 'ent:auth:policy', 'ent:observability:trace'];
+    for (const name of published) publish(name, {}, new Error('away'));
+    expect((await data()).errors.map(({ operation }) => `ent:${operation}`).reverse()).toEqual(published);
+  });
+
   it('have no secret in them', async () => {
     const config = { get: () => ({ url: `postgres://me:${SECRET}@db/shop`, smtpPassword: `${SECRET}-2` }) };
     const { data, live } = await serveLive({ config });
@@ -164,9 +173,17 @@ describe('the page', () => {
       { host: '127.0.0.1.evil.example' },
       { host: 'localhost', 'x-forwarded-for': '10.0.0.1' },
       { host: 'localhost', forwarded: 'for=10.0.0.1' },
+      { host: 'localhost', via: '1.1 front' },
+      { host: 'localhost', 'x-real-ip': '10.0.0.1' },
+      { host: 'localhost', 'x-forwarded-host': 'shop.example' },
+      { host: 'localhost', 'x-forwarded-proto': 'https' },
     ] as Record<string, string>[]) {
       expect((await answerTo(`${url}data`, headers)).status, JSON.stringify(headers)).toBe(403);
     }
+    // nginx with a proxy_pass and nothing else.
+    const nginx = connect(Number(new URL(url).port), '127.0.0.1');
+    nginx.end(`GET /data HTTP/1.0\r\nHost: ${new URL(url).host}\r\nConnection: close\r\n\r\n`);
+    expect(await textOf(nginx)).toMatch(/^HTTP\/1\.1 403 /);
   });
 
   it('asks `allow` for each request, and shows nothing where that fails', async () => {

@@ -1,4 +1,5 @@
 // Spans of what the packages really do, by the SDKs of both majors that applications have.
+import { tracingChannel } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import { createServer, request as nodeRequest } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -9,13 +10,21 @@ import type { SqlNative } from '@ent/database/sql';
 import { sqlite } from '@ent/database/sqlite';
 import { createListener, type Route, route } from '@ent/http';
 import { createClient } from '@ent/http/client';
+import { traced } from '@ent/internal';
 import { createLogger } from '@ent/logging';
 import { memoryDriver } from '@ent/logging/memory';
 import { createMessaging } from '@ent/messaging';
 import { memory as memoryBroker } from '@ent/messaging/memory';
 import { createOutbox, createOutboxTables } from '@ent/messaging/outbox';
 import { freePorts } from '@ent/testkit';
-import { context, propagation, type SpanContext, trace, type TracerProvider } from '@opentelemetry/api';
+import {
+  context,
+  propagation,
+  type SpanContext,
+  type TextMapPropagator,
+  trace,
+  type TracerProvider,
+} from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import { CompositePropagator, W3CBaggagePropagator, W3CTraceContextPropagator } from '@opentelemetry/core';
 import * as sdk3 from '@opentelemetry/sdk-trace';
@@ -63,10 +72,14 @@ const SDKS: Readonly<Record<string, (ratio?: number) => Sdk>> = {
   },
 };
 
+function register(): void {
+  const propagators = [new W3CTraceContextPropagator(), new W3CBaggagePropagator()];
+  propagation.disable();
+  propagation.setGlobalPropagator(new CompositePropagator({ propagators }));
+}
 beforeAll(() => {
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
-  const propagators = [new W3CTraceContextPropagator(), new W3CBaggagePropagator()];
-  propagation.setGlobalPropagator(new CompositePropagator({ propagators }));
+  register();
 });
 afterAll(() => {
   context.disable();
@@ -89,6 +102,14 @@ async function serve(routes: readonly Route[]): Promise<string> {
   await once(server, 'listening');
   onTestFinished(() => void (server.closeAllConnections(), server.close()));
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+/** As the fetch host of `@ent/middleware` publishes it. */
+async function servedByFetch(request: Request, handler: () => unknown): Promise<void> {
+  const header = (name: string): string | undefined => request.headers.get(name) ?? undefined;
+  const exchange = { path: '/', query: '', peer: '', request, header };
+  const event = { method: 'GET', route: '/', status: 200, exchange };
+  await traced(tracingChannel<object, object>('ent:http:request'), event, async () => handler());
 }
 
 const page = (path: string, handler: () => unknown): Route =>
@@ -353,6 +374,35 @@ describe('a trace that others began', () => {
       sent.map(() => ({ traceId: job!.spanContext().traceId, parent: job!.spanContext().spanId })),
     );
     expect(told).toEqual(sent.map((span) => `00-${span.spanContext().traceId}-${span.spanContext().spanId}-01`));
+  });
+
+  it.each(['node:http', 'fetch'])('is gone on with by a propagator that looks for its headers, on %s', async (host) => {
+    const sdk = tracing(SDK);
+    const traceId = 'a'.repeat(32);
+    // As those of AWS X-Ray, whose header has any case, and of Jaeger, whose baggage is all that begins alike.
+    const byNames: TextMapPropagator = {
+      inject() {},
+      fields: () => ['X-Trace'],
+      extract(into, carrier, { keys, get }) {
+        const found = (prefix: string): string => keys(carrier).find((name) => name.toLowerCase().startsWith(prefix))!;
+        const told = get(carrier, found('x-trace')) as string;
+        const tenant = found('ctx-');
+        const baggage = propagation.createBaggage({ [tenant]: { value: get(carrier, tenant) as string } });
+        const parent = { traceId: told, spanId: 'b'.repeat(16), traceFlags: 1, isRemote: true };
+        return propagation.setBaggage(trace.setSpanContext(into, parent), baggage);
+      },
+    };
+    propagation.disable();
+    propagation.setGlobalPropagator(byNames);
+    onTestFinished(register);
+    let tenant: string | undefined;
+    const handler = (): void => void (tenant = propagation.getActiveBaggage()?.getEntry('ctx-tenant')?.value);
+    const headers = { 'X-Trace': traceId, 'ctx-tenant': 'acme' };
+    if (host === 'fetch') await servedByFetch(new Request('http://shop/', { headers }), handler);
+    else await fetch(await serve([page('/', handler)]), { headers });
+    const [served] = await ended(sdk, 'GET /');
+    expect(idsOf(served)).toEqual({ traceId, parent: 'b'.repeat(16) });
+    expect(tenant).toBe('acme');
   });
 
   it('is that of the message, and not of who woke the subscription', async () => {

@@ -1,10 +1,18 @@
 import { spawnSync } from 'node:child_process';
 import { channel, tracingChannel } from 'node:diagnostics_channel';
 import { once } from 'node:events';
-import { createServer, get, type IncomingMessage } from 'node:http';
+import {
+  Agent,
+  type ClientRequest,
+  createServer,
+  get,
+  type IncomingMessage,
+  request as ask,
+  type ServerResponse,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { freePorts } from '@ent/testkit';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createMetrics, type Metrics } from '../src/prometheus.ts';
 
 let metrics: Metrics;
@@ -47,15 +55,17 @@ describe('createMetrics', () => {
     expect(await lines('http_server_active_requests')).toEqual([`${active} 0`]);
   });
 
-  it('counts no request that is in flight when all is reset', async () => {
+  it.each([
+    ['ent:http:request', { method: 'GET' }, 'http_server_active_requests'],
+    ['ent:messaging:process', { driver: 'redis', topic: 't', group: 'g' }, 'messaging_process_active_messages'],
+  ])('counts none of %s that is in flight when all is reset', async (name, payload, gauge) => {
     const gate = Promise.withResolvers<void>();
-    const request = publish('ent:http:request', { method: 'GET' }, () => gate.promise);
+    const running = publish(name, { ...payload }, () => gate.promise);
     metrics.registry.resetMetrics();
     gate.resolve();
-    await request;
-    await publish('ent:http:request', { method: 'GET' });
-    const active = 'http_server_active_requests{http_request_method="GET",url_scheme=""}';
-    expect(await lines('http_server_active_requests')).toEqual([`${active} 0`]);
+    await running;
+    await publish(name, { ...payload });
+    expect(await lines(`${gauge}{`)).toEqual([expect.stringMatching(/ 0$/)]);
   });
 
   it('counts cache results, health checks and password checks', async () => {
@@ -234,6 +244,49 @@ describe('createMetrics', () => {
       `${labels('GET', '200', '')} 2`,
       `${labels('POST', '404', '404')} 1`,
       `${labels('GET', '', 'ECONNREFUSED', closed)} 1`,
+    ]);
+  });
+
+  it('measures a request of node:http from when it is made: while it waits for a connection, and if its body never ends', async () => {
+    const held = Promise.withResolvers<ServerResponse>();
+    const server = createServer((req, res) => {
+      if (req.url === '/held') held.resolve(res);
+      else res.writeHead(req.method === 'PUT' ? 413 : 200).end();
+    });
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    onTestFinished(() => {
+      agent.destroy();
+      server.closeAllConnections();
+      server.close();
+    });
+    const { port } = server.address() as AddressInfo;
+    const ended = async (req: ClientRequest): Promise<void> => {
+      const [answer] = (await once(req, 'response')) as [IncomingMessage];
+      await answer.toArray();
+    };
+    vi.useFakeTimers({ toFake: ['performance'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const first = ended(get({ port, path: '/held', agent }));
+    const response = await held.promise;
+    const second = ended(get({ port, path: '/', agent }));
+    vi.advanceTimersByTime(60_000);
+    response.end();
+    await Promise.all([first, second]);
+    const refused = ask({ port, method: 'PUT', agent: false }).on('error', () => {});
+    refused.write('the first part');
+    await ended(refused);
+    refused.destroy();
+    vi.useRealTimers();
+
+    const sums = await lines('http_client_request_duration_seconds_sum');
+    expect(sums.map((line) => [/method="(\w+)"/.exec(line)?.[1], Number(line.split(' ').at(-1))])).toEqual([
+      ['GET', 120],
+      ['PUT', 0],
+    ]);
+    expect(await lines('http_client_request_duration_seconds_count')).toEqual([
+      expect.stringMatching(/status_code="200".* 2$/),
+      expect.stringMatching(/status_code="413".* 1$/),
     ]);
   });
 

@@ -16,7 +16,7 @@ export interface Shown {
   readonly handled: { name: string }[];
   readonly groups: object[];
   readonly traces: object[];
-  readonly errors: { code: string; message: string; count: number }[];
+  readonly errors: { operation: string; code: string; message: string; count: number }[];
   readonly health?: object;
 }
 

@@ -18,7 +18,10 @@ interface UndiciRequest {
   readonly origin?: string | URL | undefined;
 }
 
-/** Requests that are sent with `fetch`, undici or `node:http`, until the head of the answer is there. */
+/**
+ * Requests that are sent with `fetch`, undici or `node:http`, until the head of the answer is there. Each begins when it
+ * is made: it may wait for a connection, and an answer may come before it is written.
+ */
 export function httpClient(place: Place): Stop[] {
   const duration = place.histogram({
     name: 'http.client.request.duration',
@@ -54,7 +57,11 @@ export function httpClient(place: Place): Stop[] {
   };
   return [
     measure<NodeRequest>(
-      { start: 'http.client.request.start', answer: 'http.client.response.finish', error: 'http.client.request.error' },
+      {
+        start: 'http.client.request.created',
+        answer: 'http.client.response.finish',
+        error: 'http.client.request.error',
+      },
       (request) => [request.host, portOf(request)],
     ),
     measure<UndiciRequest>(

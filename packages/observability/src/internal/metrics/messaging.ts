@@ -98,12 +98,17 @@ function processing(place: Place): Stop {
     help: 'Number of messages that are being handled.',
     attributes: GROUP,
   });
-  return onOperation<Processing>('ent:messaging:process', {
-    start({ driver, topic, group }) {
-      active.cell(driver, topic, group).value++;
+  // Its own: others measure the same messages. And the same cell at the end, also where all was reset meanwhile.
+  const mine = Symbol('inProcess');
+  type Counted = Processing & { [mine]?: { value: number } };
+  return onOperation<Counted>('ent:messaging:process', {
+    start(payload) {
+      const inProcess = active.cell(payload.driver, payload.topic, payload.group);
+      inProcess.value++;
+      payload[mine] = inProcess;
     },
-    end({ payload: { driver, topic, group, attempt, outcome = 'lost' }, durationMs, error }) {
-      active.cell(driver, topic, group).value--;
+    end({ payload: { driver, topic, group, attempt, outcome = 'lost', [mine]: inProcess }, durationMs, error }) {
+      if (inProcess !== undefined) inProcess.value--;
       // No handler was called.
       if (outcome !== 'expired') duration.cell(driver, topic, group, codeOf(error)).observe(durationMs / 1000);
       consumed.cell(driver, topic, group, outcome).value++;

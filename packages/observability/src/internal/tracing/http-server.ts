@@ -20,6 +20,10 @@ interface HttpExchange {
   readonly query: string;
   readonly peer: string;
   readonly scheme?: string | undefined;
+  /** Of `node:http`. */
+  readonly req?: { readonly headers: object };
+  /** Of a fetch host. */
+  readonly request?: { readonly headers: Headers };
   header(name: string): string | undefined;
 }
 
@@ -74,8 +78,8 @@ export function httpServer(spans: Spans, ignore: Ignore): Stop {
 
 const HEADERS: TextMapGetter<HttpExchange> = {
   get: (exchange, name) => exchange.header(name),
-  // An exchange has no list of them; the propagators of W3C, B3 and Jaeger ask by name.
-  keys: () => [],
+  // The propagators of W3C and B3 ask by name; that of AWS X-Ray looks for its own, and Jaeger's for what is baggage.
+  keys: ({ req, request }) => (req === undefined ? [...(request?.headers.keys() ?? [])] : Object.keys(req.headers)),
 };
 
 function isServer(span: Span | undefined): boolean {
