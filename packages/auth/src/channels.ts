@@ -7,9 +7,9 @@ export interface VerifyOperation {
   outcome?: string;
 }
 
-/** Published while the keys of an issuer are fetched (`ent:auth:keys`). */
+/** Published while the keys of an issuer are fetched, or those of `openKeyRing` read (`ent:auth:keys`). */
 export interface KeysOperation {
-  /** Where they come from: the issuer, or the address of its JWKS. */
+  /** Where they come from: the issuer, or the address of its JWKS; `store` for those of `openKeyRing`. */
   source: string;
   /** Set when it ended: `ok`, `failed`. */
   outcome?: string;

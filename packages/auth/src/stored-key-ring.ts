@@ -1,8 +1,10 @@
-import { durationOption, outsideContext, refuseUnknown } from '@ent/internal';
+import { durationOption, outsideContext, pause, refuseUnknown } from '@ent/internal';
 import { MAX_TOLERANCE_MS } from './access-token-verifier.ts';
+import { channels } from './channels.ts';
 import type { KeySetStore } from './driver.ts';
 import { authErrors, storeCall } from './errors.ts';
 import { demandMethods } from './internal/demand.ts';
+import { tracedOutcome } from './internal/outcome.ts';
 import { createSealer, type Sealer } from './internal/sealed.ts';
 import {
   generateKey,
@@ -52,12 +54,16 @@ export interface StoredKeyRing extends SigningKeys {
   readonly maxTtlMs: number;
   /**
    * The next key signs from now on, the one that signed retires, and a new next one is made and published. Other
-   * processes follow within `reloadAfter`. Of several calls at once one takes place, and all see its keys.
+   * processes follow within `reloadAfter`. Of several calls one takes place, and all see its keys: those at once, and
+   * those until the next key has been published for ten minutes, or `reloadAfter` where that is longer. So each process
+   * may rotate by a clock of its own, and no key signs that others have not had time to see.
    *
-   * @param options `revoke`: the key that signed is not trusted any more, and no token of it. For a key that leaked
+   * @param options `revoke`: the key that signed is not trusted any more, and no token of it. For a key that leaked;
+   *   takes place however young the next key is
+   * @returns whether it took place by this call
    * @throws `auth.store_failed`
    */
-  rotate(options?: { readonly revoke?: boolean | undefined }): Promise<void>;
+  rotate(options?: { readonly revoke?: boolean | undefined }): Promise<boolean>;
   /** Reads the store now. */
   reload(): Promise<void>;
   /** The keys and what each does, for a page of an administrator: no private parts. */
@@ -73,8 +79,12 @@ const OPTIONS = {
   reloadAfter: true,
   now: true,
 } as const;
-/** An unknown key is looked for in the store at most this often. */
+/** Unknown keys are looked for in the store at most this often; who asks for one meanwhile waits. */
 const LOOK_AGAIN_MS = 1000;
+/** A store where the first keys are neither to be written nor there will not have them later. */
+const MOST_TRIES = 5;
+/** How long a key is published before it signs: others keep a JWKS for so long, as `createRemoteKeys` does. */
+const PUBLISHED_MS = 600_000;
 
 /** A key as it stands in the store, inside of the encryption. */
 interface StoredKey {
@@ -105,8 +115,9 @@ interface StoredKey {
  * const keys = await openKeyRing({ store: fileKeyStore(folder), secret: 'x'.repeat(32) });
  * const tokens = createAccessTokens({ issuer: 'https://me', audience: 'https://me', keys });
  * const { token } = await tokens.issue({ subject: 'u1', sessionId: 's1' });
- * await keys.rotate();
- * console.log((await tokens.verify(token)).subject, keys.jwks().keys.length); // u1 3
+ * // Each month, say. Now it would be too early: the next key was published a moment ago.
+ * console.log(await keys.rotate()); // false
+ * console.log((await tokens.verify(token)).subject, keys.jwks().keys.length); // u1 2
  * ```
  */
 export async function openKeyRing(options: StoredKeyRingOptions): Promise<StoredKeyRing> {
@@ -135,7 +146,7 @@ export async function openKeyRing(options: StoredKeyRingOptions): Promise<Stored
     jwks: () => publicHalves(ring.usable().map(({ key }) => key)),
     async rotate(how = {}) {
       refuseUnknown(how, { revoke: true }, 'rotate', authErrors.configuration);
-      await ring.rotate(how.revoke === true);
+      return ring.rotate(how.revoke === true);
     },
     reload: () => ring.reload(),
     list: () =>
@@ -161,7 +172,10 @@ class Ring {
   #members: readonly Member[] = [];
   #revision = 0;
   #readAt = 0;
+  #triedAt: number | undefined;
   #reading: Promise<void> | undefined;
+  /** A read that has not begun. */
+  #next: Promise<void> | undefined;
 
   constructor(store: KeySetStore, sealer: Sealer, plan: Plan) {
     this.#store = store;
@@ -171,7 +185,8 @@ class Ring {
 
   async open(): Promise<void> {
     await this.reload();
-    while (this.#members.length === 0) {
+    for (let tries = 0; this.#members.length === 0; tries++) {
+      if (tries === MOST_TRIES) throw authErrors.store_failed('The store has keys that it does not give.');
       const since = this.#plan.now();
       // Who is second takes the keys of who was first.
       await this.#write([await this.#make('active', since), await this.#make('next', since)], 0);
@@ -186,13 +201,9 @@ class Ring {
 
   find(kid: string): Member['key'] | undefined | Promise<Member['key'] | undefined> {
     const known = this.#lookUp(kid);
-    if (known !== undefined) {
-      this.#reloadWhenDue();
-      return known;
-    }
-    const age = Math.abs(this.#plan.now() - this.#readAt);
-    if (this.#reading === undefined && age < LOOK_AGAIN_MS) return undefined;
-    return this.reload().then(() => this.#lookUp(kid));
+    if (known === undefined) return this.#findAnew(kid);
+    this.#reloadWhenDue();
+    return known;
   }
 
   /** All that may be published and verified with. */
@@ -208,15 +219,43 @@ class Ring {
     return this.#reading;
   }
 
-  async rotate(revoke: boolean): Promise<void> {
+  async rotate(revoke: boolean): Promise<boolean> {
     await this.reload();
     const before = this.#revision;
     const since = this.#plan.now();
+    if (!revoke && this.#isRotated(since)) return false;
     const moved = this.usable().flatMap((member): StoredKey[] => {
       if (member.state === 'active') return revoke ? [] : [{ ...member, state: 'retiring', since }];
       return member.state === 'next' ? [{ ...member, state: 'active', since }] : [member];
     });
-    await this.#write([...moved, await this.#make('next', since)], before);
+    return this.#write([...moved, await this.#make('next', since)], before);
+  }
+
+  /** Whether the last rotation is so young that this would be the same one. A clock may have been wrong then, or be. */
+  #isRotated(time: number): boolean {
+    const least = Math.max(PUBLISHED_MS, this.#plan.reloadAfterMs);
+    return this.#members.some(({ state, since }) => state === 'next' && Math.abs(time - since) < least);
+  }
+
+  /** It may be new. Made-up ones must not make a read each, so that all who ask share the next one. */
+  async #findAnew(kid: string): Promise<Member['key'] | undefined> {
+    // One that is on its way began before: what it finds is good, and what it does not find may be there by now.
+    await this.#reading?.catch(() => {});
+    const found = this.#lookUp(kid);
+    if (found !== undefined) return found;
+    this.#next ??= outsideContext(() => this.#readNext());
+    await this.#next;
+    return this.#lookUp(kid);
+  }
+
+  /** Reads, not before it is time; who asks for it once it has begun gets another one. */
+  async #readNext(): Promise<void> {
+    await this.#reading?.catch(() => {});
+    const age = this.#plan.now() - (this.#triedAt ?? -Infinity);
+    // By a clock that was set back it is time.
+    if (age >= 0 && age < LOOK_AGAIN_MS) await pause(LOOK_AGAIN_MS - age);
+    this.#next = undefined;
+    await this.reload();
   }
 
   #lookUp(kid: string): Member['key'] | undefined {
@@ -227,6 +266,7 @@ class Ring {
     if (Math.abs(this.#plan.now() - this.#readAt) < this.#plan.reloadAfterMs) return;
     // While the store is away, what is known stays in use; the next try is as far off as the one before.
     this.#readAt = this.#plan.now();
+    // Nobody waits for it; the channel tells.
     this.reload().catch(() => {});
   }
 
@@ -238,21 +278,31 @@ class Ring {
 
   async #read(): Promise<void> {
     const readAt = this.#plan.now();
-    const stored = await storeCall('read the keys', () => this.#store.read());
-    this.#readAt = readAt;
-    // One that was read before a rotation here must not undo it.
-    if (stored === undefined || stored.revision <= this.#revision) return;
-    await this.#take(JSON.parse(await this.#sealer.open(stored.data)) as StoredKey[], stored.revision);
+    this.#triedAt = readAt;
+    await tracedOutcome(channels.keys, { source: 'store' }, async (operation) => {
+      operation.outcome = 'failed';
+      const stored = await storeCall('read the keys', () => this.#store.read());
+      this.#readAt = readAt;
+      // One that was read before a rotation here must not undo it.
+      if (stored !== undefined && stored.revision > this.#revision) {
+        await this.#take(JSON.parse(await this.#sealer.open(stored.data)) as StoredKey[], stored.revision);
+      }
+      operation.outcome = 'ok';
+    });
   }
 
-  /** Writes a set over the one with the revision `expected`; where that was replaced meanwhile, takes what is there. */
-  async #write(keys: readonly StoredKey[], expected: number): Promise<void> {
+  /**
+   * Writes a set over the one with the revision `expected`; where that was replaced meanwhile, takes what is there, and
+   * is false.
+   */
+  async #write(keys: readonly StoredKey[], expected: number): Promise<boolean> {
     const data = await this.#sealer.seal(
       JSON.stringify(keys.map(({ pem, jwk, state, since }) => ({ pem, jwk, state, since }))),
     );
     const isFirst = await storeCall('write the keys', () => this.#store.write(data, expected));
     if (isFirst) await this.#take(keys, expected + 1);
     else await this.#read();
+    return isFirst;
   }
 
   async #take(keys: readonly StoredKey[], revision: number): Promise<void> {

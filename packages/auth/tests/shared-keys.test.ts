@@ -381,15 +381,15 @@ describe('a shared key in a store', () => {
     const folder = await mkdtemp(join(tmpdir(), 'shared-keys-'));
     folders.push(folder);
     const store = fileKeyStore(folder);
-    return {
-      store,
-      open: (algorithm: SharedAlgorithm | 'EdDSA') => openKeyRing({ store, secret: 's'.repeat(32), algorithm }),
-    };
+    const clock = { ahead: 0 };
+    const open = (algorithm: SharedAlgorithm | 'EdDSA') =>
+      openKeyRing({ store, secret: 's'.repeat(32), algorithm, now: () => Date.now() + clock.ahead });
+    return { store, clock, open };
   };
   const done = (): Promise<unknown> => Promise.all(folders.splice(0).map((folder) => rm(folder, { recursive: true })));
 
   it.each(ALGORITHMS)('of %s is made, encrypted, read by another process, rotated and revoked', async (alg) => {
-    const { store, open } = await setUp();
+    const { store, clock, open } = await setUp();
     const [here, there] = [await open(alg), await open(alg)];
     expect(here.list().map((key) => [key.alg, key.state])).toEqual([
       [alg, 'active'],
@@ -399,6 +399,7 @@ describe('a shared key in a store', () => {
     const tokensOf = (keys: typeof here) => createAccessTokens({ ...about, keys });
     const { token } = await tokensOf(here).issue(sent);
     expect((await tokensOf(there).verify(token)).subject).toBe('u1');
+    clock.ahead += 600_000;
     await here.rotate();
     await there.reload();
     expect((await tokensOf(there).verify(token)).subject).toBe('u1');
@@ -417,13 +418,14 @@ describe('a shared key in a store', () => {
   });
 
   it('gives way to a key pair by rotations, and no token is refused', async () => {
-    const { open } = await setUp();
+    const { open, clock } = await setUp();
     const before = await open('HS256');
     const tokens = [(await createAccessTokens({ ...about, keys: before }).issue(sent)).token];
     const after = await open('EdDSA');
     const issuer = createAccessTokens({ ...about, keys: after });
     const kinds: string[][] = [];
     for (let n = 0; n < 2; n++) {
+      clock.ahead += 600_000;
       await after.rotate();
       tokens.push((await issuer.issue(sent)).token);
       kinds.push(after.list().map(({ alg, state }) => `${alg} ${state}`));

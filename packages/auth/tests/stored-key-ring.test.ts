@@ -1,9 +1,11 @@
 import { decodeProtectedHeader } from 'jose';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import {
+  channels,
   createAccessTokens,
   createAccessTokenVerifier,
   createVerificationKeys,
+  type KeysOperation,
   type KeySetStore,
   openKeyRing,
   type StoredKeyRingOptions,
@@ -11,6 +13,7 @@ import {
 
 const START = Date.UTC(2030, 0, 1);
 const MINUTE = 60_000;
+const TEN_MINUTES = 10 * MINUTE;
 const about = { issuer: 'me', audience: 'me' };
 const secret = 's'.repeat(32);
 
@@ -31,6 +34,26 @@ function memory() {
     },
   };
   return { store, state };
+}
+
+/** What the channel tells of reads of the store: the outcome, and the code of the error. */
+function reads(): string[] {
+  const seen: string[] = [];
+  const listener = {
+    start() {},
+    end() {},
+    asyncStart() {},
+    asyncEnd(operation: KeysOperation & { error?: unknown }) {
+      const { code = '' } = (operation.error ?? {}) as { code?: string };
+      seen.push(`${operation.source} ${operation.outcome} ${code}`.trim());
+    },
+    error() {},
+  };
+  channels.keys.subscribe(listener);
+  onTestFinished(() => {
+    channels.keys.unsubscribe(listener);
+  });
+  return seen;
 }
 
 function setUp() {
@@ -84,9 +107,10 @@ describe('a key ring in a store', () => {
   });
 
   it('is opened by its secret only, also after that was changed', async () => {
-    const { open, state } = setUp();
+    const { open, state, clock } = setUp();
     const keys = await open();
     const other = 'o'.repeat(32);
+    clock.time += TEN_MINUTES;
     await expect(open({ secret: other })).rejects.toMatchObject({ code: 'auth.configuration' });
     const both = await open({ secret: [other, secret] });
     expect(both.active.kid).toBe(keys.active.kid);
@@ -103,8 +127,8 @@ describe('a key ring in a store', () => {
     const { open, clock } = setUp();
     const keys = await open();
     const [first, second] = keys.list().map(({ kid }) => kid) as [string, string];
-    clock.time += MINUTE;
-    await keys.rotate();
+    clock.time += TEN_MINUTES;
+    expect(await keys.rotate()).toBe(true);
     const third = keys.list().find(({ state }) => state === 'next')?.kid as string;
     expect(keys.active.kid).toBe(second);
     expect(keys.list().map(({ kid, state }) => [kid, state])).toEqual([
@@ -126,10 +150,10 @@ describe('a key ring in a store', () => {
     const rings = await Promise.all([open(), open()]);
     const issuers = rings.map(tokensOf);
     const alive: string[] = [];
-    for (let step = 0; step < 12; step++) {
+    for (let step = 0; step < 36; step++) {
       // What a verifier fetched before this rotation.
       const fetched = await createVerificationKeys(rings[0].jwks());
-      if (step % 3 === 0) await rings[step % 2]!.rotate();
+      if (step % 11 === 10) expect(await rings[step % 2]!.rotate()).toBe(true);
       clock.time += 59_000;
       for (const issuer of issuers) alive.push((await issuer.issue({ subject: 'u1', sessionId: 's1' })).token);
       const elsewhere = createAccessTokenVerifier({ ...about, keys: fetched, now });
@@ -141,11 +165,37 @@ describe('a key ring in a store', () => {
   });
 
   it('takes one rotation of many at once', async () => {
-    const { open, state } = setUp();
+    const { open, state, clock } = setUp();
     const rings = await Promise.all(Array.from({ length: 4 }, () => open()));
-    await Promise.all(rings.map((keys) => keys.rotate()));
+    clock.time += TEN_MINUTES;
+    const took = await Promise.all(rings.map((keys) => keys.rotate()));
+    expect(took.filter(Boolean)).toHaveLength(1);
     expect(state.revision).toBe(2);
     for (const keys of rings) expect(keys.list()).toEqual(rings[0]?.list());
+  });
+
+  it('takes one rotation of those in turn, until the next key was published for ten minutes', async () => {
+    const { open, state, clock } = setUp();
+    const rings = await Promise.all([open(), open()]);
+    expect(await rings[0].rotate()).toBe(false);
+    clock.time += TEN_MINUTES;
+    const took: boolean[] = [];
+    for (let n = 0; n < 4; n++) {
+      took.push(await rings[n % 2]!.rotate());
+      clock.time += MINUTE;
+    }
+    expect(took).toEqual([true, false, false, false]);
+    expect(state.revision).toBe(2);
+    expect(rings[1].list()).toEqual(rings[0].list());
+    // By a clock that was wrong when it was made, it is not young for ever.
+    clock.time -= 60 * MINUTE;
+    expect(await rings[1].rotate()).toBe(true);
+    // Where processes read the store more rarely, it is published for as long as that takes.
+    const slow = await open({ retireAfter: '1h', reloadAfter: '20m' });
+    clock.time += 2 * TEN_MINUTES - 1;
+    expect(await slow.rotate()).toBe(false);
+    clock.time += 1;
+    expect(await slow.rotate()).toBe(true);
   });
 
   it('ends a key that leaked, and its tokens, at once', async () => {
@@ -166,21 +216,50 @@ describe('a key ring in a store', () => {
   it('follows what another process did, when it is due or meets a key that it does not know', async () => {
     const { open, clock, state } = setUp();
     const [here, there] = [await open(), await open()];
-    await there.rotate();
-    await there.rotate();
+    for (let n = 0; n < 2; n++) await there.rotate({ revoke: true });
     expect(here.active.kid).not.toBe(there.active.kid);
     clock.time += 1000;
     expect((await here.find(there.list().at(-1)?.kid as string))?.kid).toBe(there.list().at(-1)?.kid);
     expect(here.active.kid).toBe(there.active.kid);
     // Made-up ones do not each ask the store.
-    const { reads } = state;
-    for (let n = 0; n < 50; n++) expect(await here.find(`made-up-${n}`)).toBeUndefined();
-    expect(state.reads).toBeLessThanOrEqual(reads + 1);
+    const before = state.reads;
+    const flood = await Promise.all(Array.from({ length: 50 }, async (_, n) => here.find(`made-up-${n}`)));
+    expect(new Set(flood)).toEqual(new Set([undefined]));
+    expect(state.reads).toBe(before + 1);
+    clock.time += TEN_MINUTES;
     await there.rotate();
     clock.time += MINUTE;
     void here.active;
     await here.reload();
     expect(here.active.kid).toBe(there.active.kid);
+  });
+
+  it('knows each key that another process signs with, however soon one follows the other', async () => {
+    const { store } = memory();
+    const [here, there] = [await openKeyRing({ store, secret }), await openKeyRing({ store, secret })];
+    const tokensOf = (keys: typeof here) => createAccessTokens({ ...about, keys });
+    for (let n = 0; n < 3; n++) {
+      await there.rotate({ revoke: true });
+      const { token } = await tokensOf(there).issue({ subject: 'u1', sessionId: 's1' });
+      expect((await tokensOf(here).verify(token)).subject).toBe('u1');
+    }
+  });
+
+  it('tells when the store cannot be read, or not with its secret', async () => {
+    const { open, state, clock, store, now } = setUp();
+    const keys = await open();
+    const seen = reads();
+    state.down = true;
+    clock.time += MINUTE;
+    const { kid } = keys.active;
+    await vi.waitFor(() => expect(seen).toEqual(['store failed auth.store_failed']));
+    state.down = false;
+    const other = 'o'.repeat(32);
+    clock.time += TEN_MINUTES;
+    await (await openKeyRing({ store, secret: [other, secret], now })).rotate();
+    expect(seen.splice(0)).toEqual(['store failed auth.store_failed', 'store ok', 'store ok']);
+    expect(keys.active.kid).toBe(kid);
+    await vi.waitFor(() => expect(seen).toEqual(['store failed auth.configuration']));
   });
 
   it('goes on with what it knows while the store is away', async () => {
@@ -205,6 +284,11 @@ describe('a key ring in a store', () => {
     const make = (ttl: string) => () => createAccessTokens({ ...about, keys, now, ttl });
     expect(make('18m')).not.toThrow();
     expect(make('19m')).toThrow(expect.objectContaining({ code: 'auth.configuration' }));
+  });
+
+  it('is not opened where the store takes no keys and has none', async () => {
+    const store: KeySetStore = { read: async () => undefined, write: async () => false };
+    await expect(openKeyRing({ store, secret })).rejects.toMatchObject({ code: 'auth.store_failed' });
   });
 
   it.each<[string, object]>([

@@ -31,7 +31,7 @@ describe('keys in a folder', () => {
   it('are for their owner alone, and leave nothing half done behind', async () => {
     const path = join(folder(), 'deep');
     const keys = await openKeyRing({ store: fileKeyStore(path), secret: 's'.repeat(32) });
-    for (let i = 0; i < 3; i++) await keys.rotate();
+    for (let i = 0; i < 3; i++) await keys.rotate({ revoke: true });
     const names = (await readdir(path)).toSorted();
     expect(names).toEqual(['keys-000000003.jwe', 'keys-000000004.jwe']);
     expect((await stat(path)).mode & 0o777).toBe(0o700);
