@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { durationOption, kindOf, outsideContext, refuseUnknown } from '@ent/internal';
+import { durationOption, kindOf, outsideContext, pause, refuseUnknown } from '@ent/internal';
 import { channels } from './channels.ts';
 import type { KeySetStore } from './driver.ts';
 import { authErrors, storeCall } from './errors.ts';
@@ -16,8 +16,11 @@ export type PolicyRoles = Readonly<Record<string, RoleDefinition>>;
 export interface PolicyChanges {
   /** Tells the others. A failure is passed over: they read the store within `reloadAfter`. */
   publish(revision: number): unknown;
-  /** Calls `changed` when another one tells it, and gives what ends that. */
-  subscribe(changed: () => void): (() => unknown) | Promise<() => unknown>;
+  /**
+   * Calls `changed` when another one tells it, and gives what ends that. Where it is called with the revision, and the
+   * store does not show that one yet, the store is read once more a second later.
+   */
+  subscribe(changed: (revision?: unknown) => void): (() => unknown) | Promise<() => unknown>;
 }
 
 /** Where roles are kept, and how. */
@@ -57,6 +60,10 @@ export interface StoredPolicy<Owners extends OwnerResolvers = OwnerResolvers> ex
 }
 
 const OPTIONS = { store: true, initial: true, owners: true, changes: true, reloadAfter: true, now: true } as const;
+/** A store where the first roles are neither to be written nor there will not have them later. */
+const MOST_TRIES = 5;
+/** How long a store may take to show what was written, as a replica does. */
+const LATE_MS = 1000;
 
 /**
  * A policy that is kept in a store as JSON, versioned, and changed while services run.
@@ -103,27 +110,31 @@ export async function openPolicy<Owners extends OwnerResolvers = Record<never, n
     }
   };
 
-  const first = asJson(initial);
-  let known = compile(first, 0);
-  const stored = await storeCall('read the policy', () => store.read());
-  if (stored !== undefined) known = parse(stored.data, stored.revision);
-  else if (await storeCall('write the policy', () => store.write(JSON.stringify(first), 0))) known = compile(first, 1);
-  else {
-    // Another process was first.
-    const theirs = await storeCall('read the policy', () => store.read());
-    if (theirs !== undefined) known = parse(theirs.data, theirs.revision);
-  }
+  const first = compile(asJson(initial), 1);
+  const open = async (): Promise<Known<Owners>> => {
+    for (let tries = 0; tries < MOST_TRIES; tries++) {
+      const stored = await storeCall('read the policy', () => store.read());
+      if (stored !== undefined) return parse(stored.data, stored.revision);
+      if (await storeCall('write the policy', () => store.write(JSON.stringify(first.roles), 0))) return first;
+      // Another process was first.
+    }
+    throw authErrors.store_failed('The store has a policy that it does not give.');
+  };
+  let known = await open();
   let readAt = now();
   let reading: Promise<void> | undefined;
   let again = false;
+  /** The highest revision that was told of, until the store was read once more for it. */
+  let told = 0;
+  let waiting = false;
+  const closing = new AbortController();
 
   const read = (): Promise<void> =>
     tracedOutcome(channels.policy, { operation: 'load' }, async (operation) => {
-      const before = known;
       const found = await storeCall('read the policy', () => store.read());
       readAt = now();
-      // What was replaced here meanwhile is newer than what was read.
-      if (found === undefined || found.revision === known.revision || known !== before) return;
+      // An older one was read before another one was put in its place here, or from a replica that is behind.
+      if (found === undefined || found.revision <= known.revision) return;
       operation.revision = found.revision;
       operation.outcome = 'invalid';
       known = parse(found.data, found.revision);
@@ -149,18 +160,30 @@ export async function openPolicy<Owners extends OwnerResolvers = Record<never, n
     return reading;
   };
   /** A failure is on the channel; what is known decides on. */
-  const look = (): void => void reload().catch(() => {});
+  const look = (): Promise<void> => reload().catch(() => {});
+  const hear = async (revision: unknown): Promise<void> => {
+    const number = Number(revision);
+    if (Number.isSafeInteger(number)) told = Math.max(told, number);
+    await look();
+    if (told <= known.revision || waiting) return;
+    waiting = true;
+    await pause(LATE_MS, closing.signal);
+    waiting = false;
+    // Once: a store that was put back may never have it.
+    told = 0;
+    if (!closing.signal.aborted) await look();
+  };
   const current = (): Policy<string, Owners> => {
     const age = now() - readAt;
     if ((age >= reloadAfterMs || age < 0) && reading === undefined) {
       // A store that is away is not asked with each decision.
       readAt = now();
-      look();
+      void look();
     }
     return known.policy;
   };
 
-  const unsubscribe = await changes?.subscribe(look);
+  const unsubscribe = await changes?.subscribe((revision) => void outsideContext(() => hear(revision)));
   return {
     get revision() {
       return known.revision;
@@ -195,6 +218,7 @@ export async function openPolicy<Owners extends OwnerResolvers = Record<never, n
         return next.revision;
       }),
     async close() {
+      closing.abort();
       await unsubscribe?.();
     },
   };

@@ -175,6 +175,41 @@ describe('a policy in a store', () => {
     expect([policy.revision, policy.can(ann, 'docs:read'), read.mock.calls.length]).toEqual([2, false, 1]);
   });
 
+  it('is not taken back by a store whose reads are behind', async () => {
+    const { open, kept } = setUp();
+    const policy = await open();
+    const old = kept.text;
+    await policy.replace({ member: { deny: ['**'] } }, 1);
+    kept.text = old;
+    await policy.reload();
+    expect([policy.revision, policy.can(ann, 'docs:read')]).toEqual([2, false]);
+  });
+
+  it.each([
+    ['a number', (revision: number) => revision],
+    ['a text', String],
+  ])('is read once more where the store is behind what was told as %s', async (_name, form) => {
+    const changes = bus();
+    const { open, kept, store } = setUp({ changes: { ...changes, publish: () => {} } });
+    const policy = await open();
+    const old = kept.text;
+    const read = vi.spyOn(store, 'read').mockImplementationOnce(async () => old);
+    kept.text = { revision: 2, data: '{}' };
+    changes.emitter.emit('changed', form(2));
+    await vi.waitFor(() => expect(policy.revision).toBe(2), 5000);
+    expect(read).toHaveBeenCalledTimes(2);
+    // For one that the store never shows, once.
+    changes.emitter.emit('changed', form(9));
+    await vi.waitFor(() => expect(read).toHaveBeenCalledTimes(4), 5000);
+    await policy.close();
+    expect(read).toHaveBeenCalledTimes(4);
+  });
+
+  it('is not opened where the store takes no policy and has none', async () => {
+    const store: KeySetStore = { read: async () => undefined, write: async () => false };
+    await expect(setUp({ store }).open()).rejects.toMatchObject({ code: 'auth.store_failed' });
+  });
+
   it.each<[string, object]>([
     ['no store', { store: {} }],
     ['changes that nobody hears', { changes: { publish() {} } }],
