@@ -54,7 +54,10 @@ const fields = z.object({
   ADMIN_PASSWORD: secret(z.string().min(15)).optional().describe('Password of that administrator.'),
   ACCESS_TOKEN_TTL: duration().prefault('15m').describe('How long an access token lives.'),
   REFRESH_TOKEN_TTL: duration().prefault('30d').describe('How long a refresh token can wait to be used.'),
-  REFRESH_GRACE: duration().prefault('10s').describe('How long a spent refresh token is taken for a retry.'),
+  REFRESH_GRACE: duration()
+    .refine((ms) => ms <= 60_000, 'expected at most 60s: a copy of the token is not noticed within it')
+    .prefault('10s')
+    .describe('How long a spent refresh token is taken for a retry; at most 60s.'),
   RATE_LIMIT_PER_MINUTE: z.int().min(1).default(1000).describe('Calls of one address in a minute.'),
   REGISTRATION_LIMIT: z.int().min(1).default(300).describe('New users of one address in a quarter of an hour.'),
   APP_URL: url({ protocols: ['http', 'https'] })

@@ -140,8 +140,10 @@ describe('wrong settings', () => {
       ACCESS_TOKEN_TTL: 'soon',
       DATABASE_ULR: 'sqlite:x.db',
       JWT_PRIVATE_KEY: 'hunter2-is-no-key',
+      REFRESH_GRACE: '61s',
     });
-    for (const name of ['PORT', 'LOG_LEVEL', 'ACCESS_TOKEN_TTL', 'JWT_PRIVATE_KEY']) expect(output).toContain(name);
+    for (const name of ['PORT', 'LOG_LEVEL', 'ACCESS_TOKEN_TTL', 'JWT_PRIVATE_KEY', 'REFRESH_GRACE'])
+      expect(output).toContain(name);
     expect(output).toMatch(/DATABASE_ULR.*DATABASE_URL/s);
     expect(output).not.toContain('hunter2');
     expect(output).not.toMatch(/ at .*\.ts:\d+/);

@@ -44,7 +44,7 @@ export interface SessionsOptions {
   sessionTtl?: Duration | undefined;
   /**
    * How long a spent token is taken for a client's retry, and not for a thief's. Default `"10s"`. Longer forgives
-   * slower networks; shorter notices theft sooner. The clocks of your processes have to differ by less.
+   * slower networks; shorter notices theft sooner; at most 60 s. The clocks of your processes have to differ by less.
    */
   retryWindow?: Duration | undefined;
   /**
@@ -122,7 +122,7 @@ export interface Sessions {
    * Ends all sessions of an account, but for `except`. Says how many. After a changed password, a theft, a deletion.
    */
   revokeAll(subject: string, options?: { except?: string | undefined; reason?: string | undefined }): Promise<number>;
-  /** The living sessions of an account, the latest used first. */
+  /** The sessions of an account that can still be used, the latest used first. */
   list(subject: string): Promise<SessionRecord[]>;
   /** Removes what has expired from the stores. Call it now and then, from one process; says how many records went. */
   purge(): Promise<number>;

@@ -41,6 +41,8 @@ export function createSessions(options: SessionsOptions): Sessions {
   const { now } = accessTokens;
   const parts = new SessionParts(settings);
   const { states } = parts;
+  /** After it no token of a session is left that works. */
+  const idleMs = Math.max(settings.refreshTtlMs, accessTokens.ttlMs);
   const start = sessionStart(settings, parts);
   const refresh = rotation(settings, parts);
 
@@ -107,7 +109,7 @@ export function createSessions(options: SessionsOptions): Sessions {
       const time = now();
       const all = await storeCall('list sessions', () => stores.sessions.list(subject));
       return all
-        .filter((record) => record.revokedAt === null && record.expiresAt.getTime() > time)
+        .filter((record) => isLive(record, time) && record.lastUsedAt.getTime() + idleMs > time)
         .sort((a, b) => b.lastUsedAt.getTime() - a.lastUsedAt.getTime());
     },
     async purge() {

@@ -443,6 +443,39 @@ describe('purging', () => {
   });
 });
 
+describe('a session that was idle for too long', () => {
+  it('is listed as long as it can be used, and no longer', async () => {
+    const { sessions, clock } = setUp({ refreshTtl: '7d', sessionTtl: '90d' });
+    const { refreshToken } = await sessions.start({ subject: 'u1' });
+    clock.time += 6 * DAY;
+    const next = await sessions.refresh(refreshToken);
+    clock.time += 7 * DAY - 1;
+    expect(await sessions.list('u1')).toHaveLength(1);
+    clock.time += 1;
+    expect(await sessions.list('u1')).toEqual([]);
+    expect(await refusal(sessions.refresh(next.refreshToken))).toBe('expired');
+  });
+
+  it('is listed while its access token lives, where that outlives the refresh token', async () => {
+    const { sessions, clock } = setUp({ refreshTtl: '1m' });
+    const { accessToken } = await sessions.start({ subject: 'u1' });
+    clock.time += 14 * 60_000;
+    await sessions.verify(accessToken);
+    expect(await sessions.list('u1')).toHaveLength(1);
+  });
+
+  it('has ended for a shorter idle time too, once that is in force', async () => {
+    const { sessions, stores, clock } = setUp({ refreshTtl: '30d' });
+    const { refreshToken } = await sessions.start({ subject: 'u1' });
+    const later = setUp({ refreshTtl: '1d', stores });
+    later.clock.time = clock.time + DAY;
+    expect(await later.sessions.list('u1')).toEqual([]);
+    expect(await refusal(later.sessions.refresh(refreshToken))).toBe('expired');
+    clock.time += DAY;
+    expect(await sessions.list('u1')).toHaveLength(1);
+  });
+});
+
 describe('options of sessions', () => {
   it('that cannot work are refused at once', () => {
     for (const bad of [
@@ -454,9 +487,13 @@ describe('options of sessions', () => {
       { refreshTtl: 0 },
       { sessionTtl: 'soon' },
       { retryWindow: -1 },
+      { retryWindow: '61s' },
+      { retryWindow: '30d' },
     ]) {
       expect(() => setUp(bad as never)).toThrow(expect.objectContaining({ code: 'auth.configuration' }));
     }
+    expect(() => setUp({ retryWindow: '61s' })).toThrow('"retryWindow"');
+    expect(() => setUp({ retryWindow: '60s' })).not.toThrow();
     expect(() => deriveSecret('short', 'x')).toThrow('32');
     expect(() => deriveSecret(pem, '')).toThrow('purpose');
   });

@@ -17,7 +17,7 @@ export type Rotate = (
 
 /** How a refresh token is spent for its successor, and what is done when it comes again. */
 export function rotation(settings: SessionSettings, parts: SessionParts): Rotate {
-  const { stores, secrets, claimsFor, retryWindowMs } = settings;
+  const { stores, secrets, claimsFor, refreshTtlMs, retryWindowMs } = settings;
   const { now } = settings.accessTokens;
 
   // The order matters. What can fail for long (the account's claims, signing, all other writes) comes
@@ -34,7 +34,9 @@ export function rotation(settings: SessionSettings, parts: SessionParts): Rotate
     // First: who has a copy of the token and not the key must not even end the session.
     if ((session.jkt ?? undefined) !== proof?.jkt) throw refuse(operation, 'proof');
     if (isReuse(stored, time)) return endStolen(session, operation);
-    if (stored.expiresAt.getTime() <= time) throw refuse(operation, 'expired');
+    // By the idle time of now too, where it was made shorter since the token was given out.
+    const idleEnd = stored.createdAt.getTime() + refreshTtlMs;
+    if (Math.min(stored.expiresAt.getTime(), idleEnd) <= time) throw refuse(operation, 'expired');
     const claims = await claimsFor(session.subject);
     if (!claims) {
       await parts.revoke(session.id, 'account');

@@ -36,6 +36,8 @@ const OPTIONS = {
   sessionCacheTtl: true,
 } as const;
 const MAX_CACHE_TTL_MS = 1000;
+/** Whoever has a copy of a refresh token is not noticed within it. */
+const MAX_RETRY_WINDOW_MS = 60_000;
 
 /** @throws `auth.configuration` */
 export function readSessionsOptions(options: SessionsOptions): SessionSettings {
@@ -61,6 +63,7 @@ export function readSessionsOptions(options: SessionsOptions): SessionSettings {
     throw authErrors.configuration(`"acr" must be a function; got ${kindOf(options.acr)}.`);
   }
   const retryWindowMs = durationOption(options.retryWindow ?? '10s', 'retryWindow', authErrors.configuration);
+  if (retryWindowMs > MAX_RETRY_WINDOW_MS) throw authErrors.configuration('"retryWindow" must be at most 60 s.');
   const { sessionCacheTtl = MAX_CACHE_TTL_MS } = options;
   const cacheTtlMs =
     sessionCacheTtl === 0 ? 0 : durationOption(sessionCacheTtl, 'sessionCacheTtl', authErrors.configuration);
