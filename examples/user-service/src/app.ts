@@ -43,7 +43,7 @@ import { jwksRoute } from './auth/jwks.ts';
 import { loadServiceKey } from './auth/keys.ts';
 import { mailRoutes } from './auth/mail-routes.ts';
 import { createPasswordResets } from './auth/password-resets.ts';
-import { authRoutes } from './auth/routes.ts';
+import { authRoutes, TOKEN_PATH } from './auth/routes.ts';
 import { secondFactorRoutes } from './auth/second-factor-routes.ts';
 import { createSecondFactors } from './auth/second-factors.ts';
 import { sessionRoutes } from './auth/session-routes.ts';
@@ -136,7 +136,7 @@ export async function createApp(config: Config, logger: Logger): Promise<Lifecyc
   const resets = createPasswordResets({ ...mailing, passwords, sessions });
 
   const app = createLifecycle({ stopTimeout: config.DRAIN_TIME + 20_000, health: { serviceId: NAME } });
-  const authenticate = bearer((token) => sessions.verify(token));
+  const authenticate = bearer((token) => sessions.verify(token), { passwordFlow: TOKEN_PATH });
   const routes = [
     ...userRoutes({
       service: users,
@@ -173,8 +173,8 @@ export async function createApp(config: Config, logger: Logger): Promise<Lifecyc
     title: 'User service',
     version: '1.0.0',
     description:
-      'Users, logins and roles. An example of a service made of `@ent` packages. To try it out: register a user, log in, ' +
-      'and give the `access_token` of the answer to **Authorize**.',
+      'Users, logins and roles. An example of a service made of `@ent` packages. To try it out: register a user, and log ' +
+      'in by **Authorize**, with address and password, or with an `access_token`.',
     contact: { name: 'The makers of the example', url: 'https://example.com' },
     license: { name: 'MIT', identifier: 'MIT' },
     tags: { users: 'Registration, reading, changing.', auth: 'Sessions.', operations: 'Probes and metrics.' },

@@ -71,6 +71,16 @@ describe('a second factor', () => {
     expect((await complete(await half(user.email), user.next())).status).toBe(401);
   });
 
+  it('is no way around by the form of OAuth2, which has no place for a code', async () => {
+    const { email } = await enrolled();
+    const answer = await api.callInTurn('POST', '/api/v1/auth/token', {
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      raw: String(new URLSearchParams({ grant_type: 'password', username: email, password })),
+    });
+    expect(answer).toMatchObject({ status: 401, body: { code: 'auth.step_up_required' } });
+    expect(answer.body).not.toHaveProperty('access_token');
+  });
+
   it('is replaced by a recovery code, each of which works once, also when it comes twice at once', async () => {
     const { email, token, recoveryCodes } = await enrolled();
     const [code = ''] = recoveryCodes;

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { describeWithEachCache } from './caches.ts';
-import { type Client, client, newEmail, password } from './client.ts';
+import { type Client, client, newEmail, password, type Tokens } from './client.ts';
 import { type Service, settings, start, temporaryFolder } from './service.ts';
 
 describeWithEachCache((cache) => {
@@ -65,6 +65,63 @@ describeWithEachCache((cache) => {
       expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
       // Another account from the same address still gets in.
       await api.newUser();
+    });
+  });
+
+  describe('POST /api/v1/auth/token', () => {
+    const form = { 'content-type': 'application/x-www-form-urlencoded' };
+    const enter = (username: string, secret: string, more: Record<string, string> = {}) =>
+      api.callInTurn('POST', '/api/v1/auth/token', {
+        headers: { ...form, authorization: 'Basic Og==' },
+        raw: String(new URLSearchParams({ grant_type: 'password', username, password: secret, ...more })),
+      });
+
+    it('gives for a form what the login gives, as the password flow of OAuth2 has it', async () => {
+      const user = await api.register();
+      const answer = await enter(user.email.toUpperCase(), password, { scope: '', client_id: 'page' });
+      expect(answer.status).toBe(200);
+      expect(answer.headers.get('cache-control')).toContain('no-store');
+      expect(answer.body).toEqual({
+        access_token: expect.any(String),
+        refresh_token: expect.any(String),
+        token_type: 'Bearer',
+        expires_in: 900,
+      });
+      const { access_token: token } = answer.body as unknown as Tokens;
+      expect(await api.call('GET', `/api/v1/users/${user.id}`, { token })).toMatchObject({ status: 200 });
+      const { body } = await api.call('GET', '/openapi.json');
+      expect(body).toMatchObject({
+        components: {
+          securitySchemes: {
+            bearerAuth: { type: 'http', scheme: 'bearer' },
+            passwordFlow: { type: 'oauth2', flows: { password: { tokenUrl: '/api/v1/auth/token', scopes: {} } } },
+          },
+        },
+      });
+    });
+
+    it('refuses as the login does, and counts a wrong password with those of the login', async () => {
+      const user = await api.register();
+      const wrong = await enter(user.email, 'wrong wrong wrong');
+      expect(wrong).toMatchObject({ status: 401, body: { code: 'auth.credentials_invalid' } });
+      expect(wrong.headers.get('www-authenticate')).toMatch(/^Bearer/);
+      const login = () =>
+        api.call('POST', '/api/v1/auth/login', { body: { email: user.email, password: 'wrong wrong wrong' } });
+      let answer = await login();
+      for (let i = 0; i < 50 && answer.status === 401; i++) answer = await login();
+      expect(answer.status).toBe(429);
+      const throttled = await enter(user.email, password);
+      expect(throttled).toMatchObject({ status: 429, body: { code: answer.body.code } });
+      expect(Number(throttled.headers.get('retry-after'))).toBeGreaterThan(0);
+    });
+
+    it.each<[string, Record<string, string>, string]>([
+      ['another grant', { grant_type: 'client_credentials' }, '#/grant_type'],
+      ['a scope, of which there are none', { scope: 'admin' }, '#/scope'],
+      ['a field that is unknown', { otp: '123456' }, '#/otp'],
+    ])('refuses %s', async (_name, more, pointer) => {
+      const answer = await enter('ada@example.com', password, more);
+      expect(answer).toMatchObject({ status: 422, body: { errors: [{ pointer }] } });
     });
   });
 

@@ -8,7 +8,7 @@ import { httpErrors } from './errors.ts';
 import { demandList } from './internal/demand.ts';
 import { OPENAPI_OPTIONS } from './internal/openapi-options.ts';
 import { demandPrefix } from './mount.ts';
-import { type OpenApiOptions, openapi } from './openapi.ts';
+import { type OpenApiDocument, type OpenApiOptions, openapi } from './openapi.ts';
 import { reply } from './responses.ts';
 import { type Route, route } from './route.ts';
 
@@ -45,10 +45,13 @@ export function docs(routes: readonly Route[], options: DocsOptions): Route[] {
   const { pages = ['swagger-ui', 'redoc'], basePath = '', ...about } = options;
   demandList(pages, 'docs: pages');
   if (basePath !== '') demandPrefix(basePath, 'docs: basePath');
-  const document = openapi(routes, about);
+  const documentAt = (base: string): OpenApiDocument =>
+    openapi(routes, { ...about, servers: about.servers ?? [{ url: base === '' ? '/' : base }] });
+  // Now, so that a mistake stops the start.
+  const document = documentAt(basePath);
   return [
     file('/openapi.json', 'application/json', 'no-cache', basePath, (base) =>
-      JSON.stringify({ ...document, servers: about.servers ?? [{ url: base === '' ? '/' : base }] }),
+      JSON.stringify(base === basePath ? document : documentAt(base)),
     ),
     ...pages.flatMap((page) => pageRoutes(page === 'redoc' ? REDOC : SWAGGER_UI, options.title, basePath)),
   ];
@@ -93,6 +96,11 @@ const SWAGGER_UI: Page = {
   queryConfigEnabled: false,
   // The token outlives a reload. It is kept in this browser, under this origin.
   persistAuthorization: true,
+  // What it was given for, and what would get others, does not: the page would keep them beside it.
+  plugins: [() => ({ statePlugins: { auth: { wrapActions: {
+    authorizeOauth2: (authorize) => ({ auth: { password, clientSecret, ...auth }, token: { refresh_token, ...token } }) =>
+      authorize({ auth, token }),
+  } } } })],
 });
 `,
   policy: `${POLICY}; style-src 'self'`,

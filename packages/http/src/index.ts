@@ -1,6 +1,6 @@
 export { apiKey, type ApiKeyOptions } from './api-key.ts';
 export type { RouteAnswer } from './answer.ts';
-export { bearer, type BearerAuthenticator } from './bearer.ts';
+export { bearer, type BearerAuthenticator, type BearerOptions } from './bearer.ts';
 export type { RouteBody } from './body.ts';
 export { drain } from './drain.ts';
 export { httpErrors } from './errors.ts';

@@ -79,9 +79,12 @@ export function openapi(routes: readonly Route[], options: OpenApiOptions): Open
   const responses = shown.map((route, index) => responsesOf(route, schemas, names[index] as string));
   const paths: Record<string, Record<string, unknown>> = {};
   const securitySchemes: Record<string, object> = {};
+  const servers = options.servers ?? [{ url: '/' }];
   shown.forEach((route, index) => {
     const schemesOfRoute = route.auth ? (route.auth.securitySchemes ?? {}) : {};
-    Object.assign(securitySchemes, schemesOfRoute);
+    for (const [name, scheme] of Object.entries(schemesOfRoute)) {
+      securitySchemes[name] = withTokenUrl(scheme, routes, servers[0]?.url);
+    }
     const path = (paths[templateOf(route.path)] ??= {});
     path[route.method.toLowerCase()] = compact({
       operationId: names[index],
@@ -104,7 +107,7 @@ export function openapi(routes: readonly Route[], options: OpenApiOptions): Open
       contact: options.contact,
       license: options.license,
     }),
-    ...compact({ servers: options.servers ?? [{ url: '/' }], tags: tagsOf(options.tags) }),
+    ...compact({ servers, tags: tagsOf(options.tags) }),
     paths,
     components: compact({
       schemas: schemas.components,
@@ -141,6 +144,19 @@ function securityOf({ auth }: Route, schemes: object): object[] | undefined {
   if (!auth) return [];
   const names = Object.keys(schemes);
   return names.length === 0 ? undefined : names.map((name) => ({ [name]: [] }));
+}
+
+/**
+ * The scheme with its URL for tokens as it is resolved: as any reference, against the server, where paths of operations
+ * are put after the path of the server.
+ */
+function withTokenUrl(scheme: object, routes: readonly Route[], server = ''): object {
+  const { flows } = scheme as { flows?: { password?: { tokenUrl?: unknown } } };
+  const path = flows?.password?.tokenUrl;
+  const isOperation = ({ method, path: pattern }: Route): boolean => method === 'POST' && templateOf(pattern) === path;
+  if (!routes.some(isOperation)) return scheme;
+  const before = server.replace(/^(?:[a-z][a-z0-9+.-]*:)?\/\/[^/]*/i, '').replace(/\/$/, '');
+  return { ...scheme, flows: { ...flows, password: { ...flows?.password, tokenUrl: before + String(path) } } };
 }
 
 function operationIds(routes: readonly Route[]): string[] {

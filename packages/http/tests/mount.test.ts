@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { eventually, serve } from '../../middleware/tests/support/serve.ts';
 import { createClient } from '../src/client.ts';
 import { docs } from '../src/docs.ts';
-import { createHandler, createListener, mount, negotiated, reply, route, versions } from '../src/index.ts';
+import { bearer, createHandler, createListener, mount, negotiated, reply, route, versions } from '../src/index.ts';
 import { openapi } from '../src/openapi.ts';
 import { ask } from './support/host.ts';
 
@@ -77,6 +77,28 @@ describe('mount()', () => {
         expect((await fetch(url + link)).status).toBe(200);
       }
       expect(await text(`${page}/start.js`)).toContain('"/shop/openapi.json"');
+    }
+  });
+
+  it('has the page of a document log in where the route for that is mounted', async () => {
+    const token = route({ method: 'POST', path: '/token', responses: { 204: {} }, handler() {} });
+    const own = route({
+      method: 'GET',
+      path: '/own',
+      auth: bearer(() => 1, { passwordFlow: '/token' }),
+      responses: { 204: {} },
+      handler() {},
+    });
+    const table = [token, own, ...docs([token, own], { ...about, pages: [], basePath: '/edge' })];
+    const { url } = await serve(createListener([...mount('/shop', table), ...mount('/mall', table), ...table]));
+    for (const prefix of ['/shop', '/mall', '']) {
+      const document = await (await fetch(`${url}${prefix}/openapi.json`)).json();
+      expect(document).toMatchObject({
+        servers: [{ url: `/edge${prefix}` }],
+        components: {
+          securitySchemes: { passwordFlow: { flows: { password: { tokenUrl: `/edge${prefix}/token` } } } },
+        },
+      });
     }
   });
 

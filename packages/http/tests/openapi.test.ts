@@ -2,14 +2,14 @@ import { BadRequestError } from '@ent/errors';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { bearer, type Route, route } from '../src/index.ts';
-import { type OpenApiDocument, openapi } from '../src/openapi.ts';
+import { apiKey, bearer, formBody, type Route, route } from '../src/index.ts';
+import { type OpenApiDocument, type OpenApiOptions, openapi } from '../src/openapi.ts';
 import { routes } from './support/app.ts';
 
 const about = { title: 'Items', version: '1.2.3' };
 
 // Checked by somebody else's validator, with every reference looked up.
-async function validated(list: readonly Route[], options = about): Promise<OpenApiDocument> {
+async function validated(list: readonly Route[], options: OpenApiOptions = about): Promise<OpenApiDocument> {
   const document = openapi(list, options);
   const copy = JSON.parse(JSON.stringify(document)) as OpenApiDocument;
   const validator = new Validator();
@@ -134,6 +134,48 @@ describe('openapi', () => {
     expect(at(document, 'components securitySchemes')).toEqual({
       bearerAuth: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
     });
+  });
+
+  it('names the route that gives tokens for a password, where tools look for it on each server', async () => {
+    const token = route({
+      method: 'POST',
+      path: '/auth/token/',
+      auth: false,
+      body: formBody(z.object({ grant_type: z.literal('password'), username: z.string(), password: z.string() })),
+      responses: { 200: z.object({ access_token: z.string(), token_type: z.string() }) },
+      handler: () => ({ access_token: 'a', token_type: 'Bearer' }),
+    });
+    const own = get('/own', { auth: bearer(() => 1, { passwordFlow: '/auth/token' }) });
+    const written = get('/written', {
+      auth: Object.assign(() => 1, {
+        securitySchemes: {
+          byHand: { type: 'oauth2', flows: { password: { tokenUrl: '/v1/auth/token', scopes: {} } } },
+        },
+      }),
+    });
+    const keyed = get('/keyed', { auth: apiKey(() => 1, { or: bearer(() => 1, { passwordFlow: '/auth/token' }) }) });
+    const list = [token, own, written, keyed];
+    const urlOn = async (servers?: { url: string }[]): Promise<unknown> => {
+      const document = await validated(list, { ...about, ...(servers && { servers }) });
+      expect(at(document, 'components securitySchemes byHand flows password tokenUrl')).toBe('/v1/auth/token');
+      return at(document, 'components securitySchemes passwordFlow flows password tokenUrl');
+    };
+    expect(await urlOn()).toBe('/auth/token');
+    expect(await urlOn([{ url: '/v1/' }])).toBe('/v1/auth/token');
+    expect(await urlOn([{ url: 'https://api.example.com' }])).toBe('/auth/token');
+    expect(await urlOn([{ url: 'https://{region}.example.com:8443/shop/v1' }])).toBe('/shop/v1/auth/token');
+
+    const document = await validated(list);
+    expect(at(document, 'components securitySchemes')).toMatchObject({
+      bearerAuth: { type: 'http', scheme: 'bearer' },
+      passwordFlow: { type: 'oauth2', flows: { password: { tokenUrl: '/auth/token', scopes: {} } } },
+    });
+    expect(at(document, 'paths /own get security')).toEqual([{ bearerAuth: [] }, { passwordFlow: [] }]);
+    expect(at(document, 'paths /keyed get security')).toEqual([
+      { apiKey: [] },
+      { bearerAuth: [] },
+      { passwordFlow: [] },
+    ]);
   });
 
   it('says the same in words that other tools know: tuples, equal alternatives, named keys, halves of characters', async () => {

@@ -16,6 +16,7 @@ describe('options that nobody reads are refused', () => {
     ['openapi', () => openapi([], { ...about, server: [] } as never)],
     ['openapi without any', () => openapi([], undefined as never)],
     ['docs', () => docs([], { ...about, page: [] } as never)],
+    ['bearer', () => bearer(() => 1, { tokenUrl: '/token' } as never)],
   ])('%s', (_name, call) => {
     expect(call).toThrow(code('http.invalid_options'));
   });
@@ -35,6 +36,8 @@ describe('options that nobody reads are refused', () => {
 describe('what JavaScript gives in place of an argument is refused', () => {
   it.each<[string, () => unknown]>([
     ['bearer without verify', () => bearer(undefined as never)],
+    ['bearer with a path that is none', () => bearer(() => 1, { passwordFlow: 'token' })],
+    ['bearer with a path that is a number', () => bearer(() => 1, { passwordFlow: 7 as never })],
     ['createServer without a listener', () => createServer(undefined as never)],
     ['createServer with its options alone', () => createServer({ headersTimeout: '1s' } as never)],
     ['createListener without routes', () => createListener(undefined as never)],

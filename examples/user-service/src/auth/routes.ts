@@ -1,6 +1,6 @@
 import { authErrors, type Principal, type Sessions, type Throttle, toTokenResponse } from '@ent/auth';
 import type { SingleUseTokens } from '@ent/auth/single-use-tokens';
-import { type Authenticator, reply, type Route, route } from '@ent/http';
+import { type Authenticator, formBody, reply, type Route, route } from '@ent/http';
 import type { Exchange } from '@ent/middleware';
 import { z } from 'zod';
 import type { UserService } from '../users/service.ts';
@@ -9,10 +9,25 @@ import { Code } from './second-factor-routes.ts';
 import type { SecondFactors } from './second-factors.ts';
 import type { Purpose } from './single-use-tokens.ts';
 
-const Login = z
-  .strictObject({ email: z.string().min(1).max(254).regex(STORABLE), password: z.string().min(1).max(1024) })
-  // That of NewUser: who has registered by the example of the page can log in by that of the page.
-  .meta({ id: 'Login', examples: [{ email: 'ada@example.com', password: 'tr0ub4dor and three' }] });
+const email = z.string().min(1).max(254).regex(STORABLE);
+const password = z.string().min(1).max(1024);
+// That of NewUser: who has registered by the example of the page can log in by that of the page.
+const ada = { email: 'ada@example.com', password: 'tr0ub4dor and three' };
+const Login = z.strictObject({ email, password }).meta({ id: 'Login', examples: [ada] });
+
+/** In the words of RFC 6749, section 4.3.2, as the page of the document sends it. */
+const PasswordGrant = z
+  .strictObject({
+    grant_type: z.literal('password'),
+    username: email.meta({ description: 'The email address.' }),
+    password,
+    scope: z.literal('').optional().meta({ description: 'There are none.' }),
+    client_id: z.string().max(254).optional().meta({ description: 'Makes no difference.' }),
+  })
+  .meta({
+    id: 'PasswordGrant',
+    examples: [{ grant_type: 'password', username: ada.email, password: ada.password }],
+  });
 
 const RefreshToken = z.strictObject({ refresh_token: z.string().min(1).max(512) }).meta({ id: 'RefreshToken' });
 
@@ -43,6 +58,9 @@ const tags = ['auth'];
 // Tokens are in the answer; RFC 6749, section 5.1.
 const noStore = { 'cache-control': 'no-store' };
 
+/** Where a form gives tokens for a password: what the document names as the flow of OAuth2. */
+export const TOKEN_PATH = '/api/v1/auth/token';
+
 export interface AuthRouteParts {
   users: UserService;
   sessions: Sessions;
@@ -52,6 +70,8 @@ export interface AuthRouteParts {
   authenticate: Authenticator<Principal>;
 }
 
+type Known = NonNullable<Awaited<ReturnType<UserService['authenticate']>>>;
+
 /** `/api/v1/auth/`: login, refresh, logout. */
 export function authRoutes(parts: AuthRouteParts): Route[] {
   const { users, sessions, throttle, tokens, secondFactors, authenticate } = parts;
@@ -59,6 +79,27 @@ export function authRoutes(parts: AuthRouteParts): Route[] {
     address: exchange.peer,
     userAgent: exchange.header('user-agent') ?? '',
   });
+
+  /** Who has this password. A wrong one counts, whichever way it came. */
+  const prove = async (address: string, secret: string, exchange: Exchange): Promise<Known> => {
+    const attempt = await throttle.attempt({ address: exchange.peer, account: address });
+    const known = await users.authenticate(address, secret, { from: exchange.peer }).catch(async (error: unknown) => {
+      // We could not look: that was no guess.
+      await attempt.undo();
+      throw error;
+    });
+    // One answer for an unknown user and for a wrong password, after the same time.
+    if (!known) {
+      throw authErrors.credentials_invalid('Email address or password is wrong.', {
+        headers: { 'www-authenticate': 'Bearer' },
+      });
+    }
+    await attempt.succeeded();
+    return known;
+  };
+
+  const begin = async ({ user, confirm }: Known, exchange: Exchange): Promise<z.output<typeof Tokens>> =>
+    toTokenResponse(await sessions.start({ subject: user.id, confirm, ...clientOf(exchange) }));
 
   const login = route({
     method: 'POST',
@@ -74,29 +115,38 @@ export function authRoutes(parts: AuthRouteParts): Route[] {
     responses: { 200: Tokens, 202: SecondFactorNeeded },
     problems: [401, 429, 503],
     async handler({ body, exchange }) {
-      const attempt = await throttle.attempt({ address: exchange.peer, account: body.email });
-      const known = await users
-        .authenticate(body.email, body.password, { from: exchange.peer })
-        .catch(async (error: unknown) => {
-          // We could not look: that was no guess.
-          await attempt.undo();
-          throw error;
-        });
-      // One answer for an unknown user and for a wrong password, after the same time.
-      if (!known) {
-        throw authErrors.credentials_invalid('Email address or password is wrong.', {
-          headers: { 'www-authenticate': 'Bearer' },
-        });
-      }
-      await attempt.succeeded();
+      const known = await prove(body.email, body.password, exchange);
       const subject = known.user.id;
       if ((await secondFactors.status(subject)).enrolled) {
         const half = await tokens.issue('second-factor', { subject, data: known.proof });
         const expires_in = Math.floor((half.expiresAt.getTime() - Date.now()) / 1000);
         return reply(202, { second_factor_token: half.token, expires_in }, noStore);
       }
-      const pair = await sessions.start({ subject, confirm: known.confirm, ...clientOf(exchange) });
-      return reply(200, toTokenResponse(pair), noStore);
+      return reply(200, await begin(known, exchange), noStore);
+    },
+  });
+
+  const form = route({
+    method: 'POST',
+    path: TOKEN_PATH,
+    operationId: 'loginByForm',
+    summary: 'Log in by a form, as the password flow of OAuth2 has it',
+    description:
+      'As `login`, with its limits and its errors, for programs that know OAuth2 and for **Authorize** on the page. It has ' +
+      'no place for a code of the second factor: whoever needs one is refused with `auth.step_up_required`.',
+    tags,
+    auth: false,
+    body: formBody(PasswordGrant),
+    responses: { 200: Tokens },
+    problems: [401, 429, 503],
+    async handler({ body, exchange }) {
+      const known = await prove(body.username, body.password, exchange);
+      if ((await secondFactors.status(known.user.id)).enrolled) {
+        throw authErrors.step_up_required('This account has a second factor: log in by /api/v1/auth/login.', {
+          headers: { 'www-authenticate': 'Bearer error="insufficient_user_authentication"' },
+        });
+      }
+      return reply(200, await begin(known, exchange), noStore);
     },
   });
 
@@ -159,5 +209,5 @@ export function authRoutes(parts: AuthRouteParts): Route[] {
     },
   });
 
-  return [login, second, refresh, logout];
+  return [login, form, second, refresh, logout];
 }
