@@ -124,8 +124,8 @@ export interface Delivery {
   readonly attempt: number | undefined;
   /**
    * For a broker that counts how often it took a message back and not why (RabbitMQ's
-   * `x-delivery-count`). The core then buries a message that came back so often that it must be what
-   * kills its subscribers. Default: undefined, not known.
+   * `x-delivery-count`). The core has one that came back often stored anew, tells apart what was given back from what
+   * its subscriber died with, and buries the one that must be what kills them. Default: undefined, not known.
    */
   readonly returns?: number | undefined;
 }

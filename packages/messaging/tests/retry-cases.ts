@@ -8,6 +8,7 @@ import type {
   MessagingDriver,
   SendResult,
   SubscribeOptions,
+  WireMessage,
 } from '../src/index.ts';
 import { manualClock } from '../src/testing.ts';
 import { connectTo, onSource, ordinary, patientCall } from './support.ts';
@@ -52,6 +53,28 @@ const onRetry =
     ...driver,
     send: (batch, call) => (isRetry(batch[0]?.topic) ? send(driver, batch, call) : driver.send(batch, call)),
   });
+
+/** A driver whose broker counts how often it took a message back, and not why. */
+function countingReturns(driver: MessagingDriver): MessagingDriver {
+  const deliveries = new Map<string, number>();
+  const keyOf = ({ topic, id }: WireMessage): string => `${topic} ${id}`;
+  const counting = onSource(driver, (source) => ({
+    receive: async (max, signal) =>
+      (await source.receive(max, signal)).map((delivery) => {
+        const key = keyOf(delivery.message);
+        const returns = deliveries.get(key) ?? 0;
+        deliveries.set(key, returns + 1);
+        return { ...delivery, returns };
+      }),
+  }));
+  return {
+    ...counting,
+    send(batch, call) {
+      for (const message of batch) deliveries.delete(keyOf(message));
+      return driver.send(batch, call);
+    },
+  };
+}
 
 /** Fails until the attempt with this number, and keeps what it was told. */
 function failing(until: number) {
@@ -438,26 +461,85 @@ export const retryCases: Readonly<Record<string, (core: Core) => Promise<void>>>
     assert.deepEqual(attempts, [1, 2]);
   },
 
-  'end for a message that the broker took back too often': async (core) => {
-    const returnsOf: Record<string, number> = { well: 19, deadly: 20 };
+  'end for a message that its subscribers die of, and for none that waited with it': async (core) => {
+    const { clock, broker, join, until } = setUp(core, { change: countingReturns });
+    const messaging = join();
+    const [handled, dead]: [Set<string>, Message[]] = [new Set(), []];
+    let deaths = 0;
+    const handler: Handler = async ({ id }, { signal }) => {
+      if (id !== 'killer') return void handled.add(id);
+      deaths++;
+      broker.client.disconnect();
+      await new Promise((resolve) => signal.addEventListener('abort', resolve));
+    };
+    await messaging.subscribe('t.g.dead', { group: 'dead' }, (message) => dead.push(message));
+    await messaging.subscribe('t', options({ prefetch: 20 }), handler);
+    await messaging.publishMany(
+      't',
+      ['late1', 'late2'].map((id) => ({ id, data: 1, delay: '2h' as const })),
+    );
+    await clock.advance(100);
+    const beside = Array.from({ length: 10 }, (_, n) => `m${n}`);
+    await messaging.publishMany(
+      't',
+      ['killer', ...beside].map((id) => ({ id, data: 1 })),
+    );
+    await until('it is dead', () => dead.length > 0, 100);
+    await until('all others are handled', () => handled.size === beside.length + 2, 60_000);
+    assert.deepEqual([dead.map(({ id }) => id), deaths], [['killer'], 20]);
+    // The last ten of them are certain.
+    assert.equal(dead[0]?.headers['dead-letter-attempts'], '10');
+  },
+
+  'do not end for what was only given back, however often': async (core) => {
+    const { clock, join, until } = setUp(core, { change: countingReturns });
+    const messaging = join();
+    const [handled, dead]: [Set<string>, Message[]] = [new Set(), []];
+    await messaging.subscribe('t.g.dead', { group: 'dead' }, (message) => dead.push(message));
+    const handler: Handler = async ({ id }, { attempt, signal }) => {
+      assert.equal(attempt, 1);
+      if (await Promise.race([opened.then(() => true), new Promise((end) => signal.addEventListener('abort', end))]))
+        handled.add(id);
+    };
+    const { opened, open } = gate();
+    const ids = Array.from({ length: 20 }, (_, n) => `m${n}`);
+    for (let stop = 0; stop < 60; stop++) {
+      const passing = join();
+      await passing.subscribe('t', options({ prefetch: 30, concurrency: 2 }), handler);
+      if (stop === 0)
+        await messaging.publishMany(
+          't',
+          ids.map((id) => ({ id, data: 1 })),
+        );
+      await clock.advance(1000);
+      // The handlers that run are stopped.
+      const closed = passing.close({ timeout: '1s' });
+      await clock.advance(2000);
+      await closed;
+    }
+    open();
+    await messaging.subscribe('t', options({ prefetch: 30 }), handler);
+    await until('all are handled', () => handled.size === ids.length, 100);
+    assert.deepEqual(dead, []);
+  },
+
+  'do not end for what came back without the knowledge of any subscriber': async (core) => {
     const { join, until } = setUp(core, {
       change: (driver) =>
         onSource(driver, (source) => ({
           receive: async (max, signal) =>
-            (await source.receive(max, signal)).map((delivery) => {
-              const { topic, id } = delivery.message;
-              return topic === 't' ? { ...delivery, returns: returnsOf[id] } : delivery;
-            }),
+            (await source.receive(max, signal)).map((delivery) => ({
+              ...delivery,
+              returns: delivery.message.headers['ent-retry-suspect'] === undefined ? 1000 : 0,
+            })),
         })),
     });
     const messaging = join();
-    const { messages, handler } = failing(0);
+    const { attempts, handler } = failing(2);
     await messaging.subscribe('t', options(), handler);
-    const dead: Message[] = [];
-    await messaging.subscribe('t.g.dead', { group: 'dead' }, (message) => dead.push(message));
-    for (const id of ['well', 'deadly']) await messaging.publish('t', 1, { id });
-    await until('one is handled, and one buried', () => messages.length + dead.length === 2);
-    assert.deepEqual([messages[0]?.id, dead[0]?.id], ['well', 'deadly']);
+    await messaging.publish('t', 1);
+    await until('the second try', () => attempts.length === 2);
+    assert.deepEqual(attempts, [1, 2]);
   },
 
   'are made of what somebody else put into their topic': async (core) => {

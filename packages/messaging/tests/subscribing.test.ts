@@ -106,7 +106,7 @@ describe('retries', () => {
     await subscribe(() => calls++, { maxAttempts: 3 });
     await until(() => dead.length === 1);
     expect(calls).toBe(0);
-    expect(dead[0]?.headers['dead-letter-attempts']).toBe('4');
+    expect(dead[0]?.headers['dead-letter-attempts']).toBe('3');
   });
 
   it('of anything that can be thrown', async () => {

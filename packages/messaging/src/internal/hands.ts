@@ -13,6 +13,10 @@ export class Hands {
     this.#free = count;
   }
 
+  get free(): number {
+    return this.#free;
+  }
+
   /** Calls `begin` once a hand is free, perhaps at once; else answers its place. Who began gives the hand back. */
   take(begin: () => void): Ticket<() => void> | undefined {
     if (this.#free === 0) return this.#waiting.push(begin);

@@ -9,7 +9,7 @@ import type { Hands } from './hands.ts';
 import { Job, type Outcome } from './job.ts';
 import type { Lines, Turn } from './lines.ts';
 import { renewing } from './renewal.ts';
-import { type Arrival, arrivalOf, retriedArrivalOf, retryOf } from './retry.ts';
+import { type Arrival, arrivalOf, retriedArrivalOf, retryOf, suspectOf } from './retry.ts';
 import { store } from './send.ts';
 import { Settler } from './settler.ts';
 import type { SubscriptionSetup } from './setup.ts';
@@ -22,6 +22,8 @@ const WAITING_HERE = 100;
  * else has to wait for it, nor for this process.
  */
 const HELD_FOR_MS = 10_000;
+/** How long a suspect is held before it is tried: what the broker sends along with it comes by then, and goes. */
+const SUSPECT_FOR_MS = 200;
 
 /** A delivery that is held here. */
 interface Held {
@@ -42,6 +44,8 @@ interface Held {
 export function windowOf(setup: SubscriptionSetup, from: 'topic' | 'retries'): number {
   return from === 'topic' ? setup.prefetch : setup.prefetch + WAITING_HERE;
 }
+
+const isQuestionable = ({ arrival }: Held): boolean => arrival.cameOften || (arrival.isSuspect && !arrival.deadly);
 
 /** One open source, and the messages that are held from it. */
 export class Receiver {
@@ -109,8 +113,12 @@ export class Receiver {
         this.#received += deliveries.length;
         const held = deliveries.map((delivery) => this.#hold(delivery));
         if (stop.aborted) return;
+        if (held.some(isQuestionable)) await this.#question(held.filter(isQuestionable));
         // The handler of one may have closed the subscription: the others are given back by then.
-        for (const one of held) if (one.waits) this.#wait(one, one.arrival.waitMs);
+        for (const one of held) {
+          const { isSuspect, waitMs } = one.arrival;
+          if (one.waits) this.#wait(one, isSuspect ? Math.max(waitMs, SUSPECT_FOR_MS) : waitMs);
+        }
       }
       // It was full, and has not told the source to take no more: what is given back now would come to it again.
       if (!this.#dead) for (const late of await this.#source.receive(1, stop)) this.#hold(late);
@@ -164,6 +172,33 @@ export class Receiver {
     };
     this.#held.add(held);
     return held;
+  }
+
+  /**
+   * What came back often becomes a suspect. A suspect that cannot be tried at once is stored as none: whoever dies
+   * takes along all that waits with it, and none of that is to blame. Nothing of them is tried before that is done.
+   */
+  async #question(questionable: readonly Held[]): Promise<void> {
+    const isBefore = (held: Held): boolean => held.waits && held.arrival.isSuspect && !questionable.includes(held);
+    let free = this.#hands.free - [...this.#held].filter(isBefore).length;
+    const moves = questionable.map(async (held) => {
+      const { isSuspect, waitMs } = held.arrival;
+      const isDue = waitMs === 0;
+      if (isSuspect && isDue && free-- > 0) return;
+      held.waits = false;
+      if (await this.#storeAnew(held.arrival, !isSuspect && isDue)) this.#drop(held);
+      // It can be stored nowhere. It waits as any other, and is given back when that is over.
+      else if (this.#ending.signal.aborted) await this.#release(held);
+      else held.waits = true;
+    });
+    await Promise.all(moves);
+  }
+
+  /** At the end of the retry topic, where nobody has taken it back yet. */
+  #storeAnew(arrival: Arrival, asSuspect: boolean, signal = this.#over.signal): Promise<boolean> {
+    const { message, attempt, waitMs, cause } = arrival;
+    const letter = retryOf(message, attempt - 1, waitMs, this.#setup, cause);
+    return this.#move(arrival, asSuspect ? suspectOf(letter) : letter, this.#setup.retries as SubscriptionSpec, signal);
   }
 
   /** For its time, then for a free hand; but not for ever where others could have it. */
@@ -253,7 +288,7 @@ export class Receiver {
         this.#settler.settle({ token, action: 'ack' }, drop);
         break;
       case 'released':
-        this.#settler.settle({ token, action: 'release' }, drop);
+        void this.#release(held);
         break;
       case 'lost':
         drop();
@@ -277,7 +312,7 @@ export class Receiver {
     if (!isDead) return this.#retry(arrival);
     const cause = arrival.cause ?? {
       reason: reasonOf(error),
-      attempts: arrival.attempt,
+      attempts: arrival.deadly ? arrival.tries : arrival.attempt,
       at: this.#setup.time.clock.now(),
       fields: fieldsOf(error),
     };
@@ -306,9 +341,14 @@ export class Receiver {
    * Stores it there before it is done here: a crash in between makes a
    * duplicate, never a loss. False when it is not stored.
    */
-  async #move({ token }: Arrival, letter: WireMessage, to: SubscriptionSpec): Promise<boolean> {
+  async #move(
+    { token }: Arrival,
+    letter: WireMessage,
+    to: SubscriptionSpec,
+    signal = this.#over.signal,
+  ): Promise<boolean> {
     const { driver, time } = this.#setup;
-    if (!(await store(driver, letter, to.group, time, this.#over.signal))) return false;
+    if (!(await store(driver, letter, to.group, time, signal))) return false;
     await this.#settler.settled({ token, action: 'ack' });
     return true;
   }
@@ -323,8 +363,12 @@ export class Receiver {
     this.#wait(held, waitMs);
   }
 
+  /** Whoever gives back a suspect does not die of it: it is stored as none, even when the time for draining is up. */
   async #release(held: Held): Promise<void> {
-    await this.#settler.settled({ token: held.arrival.token, action: 'release' });
+    const { arrival } = held;
+    const isAnew =
+      arrival.isSuspect && !this.#dead && (await this.#storeAnew(arrival, false, new AbortController().signal));
+    if (!isAnew) await this.#settler.settled({ token: arrival.token, action: 'release' });
     this.#drop(held);
   }
 

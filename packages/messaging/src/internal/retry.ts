@@ -24,10 +24,12 @@ const DIED_OF = `${RETRY_PREFIX}died-of`;
 const DIED_AFTER = `${RETRY_PREFIX}died-after`;
 const DIED_AT = `${RETRY_PREFIX}died-at`;
 const DIED_IN = `${RETRY_PREFIX}died-in`;
+/** Of one that may be what its subscribers die of. */
+const SUSPECT = `${RETRY_PREFIX}suspect`;
 
 /**
- * So often may a broker have taken a message back, for whatever reason: more
- * than by the orderly stops of its subscribers.
+ * A message that kills whoever tries it does so this often, where a broker counts what it took back, for whatever
+ * reason. After half of them it is a suspect, whose returns are counted anew, and tell more: it waits with nobody.
  */
 const MOST_RETURNS = 20;
 
@@ -39,8 +41,14 @@ export interface Arrival {
   readonly attempt: number;
   /** Until that try. */
   readonly waitMs: number;
+  /** How often it was tried before, as far as that is known. */
+  readonly tries: number;
   /** It came too often without an answer: whoever tries it dies of it. */
   readonly deadly: boolean;
+  /** It came back often, and may have been given back each time: it is to become a suspect. */
+  readonly cameOften: boolean;
+  /** When it comes back once more, it was tried. */
+  readonly isSuspect: boolean;
   /** It is dead already, of this. */
   readonly cause: Cause | undefined;
   /** It is for another group alone. */
@@ -76,17 +84,24 @@ export function retryOf(
   };
 }
 
+/** The message as it is stored to be tried by whoever gets it, or to go to the next one. */
+export function suspectOf(message: WireMessage): WireMessage {
+  return { ...message, headers: { ...message.headers, [SUSPECT]: 'true' } };
+}
+
 /** What a delivery of the topic itself is. */
 export function arrivalOf(delivery: Delivery, setup: SubscriptionSetup, unburied: Unburied): Arrival {
   const { token, message, attempt = 1, returns = 0 } = delivery;
   const deliverAt = message.headers[HEADERS.deliverAt];
-  const deadly = attempt > setup.maxAttempts || (returns > 0 && returns >= mostReturns(setup) && !isLetter(message));
   return {
     token,
     message,
     attempt,
     waitMs: deliverAt === undefined ? 0 : Math.max(0, numberIn(deliverAt) - setup.time.clock.now()),
-    deadly,
+    tries: attempt - 1,
+    deadly: attempt > setup.maxAttempts,
+    cameOften: setup.retries !== undefined && returns >= oftenOf(setup) && !isLetter(message),
+    isSuspect: false,
     cause: unburied.isEmpty ? undefined : unburied.causeOf(message),
     isOthers: message.group !== undefined && message.group !== setup.group,
   };
@@ -104,6 +119,7 @@ export function retriedArrivalOf(delivery: Delivery, setup: SubscriptionSetup, u
     [DIED_AFTER]: after,
     [DIED_AT]: at,
     [DIED_IN]: fields,
+    [SUSPECT]: suspect,
     ...headers
   } = delivery.message.headers;
   const message = { ...delivery.message, topic, headers };
@@ -111,13 +127,28 @@ export function retriedArrivalOf(delivery: Delivery, setup: SubscriptionSetup, u
   const attempt = attempts === NONE ? 1 : Math.max(1, numberIn(attempts)) + 1;
   // The clock of who stored it may be another one. That moves the wait; longer than the whole of it nobody waits.
   const waitMs = Math.max(0, Math.min(numberIn(notBefore) - setup.time.clock.now(), numberIn(wait)));
-  // What the broker counts here is no attempt: whoever died of another message may have held this one while it waited.
-  const deadly = attempt > setup.maxAttempts || returns >= mostReturns(setup);
+  // What the broker counts is no attempt: it may have been given back, or waited with who died of another message.
+  const isSuspect = suspect !== undefined;
+  const cameOften = returns >= oftenOf(setup);
+  const isKiller = isSuspect && cameOften;
+  const deadly = attempt > setup.maxAttempts || isKiller;
+  const tries = attempt - 1 + (isKiller ? returns : 0);
   const cause =
     reason === undefined
       ? unburied.causeOf(message)
       : { reason, attempts: numberIn(after), at: at === undefined ? undefined : numberIn(at), fields };
-  return { token, message, attempt, waitMs, deadly, cause, isOthers: false };
+  return {
+    token,
+    message,
+    attempt,
+    waitMs,
+    tries,
+    deadly,
+    cameOften: cameOften && !deadly,
+    isSuspect,
+    cause,
+    isOthers: false,
+  };
 }
 
 /** Whoever lists dead letters takes them and gives them back, where a broker has no other way. */
@@ -125,8 +156,8 @@ function isLetter({ headers }: WireMessage): boolean {
   return headers[DEAD_LETTER_HEADERS.topic] !== undefined;
 }
 
-function mostReturns({ maxAttempts }: SubscriptionSetup): number {
-  return Math.max(MOST_RETURNS, maxAttempts);
+function oftenOf({ maxAttempts }: SubscriptionSetup): number {
+  return Math.ceil(Math.max(MOST_RETURNS, maxAttempts) / 2);
 }
 
 function numberIn(text: string | undefined): number {
