@@ -6,7 +6,7 @@ import Fastify, { type FastifyRequest } from 'fastify';
 import createError from 'http-errors';
 import Koa from 'koa';
 import { describe, expect, it } from 'vitest';
-import { EntError, InternalError, NotFoundError, RateLimitedError } from '../src/index.ts';
+import { EntError, InternalError, NotFoundError, RateLimitedError, toErrorRecord } from '../src/index.ts';
 
 // How other libraries say what a server should answer, asked of those libraries themselves.
 
@@ -152,8 +152,8 @@ describe('exceptions that make a response themselves', () => {
     readonly response: unknown;
     readonly status: number;
     readonly options: object;
-    constructor(response: string, status: number) {
-      super(response);
+    constructor(response: unknown, status: number) {
+      super(typeof response === 'string' ? response : 'Http Exception');
       this.response = response;
       this.status = status;
       this.options = {};
@@ -176,6 +176,43 @@ describe('exceptions that make a response themselves', () => {
   it.each([new HttpException('No cat 42.', 404), new HTTPException(404, { message: 'No cat 42.' })])('%s', (thrown) => {
     const problem = { type: 'about:blank', title: 'Not Found', status: 404, detail: 'No cat 42.', code: 'not_found' };
     expect(EntError.from(thrown).toProblem()).toEqual(problem);
+  });
+
+  it.each([
+    ['an array of texts', ['a must be b', 'c is absent']],
+    ['a list of a pipe', { message: ['a must be b', 'c is absent'], error: 'Bad Request', statusCode: 400 }],
+    ['the grouped form of a pipe', { message: { a: ['a must be b'], c: ['c is absent'] }, statusCode: 400 }],
+  ])('tells the messages of a response: %s', (_name, response) => {
+    const error = EntError.from(new HttpException(response, 400));
+    expect(error.message).toBe('a must be b; c is absent');
+    expect(error.toProblem()).toEqual({
+      type: 'about:blank',
+      title: 'Bad Request',
+      status: 400,
+      detail: 'a must be b; c is absent',
+      code: 'bad_request',
+      errors: [
+        { pointer: '#', code: 'invalid', detail: 'a must be b' },
+        { pointer: '#', code: 'invalid', detail: 'c is absent' },
+      ],
+    });
+    expect(JSON.stringify(EntError.from(new HttpException(response, 503)))).not.toContain('a must be b');
+    expect(toErrorRecord(new HttpException(response, 503)).message).toBe('a must be b; c is absent');
+  });
+
+  it('tells one message as a detail alone, and the words of a class to nobody', () => {
+    const one = EntError.from(new HttpException({ message: ['a must be b'] }, 422)).toProblem();
+    expect([one.title, one.detail, one.errors]).toEqual(['Unprocessable Content', 'a must be b', undefined]);
+    const coded = EntError.from(new HttpException({ code: 'MY_CODE', reason: 'for us' }, 409));
+    expect(coded.toProblem()).toEqual({ type: 'about:blank', title: 'Conflict', status: 409, code: 'conflict' });
+    expect(coded.message).toBe('Conflict');
+  });
+
+  it('lives through a response that cannot be had', () => {
+    const broken = Object.assign(new HttpException('No cat 42.', 404), { getResponse: fail });
+    expect(EntError.from(broken).toProblem().detail).toBe('No cat 42.');
+    const hostile = new HttpException(new Proxy({}, { get: fail }), 404);
+    expect(EntError.from(hostile).status).toBe(404);
   });
 
   it.each([new HttpException('secret', 503), new HTTPException(503, { message: 'secret' })])('%s', (thrown) => {

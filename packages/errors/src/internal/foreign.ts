@@ -1,12 +1,13 @@
 import { BRAND } from './brand.ts';
 import { codeOfStatus, isStatus, makerOf } from './codes.ts';
 import { read } from './safe.ts';
+import { toldBy } from './told.ts';
 import type { ErrorShape } from '../options.ts';
 
 // How the libraries around Express, Koa and Fastify say what a server should answer: `status` or `statusCode`, and
 // `expose`, which says whether a client may read the message (http-errors, and with it body-parser, raw-body, send
 // and `ctx.throw`). Fastify has the status alone. The exceptions of Nest and Hono have a status and make the response
-// themselves, by `getResponse()`, with the message in it.
+// themselves, by `getResponse()`, with the message in it: a text, and from the validation pipes of Nest a list of them.
 
 /**
  * What an error that follows the convention has. The errors of HTTP clients also have a
@@ -39,8 +40,10 @@ export function fromConvention(value: unknown): ErrorShape | undefined {
   const answers = typeof read(value, 'getResponse') === 'function';
   if (status === undefined || (typeof expose !== 'boolean' && !answers && !isBare(value, status))) return undefined;
   const make = makerOf(codeOfStatus(status));
-  const message = read(value, 'message');
-  const error = make?.(typeof message === 'string' ? message : '', { status, cause: value, headers: headersOf(value) });
+  const { message, texts } = toldBy(value);
+  const issues = texts?.map((detail) => ({ pointer: '#', code: 'invalid', detail }));
+  // Without a message an error has its title for one.
+  const error = make?.(message as string, { status, issues, cause: value, headers: headersOf(value) });
   // Fastify shows its own messages, which it writes for clients. What somebody else wrote may be for the log.
   const isFastify = String(read(value, 'code')).startsWith('FST_');
   const isShown = expose === undefined ? (answers && status < 500) || isFastify : expose === true;

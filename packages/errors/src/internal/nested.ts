@@ -1,5 +1,6 @@
 import { isRealError } from './brand.ts';
 import { itemsOf, read, textOf } from './safe.ts';
+import { toldBy } from './told.ts';
 
 // What stands inside of something that was thrown, read the same way for the log and for the wire.
 
@@ -10,7 +11,7 @@ const MAX_NAMES = 8;
 export function messageOf(value: unknown): string {
   if (typeof value !== 'object' || value === null) return textOf(value);
   const message = read(value, 'message');
-  if (typeof message === 'string') return message;
+  if (typeof message === 'string') return toldBy(value).message ?? message;
   if (isRealError(value)) return '';
   const error = read(value, 'error');
   if (typeof error === 'string') return error;
