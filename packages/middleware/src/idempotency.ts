@@ -28,7 +28,7 @@ export interface IdempotencyOptions {
   scope?: ((exchange: Exchange) => string | undefined | Promise<string | undefined>) | undefined;
   /** Methods that it is about. Default: POST, PATCH. */
   methods?: readonly string[] | undefined;
-  /** Refuses a request of those methods that has no key, with 400. Default: `false`. */
+  /** Refuses a request of those methods and of a `scope` that has no key, with 400. Default: `false`. */
   required?: boolean | undefined;
   /** How long an answer is kept. Default: `"24h"`. */
   ttl?: Duration | undefined;
@@ -69,6 +69,14 @@ const PASSING = new Set([401, 403, 408, 409, 425, 429]);
  * ```
  */
 export const idempotencyKeyPattern = /^(?:"([\x20\x21\x23-\x5b\x5d-\x7e]{1,255})"|([\x21\x23-\x7e]{1,255}))$/;
+
+function nameOf(header: string | undefined): string {
+  const match = idempotencyKeyPattern.exec(header ?? '');
+  if (match !== null) return (match[1] ?? match[2]) as string;
+  throw middlewareErrors.idempotency_key_invalid(
+    'Send "Idempotency-Key" once, as a text of 1 to 255 visible characters that is new for each request.',
+  );
+}
 
 /** A request that has claimed its key. */
 interface Claim {
@@ -134,9 +142,11 @@ export function idempotency(options: IdempotencyOptions): Middleware {
   const covered = new Set<string>(methods);
   const slot = Symbol('idempotency claim');
 
-  const claim = async (exchange: Exchange, name: string): Promise<Reply | undefined> => {
+  const claim = async (exchange: Exchange, header: string | undefined): Promise<Reply | undefined> => {
     const owner = await scope(exchange);
+    // Not looked at: with a key, without one, or with what is none.
     if (owner === undefined) return undefined;
+    const name = nameOf(header);
     const fingerprint = await fingerprintOf(exchange, name, maxBytes);
     const key = hash('sha256', `${owner.length}:${owner}:${name}`, 'base64url');
     // Unlike the record of any other attempt, so that a late one cannot take this for its own.
@@ -241,11 +251,7 @@ export function idempotency(options: IdempotencyOptions): Middleware {
       if (!covered.has(exchange.method)) return undefined;
       const header = exchange.header('idempotency-key');
       if (header === undefined && !required) return undefined;
-      const match = idempotencyKeyPattern.exec(header ?? '');
-      if (match !== null) return claim(exchange, (match[1] ?? match[2]) as string);
-      throw middlewareErrors.idempotency_key_invalid(
-        'Send "Idempotency-Key" once, as a text of 1 to 255 visible characters that is new for each request.',
-      );
+      return claim(exchange, header);
     },
     wait(exchange, answer) {
       const held = exchange.state.get(slot) as Claim | undefined;

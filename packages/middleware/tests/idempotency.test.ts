@@ -199,6 +199,16 @@ describe('idempotency', () => {
     expect([(await send('k')).body, (await send('k')).body]).toEqual(['3', '4']);
   });
 
+  it('requires no key of a request that it does not look at', async () => {
+    const scope = (exchange: Exchange) => exchange.header('x-user');
+    const { send } = await start(() => ({ status: 200 }), { scope, required: true });
+    const headers = { 'x-user': 'ada' };
+    expect((await send(undefined)).status).toBe(200);
+    expect((await send('no key')).status).toBe(200);
+    expect((await send(undefined, { headers })).status).toBe(400);
+    expect((await send('no key', { headers })).status).toBe(400);
+  });
+
   it.each([
     [409, 'not kept', false],
     [401, 'not kept', false],
