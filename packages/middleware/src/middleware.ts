@@ -1,3 +1,4 @@
+import { InternalError } from '@ent/errors';
 import { demandHooks, enclosed } from '@ent/internal';
 import { channels, type RequestOperation } from './channels.ts';
 import { middlewareErrors } from './errors.ts';
@@ -247,7 +248,7 @@ class PipelineRun<X extends Exchange> implements Run<X> {
   }
 
   fail(thrown: unknown): ProblemReply {
-    const error = ofParser(thrown);
+    const error = ofParser(thrown ?? new InternalError(`Something threw ${String(thrown)} in place of an error.`));
     const reply = problemReply(error);
     this.#error = error;
     this.#ourFault = reply.status >= 500;

@@ -13,7 +13,8 @@ export interface SecurityHeadersOptions {
 
 /**
  * Security headers for an API, on every answer: those of helmet, with a Content-Security-Policy that allows nothing,
- * and `Cache-Control: no-store`. A header that the answer already has is kept, so that a page can bring its own policy.
+ * and `Cache-Control: no-store`. A header that the answer already has is kept, so that a page can bring its own policy;
+ * `X-Powered-By` is taken away.
  *
  * helmet runs once, here; a request costs only the copying of its headers.
  *
@@ -36,6 +37,8 @@ export function securityHeaders(options: SecurityHeadersOptions = {}): Middlewar
   return {
     name: 'security-headers',
     head(_exchange, _status, bag) {
+      // Of Express. As helmet does it, except that it is gone also where it is set later.
+      bag.delete('x-powered-by');
       if (bag.fill !== undefined) bag.fill(fixed);
       else for (const [name, value] of fixed) if (!bag.has(name)) bag.set(name, value);
     },

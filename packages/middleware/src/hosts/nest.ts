@@ -1,4 +1,4 @@
-import type { Server } from 'node:http';
+import type { Server, ServerResponse } from 'node:http';
 import type { ArgumentsHost, INestApplication } from '@nestjs/common';
 import { middlewareErrors } from '../errors.ts';
 import { forgetBody } from './app.ts';
@@ -57,5 +57,13 @@ function answer(app: INestApplication, error: unknown, host: ArgumentsHost): voi
   }
   forgetBody(response);
   for (const [name, value] of Object.entries(headers)) adapter.setHeader(response, name, value);
-  adapter.reply(response, body, status);
+  if (adapter.getType() === 'express') sendAsIs(response as unknown as ServerResponse, status, body);
+  else adapter.reply(response, body, status);
+}
+
+/** `res.send` of Express gives the text of a problem an ETag, which a client takes for that of what it asked for. */
+function sendAsIs(res: ServerResponse, status: number, body: string): void {
+  res.statusCode = status;
+  res.setHeader('content-length', Buffer.byteLength(body));
+  res.end(body);
 }
