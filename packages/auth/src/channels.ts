@@ -112,7 +112,10 @@ export interface PolicyOperation {
 
 /** Published when an attempt is counted (`ent:auth:throttle`). */
 export interface ThrottleOperation {
-  /** Set when it ended: `ok`, or which limit refused it: `address`, `account`, `pair`. */
+  /**
+   * Set when it ended: `ok`, or which limit refused it: `address`, `account`, `pair`. An error with `away` is one of
+   * the store, in whose place this process counts.
+   */
   outcome?: string;
 }
 

@@ -1,10 +1,11 @@
 import { hash } from 'node:crypto';
 import { addressKey, durationOption, refuseUnknown } from '@ent/internal';
+import { AttemptCounts, type Counted } from './internal/attempt-counts.ts';
 import { demandMethods, demandText } from './internal/demand.ts';
 import { tracedOutcome } from './internal/outcome.ts';
 import { channels } from './channels.ts';
 import type { ThrottleRule, ThrottleStore } from './driver.ts';
-import { authErrors, storeCall } from './errors.ts';
+import { authErrors } from './errors.ts';
 import type { Clock, Duration } from './options.ts';
 
 /** So many attempts at once, and the same number again spread over each `per`. */
@@ -17,6 +18,8 @@ export interface ThrottleLimit {
 export interface ThrottleOptions {
   /** Where attempts are counted, by `@ent/auth/stores`: `memoryThrottleStore()`, or `repositoryThrottleStore()`. */
   readonly store: ThrottleStore;
+  /** How long an answer of the store is waited for. Default: `"1s"`. */
+  readonly timeout?: Duration | undefined;
   /**
    * Of one client address, whatever the account: against trying one password
    * on many accounts. Default 100 per 15 minutes.
@@ -55,17 +58,23 @@ export interface Throttle {
    * Counts an attempt before it is made: of any number at once, no more than the limit get through. A success is taken
    * back out, so that only failures use the limits up. Nobody is locked out for good: each limit refills steadily.
    *
-   * @throws `auth.too_many_attempts` with `retryAfterMs`, whether the account exists or not
+   * When the store fails or does not answer in time, this process counts by itself, with the same limits, and for a
+   * second on, before the store is asked again: an outage neither locks everybody out nor opens the gates, and few wait
+   * for it. The channel `ent:auth:throttle` tells.
+   *
+   * @throws `auth.too_many_attempts` with `retryAfterMs`, whether the account exists or not; `auth.overloaded` of a
+   *   store that many processes ask for one key at once
    */
   attempt(who: Attempt): Promise<CountedAttempt>;
 }
 
-const OPTIONS = { store: true, address: true, account: true, pair: true, now: true } as const;
+const OPTIONS = { store: true, timeout: true, address: true, account: true, pair: true, now: true } as const;
 
 /** Milliseconds since the epoch, as several processes share them, but never back. */
 const steadyNow: Clock = () => performance.timeOrigin + performance.now();
 
 type Kind = 'address' | 'account' | 'pair';
+type Taken = Map<Kind, Counted>;
 
 /**
  * A throttle for logins, and for whatever else can be guessed.
@@ -92,9 +101,12 @@ export function createThrottle(options: ThrottleOptions): Throttle {
     account: ruleOf('account', options.account ?? { attempts: 50, per: '15m' }),
     pair: ruleOf('pair', options.pair ?? { attempts: 10, per: '15m' }),
   };
-  const give = (keys: Record<Kind, string>, kinds: readonly Kind[]): Promise<unknown> =>
+  const counts = new AttemptCounts(store, options.timeout);
+  const give = (keys: Record<Kind, string>, taken: Taken, but?: Kind): Promise<unknown> =>
     Promise.all(
-      kinds.map((kind) => storeCall('give an attempt back', () => store.give(keys[kind], rules[kind], now()))),
+      Array.from(taken, async ([kind, { isLocal }]) => {
+        if (kind !== but) await counts.give(keys[kind], rules[kind], now(), isLocal);
+      }),
     );
 
   return {
@@ -104,25 +116,23 @@ export function createThrottle(options: ThrottleOptions): Throttle {
         demandText(who.address, 'throttle.attempt: address');
         demandText(who.account, 'throttle.attempt: account');
         const keys = keysOf(who);
-        const taken: Kind[] = [];
+        const taken: Taken = new Map();
         // The narrowest first: whoever hammers one account uses up that pair, and not the account for everybody.
         for (const kind of ['pair', 'account', 'address'] as const) {
-          const { ok, retryAfterMs } = await storeCall('count an attempt', () =>
-            store.take(keys[kind], rules[kind], now()),
-          );
-          if (!ok) {
+          const counted = await counts.take(keys[kind], rules[kind], now());
+          if (!counted.ok) {
             operation.outcome = kind;
             await give(keys, taken);
             throw authErrors.too_many_attempts('Too many attempts; try again later.', {
-              retryAfterMs: Math.ceil(retryAfterMs),
+              retryAfterMs: Math.ceil(counted.retryAfterMs),
             });
           }
-          taken.push(kind);
+          taken.set(kind, counted);
         }
         return {
           async succeeded() {
-            await give(keys, ['account', 'address']);
-            await storeCall('forget attempts', () => store.reset(keys.pair));
+            await give(keys, taken, 'pair');
+            await counts.reset(keys.pair);
           },
           async undo() {
             await give(keys, taken);

@@ -8,10 +8,11 @@ import { Secret as OtpSecret, TOTP } from 'otpauth';
 import { channels, type TotpOperation } from './channels.ts';
 import type { ThrottleRule, ThrottleStore, TotpRecord, TotpStore } from './driver.ts';
 import { authErrors, credentialError, storeCall } from './errors.ts';
+import { AttemptCounts } from './internal/attempt-counts.ts';
 import { demandMethods, demandText } from './internal/demand.ts';
 import { tracedOutcome } from './internal/outcome.ts';
 import { createSealer } from './internal/sealed.ts';
-import type { Clock } from './options.ts';
+import type { Clock, Duration } from './options.ts';
 import { deriveSecret, type Secret } from './refresh-tokens.ts';
 import type { ThrottleLimit } from './throttle.ts';
 
@@ -28,6 +29,11 @@ export interface TotpOptions {
   secret: Secret | readonly Secret[];
   /** Where attempts are counted: `memoryThrottleStore()`, or one that all processes share. */
   attempts: ThrottleStore;
+  /**
+   * How long an answer of `attempts` is waited for. Default: `"1s"`. When it fails or does not answer in time, this
+   * process counts by itself for a second, as that of `createThrottle` does.
+   */
+  timeout?: Duration | undefined;
   /** How many wrong codes an account may send, of both kinds. Default 5 per 15 minutes. */
   limit?: ThrottleLimit | undefined;
   /** Default `Date.now`. */
@@ -85,7 +91,15 @@ export interface Totp {
   disable(subject: string): Promise<boolean>;
 }
 
-const OPTIONS = { store: true, issuer: true, secret: true, attempts: true, limit: true, now: true } as const;
+const OPTIONS = {
+  store: true,
+  issuer: true,
+  secret: true,
+  attempts: true,
+  timeout: true,
+  limit: true,
+  now: true,
+} as const;
 const PURPOSE = 'totp';
 /** What every authenticator app does, whatever it is told: the defaults of RFC 6238. */
 const SHAPE = { algorithm: 'SHA1', digits: 6, period: 30 } as const;
@@ -93,6 +107,8 @@ const SHAPE = { algorithm: 'SHA1', digits: 6, period: 30 } as const;
 const SECRET_BYTES = 20;
 /** One step before and after: RFC 6238 section 5.2 recommends at most one for the delay of a network. */
 const WINDOW = 1;
+/** A store that refuses a change, although nobody else has made one, will not take it later. */
+const MOST_TRIES = 5;
 const CODE = /^\d{6}$/;
 const RECOVERY_CODES = 10;
 /** 80 bits: 16 letters and digits of base32. */
@@ -135,6 +151,7 @@ export function createTotp(options: TotpOptions): Totp {
   const sealer = createSealer(secrets, { purpose: PURPOSE, typ: 'ent-totp+jwe', what: 'A secret of a second factor' });
   const peppers = secrets.map((secret) => deriveSecret(secret, `${PURPOSE} recovery codes`));
   const rule = ruleOf(options.limit ?? { attempts: 5, per: '15m' });
+  const counts = new AttemptCounts(attempts, options.timeout);
 
   const read = (subject: string): Promise<TotpRecord | undefined> =>
     storeCall('read a second factor', () => store.get(subject));
@@ -147,12 +164,18 @@ export function createTotp(options: TotpOptions): Totp {
     subject: string,
     decide: (record: TotpRecord | undefined) => Promise<{ to: Omit<TotpRecord, 'id' | 'revision'>; result: T }>,
   ): Promise<T> => {
-    for (;;) {
+    let seen = -1;
+    for (let tries = 0; tries < MOST_TRIES; tries++) {
       const record = await read(subject);
       const { to, result } = await decide(record);
-      const next = { ...to, id: subject, revision: (record?.revision ?? 0) + 1 };
-      if (await storeCall('write a second factor', () => store.write(next))) return result;
+      const revision = record?.revision ?? 0;
+      if (await storeCall('write a second factor', () => store.write({ ...to, id: subject, revision: revision + 1 })))
+        return result;
+      // Another one was first, as often as that may be.
+      if (revision !== seen) tries = 0;
+      seen = revision;
     }
+    throw authErrors.store_failed('The store does not take a second factor, and nobody else was first.');
   };
 
   const open = async ({ id, secret }: TotpRecord): Promise<TOTP> => {
@@ -184,7 +207,7 @@ export function createTotp(options: TotpOptions): Totp {
    */
   const counted = async <T>(subject: string, operation: TotpOperation, attempt: () => Promise<T>): Promise<T> => {
     const key = hash('sha256', JSON.stringify(['totp', subject]), 'base64url');
-    const { ok, retryAfterMs } = await storeCall('count an attempt', () => attempts.take(key, rule, now()));
+    const { ok, retryAfterMs, isLocal } = await counts.take(key, rule, now());
     if (!ok) {
       operation.outcome = 'too_many_attempts';
       throw authErrors.too_many_attempts('Too many attempts; try again later.', {
@@ -196,10 +219,10 @@ export function createTotp(options: TotpOptions): Totp {
       result = await attempt();
     } catch (error) {
       const isWrong = EntError.is(error) && error.code === authErrors.code_invalid.code;
-      if (!isWrong) await storeCall('give an attempt back', () => attempts.give(key, rule, now()));
+      if (!isWrong) await counts.give(key, rule, now(), isLocal);
       throw error;
     }
-    await storeCall('forget attempts', () => attempts.reset(key));
+    await counts.reset(key);
     return result;
   };
 

@@ -1,8 +1,9 @@
-// Whatever call of a store fails, and however: nobody gets in by it.
+// Whatever call of a store fails, and however: nobody gets in by it. Attempts are counted on meanwhile, by each process
+// itself: throttle.test.ts.
 import { TOTP } from 'otpauth';
 import { describe, expect, it } from 'vitest';
 import { createApiKeys } from '../src/api-keys.ts';
-import { createAccessTokens, createKeyRing, createSessions, createThrottle, generateKey } from '../src/index.ts';
+import { createAccessTokens, createKeyRing, createSessions, generateKey } from '../src/index.ts';
 import { createSingleUseTokens } from '../src/single-use-tokens.ts';
 import {
   memoryApiKeyStore,
@@ -82,17 +83,13 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   'a code of an app': async (wrap) => {
     const totp = createTotp({
       store: wrap(memoryTotpStore()),
-      attempts: wrap(memoryThrottleStore()),
+      attempts: memoryThrottleStore(),
       issuer: 'Acme',
       secret,
     });
     const app = new TOTP({ secret: (await totp.enrol('ann', 'ann')).secret });
     const { recoveryCodes } = await totp.confirm('ann', app.generate());
     return () => totp.verify('ann', recoveryCodes[0] as string);
-  },
-  'an attempt to log in': async (wrap) => {
-    const throttle = createThrottle({ store: wrap(memoryThrottleStore()) });
-    return () => throttle.attempt({ address: '192.0.2.1', account: 'ann' });
   },
 };
 

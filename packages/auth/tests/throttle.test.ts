@@ -1,6 +1,7 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { createThrottle, type ThrottleOptions } from '../src/index.ts';
-import { memoryThrottleStore } from '../src/stores.ts';
+import { authErrors, channels, createThrottle, type ThrottleOptions, type ThrottleStore } from '../src/index.ts';
+import { memoryThrottleStore, memoryTotpStore } from '../src/stores.ts';
+import { createTotp } from '../src/totp.ts';
 
 const MINUTE = 60_000;
 
@@ -104,6 +105,7 @@ describe('login attempts', () => {
   });
 
   it('wait for limits that can be', () => {
+    expect(() => setUp({ timeout: 0 })).toThrow(expect.objectContaining({ code: 'auth.configuration' }));
     for (const bad of [
       { attempts: 0, per: '1m' },
       { attempts: 1.5, per: '1m' },
@@ -113,6 +115,114 @@ describe('login attempts', () => {
       expect(() => setUp({ pair: bad })).toThrow(expect.objectContaining({ code: 'auth.configuration' }));
     }
   });
+});
+
+/** A store of which each call does what `how` says, until it is well again. */
+function ailing(how: () => Promise<never>) {
+  const kept = memoryThrottleStore();
+  const state = { ill: true, calls: 0 };
+  const through =
+    <Args extends unknown[], T>(call: (...args: Args) => Promise<T>) =>
+    (...args: Args): Promise<T> => {
+      state.calls++;
+      return state.ill ? how() : call(...args);
+    };
+  const store: ThrottleStore = { take: through(kept.take), give: through(kept.give), reset: through(kept.reset) };
+  return { store, state, kept };
+}
+
+const away = {
+  rejects: async (): Promise<never> => Promise.reject(new Error('connect ECONNREFUSED')),
+  throws: (): Promise<never> => {
+    throw new Error('The client is closed.');
+  },
+  hangs: (): Promise<never> => new Promise<never>(() => {}),
+};
+
+describe.each(Object.entries(away))('a store of attempts that %s', (_name, how) => {
+  const pair = { attempts: 3, per: '1h' } as const;
+  const who = { address: '192.0.2.1', account: 'ann' };
+
+  it('neither locks everybody out nor opens the gates: this process counts', async () => {
+    const { store, state } = ailing(how);
+    const throttle = createThrottle({ store, timeout: '20ms', pair });
+    const told: unknown[] = [];
+    const error = (event: unknown): void => void told.push(event);
+    const listeners = { start() {}, end() {}, asyncStart() {}, asyncEnd() {}, error };
+    channels.throttle.subscribe(listeners);
+    onTestFinished(() => {
+      channels.throttle.unsubscribe(listeners);
+    });
+    for (let n = 0; n < 3; n++) await throttle.attempt(who);
+    await expect(throttle.attempt(who)).rejects.toMatchObject({ code: 'auth.too_many_attempts', status: 429 });
+    expect(told[0]).toMatchObject({ outcome: 'away', error: { code: 'auth.store_failed' } });
+    // It is not asked with each attempt.
+    expect(state.calls).toBe(1);
+    // What it counted is given back to it.
+    const other = { ...who, account: 'bob' };
+    for (let n = 0; n < 20; n++) await (await throttle.attempt(other)).succeeded();
+    for (let n = 0; n < 20; n++) await (await throttle.attempt(other)).undo();
+    for (let n = 0; n < 3; n++) await throttle.attempt(other);
+    await expect(throttle.attempt(other)).rejects.toMatchObject({ code: 'auth.too_many_attempts' });
+  });
+
+  it('is asked again once it may be well', async () => {
+    const { store, state } = ailing(how);
+    const throttle = createThrottle({ store, timeout: '20ms', pair });
+    await throttle.attempt(who);
+    state.ill = false;
+    await expect
+      .poll(
+        async () => {
+          await (await throttle.attempt({ ...who, account: 'eve' })).undo();
+          return state.calls;
+        },
+        { timeout: 5000 },
+      )
+      .toBeGreaterThan(1);
+    for (let n = 0; n < 3; n++) await throttle.attempt({ ...who, account: 'carl' });
+    await expect(throttle.attempt({ ...who, account: 'carl' })).rejects.toMatchObject({
+      code: 'auth.too_many_attempts',
+    });
+  });
+
+  it('does not fail who was right, and was counted before', async () => {
+    const { store, state } = ailing(how);
+    state.ill = false;
+    const throttle = createThrottle({ store, timeout: '20ms', pair });
+    const attempt = await throttle.attempt(who);
+    state.ill = true;
+    await attempt.succeeded();
+  });
+
+  it('limits the codes of second factors all the same', async () => {
+    const { store } = ailing(how);
+    const totp = createTotp({
+      store: memoryTotpStore(),
+      attempts: store,
+      timeout: '20ms',
+      issuer: 'Acme',
+      secret: 's'.repeat(32),
+      limit: { attempts: 2, per: '1h' },
+    });
+    await totp.enrol('ann', 'ann');
+    for (const code of ['code_invalid', 'code_invalid', 'too_many_attempts', 'too_many_attempts']) {
+      await expect(totp.verify('ann', 'AAAA')).rejects.toMatchObject({ code: `auth.${code}` });
+    }
+  });
+});
+
+it('a store of attempts that is too busy is no reason to count anew: it refuses', async () => {
+  const { store, state } = ailing(async () => Promise.reject(authErrors.overloaded('Many at once.')));
+  const throttle = createThrottle({ store });
+  const who = { address: '192.0.2.1', account: 'ann' };
+  for (let n = 0; n < 3; n++) {
+    await expect(throttle.attempt(who)).rejects.toMatchObject({ code: 'auth.overloaded', status: 503 });
+  }
+  state.ill = false;
+  const attempt = await throttle.attempt(who);
+  state.ill = true;
+  await attempt.succeeded();
 });
 
 describe('a wall clock that is set back by an hour', () => {

@@ -53,7 +53,7 @@ function prefixOf(options: SharedThrottleOptions, of: string): string {
 
 /**
  * Counts attempts for all processes in Redis 6.2 or later, or Valkey: one script, and so one round trip, for each
- * limit. The client is the application's, and connected by it. While the server is away, logins are refused with 503.
+ * limit. The client is the application's, and connected by it.
  *
  * @throws `auth.configuration`
  *

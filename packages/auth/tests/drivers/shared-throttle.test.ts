@@ -1,9 +1,9 @@
-import { uniqueName } from '@ent/testkit';
+import { type Server, uniqueName } from '@ent/testkit';
 import { describeWithServer } from '@ent/testkit/vitest';
 import { MemcacheClient } from 'memcache-client';
 import { createClient } from 'redis';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createThrottle, type ThrottleStore } from '../../src/index.ts';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { createThrottle, type Throttle, type ThrottleStore } from '../../src/index.ts';
 import { memcachedThrottleStore, redisThrottleStore } from '../../src/stores.ts';
 import { testThrottleStore } from '../../src/testing.ts';
 
@@ -61,13 +61,64 @@ describeWithServer('redis', (server) => {
     await store.give('a', RULE, NOW);
     expect(await connected.exists(`${prefix}a`)).toBe(0);
   });
+});
 
-  it('refuses with 503 while the server cannot be asked', async () => {
-    const throttle = createThrottle({ store: redisThrottleStore(clientOf('redis://127.0.0.1:1')) });
-    await expect(throttle.attempt({ address: '192.0.2.1', account: 'ann' })).rejects.toMatchObject({
-      code: 'auth.store_failed',
-    });
+/** While the server is away each process counts by itself; then for all again. */
+async function goesOn(server: Server, make: () => ThrottleStore): Promise<void> {
+  const limits = { pair: { attempts: 2, per: '1h' }, address: { attempts: 10_000, per: '1h' } } as const;
+  const throttleOf = (): Throttle => createThrottle({ store: make(), timeout: '200ms', ...limits });
+  const [one, other] = [throttleOf(), throttleOf()];
+  const lets = async (throttle: Throttle, account: string): Promise<boolean> =>
+    throttle.attempt({ address: '192.0.2.1', account }).then(
+      () => true,
+      (error: unknown) => {
+        expect(error).toMatchObject({ code: 'auth.too_many_attempts' });
+        return false;
+      },
+    );
+  const during = uniqueName('ann');
+  await server.pause();
+  try {
+    for (const throttle of [one, other]) {
+      const passed = [await lets(throttle, during), await lets(throttle, during), await lets(throttle, during)];
+      expect(passed).toEqual([true, true, false]);
+    }
+  } finally {
+    await server.resume();
+  }
+  const together = async (): Promise<boolean[]> => {
+    const after = uniqueName('ann');
+    return [await lets(one, after), await lets(other, after), await lets(one, after)];
+  };
+  await expect.poll(together, { timeout: 20_000 }).toEqual([true, true, false]);
+}
+
+describeWithServer('redis', { killable: true }, (server) => {
+  it('is waited for no longer than it may be, and asked again', async () => {
+    const client = await createClient({ url: server.url }).connect();
+    onTestFinished(() => client.destroy());
+    const prefix = uniqueName('throttle');
+    await goesOn(server, () => redisThrottleStore(client, { prefix }));
   });
+});
+
+describeWithServer('memcached', { killable: true }, (server) => {
+  it('is waited for no longer than it may be, and asked again', async () => {
+    const client = new MemcacheClient({ server: `${server.host}:${server.port}` });
+    onTestFinished(() => client.shutdown());
+    const prefix = uniqueName('t');
+    await goesOn(server, () => memcachedThrottleStore(client, { prefix }));
+  });
+});
+
+it.each<[string, () => ThrottleStore]>([
+  ['Redis', () => redisThrottleStore(createClient({ url: 'redis://127.0.0.1:1' }).on('error', () => {}))],
+  ['Memcached', () => memcachedThrottleStore(new MemcacheClient({ server: '127.0.0.1:1' }))],
+])('%s that is not there leaves the count to each process', async (_name, make) => {
+  const throttle = createThrottle({ store: make(), pair: { attempts: 1, per: '1h' }, timeout: '200ms' });
+  const who = { address: '192.0.2.1', account: 'ann' };
+  await throttle.attempt(who);
+  await expect(throttle.attempt(who)).rejects.toMatchObject({ code: 'auth.too_many_attempts' });
 });
 
 describeWithServer('memcached', (server) => {

@@ -1,6 +1,9 @@
 import { defineEntity, nullable } from '@ent/database';
+import { openDatabase } from '@ent/database/open';
+import type { SqlNative } from '@ent/database/sql';
+import { createTables } from '@ent/database/testing';
 import { TOTP } from 'otpauth';
-import { expect, it } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
 import { memoryThrottleStore, repositoryTotpStore } from '../../src/stores.ts';
 import { testTotpStore } from '../../src/testing.ts';
 import { createTotp } from '../../src/totp.ts';
@@ -46,4 +49,15 @@ onDatabases([entity], (opened) => {
     expect(made.toSorted()).toEqual(['otp', 'recovery', 'recovery', 'recovery']);
     expect(await totp.status('ann')).toEqual({ enrolled: true, recoveryCodesLeft: 7 });
   });
+});
+
+it('a table that takes no second row is told of, and not asked for ever', async () => {
+  const db = await openDatabase<SqlNative>('sqlite::memory:');
+  onTestFinished(() => db.close());
+  await createTables(db, entity);
+  await db.native.kysely.schema.createIndex('one').unique().on('second_factors').column('revision').execute();
+  const store = repositoryTotpStore(db.repo(entity));
+  const totp = createTotp({ store, attempts: memoryThrottleStore(), issuer: 'Acme', secret: 's'.repeat(32) });
+  await totp.enrol('ann', 'ann');
+  await expect(totp.enrol('bob', 'bob')).rejects.toMatchObject({ code: 'auth.store_failed' });
 });
