@@ -56,6 +56,9 @@ export interface Dpop {
   /**
    * The key that a request proves, where it asks for tokens: for `sessions.start({ proof })` and `sessions.refresh`.
    *
+   * The proof is remembered, and anybody can make one: count such requests by their address before, as a throttle does,
+   * and at a login call this once the password was right. Else a flood of proofs fills `replays`.
+   *
    * @throws `auth.token_invalid`, whatever is wrong; `auth.dpop_nonce_required`
    */
   prove(request: DpopRequest): Promise<ProofOfPossession>;

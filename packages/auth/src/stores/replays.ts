@@ -29,19 +29,31 @@ export function memoryReplayStore(options: MemoryReplayOptions = {}): ReplayStor
   }
   /** The ends, by `performance.now()`: a step of the wall clock must not make one good again. */
   const ends = new Map<string, number>();
+  /** When the next one ends, as of the last look at all of them. */
+  let soonest = 0;
+  /** Those that have ended lie between those that have not, where their times differ. */
+  const sweep = (time: number): void => {
+    soonest = Infinity;
+    for (const [id, end] of ends) {
+      if (end <= time) ends.delete(id);
+      else soonest = Math.min(soonest, end);
+    }
+  };
   return {
     async add(id, ttlMs) {
       const time = performance.now();
-      // Those that were added first end first, as far as their times are the same.
+      // Those that were added first end first, as far as their times are the same. Else they go when it is full.
       for (const [known, end] of ends) {
         if (end > time) break;
         ends.delete(known);
       }
       const end = ends.get(id);
       if (end !== undefined && end > time) return false;
-      if (ends.size >= maxEntries && end === undefined) throw new Error(`It is full: ${maxEntries} are remembered.`);
       ends.delete(id);
+      if (ends.size >= maxEntries && soonest <= time) sweep(time);
+      if (ends.size >= maxEntries) throw new Error(`It is full: ${maxEntries} are remembered.`);
       ends.set(id, time + ttlMs);
+      soonest = Math.min(soonest, time + ttlMs);
       return true;
     },
   };

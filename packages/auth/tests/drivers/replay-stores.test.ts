@@ -20,6 +20,17 @@ describe('in this process', () => {
     for (let n = 5; n < 10; n++) expect(await store.add(`${n}`, 60_000)).toBe(false);
   });
 
+  it('has room when any of those in it has ended, and not only the first', async () => {
+    const store = memoryReplayStore({ maxEntries: 10 });
+    await store.add('long', 60_000);
+    for (let n = 0; n < 9; n++) await store.add(`${n}`, 1);
+    const begun = performance.now();
+    while (performance.now() - begun < 2) continue;
+    for (let n = 0; n < 9; n++) expect(await store.add(`more ${n}`, 60_000)).toBe(true);
+    await expect(store.add('too many', 60_000)).rejects.toThrow('full');
+    expect(await store.add('long', 60_000)).toBe(false);
+  });
+
   it('has room for one at least', () => {
     expect(() => memoryReplayStore({ maxEntries: 0 })).toThrow('maxEntries');
   });
