@@ -3,7 +3,7 @@
 import { randomOf } from '@ent/testkit';
 import { describeWithServer, itInDepth } from '@ent/testkit/vitest';
 import { afterAll, beforeAll, expect } from 'vitest';
-import type { Client } from './client.ts';
+import type { Answer, Client } from './client.ts';
 import { type Estate, type Fault, faultsOf, openEstate, PARTS } from './estate.ts';
 import type { Service } from './service.ts';
 import { clientsOf, openWitness, type Witness } from './witness.ts';
@@ -48,7 +48,7 @@ describeWithServer('postgres', { killable: true }, (database) => {
           for (let turn = 0; !isOver; turn++) {
             const api = apis[(n + turn) % apis.length]!;
             renews ||= turn % 20 === 19;
-            const answer = await (renews ? witness.renew(person, api) : witness.write(person, api));
+            const answer: Answer | undefined = await (renews ? witness.renew(person, api) : witness.write(person, api));
             renews &&= answer?.status !== 200;
             const status = answer === undefined ? 'no answer' : String(answer.status);
             said.set(status, (said.get(status) ?? 0) + 1);
