@@ -15,6 +15,11 @@ export interface PasswordResetOptions<Purpose extends string> {
   /** For which of their purposes: `"password-reset"`. */
   purpose: NoInfer<Purpose>;
   passwords: Pick<Passwords, 'hash'>;
+  /**
+   * Words about an account, which its new password must not be: its address, its name. As `about` of a call of
+   * `passwords.hash`, for where only the token says whose account it is.
+   */
+  about?: ((subject: string) => readonly string[] | Promise<readonly string[]>) | undefined;
   /** Ended by a reset: whoever knew the old password is out. */
   sessions: Revocable;
   /** Ended too. Without it keys that a thief of the account made go on working. */
@@ -39,7 +44,15 @@ export interface PasswordReset {
   complete(token: string, password: string, call?: PasswordCall): Promise<{ subject: string }>;
 }
 
-const OPTIONS = { tokens: true, purpose: true, passwords: true, sessions: true, apiKeys: true, save: true } as const;
+const OPTIONS = {
+  tokens: true,
+  purpose: true,
+  passwords: true,
+  about: true,
+  sessions: true,
+  apiKeys: true,
+  save: true,
+} as const;
 
 /**
  * Password reset over single-use tokens.
@@ -71,14 +84,15 @@ export function createPasswordReset<const Purpose extends string>(
   options: PasswordResetOptions<Purpose>,
 ): PasswordReset {
   refuseUnknown(options, OPTIONS, 'createPasswordReset', authErrors.configuration);
-  const { tokens, purpose, passwords, sessions, apiKeys, save } = options;
+  const { tokens, purpose, passwords, about, sessions, apiKeys, save } = options;
   demandMethods(tokens, ['issue', 'peek', 'consume'], 'createPasswordReset: tokens');
   demandText(purpose, 'createPasswordReset: purpose');
   demandMethods(passwords, ['hash'], 'createPasswordReset: passwords');
   demandMethods(sessions, ['revokeAll'], 'createPasswordReset: sessions');
   if (apiKeys !== undefined) demandMethods(apiKeys, ['revokeAll'], 'createPasswordReset: apiKeys');
-  if (typeof save !== 'function') {
-    throw authErrors.configuration(`createPasswordReset: save must be a function; got ${kindOf(save)}.`);
+  for (const [name, value] of Object.entries({ save, about: about ?? (() => []) })) {
+    if (typeof value === 'function') continue;
+    throw authErrors.configuration(`createPasswordReset: ${name} must be a function; got ${kindOf(value)}.`);
   }
   const endAll = async (subject: string): Promise<void> => {
     await sessions.revokeAll(subject);
@@ -88,9 +102,10 @@ export function createPasswordReset<const Purpose extends string>(
     request: (subject) => tokens.issue(purpose, { subject }),
     async complete(token, password, call) {
       // First what costs a look: made-up tokens must not keep the hashing busy.
-      await tokens.peek(purpose, token);
-      const hash = await passwords.hash(password, call);
-      const { subject } = await tokens.consume(purpose, token);
+      const { subject } = await tokens.peek(purpose, token);
+      const words = about && [...(call?.about ?? []), ...(await about(subject))];
+      const hash = await passwords.hash(password, words === undefined ? call : { ...call, about: words });
+      await tokens.consume(purpose, token);
       // Before it is saved, so that no failure leaves a new password beside sessions of the old one; and after, for who
       // logged in with the old one in between.
       await endAll(subject);

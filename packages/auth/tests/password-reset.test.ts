@@ -4,6 +4,7 @@ import { argon2 } from '../src/drivers/argon2.ts';
 import {
   createAccessTokens,
   createKeyRing,
+  createPasswordPolicy,
   createPasswords,
   createSessions,
   deriveSecret,
@@ -75,6 +76,18 @@ describe('a password reset', () => {
     await reset.complete(token, GOOD);
   });
 
+  it('refuses a password that is about the account, and leaves the token good', async () => {
+    const strict = createPasswords({ driver: argon2(), policy: createPasswordPolicy({}) });
+    const about = async (subject: string) => [`${subject}.of.somewhere@example.com`];
+    const { reset } = setUp({ passwords: strict, about });
+    const { token } = await reset.request('ann');
+    const call = { about: ['The Somewhere Company'] };
+    for (const password of ['Ann.of.somewhere@example.com', 'the somewhere company']) {
+      await expect(reset.complete(token, password, call)).rejects.toMatchObject({ issues: [{ code: 'about_you' }] });
+    }
+    await reset.complete(token, GOOD, call);
+  });
+
   it('hashes nothing for a token that is made up', async () => {
     const hash = () => Promise.reject(new Error('it was asked'));
     const { reset } = setUp({ passwords: { hash } });
@@ -125,6 +138,7 @@ describe('a password reset', () => {
       expect(() => setUp({ [part]: undefined })).toThrow(part);
     }
     expect(() => setUp({ apiKeys: {} as never })).toThrow('apiKeys');
+    expect(() => setUp({ about: [] as never })).toThrow('about');
     expect(() => setUp({ apikeys: {} } as never)).toThrow(refused);
   });
 });

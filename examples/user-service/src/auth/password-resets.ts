@@ -6,7 +6,7 @@ import type { UserService } from '../users/service.ts';
 import type { Purpose } from './single-use-tokens.ts';
 
 export interface PasswordResetParts {
-  users: Pick<UserService, 'findByEmail' | 'setPasswordHash'>;
+  users: Pick<UserService, 'wordsAbout' | 'findByEmail' | 'setPasswordHash'>;
   tokens: SingleUseTokens<Purpose>;
   passwords: Passwords;
   sessions: Sessions;
@@ -21,6 +21,7 @@ export function createPasswordResets({ users, tokens, passwords, sessions, send,
     tokens,
     purpose: 'password-reset',
     passwords,
+    about: users.wordsAbout,
     sessions,
     save: users.setPasswordHash,
   });

@@ -3,7 +3,7 @@ import { repositorySingleUseTokenStore } from '@ent/auth/stores';
 import { type Database, defineEntity, nullable } from '@ent/database';
 
 /** How tokens that work once are stored: by their hash; see `SingleUseTokenRecord` of @ent/auth. */
-const singleUseTokens = defineEntity({
+export const singleUseTokens = defineEntity({
   name: 'single_use_tokens',
   fields: {
     id: 'string',

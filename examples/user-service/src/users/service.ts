@@ -100,7 +100,11 @@ export function createUserService(parts: UserServiceParts) {
     { by, from, check }: { by: string; from: string; check?: ((current: User) => void) | undefined },
   ): Promise<User> => {
     const { email, name, roles, password } = change;
-    const passwordHash = password === undefined ? undefined : await passwords.hash(password, { from });
+    const about = [email, name].filter((word) => word !== undefined);
+    const passwordHash =
+      password === undefined
+        ? undefined
+        : await passwords.hash(password, { from, about: [...about, ...(await wordsAbout(id))] });
     const patch = {
       set: { email, emailKey: email === undefined ? undefined : emailKey(email), name, roles, passwordHash },
     };
@@ -232,6 +236,12 @@ export function createUserService(parts: UserServiceParts) {
     return found ? toUser(found) : undefined;
   };
 
+  /** What a new password of a user must not be, as a policy of @ent/auth has it. */
+  const wordsAbout = async (id: string): Promise<string[]> => {
+    const found = await stored.get(id, { select: ['email', 'name'] });
+    return found ? [found.email, found.name] : [];
+  };
+
   const findByEmail = async (email: string): Promise<User | undefined> => {
     const [found] = await stored.find({ where: { emailKey: emailKey(email) }, limit: 1 });
     return found && toUser(found);
@@ -278,6 +288,7 @@ export function createUserService(parts: UserServiceParts) {
     get: cached.get,
     find,
     findByEmail,
+    wordsAbout,
     setPasswordHash,
     update,
     remove,
