@@ -70,7 +70,8 @@ it.skipIf(isMissing)(
     const docker = connect(logPort, '127.0.0.1');
     await once(docker, 'connect');
     const line = { 'log.level': 'info', message: 'listening', 'service.name': 'user-service' };
-    for (const log of [JSON.stringify(line), 'no JSON at all', '{"half": '])
+    const own = { '@timestamp': '2024-01-02T03:04:05.678Z', message: 'at its own time' };
+    for (const log of [JSON.stringify(line), JSON.stringify(own), 'no JSON at all', '{"half": '])
       docker.write(pack(['ent-user-service-1', 1_700_000_000, { container_name: '/ent-user-service-1', log }]));
     docker.end();
 
@@ -78,11 +79,14 @@ it.skipIf(isMissing)(
       received.flatMap(({ resourceLogs = [] }) =>
         resourceLogs.flatMap((each) => each.scopeLogs.flatMap((scope) => scope.logRecords.map(({ body }) => body))),
       );
-    await vi.waitFor(() => expect(bodies()).toHaveLength(3), { timeout: 60_000, interval: 100 });
+    await vi.waitFor(() => expect(bodies()).toHaveLength(4), { timeout: 60_000, interval: 100 });
+    // Without a time of their own they have that at which Docker read them.
+    const read = { '@timestamp': asText('2023-11-14T22:13:20Z') };
     expect(bodies().map(({ kvlistValue }) => byKey(kvlistValue?.values ?? []))).toEqual([
-      { 'log.level': asText('info'), message: asText('listening'), 'service.name': asText('user-service') },
-      { message: asText('no JSON at all') },
-      { message: asText('{"half": ') },
+      { ...read, 'log.level': asText('info'), message: asText('listening'), 'service.name': asText('user-service') },
+      { '@timestamp': asText(own['@timestamp']), message: asText(own.message) },
+      { ...read, message: asText('no JSON at all') },
+      { ...read, message: asText('{"half": ') },
     ]);
   },
   120_000,

@@ -56,6 +56,13 @@ describe('mcp-config.json', () => {
   });
 });
 
+/** What setup.sh allows to whom, by the name of the role. */
+function roles(): Record<string, object> {
+  const setup = text('infrastructure/elasticsearch/setup.sh');
+  const found = setup.matchAll(/_security\/role\/(\w+) (?:\\\n +)?'([^']+)'/g);
+  return Object.fromEntries([...found].map(([, name = '', body = '']) => [name, JSON.parse(body) as object]));
+}
+
 // A real OpenSearch takes both templates: examples/user-service/tests/logs.test.ts. What only Elasticsearch has, and
 // the plugin of OpenSearch for ages, are in no registry of packages; their official clients know the shape of them.
 describe('how logs are stored', () => {
@@ -75,6 +82,8 @@ describe('how logs are stored', () => {
         ${is(ism.replaceAll(units, '$1: 1'), 'PolicyEnvelope')}`,
       'opensearch.ts': `import type { Indices_PutIndexTemplate_RequestBody as Body } from '${openSearch}/indices/putIndexTemplate.d.ts';
         ${is(text('infrastructure/opensearch/logs-template.json'), 'Body')}`,
+      'roles.ts': `import type { estypes } from '@elastic/elasticsearch';
+        ${is(JSON.stringify(Object.values(roles())), "Omit<estypes.SecurityPutRoleRequest, 'name'>[]")}`,
       // What has to be refused, so that the rest is known to be looked at.
       'wrong.ts': `import type { estypes } from '@elastic/elasticsearch';
         ${is('{ "policy": { "phases": { "hott": {} } } }', "Pick<estypes.IlmPutLifecycleRequest, 'policy'>")}`,
@@ -92,6 +101,22 @@ describe('how logs are stored', () => {
     const { output } = await run(process.execPath, [tsc, '-p', folder, '--pretty', 'false'], { cwd: folder });
     expect(output.trim().split('\n')).toEqual([expect.stringMatching(/^wrong\.ts.*hott.*does not exist/)]);
   }, 60_000);
+
+  it('is written by a user that can do nothing else, and read by one that can only read', () => {
+    const { ent_logs: logs, ent_readonly: readonly } = roles();
+    expect(logs).toEqual({ indices: [{ names: ['logs-ent-*'], privileges: ['auto_configure', 'create_doc'] }] });
+    expect(JSON.stringify(readonly)).not.toMatch(/all|write|create|index"|manage|delete/);
+    const users = [
+      'infrastructure/otel-collector/config.yml',
+      'infrastructure/grafana/provisioning/datasources/ent.yml',
+    ].flatMap((file) => text(file).match(/(?<=(?:user|basicAuthUser): )\w+|ELASTICSEARCH_\w*PASSWORD/g) ?? []);
+    expect(users).toEqual([
+      'ent_logs',
+      'ELASTICSEARCH_LOGS_PASSWORD',
+      'ent_readonly',
+      'ELASTICSEARCH_READONLY_PASSWORD',
+    ]);
+  });
 
   it('is seen by saved views that Kibana can import', () => {
     interface Saved {

@@ -134,6 +134,15 @@ describeWithServer('opensearch', (opensearch) => {
         await ask('DELETE', '_data_stream/logs-ent-odd-*');
       });
 
+      it('are beside what is no line of a service, which has a time of the Collector', async () => {
+        const last = { message: 'FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory' };
+        await index([JSON.stringify({ ...last, '@timestamp': '2023-11-14T22:13:20Z' })], 'logs-ent-last');
+        const bare = `{"create":{}}\n${JSON.stringify(last)}\n`;
+        const { items } = await ask<{ items: object[] }>('POST', 'logs-ent-last/_bulk', bare);
+        expect(items).toEqual([{ create: expect.objectContaining({ status: 400 }) as object }]);
+        await ask('DELETE', '_data_stream/logs-ent-last');
+      });
+
       it('are found by the saved views, whose columns they have', async () => {
         const { fields } = await ask<{ fields: object }>('GET', `${stream}/_field_caps?fields=*`);
         for (const { title, columns, query } of views()) {
