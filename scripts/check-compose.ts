@@ -1,11 +1,12 @@
 // docker-compose.yml is read as Docker Compose reads it, whole and by each profile, with the settings of .env.example.
 // Then: each image has a version, each server a health check, limits and a network; no port is open to others; no
-// password stands outside of .env; what is mounted is there; and traces go to where a collector takes them.
+// password stands outside of .env; what is mounted is there; traces go to where a collector takes them; the examples
+// may take as much memory as on Kubernetes. Where Docker has Compose, that reads the file too.
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { parse } from 'yaml';
+import { parse, parseAllDocuments } from 'yaml';
 import { installedFolder } from '../packages/testkit/src/installed-folder.ts';
 import { type Finding, main } from './lib/findings.ts';
 import { run } from './lib/run.ts';
@@ -129,6 +130,39 @@ function faultsOfTraces(root: string, services: Project['services']): string[] {
   });
 }
 
+/** Examples that may take another amount of memory than the same one on Kubernetes. */
+function faultsOfMemory(root: string, services: Project['services']): string[] {
+  interface Deployment {
+    readonly kind: string;
+    readonly spec: { readonly template: { readonly spec: { readonly containers: readonly Container[] } } };
+  }
+  interface Container {
+    readonly name: string;
+    readonly resources: { readonly limits: { readonly memory: string } };
+  }
+  const base = join(root, 'infrastructure/k8s/base');
+  const deployments = readdirSync(base)
+    .flatMap((file) => parseAllDocuments(readFileSync(join(base, file), 'utf8')))
+    .map((each) => each.toJS() as Deployment)
+    .filter(({ kind }) => kind === 'Deployment');
+  return deployments
+    .flatMap(({ spec }) => spec.template.spec.containers)
+    .flatMap(({ name, resources }) => {
+      const here = Number(services[name]?.deploy?.resources?.limits?.['memory']) / 2 ** 20;
+      const there = resources.limits.memory;
+      return there === `${here}Mi` ? [] : [`${name} may take ${here}M of memory, and ${there} on Kubernetes`];
+    });
+}
+
+/** Compose itself, where Docker has it: it needs no engine to read a file. */
+async function askDocker(root: string): Promise<string[]> {
+  const docker = (args: string[]): ReturnType<typeof run> => run('docker', ['compose', ...args], { cwd: root });
+  if ((await docker(['version']).catch(() => undefined))?.code !== 0) return [];
+  const args = ['--env-file', SETTINGS, '--profile', '*', 'config', '--quiet'];
+  const { code, output } = await docker(['--file', COMPOSE, ...args]);
+  return code === 0 ? [] : [`docker compose config: ${output.trim()}`];
+}
+
 /** Passwords that stand in the file, and settings that nothing reads. */
 function faultsOfSettings(root: string): Finding[] {
   const text = readFileSync(join(root, COMPOSE), 'utf8');
@@ -148,6 +182,7 @@ function faultsOfSettings(root: string): Finding[] {
 
 async function checkCompose(root: string): Promise<Finding[]> {
   const findings = faultsOfSettings(root);
+  for (const problem of await askDocker(root)) findings.push({ file: COMPOSE, problem });
   const reader = findReader(root);
   if (reader === undefined) return findings;
   const whole = await read(root, reader, ['*']);
@@ -155,6 +190,7 @@ async function checkCompose(root: string): Promise<Finding[]> {
   const add = (problem: string): unknown => findings.push({ file: COMPOSE, problem });
   for (const [name, service] of Object.entries(whole.services)) for (const fault of faultsOf(name, service)) add(fault);
   for (const fault of faultsOfTraces(root, whole.services)) add(fault);
+  for (const fault of faultsOfMemory(root, whole.services)) add(fault);
   const mounted = Object.values(whole.services).flatMap(({ volumes = [] }) => volumes.map(({ source }) => source));
   for (const name of Object.keys(whole.volumes ?? {}))
     if (!mounted.includes(name)) add(`no service has volume ${name}`);
