@@ -8,7 +8,7 @@ import { createNodeListener } from '@ent/middleware/node';
 import { cacheRateLimitStore } from '@ent/middleware/stores';
 import { createMetrics } from '@ent/observability/prometheus';
 import type { Config } from './config.ts';
-import { documentRoutes } from './documents.ts';
+import { documentRoutes, VERSION } from './documents.ts';
 import { createIdentities } from './identity.ts';
 import { livePage } from './live.ts';
 import { opsRoutes } from './ops.ts';
@@ -27,7 +27,9 @@ export async function createApp(
 ): Promise<Lifecycle> {
   const app = createLifecycle({ stopTimeout: config.DRAIN_TIME + 20_000, health: { serviceId: 'gateway-service' } });
   const cache = await openCache(config.CACHE_URL, { prefix: 'gateway:', onError: 'miss' });
-  const metrics = createMetrics();
+  // From a slow bucket to its trace, where that goes somewhere.
+  const exemplars = config.OTEL_EXPORTER_OTLP_ENDPOINT !== undefined;
+  const metrics = createMetrics({ version: VERSION, exemplars });
   const identities = await createIdentities(config);
   const verifier = createAccessTokenVerifier({
     issuer: config.TOKEN_ISSUER,

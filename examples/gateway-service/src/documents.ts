@@ -14,7 +14,8 @@ const Document = z.looseObject({
 });
 type Document = z.infer<typeof Document>;
 
-const ABOUT = { title: 'Gateway', version: '1.0.0' };
+export const VERSION = '1.0.0';
+const ABOUT = { title: 'Gateway', version: VERSION };
 
 /** One document of all services, and its pages. */
 export function documentRoutes(table: RouteTable, logger: Logger): Route[] {

@@ -13,6 +13,7 @@ import type { Config } from './config.ts';
 import { probes } from './probes.ts';
 
 const NAME = 'user-events';
+const VERSION = '1.0.0';
 
 /** What is read of an event. More may stand in it: its publisher goes on. */
 const UserEvent = z.object({ userId: z.string(), version: z.int() });
@@ -27,7 +28,7 @@ export async function createApp(config: Config, logger: Logger): Promise<Lifecyc
 
   const app = createLifecycle({ health: { serviceId: NAME } });
   return app
-    .add('probes', probes(app.health, createMetrics(), config, logger))
+    .add('probes', probes(app.health, createMetrics({ version: VERSION }), config, logger))
     .add('database', {
       async start(signal) {
         await createMigrator(db, migrations).up({ signal });

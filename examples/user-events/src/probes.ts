@@ -21,7 +21,8 @@ export function probes(health: Health, metrics: Metrics, config: Config, logger:
     const path = request.url?.split('?')[0] ?? '';
     const answer = async (): Promise<void> => {
       if (path === '/metrics') {
-        response.setHeader('content-type', metrics.contentType).end(await metrics.render());
+        const { contentType, body } = await metrics.answer(request.headers.accept);
+        response.writeHead(200, { 'content-type': contentType, vary: 'accept' }).end(body);
         return;
       }
       const report = await asked[path]?.();

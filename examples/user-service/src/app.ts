@@ -65,6 +65,7 @@ import { userRoutes } from './users/routes.ts';
 import { createUserService, type UserService } from './users/service.ts';
 
 const NAME = 'user-service';
+const VERSION = '1.0.0';
 const PURGE_MS = 60 * 60_000;
 const SETTLE_MS = 1_000;
 const WEAKER =
@@ -81,7 +82,8 @@ export async function createApp(config: Config, logger: Logger): Promise<Lifecyc
   if (!transactions) logger.warning(WEAKER, { database: db.driver.name });
   const outbox = createOutbox({ db, source: NAME, transactions });
   const relay = outbox.relay(messaging);
-  const metrics = createMetrics();
+  // From a slow bucket to its trace, where that goes somewhere.
+  const metrics = createMetrics({ version: VERSION, exemplars: config.OTEL_EXPORTER_OTLP_ENDPOINT !== undefined });
 
   const key = await loadServiceKey(config.JWT_PRIVATE_KEY?.reveal(), folderOf(config.DATABASE_URL));
   if (key.madeIn !== undefined) {
@@ -171,7 +173,7 @@ export async function createApp(config: Config, logger: Logger): Promise<Lifecyc
   ];
   const pages = docs(routes, {
     title: 'User service',
-    version: '1.0.0',
+    version: VERSION,
     description:
       'Users, logins and roles. An example of a service made of `@ent` packages. To try it out: register a user, and log ' +
       'in by **Authorize**, with address and password, or with an `access_token`.',

@@ -1,9 +1,12 @@
 // A real Prometheus with the rules of infrastructure/ on a real service: every query of every dashboard and alert has
 // data.
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { parse } from 'yaml';
 import { infrastructure, isSkipped, type Prometheus, promtool, rules, startPrometheus, why } from './prometheus.ts';
 import { admin, type Service, settings, start, temporaryFolder } from './service.ts';
@@ -53,15 +56,23 @@ describe.skipIf(isSkipped)(`monitoring${why}`, () => {
   const folder = temporaryFolder();
   let service: Service;
   let prometheus: Prometheus;
+  let collector: Server;
 
   beforeAll(async () => {
-    service = await start(folder.path, settings(folder.path));
+    // Where traces go: exemplars are kept where they go somewhere.
+    collector = createServer((_, res) => res.setHeader('content-type', 'application/json').end('{}'));
+    await once(collector.listen(0, '127.0.0.1'), 'listening');
+    const { port } = collector.address() as AddressInfo;
+    const env = { OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}` };
+    service = await start(folder.path, settings(folder.path, env));
     prometheus = await startPrometheus({ target: service.url, folder: folder.path, rules, scrapeEvery: '5s' });
   });
 
   afterAll(async () => {
     prometheus?.kill();
     await service?.kill();
+    collector?.closeAllConnections();
+    collector?.close();
     folder.remove();
   });
 
@@ -73,6 +84,46 @@ describe.skipIf(isSkipped)(`monitoring${why}`, () => {
       tests: { name: string }[];
     };
     expect(cases.tests.map(({ name }) => name).sort()).toEqual(alerts.map(({ alert }) => alert).sort());
+  });
+
+  it('asks pods of a cluster that say so, under the names that the rules and alerts go by', async () => {
+    const { hostname, port } = new URL(service.url);
+    const of = 'http://service.example:1'; // what Kubernetes says first: the ports of a container
+    const meta = (labels: object): Record<string, string> =>
+      Object.fromEntries(Object.entries(labels).map(([name, value]) => [`__meta_kubernetes_${name}`, String(value)]));
+    const pod = {
+      namespace: 'ent',
+      pod_name: 'user-service-7d9f-abcde',
+      pod_ip: hostname,
+      pod_phase: 'Running',
+      pod_label_app_kubernetes_io_name: 'user-service',
+      pod_annotation_prometheus_io_scrape: 'true',
+      pod_annotation_prometheus_io_port: port,
+      pod_annotation_prometheus_io_path: '/metrics',
+    };
+    const targetsOf = async (labels: object): Promise<{ labels: object; health: string }[]> => {
+      const at = temporaryFolder();
+      onTestFinished(at.remove);
+      const cluster = await startPrometheus({
+        target: of,
+        folder: at.path,
+        rules,
+        scrapeEvery: '1s',
+        pod: meta(labels),
+      });
+      onTestFinished(cluster.kill);
+      type Targets = { activeTargets: { labels: object; health: string }[]; droppedTargets: object[] };
+      const targets = (): Promise<Targets> => cluster.ask<Targets>('targets');
+      const isKnown = ({ activeTargets, droppedTargets }: Targets): boolean =>
+        droppedTargets.length > 0 || activeTargets.some(({ health }) => health !== 'unknown');
+      await expect.poll(async () => isKnown(await targets()), { timeout: 60_000 }).toBe(true);
+      return (await targets()).activeTargets.map(({ labels: known, health }) => ({ labels: known, health }));
+    };
+    expect(await targetsOf(pod)).toEqual([
+      { labels: { job: 'user-service', instance: 'user-service-7d9f-abcde', namespace: 'ent' }, health: 'up' },
+    ]);
+    expect(await targetsOf({ ...pod, pod_phase: 'Succeeded' })).toEqual([]);
+    expect(await targetsOf({ ...pod, pod_annotation_prometheus_io_scrape: '' })).toEqual([]);
   });
 
   it('says what to do about each alert', () => {
@@ -127,5 +178,23 @@ describe.skipIf(isSkipped)(`monitoring${why}`, () => {
       return results.flat();
     };
     await expect.poll(withoutData, { interval: 500, timeout: 200_000 }).toEqual([]);
+
+    // What Grafana goes from to a trace, and which version it was.
+    const seen = await prometheus.ask<{ exemplars: { labels: object }[] }[]>('query_exemplars', {
+      query: 'http_server_request_duration_seconds_bucket{http_route="/api/v1/users/:id"}',
+      start: '0',
+      end: String(Date.now() / 1000 + 60),
+    });
+    expect(seen.flatMap(({ exemplars }) => exemplars)).toContainEqual(
+      expect.objectContaining({
+        labels: { trace_id: expect.stringMatching(/^[0-9a-f]{32}$/), span_id: expect.any(String) },
+      }),
+    );
+    expect(await hasData('service_build_info{version="1.0.0"} == 1')).toBe(true);
+
+    // All that the service has measured by now has names and types as Prometheus advises.
+    const input = await (await fetch(`${service.url}/metrics`)).text();
+    expect(input).toContain('messaging_client_sent_messages_total{');
+    expect(execFileSync(promtool!, ['check', 'metrics'], { input, encoding: 'utf8', stdio: 'pipe' })).toBe('');
   });
 });

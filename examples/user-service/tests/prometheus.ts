@@ -33,15 +33,19 @@ export interface PrometheusOptions {
   readonly rules: string;
   /** A timeout that is too short on a busy machine would leave gaps. */
   readonly scrapeEvery: string;
+  /** The service is the pod that Kubernetes tells this of, and is found as on a cluster. Default: by its address. */
+  readonly pod?: Readonly<Record<string, string>>;
 }
 
 /** Starts Prometheus with the settings of `infrastructure/`, in all but what it scrapes and how often. */
 export async function startPrometheus(options: PrometheusOptions): Promise<Prometheus> {
-  const { target, folder, scrapeEvery } = options;
-  const config = parse(readFileSync(join(infrastructure, 'prometheus/prometheus.yml'), 'utf8')) as {
-    scrape_configs: { job_name: string }[];
+  const { target, folder, scrapeEvery, pod } = options;
+  const source = `prometheus/${pod === undefined ? 'prometheus' : 'kubernetes'}.yml`;
+  const config = parse(readFileSync(join(infrastructure, source), 'utf8')) as {
+    scrape_configs: { job_name: string; kubernetes_sd_configs?: object }[];
   };
-  const scrape = config.scrape_configs.filter(({ job_name }) => job_name === 'user-service');
+  const scrape = config.scrape_configs.filter(({ job_name }) => ['pods', 'user-service'].includes(job_name));
+  const targets = [{ targets: [new URL(target).host], ...(pod && { labels: pod }) }];
   const file = join(folder, 'prometheus.yml');
   writeFileSync(
     file,
@@ -49,7 +53,8 @@ export async function startPrometheus(options: PrometheusOptions): Promise<Prome
       ...config,
       global: { scrape_interval: scrapeEvery, scrape_timeout: scrapeEvery, evaluation_interval: '1s' },
       rule_files: [join(options.rules, '*.yml')],
-      scrape_configs: scrape.map((each) => ({ ...each, static_configs: [{ targets: [new URL(target).host] }] })),
+      // Debian's knows no Kubernetes; what it makes of what that tells is the same.
+      scrape_configs: scrape.map((each) => ({ ...each, kubernetes_sd_configs: undefined, static_configs: targets })),
     }),
   );
   const flags = [`--storage.tsdb.path=${join(folder, 'tsdb')}`, '--enable-feature=exemplar-storage'];

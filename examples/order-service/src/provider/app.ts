@@ -18,7 +18,7 @@ export async function createProviderApp(config: Config, logger: Logger): Promise
   const db = await openDatabase<SqlNative>(config.DATABASE_URL);
   const app = createLifecycle({ health: { serviceId: 'payment-provider' } });
   const { FAULT_SEED: seed, FAULT_REFUSE: refuse, FAULT_LOSE: lose, FAULT_DELAY: delay } = config;
-  const routes = [...providerRoutes(createBooks(db)), ...opsRoutes(app.health, createMetrics())];
+  const routes = [...providerRoutes(createBooks(db)), ...opsRoutes(app.health, createMetrics({ version: '1.0.0' }))];
   const listener = createListener(routes, {
     denyByDefault: true,
     middleware: [faults({ seed, refuse, lose, delay })],

@@ -19,8 +19,8 @@ interface UndiciRequest {
 }
 
 /**
- * Requests that are sent with `fetch`, undici or `node:http`, until the head of the answer is there. Each begins when it
- * is made: it may wait for a connection, and an answer may come before it is written.
+ * Requests that are sent with `fetch`, undici or `node:http`, until the head of the answer is there. Each begins when
+ * it is made: it may wait for a connection, and be answered before it is written.
  */
 export function httpClient(place: Place): Stop[] {
   const duration = place.histogram({
