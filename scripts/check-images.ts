@@ -1,13 +1,13 @@
 // The Dockerfile of the examples works, where no container engine is: each of its steps is done in an empty folder,
 // with the files that .dockerignore lets through. Then what was built runs with the user, the environment and the
 // command of its image: it can write nothing but its volumes, answers its health check, and stops on SIGTERM; and the
-// job of Kubernetes that runs the same image comes to its end.
+// jobs of Kubernetes that run the same image come to their end.
 import { spawn } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { parse } from 'yaml';
+import { parseAllDocuments } from 'yaml';
 import { isRequired } from '../packages/testkit/src/environment.ts';
 import { startServer, whyMissing } from '../packages/testkit/src/index.ts';
 import { readDockerfile, type Stage } from './lib/dockerfile.ts';
@@ -17,7 +17,7 @@ import { run, withTemporaryFolder } from './lib/run.ts';
 import { readPackages } from './lib/workspace.ts';
 
 const FILE = 'examples/Dockerfile';
-const JOB = 'infrastructure/k8s/base/migrate.yaml';
+const JOBS = 'infrastructure/k8s/base/migrate.yaml';
 
 interface Job {
   readonly spec: {
@@ -57,8 +57,11 @@ async function settingsOf(name: string): Promise<{ env: Record<string, string>; 
 
 /** What Kubernetes runs of an image beside its service, and what then has to come to an end. */
 function jobsOf(name: string): string[][] {
-  const job = parse(readFileSync(join(import.meta.dirname, '..', JOB), 'utf8')) as Job;
-  return job.spec.template.spec.containers.filter(({ image }) => image === `ent/${name}`).map(({ command }) => command);
+  const jobs = parseAllDocuments(readFileSync(join(import.meta.dirname, '..', JOBS), 'utf8'));
+  return jobs
+    .flatMap((each) => (each.toJS() as Job).spec.template.spec.containers)
+    .filter(({ image }) => image === `ent/${name}`)
+    .map(({ command }) => command);
 }
 
 /** Starts what was built and ends it again; answers what went wrong. */

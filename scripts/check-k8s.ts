@@ -1,7 +1,8 @@
 // The overlays of infrastructure/k8s are rendered by kubectl, held against the schemas of Kubernetes, of the Gateway
 // API and of Istio, and looked through: pods have three probes, limits, no root and more time to end than they drain;
-// what chooses pods by labels chooses some; settings are those of the service; traces leave production, by a port that
-// policies let through; no secret stands in production.
+// what chooses pods by labels chooses some; routes lead to those that let callers in, and to no other; a database is
+// brought up to date by a Job; settings are those of the service; traces leave production, by a port that policies let
+// through; no secret stands in production.
 import { Gateway, HTTPRoute } from '@kubernetes-models/gateway-api/gateway.networking.k8s.io/v1';
 import { DestinationRule } from '@kubernetes-models/istio/networking.istio.io/v1';
 import { AuthorizationPolicy, PeerAuthentication } from '@kubernetes-models/istio/security.istio.io/v1';
@@ -15,11 +16,19 @@ import { run, withTemporaryFolder } from './lib/run.ts';
 const OVERLAYS = 'infrastructure/k8s/overlays';
 const TOOLS = 'kubernetes-validate-1.37.0';
 
-/** What `stopTimeout` of the lifecycle gives the parts of a process after their drain time, in seconds. */
-const STOP_SECONDS = 20;
-
 /** Those with settings in a ConfigMap of their name. */
 const SERVICES: readonly string[] = ['user-service', 'order-service', 'gateway-service'];
+
+/** What `stopTimeout` of the lifecycle gives the parts of a process after their drain time, in seconds: the longest. */
+function readStopSeconds(root: string): number {
+  const seconds = SERVICES.map((service) => {
+    const app = readFileSync(join(root, 'examples', service, 'src/app.ts'), 'utf8');
+    return Number(/stopTimeout: config\.DRAIN_TIME \+ ([\d_]+)/.exec(app)?.[1]?.replace('_', '')) / 1000;
+  });
+  const longest = Math.max(...seconds);
+  if (Number.isNaN(longest)) throw new Error('src/app.ts of an example does not say how long its parts have to stop.');
+  return longest;
+}
 
 /** Kinds that no schema of Kubernetes itself knows. */
 const MORE_KINDS = { AuthorizationPolicy, DestinationRule, Gateway, HTTPRoute, PeerAuthentication } as const;
@@ -47,6 +56,9 @@ interface Resource {
     readonly host?: string;
     /** Of a NetworkPolicy. */
     readonly egress?: readonly { readonly ports?: readonly { readonly port?: number | string }[] }[];
+    readonly ingress?: readonly { readonly from?: readonly { readonly namespaceSelector?: Selector }[] }[];
+    /** Of an HTTPRoute. */
+    readonly rules?: readonly { readonly backendRefs?: readonly { readonly name: string }[] }[];
   };
 }
 
@@ -69,7 +81,7 @@ interface Pod {
 interface Container {
   readonly name: string;
   readonly image: string;
-  readonly env?: readonly { readonly name: string; readonly value?: string }[];
+  readonly env?: readonly { readonly name: string; readonly value?: string; readonly valueFrom?: object }[];
   readonly startupProbe?: object;
   readonly livenessProbe?: object;
   readonly readinessProbe?: object;
@@ -94,7 +106,7 @@ function findTools(): string | undefined {
 /** Whether it is one of the examples: what an overlay brings for development need not have all of it. */
 const isOurs = ({ image }: Container): boolean => /(^|\/)ent\//.test(image);
 
-function faultsOfPod({ kind, metadata, spec }: Resource, drainSeconds: number): string[] {
+function faultsOfPod({ kind, metadata, spec }: Resource, drainSeconds: number, stopSeconds: number): string[] {
   const pod = spec?.template?.spec;
   if (pod === undefined) return [];
   const faults: string[] = [];
@@ -107,7 +119,7 @@ function faultsOfPod({ kind, metadata, spec }: Resource, drainSeconds: number): 
   if (sidecar !== undefined) {
     const { terminationDrainDuration: drains } = parse(sidecar) as { terminationDrainDuration?: string };
     const seconds = Number(/^(\d+)s$/.exec(drains ?? '')?.[1]);
-    need(seconds > drainSeconds + STOP_SECONDS, 'has a sidecar that ends before it');
+    need(seconds > drainSeconds + stopSeconds, 'has a sidecar that ends before it');
     need(seconds < (pod.terminationGracePeriodSeconds ?? 30), 'has a sidecar that is killed before it has drained');
   }
   for (const container of pod.containers) {
@@ -129,7 +141,7 @@ function faultsOfPod({ kind, metadata, spec }: Resource, drainSeconds: number): 
       need(container[probe] !== undefined, `has no ${probe}`);
     const drain = SERVICES.includes(name) ? drainSeconds : 0;
     need(
-      (pod.terminationGracePeriodSeconds ?? 30) > drain + STOP_SECONDS,
+      (pod.terminationGracePeriodSeconds ?? 30) > drain + stopSeconds,
       `is killed before it has drained for ${drain} s and ended`,
     );
   }
@@ -172,6 +184,43 @@ function faultsOfSelectors(resources: readonly Resource[]): string[] {
   return faults;
 }
 
+/** Services that let callers in from outside and are not reached, and the other way around. */
+function faultsOfRoutes(resources: readonly Resource[]): string[] {
+  const of = (kind: string): Resource[] => resources.filter((each) => each.kind === kind);
+  const rules = of('HTTPRoute').flatMap(({ spec }) => spec?.rules ?? []);
+  const routed = new Set(rules.flatMap(({ backendRefs = [] }) => backendRefs.map(({ name }) => name)));
+  if (routed.size === 0) return [];
+  const isDoor = ({ namespaceSelector }: { readonly namespaceSelector?: Selector }): boolean =>
+    namespaceSelector?.matchLabels?.['ent/ingress'] === 'true';
+  const doors = of('NetworkPolicy').filter(({ spec }) => spec?.ingress?.some(({ from = [] }) => from.some(isDoor)));
+  const open = of('Service')
+    .filter(({ spec }) => doors.some((door) => chooses(door.spec?.podSelector ?? {}, spec?.selector as Labels)))
+    .map(({ metadata }) => metadata.name);
+  return [
+    ...open.filter((name) => !routed.has(name)).map((name) => `no HTTPRoute leads to ${name}, which lets callers in`),
+    ...[...routed]
+      .filter((name) => !open.includes(name))
+      .map((name) => `an HTTPRoute leads to ${name}, which lets no callers in`),
+  ];
+}
+
+/** Services with a database that no Job brings up to date. */
+function faultsOfJobs(resources: readonly Resource[]): string[] {
+  const databases = (kind: string): [string, string][] =>
+    resources
+      .filter((each) => each.kind === kind)
+      .flatMap(({ spec }) => spec?.template?.spec.containers.filter(isOurs) ?? [])
+      .flatMap(({ name, image, env = [] }) =>
+        env
+          .filter((each) => each.name === 'DATABASE_URL')
+          .map(({ valueFrom }): [string, string] => [name, `${image} ${JSON.stringify(valueFrom)}`]),
+      );
+  const done = databases('Job').map(([, database]) => database);
+  return databases('Deployment').flatMap(([name, database]) =>
+    done.includes(database) ? [] : [`no Job brings the database of ${name} up to date`],
+  );
+}
+
 function faultsOfMore(resources: readonly Resource[]): string[] {
   return resources.flatMap((resource) => {
     if (!(resource.kind in MORE_KINDS)) return [];
@@ -196,7 +245,7 @@ function faultsOfTraces(service: string, config: Resource | undefined, resources
   return isOpen ? [] : [`${service} sends its traces to port ${port}, which no NetworkPolicy lets out`];
 }
 
-function faultsOf(overlay: string, resources: readonly Resource[], settings: Settings): string[] {
+function faultsOf(overlay: string, resources: readonly Resource[], settings: Settings, stopSeconds: number): string[] {
   const faults: string[] = [];
   let drainSeconds = 0;
   for (const service of SERVICES) {
@@ -211,8 +260,10 @@ function faultsOf(overlay: string, resources: readonly Resource[], settings: Set
   if (overlay !== 'development' && resources.some(({ kind }) => kind === 'Secret')) faults.push('has a Secret in it');
   return [
     ...faults,
-    ...resources.flatMap((resource) => faultsOfPod(resource, drainSeconds)),
+    ...resources.flatMap((resource) => faultsOfPod(resource, drainSeconds, stopSeconds)),
     ...faultsOfSelectors(resources),
+    ...faultsOfRoutes(resources),
+    ...faultsOfJobs(resources),
     ...faultsOfMore(resources),
   ];
 }
@@ -226,6 +277,7 @@ async function checkK8s(root: string): Promise<Finding[]> {
       return [service, new Set([...example.matchAll(/^# (\w+)=/gm)].map(([, name]) => name ?? ''))];
     }),
   );
+  const stopSeconds = readStopSeconds(root);
   return withTemporaryFolder(async (dir) => {
     const findings: Finding[] = [];
     for (const overlay of readdirSync(join(root, OVERLAYS)).sort()) {
@@ -236,7 +288,7 @@ async function checkK8s(root: string): Promise<Finding[]> {
         continue;
       }
       const resources = parseAllDocuments(rendered.output).map((each) => each.toJS() as Resource);
-      for (const problem of faultsOf(overlay, resources, settings)) findings.push({ file, problem });
+      for (const problem of faultsOf(overlay, resources, settings, stopSeconds)) findings.push({ file, problem });
       const target = join(dir, `${overlay}.yaml`);
       writeFileSync(target, rendered.output);
       const { code, output } = await run(join(tools, 'kubernetes-validate'), ['--strict', target], { cwd: dir });

@@ -34,7 +34,7 @@ export async function run<Settings extends LogSettings>(
 }
 
 /** The settings; without them there is no start. */
-function settingsOf<Settings>(config: { get(): Settings }): Settings {
+export function settingsOf<Settings>(config: { get(): Settings }): Settings {
   try {
     return config.get();
   } catch (error) {

@@ -17,4 +17,7 @@ const schema = z.object({
 /** The settings of the consumer, from the environment and `.env` files. */
 export const config = defineConfig(schema);
 
+/** Where the database is, and nothing else. */
+export const databaseConfig = defineConfig(schema.pick({ DATABASE_URL: true }));
+
 export type Config = Settings<typeof schema>;

@@ -1,23 +1,10 @@
-import { ConfigurationError } from '@ent/errors';
 import { stopOnSignals } from '@ent/lifecycle';
 import { createLogger } from '@ent/logging';
 import { createApp } from './app.ts';
-import { type Config, config } from './config.ts';
+import { config } from './config.ts';
+import { settingsOf } from './settings.ts';
 
-/** sysexits.h: something is wrong with the configuration, and starting again will not mend it. */
-const EX_CONFIG = 78;
-
-function readConfig(): Config {
-  try {
-    return config.get();
-  } catch (error) {
-    if (!(error instanceof ConfigurationError)) throw error;
-    console.error(error.message);
-    process.exit(EX_CONFIG);
-  }
-}
-
-const settings = readConfig();
+const settings = settingsOf(config);
 const logger = createLogger({ level: settings.LOG_LEVEL, service: { name: 'user-events' }, logUncaught: true });
 try {
   const app = await createApp(settings, logger);

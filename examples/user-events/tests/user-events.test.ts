@@ -11,10 +11,11 @@ import type { Messaging } from '@ent/messaging';
 import { openMessaging } from '@ent/messaging/open';
 import { runService, uniqueName, writtenDown } from '@ent/testkit';
 import { describeWithServer } from '@ent/testkit/vitest';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { activity } from '../src/activity.ts';
 
 const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
+const migrate = fileURLToPath(new URL('../src/migrate.ts', import.meta.url));
 const run = (env: Record<string, string>): { child: ChildProcess; output: () => string } => {
   const { process: child, output } = runService(main, { folder: tmpdir(), env: { PORT: '0', ...env } });
   return { child, output };
@@ -36,6 +37,21 @@ describe('its settings', () => {
   });
 });
 
+it('brings its database up to date and ends, for a job', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'ent-user-events-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const env = { DATABASE_URL: `sqlite:${join(folder, 'events.db')}` };
+  for (const [said, code, more] of [
+    [/was brought up to date.*0001_activity.*0002_inbox/, 0, {}],
+    [/the database schema is up to date/, 0, {}],
+    [/DATABASE_URL/, 78, { DATABASE_URL: 'memcached://x' }],
+  ] as const) {
+    const { process: child, output } = runService(migrate, { folder, env: { ...env, ...more } });
+    expect(await once(child, 'close')).toEqual([code, null]);
+    expect(output()).toMatch(said);
+  }
+});
+
 describeWithServer('redis', (server) => {
   it('answers probes, and with metrics', async () => {
     const { child, output } = run({ BROKER_URL: server.url, DATABASE_URL: 'sqlite::memory:' });
@@ -47,6 +63,9 @@ describeWithServer('redis', (server) => {
       for (const path of ['/livez', '/readyz', '/startupz', '/health'])
         expect(await (await fetch(`${url}${path}`)).json(), path).toMatchObject({ status: 'pass' });
       expect(await (await fetch(`${url}/metrics`)).text()).toContain('health_check_status{check="events"} 1');
+      const scraped = await fetch(`${url}/metrics`, { headers: { accept: 'application/openmetrics-text' } });
+      expect(scraped.headers.get('content-type')).toMatch(/^application\/openmetrics-text;/);
+      expect(await scraped.text()).toMatch(/service_build_info\{version="1\.0\.0"\} 1\n[^]*# EOF\n$/);
       expect((await fetch(`${url}/elsewhere`)).status).toBe(404);
       child.kill('SIGTERM');
       expect(await once(child, 'exit')).toEqual([0, null]);
