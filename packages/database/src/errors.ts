@@ -81,8 +81,11 @@ export const databaseErrors = defineErrors('database', {
   /** The row has another version than the one that was expected. */
   version_conflict: { class: ConflictError, title: 'Changed in the meantime', retryable: 'never', expose: false },
 
-  /** A value of an insert, a patch or an upsert is wrong; `issues` point at each. */
-  invalid_value: { class: ValidationError, title: 'Invalid value', retryable: 'never', expose: false },
+  /**
+   * A value of an insert, a patch or an upsert is wrong; `issues` point at the field of each, and a client sees them.
+   * They have names of fields and what is expected, and neither a value nor the name of the entity.
+   */
+  invalid_value: { class: ValidationError, title: 'Invalid value', retryable: 'never', expose: true },
   /** A filter, sort, limit or option of a query is wrong; `issues` point at each. */
   invalid_query: { class: ValidationError, title: 'Invalid query', retryable: 'never', expose: false },
   /** A call on rows of tenants came without one; nothing was done. */

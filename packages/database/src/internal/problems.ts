@@ -17,10 +17,10 @@ export function invalidQuery(entity: string, path: readonly (string | number)[],
   });
 }
 
-/** Refuses values: `database.invalid_value` with all issues. */
+/** Refuses values: `database.invalid_value` with all issues. Clients read it, so the entity is in its details alone. */
 export function invalidValue(entity: string, issues: readonly Issue[]): ValidationError {
   const faults = issues.map(({ pointer: at, detail }) => `${at} ${detail}`).join('; ');
-  return databaseErrors.invalid_value(`${entity}: ${faults}.`, { issues, details: { entity } });
+  return databaseErrors.invalid_value(`${faults}.`, { issues, details: { entity } });
 }
 
 /** The issue for a mismatch; anything else is thrown on. */

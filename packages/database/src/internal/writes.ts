@@ -20,7 +20,7 @@ export function completeRow(entity: EntityModel, input: unknown, now: Date, path
   if (quick !== undefined) return quick;
   const issues: Issue[] = [];
   for (const name of Object.keys(given)) {
-    if (!entity.fields.has(name)) issues.push(unknownField(entity, [...path, name]));
+    if (!entity.fields.has(name)) issues.push(unknownField([...path, name]));
   }
   const tenant = entity.tenant === undefined ? undefined : tenantOf(entity, scopeHere());
   const row: Row = {};
@@ -61,7 +61,10 @@ function initial(entity: EntityModel, field: EntityField, now: Date, tenant: unk
   return field.nullable ? null : undefined;
 }
 
-/** A patch in the drivers' form, with version and time of update. May be empty, where the entity has neither. */
+/**
+ * A patch in the drivers' form, with version and time of update. May be empty, where the entity has neither. Issues
+ * point at fields, as those of an insert do, and not at where the patch has them: a client knows no patch.
+ */
 export function changeOf(entity: EntityModel, patch: unknown, now: Date, decimals: boolean): Change {
   const issues: Issue[] = [];
   const given = recordOf(entity, patch, []);
@@ -79,14 +82,14 @@ export function changeOf(entity: EntityModel, patch: unknown, now: Date, decimal
   for (const name of Object.keys(sets)) {
     const value = sets[name];
     const field = entity.fields.get(name);
-    if (field === undefined) issues.push(unknownField(entity, ['set', name]));
+    if (field === undefined) issues.push(unknownField([name]));
     else if (value !== undefined) {
-      if (isManaged(entity, name)) issues.push(managed(['set', name]));
+      if (isManaged(entity, name)) issues.push(managed([name]));
       else {
         try {
           set[name] = storable(field, value);
         } catch (error) {
-          issues.push(issueOf(error, ['set', name]));
+          issues.push(issueOf(error, [name]));
         }
       }
     }
@@ -95,12 +98,12 @@ export function changeOf(entity: EntityModel, patch: unknown, now: Date, decimal
   for (const name of Object.keys(incs)) {
     const value = incs[name];
     const field = entity.fields.get(name);
-    if (field === undefined) issues.push(unknownField(entity, ['inc', name]));
+    if (field === undefined) issues.push(unknownField([name]));
     else if (value !== undefined) {
-      const at = ['inc', name];
+      const at = [name];
       if (isManaged(entity, name)) issues.push(managed(at));
       else if (Object.hasOwn(set, name))
-        issues.push({ pointer: pointer(...at), code: 'twice', detail: 'is also in "set"' });
+        issues.push({ pointer: pointer(...at), code: 'twice', detail: 'is in "set" and in "inc"' });
       else if (!isCountable(field, decimals)) {
         issues.push({
           pointer: pointer(...at),
@@ -164,8 +167,8 @@ function recordOf(entity: EntityModel, value: unknown, path: Path): Readonly<Rec
   throw invalidValue(entity.name, [{ pointer: pointer(...path), code: 'invalid_type', detail: 'must be an object' }]);
 }
 
-function unknownField(entity: EntityModel, path: Path): Issue {
-  return { pointer: pointer(...path), code: 'unknown_field', detail: `is no field of ${entity.name}` };
+function unknownField(path: Path): Issue {
+  return { pointer: pointer(...path), code: 'unknown_field', detail: 'is no field of this entity' };
 }
 
 /** A row stays the one that it is, with its tenant. */

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { EntError } from '@ent/errors';
 import type { Filter } from '../query.ts';
 import { corpusRows, everyCondition, everySort, randomFilter, randomOf } from './corpus.ts';
 import { type Thing, things } from './entities.ts';
@@ -227,6 +228,27 @@ export const filterCases: readonly DatabaseCase[] = [
       );
       assert.equal(await repo.count(), 0);
       await repo.insert({ id: 'a', int: 1 });
+      // What its client reads, whichever call it is.
+      const text = 'no\0text';
+      const refused = await Promise.all(
+        [
+          repo.insert({ id: 'b', text }),
+          repo.insertMany([{ id: 'b', text }]),
+          repo.update('a', { set: { text } }),
+          repo.updateMany({ set: { text } }, { where: { id: 'a' } }),
+          repo.upsert(['id'], { id: 'a', text }),
+          repo.upsert(['id'], { id: 'a' }, { set: { text } }),
+        ].map(async (call) => {
+          const thrown: unknown = await call.catch((error: unknown) => error);
+          const { status, detail, errors } = EntError.from(thrown).toProblem();
+          return { status, detail, errors };
+        }),
+      );
+      const problemAt = (pointer: string) => {
+        const detail = 'must be well-formed Unicode without U+0000';
+        return { status: 422, detail: `${pointer} ${detail}.`, errors: [{ pointer, code: 'invalid_text', detail }] };
+      };
+      assert.deepEqual(refused, ['#/text', '#/0/text', ...Array<string>(4).fill('#/text')].map(problemAt));
       const patches: unknown[] = [
         { set: { id: 'b' } },
         { set: { surplus: 1 } },
