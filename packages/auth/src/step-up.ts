@@ -72,7 +72,8 @@ export function requireAuthentication(principal: Principal, required: RequiredAu
   const reasons = (['age', 'amr', 'acr'] as const).filter((name) => faults[name]);
   if (reasons.length === 0) return;
   const challenge = [
-    'Bearer error="insufficient_user_authentication"',
+    // By the scheme that the token is to be sent with.
+    `${principal.jkt === undefined ? 'Bearer' : 'DPoP'} error="insufficient_user_authentication"`,
     'error_description="A fresh or stronger login is required"',
     ...(acr ? [`acr_values="${acr.join(' ')}"`] : []),
     ...(maxAge === undefined ? [] : [`max_age="${Math.floor(maxAgeMs / 1000)}"`]),

@@ -96,6 +96,9 @@ describe('a sensitive action', () => {
     expect(refused(required)).toBe(`${error}, acr_values="urn:acme:mfa urn:acme:key", max_age="300"`);
     expect(refused({ maxAge: '90s' })).toBe(`${error}, max_age="90"`);
     expect(refused({ amr: ['otp'] })).toBe(error);
+    const bound = trustedPrincipal({ subject: 'ann', jkt: 'a'.repeat(43) });
+    const { headers } = refusalOf(() => requireAuthentication(bound, { amr: ['otp'] }));
+    expect(headers?.['www-authenticate']).toBe(error.replace('Bearer', 'DPoP'));
   });
 
   it.each<[string, object]>([
