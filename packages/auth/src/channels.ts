@@ -19,7 +19,7 @@ export interface KeysOperation {
 export interface IntrospectionOperation {
   /** The issuer. */
   source: string;
-  /** Set when it ended: `ok`, `inactive`, `failed`. */
+  /** Set when it ended: `ok`, `inactive`, `failed`, or `overloaded`: too many waited, and it was not asked. */
   outcome?: string;
 }
 

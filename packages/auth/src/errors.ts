@@ -145,7 +145,10 @@ export const authErrors = defineErrors('auth', {
     retryable: 'always',
     expose: true,
   },
-  /** More password hashes were asked for at once than this process can queue, or many processes count at one limit. */
+  /**
+   * More password hashes, or answers of an issuer about tokens, were asked for at once than this process can queue, or
+   * many processes count at one limit.
+   */
   overloaded: {
     class: OverloadedError,
     status: 503,

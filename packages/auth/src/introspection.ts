@@ -31,7 +31,10 @@ export interface IntrospectionOptions {
    * token's `exp`. Default `"10s"`, at most `"5m"`; 0 asks for each request.
    */
   cacheTtl?: Duration | undefined;
-  /** How many answers are remembered; those that were not asked for lately give way. Default 1000. */
+  /**
+   * How many answers are remembered, and as many "not active", which take no place of the others; those that were not
+   * asked for lately give way. Default 1000.
+   */
   cacheSize?: number | undefined;
   /** How long one answer may take, with the wait for its turn. Default `"5s"`. */
   timeout?: Duration | undefined;
@@ -43,9 +46,8 @@ export interface IntrospectionOptions {
   now?: Clock | undefined;
 }
 
-interface Answer {
-  /** Undefined: not active. */
-  readonly claims: Claims | undefined;
+interface Answer<Said> {
+  readonly claims: Said;
   readonly askedAt: number;
 }
 
@@ -64,13 +66,16 @@ const MAX_TTL_MS = 300_000;
 const MAX_CACHE_SIZE = 1_000_000;
 /** Calls at once: made-up tokens must not be passed on to the issuer in any number. */
 const MAX_CALLS = 100;
+/** Calls that wait for their turn. */
+const MAX_WAITING = 1000;
 
 /**
  * Asks an issuer about tokens that cannot be checked here: opaque ones. Give it to `createAccessTokenVerifier`, which
  * looks at issuer, audience and times as it does with JWTs. Needs `npm install oauth4webapi`.
  *
- * One token has one call on its way, however many requests bring it. While the issuer is down, tokens that were asked
- * about within `cacheTtl` are good, and all others get 503.
+ * One token has one call on its way, however many requests bring it; of all tokens a hundred calls are on their way at
+ * once, and a thousand wait for that: one more is `auth.overloaded` (503). While the issuer is down, tokens that were
+ * asked about within `cacheTtl` are good, and all others get 503.
  *
  * @throws `auth.configuration` for options that cannot work
  *
@@ -99,12 +104,15 @@ export function createIntrospection(options: IntrospectionOptions): TokenIntrosp
   if (!Number.isSafeInteger(cacheSize) || cacheSize < 0 || cacheSize > MAX_CACHE_SIZE) {
     throw authErrors.configuration(`"cacheSize" must be a whole number from 0 to ${MAX_CACHE_SIZE}.`);
   }
-  const answers = new Recent<Answer>(ttlMs === 0 ? 0 : cacheSize);
+  const places = ttlMs === 0 ? 0 : cacheSize;
+  const answers = new Recent<Answer<Claims>>(places);
+  // Of their own, so that made-up tokens push no good answer out.
+  const refusals = new Recent<Answer<undefined>>(places);
   const running = new Map<string, Promise<Claims | undefined>>();
   const turns = new Semaphore(MAX_CALLS);
 
-  const known = (id: string): Answer | undefined => {
-    const answer = answers.get(id);
+  const known = (id: string): Answer<Claims | undefined> | undefined => {
+    const answer = answers.get(id) ?? refusals.get(id);
     if (answer === undefined) return undefined;
     const age = now() - answer.askedAt;
     // By a clock that was set back it is due, and not of the future.
@@ -135,10 +143,20 @@ export function createIntrospection(options: IntrospectionOptions): TokenIntrosp
   const ask = (token: string, id: string): Promise<Claims | undefined> =>
     tracedOutcome(channels.introspection, { source: server.issuer }, async (operation) => {
       const askedAt = now();
+      if (turns.waiting >= MAX_WAITING) {
+        operation.outcome = 'overloaded';
+        throw authErrors.overloaded('Too many tokens wait to be asked about.', { retryAfterMs: 1000 });
+      }
       try {
         const claims = await request(token);
         operation.outcome = claims === undefined ? 'inactive' : 'ok';
-        answers.set(id, { claims, askedAt });
+        if (claims === undefined) {
+          answers.delete(id);
+          refusals.set(id, { claims, askedAt });
+        } else {
+          refusals.delete(id);
+          answers.set(id, { claims, askedAt });
+        }
         return claims;
       } catch (cause) {
         operation.outcome = 'failed';

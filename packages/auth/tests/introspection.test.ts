@@ -236,6 +236,62 @@ describe('an answer', () => {
     expect(calls()).toBe(101);
   });
 
+  it('keeps its answer, whatever made-up ones come between', async () => {
+    const { verifier, calls } = setUp({ cacheSize: 10 });
+    says({});
+    for (let n = 0; n < 5; n++) await verifier.verify(`token-${n}`);
+    says({ active: false });
+    for (let n = 0; n < 100; n++)
+      await expect(verifier.verify(`made-up-${n}`)).rejects.toMatchObject(refused('inactive'));
+    const before = calls();
+    for (let n = 0; n < 5; n++) await verifier.verify(`token-${n}`);
+    // Nor is one that was made up asked about again at once.
+    await expect(verifier.verify('made-up-99')).rejects.toMatchObject(refused('inactive'));
+    expect(calls()).toBe(before);
+  });
+
+  it('has the answer of the last call, whichever it was', async () => {
+    const { verifier, clock } = setUp({ cacheTtl: '10s' });
+    const ask = () =>
+      verifier.verify('opaque').then(
+        () => true,
+        () => false,
+      );
+    for (const active of [true, false, true, false]) {
+      says({ active });
+      clock.time += 10_001;
+      expect([await ask(), await ask()]).toEqual([active, active]);
+    }
+  });
+
+  it('waits for its turn where there are not too many, and else is told at once', async () => {
+    const { verifier } = setUp({ timeout: '1m' });
+    await verifier.verify((await issue()).value);
+    const held: (() => void)[] = [];
+    let isOpen = false;
+    server.instead.set(PATH, (_request, response) => {
+      const end = (): void => void response.setHeader('content-type', 'application/json').end('{"active":false}');
+      if (isOpen) end();
+      else held.push(end);
+    });
+    const outcomes: string[] = [];
+    const listener = { asyncEnd: ({ outcome }: IntrospectionOperation) => void outcomes.push(outcome as string) };
+    channels.introspection.subscribe(listener as never);
+    const tries = Array.from({ length: 1200 }, (_, n) =>
+      verifier.verify(`made-up-${n}`).catch((error: unknown) => (error as { code: string }).code),
+    );
+    const late = await tries.at(-1);
+    isOpen = true;
+    for (const end of held) end();
+    // Those that come to the server later are answered at once.
+    const codes = await Promise.all(tries);
+    channels.introspection.unsubscribe(listener as never);
+    expect(late).toBe('auth.overloaded');
+    expect(codes.filter((code) => code === 'auth.overloaded')).toHaveLength(100);
+    expect(codes.filter((code) => code === 'auth.token_invalid')).toHaveLength(1100);
+    expect(outcomes.filter((outcome) => outcome === 'overloaded')).toHaveLength(100);
+  });
+
   it('is mapped to roles once, and its dates are of one request only', async () => {
     says({ groups: ['clerks'] });
     let mapped = 0;
