@@ -1,3 +1,4 @@
+import { GrowingBytes } from '@ent/internal';
 import { hasBody } from '@ent/middleware';
 import { type MultipartFile, readMultipart } from '@ent/middleware/multipart';
 import type { $ZodType, output } from 'zod/v4/core';
@@ -84,7 +85,8 @@ async function partsOf(parts: Parts, known: ReadonlySet<string>): Promise<[name:
 }
 
 async function fileOf({ body, filename = '', mimeType }: MultipartFile): Promise<File | undefined> {
-  const chunks: Uint8Array<ArrayBuffer>[] = [];
-  for await (const chunk of body) chunks.push(chunk as Uint8Array<ArrayBuffer>);
-  return filename === '' && chunks.length === 0 ? undefined : new File(chunks, filename, { type: mimeType });
+  const content = new GrowingBytes();
+  for await (const chunk of body) content.add(chunk);
+  if (filename === '' && content.size === 0) return undefined;
+  return new File([content.all()], filename, { type: mimeType });
 }

@@ -1,9 +1,20 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { describe, expect, it } from 'vitest';
+import { idempotency, memoryIdempotencyStore } from '@ent/middleware';
+import { createNodeListener } from '@ent/middleware/node';
+import { heldBytes } from '@ent/testkit';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { z } from 'zod';
 import { eventually, type Served, serve } from '../../middleware/tests/support/serve.ts';
-import { createListener, formBody, type Route, type RouteBody, route, streamBody } from '../src/index.ts';
+import {
+  createHandler,
+  createListener,
+  formBody,
+  type Route,
+  type RouteBody,
+  route,
+  streamBody,
+} from '../src/index.ts';
 import { multipartBody, multipartParts } from '../src/multipart.ts';
 import { openapi } from '../src/openapi.ts';
 
@@ -182,6 +193,91 @@ describe('multipartBody', () => {
     const broken = await send(url, '--x\r\nnonsense', { 'content-type': 'multipart/form-data; boundary=x' });
     expect(broken).toMatchObject({ status: 400, code: 'middleware.body_unparsable' });
     expect(await send(url, undefined)).toMatchObject({ status: 422, issues: ['body # invalid_type'] });
+  });
+});
+
+it('a file that comes byte by byte takes no more memory than its bytes', async () => {
+  const handle = createHandler([
+    route({
+      method: 'POST',
+      path: '/',
+      body: multipartBody(z.object({ file: z.file() })),
+      responses: { 204: {} },
+      handler: () => undefined,
+    }),
+  ]);
+  let read = 0;
+  const { port } = await serve(
+    createNodeListener((exchange) => {
+      const stream = exchange.stream.bind(exchange);
+      exchange.stream = async function* (max) {
+        for await (const chunk of stream(max)) {
+          yield chunk;
+          read += chunk.byteLength;
+        }
+      };
+      return handle(exchange);
+    }),
+  );
+  const [sockets, bytes] = [5, 10_000];
+  const before = heldBytes();
+  const head = '--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n';
+  for (let i = 0; i < sockets; i++) {
+    const socket = connect(port, '127.0.0.1');
+    onTestFinished(() => void socket.destroy());
+    socket.write(
+      'POST / HTTP/1.1\r\nHost: a\r\nContent-Type: multipart/form-data; boundary=x\r\nTransfer-Encoding: chunked\r\n\r\n' +
+        `${head.length.toString(16)}\r\n${head}\r\n${'1\r\na\r\n'.repeat(bytes)}`,
+    );
+  }
+  // All but the last one of each, for which the parser waits.
+  await eventually(() => expect(read).toBe(sockets * (head.length + bytes)));
+  // It was 215 bytes for each.
+  expect((heldBytes() - before) / (sockets * bytes)).toBeLessThan(50);
+});
+
+describe('a body that was read whole before the route reads it as it arrives', () => {
+  const bodies: [string, RouteBody<unknown>, () => RequestInit['body']][] = [
+    ['multipartBody', multipartBody(z.object({ image: z.file() })), () => form({ image: png(1000) })],
+    ['multipartParts', multipartParts(z.object({ image: z.file() })), () => form({ image: png(1000) })],
+    ['streamBody', streamBody('image/*'), () => new Blob(['x'.repeat(1000)], { type: 'image/png' })],
+  ];
+
+  async function sizeOf(body: unknown): Promise<number> {
+    if (typeof (body as AsyncIterable<unknown>)[Symbol.asyncIterator] !== 'function') {
+      return (body as { image: File }).image.size;
+    }
+    let size = 0;
+    for await (const given of body as AsyncIterable<Uint8Array | { body: AsyncIterable<Uint8Array> }>) {
+      size += given instanceof Uint8Array ? given.byteLength : await sizeOf(given.body);
+    }
+    return size;
+  }
+
+  it.each(bodies)('is there, by an idempotency key and by who authenticates: %s', async (_name, body, sent) => {
+    let calls = 0;
+    const { url } = await serve(
+      createListener(
+        [
+          route({
+            method: 'POST',
+            path: '/',
+            auth: async (exchange) => (await exchange.bytes(10_000)).byteLength,
+            body,
+            responses: { 200: z.unknown() },
+            handler: async ({ body: given }) => [++calls, await sizeOf(given)],
+          }),
+        ],
+        { middleware: [idempotency({ store: memoryIdempotencyStore() })] },
+      ),
+    );
+    // One text of the form for both attempts: each FormData has a boundary of its own.
+    const request = new Request(url, { method: 'POST', body: sent() ?? null });
+    const [type, bytes] = [request.headers.get('content-type') ?? '', Buffer.from(await request.arrayBuffer())];
+    const headers = { 'content-type': type, 'idempotency-key': 'k' };
+    expect(await send(url, bytes, headers)).toMatchObject({ status: 200, json: [1, 1000] });
+    expect(await send(url, bytes, headers)).toMatchObject({ status: 200, json: [1, 1000] });
+    expect(await send(url, bytes, { 'content-type': type })).toMatchObject({ status: 200, json: [2, 1000] });
   });
 });
 

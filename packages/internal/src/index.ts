@@ -19,6 +19,7 @@ export { type Duration, durationOption, toMilliseconds } from './duration.ts';
 export { Fifo, type Ticket } from './fifo.ts';
 export { gcra } from './gcra.ts';
 export { GcraTable } from './gcra-table.ts';
+export { GrowingBytes } from './growing-bytes.ts';
 export { jsonPointer } from './json-pointer.ts';
 export { jsonKeeps, type Keeps, type Loss, lossIn, surelyKeeps } from './lossless.ts';
 export { memcachedSlot } from './memcached-slot.ts';

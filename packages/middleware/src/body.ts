@@ -3,6 +3,7 @@ import { parse as parseContentType } from 'content-type';
 import { refuseUnknown } from '@ent/internal';
 import { middlewareErrors } from './errors.ts';
 import type { Exchange } from './exchange.ts';
+import { bufferOf } from './internal/buffer-of.ts';
 import { codingOf, type ContentCoding, type Decoding, wholeBody } from './internal/content-coding.ts';
 import { demandExchange, demandLimit } from './internal/demand.ts';
 import { parseJson } from './internal/parse-json.ts';
@@ -213,5 +214,5 @@ function parsed(contentType: string): { readonly type: string; readonly utf8: bo
 
 function textOf(bytes: Uint8Array): string {
   if (!isUtf8(bytes)) throw middlewareErrors.body_unparsable('The body is not valid UTF-8.');
-  return (bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)).toString();
+  return bufferOf(bytes).toString();
 }

@@ -46,7 +46,7 @@ export interface Exchange {
   bytes(max: number): Promise<Uint8Array>;
   /**
    * The request body as it arrives, for one reader: what is not taken is not read. Bytes are counted as for
-   * {@link bytes}, and its errors come while it is iterated over.
+   * {@link bytes}, and its errors come while it is iterated over. After {@link bytes} it gives the same, in one piece.
    *
    * @param max most bytes to accept
    */

@@ -1,6 +1,6 @@
 import { createHmac, hash, randomUUID } from 'node:crypto';
 import { pipeline, Readable, Transform } from 'node:stream';
-import { durationOption, outsideContext, refuseUnknown } from '@ent/internal';
+import { durationOption, GrowingBytes, outsideContext, refuseUnknown } from '@ent/internal';
 import { DEFAULT_MAX_BODY_BYTES } from './body.ts';
 import { channels } from './channels.ts';
 import { middlewareErrors } from './errors.ts';
@@ -120,8 +120,9 @@ interface Kept {
  * asks again in that moment is told to wait. Where nobody can see what it came to, since a time limit answered first or
  * the client left and no answer was ended, the key is free after `lease`.
  *
- * The body is read here, up to `maxBytes`, and is there for the parsers of an application all the same; only
- * `exchange.stream()` is then not possible. Put it after what refuses requests (`rateLimit`, `csrf`) in the list.
+ * The body is read here, whole and up to `maxBytes`, beyond which it is 413; it is there for the handler and the
+ * parsers of an application all the same. A request that is not to be kept in memory, such as an upload of any size,
+ * has no scope: `undefined`. Put it after what refuses requests (`rateLimit`, `csrf`) in the list.
  *
  * @throws `middleware.invalid_options`
  * @example
@@ -231,18 +232,16 @@ export function idempotency(options: IdempotencyOptions): Middleware {
     const kept: Record<string, string | readonly string[]> = Object.fromEntries(headers as Iterable<[string, string]>);
     delete kept['content-length'];
     if (kept['set-cookie'] !== undefined) kept['set-cookie'] = headers.getSetCookie();
-    const chunks: Uint8Array[] = [];
-    let size = 0;
+    const whole = new GrowingBytes();
     try {
       for await (const chunk of (body ?? []) as AsyncIterable<Uint8Array>) {
-        size += chunk.byteLength;
-        if (size > maxBytes) return await release(held);
-        chunks.push(chunk);
+        if (whole.size + chunk.byteLength > maxBytes) return await release(held);
+        whole.add(chunk);
       }
     } catch {
       return release(held);
     }
-    return end(held, () => keepReply(held, { status, headers: kept }, Buffer.concat(chunks)));
+    return end(held, () => keepReply(held, { status, headers: kept }, whole.all()));
   };
 
   return {
@@ -355,24 +354,22 @@ function recorded(
   complete: (body: Uint8Array) => Promise<void>,
   broken: () => Promise<void>,
 ): Readable {
-  let chunks: Uint8Array[] | undefined = [];
-  let size = 0;
+  let copy: GrowingBytes | undefined = new GrowingBytes();
   const giveUp = (): void => {
-    if (chunks !== undefined) void broken();
-    chunks = undefined;
+    if (copy !== undefined) void broken();
+    copy = undefined;
   };
   const recorder = new Transform({
     transform(chunk: Uint8Array, _encoding, pass) {
-      size += chunk.byteLength;
-      if (size > maxBytes) giveUp();
-      chunks?.push(chunk);
+      if (copy !== undefined && copy.size + chunk.byteLength > maxBytes) giveUp();
+      copy?.add(chunk);
       pass(null, chunk);
     },
     flush(end) {
-      const whole = chunks;
-      chunks = undefined;
+      const whole = copy?.all();
+      copy = undefined;
       if (whole === undefined) end();
-      else void complete(Buffer.concat(whole)).then(() => end());
+      else void complete(whole).then(() => end());
     },
     destroy(error, end) {
       giveUp();

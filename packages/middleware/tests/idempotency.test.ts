@@ -480,9 +480,14 @@ describe('idempotency', () => {
     expect((await send('k')).status).toBe(409);
   });
 
-  it('refuses a body that is larger than what it compares', async () => {
-    const { send } = await start(() => ({ status: 200 }), { maxBytes: 5 });
+  it('refuses a body that is larger than what it compares, and none that has no scope', async () => {
+    const scope = ({ path }: Exchange): string | undefined => (path === '/uploads' ? undefined : 'one');
+    const { send } = await start(async (exchange) => ({ status: 200, body: await exchange.bytes(100) }), {
+      maxBytes: 5,
+      scope,
+    });
     expect((await send('k')).status).toBe(413);
+    expect(await send('k', { path: '/uploads' })).toMatchObject({ status: 200, body: '{"a":1}' });
   });
 
   it.each<[string, object]>([

@@ -1,3 +1,5 @@
+import { GrowingBytes } from '@ent/internal';
+
 /** How a document is fetched. */
 export interface FetchPlan {
   readonly fetch: typeof fetch;
@@ -33,13 +35,11 @@ export async function fetchJson(url: URL, { fetch, timeoutMs, maxBytes }: FetchP
 
 /** The bytes of an answer; what is longer than `maxBytes` is given up there. */
 export async function readAll(url: URL, response: Response, maxBytes: number): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  let length = 0;
+  const body = new GrowingBytes();
   // Leaving the loop cancels the rest.
   for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
-    length += chunk.byteLength;
-    if (length > maxBytes) throw new Error(`${url.href} is longer than ${maxBytes} bytes.`);
-    chunks.push(chunk);
+    if (body.size + chunk.byteLength > maxBytes) throw new Error(`${url.href} is longer than ${maxBytes} bytes.`);
+    body.add(chunk);
   }
-  return Buffer.concat(chunks);
+  return body.all();
 }

@@ -1,4 +1,5 @@
 import { EntError } from '@ent/errors';
+import { GrowingBytes } from '@ent/internal';
 import { httpErrors } from '../errors.ts';
 
 /** What is taken for an answer. */
@@ -71,25 +72,16 @@ export function unexpected(name: string, { status, headers }: Response, what: st
 
 async function readAll(response: Response, name: string, max: number): Promise<Uint8Array> {
   if (response.body === null) return new Uint8Array();
-  const chunks: Uint8Array[] = [];
-  let size = 0;
+  const body = new GrowingBytes();
   const reader = (response.body as ReadableStream<Uint8Array>).getReader();
   for (let next = await reader.read(); !next.done; next = await reader.read()) {
-    size += next.value.byteLength;
-    if (size > max) {
+    if (body.size + next.value.byteLength > max) {
       await reader.cancel();
       throw unexpected(name, response, `and more than ${max} bytes (maxBodyBytes)`);
     }
-    chunks.push(next.value);
+    body.add(next.value);
   }
-  if (chunks.length === 1) return chunks[0] as Uint8Array;
-  const whole = new Uint8Array(size);
-  let at = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, at);
-    at += chunk.byteLength;
-  }
-  return whole;
+  return body.all();
 }
 
 function decode(bytes: Uint8Array, type: string, name: string, response: Response): unknown {

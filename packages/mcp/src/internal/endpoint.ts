@@ -1,4 +1,4 @@
-import { parseConnectionUrl } from '@ent/internal';
+import { GrowingBytes, parseConnectionUrl } from '@ent/internal';
 import { mcpErrors } from '../errors.ts';
 
 /** Answers that are longer are not read to their end. */
@@ -63,14 +63,13 @@ export class Endpoint {
   }
 
   async #read(response: Response): Promise<string> {
-    const chunks: Uint8Array[] = [];
-    let size = 0;
+    const body = new GrowingBytes();
     for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
-      size += chunk.length;
-      if (size > MOST_BYTES) throw mcpErrors.refused(`The answer of ${this.#what} is longer than 8 MiB: ask for less.`);
-      chunks.push(chunk);
+      if (body.size + chunk.length > MOST_BYTES)
+        throw mcpErrors.refused(`The answer of ${this.#what} is longer than 8 MiB: ask for less.`);
+      body.add(chunk);
     }
-    return Buffer.concat(chunks).toString();
+    return new TextDecoder().decode(body.all());
   }
 }
 

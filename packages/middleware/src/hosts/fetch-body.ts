@@ -1,17 +1,12 @@
-import { EMPTY, grown } from './node-body.ts';
+import { GrowingBytes } from '@ent/internal';
+import { bufferOf } from '../internal/buffer-of.ts';
 import { consumed, cutShort, tooLarge } from './refusals.ts';
 
 /** Reads the body of a `Request` as it arrives; the bytes over the limit are never kept. */
 export async function collectFrom(request: Request, max: number): Promise<Uint8Array> {
-  let body: Buffer = EMPTY;
-  let size = 0;
-  for await (const chunk of arrivingFrom(request, max, 'exchange.bytes()')) {
-    const before = size;
-    size += chunk.byteLength;
-    if (body.byteLength < size) body = grown(body, before, size);
-    body.set(chunk, before);
-  }
-  return size === body.byteLength ? body : body.subarray(0, size);
+  const body = new GrowingBytes();
+  for await (const chunk of arrivingFrom(request, max, 'exchange.bytes()')) body.add(chunk);
+  return bufferOf(body.all());
 }
 
 /**

@@ -8,7 +8,8 @@ import { type ProblemReply, problemReply } from '../problem.ts';
 import type { Failing } from './exchange-of.ts';
 import { type Answered, respond } from './fetch-answer.ts';
 import { arrivingFrom, collectFrom } from './fetch-body.ts';
-import { aborted, consumed, tooLarge } from './refusals.ts';
+import { readBefore, takenByStream } from './read-before.ts';
+import { aborted, tooLarge } from './refusals.ts';
 
 /** An exchange on a host that hands over a `Request`; `request` is there for handlers that pass it on. */
 export interface FetchExchange<Rest extends readonly unknown[] = readonly unknown[]> extends Exchange {
@@ -194,9 +195,8 @@ class FetchHttpExchange<Rest extends readonly unknown[]> implements FetchExchang
   }
 
   stream(max: number): AsyncIterable<Uint8Array> {
-    if (this.#body !== undefined) return refused(consumed('exchange.stream()'));
-    this.#body = Promise.reject(consumed('exchange.bytes()'));
-    this.#body.catch(() => {});
+    if (this.#body !== undefined) return readBefore(() => this.bytes(max));
+    this.#body = takenByStream();
     return arrivingFrom(this.request, max, 'exchange.stream()');
   }
 
@@ -224,9 +224,4 @@ class FetchHttpExchange<Rest extends readonly unknown[]> implements FetchExchang
     this.#run?.done({ status: this.status, bytes: this.sent, aborted: cut });
     if (cut) this.stop?.();
   }
-}
-
-// oxlint-disable-next-line require-yield
-async function* refused(error: Error): AsyncGenerator<never, void, undefined> {
-  throw error;
 }

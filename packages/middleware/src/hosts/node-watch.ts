@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { GrowingBytes } from '@ent/internal';
 import type { Exchange, Reply, ReplyHeaders } from '../exchange.ts';
 import { exchangeOf } from './exchange-of.ts';
 import { type GivenHeaders, takeGiven } from './node-given.ts';
@@ -33,21 +34,19 @@ export function watchAnswer(
   // oxlint-disable-next-line typescript/unbound-method
   const { writeHead, write, end } = res;
   let head: Pick<Reply, 'status' | 'headers'> | undefined;
-  let chunks: Buffer[] | undefined = [];
-  let size = 0;
+  let written: GrowingBytes | undefined = new GrowingBytes();
   const readAlong = (chunk: unknown, encoding: unknown): void => {
-    if (chunks === undefined || (typeof chunk !== 'string' && !(chunk instanceof Uint8Array))) return;
+    if (written === undefined || (typeof chunk !== 'string' && !(chunk instanceof Uint8Array))) return;
     // Copied: who writes may use its buffer again.
     const bytes = Buffer.from(chunk as string, typeof encoding === 'string' ? (encoding as BufferEncoding) : undefined);
-    size += bytes.byteLength;
-    if (size > maxBytes) chunks = undefined;
-    else chunks.push(bytes);
+    if (written.size + bytes.byteLength > maxBytes) written = undefined;
+    else written.add(bytes);
   };
   // A flag, and nothing put back: others may have put functions around these.
   let stopped = false;
   const stop = (): void => {
     stopped = true;
-    chunks = undefined;
+    written = undefined;
   };
   res.writeHead = (status: number, second?: string | GivenHeaders, third?: GivenHeaders) => {
     if (stopped) return Reflect.apply(writeHead, res, [status, second, third]) as ServerResponse;
@@ -65,7 +64,7 @@ export function watchAnswer(
     readAlong(args[0], args[1]);
     head ??= { status: res.statusCode, headers: headersOf(res) };
     end.apply(res, args);
-    const reply = chunks === undefined ? undefined : { ...head, body: Buffer.concat(chunks) };
+    const reply = written === undefined ? undefined : { ...head, body: written.all() };
     stop();
     told(reply);
     return res;

@@ -11,7 +11,8 @@ import type { Failing } from './exchange-of.ts';
 import { arriving, collect, peek } from './node-body.ts';
 import { type HeadWriter, patchWriteHead } from './node-head.ts';
 import { write, type Written } from './node-write.ts';
-import { aborted, consumed, tooLarge } from './refusals.ts';
+import { readBefore, takenByStream } from './read-before.ts';
+import { aborted, tooLarge } from './refusals.ts';
 
 /** An exchange on `node:http`; `req` and `res` are there for handlers that write the response themselves. */
 export interface NodeExchange extends Exchange {
@@ -159,12 +160,9 @@ class NodeHttpExchange implements NodeExchange, HeadWriter, Written, Failing {
   }
 
   stream(max: number): AsyncIterable<Uint8Array> {
-    const taken = this.#body !== undefined;
-    if (!taken) {
-      this.#body = Promise.reject(consumed('exchange.bytes()'));
-      this.#body.catch(() => {});
-    }
-    return arriving(this.req, max, taken);
+    if (this.#body !== undefined) return readBefore(() => this.bytes(max));
+    this.#body = takenByStream();
+    return arriving(this.req, max);
   }
 
   abort(reason: Error): void {

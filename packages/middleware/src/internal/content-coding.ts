@@ -1,7 +1,9 @@
 import { pipeline } from 'node:stream/promises';
 import zlib from 'node:zlib';
+import { GrowingBytes } from '@ent/internal';
 import { middlewareErrors } from '../errors.ts';
 import type { Exchange } from '../exchange.ts';
+import { bufferOf } from './buffer-of.ts';
 
 /** A content coding that a body may come in (RFC 9110, section 8.4.1; `zstd`: RFC 8878). */
 export type ContentCoding = 'gzip' | 'deflate' | 'br' | 'zstd';
@@ -65,9 +67,9 @@ export async function wholeBody(exchange: Exchange, { maxBytes, encodings }: Dec
   const coding = codingOf(exchange, encodings);
   const bytes = await exchange.bytes(maxBytes);
   if (coding === undefined) return bytes;
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of decoded([bytes], coding, maxBytes)) chunks.push(chunk);
-  return Buffer.concat(chunks);
+  const whole = new GrowingBytes();
+  for await (const chunk of decoded([bytes], coding, maxBytes)) whole.add(chunk);
+  return bufferOf(whole.all());
 }
 
 /** The body as it arrives, decoded. */

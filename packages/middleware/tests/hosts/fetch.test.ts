@@ -388,6 +388,21 @@ describe('bodies', () => {
     expect(codes).toEqual(['middleware.body_consumed', 'middleware.body_consumed', 'middleware.body_too_large']);
   });
 
+  it('arrive by stream() once more after they were read whole, before the handler or in it', async () => {
+    const looking: Middleware = { name: 'looking', before: async (exchange) => void (await exchange.bytes(10)) };
+    const handler = async (exchange: FetchExchange): Promise<Reply> => {
+      await exchange.bytes(10);
+      const chunks: Uint8Array[] = [];
+      for await (const chunk of exchange.stream(exchange.path === '/less' ? 2 : 3)) chunks.push(chunk);
+      return { status: 200, body: Buffer.concat(chunks) };
+    };
+    for (const middleware of [[], [looking]]) {
+      const serve = createFetchHandler(handler, { middleware });
+      expect(await (await serve(new Request('http://a/', { method: 'POST', body: 'abc' }))).text()).toBe('abc');
+      expect((await serve(new Request('http://a/less', { method: 'POST', body: 'abc' }))).status).toBe(413);
+    }
+  });
+
   it('that end early are a 400', async () => {
     const body = new ReadableStream({ pull: (controller) => controller.error(new Error('reset')) });
     const answer = await ask(bytes(10), post({ body, duplex: 'half' }));
