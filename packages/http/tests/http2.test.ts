@@ -133,6 +133,13 @@ async function bare({ port }: Served): Promise<Socket & { received: string }> {
   return socket;
 }
 
+/** The server's ends of connections. */
+function acceptedBy({ server }: Served): Socket[] {
+  const accepted: Socket[] = [];
+  server.on('connection', (socket) => accepted.push(socket));
+  return accepted;
+}
+
 describe('HTTP/2 without TLS', () => {
   it('answers many requests of a connection at a time, with bodies both ways', async () => {
     const service = await start();
@@ -176,6 +183,16 @@ describe('HTTP/2 without TLS', () => {
     half.write('PRI * HT');
     await Promise.all([once(silent, 'close'), once(half, 'close')]);
     expect(await (await fetch(service.url)).text()).not.toBe('');
+  });
+
+  it('is closed by closeAllConnections(), also before it has said anything', async () => {
+    const service = await start({ headersTimeout: '1h' });
+    const accepted = acceptedBy(service);
+    const silent = await bare(service);
+    await eventually(() => expect(accepted).toHaveLength(1));
+    service.server.closeAllConnections();
+    await once(silent, 'close');
+    expect(silent.received).toBe('');
   });
 
   it('refuses a CONNECT, and an expectation that nobody knows', async () => {
@@ -397,6 +414,36 @@ describe('drain', () => {
     expect(service.aborts).toEqual([1, 2].map(() => expect.objectContaining({ code: 'http.draining' })));
     expect(service.ends.map(({ aborted }) => aborted)).toEqual([false, false]);
     await closed(session);
+  });
+
+  it('keeps to its deadline whatever has not said what it speaks, and gives it its moment', async () => {
+    const service = await start({ headersTimeout: '1h' });
+    const accepted = acceptedBy(service);
+    const [silent, half] = await Promise.all([bare(service), bare(service)]);
+    half.write('PRI * HT');
+    await eventually(() => expect(accepted.map(({ bytesRead }) => bytesRead).toSorted()).toEqual([0, 8]));
+    const end = new AbortController();
+    const drained = drain(service.server, { grace: 0, deadline: '2h', signal: end.signal });
+    await once(silent, 'close');
+    expect(half.closed).toBe(false);
+    end.abort();
+    expect(await drained).toEqual({ cut: 0 });
+    await eventually(() => expect(half.closed).toBe(true));
+  });
+
+  it('waits for a head of HTTP/1.1 that is on its way', async () => {
+    const service = await start();
+    const accepted = acceptedBy(service);
+    const partial = await bare(service);
+    partial.write('GET / HTTP/1.1\r\nHost:');
+    await eventually(() => expect(accepted.map(({ bytesRead }) => bytesRead)).toEqual([21]));
+    const idle = await bare(service);
+    const drained = drain(service.server, { grace: 0, deadline: '2h' });
+    // As it came after the other, the other would be closed by now.
+    await once(idle, 'close');
+    partial.write(' a\r\n\r\n');
+    expect(await drained).toEqual({ cut: 0 });
+    expect(partial.received).toMatch(/^HTTP\/1\.1 200 /);
   });
 
   it('counts what it cuts at the deadline', async () => {

@@ -168,13 +168,14 @@ export class Connections {
     this.#closers.push(close);
   }
 
-  /** Begins to watch a connection. */
+  /** Begins to watch a connection; once more, when it is known what it speaks. */
   add(socket: Socket, session?: Session): void {
     const connection: Connection = {
       session,
       open: 0,
       newest: undefined,
-      mark: socket.bytesRead,
+      // Without those that were looked at and put back, which are the beginning of a request.
+      mark: socket.bytesRead - socket.readableLength,
       idleSince: performance.now(),
       last: undefined,
       waiting: [],

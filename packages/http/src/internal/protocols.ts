@@ -31,7 +31,11 @@ export function speak(server: Server, listener: RequestListener, connections: Co
   };
   const toHttp2 = plan.http2 ? http2Of(listener, connections, plan) : toHttp1;
   if (plan.tls === undefined) {
-    server.on('connection', (socket: Socket) => lookAt(socket, plan.headersTimeout, toHttp1, toHttp2));
+    server.on('connection', (socket: Socket) => {
+      // Of neither kind yet, and watched like one: a drain waits for what it may be about to ask, and cuts it.
+      connections.add(socket);
+      lookAt(socket, plan.headersTimeout, toHttp1, toHttp2);
+    });
     return;
   }
   // Shaking hands: not a connection of HTTP yet.
