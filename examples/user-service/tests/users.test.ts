@@ -41,6 +41,17 @@ describeWithEachCache((cache) => {
       expect(answer.status).toBe(201);
     });
 
+    it.each(['/api/v1/users/', '/api/v1/users', '/api/v1/%75sers'])(
+      'answers a second attempt with its key: %s',
+      async (path) => {
+        const body = { email: newEmail(), password, name: 'Ada' };
+        const register = () => api.call<User>('POST', path, { body, headers: { 'idempotency-key': body.email } });
+        const [first, second] = [await register(), await register()];
+        expect([first.status, second.status, second.headers.get('idempotent-replayed')]).toEqual([201, 201, 'true']);
+        expect(second.body.id).toBe(first.body.id);
+      },
+    );
+
     it('refuses an address that is taken, whatever its case', async () => {
       const { email } = await api.register();
       const answer = await api.call('POST', '/api/v1/users/', {

@@ -18,10 +18,19 @@ export function registeredOnce(db: Database): { middleware: Middleware; purge: (
   return {
     middleware: idempotency({
       store: repositoryIdempotencyStore(keys),
-      scope: ({ path, peer }) => (path === '/api/v1/users/' ? addressKey(peer) : undefined),
+      scope: ({ path, peer }) => (isRegistration(path) ? addressKey(peer) : undefined),
       // Nobody tries for longer, and there is a name and an address in each.
       ttl: '1h',
     }),
     purge: () => keys.deleteMany({ where: { expiresAt: { lte: new Date() } } }),
   };
+}
+
+/** As the router reads a path: the slash at its end may be missing, and any character percent-encoded. */
+function isRegistration(path: string): boolean {
+  try {
+    return /^\/api\/v1\/users\/?$/.test(decodeURI(path));
+  } catch {
+    return false;
+  }
 }
