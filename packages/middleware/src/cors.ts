@@ -17,13 +17,13 @@ export interface CorsOptions {
   /** Methods that a preflight allows. Default: GET, HEAD, POST, PUT, PATCH, DELETE. */
   methods?: readonly string[] | undefined;
   /**
-   * Request headers that a preflight allows. Default: Authorization,
-   * Content-Type, If-Match, If-None-Match, X-Request-Id.
+   * Request headers that a preflight allows. Default: Authorization, Content-Type, Idempotency-Key, If-Match,
+   * If-None-Match, Last-Event-ID, X-CSRF-Token, X-Request-Id.
    */
   requestHeaders?: readonly string[] | undefined;
   /**
-   * Response headers that scripts may read. Default: ETag, Location,
-   * Retry-After, RateLimit, RateLimit-Policy, X-Request-Id.
+   * Response headers that scripts may read. Default: ETag, Idempotent-Replayed, Location, RateLimit, RateLimit-Policy,
+   * Retry-After, X-Request-Id.
    */
   responseHeaders?: readonly string[] | undefined;
   /** How long a browser may remember a preflight, in whole seconds. Default: `"10m"`. */
@@ -31,8 +31,26 @@ export interface CorsOptions {
 }
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];
-const REQUEST_HEADERS = ['authorization', 'content-type', 'if-match', 'if-none-match', 'x-request-id'];
-const RESPONSE_HEADERS = ['etag', 'location', 'retry-after', 'ratelimit', 'ratelimit-policy', 'x-request-id'];
+// What these packages ask for, and what their clients send.
+const REQUEST_HEADERS = [
+  'authorization',
+  'content-type',
+  'idempotency-key',
+  'if-match',
+  'if-none-match',
+  'last-event-id',
+  'x-csrf-token',
+  'x-request-id',
+];
+const RESPONSE_HEADERS = [
+  'etag',
+  'idempotent-replayed',
+  'location',
+  'ratelimit',
+  'ratelimit-policy',
+  'retry-after',
+  'x-request-id',
+];
 
 const OPTIONS = {
   origins: true,
