@@ -46,6 +46,7 @@ export function timeout(limit: Duration, options: TimeoutOptions = {}): Middlewa
   const header = options.header?.toLowerCase();
   if (![503, 504].includes(status)) throw middlewareErrors.invalid_options('timeout: status must be 503 or 504.');
   const begun = Symbol('timeout: the head is out');
+  const ending = Symbol('timeout: ends the wait');
   const error = status === 503 ? middlewareErrors.timed_out : middlewareErrors.upstream_timed_out;
 
   const allowed = (exchange: Exchange): number => {
@@ -78,6 +79,7 @@ export function timeout(limit: Duration, options: TimeoutOptions = {}): Middlewa
           return reason;
         };
         const end = begin(ms, expire);
+        exchange.state.set(ending, end);
         answer.then(
           (given) => {
             end();
@@ -96,6 +98,10 @@ export function timeout(limit: Duration, options: TimeoutOptions = {}): Middlewa
     },
     head(exchange) {
       exchange.state.set(begun, true);
+    },
+    done(exchange) {
+      // A client that left: an application may never say that it is done, and all of it would be kept for the limit.
+      (exchange.state.get(ending) as (() => void) | undefined)?.();
     },
   };
 }

@@ -1,17 +1,21 @@
 import { once } from 'node:events';
+import { connect } from 'node:net';
 import { Readable } from 'node:stream';
 import { ConflictError } from '@ent/errors';
 import { currentContext } from '@ent/internal';
 import {
   channels,
   type HookOperation,
+  type Middleware,
   type Reply,
   requestContext,
   requestId,
   timeout,
   type TimeoutOptions,
 } from '@ent/middleware';
+import { createExpressListener } from '@ent/middleware/express';
 import { createNodeListener, type NodeExchange } from '@ent/middleware/node';
+import { heldBytes } from '@ent/testkit';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { eventually, serve } from './support/serve.ts';
 
@@ -45,6 +49,24 @@ describe('timeout', () => {
     ]);
     expect(await codeOf(answer)).toBe('middleware.timed_out');
     await eventually(() => expect(reasons).toEqual([expect.objectContaining({ code: 'middleware.timed_out' })]));
+  });
+
+  it('keeps nothing of a client that left an application which never answers', async () => {
+    const exchanges: WeakRef<object>[] = [];
+    const noting: Middleware = { name: 'noting', before: (exchange) => void exchanges.push(new WeakRef(exchange)) };
+    for (const options of [{}, { header: 'x-wait-ms' }]) {
+      const { port } = await serve(createExpressListener(() => {}, { middleware: [noting, timeout('1h', options)] }));
+      const socket = connect(port, '127.0.0.1');
+      socket.write('GET / HTTP/1.1\r\nHost: a\r\nX-Wait-Ms: 600000\r\n\r\n');
+      await eventually(() => expect(exchanges).toHaveLength(1));
+      socket.destroy();
+      const [left] = exchanges.splice(0);
+      await eventually(() => {
+        heldBytes();
+        // Not the exchange itself, which the error would hold.
+        expect(left?.deref() === undefined).toBe(true);
+      });
+    }
   });
 
   it('shows none the context of another, with which it shares a timer', async () => {
