@@ -106,6 +106,8 @@ export const ADVICE: Readonly<Record<string, string>> = {
   'http.webhook_forged': 'Compare the secret with that of the sender; nothing in between may change the body.',
   'http.webhook_expired': 'Set the clocks right; a delivery that is sent again has to be signed again.',
   'http.webhook_in_progress': 'Nothing: the sender tries again. If that goes on, see what the handler waits for.',
+  'http.webhook_lease_lost':
+    'See why the process stood still, or the store was away, for longer than the lease; take a longer `lease`.',
   'http.invalid_handshake': 'Connect by a client of WebSockets (RFC 6455), version 13.',
   'http.socket_closed': 'Nothing: end what the signal belongs to.',
   'http.response_invalid': 'Mend the handler or the schema: the log has what did not fit.',
@@ -167,6 +169,8 @@ export const ADVICE: Readonly<Record<string, string>> = {
   'middleware.idempotency_key_invalid': 'Send a new random key, such as a UUID, with each new request.',
   'middleware.idempotency_key_in_use': 'Send the same again after `Retry-After`.',
   'middleware.idempotency_key_reused': 'Make a new key for each request; repeat one only with the same body.',
+  'middleware.idempotency_lease_lost':
+    'See why the process stood still, or the store was away, for longer than the lease; take a longer `lease`.',
   'middleware.timed_out': 'Send it again later; see what the handler waits for, or raise the limit.',
   'middleware.upstream_timed_out': 'Send it again later; see how the service does that was waited for.',
   'middleware.rate_limited':

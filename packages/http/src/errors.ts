@@ -49,6 +49,11 @@ export const httpErrors = defineErrors('http', {
   webhook_expired: { class: AuthenticationError, title: 'Webhook Too Old' },
   /** The same delivery of a webhook is being handled by another request. */
   webhook_in_progress: { class: ConflictError, title: 'Webhook In Progress' },
+  /**
+   * The lease of a delivery ran out before its work was done, as where the process stood still for longer. It may be
+   * done again, or have been done twice. Never thrown.
+   */
+  webhook_lease_lost: { class: InternalError, title: 'Webhook Lease Lost' },
   /** A request for a WebSocket is none, or of another version of the protocol. */
   invalid_handshake: { class: BadRequestError, title: 'Invalid WebSocket Handshake' },
   /** Why the signal of an exchange aborts whose WebSocket was closed. */

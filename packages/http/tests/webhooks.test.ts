@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { createCache } from '@ent/cache';
 import { memory } from '@ent/cache/memory';
-import { type IdempotencyStore, memoryIdempotencyStore } from '@ent/middleware';
+import { channels, type IdempotencyStore, memoryIdempotencyStore } from '@ent/middleware';
 import { cacheIdempotencyStore } from '@ent/middleware/stores';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { z } from 'zod';
@@ -277,11 +277,12 @@ describe('deliverOnce', () => {
     const counting: IdempotencyStore = {
       ...store,
       async replace(...args) {
-        if (++renewals === 5) renewed.resolve();
+        // Longer than the lease, which a machine with much other work is to keep too.
+        if (++renewals === 4) renewed.resolve();
         return store.replace(...args);
       },
     };
-    const { url } = await serve(createListener([hook(counting, () => gate.promise, '50ms')]));
+    const { url } = await serve(createListener([hook(counting, () => gate.promise, '1500ms')]));
     const first = deliver(`${url}/hooks`, event('1'));
     await renewed.promise;
     expect((await deliver(`${url}/hooks`, event('1'))).status).toBe(409);
@@ -291,6 +292,27 @@ describe('deliverOnce', () => {
     const third = await serve(createListener([hook(died, () => void again++, '1ms')]));
     while (again < 2) await deliver(`${third.url}/hooks`, event('2'));
     expect(again).toBe(2);
+  });
+
+  it('says that the lease ran out during the work, or that the store failed, and answers all the same', async () => {
+    const told: unknown[] = [];
+    const listen = (message: unknown): void => void told.push(message);
+    channels.hook.error.subscribe(listen);
+    onTestFinished(() => channels.hook.error.unsubscribe(listen));
+    const store = memoryIdempotencyStore();
+    const late = { ...store, replace: async () => false };
+    const away = new Error('away');
+    const down = { ...store, replace: async () => Promise.reject(away) };
+    const error = expect.objectContaining({ code: 'http.webhook_lease_lost' }) as unknown;
+    for (const [id, given, errors] of [
+      ['1', late, [error]],
+      ['2', down, [away]],
+      ['3', store, []],
+    ] as const) {
+      const { url } = await serve(createListener([hook(given, () => {})]));
+      expect((await deliver(`${url}/hooks`, event(id))).status).toBe(204);
+      expect(told.splice(0)).toEqual(errors.map((each) => ({ middleware: 'deliverOnce', hook: 'done', error: each })));
+    }
   });
 
   it('keeps the ids of two senders apart', async () => {

@@ -42,6 +42,11 @@ export const middlewareErrors = defineErrors('middleware', {
   idempotency_key_in_use: { class: ConflictError, title: 'Request Still Being Done' },
   /** This `Idempotency-Key` came with another method, path or body before; nothing was done. */
   idempotency_key_reused: { class: ValidationError, title: 'Idempotency-Key Used Before' },
+  /**
+   * The lease of a key ran out before its request was done, as where the process stood still for longer. A second
+   * attempt may have been done too, and this answer is not kept. Never thrown.
+   */
+  idempotency_lease_lost: { class: InternalError, title: 'Idempotency Lease Lost' },
   /** The handler gave no answer within the limit of `timeout()`; its work may go on. */
   timed_out: { class: TimeoutError, status: 503, title: 'No Answer In Time' },
   /** The same, where `timeout()` is told to answer 504. */

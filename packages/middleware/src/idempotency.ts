@@ -182,7 +182,10 @@ export function idempotency(options: IdempotencyOptions): Middleware {
   const keepReply = async ({ key, fingerprint, record }: Claim, reply: Reply, body: Uint8Array): Promise<void> => {
     const { status, headers } = reply;
     const kept: Kept = { fingerprint, reply: { status, headers, body: Buffer.from(body).toString('base64') } };
-    await store.replace(key, record, JSON.stringify(kept), ttlMs);
+    if (await store.replace(key, record, JSON.stringify(kept), ttlMs)) return;
+    throw middlewareErrors.idempotency_lease_lost(
+      'The lease of an Idempotency-Key ran out before its request was done, which may have been done twice.',
+    );
   };
   const failed = (error: unknown): void =>
     channels.hook.error.publish({ middleware: 'idempotency', hook: 'reply', error });

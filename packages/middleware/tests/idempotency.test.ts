@@ -16,7 +16,7 @@ import {
 } from '@ent/middleware';
 import { createNodeListener, type NodeExchange } from '@ent/middleware/node';
 import { testIdempotencyStore } from '@ent/middleware/testing';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { eventually, serve } from './support/serve.ts';
 
 const start = async (
@@ -455,12 +455,17 @@ describe('idempotency', () => {
     });
     const one = await start(handler, { store: paused, lease: '30ms' });
     const two = await start(() => ({ status: 200, body: 'two' }), { store });
+    const told: unknown[] = [];
+    const listen = (message: unknown): void => void told.push(message);
+    channels.hook.error.subscribe(listen);
+    onTestFinished(() => channels.hook.error.unsubscribe(listen));
     const first = one.send('k');
     await eventually(() => expect(handler).toHaveBeenCalled());
     await eventually(async () => expect((await two.send('k')).body).toBe('two'));
     go();
     expect((await first).body).toBe('one');
     expect((await two.send('k')).body).toBe('two');
+    expect(told).toMatchObject([{ middleware: 'idempotency', error: { code: 'middleware.idempotency_lease_lost' } }]);
   });
 
   it('fails with the store at the beginning; at the end the answer goes out', async () => {

@@ -1,6 +1,6 @@
 import { hash, randomUUID } from 'node:crypto';
 import { demandMethods, durationOption, outsideContext, refuseUnknown } from '@ent/internal';
-import type { IdempotencyStore } from '@ent/middleware';
+import { channels, type IdempotencyStore } from '@ent/middleware';
 import { httpErrors } from '../errors.ts';
 import { demandFunction } from '../internal/demand.ts';
 import type { Duration } from '../options.ts';
@@ -28,6 +28,9 @@ const DONE = 'done';
  * somebody who replays it, is done already, and the function gives nothing as if it had done it: any answer but success
  * would make the sender try again. While the first is still at work it is 409. If the work throws, the delivery may
  * come again.
+ *
+ * A delivery whose lease ran out during the work, or that the store could not note as done, may be done again: that is
+ * published on `ent:middleware:hook`, and the sender has its success.
  *
  * @returns a function of the id of the delivery (that of the scheme, or where Stripe has it, in the body) and the work;
  *   it throws `http.webhook_in_progress` (409), and `http.webhook_unsigned` (401) without an id
@@ -82,7 +85,21 @@ export function deliverOnce(
       throw error;
     }
     clearInterval(renewal);
-    // It is done: a store that fails now must not make the sender have it done again.
-    await store.replace(key, record, DONE, ttlMs).catch(() => false);
+    // It is done: what goes wrong now must not make the sender have it done again, and is told elsewhere.
+    try {
+      if (!(await store.replace(key, record, DONE, ttlMs))) tell(leaseLost());
+    } catch (error) {
+      tell(error);
+    }
   };
+}
+
+function leaseLost(): Error {
+  return httpErrors.webhook_lease_lost(
+    'The lease of a webhook ran out before its work was done, which may be done again.',
+  );
+}
+
+function tell(error: unknown): void {
+  if (channels.hook.hasSubscribers) channels.hook.error.publish({ middleware: 'deliverOnce', hook: 'done', error });
 }
