@@ -169,15 +169,25 @@ function file(
   });
 }
 
-/** A route for a file of a package, under the entity tag of its version. */
+/** A route for a file of a package, under the entity tag of its version. It is read once, when somebody asks. */
 function asset(path: string, contentType: string, etag: string, read: () => Promise<Buffer>): Route {
+  let content: Promise<Buffer> | undefined;
+  const readOnce = async (): Promise<Buffer> => {
+    content ??= read();
+    try {
+      return await content;
+    } catch (error) {
+      content = undefined;
+      throw error;
+    }
+  };
   return route({
     method: 'GET',
     path,
     auth: false,
     hidden: true,
     responses: { 200: { contentType } },
-    handler: async () => reply(200, await read(), { etag, 'cache-control': 'public, max-age=3600' }),
+    handler: async () => reply(200, await readOnce(), { etag, 'cache-control': 'public, max-age=3600' }),
   });
 }
 

@@ -1,4 +1,4 @@
-import { securityHeaders } from '@ent/middleware';
+import { type Middleware, securityHeaders } from '@ent/middleware';
 import { describe, expect, it } from 'vitest';
 import { serve } from '../../middleware/tests/support/serve.ts';
 import { docs } from '../src/docs.ts';
@@ -54,6 +54,18 @@ describe('docs', () => {
     const url = await start();
     expect(await (await fetch(`${url}/redoc/redoc.standalone.js`)).text()).not.toContain('cdn.redoc.ly');
     expect(await (await fetch(`${url}/docs/start.js`)).text()).toContain('validatorUrl: null');
+  });
+
+  it('read a file of a package once, whoever asks for it', async () => {
+    const bodies: unknown[] = [];
+    const noting: Middleware = { name: 'noting', head() {}, reply: (_exchange, { body }) => void bodies.push(body) };
+    const { url } = await serve(createListener(docs(routes, about), { middleware: [noting] }));
+    for (const path of ['/docs/swagger-ui.css', '/redoc/redoc.standalone.js']) {
+      for (let count = 0; count < 2; count++) await (await fetch(url + path)).arrayBuffer();
+      const [first, second] = bodies.splice(0);
+      expect(first).toBeInstanceOf(Buffer);
+      expect(second === first).toBe(true);
+    }
   });
 
   it('serve no other file of the packages', async () => {
