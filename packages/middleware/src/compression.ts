@@ -65,14 +65,18 @@ const OPTIONS = { encodings: true, minBytes: true, filter: true } as const;
 /** Types of which each chunk is to arrive when it is sent. */
 const FLUSHED = /^(?:text\/event-stream|application\/(?:x-ndjson|jsonl|json-seq))(?:;|$)/i;
 
+/** Types that no cache is to keep in any case, so that `no-store` does not say of them that there is a secret. */
+const NEVER_STORED = /^(?:text\/event-stream|application\/problem\+json)(?:;|$)/i;
+
 /**
  * Compresses answers as `Accept-Encoding` allows (RFC 9110, section 12.5.3): whole ones at once, streams as they go,
  * and streams of events with each event.
  *
  * Left as they are: bodies below `minBytes`, types that do not get smaller, what is encoded already, parts (206),
- * answers with `Cache-Control: no-transform` or a digest of their bytes, and those with `Set-Cookie`, which hold a
- * secret. A strong ETag gets the name of the coding at its end, since it is of other bytes; `ifNoneMatch` and
- * `requireMatch` know it so. Put it first in the list, so that it comes last.
+ * answers with `Cache-Control: no-transform` or a digest of their bytes, and those that hold a secret: with
+ * `Set-Cookie`, or with the `Cache-Control: no-store` of their handler, as answers with tokens have it. A strong ETag
+ * gets the name of the coding at its end, since it is of other bytes; `ifNoneMatch` and `requireMatch` know it so. Put
+ * it first in the list, so that it comes last.
  *
  * @throws `middleware.invalid_options`
  * @example
@@ -122,8 +126,11 @@ function isCompressible({ status, headers, body }: Reply, minBytes: number): boo
   for (const name of ['content-encoding', 'content-range', 'set-cookie', 'content-digest', 'digest']) {
     if (headerOf(headers, name) !== undefined) return false;
   }
-  if (/\bno-transform\b/i.test(headerOf(headers, 'cache-control') ?? '')) return false;
-  return compressible(headerOf(headers, 'content-type') ?? '') === true;
+  const caching = headerOf(headers, 'cache-control') ?? '';
+  const contentType = headerOf(headers, 'content-type') ?? '';
+  if (/\bno-transform\b/i.test(caching)) return false;
+  if (/\bno-store\b/i.test(caching) && !NEVER_STORED.test(contentType)) return false;
+  return compressible(contentType) === true;
 }
 
 function encoded(reply: Reply, coding: ContentCoding): Reply | Promise<Reply> {

@@ -87,6 +87,7 @@ describe('compression', () => {
     ['an encoded one', html(TEXT, { 'Content-Encoding': 'br' })],
     ['a part', { ...html(TEXT, { 'content-range': 'bytes 0-8999/9000' }), status: 206 }],
     ['one that sets a cookie', html(TEXT, { 'Set-Cookie': ['a=1'] })],
+    ['one that no cache may keep, such as one with a token', html(TEXT, { 'Cache-Control': 'private, no-store' })],
     ['one that must not be changed', html(TEXT, { 'cache-control': 'public, no-transform' })],
     ['one with a digest of its bytes', html(TEXT, { 'content-digest': 'sha-256=:x:' })],
     ['no content', { status: 204, headers: { 'content-type': 'text/html' } }],
@@ -146,7 +147,7 @@ describe('compression', () => {
       await held;
       yield 'data: 2\n\n';
     }
-    const handler = (): Reply => html(events(), { 'content-type': 'text/event-stream' });
+    const handler = (): Reply => html(events(), { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
     const { url } = await serve(createNodeListener(handler, { middleware: [compression({ ...ALL, minBytes: 0 })] }));
     const answer = await fetch(url, { headers: { 'accept-encoding': coding } });
     expect(answer.headers.get('content-encoding')).toBe(coding);
