@@ -49,9 +49,10 @@ export function createHonoHandler(
   app.use(async (context, next) => {
     const exchange = exchangeOf(context.req);
     if (exchange !== undefined) exchange.route = routeOf(context);
+    noteNoJson(context.req);
     await next();
   });
-  app.onError((error, context) => responseOf(problemFor(context.req, error)));
+  app.onError((error, context) => responseOf(problemFor(context.req, noJson.has(error) ? unparsable(error) : error)));
   app.notFound(() => responseOf(nothingThere()));
   return handler;
 }
@@ -59,6 +60,27 @@ export function createHonoHandler(
 /** The last one that matches and is no middleware: as Hono's own list of routes has it, one that takes no `next`. */
 function routeOf(context: Context): string | undefined {
   return matchedRoutes(context).findLast(({ handler }) => handler.length < 2)?.path;
+}
+
+/** What `c.req.json()` has thrown of bodies that are no JSON: the same error elsewhere is a fault of ours. */
+const noJson = new WeakSet<Error>();
+
+function noteNoJson(request: Context['req']): void {
+  // Called with the request as `this` again.
+  // oxlint-disable-next-line typescript/unbound-method
+  const { json } = request;
+  request.json = async <Body>() => {
+    try {
+      return (await json.call(request)) as Body;
+    } catch (error) {
+      if (error instanceof SyntaxError) noJson.add(error);
+      throw error;
+    }
+  };
+}
+
+function unparsable(cause: Error): Error {
+  return middlewareErrors.body_unparsable('The body is not JSON.', { cause });
 }
 
 function responseOf({ status, headers, body }: ProblemReply): Response {

@@ -3,8 +3,11 @@ import type { RequestListener } from 'node:http';
 import { accessLog } from '@ent/middleware';
 import { createExpressListener } from '@ent/middleware/express';
 import { fastifyOptions, fastifyProblems } from '@ent/middleware/fastify';
+import { createHonoHandler } from '@ent/middleware/hono';
+import { getRequestListener } from '@hono/node-server';
 import express from 'express';
 import Fastify from 'fastify';
+import { Hono } from 'hono';
 import { expect, it, onTestFinished } from 'vitest';
 import { serve } from '../support/serve.ts';
 
@@ -27,6 +30,13 @@ const HOSTS: Record<string, () => Promise<string>> = {
     onTestFinished(() => app.close());
     return app.listen({ port: 0, host: '127.0.0.1' });
   },
+  async Hono() {
+    const app = new Hono();
+    const fetch = createHonoHandler(app, { middleware });
+    app.post('/', async (c) => c.json(await c.req.json()));
+    const listener = getRequestListener(fetch);
+    return listening((req, res) => void listener(req, res));
+  },
 };
 
 const JSON_TYPE = 'application/json';
@@ -40,6 +50,8 @@ it.each([
   ['Fastify', JSON_TYPE, '{"a":', 400, 'body_unparsable', /JSON/],
   ['Fastify', JSON_TYPE, '', 400, 'body_unparsable', /empty/],
   ['Fastify', JSON_TYPE, long, 413, 'body_too_large', /large/],
+  ['Hono', JSON_TYPE, '{"a":', 400, 'body_unparsable', /JSON/],
+  ['Hono', JSON_TYPE, '', 400, 'body_unparsable', /JSON/],
   ['Fastify', 'application/xml', '<a/>', 415, 'unsupported_media_type', /^Send the body/],
 ] as const)('%s, for %s and %j: %d', async (host, type, body, status, code, detail) => {
   logged.length = 0;
@@ -64,4 +76,17 @@ it('what is no refusal of a parser stays what it is, whatever it says of itself'
   const url = await app.listen({ port: 0, host: '127.0.0.1' });
   const answer = await fetch(`${url}/type`);
   expect([answer.status, await answer.text()]).toEqual([500, expect.not.stringContaining('secret')]);
+});
+
+it('what is no JSON is for who catches it in Hono the error that it was, and no other error of that kind is one', async () => {
+  const app = new Hono();
+  const handle = createHonoHandler(app);
+  app.post('/caught', async (c) => c.text(await c.req.json().catch((error: unknown) => String(error).split(':')[0])));
+  app.post('/own', () => JSON.parse('{') as never);
+  app.post('/valid', async (c) => c.json([await c.req.json(), await c.req.json(), await c.req.text()]));
+  const post = (path: string, body: string): Promise<Response> =>
+    handle(new Request(`http://a${path}`, { method: 'POST', body }));
+  expect(await (await post('/caught', '{')).text()).toBe('SyntaxError');
+  expect((await post('/own', '{}')).status).toBe(500);
+  expect(await (await post('/valid', '{"a":1}')).json()).toEqual([{ a: 1 }, { a: 1 }, '{"a":1}']);
 });
