@@ -82,7 +82,7 @@ export interface Variable {
 export interface ConfigFault {
   /** The variable, flag or file. */
   readonly variable: string;
-  /** `.env:3`, `environment`, `not set`, ... */
+  /** `.env:3`, `environment`, `not set`, `default of the schema`, ... */
   readonly source: string;
   /** What was expected. */
   readonly expected: string;

@@ -10,26 +10,37 @@ const DURATION = 'a duration such as "250ms", "30s", "5m", "2h" or "7d"';
 
 /**
  * A length of time, in milliseconds: `"250ms"`, `"30s"`, `"5m"`, `"2h"`, `"7d"`. A
- * default in the same notation is `.prefault('5m')`.
+ * default in the same notation is `.prefault('5m')`. `duration({ zero: true })` takes `"0"` and `"0s"` too, for what
+ * may be none at all, such as `drainDelay` of a lifecycle.
  *
  * ```ts
  * import { duration } from '@ent/config';
  *
  * console.log(duration().parse('5m')); // 300000
+ * console.log(duration({ zero: true }).parse('0s')); // 0
  * ```
  */
-export function duration(): z.ZodType<number, string | number> {
+export function duration(options: { readonly zero?: boolean | undefined } = {}): z.ZodType<number, string | number> {
+  refuseUnknown(options, { zero: true }, 'duration', configErrors.invalid_options);
+  const { zero = false } = options;
+  if (typeof zero !== 'boolean') throw configErrors.invalid_options('duration: zero must be true or false.');
+  const expected = zero ? `${DURATION}, or 0` : DURATION;
   return z
     .union([z.string(), z.number()])
     .transform((value, context) => {
+      if (zero && isZero(value)) return 0;
       try {
         return toMilliseconds(value);
       } catch {
-        context.addIssue({ code: 'custom', message: `expected ${DURATION}` });
+        context.addIssue({ code: 'custom', message: `expected ${expected}` });
         return z.NEVER;
       }
     })
-    .meta({ expected: DURATION, unit: 'ms' });
+    .meta({ expected, unit: 'ms' });
+}
+
+function isZero(value: string | number): boolean {
+  return typeof value === 'number' ? value === 0 : /^0+(?:\.0+)?\s*(?:ms|s|m|h|d)?$/.test(value.trim());
 }
 
 const SIZE = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/;

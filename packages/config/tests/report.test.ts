@@ -2,7 +2,7 @@ import { inspect } from 'node:util';
 import { ConfigurationError, type EntError } from '@ent/errors';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { type Config, type ConfigFault, defineConfig, type LoadOptions, secret, url } from '../src/index.ts';
+import { type Config, type ConfigFault, defineConfig, duration, type LoadOptions, secret, url } from '../src/index.ts';
 import { lineOf } from '../src/internal/dotenv.ts';
 import { folderWith } from './folder.ts';
 
@@ -146,6 +146,24 @@ describe('the report', () => {
       hermetic,
     );
     expect(linesOf(pointing)).toEqual(['A (not set): needs a']);
+  });
+
+  it('says where what the schema itself has for a setting is wrong', () => {
+    const own = z.object({
+      drainDelay: duration().prefault('0s'),
+      port: z.number().min(1).prefault(0),
+      name: z.string(),
+      tls: z.object({ key: z.string() }).optional(),
+    });
+    const lines = linesOf(defineConfig(own, hermetic));
+    expect(lines).toEqual([
+      'DRAIN_DELAY (default of the schema): expected a duration such as "250ms", "30s", "5m", "2h" or "7d"',
+      'PORT (default of the schema): expected a number at least 1',
+      'NAME (not set): required, expected text',
+    ]);
+    expect(defineConfig(own, { dir: false, env: { DRAIN_DELAY: '1s', PORT: '1', NAME: 'x' } }).load().drainDelay).toBe(
+      1000,
+    );
   });
 
   it('is complete for three hundred faults', () => {

@@ -193,6 +193,24 @@ describe('text is read as', () => {
     expect(read(duration(), text)).toBe(result === 'refused' ? fault : result);
   });
 
+  it('a duration that may be none', () => {
+    const fault = refused('expected a duration such as "250ms", "30s", "5m", "2h" or "7d", or 0');
+    const schema = duration({ zero: true });
+    expect(['0', '0s', ' 0.0 ms ', '5s', '0x', '-0s', '-1s'].map((text) => read(schema, text))).toEqual([
+      0,
+      0,
+      0,
+      5000,
+      fault,
+      fault,
+      fault,
+      fault,
+    ]);
+    expect(schema.parse(0)).toBe(0);
+    expect(() => duration({ zero: 'yes' as never })).toThrow('duration: zero');
+    expect(() => duration({ min: 0 } as never)).toThrow('min');
+  });
+
   it.each([
     ['1024', 1024],
     ['512kB', 512_000],

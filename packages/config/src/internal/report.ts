@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { expectationAt, expectationOf } from './expectation.ts';
 import type { Faults } from './faults.ts';
 import { inputOf, valueOf } from './input.ts';
-import { type Group, type Leaf, type Plan, screaming } from './schema.ts';
+import { fallbackOf, type Group, type Leaf, type Plan, screaming } from './schema.ts';
 import type { Collected } from './collected.ts';
 
 /** What a report is made of. */
@@ -78,13 +78,23 @@ function addIssues(issues: readonly z.core.$ZodIssue[], { plan, prefix, collecte
     // something to say. About a secret that is set nobody has: words that are made of a value can hold any part of it.
     const written = leaf.secret && origin !== undefined ? undefined : words;
     const expected = `expected ${expectationAt(leaf.schema, rest)}`;
+    const byDefault = origin === undefined && failsByDefault(leaf);
+    const isAbsent = origin === undefined && !byDefault;
     faults.add({
       variable: leaf.name,
-      source: origin === undefined ? 'not set' : origin(leaf.name),
-      expected:
-        written === undefined ? (origin === undefined ? `required, ${expected}` : place + expected) : place + written,
+      source: byDefault ? 'default of the schema' : origin === undefined ? 'not set' : origin(leaf.name),
+      expected: written === undefined ? (isAbsent ? `required, ${expected}` : place + expected) : place + written,
       path: leaf.path,
     });
+  }
+}
+
+/** Whether what the schema itself has for a setting that is not set, by `.prefault()`, is none of its values. */
+function failsByDefault({ schema }: Leaf): boolean {
+  try {
+    return fallbackOf(schema) !== undefined && !z.safeParse(schema, undefined).success;
+  } catch {
+    return false;
   }
 }
 

@@ -154,8 +154,8 @@ function elementOf(core: AnySchema): AnySchema {
   return element === undefined ? core : unwrap(element).core;
 }
 
-/** `.default()` or `.prefault()` of an object. */
-function fallbackOf(schema: AnySchema): (() => unknown) | undefined {
+/** `.default()` or `.prefault()` of a schema. */
+export function fallbackOf(schema: AnySchema): (() => unknown) | undefined {
   for (let layer: AnySchema | undefined = schema; layer !== undefined; ) {
     const def = layer._zod.def as unknown as Record<string, unknown>;
     // It can be computed, and is anew each time it is read.

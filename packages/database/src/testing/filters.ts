@@ -239,7 +239,7 @@ export const filterCases: readonly DatabaseCase[] = [
           repo.upsert(['id'], { id: 'a', text }),
           repo.upsert(['id'], { id: 'a' }, { set: { text } }),
         ].map(async (call) => {
-          const thrown: unknown = await call.catch((error: unknown) => error);
+          const thrown: unknown = await call.catch((reason: unknown) => reason);
           const { status, detail, errors } = EntError.from(thrown).toProblem();
           return { status, detail, errors };
         }),
