@@ -204,7 +204,6 @@ describe('text is read as', () => {
       fault,
       fault,
       fault,
-      fault,
     ]);
     expect(schema.parse(0)).toBe(0);
     expect(() => duration({ zero: 'yes' as never })).toThrow('duration: zero');
