@@ -45,8 +45,8 @@ export interface TransactionOptions extends CallOptions {
   readonly readOnly?: boolean | undefined;
   /**
    * What to do inside another transaction. `required`: join it; when this one fails, the whole can only roll back.
-   * `nested`: a savepoint; it can fail alone. `new`: a transaction of its own, on another connection. Default
-   * `required`.
+   * `nested`: a savepoint; it can fail alone, but by a deadlock or a serialization failure. `new`: a transaction of its
+   * own, on another connection. Default `required`.
    */
   readonly propagation?: 'required' | 'nested' | 'new' | undefined;
   /** How often it is run again after a conflict. Default: that of the database. */

@@ -53,19 +53,27 @@ function fieldOf({ model }: Attempted, column: string): string {
   return column;
 }
 
-const CONFLICTS: ReadonlySet<string> = new Set([
-  databaseErrors.serialization_failure.code,
-  databaseErrors.deadlock.code,
-  databaseErrors.lock_timeout.code,
-]);
+/** After these the whole transaction is no more, or can commit nothing. */
+const ENDS: readonly string[] = [databaseErrors.serialization_failure.code, databaseErrors.deadlock.code];
+/** A lock that was not to be had ends its statement alone. */
+const CONFLICTS: readonly string[] = [...ENDS, databaseErrors.lock_timeout.code];
 
 /** Whether an error, or what caused it, is a conflict that goes away when the whole transaction is run again. */
 export function isConflict(driver: DatabaseDriver, error: unknown): boolean {
+  return isOneOf(CONFLICTS, driver, error);
+}
+
+/** Whether it is one after which a savepoint cannot go on either. */
+export function endsTransaction(driver: DatabaseDriver, error: unknown): boolean {
+  return isOneOf(ENDS, driver, error);
+}
+
+function isOneOf(codes: readonly string[], driver: DatabaseDriver, error: unknown): boolean {
   let current = error;
   // The application may have wrapped it; a chain that is longer than this is not ours.
   for (let depth = 0; depth < 8 && current instanceof Error; depth += 1) {
     const code = EntError.is(current) ? current.code : `database.${driver.classify(current)?.code}`;
-    if (CONFLICTS.has(code)) return true;
+    if (codes.includes(code)) return true;
     current = current.cause;
   }
   return false;

@@ -2,7 +2,7 @@ import type { TransactionOptions } from '../options.ts';
 import { type Body, runBody, TRANSACTION, undo } from './attempt.ts';
 import { beginCall, type DatabaseCall } from './call.ts';
 import type { Calls } from './calls.ts';
-import { isConflict, wrapped } from './faults.ts';
+import { endsTransaction, wrapped } from './faults.ts';
 import { type Scope, Unit } from './scope.ts';
 
 const SAVEPOINT = { operation: 'savepoint' };
@@ -54,7 +54,7 @@ async function inSavepoint<R>(
     unit.state = 'ended';
     await unit.idle();
     // Only the whole transaction can be run again.
-    if (isConflict(driver, error)) parent.failure ??= error;
+    if (endsTransaction(driver, error)) parent.failure ??= error;
     await undo(unit, 'rollbackTo', (own) => driver.rollbackTo(unit.session, name, own));
     // And a session that was cut off cannot go on.
     if (unit.broken) parent.failure ??= error;

@@ -78,7 +78,7 @@ describeWithServer('mariadb', (server) => {
       expect(Number(await value(db, 'a')) + Number(await value(db, 'b'))).toBe(200);
     });
 
-    it('a lock that is waited for too long ends its statement alone, and a savepoint can go on', async () => {
+    it('a lock that is waited for too long ends its statement alone, and the whole is run again', async () => {
       const db = await ready();
       const { promise: gate, fire: release } = signal();
       const { promise: isLocked, fire: locked } = signal();
