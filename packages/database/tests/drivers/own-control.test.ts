@@ -30,7 +30,16 @@ async function endedBy(db: Db, text: string): Promise<unknown[]> {
 }
 
 function declare(open: () => Promise<Db>, texts: readonly string[]): void {
-  const all = ['begin', 'commit', 'rollback', '/* ; */ Commit', '-- so\nrollback', ';commit', ...texts];
+  const all = [
+    'begin',
+    'commit',
+    'rollback',
+    '/* ; */ Commit',
+    '-- so\nrollback',
+    ';commit',
+    '/**/--\n/* */rollback',
+    ...texts,
+  ];
   it.each(all)('refuses "%s" in a transaction, and rolls it back', async (text) => {
     expect(await endedBy(await open(), text)).toEqual(['database.unsupported', []]);
   });
@@ -77,22 +86,40 @@ describe('SQLite in threads', () => {
 
 describeWithServer('postgres', (server) => {
   const { open } = postgres(server);
-  declare(open, ['end', 'abort', 'rollback and chain', 'commit work and chain', `prepare transaction 'x'`]);
+  const nested = '/* /* of */ two */ rollback';
+  declare(open, ['end', 'abort', 'rollback and chain', 'commit work and chain', `prepare transaction 'x'`, nested]);
 
   it('finds out an end that it could not see before', async () => {
-    expect(await endedBy(await open(), '/* /* of */ two */ rollback')).toEqual(['database.query_failed', []]);
+    const db = await open();
+    const ended = db.transaction(async () => {
+      await db.repo(people).insert({ email: 'a' });
+      await db.native.script('select 1; rollback');
+    });
+    expect((await rejection(ended)).code).toBe('database.query_failed');
+    expect(await db.repo(people).count()).toBe(0);
   });
 
   it('refuses one in a text of several statements', async () => {
     const db = await open();
-    const error = await rejection(db.transaction(() => db.native.script('select 1;\nrollback and chain;')));
-    expect(error.code).toBe('database.unsupported');
+    for (const before of ['', '/* so */ ', '/* so\nit is */\n']) {
+      const error = await rejection(db.transaction(() => db.native.script(`select 1;\n${before}rollback and chain;`)));
+      expect(error.code).toBe('database.unsupported');
+      expect(error.message).toContain(`"rollback and chain;" (line ${before.split('\n').length + 1})`);
+    }
   });
 });
 
 describeWithServer('mariadb', (server) => {
   const { open } = mysql(server);
-  declare(open, ['# so\ncommit', 'rollback and chain', 'commit and chain', 'start transaction read only']);
+  const carriedOut = ['/*! commit */', '/*!50000 commit */', '/*M!100000 rollback and chain */', '/*! *//**/ commit'];
+  declare(open, [
+    '# so\ncommit',
+    'rollback and chain',
+    'commit and chain',
+    'start transaction read only',
+    '/* /* */ commit',
+    ...carriedOut,
+  ]);
 
   it.each([
     ['rollback', 'begin rollback; end'],
@@ -102,7 +129,10 @@ describeWithServer('mariadb', (server) => {
   ])('finds out a procedure that ends it: %s', async (_what, body) => {
     const db = await open();
     await sql.raw(`create procedure ending() ${body}`).execute(db.native.kysely);
-    expect(await endedBy(db, 'call ending()')).toEqual(['database.query_failed', []]);
+    for (const comment of ['', '/* app */ ', '-- app\n']) {
+      expect(await endedBy(db, `${comment}call ending()`)).toEqual(['database.query_failed', []]);
+      await db.repo(people).deleteMany({ where: { id: { ne: null } } });
+    }
   });
 
   it('calls procedures in transactions, and answers their rows', async () => {

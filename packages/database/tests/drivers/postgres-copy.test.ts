@@ -64,6 +64,12 @@ describeWithServer('postgres', { killable: true }, (server) => {
       expect(await textOf(copyOut(db, `copy (select 1 where false) to stdout`))).toBe('');
     });
 
+    it('go by statements with a comment before them', async () => {
+      const db = await open();
+      expect(await copyIn(db, `/* of /* an */ app */ ${IN}`, csv(3))).toBe(3);
+      expect((await textOf(copyOut(db, `-- app\n${OUT}`))).split('\n')).toHaveLength(4);
+    });
+
     it('go by streams', async () => {
       const db = await open();
       const source = Readable.from(csv(5000));

@@ -51,6 +51,7 @@ describeWithServer('postgres', (server) => {
       await db.transaction(async () => {
         await set(true);
         await sql`set local application_name = 'x'`.execute(db.native.kysely);
+        await sql`/* app */ set local application_name = 'y'`.execute(db.native.kysely);
       });
       await db.transaction(() => sql`set transaction read only`.execute(db.native.kysely));
       expect(await pid(db)).toEqual(first);

@@ -83,11 +83,14 @@ describe('a migration that rebuilds a table', () => {
       'pragma main.foreign_keys (0)',
       '-- off\n pragma foreign_keys = 0',
       'explain query plan pragma foreign_keys = 0',
+      '/* app */ pragma foreign_keys = 0',
     ]) {
       const error = await rejection(createMigrator(db, [rebuild([text, ...REBUILD])]).up());
       expect(error).toMatchObject({ code: 'database.migration_failed', cause: { code: 'database.unsupported' } });
       expect(String(error.cause)).toContain("foreignKeys: 'off'");
       expect((await rejection(run(text))).code).toBe('database.unsupported');
+      if (!text.startsWith('explain'))
+        expect((await rejection(db.native.script(text))).code).toBe('database.unsupported');
     }
     await unharmed();
   });

@@ -1,3 +1,4 @@
+import { fromFirstWord } from '../../internal/sql/lead.ts';
 import type { MysqlError } from './client.ts';
 
 type Ask = (text: string, values: readonly unknown[]) => Promise<readonly Record<string, unknown>[]>;
@@ -15,7 +16,7 @@ const COLUMNS = `select s.column_name as name
     and coalesce(c.generation_expression, '') = ''
   order by s.seq_in_index`;
 /** As the statements of repositories begin, and most others. */
-const TABLE = /^\s*(?:insert\s+(?:ignore\s+)?into|replace\s+into|update)\s+(?:`([^`]+)`\.)?`?([^\s`(]+)`?/i;
+const TABLE = /^(?:insert\s+(?:ignore\s+)?into|replace\s+into|update)\s+(?:`([^`]+)`\.)?`?([^\s`(]+)`?/i;
 
 /**
  * The fields of unique keys. The server says only how a key is called, so it is asked for them, once for each key and
@@ -33,7 +34,7 @@ export class KeyNames {
   async in(error: MysqlError, text: string): Promise<TakenKey> {
     // At the end, behind the values. MySQL puts the table before it.
     const constraint = /'(?:[^'.]*\.)?([^'.]+)'$/.exec(error.sqlMessage ?? '')?.[1];
-    const [, schema, table] = TABLE.exec(text) ?? [];
+    const [, schema, table] = TABLE.exec(fromFirstWord(text, 'executable')) ?? [];
     if (constraint === undefined || table === undefined) return { constraint };
     const id = JSON.stringify([schema, table, constraint]);
     const fields = this.#known.get(id) ?? (await this.#columns(schema, table, constraint));

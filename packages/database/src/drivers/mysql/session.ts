@@ -1,5 +1,6 @@
 import { databaseErrors } from '../../errors.ts';
 import type { Address } from '../../internal/sql/addresses.ts';
+import { fromFirstWord } from '../../internal/sql/lead.ts';
 import { refuseOwnControl } from '../../internal/sql/own-control.ts';
 import { readsOnly } from '../../internal/sql/reads-only.ts';
 import { lineAt, refuseControl, ScriptError } from '../../internal/sql/script.ts';
@@ -33,10 +34,10 @@ const UNREADABLE = 'The field name (';
 const [IN_TRANSACTION, STATE_CHANGED] = [1, 0x40_00];
 
 /** What leaves something that the server does not tell: locks, handlers, variables of a SELECT, a level for later. */
-const LEAVES_TRACES = /^\W*(?:lock|flush|handler|xa|call|prepare|set\s+transaction)\b|\bget_lock\b|:=|\binto\s+@/i;
+const LEAVES_TRACES = /^(?:lock|flush|handler|xa|call|prepare|set\s+transaction)\b|\bget_lock\b|:=|\binto\s+@/i;
 
 /** Runs what may commit, and leave another transaction open, so that the server's flag does not tell. */
-const RUNS_OTHERS = /^\W*(?:call|execute)\b/i;
+const RUNS_OTHERS = /^(?:call|execute)\b/i;
 const SAVEPOINT = 'ent_others';
 /** There is no such savepoint. */
 const NO_SAVEPOINT = 1305;
@@ -112,13 +113,14 @@ export class Session {
   }
 
   async #native(text: string, values: readonly unknown[]): Promise<SqlOutcome> {
-    if (this.inTransaction) refuseOwnControl(text);
-    if (LEAVES_TRACES.test(text)) this.#isDirty = true;
+    if (this.inTransaction) refuseOwnControl(text, 'executable');
+    const statement = fromFirstWord(text, 'executable');
+    if (LEAVES_TRACES.test(statement)) this.#isDirty = true;
     try {
       // In the protocol of prepared statements floating-point numbers come as they are; but not all can be prepared.
       const isPrepared = values.length > 0 || readsOnly(text);
       const ask = (): Promise<Answer> => (isPrepared ? this.#prepared(text, values, true) : this.query(text));
-      const mayEnd = this.inTransaction && RUNS_OTHERS.test(text);
+      const mayEnd = this.inTransaction && RUNS_OTHERS.test(statement);
       const { result, fields = [] } = await (mayEnd ? this.#inSavepoint(ask) : ask());
       if (isDone(result)) {
         this.#look(result);

@@ -2,6 +2,7 @@ import { refuseUnknown } from '@ent/internal';
 import { databaseErrors } from '../../errors.ts';
 import { demandHost } from '../../internal/demand-host.ts';
 import type { Hosted } from '../../internal/host.ts';
+import { fromFirstWord } from '../../internal/sql/lead.ts';
 import { inScope, scopeHere, type TenantScope } from '../../internal/tenancy.ts';
 import type { CallOptions } from '../../options.ts';
 import { CopyingIn, CopyingOut, NoCopyError, SourceError } from './copying.ts';
@@ -126,12 +127,12 @@ async function* piecesOf(
   if (failure !== undefined) throw toldOf('copyOut', failure.error);
 }
 
-const FROM_STDIN = /^\s*copy\s[^;]*\bfrom\s+stdin\b/i;
-const TO_STDOUT = /^\s*copy\s[\s\S]*\bto\s+stdout\b/i;
+const FROM_STDIN = /^copy\s[^;]*\bfrom\s+stdin\b/i;
+const TO_STDOUT = /^copy\s[\s\S]*\bto\s+stdout\b/i;
 
 function expectCopy(operation: string, statement: unknown, form: RegExp, options: CallOptions): void {
   refuseUnknown(options, { signal: true, timeout: true }, operation, databaseErrors.invalid_query);
-  if (typeof statement !== 'string' || !form.test(statement)) throw noCopy(operation);
+  if (typeof statement !== 'string' || !form.test(fromFirstWord(statement, 'nested'))) throw noCopy(operation);
 }
 
 function noCopy(operation: string): Error {

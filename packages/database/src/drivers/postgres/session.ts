@@ -119,7 +119,7 @@ export class Session {
   }
 
   async #native(text: string, values: readonly unknown[]): Promise<SqlOutcome> {
-    if (this.inTransaction) refuseOwnControl(text);
+    if (this.inTransaction) refuseOwnControl(text, 'nested');
     // Not the simple protocol, in which a text may hold several statements.
     let command = '';
     let result: PgResult;

@@ -1,3 +1,5 @@
+import { fromFirstWord } from '../../internal/sql/lead.ts';
+
 /** Commands whose effect on the connection stays; of DO and CALL nobody knows what they run. */
 const COMMANDS: ReadonlySet<string> = new Set([
   'SET',
@@ -13,7 +15,7 @@ const COMMANDS: ReadonlySet<string> = new Set([
 ]);
 
 /** A SET of the transaction alone. */
-const OF_TRANSACTION = /^\s*set\s+(?:local|transaction)\b/i;
+const OF_TRANSACTION = /^set\s+(?:local|transaction)\b/i;
 
 /** What a statement of another command may leave: temporary tables, settings by their view, and locks. */
 const TRACES =
@@ -30,7 +32,7 @@ const LOCAL_END = /,\s*(?:true|\$(\d+)(?:::bool(?:ean)?)?)\s*\)/gi;
  * @param command what the server says that it was
  */
 export function leavesTraces(command: string, text: string, values: readonly unknown[]): boolean {
-  if (COMMANDS.has(command)) return !OF_TRANSACTION.test(text);
+  if (COMMANDS.has(command)) return !OF_TRANSACTION.test(fromFirstWord(text, 'nested'));
   return TRACES.test(text) || setsForLong(text, values);
 }
 

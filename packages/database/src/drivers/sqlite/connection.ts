@@ -6,7 +6,7 @@ import { whenFree } from './busy.ts';
 import type { SqliteClient, SqliteStatement } from './client.ts';
 import { ForeignKeysError, LostTransactionError } from './errors.ts';
 import { runScript } from './script.ts';
-import { FOREIGN_KEYS, TRACES } from './traces.ts';
+import { leavesTraces, setsForeignKeys } from './traces.ts';
 
 /** How many statements a connection keeps prepared. */
 export const MAX_STATEMENTS = 256;
@@ -120,13 +120,13 @@ export class Connection {
 
   /** Prepared anew, since the columns may depend on a schema that has changed. */
   #native(text: string, parameters: readonly unknown[]): SqlOutcome {
-    if (this.inTransaction) refuseOwnControl(text);
-    if (FOREIGN_KEYS.test(text)) {
+    if (this.inTransaction) refuseOwnControl(text, 'plain');
+    if (setsForeignKeys(text)) {
       throw databaseErrors.unsupported(
         "PRAGMA foreign_keys does nothing in a transaction, and outside of one it would last for all that use this connection. A migration that rebuilds a table asks for it with foreignKeys: 'off'.",
       );
     }
-    if (TRACES.test(text)) this.isDirty = true;
+    if (leavesTraces(text)) this.isDirty = true;
     this.#isUnsure = true;
     const bound = parameters.map(exact);
     const prepared = this.client.prepare(text);

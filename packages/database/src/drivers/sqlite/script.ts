@@ -2,7 +2,7 @@ import { refuseControl, ScriptError } from '../../internal/sql/script.ts';
 import { databaseErrors } from '../../errors.ts';
 import type { SqliteClient } from './client.ts';
 
-const FOREIGN_KEYS = /(?:^|;)[ \t]*pragma\s+(?:\w+\s*\.\s*)?foreign_keys\s*[=(]/im;
+const FOREIGN_KEYS = /(?:^|;)[ \t]*(?:\/\*(?:[^*]|\*(?!\/))*\*\/\s*)*pragma\s+(?:\w+\s*\.\s*)?foreign_keys\s*[=(]/im;
 /** Beyond these, in characters and milliseconds, nobody looks for the line: the statements are run for that again. */
 const [LOOK_CHARS, LOOK_MS] = [256 * 1024, 500];
 const SAVEPOINT = 'ent_script';

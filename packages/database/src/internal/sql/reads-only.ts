@@ -1,4 +1,6 @@
-const START = /^(?:\s|--[^\n]*\n|\/\*(?:[^*]|\*(?!\/))*\*\/|\()*(?:select|values|with)\b/i;
+import { fromFirstWord } from './lead.ts';
+
+const START = /^(?:select|values|with)\b/i;
 // WITH can have parts that write, and SELECT INTO makes a table. As functions, replace() and insert() write nothing.
 const WRITES = /\b(?:insert|update|delete|replace|merge|into)\b(?!\s*\()/i;
 
@@ -7,5 +9,5 @@ const WRITES = /\b(?:insert|update|delete|replace|merge|into)\b(?!\s*\()/i;
  * costs a wait, as where such a word is a name or part of a text; one that writes would be refused.
  */
 export function readsOnly(sql: string): boolean {
-  return START.test(sql) && !WRITES.test(sql);
+  return START.test(fromFirstWord(sql, 'plain')) && !WRITES.test(sql);
 }
