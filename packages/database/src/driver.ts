@@ -296,6 +296,11 @@ export interface DriverSchema<Native, Session> {
    */
   createTable(session: Session, entity: EntityModel, call: DriverCall): Awaitable<void>;
   /**
+   * Whether {@link DriverSchema.createTable} would find the table of an entity. So that where migrations stand can be
+   * read without a right to create anything; where it is left out, the table is created for that.
+   */
+  hasTable?(session: Session, entity: EntityModel, call: DriverCall): Awaitable<boolean>;
+  /**
    * Waits until the session has the lock of this name, alone among all that use the database; migrations do. It is lost
    * with the session: when this process dies or its connection breaks, the next one gets it. With
    * `features.transactionalDdl` it comes inside a transaction; with `features.nonTransactionalMigrations` it may come

@@ -136,12 +136,12 @@ export interface Migrator {
    * @throws `database.migration_irreversible` before anything is done, when one of them cannot be reverted
    */
   down(options?: MigrateOptions & { readonly steps?: number | undefined }): Promise<string[]>;
-  /** Every migration of the list and of the database. Writes nothing. */
+  /** Every migration of the list and of the database. Writes nothing, and waits for nobody who migrates. */
   status(options?: MigrateOptions): Promise<MigrationStatus[]>;
   /**
-   * The statements that `up` would send. They are sent, in a transaction that is rolled back, so they are exact;
-   * nothing is written. Where DDL cannot be rolled back, and from the first migration on that runs without a
-   * transaction, they are recorded instead, so what depends on answers is missing.
+   * The statements that `up` would send. They are sent, under the lock of `up` and in a transaction that is rolled
+   * back, so they are exact; nothing is written. Where DDL cannot be rolled back, and from the first migration on that
+   * runs without a transaction, they are recorded instead, so what depends on answers is missing.
    */
   dryRun(options?: MigrateOptions): Promise<PlannedMigration[]>;
   /**

@@ -106,7 +106,9 @@ export function createMigrator<Native>(
     }
   }
 
-  const applied = (): Promise<LedgerEntry[]> => ledger.find({ sort: [['position', 'asc']] });
+  const applied = async (): Promise<LedgerEntry[]> =>
+    (await host.hasTable(entity)) ? ledger.find({ sort: [['position', 'asc']] }) : [];
+  const standing = ({ signal }: MigrateOptions): Promise<LedgerEntry[]> => host.reading({ timeout, signal }, applied);
 
   /** The names of applied migrations whose statements are others now. */
   async function changed(entries: readonly LedgerEntry[]): Promise<string[]> {
@@ -130,10 +132,14 @@ export function createMigrator<Native>(
   async function apply(migration: Migration<Native>, given: MigrateOptions, tell: Tell): Promise<boolean> {
     const checksum = await checksumOf(host, migration);
     return perform(migration, 'up', given, tell, async () => {
+      // Where the step can be rolled back, after it: it may create the schema that the ledger is to stand in.
+      const isAtomic = db.features.transactionalDdl && migration.transaction !== false;
+      if (!isAtomic) await host.createTable(entity);
       await step(migration, 'up', async () => {
         await migration.up(db.native);
         if (migration.transaction === false) await expectValidIndexes(host, await recordedOf(host, migration, 'up'));
       });
+      if (isAtomic) await host.createTable(entity);
       const [last] = await ledger.find({ sort: [['position', 'desc']], limit: 1 });
       await ledger.insert({ id: migration.name, checksum, position: (last?.position ?? 0) + 1, appliedAt: new Date() });
     });
@@ -149,7 +155,7 @@ export function createMigrator<Native>(
   ): Promise<boolean> {
     let isBegun = false;
     const due = async (): Promise<boolean> => {
-      const isApplied = (await ledger.get(migration.name)) !== null;
+      const isApplied = (await host.hasTable(entity)) && (await ledger.get(migration.name)) !== null;
       if (isApplied === (direction === 'up')) return false;
       isBegun = true;
       tell('begun');
@@ -174,10 +180,23 @@ export function createMigrator<Native>(
     return { name: migration.name, statements };
   }
 
+  async function plans(): Promise<PlannedMigration[]> {
+    const entries = await applied();
+    const planned: PlannedMigration[] = [];
+    let isSent = db.features.transactionalDdl;
+    for (const migration of list) {
+      if (entries.some(({ id }) => id === migration.name)) continue;
+      // What comes after may need what it would have done.
+      if (migration.transaction === false) isSent = false;
+      planned.push(await plan(migration, isSent));
+    }
+    return planned;
+  }
+
   return {
     async up(given = {}) {
       expectKnown('up', given);
-      const entries = await peek(given, applied);
+      const entries = await standing(given);
       await expectNoDrift(entries);
       const pending = list.filter(({ name }) => !entries.some(({ id }) => id === name));
       const done: string[] = [];
@@ -195,7 +214,7 @@ export function createMigrator<Native>(
       if (!Number.isSafeInteger(steps) || steps < 1) {
         throw databaseErrors.invalid_query('steps must be a whole number, 1 or more.');
       }
-      const entries = await peek(given, applied);
+      const entries = await standing(given);
       await expectNoDrift(entries);
       const reverts = entries
         .reverse()
@@ -216,43 +235,27 @@ export function createMigrator<Native>(
 
     async status(given = {}) {
       expectKnown('status', given);
-      return peek(given, async () => {
-        const entries = await applied();
-        const drifted = await changed(entries);
-        const known = list.map(({ name }): MigrationStatus => {
-          const appliedAt = entries.find(({ id }) => id === name)?.appliedAt ?? null;
-          return {
-            name,
-            appliedAt,
-            state: appliedAt === null ? 'pending' : drifted.includes(name) ? 'changed' : 'applied',
-          };
-        });
-        const missing = entries
-          .filter(({ id }) => !list.some(({ name }) => name === id))
-          .map(({ id, appliedAt }): MigrationStatus => ({ name: id, appliedAt, state: 'missing' }));
-        return [...missing, ...known];
+      const entries = await standing(given);
+      const drifted = await changed(entries);
+      const known = list.map(({ name }): MigrationStatus => {
+        const appliedAt = entries.find(({ id }) => id === name)?.appliedAt ?? null;
+        return {
+          name,
+          appliedAt,
+          state: appliedAt === null ? 'pending' : drifted.includes(name) ? 'changed' : 'applied',
+        };
       });
+      const missing = entries
+        .filter(({ id }) => !list.some(({ name }) => name === id))
+        .map(({ id, appliedAt }): MigrationStatus => ({ name: id, appliedAt, state: 'missing' }));
+      return [...missing, ...known];
     },
 
     async dryRun(given = {}) {
       expectKnown('dryRun', given);
-      return peek(
-        given,
-        async () => {
-          const entries = await applied();
-          const planned: PlannedMigration[] = [];
-          let isSent = db.features.transactionalDdl;
-          for (const migration of list) {
-            if (entries.some(({ id }) => id === migration.name)) continue;
-            // What comes after may need what it would have done.
-            if (migration.transaction === false) isSent = false;
-            planned.push(await plan(migration, isSent));
-          }
-          return planned;
-          // What one of them needs harms none of the others, since nothing stays.
-        },
-        suspending,
-      );
+      if (db.features.transactionalDdl) return peek(given, plans, suspending);
+      // Nothing is sent, so there is nothing to keep others from, and nothing to roll back.
+      return host.reading({ timeout, signal: given.signal }, plans);
     },
 
     async repair(given = {}) {

@@ -1,5 +1,4 @@
 import type { DriverCall } from '../driver.ts';
-import type { EntityModel } from '../entity.ts';
 import { databaseErrors } from '../errors.ts';
 import { beginCall } from './call.ts';
 import type { Calls } from './calls.ts';
@@ -20,10 +19,34 @@ export function migrationHost(calls: Calls): MigrationHost {
       // What cannot be rolled back is not done twice.
       const again = bare ? { ...options, retries: 0 } : options;
       const body = async (scope: Scope) => {
-        await lock(calls, scope, ledger);
+        await lock(calls, scope, ledger.name);
         return work();
       };
       return topLevel(calls, again, { isolation, readOnly: false, foreignKeys, bare, scripts: true }, body, onWait);
+    },
+
+    async reading(options, work) {
+      expectOutside(calls, 'Migrations');
+      // No transaction, but the session of one that writes: a replica may not have heard of the last migration.
+      return topLevel(calls, options, { isolation: undefined, readOnly: false, bare: true }, work);
+    },
+
+    async hasTable(ledger) {
+      const operation = { operation: 'migrate', entity: ledger.name, use: 'read', latest: true } as const;
+      return calls.run(scopes.of(undefined), operation, undefined, async (session, call) => {
+        if (driver.hasTable !== undefined) return driver.hasTable(session, ledger, call);
+        await driver.createTable(session, ledger, call);
+        return true;
+      });
+    },
+
+    async createTable(ledger) {
+      const operation = { operation: 'migrate', entity: ledger.name, use: 'write' } as const;
+      await calls.run(scopes.of(undefined), operation, undefined, async (session, call) => {
+        // To create it "if not exists" needs the right to create one, also where it does.
+        const isThere = (await driver.hasTable?.(session, ledger, call)) ?? false;
+        if (!isThere) await driver.createTable(session, ledger, call);
+      });
     },
 
     async scripted({ onWait, ...options }, work) {
@@ -63,15 +86,14 @@ function expectOutside({ scopes }: Calls, what: string): void {
   throw databaseErrors.invalid_query(`${what} begin transactions of their own; run them outside of one.`);
 }
 
-async function lock(calls: Calls, scope: Scope, ledger: EntityModel): Promise<void> {
+async function lock(calls: Calls, scope: Scope, entity: string): Promise<void> {
   const { driver } = calls;
-  const operation = { operation: 'migrate', entity: ledger.name, use: 'write' } as const;
+  const operation = { operation: 'migrate', entity, use: 'write' } as const;
   await calls.run(scope, operation, undefined, async (session, call) => {
     const waiting = waitingIn(scope, call);
     waiting.waitingFor = 'another process that migrates';
-    scope.unit.unlock = await driver.lock(session, ledger.name, waiting);
+    scope.unit.unlock = await driver.lock(session, entity, waiting);
     waiting.waitingFor = undefined;
-    await driver.createTable(session, ledger, call);
   });
 }
 

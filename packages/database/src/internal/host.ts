@@ -39,11 +39,16 @@ export interface ExclusiveOptions extends CallOptions {
 /** What a migrator needs beside repositories. */
 export interface MigrationHost {
   /**
-   * Runs `work` while no other process does the same with this ledger, whose table is there
-   * then. In a transaction where the database's DDL can be rolled back; else on the session that
-   * has the lock, so that who loses one loses both.
+   * Runs `work` while no other process does the same with this ledger. In a transaction where the database's DDL can be
+   * rolled back; else on the session that has the lock, so that who loses one loses both.
    */
   exclusive<R>(ledger: EntityModel, options: ExclusiveOptions, work: () => Promise<R>): Promise<R>;
+  /** Runs `work`, which only reads, on what was written last, and without a lock. */
+  reading<R>(options: CallOptions, work: () => Promise<R>): Promise<R>;
+  /** Whether the table of a ledger is there, so that it can be read. Creates it where the driver cannot tell. */
+  hasTable(ledger: EntityModel): Promise<boolean>;
+  /** Creates the table of a ledger, unless it is there. */
+  createTable(ledger: EntityModel): Promise<void>;
   /** Runs `work` in a transaction, where there are any, whose session takes texts of several statements. */
   scripted(
     options: Omit<ExclusiveOptions, 'foreignKeys' | 'transaction'>,

@@ -111,6 +111,11 @@ describeWithServer('mongodb', (server) => {
         ],
       },
     ]);
+    expect(await createMigrator(db, steps(true)).status()).toEqual([
+      { name: '0001', state: 'pending', appliedAt: null },
+    ]);
+    // Nobody has written anything.
+    expect(await beside(server.url, (client) => client.db(place.database).listCollections().toArray())).toEqual([]);
     expect(await createMigrator(db, steps(true)).up()).toEqual(['0001']);
     expect(await createMigrator(db, steps(true)).up()).toEqual([]);
     expect((await rejection(createMigrator(db, steps(false)).up())).code).toBe('database.migration_drift');

@@ -116,9 +116,24 @@ describeWithServer('mariadb', (server) => {
         ],
       },
     ]);
-    const tables = await ask(place.url, 'show tables');
-    expect(tables.flatMap((row) => Object.values(row))).toEqual(['ent_migrations']);
+    expect(await ask(place.url, 'show tables')).toEqual([]);
     await db.close();
+  });
+
+  it('where they stand is told to who may create nothing', async () => {
+    const db = connect(argument);
+    await createMigrator(db, steps.slice(0, 2)).up();
+    await db.close();
+    await ask(server.url, `create user '${place.name}'@'%'`);
+    await ask(server.url, `grant select on ${place.name}.* to '${place.name}'@'%'`);
+    const url = new URL(place.url);
+    [url.username, url.password] = [place.name, ''];
+    const reader = connect(JSON.stringify({ driver: 'mysql', url: url.href }));
+    const states = (await createMigrator(reader, steps).status()).map(({ state }) => state);
+    expect(states).toEqual(['applied', 'applied', 'pending', 'pending', 'pending']);
+    expect(await createMigrator(reader, steps.slice(0, 3)).dryRun()).toHaveLength(1);
+    expect(await createMigrator(reader, steps.slice(0, 2)).up()).toEqual([]);
+    await reader.close();
   });
 
   it('needs a database', async () => {

@@ -18,7 +18,7 @@ import { type MongodbOptions, settingsOf } from './options.ts';
 import { rowsOf } from './rows.ts';
 import { meet } from './server.ts';
 import { Session } from './session.ts';
-import { createCollection } from './table.ts';
+import { createCollection, hasCollection } from './table.ts';
 import { letWatch } from './watch.ts';
 
 export type { MethodName as MongodbMethodName } from './methods.ts';
@@ -159,6 +159,7 @@ export function mongodb(options: MongodbOptions): MongodbDriver {
       return statements;
     },
     createTable: createCollection,
+    hasTable: hasCollection,
     async lock(session, name, call) {
       const lock = await takeLock(session, name, call);
       session.lock = lock;

@@ -56,6 +56,13 @@ function partialOf(entity: EntityModel, key: readonly string[]): Document | unde
   return Object.keys(partial).length === 0 ? undefined : partial;
 }
 
+/** Whether there is a collection for an entity. */
+export async function hasCollection(session: Session, { table }: EntityModel, call: DriverCall): Promise<boolean> {
+  const command = { listCollections: 1, filter: { name: table }, nameOnly: true, authorizedCollections: true };
+  const { cursor } = await session.command(command, call);
+  return (cursor as { readonly firstBatch: readonly unknown[] }).firstBatch.length > 0;
+}
+
 const EXISTS = 48;
 
 async function createEmpty(session: Session, name: string, call: DriverCall): Promise<void> {

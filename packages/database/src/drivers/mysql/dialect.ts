@@ -59,6 +59,8 @@ export const dialect: SqlDialect = {
   codecs,
   storageOf,
   // The protocol counts them in 16 bits.
+  findTable:
+    'select 1 from information_schema.tables where table_name = ? and table_schema = coalesce(?, database()) limit 1',
   maxParameters: 65_535,
   rowsPerInsert: 1000,
   // Of 16 MiB that the server takes by default, and 4 in older settings.

@@ -51,11 +51,18 @@ const CODES: readonly (readonly [state: string, code: DriverFailure['code'], mes
   ['08', 'unavailable'],
 ];
 
+/** The schema that a statement names is missing, or all of those that names are looked for in. */
+const NO_SCHEMA = '3F000';
+
 /** What an error of PostgreSQL tells besides its message, and has no value of a row in it. */
 const SAFE = ['code', 'severity', 'schema', 'table', 'column', 'constraint', 'dataType', 'routine'];
 
-/** What an error of pg or of PostgreSQL means. */
-export function classify(error: unknown): DriverFailure | undefined {
+/**
+ * What an error of pg or of PostgreSQL means.
+ *
+ * @param searchPath the schemas of the connection, where the options have any
+ */
+export function classify(error: unknown, searchPath?: string): DriverFailure | undefined {
   if (error instanceof StaleStatementError)
     return { code: 'serialization_failure', message: error.message, broken: true };
   if (error instanceof LostTransactionError) return { code: 'query_failed', message: error.message };
@@ -67,12 +74,17 @@ export function classify(error: unknown): DriverFailure | undefined {
   const fields = code === 'bad_data' ? undefined : columnsOfKey(detail ?? '');
   return {
     code,
-    message: message ?? (code === 'query_failed' ? `PostgreSQL refused (${state}); the cause says why` : undefined),
+    message: message ?? (code === 'query_failed' ? refused(state, searchPath) : undefined),
     constraint,
     fields: fields ?? (column === undefined ? undefined : [column]),
     cause: withoutValues(error, SAFE, hasValues(code, state) ? `A value does not fit (${state}).` : error.message),
     broken: code === 'unavailable' || severity === 'FATAL' || severity === 'PANIC',
   };
+}
+
+function refused(state: string, searchPath: string | undefined): string {
+  if (state !== NO_SCHEMA) return `PostgreSQL refused (${state}); the cause says why`;
+  return `there is no such schema, or none of those in the search_path${searchPath === undefined ? '' : `: ${searchPath}`}`;
 }
 
 /** "invalid input syntax for type integer: "hunter2""; and what a trigger raises can be made of a row. */

@@ -102,7 +102,7 @@ export function postgres<Tables = any>(options: PostgresOptions): PostgresDriver
       await Promise.all([listeners.close(), sessions.close()]);
       await Promise.all([connections.close(), ...replicas.map(({ source }) => source.close())]);
     },
-    classify,
+    classify: (error) => classify(error, settings.searchPath),
     sessions,
     execute: (session, statement, parameters) => session.execute(statement, parameters),
     begin(session, { isolation, readOnly }) {

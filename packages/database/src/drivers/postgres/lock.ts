@@ -4,7 +4,8 @@ import { controlOf } from '../../internal/sql/controls.ts';
 import type { Session } from './session.ts';
 
 const common = { kind: 'rows', returnsRows: true, recurs: false } as const;
-const KEY = `hashtextextended(current_schema() || '.' || $1::text, 0)`;
+// The schema may be made by the first migration: until then, all that look for the same ones wait for each other.
+const KEY = `hashtextextended(coalesce(current_schema(), trim(both '"' from current_setting('search_path'))) || '.' || $1::text, 0)`;
 const TRY = {
   inTransaction: { ...common, sql: `select pg_try_advisory_xact_lock(${KEY}) as got` },
   alone: { ...common, sql: `select pg_try_advisory_lock(${KEY}) as got` },

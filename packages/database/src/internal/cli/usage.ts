@@ -5,7 +5,7 @@ export const HELP = `ent-db: looks after the schema of a database, by a folder o
   ent-db create NAME [--ts]      makes an empty migration: TIME_NAME.up.sql and TIME_NAME.down.sql, or TIME_NAME.ts
   ent-db up                      applies what is pending
   ent-db down [--steps N]        reverts the last N that were applied; default 1
-  ent-db status                  where each migration stands; exit code 1 while one is pending
+  ent-db status                  where each migration stands; writes nothing, exit code 1 while one is pending
   ent-db dry-run                 the statements that up would send; writes nothing
   ent-db repair                  accepts applied migrations as they are now, after up has found them changed
   ent-db seed [NAME...]          runs all seeds, or those of these names

@@ -74,6 +74,11 @@ export interface SqlDialect {
   operand?(value: Term, type: FieldType): Term;
   /** Makes a column of integers one that the database counts. Default: `AUTO_INCREMENT`, as MySQL calls it. */
   identity?(column: ColumnDefinitionBuilder): ColumnDefinitionBuilder;
+  /**
+   * A query that has a row where a table is: bound to it are its name, and its schema, or null for the one in which it
+   * would be created. Without it, what migrations have done cannot be read before their table is created.
+   */
+  readonly findTable?: string | undefined;
   /** How many values one statement can bind. */
   readonly maxParameters: number;
   /** How many rows go into one INSERT. */

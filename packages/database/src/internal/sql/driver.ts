@@ -7,6 +7,7 @@ import type {
   DriverTransactions,
   NativeRunner,
 } from '../../driver.ts';
+import type { EntityModel } from '../../entity.ts';
 import { databaseErrors } from '../../errors.ts';
 import { controlOf } from './controls.ts';
 import { demandMembers } from './demand.ts';
@@ -190,10 +191,20 @@ export function sqlDriver<Session extends object, Client = unknown, Tables = any
     lock: (session, name, call) => parts.lock(session, name, call),
   };
 }
+    ...(dialect.findTable !== undefined && { hasTable: seekTable(dialect.findTable, execute) }),
 
 function nativeOf<Session, Tables>(
   dialect: SqlDialect,
   execute: SqlExecute<Session>,
+function seekTable<Session>(sql: string, execute: SqlExecute<Session>) {
+  const statement: SqlStatement = { sql, kind: 'rows', returnsRows: true, recurs: false };
+  return async (session: Session, { table }: EntityModel, call: DriverCall): Promise<boolean> => {
+    const dot = table.indexOf('.');
+    const place = [table.slice(dot + 1), dot === -1 ? null : table.slice(0, dot)];
+    return (await execute(session, statement, place, call)).rows.length > 0;
+  };
+}
+
   run: NativeRunner<Session>,
 ): SqlNative<Tables> {
   const kysely = nativeKysely<Tables>(dialect, (use, { sql, parameters }, signal) =>
