@@ -143,6 +143,24 @@ describe('db.native.kysely on SQLite', () => {
     expect(edges.rows).toEqual([{ least: -(2n ** 63n), most: 2n ** 63n - 1n }]);
   });
 
+  it.each([false, true])('what the library refuses by itself has a code (thread: %s)', async (thread) => {
+    const db = await place.open({ thread });
+    const { kysely } = db.native;
+    const run = (text: string, parameters: unknown[] = []): Promise<unknown> =>
+      kysely.executeQuery({ ...sql.raw(text).compile(kysely), parameters });
+    for (const [text, parameters, told] of [
+      ['select 1; select 2', [], 'more than one statement'],
+      ['-- nothing', [], 'no statement'],
+      ['select ?', [], 'more placeholders than there are values'],
+      ['select :a', [], 'placeholders with names'],
+      ['select 1', [1], 'fewer placeholders than there are values'],
+    ] as const) {
+      const error = await rejection(run(text, [...parameters]));
+      expect([error.code, error.message]).toEqual(['database.query_failed', expect.stringContaining(told)]);
+    }
+    expect(await db.repo(people).count()).toBe(0);
+  });
+
   it('may read with any SQL in a read-only transaction, and SQLite refuses what writes', async () => {
     for (const db of [await place.open(), await place.open({ file: ':memory:' })]) {
       const { kysely } = db.native;

@@ -70,7 +70,10 @@ export function classify(error: unknown, searchPath?: string): DriverFailure | u
   if (!(error instanceof Error)) return undefined;
   const { code: state, severity, detail, column, constraint } = error as Error & Readonly<Record<string, string>>;
   if (severity === undefined || state === undefined) return undefined;
-  const [, code, message] = CODES.find(([start]) => state.startsWith(start)) ?? ['', 'query_failed' as const];
+  // Of a statement with another number of values; what ends the connection is FATAL.
+  const isOfStatement = state === '08P01' && severity === 'ERROR';
+  const known = isOfStatement ? undefined : CODES.find(([start]) => state.startsWith(start));
+  const [, code, message] = known ?? ['', 'query_failed' as const];
   const fields = code === 'bad_data' ? undefined : columnsOfKey(detail ?? '');
   return {
     code,

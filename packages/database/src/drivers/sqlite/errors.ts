@@ -52,6 +52,28 @@ const CODES: readonly (readonly [prefix: string, code: DriverFailure['code']])[]
   ['SQLITE_PROTOCOL', 'unavailable'],
 ];
 
+/** What better-sqlite3 refuses by itself, as TypeError or RangeError without a code; by how the message begins. */
+const REFUSALS: readonly (readonly [start: string, code: DriverFailure['code'], message: string])[] = [
+  ['The database connection is not open', 'unavailable', 'the connection is closed'],
+  ['This database connection is busy', 'query_failed', 'its client is in the middle of an iteration of yours'],
+  ['SQLite3 can only bind ', 'bad_data', 'SQLite can bind numbers, strings, bigints, bytes, booleans, dates and null'],
+  ['The bound string, buffer, or bigint is too big', 'bad_data', 'a value is too big for SQLite'],
+  ['Array overflow', 'query_failed', 'the rows are more than a list can hold; ask for them in parts'],
+  [
+    'The supplied SQL string contains more than one statement',
+    'query_failed',
+    'the text has more than one statement, which only native.script takes',
+  ],
+  ['The supplied SQL string contains no statements', 'query_failed', 'the text has no statement'],
+  ['Too few parameter values', 'query_failed', 'the statement has more placeholders than there are values'],
+  [
+    'Missing named parameter',
+    'query_failed',
+    'the statement has placeholders with names, for which there are no values',
+  ],
+  ['Too many parameter values', 'query_failed', 'the statement has fewer placeholders than there are values'],
+];
+
 const UNAVAILABLE: Readonly<Record<string, string>> = {
   SQLITE_CANTOPEN: 'the database file cannot be opened; look at its path and permissions',
   SQLITE_CORRUPT: 'the database file is damaged',
@@ -78,17 +100,9 @@ export function classify(error: unknown): DriverFailure | undefined {
   if ((error as { syscall?: unknown }).syscall === 'mkdir') {
     return { code: 'unavailable', message: 'the folder of the database file cannot be made' };
   }
-  // better-sqlite3 reports its own refusals as TypeError and RangeError without a code.
-  if (error.message === 'The database connection is not open') {
-    return { code: 'unavailable', message: 'the connection is closed', broken: true };
-  }
-  if (error.message.startsWith('SQLite3 can only bind ')) {
-    return { code: 'bad_data', message: 'SQLite can bind numbers, strings, bigints, bytes, booleans, dates and null' };
-  }
-  if (error.message === 'The bound string, buffer, or bigint is too big') {
-    return { code: 'bad_data', message: 'a value is too big for SQLite' };
-  }
-  return undefined;
+  if (!(error instanceof TypeError || error instanceof RangeError)) return undefined;
+  const [, own, message] = REFUSALS.find(([start]) => error.message.startsWith(start)) ?? [];
+  return own && { code: own, message, broken: own === 'unavailable' };
 }
 
 function ofSqlite(sqliteCode: string, text: string): DriverFailure {
