@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { createDatabase, type DatabaseDriver, defineEntity, type DriverCall } from '@ent/database';
 import { pooledSessions, type SqlNative, withoutValues } from '@ent/database/sql';
 import { sqlite } from '@ent/database/sqlite';
-import { describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { dialect } from '../src/drivers/mysql/dialect.ts';
 import { rowsOf } from '../src/internal/sql/rows.ts';
 
@@ -38,7 +38,72 @@ describe('pooledSessions', () => {
     expect(sessions.stats().waiting).toBe(1);
     sessions.release(first, false);
     sessions.release(await next, true);
-    expect([log, sessions.stats().inUse]).toEqual([['give 1', 'end 2'], 0]);
+    expect(log).toEqual(['give 1', 'end 2']);
+    await expect.poll(() => sessions.stats().inUse).toBe(0);
+  });
+
+  describe('one that is ending', () => {
+    beforeEach(() => {
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+    });
+    afterEach(() => {
+      vi.useRealTimers();
+    });
+
+    /** Whether a session has come by now. */
+    function watched(session: Promise<{ id: number }>) {
+      const seen: { id?: number } = {};
+      void session.then(({ id }) => (seen.id = id));
+      return seen;
+    }
+
+    it('keeps its place until it has ended', async () => {
+      const gate = Promise.withResolvers<void>();
+      const { sessions } = poolOf(1, () => gate.promise);
+      sessions.release(await sessions.acquire('read', false, call()), true);
+      const next = watched(sessions.acquire('read', false, call()) as Promise<{ id: number }>);
+      expect(sessions.stats()).toMatchObject({ inUse: 1, waiting: 1 });
+      await vi.advanceTimersByTimeAsync(200);
+      expect(next).toEqual({});
+      gate.resolve();
+      await vi.advanceTimersByTimeAsync(0);
+      expect(next).toEqual({ id: 2 });
+      expect(sessions.stats()).toMatchObject({ inUse: 1, waiting: 0 });
+    });
+
+    it('is replaced when that takes longer, and there are never more than twice as many', async () => {
+      const gates = Array.from({ length: 5 }, () => Promise.withResolvers<void>());
+      let ends = 0;
+      const { sessions } = poolOf(2, () => gates[ends++]?.promise);
+      const take = (): Promise<{ id: number }> => Promise.resolve(sessions.acquire('read', false, call()));
+      for (const session of [await take(), await take()]) sessions.release(session, true);
+      const others = Promise.all([take(), take()]);
+      await vi.advanceTimersByTimeAsync(300);
+      for (const session of await others) sessions.release(session, true);
+      const late = watched(take());
+      await vi.advanceTimersByTimeAsync(4000);
+      expect([late, sessions.stats()]).toMatchObject([{}, { inUse: 4, waiting: 1 }]);
+      expect(late).toEqual({});
+      // The place of one that was replaced is not free, since its successor is ending too; that of the successor is.
+      gates[0]?.resolve();
+      await vi.advanceTimersByTimeAsync(0);
+      expect(late).toEqual({});
+      gates[2]?.resolve();
+      await vi.advanceTimersByTimeAsync(0);
+      expect(late).toEqual({ id: 5 });
+    });
+
+    it('is given up after a while', async () => {
+      const { sessions } = poolOf(1, () => new Promise(() => {}));
+      for (let n = 0; n < 2; n += 1) {
+        const session = sessions.acquire('read', false, call()) as Promise<{ id: number }>;
+        await vi.advanceTimersByTimeAsync(300);
+        sessions.release(await session, true);
+      }
+      await vi.advanceTimersByTimeAsync(6000);
+      expect(sessions.stats()).toMatchObject({ inUse: 0, waiting: 0 });
+      expect(await sessions.acquire('read', false, call())).toEqual({ id: 3 });
+    });
   });
 
   it('gives the place back when no connection comes', async () => {

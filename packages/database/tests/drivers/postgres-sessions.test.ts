@@ -13,7 +13,7 @@ import { ann, ask, isWell, sleep, useDatabases } from '../fixtures/postgres.ts';
 import { testSessions } from '../fixtures/sql-sessions.ts';
 
 describeWithServer('postgres', (server) => {
-  const { open, running, connections, schema } = useDatabases(server);
+  const { open, running, connections, terminate, schema } = useDatabases(server);
 
   testSessions({
     open,
@@ -172,6 +172,43 @@ describeWithServer('postgres', (server) => {
     const error = await rejection(db.ping());
     await db.close();
     expect([error.code, error.message]).toEqual(['database.unavailable', 'connect: there is no such database.']);
+  });
+
+  it('another number of values than the statement has places is no reason to give the connection up', async () => {
+    const db = await open({ max: 1 });
+    const { kysely } = db.native;
+    const pid = async () => (await sql`select pg_backend_pid() as pid`.execute(kysely)).rows;
+    const before = await pid();
+    for (const [text, parameters] of [
+      ['select $1::int', []],
+      ['select 1', [1]],
+    ] as const) {
+      const asked = kysely.executeQuery({ ...sql.raw(text).compile(kysely), parameters });
+      expect((await rejection(asked)).code).toBe('database.query_failed');
+    }
+    expect(await pid()).toEqual(before);
+  });
+
+  it('statements that do not stop do not fill the server with connections', async () => {
+    const db = await open({ max: 2 }, { timeout: 150 });
+    // A minute at the most, whatever cancels it.
+    const stubborn = sql`do $$ begin
+      for n in 1 .. 1200 loop
+        begin perform pg_sleep(0.05); exception when query_canceled then null; end;
+      end loop;
+    end $$`;
+    const most = { server: 0, told: 0 };
+    for (let round = 0; round < 8; round += 1) {
+      const errors = await Promise.all([1, 2, 3].map(() => rejection(stubborn.execute(db.native.kysely))));
+      expect(errors.map(({ code }) => code)).toEqual(Array(3).fill('database.timeout'));
+      most.told = Math.max(most.told, db.stats().total);
+      most.server = Math.max(most.server, (await running()).length);
+    }
+    expect(most.server).toBeGreaterThan(0);
+    expect(Math.max(most.server, most.told)).toBeLessThanOrEqual(4);
+    await terminate();
+    await expect.poll(() => db.stats()).toMatchObject({ inUse: 0 });
+    await isWell(db);
   });
 
   it('what a statement_timeout of the server cancels is a timeout', async () => {

@@ -139,7 +139,7 @@ describeWithServer('postgres', (server) => {
       controller.abort(new Error('gone'));
       expect(await failure).toBe('given up');
       await expect.poll(() => ask(sleeping)).toEqual([{ n: 0 }]);
-      expect(db.stats()).toMatchObject({ inUse: 0, waiting: 0 });
+      await expect.poll(() => db.stats()).toMatchObject({ inUse: 0, waiting: 0 });
     });
   });
 });

@@ -1,4 +1,4 @@
-import { chain, Semaphore, withDeadline } from '@ent/internal';
+import { chain, Semaphore, startTimer, withDeadline } from '@ent/internal';
 import type { Awaitable, DriverCall, DriverSessions } from '../../driver.ts';
 import { orElse } from '../awaitable.ts';
 import { demandMembers } from './demand.ts';
@@ -13,10 +13,10 @@ export interface SessionSource<Session> {
   give(session: Session): void;
   /**
    * Ends one in an unknown state: here at once, so that its pool forgets it; on the server, what it still runs, in
-   * time.
+   * time. Its place is free when this is done, or after a while.
    */
   end(session: Session): Awaitable<void>;
-  /** How many connections are open. */
+  /** How many connections are open, without those that are ending. */
   total(): number;
 }
 
@@ -27,11 +27,15 @@ export interface PooledSessions<Session> extends DriverSessions<Session> {
 }
 
 const ENDING_MS = 5_000;
+/** How long the place of a session that is ending is kept for it. */
+const GRACE_MS = 250;
 const SOURCE = { max: 'number', take: 'function', give: 'function', end: 'function', total: 'function' } as const;
 
 /**
  * Sessions from a pool: in first-come order, with a wait that ends with the call, which the pools of most libraries
- * lack; who gives up is out of the queue.
+ * lack; who gives up is out of the queue. One that is ending keeps its place for a moment, so that the server has no
+ * more of them than `max`. What takes longer, as on a server that is dead, is replaced meanwhile, up to `max` of them;
+ * twice as many are the most.
  *
  * ```ts no-run
  * import { pooledSessions } from '@ent/database/sql';
@@ -52,12 +56,27 @@ export function pooledSessions<Session>(source: SessionSource<Session>): PooledS
   const permits = new Semaphore(source.max);
   const inUse = new Set<Session>();
   const ending = new Set<Promise<void>>();
+  /** Of those that are ending, how many have a successor already. */
+  let replaced = 0;
 
-  function end(session: Session): void {
+  /** @param freed called once, when another may take its place */
+  function end(session: Session, freed = (): void => {}): void {
     inUse.delete(session);
-    const ended = (async () => source.end(session))().catch(() => {});
+    const ended = withDeadline(async () => source.end(session), ENDING_MS, dead).catch(() => {});
     ending.add(ended);
-    void ended.then(() => ending.delete(ended));
+    let isReplaced = false;
+    const timer = startTimer(GRACE_MS, () => {
+      if (replaced >= source.max) return;
+      isReplaced = true;
+      replaced += 1;
+      freed();
+    });
+    void ended.then(() => {
+      timer.cancel();
+      ending.delete(ended);
+      if (isReplaced) replaced -= 1;
+      else freed();
+    });
   }
 
   async function permit(call: DriverCall): Promise<void> {
@@ -86,20 +105,25 @@ export function pooledSessions<Session>(source: SessionSource<Session>): PooledS
     release(session, broken) {
       // One that `close` has ended is not there any more.
       if (inUse.has(session)) {
-        if (broken) end(session);
-        else source.give(session);
+        if (broken) return end(session, () => permits.give());
         inUse.delete(session);
+        source.give(session);
       }
       permits.give();
     },
     stats() {
-      const total = Math.max(source.total(), inUse.size);
-      return { total, idle: total - inUse.size, inUse: inUse.size, waiting: permits.waiting };
+      // The server is busy with those that are ending.
+      const busy = inUse.size + ending.size;
+      const total = Math.max(source.total(), inUse.size) + ending.size;
+      return { total, idle: total - busy, inUse: busy, waiting: permits.waiting };
     },
     async close() {
       for (const session of inUse) end(session);
-      const late = (): Error => new Error('The server is dead.');
-      await withDeadline(() => Promise.all(ending), ENDING_MS, late).catch(() => {});
+      await Promise.all(ending);
     },
   };
+}
+
+function dead(): Error {
+  return new Error('The server is dead.');
 }
