@@ -6,7 +6,7 @@ import { Calls } from './internal/calls.ts';
 import { hostOf } from './internal/core.ts';
 import { demandEntity } from './internal/demand-entity.ts';
 import type { Host } from './internal/host.ts';
-import { expectCallOptions } from './internal/known-options.ts';
+import { expectCallOptions, isRetries } from './internal/known-options.ts';
 import type { CallOptions, DatabaseOptions, TransactionOptions } from './options.ts';
 import { Repository } from './repository.ts';
 
@@ -162,8 +162,9 @@ export function createDatabase<Native>(options: DatabaseOptions<Native>): Databa
   }
   const timeoutMs = durationOption(timeout, 'createDatabase: timeout', invalid);
   const transactionTimeoutMs = durationOption(transactionTimeout, 'createDatabase: transactionTimeout', invalid);
-  if (!Number.isInteger(retries) || retries < 0) {
-    throw invalid('createDatabase: retries must be a whole number, 0 or more.');
+  if (!isRetries(retries)) throw invalid('createDatabase: retries must be a whole number, 0 or more.');
+  if (typeof cursorSecret !== 'string') {
+    throw invalid(`createDatabase: cursorSecret must be a text; got ${kindOf(cursorSecret)}.`);
   }
   const calls = new Calls(driver, { timeoutMs, transactionTimeoutMs, retries });
   return new Database<Native>(hostOf(calls, cursorSecret));

@@ -82,6 +82,13 @@ export async function runSeeds<Native>(
   durationOption(timeout, 'runSeeds: timeout', databaseErrors.invalid_query);
   const { migrations: host } = demandHost(db, 'runSeeds');
   const all = defineSeeds(seeds);
+  const isList: boolean = only === undefined || Array.isArray(only);
+  if (!isList) {
+    throw databaseErrors.invalid_query(`runSeeds: only must be a list of names; got ${kindOf(only)}.`);
+  }
+  if (onProgress !== undefined && typeof onProgress !== 'function') {
+    throw databaseErrors.invalid_query(`runSeeds: onProgress must be a function; got ${kindOf(onProgress)}.`);
+  }
   const other = only?.find((name) => !all.some((seed) => seed.name === name));
   if (other !== undefined) throw databaseErrors.invalid_query(`There is no seed "${other}".`);
   const list = only === undefined ? all : all.filter(({ name }) => only.includes(name));

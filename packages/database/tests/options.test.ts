@@ -1,6 +1,7 @@
 // Options that nobody reads: each call refuses them, since who misspells one would get every row and not be told.
-import { createDatabase, createMigrator, defineEntity, defineMigrations } from '@ent/database';
+import { createDatabase, createMigrator, defineEntity, defineMigrations, runSeeds } from '@ent/database';
 import { sqlite } from '@ent/database/sqlite';
+import { rolledBack } from '@ent/database/test-helpers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { memoryDatabase, people, rejection } from './fixtures/people.ts';
 
@@ -47,6 +48,22 @@ describe('a repository', () => {
     }
   });
 
+  it.each(['withDeleted', 'hard'])('refuses a %s that is neither true nor false', async (name) => {
+    const taking = Object.entries(methods).filter(([method]) =>
+      name === 'hard' ? method.startsWith('delete') : /^(?!insert|upsert|delete)/.test(method),
+    );
+    expect(taking.length).toBeGreaterThan(1);
+    for (const [method, call] of taking) {
+      for (const given of ['false', 'true', 0, 1, null]) {
+        const error = await rejection(call({ [name]: given } as never));
+        expect([error.code, error.message]).toEqual([
+          'database.invalid_query',
+          expect.stringContaining(`people.${method}: ${name} must be true or false; got`),
+        ]);
+      }
+    }
+  });
+
   it('says where a filter belongs, and what a misspelt option may mean', async () => {
     const repo = db.repo(people);
     const message = async (options: unknown): Promise<string> => (await rejection(repo.find(options as never))).message;
@@ -82,11 +99,44 @@ describe('everything else', () => {
     await db.ping();
   });
 
+  it('refuses values of a transaction that would change what it is', async () => {
+    const wrong: object[] = [
+      { propagation: 'nestde' },
+      { propagation: null },
+      { propagation: true },
+      ...[Number.NaN, -1, 1.5, '3', null, Infinity].map((retries) => ({ retries })),
+      ...['false', 'true', 0, 1, null].map((readOnly) => ({ readOnly })),
+    ];
+    for (const options of wrong) {
+      const attempts = [db.transaction(async () => expect.unreachable(), options)];
+      if ('readOnly' in options) attempts.push(rolledBack(db, async () => expect.unreachable(), options as never));
+      attempts.push(db.transaction(async () => db.transaction(async () => expect.unreachable(), options)));
+      for (const attempt of attempts) {
+        const error = await rejection(attempt);
+        expect({ options, code: error.code }).toEqual({ options, code: 'database.invalid_query' });
+        expect(error.message).toMatch(/^(?:transaction|rolledBack): \w+ must be /);
+      }
+    }
+    expect(await db.transaction(async () => 'done', { propagation: 'required', retries: 0, readOnly: false })).toBe(
+      'done',
+    );
+  });
+
+  it('refuses a choice of seeds that is no list, and a progress that nobody hears', async () => {
+    for (const options of [{ only: 'a' }, { only: {} }, { onProgress: true }]) {
+      const error = await rejection(
+        runSeeds(db, [{ name: 'a', run: async () => expect.unreachable() }], options as never),
+      );
+      expect([error.code, error.message]).toEqual(['database.invalid_query', expect.stringMatching(/^runSeeds: /)]);
+    }
+  });
+
   it('refuses unknown options at set-up as an invalid definition', () => {
     const driver = sqlite({ file: ':memory:' });
     const set: (() => unknown)[] = [
       () => createDatabase({ driver, retry: 1 } as never),
       () => createDatabase(undefined as never),
+      ...[5, null, Buffer.from('x')].map((cursorSecret) => () => createDatabase({ driver, cursorSecret } as never)),
       () => createMigrator(db, [], { tabel: 'x' } as never),
       () => sqlite({ file: ':memory:', readonly: true } as never),
       () => sqlite({ client: {}, file: 'x' } as never),

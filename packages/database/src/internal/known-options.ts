@@ -1,12 +1,16 @@
-import { refuseUnknown } from '@ent/internal';
+import { kindOf, refuseUnknown } from '@ent/internal';
 import type { EntityModel } from '../entity.ts';
 import { databaseErrors } from '../errors.ts';
-import type { CallOptions } from '../options.ts';
+import type { CallOptions, TransactionOptions } from '../options.ts';
 
 const CALL = { signal: true, timeout: true } as const;
 const READ = { ...CALL, withDeleted: true } as const;
 const FILTER = { ...READ, where: true } as const;
 const SORTED = { ...FILTER, sort: true } as const;
+
+/** Those that are true or false. A text or a number would be taken for one of them, and perhaps for the wrong one. */
+const FLAGS = ['withDeleted', 'hard', 'readOnly'] as const;
+const PROPAGATIONS: readonly unknown[] = [undefined, 'required', 'nested', 'new'];
 
 /** The options of each method of a repository. */
 const KNOWN = {
@@ -42,6 +46,7 @@ export function expectOptions(
     const advice = stray === undefined || !Object.hasOwn(known, 'where') ? '' : ` ${whereFor(stray)}`;
     return databaseErrors.invalid_query(message + advice, { details: { entity } });
   });
+  expectFlags(`${entity}.${method}`, options);
 }
 
 function whereFor(field: string): string {
@@ -51,4 +56,29 @@ function whereFor(field: string): string {
 /** Refuses what is no option of a call on the database itself. */
 export function expectCallOptions(method: string, options: CallOptions | undefined): void {
   if (options !== undefined) refuseUnknown(options, CALL, method, databaseErrors.invalid_query);
+}
+
+/** Refuses values that the options of a transaction cannot have: a misspelt one would change what it is. */
+export function expectTransaction(what: string, options: TransactionOptions): void {
+  const { propagation, retries } = options;
+  if (!PROPAGATIONS.includes(propagation)) {
+    throw databaseErrors.invalid_query(`${what}: propagation must be 'required', 'nested' or 'new'.`);
+  }
+  if (retries !== undefined && !isRetries(retries)) {
+    throw databaseErrors.invalid_query(`${what}: retries must be a whole number, 0 or more.`);
+  }
+  expectFlags(what, options);
+}
+
+/** Whether it is a number of times. */
+export function isRetries(value: unknown): boolean {
+  return Number.isInteger(value) && (value as number) >= 0;
+}
+
+function expectFlags(what: string, options: object): void {
+  for (const name of FLAGS) {
+    const value: unknown = Reflect.get(options, name);
+    if (value === undefined || typeof value === 'boolean') continue;
+    throw databaseErrors.invalid_query(`${what}: ${name} must be true or false; got ${kindOf(value)}.`);
+  }
 }

@@ -8,6 +8,7 @@ import type { Calls } from './calls.ts';
 import { backoff, isConflict } from './faults.ts';
 import { joined, nested } from './inner.ts';
 import { assertFits, levelFor } from './isolation.ts';
+import { expectTransaction } from './known-options.ts';
 import type { Scope } from './scope.ts';
 
 const OPTIONS = {
@@ -30,6 +31,7 @@ export async function runTransaction<R>(
   body: Body<R>,
 ): Promise<R> {
   refuseUnknown(options, OPTIONS, 'transaction', databaseErrors.invalid_query);
+  expectTransaction('transaction', options);
   const { features, name } = calls.driver;
   const outer = calls.scopes.of(bound);
   const isolation = levelFor(features, name, options.isolation);

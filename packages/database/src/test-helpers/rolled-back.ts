@@ -2,6 +2,7 @@ import { kindOf, refuseUnknown } from '@ent/internal';
 import { Database } from '../database.ts';
 import { databaseErrors } from '../errors.ts';
 import { demandHost } from '../internal/demand-host.ts';
+import { expectTransaction } from '../internal/known-options.ts';
 import type { TransactionOptions } from '../options.ts';
 
 /** Options of {@link rolledBack}: those of a transaction, which all that is in it has to fit into. */
@@ -44,5 +45,6 @@ export async function rolledBack<Native, R>(
     throw databaseErrors.invalid_query(`rolledBack: takes a function; got ${kindOf(work)}.`);
   }
   refuseUnknown(options, OPTIONS, 'rolledBack', databaseErrors.invalid_query);
+  expectTransaction('rolledBack', options);
   return demandHost(db, 'rolledBack').trial(options, (inner) => work(new Database<Native>(inner)));
 }
