@@ -1,12 +1,13 @@
 // Reads on standbys of PostgreSQL, and what its standbys alone do.
 import { createDatabase, withTenant } from '@ent/database';
-import { postgres } from '@ent/database/postgres';
+import { copyOut, postgres } from '@ent/database/postgres';
 import { createTables } from '@ent/database/testing';
 import { runWithContext } from '@ent/internal';
 import { describeWithServer } from '@ent/testkit/vitest';
 import { sql } from 'kysely';
 import { expect, it } from 'vitest';
 import { shelves } from '../fixtures/hostile-tenants.ts';
+import { people } from '../fixtures/people.ts';
 import { ask, newSchema, sleep } from '../fixtures/postgres.ts';
 import { policyOf } from '../fixtures/row-security.ts';
 import { testReplicas } from '../fixtures/sql-replicas.ts';
@@ -35,6 +36,33 @@ describeWithServer('postgres-standby', { killable: true }, (server) => {
     connections: ({ url }) => ask(url, 'select pid from pg_stat_activity where application_name = $1', [schema]),
     halt: ({ url }) => ask(url, 'select pg_wal_replay_pause()'),
     goOn: ({ url }) => ask(url, 'select pg_wal_replay_resume()'),
+  });
+
+  it('what COPY gives comes from the primary, which has all and may write', async () => {
+    const place = await newSchema(server.url);
+    const replicas = server.standbys.map(({ host, port }) => `${host}:${port}`);
+    const db = createDatabase({ driver: postgres({ ...place, replicas }), timeout: '60s' });
+    try {
+      await createTables(db, people);
+      const textOf = (statement: string): Promise<string> =>
+        runWithContext({}, async () => {
+          const pieces: Uint8Array[] = [];
+          for await (const piece of copyOut(db, statement)) pieces.push(piece);
+          return Buffer.concat(pieces).toString();
+        });
+      // Where reads go to a standby, sooner or later.
+      const port = sql<{ port: number }>`select inet_server_port() as port`;
+      const seen = () => runWithContext({}, async () => (await port.execute(db.native.kysely)).rows[0]?.port);
+      await expect.poll(seen).not.toBe(Number(new URL(server.url).port));
+      for (let n = 0; n < 8; n += 1) {
+        const insert = `insert into people (id, email, version) values ('${n}', '${n}', 1) returning id`;
+        expect(await textOf(`copy (${insert}) to stdout`)).toBe(`${n}\n`);
+        expect(await textOf('copy (select count(*) from people) to stdout')).toBe(`${n + 1}\n`);
+      }
+    } finally {
+      await db.close();
+      await ask(server.url, `drop schema ${place.searchPath} cascade`);
+    }
   });
 
   it('a standby is told the tenant of each call too, and guards its rows from what is written natively', async () => {

@@ -66,7 +66,7 @@ export async function copyIn(
  * What a COPY gives, in pieces of bytes that may end in the middle of a row; the server waits for who reads slowly. It
  * joins the transaction around the loop, in which other calls wait until it ends, and is of the tenant around this
  * call, where the database is told of tenants; who leaves the loop early ends the statement on the server, and that
- * transaction with it. `Readable.from(...)` makes a stream of it.
+ * transaction with it. It is asked of the primary, where there are replicas. `Readable.from(...)` makes a stream of it.
  *
  * ```ts no-run
  * import { createWriteStream } from 'node:fs';
@@ -105,9 +105,9 @@ async function* piecesOf(
   const left = new AbortController();
   const signal = options.signal === undefined ? left.signal : AbortSignal.any([options.signal, left.signal]);
   let failure: { readonly error: unknown } | undefined;
-  // What was read of it is read, so it is not run again.
+  // What was read of it is read, so it is not run again, and a replica that refuses it would be the end of it.
   const running = inScope(scope, async () =>
-    host.run({ operation: 'copyOut', use: 'read', once: true }, { ...options, signal }, (session) =>
+    host.run({ operation: 'copyOut', use: 'read', once: true, latest: true }, { ...options, signal }, (session) =>
       sessionOf('copyOut', session).copy(copying),
     ),
   ).then(
