@@ -3,6 +3,8 @@ import { type RowMaker, rowMaker } from '../../internal/compiled.ts';
 import type { SqlStatement } from '../../internal/sql/types.ts';
 
 const MAX_NAMES = 1000;
+/** How long statements have no names after one was gone, in milliseconds: what took it may do so again. */
+const WITHOUT_MS = 60_000;
 
 /**
  * Under which names statements are prepared: PostgreSQL then parses one once for each connection, and plans it a few
@@ -15,6 +17,8 @@ export class Names {
   /** Goes up when a schema has changed below prepared statements; connections of an older one are not used again. */
   generation = 0;
   #enabled: boolean;
+  /** Until when there are none, by `performance.now()`. */
+  #withoutUntil = -Infinity;
   #count = 0;
   readonly #known = new WeakMap<SqlStatement, string>();
   readonly #makers = new WeakMap<SqlStatement, RowMaker>();
@@ -25,6 +29,7 @@ export class Names {
 
   of(statement: SqlStatement): string | undefined {
     if (!this.#enabled || !statement.recurs || statement.kind !== 'rows') return undefined;
+    if (this.#withoutUntil > 0 && this.#withoutUntil > performance.now()) return undefined;
     const name = this.#known.get(statement);
     if (name === undefined) {
       this.#known.set(statement, '');
@@ -57,11 +62,12 @@ export class Names {
    * What the server said of a prepared statement that it does not take any more.
    *
    * @param state 0A000: its columns have changed. 26000, 42P05: it is gone, or was never ours, since a pooler lends
-   *   connections, or DISCARD ALL was sent; pg would believe in its own list for ever
+   *   connections, or DISCARD ALL was sent; pg would believe in its own list for ever. Later it is tried again: where
+   *   that was done once, all is well on new connections
    */
   stale(state: string): void {
     this.generation += 1;
-    if (state !== '0A000') this.disable();
+    if (state !== '0A000') this.#withoutUntil = performance.now() + WITHOUT_MS;
   }
 }
 
