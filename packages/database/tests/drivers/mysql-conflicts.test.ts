@@ -255,6 +255,23 @@ describeWithServer('mariadb', (server) => {
     });
   });
 
+  it('an upsert of a key whose row others delete all the time stores it or changes it', async () => {
+    const db = await ready();
+    const repo = createDatabase({ driver: mysql({ url: urlOf(server.url, name()), max: 8 }), retries: 1000 });
+    const tag = { label: 'x', owner: 'ann', uses: 1 };
+    let isDone = false;
+    const deleting = Array.from({ length: 3 }, async () => {
+      while (!isDone) await repo.repo(tags).deleteMany({ where: { label: 'x' } });
+    });
+    const upserting = Array.from({ length: 4 }, async () => {
+      for (let n = 0; n < 50; n += 1) await repo.repo(tags).upsert(['label'], tag, { inc: { uses: 1 } });
+    });
+    await Promise.all(upserting).finally(() => (isDone = true));
+    await Promise.all(deleting);
+    await repo.close();
+    expect(await db.repo(tags).count()).toBeLessThanOrEqual(1);
+  });
+
   it('a key that is taken is told by its fields, whatever it is called', async () => {
     const db = await ready();
     const { kysely } = db.native;

@@ -136,7 +136,10 @@ export function sqlDriver<Session extends object, Client = unknown, Tables = any
   const rows = rowsOf<Session>(dialect, execute, {
     ...transactions,
     isOpen: (session) => open.has(session),
-    isTaken: (error) => parts.classify(error)?.code === 'unique_violation',
+    takenBy(error) {
+      const { code, fields = [] } = parts.classify(error) ?? {};
+      return code === 'unique_violation' ? fields : undefined;
+    },
     isMariadb: (session) => parts.isMariadb?.(session) === true,
   });
 
@@ -188,14 +191,11 @@ export function sqlDriver<Session extends object, Client = unknown, Tables = any
         (before, text) => chain(before, () => control(session, text, call)),
         undefined,
       ),
+    ...(dialect.findTable !== undefined && { hasTable: seekTable(dialect.findTable, execute) }),
     lock: (session, name, call) => parts.lock(session, name, call),
   };
 }
-    ...(dialect.findTable !== undefined && { hasTable: seekTable(dialect.findTable, execute) }),
 
-function nativeOf<Session, Tables>(
-  dialect: SqlDialect,
-  execute: SqlExecute<Session>,
 function seekTable<Session>(sql: string, execute: SqlExecute<Session>) {
   const statement: SqlStatement = { sql, kind: 'rows', returnsRows: true, recurs: false };
   return async (session: Session, { table }: EntityModel, call: DriverCall): Promise<boolean> => {
@@ -205,6 +205,9 @@ function seekTable<Session>(sql: string, execute: SqlExecute<Session>) {
   };
 }
 
+function nativeOf<Session, Tables>(
+  dialect: SqlDialect,
+  execute: SqlExecute<Session>,
   run: NativeRunner<Session>,
 ): SqlNative<Tables> {
   const kysely = nativeKysely<Tables>(dialect, (use, { sql, parameters }, signal) =>

@@ -7,14 +7,19 @@ import type { ReadBack } from './read-back.ts';
 /** What {@link lockingUpsert} is made of. */
 export interface LockingSteps<Session> {
   readonly back: ReadBack<Session>;
-  /** Whether an error says that a unique key is taken. */
-  isTaken(error: unknown): boolean;
+  /** The columns of the unique key that an error says is taken; empty where it does not say which. */
+  takenBy(error: unknown): readonly string[] | undefined;
   /** Answers the row as it is stored. */
   insert(session: Session, entity: EntityModel, row: Row, call: DriverCall): Promise<Row>;
 }
 
 /** How often a key can be taken when we insert, and its row be gone again when we look for it. */
 const REFUSALS = 3;
+/**
+ * The same for the key that the upsert is about: others may delete its row all the time. Not without end, since the
+ * index of a table that was there may take for equal what a comparison does not.
+ */
+const OWN_REFUSALS = 100;
 
 /**
  * An upsert by changing the row under its lock, and inserting it where there is none, for databases whose own acts on
@@ -41,6 +46,9 @@ export async function lockingUpsert<Session>(
     key.every((name) => !Object.hasOwn(change.set, name) || change.set[name] === row[name]) &&
     (deletedAt === undefined || (change.set[deletedAt] ?? null) === null);
   const isRow = (values: Row): Condition => and(identityOf(entity).map((name) => equals(name, values[name])));
+  const columns = new Set(key.map((name) => entity.fields.get(name)?.column));
+  const isOwn = (taken: readonly string[]): boolean =>
+    taken.length === columns.size && taken.every((column) => columns.has(column));
   const { back } = steps;
 
   async function become(before: Row, to: Change): Promise<Row | undefined> {
@@ -73,8 +81,11 @@ export async function lockingUpsert<Session>(
     try {
       return await steps.insert(session, entity, row, call);
     } catch (error) {
+      const taken = steps.takenBy(error);
       refusals += 1;
-      if (refusals === REFUSALS || !steps.isTaken(error)) throw error;
+      if (taken === undefined || refusals >= (isOwn(taken) ? OWN_REFUSALS : REFUSALS)) throw error;
+      // Each round is short, so that none of them would meet the end of the call.
+      call.signal.throwIfAborted();
     }
   }
 }

@@ -15,8 +15,8 @@ import type { SqlExecute, SqlOutcome } from './types.ts';
 
 /** What {@link rowsOf} asks of the driver. */
 export interface RowsHost<Session> extends OpenOrOwn<Session> {
-  /** Whether an error says that a unique key is taken. */
-  readonly isTaken: (error: unknown) => boolean;
+  /** The columns of the unique key that an error says is taken; empty where it does not say which. */
+  readonly takenBy: (error: unknown) => readonly string[] | undefined;
   /** Whether the server has what MariaDB has beyond MySQL. */
   readonly isMariadb: (session: Session) => boolean;
 }
@@ -129,7 +129,7 @@ export function rowsOf<Session>(
 
   const steps: LockingSteps<Session> = {
     back,
-    isTaken: host.isTaken,
+    takenBy: host.takenBy,
     async insert(session, entity, row, call) {
       if (entity.generated.length > 0) return (await insertGenerated(session, entity, [row], call))[0] as Row;
       await run(session, writes.insert(entity, [row], false), call);
