@@ -34,7 +34,10 @@ export interface DatabaseOptions<Native> {
   readonly cursorSecret?: string | undefined;
 }
 
-/** Options of `db.transaction`. */
+/**
+ * Options of `db.transaction`. Who aborts by `signal` while the COMMIT is on its way gets the reason of the signal,
+ * though what was written may be stored.
+ */
 export interface TransactionOptions extends CallOptions {
   /**
    * How much of other transactions it may see, at least: the driver runs it at the weakest level it has that is as
