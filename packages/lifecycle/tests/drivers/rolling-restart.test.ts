@@ -4,9 +4,10 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent, type IncomingMessage, request } from 'node:http';
-import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
+import { type ClientHttp2Session, connect as connectHttp2, constants } from 'node:http2';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { findProgram, freePorts } from '@ent/testkit';
@@ -123,14 +124,17 @@ ${configured('nginx/ent.conf', nginx!, nginxHttp2!)}}`,
     for (let round = 0; round < count; round++) {
       for (const name of NAMES) {
         const downloads = await Promise.all(
-          ['nginx', 'haproxy'].map((proxy) => beginDownload(ports.get(proxy)!, name)),
+          ['nginx', 'haproxy'].flatMap((proxy) => [
+            beginDownload(ports.get(proxy)!, name),
+            beginHttp2Download(ports.get(`${proxy} HTTP/2`)!, name),
+          ]),
         );
         const instance = instances.get(name)!;
         const exit = once(instance, 'exit');
         instance.kill('SIGTERM');
         const sizes = await Promise.all(downloads.map((download) => download.readSlowly()));
         expect([sizes, await exit]).toEqual([
-          [SIZE, SIZE],
+          [SIZE, SIZE, SIZE, SIZE],
           [0, null],
         ]);
         await startInstance(name);
@@ -197,8 +201,22 @@ async function beginDownload(port: number, instance: string): Promise<{ readSlow
   }
 }
 
+/** The same by HTTP/2, on a session of its own. */
+async function beginHttp2Download(port: number, instance: string): Promise<{ readSlowly(): Promise<number> }> {
+  const session = connectHttp2(`http://127.0.0.1:${port}`);
+  onTestFinished(() => session.destroy());
+  // A stream that it takes along tells of it, too.
+  session.on('error', () => {});
+  for (;;) {
+    const stream = session.request({ ':path': '/download' });
+    const [headers] = (await once(stream, 'response')) as [Record<string, unknown>];
+    if (headers['x-instance'] === instance) return { readSlowly: () => readSlowly(stream) };
+    stream.close(constants.NGHTTP2_CANCEL);
+  }
+}
+
 /** Longer than the instance goes on serving after SIGTERM, by itself and not by a slow machine. */
-async function readSlowly(res: IncomingMessage): Promise<number> {
+async function readSlowly(res: Readable): Promise<number> {
   let size = 0;
   let pauses = 0;
   for await (const chunk of res) {
