@@ -50,7 +50,7 @@ export const lifecycleErrors = defineErrors('lifecycle', {
     retryable: 'never',
     expose: false,
   },
-  /** An option is one that nobody knows, or is no duration. */
+  /** An option is one that nobody knows, or is no duration; or parts cannot be ordered by their `after`. */
   invalid_options: {
     class: ConfigurationError,
     status: 500,

@@ -4,6 +4,7 @@ import { channels } from './channels.ts';
 import { lifecycleErrors } from './errors.ts';
 import { createHealth, type Health } from './health.ts';
 import type { Component, LifecycleOptions } from './options.ts';
+import { inOrder } from './order.ts';
 
 /** Where a lifecycle is. It only moves to the right; `failed` is the end of a start that did not succeed. */
 export type LifecycleState = 'idle' | 'starting' | 'ready' | 'draining' | 'stopping' | 'stopped' | 'failed';
@@ -13,7 +14,8 @@ export interface Lifecycle {
   readonly state: LifecycleState;
   readonly health: Health;
   /**
-   * Adds a part; parts start in the order in which they were added. Only before `start()`.
+   * Adds a part; parts start in the order in which they were added, each after those that its `after` names. Only
+   * before `start()`.
    * @throws `lifecycle.wrong_state` after the start began; `lifecycle.invalid_options` for what is no part
    */
   add(name: string, component: Component): Lifecycle;
@@ -21,7 +23,8 @@ export interface Lifecycle {
    * Starts the parts one after the other. If one fails, those that had started are stopped in
    * reverse and the error of the failed part is thrown.
    * @throws `lifecycle.start_failed`, `lifecycle.start_timeout` with `details.component`, the error of the part being
-   *   the `cause`; `lifecycle.start_aborted` when `stop()` was called meanwhile
+   *   the `cause`; `lifecycle.start_aborted` when `stop()` was called meanwhile; `lifecycle.invalid_options` where an
+   *   `after` names no part, or parts wait for each other
    */
   start(): Promise<void>;
   /**
@@ -63,16 +66,16 @@ export function createLifecycle(options: LifecycleOptions = {}): Lifecycle {
     ? durationOption(options.drainDelay, 'drainDelay', lifecycleErrors.invalid_options)
     : 0;
   const health = createHealth(options.health);
-  const components: [name: string, component: Component][] = [];
-  const started: [name: string, component: Component][] = [];
+  const parts: Part[] = [];
+  const started: Part[] = [];
   const abortStart = new AbortController();
   let state: LifecycleState = 'idle';
   let starting: Promise<void> | undefined;
   let stopping: Promise<void> | undefined;
 
-  const startOne = async (name: string, component: Component): Promise<void> => {
+  const startOne = async ({ name, component, startMs = startTimeoutMs, stopMs }: Part): Promise<void> => {
     const timeout = (): Error =>
-      lifecycleErrors.start_timeout(`"${name}" did not start within ${startTimeoutMs} ms.`, {
+      lifecycleErrors.start_timeout(`"${name}" did not start within ${startMs} ms.`, {
         details: { component: name },
       });
     let running: Promise<unknown> | undefined;
@@ -80,14 +83,14 @@ export function createLifecycle(options: LifecycleOptions = {}): Lifecycle {
       await traced(channels.start, { component: name }, () =>
         withDeadline(
           (signal) => (running = (async () => component.start?.(signal))()),
-          startTimeoutMs,
+          startMs,
           timeout,
           abortStart.signal,
         ),
       );
     } catch (cause) {
       // A start that ignores its signal and succeeds after all would leave its part running: nobody else stops it.
-      running?.then(() => stopLate(component)).catch(() => {});
+      running?.then(() => stopLate(component, stopMs)).catch(() => {});
       if (abortStart.signal.aborted) throw abortStart.signal.reason;
       throw EntError.is(cause) && cause.code === lifecycleErrors.start_timeout.code
         ? cause
@@ -98,19 +101,19 @@ export function createLifecycle(options: LifecycleOptions = {}): Lifecycle {
     }
   };
 
-  const stopLate = async (component: Component): Promise<unknown> =>
+  const stopLate = async (component: Component, stopMs = stopTimeoutMs): Promise<unknown> =>
     withDeadline(
       async (signal) => component.stop?.(signal),
-      stopTimeoutMs,
+      Math.min(stopMs, stopTimeoutMs),
       () => lifecycleErrors.stop_timeout('A component that started too late did not stop in time.'),
     );
 
-  const stopOne = async (name: string, component: Component, endsAt: number): Promise<void> => {
+  const stopOne = async ({ name, component, stopMs = Infinity }: Part, endsAt: number): Promise<void> => {
     const timeout = (): Error =>
       lifecycleErrors.stop_timeout(`"${name}" did not stop in time.`, { details: { component: name } });
     try {
       // A part whose turn comes after the end still gets a moment: closing a file is worth more than an exact deadline.
-      const left = Math.max(endsAt - performance.now(), 100);
+      const left = Math.min(stopMs, Math.max(endsAt - performance.now(), 100));
       await traced(channels.stop, { component: name }, () =>
         withDeadline(async (signal) => component.stop?.(signal), left, timeout),
       );
@@ -127,8 +130,8 @@ export function createLifecycle(options: LifecycleOptions = {}): Lifecycle {
   const stopStarted = async (): Promise<unknown[]> => {
     const endsAt = performance.now() + stopTimeoutMs;
     const errors: unknown[] = [];
-    for (let entry = started.pop(); entry; entry = started.pop()) {
-      await stopOne(...entry, endsAt).catch((error: unknown) => errors.push(error));
+    for (let part = started.pop(); part; part = started.pop()) {
+      await stopOne(part, endsAt).catch((error: unknown) => errors.push(error));
     }
     return errors;
   };
@@ -136,10 +139,10 @@ export function createLifecycle(options: LifecycleOptions = {}): Lifecycle {
   const startAll = async (): Promise<void> => {
     state = 'starting';
     try {
-      for (const entry of components) {
+      for (const part of inOrder(parts)) {
         abortStart.signal.throwIfAborted();
-        await startOne(...entry);
-        started.push(entry);
+        await startOne(part);
+        started.push(part);
       }
       abortStart.signal.throwIfAborted();
     } catch (error) {
@@ -177,7 +180,7 @@ export function createLifecycle(options: LifecycleOptions = {}): Lifecycle {
       if (state !== 'idle')
         throw lifecycleErrors.wrong_state(`"${name}" was added after the start began; add it before start().`);
       demandComponent(name, component);
-      components.push([name, component]);
+      parts.push(partOf(name, component));
       const { check } = component;
       if (check) health.register(name, { ...component.health, check: (signal) => check.call(component, signal) });
       return this;
@@ -196,6 +199,28 @@ export function createLifecycle(options: LifecycleOptions = {}): Lifecycle {
       return stopping;
     },
   };
+}
+
+/** A component, with what it says of its times and its place. */
+interface Part {
+  readonly name: string;
+  readonly component: Component;
+  readonly after: readonly string[];
+  readonly startMs: number | undefined;
+  readonly stopMs: number | undefined;
+}
+
+function partOf(name: string, component: Component): Part {
+  const { after = [] } = component;
+  if (!Array.isArray(after) || !after.every((each) => typeof each === 'string')) {
+    throw lifecycleErrors.invalid_options(`add: after of "${name}" must be a list of names; got ${kindOf(after)}.`);
+  }
+  const timeout = (option: 'startTimeout' | 'stopTimeout'): number | undefined => {
+    const given = component[option];
+    if (given === undefined) return undefined;
+    return durationOption(given, `${option} of "${name}"`, lifecycleErrors.invalid_options);
+  };
+  return { name, component, after, startMs: timeout('startTimeout'), stopMs: timeout('stopTimeout') };
 }
 
 /** A part may be an object of any class; its `start`, `stop` and `check` are what is called. */

@@ -5,14 +5,26 @@ export type Duration = number | string;
 export interface Component {
   /**
    * Makes the part ready; it is awaited before the next part starts. The signal aborts when the start takes longer than
-   * {@link LifecycleOptions.startTimeout} or when the process is told to stop meanwhile.
+   * its `startTimeout` or when the process is told to stop meanwhile.
    */
   start?(signal: AbortSignal): unknown;
   /**
-   * Ends the part; called once, only if its start succeeded, after the parts that were added later have stopped. The
+   * Ends the part; called once, only if its start succeeded, after the parts that started later have stopped. The
    * signal aborts when the time for stopping is up.
    */
   stop?(signal: AbortSignal): unknown;
+  /** How long its start may take. Default: {@link LifecycleOptions.startTimeout}. */
+  startTimeout?: Duration | undefined;
+  /**
+   * How long its stop may take at most, so that one that hangs leaves time for those after it. Default: what is left of
+   * {@link LifecycleOptions.stopTimeout}.
+   */
+  stopTimeout?: Duration | undefined;
+  /**
+   * Names of parts that it needs: they start before it and stop after it, wherever they are added. Default: none; parts
+   * are in the order in which they were added.
+   */
+  after?: readonly string[] | undefined;
   /** Shows whether the part works; it becomes a health check under the component's name. See {@link HealthCheck}. */
   check?: HealthCheck['check'] | undefined;
   /** The other settings of that health check. */
@@ -21,7 +33,7 @@ export interface Component {
 
 /** Options of `createLifecycle`. */
 export interface LifecycleOptions {
-  /** How long one component may take to start. Default `"30s"`. */
+  /** How long each component may take to start that does not say so itself. Default `"30s"`. */
   startTimeout?: Duration | undefined;
   /**
    * How long `stop()` keeps serving after readiness went to "fail", so that load balancers notice before anything

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
-import { describe, expect, it, vi } from 'vitest';
-import { channels, createLifecycle } from '../src/index.ts';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { channels, type Component, createLifecycle } from '../src/index.ts';
 
 function recorder() {
   const log: string[] = [];
@@ -93,6 +93,93 @@ describe('createLifecycle', () => {
       'lifecycle.stop_failed',
     ]);
     expect(log).toEqual(['start a', 'stop a']);
+  });
+
+  it('gives each part its own time to start, where it has one', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const hangs = { start: () => new Promise(() => {}) };
+    const startOf = async (part: Component, ms: number): Promise<unknown> => {
+      const app = createLifecycle({ startTimeout: '30s' }).add('part', part);
+      let error: unknown;
+      app.start().catch((thrown: unknown) => (error = thrown));
+      await vi.advanceTimersByTimeAsync(ms - 1);
+      expect(error).toBeUndefined();
+      await vi.advanceTimersByTimeAsync(1);
+      return error;
+    };
+    for (const [part, ms] of [
+      [hangs, 30_000],
+      [{ ...hangs, startTimeout: '90s' }, 90_000],
+      [{ ...hangs, startTimeout: 50 }, 50],
+    ] as const) {
+      expect(await startOf(part, ms)).toMatchObject({ message: `"part" did not start within ${ms} ms.` });
+    }
+  });
+
+  it('leaves time for the parts after one that hangs, where that has a time of its own', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const { log } = recorder();
+    const app = createLifecycle({ stopTimeout: '20s' })
+      .add('slow', { stop: () => new Promise<void>((end) => setTimeout(() => (log.push('stop slow'), end()), 10_000)) })
+      .add('hangs', { stopTimeout: '5s', stop: () => new Promise(() => {}) });
+    await app.start();
+    const stopped = app.stop().catch((thrown: unknown) => thrown);
+    await vi.advanceTimersByTimeAsync(15_000);
+    const { errors } = (await stopped) as AggregateError;
+    expect(errors).toMatchObject([{ code: 'lifecycle.stop_timeout', details: { component: 'hangs' } }]);
+    expect(log).toEqual(['stop slow']);
+  });
+
+  it('stops no part later than all may take, whatever it says itself', async () => {
+    const app = createLifecycle({ stopTimeout: 30 }).add('hangs', {
+      stopTimeout: '1h',
+      stop: () => new Promise(() => {}),
+    });
+    await app.start();
+    await expect(app.stop()).rejects.toMatchObject({ errors: [{ code: 'lifecycle.stop_timeout' }] });
+  });
+
+  it('starts a part after those that it names, and else in the order of adding', async () => {
+    const { log, part } = recorder();
+    const app = createLifecycle()
+      .add('http', { ...part('http'), after: ['views', 'cache'] })
+      .add('logs', part('logs'))
+      .add('views', { ...part('views'), after: ['database'] })
+      .add('cache', part('cache'))
+      .add('database', part('database'));
+    await app.start();
+    await app.stop();
+    const order = ['database', 'views', 'cache', 'http', 'logs'];
+    expect(log).toEqual([...order.map((name) => `start ${name}`), ...order.toReversed().map((name) => `stop ${name}`)]);
+  });
+
+  it.each<[string, Readonly<Record<string, readonly string[]>>, string]>([
+    ['a name that is none', { http: ['databse'] }, 'start: "http" comes after "databse", which was not added.'],
+    ['a circle', { a: ['b'], b: ['c'], c: ['b'] }, 'start: the parts wait for each other: "b" after "c" after "b".'],
+    ['itself', { a: ['a'] }, 'start: the parts wait for each other: "a" after "a".'],
+  ])('starts nothing where a part waits for %s', async (_, parts, message) => {
+    const { log, part } = recorder();
+    const app = createLifecycle().add('first', part('first'));
+    for (const [name, after] of Object.entries(parts)) app.add(name, { ...part(name), after });
+    await expect(app.start()).rejects.toMatchObject({ code: 'lifecycle.invalid_options', message });
+    expect(log).toEqual([]);
+    expect(app.state).toBe('failed');
+  });
+
+  it.each<[object, string]>([
+    [{ startTimeout: '5x' }, 'startTimeout of "part" must be'],
+    [{ stopTimeout: -1 }, 'stopTimeout of "part" must be'],
+    [{ after: 'database' }, 'add: after of "part" must be a list of names; got a string.'],
+    [{ after: [1] }, 'add: after of "part" must be a list of names; got an array.'],
+  ])('refuses a part with %j', (options, message) => {
+    expect(() => createLifecycle().add('part', options)).toThrow(
+      expect.objectContaining({
+        code: 'lifecycle.invalid_options',
+        message: expect.stringContaining(message) as string,
+      }),
+    );
   });
 
   it('aborts the start when it is stopped meanwhile', async () => {
