@@ -14,9 +14,10 @@ export interface Seed<Native = unknown> {
   readonly name: string;
   /**
    * Stores the rows, in a transaction that also covers calls of repositories. It may be run again at any time, also
-   * after a conflict, and leaves the same then: upsert under a key that is written down, and make up no ids.
+   * after a conflict, and leaves the same then: upsert under a key that is written down, and make up no ids. The
+   * database is the one that `runSeeds` was given, for the repositories of a seed in a file.
    */
-  run(native: Native): Promise<unknown>;
+  run(native: Native, db: Database<Native>): Promise<unknown>;
 }
 
 /** What {@link runSeeds} is at. */
@@ -100,7 +101,7 @@ export async function runSeeds<Native>(
     tell('begun');
     await host.scripted({ timeout, signal, onWait }, async () => {
       try {
-        await seed.run(db.native);
+        await seed.run(db.native, db);
       } catch (cause) {
         throw databaseErrors.seed_failed(`Seed "${name}" failed.`, { cause, details: { seed: name } });
       }

@@ -93,6 +93,20 @@ it('creates, applies, shows, reverts', PATIENT, async () => {
   expect(await readdir(files.path('migrations'))).toEqual([up, down, other].map((file) => file.slice(11)).sort());
 });
 
+it('says of each migration that it has begun, also of those between the first and the last', PATIENT, async () => {
+  const run = (...args: string[]) => entDbHere([...args, '--dir', files.path('m')], `sqlite:${files.path('app.db')}`);
+  for (const name of ['1', '2', '3']) {
+    await files.write({
+      [`m/${name}.up.sql`]: `create table t${name} (x);`,
+      [`m/${name}.down.sql`]: `drop table t${name};`,
+    });
+  }
+  expect((await run('up')).err).toBe('applying 1, 1 of 3\napplying 2, 2 of 3\napplying 3, 3 of 3\n');
+  expect((await run('down', '--steps', '3')).err).toBe(
+    'reverting 3, 1 of 3\nreverting 2, 2 of 3\nreverting 1, 3 of 3\n',
+  );
+});
+
 it('has a code for drift, for bad SQL and for what cannot be reverted', PATIENT, async () => {
   const run = (...args: string[]) => entDbHere([...args, '--dir', files.path('m')], `sqlite:${files.path('app.db')}`);
   await files.write({ 'm/1.sql': 'create table a (x);', 'm/2.sql': 'create table b (x);' });

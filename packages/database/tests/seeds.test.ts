@@ -1,13 +1,14 @@
-import { createDatabase, type Database, defineEntity, defineSeeds, loadSeeds, runSeeds } from '@ent/database';
+import { pathToFileURL } from 'node:url';
+import { createDatabase, type Database, defineSeeds, loadSeeds, runSeeds } from '@ent/database';
 import type { SqlNative } from '@ent/database/sql';
 import { sqlite } from '@ent/database/sqlite';
 import { createTables } from '@ent/database/testing';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { entDbHere, rowsOf } from './fixtures/cli.ts';
+import { countries } from './fixtures/countries.ts';
 import { useFiles } from './fixtures/files.ts';
 import { rejection } from './fixtures/people.ts';
 
-const countries = defineEntity({ name: 'countries', fields: { id: 'string', name: 'string' } });
 const files = useFiles();
 let db: Database<SqlNative>;
 beforeEach(async () => {
@@ -43,6 +44,25 @@ export const run = ({ script }) => script(${JSON.stringify(upsert('pf', 'French 
   expect(await runSeeds(db, seeds, { onProgress })).toEqual(names);
   expect(await all()).toEqual([...seeded, 'ws Samoa']);
   expect(told.slice(0, 3)).toEqual(['begun 01_countries 1 3', 'done 01_countries 1 3', 'begun 02_more 2 3']);
+});
+
+it('have repositories in a file too, in their transaction', async () => {
+  const entity = pathToFileURL(import.meta.dirname).href;
+  await files.write({
+    'seeds/1.mjs': `
+import { countries } from '${entity}/fixtures/countries.ts';
+export const run = async (native, db) => {
+  await db.repo(countries).upsert(['id'], { id: 'nz', name: 'Aotearoa' });
+  if ((await db.repo(countries).count()) === 2) throw new Error('one too many');
+};`,
+  });
+  const seeds = await loadSeeds(files.path('seeds'));
+  await runSeeds(db, seeds);
+  expect(await all()).toEqual(['nz Aotearoa']);
+  await db.repo(countries).delete('nz');
+  await db.repo(countries).insert({ id: 'ws', name: 'Samoa' });
+  await rejection(runSeeds(db, seeds));
+  expect(await all()).toEqual(['ws Samoa']);
 });
 
 it('leave nothing of one that fails, and keep those before it', async () => {

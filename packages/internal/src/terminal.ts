@@ -33,19 +33,23 @@ export class Terminal {
     }
   }
 
+  /** What a command does now, of a few things with names: in place on a terminal, else a line for each. */
+  step(what: string, number: number, total: number): void {
+    this.#show(`${what} ${number} of ${total}`);
+  }
+
   /** How far a command is: in place on a terminal, else a line every five seconds and at the end. */
   progress(what: string, done: number, total: number): void {
-    const text = `${what} ${done} of ${total}`;
-    if (process.stderr.isTTY) {
-      this.clear();
-      process.stderr.write(text);
-      this.#isShown = true;
-      return;
-    }
     const now = performance.now();
-    if (done < total && now - this.#toldAt < 5000) return;
+    if (!process.stderr.isTTY && done < total && now - this.#toldAt < 5000) return;
     this.#toldAt = now;
-    process.stderr.write(`${text}\n`);
+    this.#show(`${what} ${done} of ${total}`);
+  }
+
+  #show(text: string): void {
+    this.clear();
+    this.#isShown = process.stderr.isTTY;
+    process.stderr.write(this.#isShown ? text : `${text}\n`);
   }
 
   /** Something beside the results, which need not be wrong. */

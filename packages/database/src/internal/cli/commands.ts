@@ -184,7 +184,7 @@ function teller(terminal: Terminal): (progress: MigrationProgress | SeedProgress
     const [doing, done] = WORDS[direction ?? 'run'];
     if (state === 'begun') {
       beganAt = performance.now();
-      terminal.progress(`${doing} ${name},`, number, total);
+      terminal.step(`${doing} ${name},`, number, total);
       return;
     }
     const ms = Math.round(performance.now() - beganAt);
