@@ -20,7 +20,7 @@ export interface LiveOptions {
   readonly config?: { get(): object } | undefined;
   /**
    * Who may look; asked for each request, and answered with 403 where it is not `true`. Default: who asks from this
-   * machine, on its loopback address and under its name, without a proxy in between.
+   * machine, on its loopback address and under its name, without a proxy in between that shows.
    */
   readonly allow?: ((req: IncomingMessage) => boolean | Promise<boolean>) | undefined;
 }
