@@ -6,6 +6,8 @@ import { dirname, join } from 'node:path';
 import { entityTag } from '@ent/middleware';
 import { httpErrors } from './errors.ts';
 import { demandList } from './internal/demand.ts';
+import { CSS, type Page, pageHtml, REDOC, SCRIPT, SWAGGER_UI } from './internal/docs-pages.ts';
+import { type Logo, type LogoFile, logoUrl, readLogo } from './internal/logo.ts';
 import { OPENAPI_OPTIONS } from './internal/openapi-options.ts';
 import { demandPrefix } from './mount.ts';
 import { type OpenApiDocument, type OpenApiOptions, openapi } from './openapi.ts';
@@ -21,6 +23,11 @@ export interface DocsOptions extends OpenApiOptions {
    * are there for a browser. A prefix by `mount` needs no word. Default: none. No header of a request is asked for it.
    */
   readonly basePath?: string | undefined;
+  /**
+   * Picture of the pages: a file, which is read when the service starts and served from here, or a URL that begins with
+   * `data:image/`. Default: none.
+   */
+  readonly logo?: string | URL | undefined;
 }
 
 /**
@@ -41,94 +48,43 @@ export interface DocsOptions extends OpenApiOptions {
  * ```
  */
 export function docs(routes: readonly Route[], options: DocsOptions): Route[] {
-  refuseUnknown(options, { ...OPENAPI_OPTIONS, pages: true, basePath: true }, 'docs', httpErrors.invalid_options);
-  const { pages = ['swagger-ui', 'redoc'], basePath = '', ...about } = options;
+  refuseUnknown(options, DOCS_OPTIONS, 'docs', httpErrors.invalid_options);
+  const { pages = ['swagger-ui', 'redoc'], basePath = '', logo: picture, ...about } = options;
   demandList(pages, 'docs: pages');
+  const logo = picture === undefined ? undefined : readLogo(picture);
   if (basePath !== '') demandPrefix(basePath, 'docs: basePath');
-  const documentAt = (base: string): OpenApiDocument =>
-    openapi(routes, { ...about, servers: about.servers ?? [{ url: base === '' ? '/' : base }] });
+  const documentAt = (base: string): OpenApiDocument => {
+    const document = openapi(routes, { ...about, servers: about.servers ?? [{ url: base === '' ? '/' : base }] });
+    if (logo === undefined || !pages.includes('redoc')) return document;
+    const url = logoUrl(logo, base + REDOC.path);
+    return { ...document, info: { ...document.info, 'x-logo': { url, altText: about.title } } };
+  };
   // Now, so that a mistake stops the start.
   const document = documentAt(basePath);
   return [
     file('/openapi.json', 'application/json', 'no-cache', basePath, (base) =>
       JSON.stringify(base === basePath ? document : documentAt(base)),
     ),
-    ...pages.flatMap((page) => pageRoutes(page === 'redoc' ? REDOC : SWAGGER_UI, options.title, basePath)),
+    ...pages.flatMap((name) => {
+      const page = name === 'redoc' ? REDOC : SWAGGER_UI;
+      const routesOfPage = pageRoutes(page, about.title, basePath, page.showsLogo ? undefined : logo);
+      return logo === undefined || 'url' in logo ? routesOfPage : [...routesOfPage, logoRoute(page.path, logo)];
+    }),
   ];
 }
 
-interface Page {
-  readonly path: string;
-  readonly package: string;
-  /** Files of the package that the page loads, with their content types. */
-  readonly assets: Readonly<Record<string, string>>;
-  /** Starts the page; a file of its own, since the policy runs no inline script. */
-  readonly start: (base: string) => string;
-  readonly policy: string;
-  readonly edit?: (content: Buffer) => Buffer;
-}
+const DOCS_OPTIONS = { ...OPENAPI_OPTIONS, pages: true, basePath: true, logo: true } as const;
 
-const SCRIPT = 'text/javascript; charset=utf-8';
-const CSS = 'text/css; charset=utf-8';
-const POLICY = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "img-src 'self' data:",
-  "font-src 'self' data:",
-  "connect-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ');
-
-const PAGE_CSS = 'body { margin: 0; }\n';
-
-const SWAGGER_UI: Page = {
-  path: '/docs',
-  package: 'swagger-ui-dist',
-  assets: { 'swagger-ui.css': CSS, 'swagger-ui-bundle.js': SCRIPT },
-  // validatorUrl: by default every document is sent to validator.swagger.io for a badge.
-  start: (base) => `SwaggerUIBundle({
-  url: ${JSON.stringify(`${base}/openapi.json`)},
-  dom_id: '#page',
-  deepLinking: true,
-  validatorUrl: null,
-  queryConfigEnabled: false,
-  // The token outlives a reload. It is kept in this browser, under this origin.
-  persistAuthorization: true,
-  // What it was given for, and what would get others, does not: the page would keep them beside it.
-  plugins: [() => ({ statePlugins: { auth: { wrapActions: {
-    authorizeOauth2: (authorize) => ({ auth: { password, clientSecret, ...auth }, token: { refresh_token, ...token } }) =>
-      authorize({ auth, token }),
-  } } } })],
-});
-`,
-  policy: `${POLICY}; style-src 'self'`,
-};
-
-const REDOC: Page = {
-  path: '/redoc',
-  package: 'redoc',
-  assets: { 'bundles/redoc.standalone.js': SCRIPT },
-  start: (base) =>
-    `Redoc.init(${JSON.stringify(`${base}/openapi.json`)}, { hideLoading: true }, document.getElementById('page'));\n`,
-  // It writes its styles as it goes (styled-components), and builds its
-  // search index in a worker that it carries within.
-  policy: `${POLICY}; style-src 'self' 'unsafe-inline'; worker-src blob:`,
-  // The one thing it fetches from elsewhere; the policy would refuse it and leave an error in the console.
-  edit: (content) =>
-    Buffer.from(content.toString('utf8').replace('https://cdn.redoc.ly/redoc/logo-mini.svg', 'data:,')),
-};
-
-function pageRoutes(page: Page, title: string, basePath: string): Route[] {
+function pageRoutes(page: Page, title: string, basePath: string, logo: Logo | undefined): Route[] {
   const { directory, version } = locate(page.package);
-  const tag = entityTag(`${page.package}@${version}`);
+  // Edited in another way it is another file.
+  const tag = entityTag(`${page.package}@${version} ${String(page.edit)}`);
   const names = Object.keys(page.assets);
   return [
-    file(page.path, 'text/html; charset=utf-8', 'no-cache', basePath, (base) => pageHtml(page, title, base), {
+    file(page.path, 'text/html; charset=utf-8', 'no-cache', basePath, (base) => pageHtml(page, title, base, logo), {
       'content-security-policy': page.policy,
     }),
-    file(`${page.path}/page.css`, CSS, 'no-cache', basePath, () => PAGE_CSS),
+    file(`${page.path}/page.css`, CSS, 'no-cache', basePath, () => page.css),
     file(`${page.path}/start.js`, SCRIPT, 'no-cache', basePath, page.start),
     ...names.map((name) =>
       asset(`${page.path}/${name.split('/').at(-1)}`, page.assets[name] as string, tag, async () => {
@@ -169,6 +125,20 @@ function file(
   });
 }
 
+function logoRoute(directory: string, { name, type, content }: LogoFile): Route {
+  const etag = entityTag(content);
+  // What an SVG has in it runs where it is opened by itself.
+  const policy = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
+  return route({
+    method: 'GET',
+    path: `${directory}/${name}`,
+    auth: false,
+    hidden: true,
+    responses: { 200: { contentType: type } },
+    handler: () => reply(200, content, { etag, 'cache-control': 'no-cache', 'content-security-policy': policy }),
+  });
+}
+
 /** A route for a file of a package, under the entity tag of its version. It is read once, when somebody asks. */
 function asset(path: string, contentType: string, etag: string, read: () => Promise<Buffer>): Route {
   let content: Promise<Buffer> | undefined;
@@ -205,31 +175,4 @@ function locate(name: string): { directory: string; version: string } {
       { cause },
     );
   }
-}
-
-function pageHtml(page: Page, title: string, base: string): string {
-  const assets = ['page.css', ...Object.keys(page.assets), 'start.js'].map(
-    (name) => `${base}${page.path}/${name.split('/').at(-1)}`,
-  );
-  const tags = assets.map((path) =>
-    path.endsWith('.css') ? `<link rel="stylesheet" href="${path}">` : `<script src="${path}" defer></script>`,
-  );
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${escapeHtml(title)}</title>
-<link rel="icon" href="data:,">
-${tags.join('\n')}
-</head>
-<body>
-<div id="page"></div>
-</body>
-</html>
-`;
-}
-
-function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
 }

@@ -1,3 +1,7 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { type Middleware, securityHeaders } from '@ent/middleware';
 import { describe, expect, it } from 'vitest';
 import { serve } from '../../middleware/tests/support/serve.ts';
@@ -83,6 +87,40 @@ describe('docs', () => {
   it('serve only the pages that were asked for', () => {
     expect(docs(routes, { ...about, pages: [] }).map(({ path }) => path)).toEqual(['/openapi.json']);
     expect(docs(routes, { ...about, pages: ['redoc'] }).map(({ path }) => path)).not.toContain('/docs');
+  });
+
+  it('serve a logo beside the pages, read when they are made', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'ent-logo-'));
+    const file = pathToFileURL(join(folder, 'brand.png'));
+    const content = Buffer.from('89504e470d0a1a0a', 'hex');
+    writeFileSync(file, content);
+    const table = docs(routes, { ...about, logo: file });
+    rmSync(folder, { recursive: true });
+    const { url } = await serve(createListener(table));
+    const { info } = (await (await fetch(`${url}/openapi.json`)).json()) as { info: object };
+    expect(info).toMatchObject({ 'x-logo': { url: '/redoc/logo.png', altText: about.title } });
+    for (const path of ['/docs/logo.png', '/redoc/logo.png']) {
+      const answer = await fetch(url + path);
+      expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'image/png']);
+      expect(answer.headers.get('content-security-policy')).toMatch(/^default-src 'none';.* sandbox$/);
+      expect(Buffer.from(await answer.arrayBuffer())).toEqual(content);
+      const again = await fetch(url + path, { headers: { 'if-none-match': answer.headers.get('etag') ?? '' } });
+      expect(again.status).toBe(304);
+    }
+    const [document] = docs(routes, { ...about, pages: [], logo: 'data:image/png;base64,AA==' });
+    expect(document?.path).toBe('/openapi.json');
+  });
+
+  it.each<[string, unknown, RegExp]>([
+    ['that is not there', './nowhere/logo.svg', /logo \.\/nowhere\/logo\.svg cannot be read/],
+    ['of an unknown kind', import.meta.filename, /must be a file that ends with \.svg/],
+    ['of another host', 'https://example.com/logo.svg', /cannot be read/],
+    ['that is a page', 'data:text/html,<p>', /begin with "data:image\/"/],
+    ['that is none', 7, /must be a file/],
+  ])('refuse a logo %s', (_name, logo, message) => {
+    const make = () => docs(routes, { ...about, logo: logo as string });
+    expect(make).toThrow(message);
+    expect(make).toThrow(expect.objectContaining({ code: 'http.invalid_options' }) as Error);
   });
 
   it('may be used under denyByDefault', () => {
