@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { requestId, securityHeaders } from '@ent/middleware';
+import { cors, requestId, securityHeaders } from '@ent/middleware';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { build } from 'vite';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
@@ -8,7 +8,7 @@ import { serve } from '../../../middleware/tests/support/serve.ts';
 import { docs } from '../../src/docs.ts';
 import { createListener, route } from '../../src/index.ts';
 import { routes } from '../support/app.ts';
-import { clientRoutes } from '../support/client-routes.ts';
+import { clientRoutes, eventRoutes } from '../support/client-routes.ts';
 
 const executablePath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((path) =>
   existsSync(path),
@@ -112,6 +112,20 @@ describe.skipIf(missing)(
         lost: 'http.unreachable',
         log: 'GET /items/:id answered 404 to the request ID.',
       });
+    });
+
+    it('runs a client of another origin, which takes events up where a connection was lost', async () => {
+      const script = await bundled(import.meta.resolve('../support/in-browser.ts'));
+      const page = await browser.newPage();
+      onTestFinished(() => page.close());
+      const html = { 200: { contentType: 'text/html; charset=utf-8' } } as const;
+      const { url: origin } = await serve(
+        createListener([route({ method: 'GET', path: '/', responses: html, handler: () => '<!doctype html>' })]),
+      );
+      const { url } = await serve(createListener(eventRoutes, { middleware: [cors({ origins: [origin] })] }));
+      await page.goto(origin);
+      await page.addScriptTag({ content: script });
+      expect(await page.evaluate(`acrossOrigins(${JSON.stringify(url)})`)).toEqual(['1', '2', '3']);
     });
 
     it('ReDoc shows the routes and finds one', async () => {

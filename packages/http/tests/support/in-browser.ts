@@ -1,6 +1,6 @@
 import { EntError, NotFoundError } from '@ent/errors';
 import { createClient } from '../../src/client.ts';
-import type { clientRoutes } from './client-routes.ts';
+import type { clientRoutes, eventRoutes } from './client-routes.ts';
 
 /** What a page does with a client; it is bundled for a browser. */
 export async function inBrowser(): Promise<unknown> {
@@ -22,4 +22,11 @@ export async function inBrowser(): Promise<unknown> {
   };
 }
 
-(globalThis as { inBrowser?: unknown }).inBrowser = inBrowser;
+/** The ids of the events of an API of another origin, over as many connections as it takes. */
+export async function acrossOrigins(url: string): Promise<string[]> {
+  const ids: string[] = [];
+  for await (const { id } of createClient<typeof eventRoutes>(url).events('/events')) ids.push(id);
+  return ids;
+}
+
+Object.assign(globalThis, { inBrowser, acrossOrigins });
