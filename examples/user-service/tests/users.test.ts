@@ -49,6 +49,8 @@ describeWithEachCache((cache) => {
         const [first, second] = [await register(), await register()];
         expect([first.status, second.status, second.headers.get('idempotent-replayed')]).toEqual([201, 201, 'true']);
         expect(second.body.id).toBe(first.body.id);
+      const other = await api.call('PATCH', path, { body: {}, headers: { 'idempotency-key': body.email } });
+      expect(other.status).toBe(405);
       },
     );
 

@@ -18,6 +18,8 @@ export function registeredOnce(db: Database): { middleware: Middleware; purge: (
   return {
     middleware: idempotency({
       store: repositoryIdempotencyStore(keys),
+      // The other methods of that path are refused, whatever comes with them.
+      methods: ['POST'],
       scope: ({ path, peer }) => (isRegistration(path) ? addressKey(peer) : undefined),
       // Nobody tries for longer, and there is a name and an address in each.
       ttl: '1h',
