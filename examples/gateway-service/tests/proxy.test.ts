@@ -116,7 +116,10 @@ describe('a request', () => {
     await using edge = await gateway(everythingTo(one.url));
     const post = (body: string, more = ''): string =>
       `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${body.length}\r\n${more}\r\n${body}`;
-    const text = await raw(edge.url, post('one') + post('') + post('three') + post('\x00\r\n\r\n', 'Connection: close\r\n'));
+    const text = await raw(
+      edge.url,
+      post('one') + post('') + post('three') + post('\x00\r\n\r\n', 'Connection: close\r\n'),
+    );
     const bodies = [...text.matchAll(/"body":"([^"]*)"/g)].map(([, body]) => body);
     expect(bodies).toEqual(['one', '', 'three', String.raw`\u0000\r\n\r\n`]);
   });

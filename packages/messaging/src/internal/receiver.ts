@@ -45,8 +45,6 @@ export function windowOf(setup: SubscriptionSetup, from: 'topic' | 'retries'): n
   return from === 'topic' ? setup.prefetch : setup.prefetch + WAITING_HERE;
 }
 
-const isQuestionable = ({ arrival }: Held): boolean => arrival.cameOften || (arrival.isSuspect && !arrival.deadly);
-
 /** One open source, and the messages that are held from it. */
 export class Receiver {
   readonly #source: Source;
@@ -113,7 +111,12 @@ export class Receiver {
         this.#received += deliveries.length;
         const held = deliveries.map((delivery) => this.#hold(delivery));
         if (stop.aborted) return;
-        if (held.some(isQuestionable)) await this.#question(held.filter(isQuestionable));
+        const questionable: Held[] = [];
+        for (const one of held) {
+          const { cameOften, isSuspect, deadly } = one.arrival;
+          if (cameOften || (isSuspect && !deadly)) questionable.push(one);
+        }
+        if (questionable.length > 0) await this.#question(questionable);
         // The handler of one may have closed the subscription: the others are given back by then.
         for (const one of held) {
           const { isSuspect, waitMs } = one.arrival;
