@@ -6,10 +6,13 @@ import { describeWithServer, itInDepth } from '@ent/testkit/vitest';
 import { expect } from 'vitest';
 import { rabbitmq } from '../../src/drivers/rabbitmq/index.ts';
 import { createMessaging, type Published } from '../../src/index.ts';
+import { channelsOf } from './rabbitmq-support.ts';
 
 const OUTAGE = { full: 600, ci: 4, of: 'seconds of outage' };
 /** So many publish, each the next message as soon as the one before has settled. */
 const PUBLISHERS = 100;
+/** To so many topics, beside that of a subscriber. */
+const TOPICS = 30;
 const BODY = 'x'.repeat(10_000);
 const DEADLINE_MS = 250;
 /** Bytes: what the engine learns once, and what a publish may leave behind. A body would be some ten thousand. */
@@ -30,7 +33,8 @@ describeWithServer('rabbitmq', { killable: true }, (server) => {
     const impatient = createMessaging({ driver, timeout: DEADLINE_MS });
     const seen: unknown[] = [];
     await messaging.subscribe(topic, { group: 'g' }, ({ data }) => seen.push(data === BODY ? 'body' : data));
-    await messaging.publish(topic, 'before');
+    const topics = [topic, ...Array.from({ length: TOPICS }, (_, n) => `${topic}.${n}`)];
+    for (const each of topics) await messaging.publish(each, 'before');
     let waiting: Promise<Published>;
     await server.control('set_vm_memory_high_watermark', '0');
     try {
@@ -41,10 +45,11 @@ describeWithServer('rabbitmq', { killable: true }, (server) => {
       const written = bytesWritten(driver.client.publishing);
       let isOver = false;
       const settled = new Map<string, number>();
+      let turn = 0;
       const publish = async (): Promise<void> => {
         // One that never settles ends this test by its time.
         while (!isOver) {
-          const outcome = await outcomeOf(impatient.publish(topic, BODY));
+          const outcome = await outcomeOf(impatient.publish(topics[turn++ % topics.length] as string, BODY));
           settled.set(outcome, (settled.get(outcome) ?? 0) + 1);
         }
       };
@@ -65,12 +70,15 @@ describeWithServer('rabbitmq', { killable: true }, (server) => {
       // None of it lies in this process's socket.
       expect(bytesWritten(driver.client.publishing) - written).toBeLessThan(20_000);
       expect(grown).toBeLessThan(LEARNT + LEFT * published);
+      // No topic has one of its own, but for what was under way when the alarm began.
+      expect(channelsOf(driver.client.publishing)).toBeLessThan(5);
       // The consumers' connection is not held up.
       await messaging.ping();
       waiting = messaging.publish(topic, 'after');
     } finally {
       await server.control('set_vm_memory_high_watermark', '0.4');
     }
+    await expect.poll(() => channelsOf(driver.client.publishing), { timeout: 100_000 }).toBe(1);
     // Whoever has the time is served when it is over.
     expect(await waiting).toMatchObject({ status: 'stored' });
     await expect.poll(() => seen.at(-1), { timeout: 100_000 }).toBe('after');

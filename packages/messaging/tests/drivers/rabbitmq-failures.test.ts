@@ -6,7 +6,7 @@ import { rabbitmq, type RabbitmqServerOptions } from '../../src/drivers/rabbitmq
 import { createMessaging, type Source } from '../../src/index.ts';
 import { patientCall } from '../support.ts';
 import { receivesOnceItIsThere } from './away.ts';
-import { outlivesAKill } from './rabbitmq-support.ts';
+import { channelsOf, outlivesAKill } from './rabbitmq-support.ts';
 
 /** Less than a test has, so that it tells what did not happen. */
 const PATIENT = { timeout: 100_000 };
@@ -113,6 +113,26 @@ describeWithServer('rabbitmq', { killable: true }, (server) => {
     await messaging.close();
   });
 
+  it('leaves no channel behind that nobody waited for any more', async () => {
+    const [topic, proxy] = [uniqueName('late'), await server.proxy()];
+    const messaging = messagingOf({ url: `${proxy.url}?heartbeat=60` });
+    await messaging.connect();
+    proxy.blackhole();
+    for (let n = 0; n < 10; n++) {
+      const call = { deadlineAt: performance.now() + 50, signal: AbortSignal.timeout(50) };
+      const asked = [
+        messaging.driver.ping(call),
+        messaging.driver.subscribe({ topic, group: 'g', prefetch: 1 }, call),
+        messaging.driver.count({ topic, group: 'g' }, call),
+      ];
+      expect((await Promise.allSettled(asked)).map(({ status }) => status)).toEqual(asked.map(() => 'rejected'));
+    }
+    await proxy.heal();
+    await messaging.ping();
+    await expect.poll(() => channelsOf(messaging.driver.client.consuming), PATIENT).toBe(0);
+    await messaging.close();
+  });
+
   it('closes while the broker is frozen', async () => {
     const proxy = await server.proxy();
     const messaging = messagingOf({ url: proxy.url });
@@ -166,9 +186,3 @@ describeWithServer('rabbitmq', (server) => {
     );
   });
 });
-
-function channelsOf(connection: unknown): number {
-  const { channels } = (connection as { connection: { channels: unknown[] } }).connection;
-  // The first is that of the connection itself.
-  return channels.slice(1).filter((one) => one !== null && one !== undefined).length;
-}

@@ -46,7 +46,8 @@ describeWithServer('rabbitmq', (server) => {
     const make = `rabbit_auth_backend_internal:add_user(<<"${user}">>, <<"secret">>, <<"test">>)`;
     const allow = `rabbit_auth_backend_internal:set_permissions(<<"${user}">>, <<"/">>, <<"^mine">>, <<"^mine">>, <<"^mine">>, <<"test">>)`;
     await server.control('eval', `${make}, ${allow}.`);
-    const url = server.url.replace(/\/\/[^@]*@/, `//${user}:secret@`);
+    const proxy = await server.proxy();
+    const url = proxy.url.replace(/\/\/[^@]*@/, `//${user}:secret@`);
     const messaging = messagingOf(url);
     const topic = uniqueName('mine');
     const seen: unknown[] = [];
@@ -61,7 +62,22 @@ describeWithServer('rabbitmq', (server) => {
       code: 'messaging.rejected',
       message: expect.stringMatching(/ent:topics/),
     });
-    await messaging.close();
+    // The right is given later: the next connection asks for it again.
+    const others = messagingOf();
+    const shown: unknown[] = [];
+    await others.subscribe(
+      '*',
+      { group: uniqueName('g') },
+      (message) => message.topic === topic && shown.push(message),
+    );
+    await server.control('eval', `${allow.replaceAll('^mine', '^(mine|ent:topics)')}.`);
+    proxy.cut();
+    const publish = async (): Promise<number> => {
+      await messaging.publish(topic, 2);
+      return shown.length;
+    };
+    await expect.poll(publish, { timeout: 100_000, interval: 200 }).toBeGreaterThan(0);
+    await Promise.all([messaging.close(), others.close()]);
   });
 
   it('a pattern sees what others publish again soon after its queue or its exchange was deleted', {

@@ -37,3 +37,10 @@ export async function outlivesAKill(
   await expect.poll(() => handled.size, { timeout: 200_000 }).toBe(published);
   await Promise.all([publisher.close(), subscriber.close()]);
 }
+
+/** How many a connection has, by the client. */
+export function channelsOf(connection: unknown): number {
+  const { channels } = (connection as { connection: { channels: unknown[] } }).connection;
+  // The first is that of the connection itself.
+  return channels.slice(1).filter((one) => one !== null && one !== undefined).length;
+}

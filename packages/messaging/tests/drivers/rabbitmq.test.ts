@@ -126,8 +126,12 @@ describeWithServer('rabbitmq', (server) => {
   it('says what is wrong with a login, a virtual host, and an address that nobody listens on', async () => {
     const wrong = new URL(server.url);
     wrong.password = 'secret-4711';
+    const others = `amqp://guest:secret-4711@127.0.0.1:1,${wrong.host},${wrong.host}`;
     for (const [url, code] of [
       [wrong.href, 'messaging.rejected'],
+      [others.replace('127.0.0.1:1,', ''), 'messaging.rejected'],
+      // Who is away may know the password.
+      [others, 'messaging.unavailable'],
       [`${server.url}/no-such-host`, 'messaging.rejected'],
       ['amqp://127.0.0.1:1', 'messaging.unavailable'],
     ] as const) {
@@ -137,6 +141,21 @@ describeWithServer('rabbitmq', (server) => {
       expect(JSON.stringify([String(error), String((error as Error).cause)])).not.toContain('4711');
       await messaging.close();
     }
+  });
+
+  it('has topics of its own in a virtual host', { timeout: 120_000 }, async () => {
+    const [topic, host] = [uniqueName('hosted'), uniqueName('host')];
+    // One command, since each starts a virtual machine: what add_vhost and set_permissions do.
+    const allow = `rabbit_auth_backend_internal:set_permissions(<<"guest">>, <<"${host}">>, <<".*">>, <<".*">>, <<".*">>, <<"test">>)`;
+    await server.control('eval', `rabbit_vhost:add(<<"${host}">>, <<"test">>), ${allow}.`);
+    const [inside, outside] = [messagingOf({ url: `${server.url}/${host}` }), messagingOf()];
+    const [seen, others]: unknown[][] = [[], []];
+    await inside.subscribe(topic, { group: 'g' }, ({ data }) => seen!.push(data));
+    await outside.subscribe(topic, { group: 'g' }, ({ data }) => others!.push(data));
+    await inside.publish(topic, 'inside');
+    await outside.publish(topic, 'outside');
+    await expect.poll(() => [seen, others]).toEqual([['inside'], ['outside']]);
+    await Promise.all([inside.close(), outside.close()]);
   });
 
   it('tells what differs where a queue was made otherwise, and leaves it as it is', async () => {

@@ -5,11 +5,11 @@
  * again by each new source and each new publishing channel: whoever deletes one of them loses what was in it, and no
  * more. Publishing and consuming have a connection each, so that a broker which takes no more messages still delivers.
  */
-import type { ChannelModel } from 'amqplib';
+import type { Channel, ChannelModel } from 'amqplib';
 import type { DriverCall, MessagingDriver, MessagingFeatures } from '../../driver.ts';
 import { classify } from './failures.ts';
 import { Groups } from './groups.ts';
-import { channelOf, ended, Link, onChannel, orAborted } from './link.ts';
+import { ended, Link, onChannel, openChannel, orAborted } from './link.ts';
 import { addressOf, type RabbitmqOptions, settingsOf } from './options.ts';
 import { Sender } from './sender.ts';
 import { RabbitmqSource } from './source.ts';
@@ -113,17 +113,14 @@ export function rabbitmq(options: RabbitmqOptions): RabbitmqDriver {
   };
 }
 
-async function consumingChannel(link: Link, prefetch: number, { signal }: DriverCall) {
-  signal.throwIfAborted();
-  const opening = link.open().then(async (connection) => {
-    const channel = await channelOf(connection, 'createChannel');
+async function consumingChannel(link: Link, prefetch: number, { signal }: DriverCall): Promise<Channel> {
+  const channel = await openChannel(link, signal);
+  try {
     // AMQP has 16 bits for it.
-    await channel.prefetch(Math.min(prefetch, 65_535));
+    await orAborted(channel.prefetch(Math.min(prefetch, 65_535)), signal);
     return channel;
-  });
-  return orAborted(opening, signal).catch((error: unknown) => {
-    // Should it come after all, nobody has it.
-    void opening.then(ended, () => {});
+  } catch (error) {
+    void ended(channel);
     throw error;
-  });
+  }
 }

@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { outsideContext, startTimer } from '@ent/internal';
 import { type Channel, type ChannelModel, connect } from 'amqplib';
-import { RabbitmqError } from './failures.ts';
+import { classify, RabbitmqError } from './failures.ts';
 import { priorityFault, type Settings } from './options.ts';
 
 /** How long one node may take to let us in; then the next one is asked. */
@@ -13,7 +13,7 @@ const CLOSE_MS = 2_000;
 export class Link {
   /** The broker is short of memory or disk, and takes no messages. It tells with the first one that it is sent. */
   isBlocked = false;
-  /** The login may not use the exchange that serves patterns of topics. */
+  /** The login may not use the exchange that serves patterns of topics. It is asked anew by each connection. */
   hasNoPatterns = false;
   readonly #settings: Settings;
   readonly #onChange: () => void;
@@ -36,6 +36,13 @@ export class Link {
 
   demandOpen(): void {
     if (this.#isClosed) throw new RabbitmqError('unavailable', 'The driver is closed.');
+  }
+
+  /** A blocked connection answers when that is over: what is asked of it until then would pile up. */
+  demandRoom(): void {
+    if (this.isBlocked) {
+      throw new RabbitmqError('unavailable', 'The broker takes no messages: it is short of memory or disk.');
+    }
   }
 
   async open(): Promise<ChannelModel> {
@@ -76,12 +83,15 @@ export class Link {
         errors.push(error);
       }
     }
-    throw errors.length === 1
-      ? errors[0]
-      : new RabbitmqError('unavailable', 'No node of the cluster lets us in.', errors[0]);
+    if (errors.length === 1) throw errors[0];
+    const refusals = errors.filter((error) => classify(error) === 'refused');
+    // What one refuses while another is away may be the one's own.
+    const failure = refusals.length === errors.length ? 'refused' : 'unavailable';
+    throw new RabbitmqError(failure, 'No node of the cluster lets us in.', refusals[0] ?? errors[0]);
   }
 
   #watch(connection: ChannelModel): void {
+    this.hasNoPatterns = false;
     const setBlocked = (isBlocked: boolean) => (): void => {
       this.isBlocked = isBlocked;
       this.#onChange();
@@ -169,14 +179,23 @@ export async function onChannel<T>(
   signal: AbortSignal,
   work: (channel: Channel) => Promise<T>,
 ): Promise<T> {
-  signal.throwIfAborted();
-  const connection = await orAborted(link.open(), signal);
-  const channel = await orAborted(channelOf(connection, 'createChannel'), signal);
+  const channel = await openChannel(link, signal);
   try {
     return await orAborted(work(channel), signal);
   } finally {
     void ended(channel);
   }
+}
+
+/** A channel. Should it come after the signal has aborted, nobody has it, and it is closed. */
+export async function openChannel(link: Link, signal: AbortSignal): Promise<Channel> {
+  signal.throwIfAborted();
+  link.demandRoom();
+  const opening = link.open().then((connection) => channelOf(connection, 'createChannel'));
+  return orAborted(opening, signal).catch((error: unknown) => {
+    void opening.then(ended, () => {});
+    throw error;
+  });
 }
 
 /** A channel whose errors end it, and not the connection as well: they show in what was asked on it. */

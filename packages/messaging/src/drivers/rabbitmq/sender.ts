@@ -141,8 +141,9 @@ export class Sender {
     if (lane.isOver) throw new RabbitmqError('lost', 'The channel was closed.');
     if (this.#link.isBlocked) {
       // Kept waiting, and told so when the time is up: written, it would fill the memory here instead of there.
-      await orAborted(this.#change(), signal).catch(() => {
-        throw new RabbitmqError('unavailable', 'The broker takes no messages: it is short of memory or disk.');
+      await orAborted(this.#change(), signal).catch((error: unknown) => {
+        this.#link.demandRoom();
+        throw error;
       });
       return;
     }
@@ -165,6 +166,12 @@ export class Sender {
   async #open(): Promise<Lane> {
     const connection = await this.#link.open();
     const channel = await channelOf(connection, 'createConfirmChannel');
+    try {
+      this.#link.demandOpen();
+    } catch (error) {
+      void ended(channel);
+      throw error;
+    }
     const lane: Lane = {
       channel,
       made: new Map(),
