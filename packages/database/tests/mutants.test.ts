@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { type Condition, createDatabase, type DatabaseDriver, type DriverQuery, type Row } from '@ent/database';
 import { sqlite, sqliteFeatures } from '@ent/database/sqlite';
 import { type DatabaseHarness, testDatabaseDriver } from '@ent/database/testing';
@@ -387,8 +388,18 @@ function harnessOf(mutate: Mutate, timeout: number): DatabaseHarness {
   };
 }
 
-/** Runs the suite case by case and answers the name of the first that fails. */
-async function firstFailure(mutate: Mutate, timeout = 1000): Promise<string | undefined> {
+/** Bugs that show by nothing else than calls that wait for ever. */
+const WAITING: ReadonlySet<string> = new Set([
+  'who gives up stays in the queue',
+  'sessions are not given back after an error',
+]);
+
+/**
+ * Runs the suite case by case and answers the name of the first that fails.
+ *
+ * @param isWaiting whether a call that takes too long is such a failure
+ */
+async function firstFailure(mutate: Mutate, isWaiting: boolean, timeout = 1000): Promise<string | undefined> {
   const cases: [string, () => Promise<void>][] = [];
   const runner = {
     it: (name: string, body: () => Promise<void>) => cases.push([name, body]),
@@ -399,21 +410,26 @@ async function firstFailure(mutate: Mutate, timeout = 1000): Promise<string | un
   for (const [name, body] of [...cases.filter((each) => !isLong(each)), ...cases.filter(isLong)]) {
     try {
       await body();
-    } catch {
-      return name;
+    } catch (error) {
+      if (isWaiting || !isLate(error)) return name;
     }
   }
   return undefined;
 }
 
+/** Whether it says, or was made of what says, that a call took too long: on a busy machine each may, bug or none. */
+function isLate(error: unknown): boolean {
+  return inspect(error, { depth: 8 }).includes('database.timeout');
+}
+
 describe('the conformance suite', () => {
   // Many cases, on a machine that may be busy.
   it('passes for the driver as it is', { timeout: 600_000 }, async () => {
-    expect(await firstFailure(() => ({}), 60_000)).toBeUndefined();
+    expect(await firstFailure(() => ({}), true, 60_000)).toBeUndefined();
   });
 
   // Cases come before it that have nothing to do with the bug.
   it.each(Object.keys(mutants))('notices that %s', { timeout: 600_000 }, async (name) => {
-    expect(await firstFailure(mutants[name] as Mutate)).toBeTypeOf('string');
+    expect(await firstFailure(mutants[name] as Mutate, WAITING.has(name))).toBeTypeOf('string');
   });
 });
