@@ -10,6 +10,7 @@ import { ask, sleep, urlOf, useDatabases } from '../fixtures/mysql.ts';
 import { ann, people, rejection, signal } from '../fixtures/people.ts';
 import { testSessions } from '../fixtures/sql-sessions.ts';
 import { isWell } from '../fixtures/well.ts';
+import { expectWideRows } from '../fixtures/wide.ts';
 
 describeWithServer('mariadb', (server) => {
   const { open, running, connections, name } = useDatabases(server);
@@ -145,6 +146,10 @@ describeWithServer('mariadb', (server) => {
     expect((await rejection(db.repo(people).insertMany(twice))).code).toBe('database.unique_violation');
     expect(await db.repo(people).count({})).toBe(12);
     await isWell(db);
+  });
+
+  it('many rows of many fields are sent by as many statements as it takes, and stored all or none', async () => {
+    await expectWideRows(await open());
   });
 
   it('a session is strict, in UTC and in utf8mb4, whatever the server is', async () => {

@@ -11,6 +11,7 @@ import { describe, expect, it } from 'vitest';
 import { people, rejection } from '../fixtures/people.ts';
 import { ann, ask, isWell, sleep, useDatabases } from '../fixtures/postgres.ts';
 import { testSessions } from '../fixtures/sql-sessions.ts';
+import { expectWideRows } from '../fixtures/wide.ts';
 
 describeWithServer('postgres', (server) => {
   const { open, running, connections, terminate, schema } = useDatabases(server);
@@ -209,6 +210,10 @@ describeWithServer('postgres', (server) => {
     await terminate();
     await expect.poll(() => db.stats()).toMatchObject({ inUse: 0 });
     await isWell(db);
+  });
+
+  it('many rows of many fields are sent by as many statements as it takes, and stored all or none', async () => {
+    await expectWideRows(await open());
   });
 
   it('what a statement_timeout of the server cancels is a timeout', async () => {
