@@ -17,8 +17,8 @@ const CALLERS = 2;
 
 /** @param newPlace where the bank is, as the argument of a process */
 function aBank(server: Server, newPlace: () => Promise<string>): void {
-  itInDepth('the sum holds', { full: 20_000, ci: 800, of: 'transfers' }, async ({ count, seed }) => {
-    const [processes, kills] = count >= 20_000 ? [16, 5] : [4, 2];
+  itInDepth('the sum holds', { full: 20_000, ci: 2000, of: 'transfers' }, async ({ count, seed }) => {
+    const [processes, kills] = count >= 20_000 ? [16, 5] : [4, 1];
     const place = await newPlace();
     const db = connect(place);
     await createTables(db, accounts, transfers);
