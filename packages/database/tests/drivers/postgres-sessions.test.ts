@@ -216,6 +216,24 @@ describeWithServer('postgres', (server) => {
     await expectWideRows(await open());
   });
 
+  it('a stream in a snapshot is of one moment, and one outside of it is not', async () => {
+    const db = await open();
+    const repo = db.repo(people);
+    await repo.insertMany(['a', 'c', 'e'].map((id) => ({ id, email: id })));
+    const read = async (added: string): Promise<string[]> => {
+      const seen: string[] = [];
+      for await (const { id } of repo.stream({ batchSize: 1, sort: [['id', 'asc']] })) {
+        seen.push(id);
+        // By another connection, in front of what comes next.
+        if (id === 'a')
+          await ask(server.url, `insert into ${schema()}.people values ('${added}', '${added}', null, null, null, 1)`);
+      }
+      return seen;
+    };
+    expect(await db.transaction(() => read('b'), { isolation: 'snapshot', readOnly: true })).toEqual(['a', 'c', 'e']);
+    expect(await read('d')).toEqual(['a', 'b', 'c', 'd', 'e']);
+  });
+
   it('what a statement_timeout of the server cancels is a timeout', async () => {
     const db = await open();
     const slow = db.transaction(async () => {
