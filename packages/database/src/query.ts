@@ -79,6 +79,11 @@ export interface Patch<T, Key extends string = 'id'> {
 export interface ReadOptions extends CallOptions {
   /** Also rows that are soft-deleted. Default `false`. */
   readonly withDeleted?: boolean | undefined;
+  /**
+   * `primary`: where reads go to replicas, this one does not. For what must be seen as soon as anybody has written it,
+   * such as whether a session still lives. Without replicas it changes nothing.
+   */
+  readonly from?: 'primary' | undefined;
 }
 
 /** Options of `count`; the calls that read many rows have more. */
@@ -142,13 +147,13 @@ export interface Window<T> {
 }
 
 /** Options of `update`. */
-export interface UpdateOptions extends ReadOptions {
+export interface UpdateOptions extends Omit<ReadOptions, 'from'> {
   /** Only if the row has this version; else `database.version_conflict`. Needs an entity with a `version` field. */
   readonly version?: number | undefined;
 }
 
 /** Options of `updateMany`. */
-export interface UpdateManyOptions<T> extends ReadOptions {
+export interface UpdateManyOptions<T> extends Omit<ReadOptions, 'from'> {
   /** Which rows. Has to leave some out; `{ id: { ne: null } }` is every row, said on purpose. */
   readonly where: Filter<T>;
 }

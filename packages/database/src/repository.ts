@@ -49,7 +49,8 @@ export class Repository<T extends object, New = unknown, Key extends keyof T & s
     const entity: EntityModel = this.entity;
     const { driver } = this.#host;
     const rows = entity.tenant === undefined ? driver : rowsOfTenant(driver, entity, scopeHere());
-    return this.#host.run({ operation, entity: entity.name, model: entity, use }, options, (session, call) =>
+    const latest = options?.from === 'primary' ? true : undefined;
+    return this.#host.run({ operation, entity: entity.name, model: entity, use, latest }, options, (session, call) =>
       work(rows, entity, session, call),
     );
   };

@@ -31,7 +31,16 @@ describe('a repository', () => {
 
   it.each(Object.keys(methods))('refuses in %s what is none of its options, and does nothing', async (method) => {
     const call = methods[method] as (options: unknown) => Promise<unknown>;
-    for (const options of [{ email: 'a' }, { take: 1 }, { tiemout: 5 }, { size: 2 }, [], 'a', null]) {
+    for (const options of [
+      { email: 'a' },
+      { take: 1 },
+      { tiemout: 5 },
+      { size: 2 },
+      { from: 'replica' },
+      [],
+      'a',
+      null,
+    ]) {
       const error = await rejection(call(options));
       expect({ options, code: error.code }).toEqual({ options, code: 'database.invalid_query' });
       expect(error.message).toContain(`people.${method}`);
@@ -68,7 +77,7 @@ describe('a repository', () => {
     const repo = db.repo(people);
     const message = async (options: unknown): Promise<string> => (await rejection(repo.find(options as never))).message;
     expect(await message({ email: 'a' })).toBe(
-      'people.find has no option "email" (it has signal, timeout, withDeleted, where, sort, select, limit, offset). Conditions on fields stand in "where": { where: { email: ... } }.',
+      'people.find has no option "email" (it has signal, timeout, withDeleted, from, where, sort, select, limit, offset). Conditions on fields stand in "where": { where: { email: ... } }.',
     );
     expect(await message({ limitt: 1 })).toBe('people.find has no option "limitt" (did you mean limit?).');
     expect((await rejection(repo.deleteMany({} as never))).message).toBe('people: #/where is missing: which rows.');

@@ -4,7 +4,8 @@ import { databaseErrors } from '../errors.ts';
 import type { CallOptions, TransactionOptions } from '../options.ts';
 
 const CALL = { signal: true, timeout: true } as const;
-const READ = { ...CALL, withDeleted: true } as const;
+const ALIVE = { ...CALL, withDeleted: true } as const;
+const READ = { ...ALIVE, from: true } as const;
 const FILTER = { ...READ, where: true } as const;
 const SORTED = { ...FILTER, sort: true } as const;
 
@@ -23,8 +24,8 @@ const KNOWN = {
   aggregate: { ...FILTER, values: true, by: true },
   insert: CALL,
   insertMany: CALL,
-  update: { ...READ, version: true },
-  updateMany: FILTER,
+  update: { ...ALIVE, version: true },
+  updateMany: { ...ALIVE, where: true },
   upsert: CALL,
   delete: { ...CALL, version: true, hard: true },
   deleteMany: { ...CALL, where: true, hard: true },
@@ -47,6 +48,9 @@ export function expectOptions(
     return databaseErrors.invalid_query(message + advice, { details: { entity } });
   });
   expectFlags(`${entity}.${method}`, options);
+  const { from } = options as { readonly from?: unknown };
+  if (from === undefined || from === 'primary') return;
+  throw databaseErrors.invalid_query(`${entity}.${method}: from must be 'primary'.`, { details: { entity } });
 }
 
 function whereFor(field: string): string {

@@ -1,6 +1,6 @@
 import type { Awaitable, DriverCall, DriverRows } from '../driver.ts';
 import type { EntityModel } from '../entity.ts';
-import type { CallOptions } from '../options.ts';
+import type { ReadOptions } from '../query.ts';
 
 /** What is being done, for messages and telemetry. */
 export interface Attempted {
@@ -29,7 +29,7 @@ export type Work<R> = (session: unknown, call: DriverCall) => Awaitable<R>;
 export type Ask = <R>(
   operation: string,
   use: Operation['use'],
-  options: CallOptions | undefined,
+  options: ReadOptions | undefined,
   work: (driver: DriverRows<unknown>, entity: EntityModel, ...rest: Parameters<Work<R>>) => ReturnType<Work<R>>,
 ) => Awaitable<R>;
 

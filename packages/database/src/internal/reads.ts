@@ -1,7 +1,6 @@
 import type { Aggregates, AggregateOptions } from '../aggregates.ts';
 import type { Awaitable, Condition, DatabaseFeatures, DriverQuery } from '../driver.ts';
 import type { EntityModel } from '../entity.ts';
-import type { CallOptions } from '../options.ts';
 import type {
   CountOptions,
   Filter,
@@ -102,7 +101,7 @@ export class Reads<T extends object> {
   }
 
   /** The rows of a query that is checked. */
-  rows(operation: string, query: DriverQuery, options: CallOptions | undefined): Awaitable<T[]> {
+  rows(operation: string, query: DriverQuery, options: ReadOptions | undefined): Awaitable<T[]> {
     // Known to be empty: no reason to ask. What a caller would otherwise learn (that the database is down) it learns
     // from the next call.
     if (query.where.op === 'none') return [];
@@ -116,14 +115,14 @@ export class Reads<T extends object> {
   }
 
   /** How many rows there are of a condition that is checked. */
-  howMany(where: Condition, options: CallOptions): Awaitable<number> {
+  howMany(where: Condition, options: ReadOptions): Awaitable<number> {
     return this.#ask('count', 'read', options, (driver, entity, session, call) =>
       driver.count(session, entity, where, call),
     );
   }
 
   /** Whether there is a row of a condition that is checked. */
-  isThere(where: Condition, options: CallOptions | undefined): Awaitable<boolean> {
+  isThere(where: Condition, options: ReadOptions | undefined): Awaitable<boolean> {
     return this.#ask('exists', 'read', options, async (driver, entity, session, call) => {
       const rows = await driver.find(session, entity, { where, order: [], limit: 1, fields: entity.id }, call);
       return rows.length > 0;
