@@ -7,7 +7,7 @@ interface Row {
 }
 /** What {@link repositorySlot} needs of a repository. `updateMany` has to check and to change in one statement. */
 interface Repository {
-  get(id: string): Promise<Row | null>;
+  get(id: string, options?: { readonly from: 'primary' }): Promise<Row | null>;
   updateMany(
     patch: { readonly set: { arrival: string; expiresAt: Date } },
     options: { readonly where: { readonly id: string; readonly arrival: string } },
@@ -27,7 +27,8 @@ export function repositorySlot(repository: Repository, insertNew: (row: Row) => 
   let writes = 0;
   return {
     async read(id) {
-      const row = await repository.get(id);
+      // A replica may be behind, where reads go to such.
+      const row = await repository.get(id, { from: 'primary' });
       if (row === null) return undefined;
       const arrival = Number(row.arrival);
       // What another program put there counts for nothing, and is replaced.

@@ -1,4 +1,5 @@
 import { demandMethods } from '../internal/demand.ts';
+import { LATEST } from '../internal/latest.ts';
 import type { ApiKeyRecord, ApiKeyStore } from '../driver.ts';
 import type { StoreRepository } from './repository.ts';
 
@@ -79,7 +80,7 @@ export function repositoryApiKeyStore(repository: Omit<StoreRepository<Row>, 'de
     async insert(key) {
       await repository.insert({ ...key });
     },
-    get: async (id) => (await repository.get(id)) ?? undefined,
+    get: async (id) => (await repository.get(id, LATEST)) ?? undefined,
     async touch(id, at) {
       await repository.updateMany({ set: { lastUsedAt: at } }, { where: { id } });
     },
@@ -94,6 +95,6 @@ export function repositoryApiKeyStore(repository: Omit<StoreRepository<Row>, 'de
     async revokeSubject(subject, at) {
       return (await repository.updateMany({ set: { revokedAt: at } }, { where: { subject, revokedAt: null } })).matched;
     },
-    list: (subject) => repository.find({ where: { subject } }),
+    list: (subject) => repository.find({ where: { subject }, ...LATEST }),
   };
 }

@@ -1,5 +1,6 @@
 import { demandMethods } from '../internal/demand.ts';
 import { insertNew } from '../internal/insert-new.ts';
+import { LATEST } from '../internal/latest.ts';
 import type { IdentityRecord, IdentityStore } from '../driver.ts';
 import type { StoreRepository } from './repository.ts';
 
@@ -60,8 +61,8 @@ export function repositoryIdentityStore(
   demandMethods(repository, ['get', 'find', 'insert', 'deleteMany'], 'repositoryIdentityStore: the repository');
   return {
     insert: (identity) => insertNew(repository, { ...identity }),
-    get: async (id) => (await repository.get(id)) ?? undefined,
-    list: (subject) => repository.find({ where: { subject } }),
+    get: async (id) => (await repository.get(id, LATEST)) ?? undefined,
+    list: (subject) => repository.find({ where: { subject }, ...LATEST }),
     delete: async (subject, id) => (await repository.deleteMany({ where: { id, subject } })).matched > 0,
   };
 }

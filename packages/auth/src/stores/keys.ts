@@ -5,6 +5,7 @@ import type { KeySetStore } from '../driver.ts';
 import { authErrors } from '../errors.ts';
 import { demandMethods, demandText } from '../internal/demand.ts';
 import { insertNew } from '../internal/insert-new.ts';
+import { LATEST } from '../internal/latest.ts';
 import type { StoreRepository } from './repository.ts';
 
 const NAME = /^keys-(\d{9})\.jwe$/;
@@ -113,7 +114,7 @@ export function repositoryKeyStore(
   if (name === '') throw authErrors.configuration('repositoryKeyStore: the name must not be empty.');
   return {
     async read() {
-      const row = await repository.get(name);
+      const row = await repository.get(name, LATEST);
       return row ? { revision: row.revision, data: row.data } : undefined;
     },
     async write(data, expected) {

@@ -1,5 +1,6 @@
 import { demandMethods } from '../internal/demand.ts';
 import { insertNew } from '../internal/insert-new.ts';
+import { LATEST } from '../internal/latest.ts';
 import type { PasskeyRecord, PasskeyStore } from '../driver.ts';
 import type { StoreRepository } from './repository.ts';
 
@@ -72,8 +73,8 @@ export function repositoryPasskeyStore(repository: StoreRepository<Row>): Passke
   demandMethods(repository, methods, 'repositoryPasskeyStore: the repository');
   return {
     insert: (passkey) => insertNew(repository, { ...passkey }),
-    get: async (id) => (await repository.get(id)) ?? undefined,
-    list: (subject) => repository.find({ where: { subject } }),
+    get: async (id) => (await repository.get(id, LATEST)) ?? undefined,
+    list: (subject) => repository.find({ where: { subject }, ...LATEST }),
     async use(id, counter, at) {
       const set = { counter, lastUsedAt: at };
       const where = { id, counter: counter === 0 ? 0 : { lt: counter } };

@@ -2,6 +2,7 @@ import { EntError } from '@ent/errors';
 import { refuseUnknown } from '@ent/internal';
 import { authErrors } from '../errors.ts';
 import { demandMethods } from '../internal/demand.ts';
+import { LATEST } from '../internal/latest.ts';
 import type { AuthStores, RefreshTokenRecord, SessionRecord } from '../driver.ts';
 
 /** The conditions that these stores use, on the fields of `T`. All parts must hold; null means "is null". */
@@ -14,8 +15,9 @@ export type StoreFilter<T> = {
  * `updateMany` has to be one statement, so that its condition and its change are one step (compare and set).
  */
 export interface StoreRepository<T extends { id: string }> {
-  get(id: string): Promise<T | null>;
-  find(options: { readonly where: StoreFilter<T> }): Promise<T[]>;
+  /** `from: 'primary'` asks for what is true now, also where reads go to replicas. */
+  get(id: string, options?: { readonly from: 'primary' }): Promise<T | null>;
+  find(options: { readonly where: StoreFilter<T>; readonly from?: 'primary' }): Promise<T[]>;
   /** Rejects with an error of status 409 when the id is taken. */
   insert(row: T): Promise<unknown>;
   updateMany(
@@ -89,7 +91,7 @@ export function repositoryStores(repositories: StoreRepositories): AuthStores {
       async insert(session) {
         await sessions.insert({ ...session });
       },
-      get: async (id) => (await sessions.get(id)) ?? undefined,
+      get: async (id) => (await sessions.get(id, LATEST)) ?? undefined,
       async touch(id, at) {
         await sessions.updateMany({ set: { lastUsedAt: at } }, { where: { id } });
       },
@@ -102,7 +104,7 @@ export function repositoryStores(repositories: StoreRepositories): AuthStores {
         const set = { revokedAt: at, revokedReason: reason };
         return (await sessions.updateMany({ set }, { where: { subject, revokedAt: null, ...others } })).matched;
       },
-      list: (subject) => sessions.find({ where: { subject } }),
+      list: (subject) => sessions.find({ where: { subject }, ...LATEST }),
       deleteExpired: async (before) => (await sessions.deleteMany({ where: { expiresAt: { lt: before } } })).matched,
     },
     refreshTokens: {
@@ -111,15 +113,15 @@ export function repositoryStores(repositories: StoreRepositories): AuthStores {
           await refreshTokens.insert({ ...token });
           return true;
         } catch (error) {
-          if (isTaken(error) && (await refreshTokens.get(token.id))) return false;
+          if (isTaken(error) && (await refreshTokens.get(token.id, LATEST))) return false;
           throw error;
         }
       },
-      get: async (id) => (await refreshTokens.get(id)) ?? undefined,
+      get: async (id) => (await refreshTokens.get(id, LATEST)) ?? undefined,
       async spend(id, at, successorId) {
         const set = { spentAt: at, successorId };
         const { matched } = await refreshTokens.updateMany({ set }, { where: { id, spentAt: null } });
-        const record = await refreshTokens.get(id);
+        const record = await refreshTokens.get(id, LATEST);
         return record ? { record, first: matched > 0 } : undefined;
       },
       deleteExpired: async (before) =>

@@ -1,4 +1,5 @@
 import { demandMethods } from '../internal/demand.ts';
+import { LATEST } from '../internal/latest.ts';
 import type { SingleUseTokenRecord, SingleUseTokenStore } from '../driver.ts';
 import {
   RedisRecords,
@@ -79,7 +80,7 @@ export function repositorySingleUseTokenStore(repository: Omit<StoreRepository<R
     async insert(token) {
       await repository.insert({ ...token });
     },
-    get: async (id) => (await repository.get(id)) ?? undefined,
+    get: async (id) => (await repository.get(id, LATEST)) ?? undefined,
     async consume(id, at) {
       return (
         (await repository.updateMany({ set: { consumedAt: at } }, { where: { id, consumedAt: null } })).matched > 0

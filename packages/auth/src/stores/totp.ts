@@ -1,5 +1,6 @@
 import { demandMethods } from '../internal/demand.ts';
 import { insertNew } from '../internal/insert-new.ts';
+import { LATEST } from '../internal/latest.ts';
 import type { TotpRecord, TotpStore } from '../driver.ts';
 import type { StoreRepository } from './repository.ts';
 
@@ -58,7 +59,7 @@ export function repositoryTotpStore(
 ): TotpStore {
   demandMethods(repository, ['get', 'insert', 'updateMany'], 'repositoryTotpStore: the repository');
   return {
-    get: async (subject) => (await repository.get(subject)) ?? undefined,
+    get: async (subject) => (await repository.get(subject, LATEST)) ?? undefined,
     async write(record) {
       const { id, revision, secret, createdAt, confirmedAt, lastStep, recoveryCodes } = record;
       const set = { revision, secret, createdAt, confirmedAt, lastStep, recoveryCodes };

@@ -21,7 +21,8 @@ export interface IdempotencyRow {
  * change are one step.
  */
 export interface IdempotencyRepository {
-  get(id: string): Promise<IdempotencyRow | null>;
+  /** `from: 'primary'` asks for what is true now, also where reads go to replicas. */
+  get(id: string, options?: { readonly from: 'primary' }): Promise<IdempotencyRow | null>;
   /** Rejects with an error of status 409 when the id is taken. */
   insert(row: IdempotencyRow): Promise<unknown>;
   updateMany(
@@ -80,7 +81,7 @@ export function repositoryIdempotencyStore(repository: IdempotencyRepository): I
       const id = boundedKey(key);
       sweep();
       for (let look = 0; look < LOOKS; look++) {
-        const there = await repository.get(id);
+        const there = await repository.get(id, { from: 'primary' });
         if (there !== null && there.expiresAt.getTime() > Date.now()) return JSON.parse(there.record) as string;
         if (
           there === null

@@ -18,7 +18,8 @@ export interface RateLimitRow {
  * which fits as it is. `updateMany` has to be one statement, so that its condition and its change are one step.
  */
 export interface RateLimitRepository {
-  get(id: string): Promise<RateLimitRow | null>;
+  /** `from: 'primary'` asks for what is true now, also where reads go to replicas. */
+  get(id: string, options?: { readonly from: 'primary' }): Promise<RateLimitRow | null>;
   /** Rejects with an error of status 409 when the id is taken. */
   insert(row: RateLimitRow): Promise<unknown>;
   updateMany(
