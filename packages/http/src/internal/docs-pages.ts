@@ -59,7 +59,10 @@ SwaggerUIBundle({
   } } } })],
 });
 `,
-  css: `${PAGE_CSS}.logo { display: block; max-height: 80px; max-width: 1420px; margin: 20px auto 0; padding: 0 20px; }
+  css: `${PAGE_CSS}.logo {
+  display: block; box-sizing: border-box; width: 100%; max-width: 1460px; max-height: 80px;
+  margin: 20px auto 0; padding: 0 20px; object-fit: scale-down; object-position: left;
+}
 html.dark-mode #page :is(.markdown, .renderedMarkdown) :is(td, th) { color: #e4e6e6; }
 `,
   policy: `${POLICY}; style-src 'self'`,
