@@ -1,11 +1,14 @@
-import { createServer as createPlainServer, request } from 'node:http';
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer as createPlainServer, request, type Server } from 'node:http';
 import { connect } from 'node:http2';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createListener, createServer } from '../src/index.ts';
 import { options, routes } from './support/app.ts';
 import { type Case, cases, secrets } from './support/cases.ts';
-import { listen, type Served, stop } from '../../middleware/tests/support/serve.ts';
+import { listen, stop } from '../../middleware/tests/support/serve.ts';
 
 interface Answer {
   readonly status: number;
@@ -57,24 +60,46 @@ const listener = createListener(routes, options);
 // A target of HTTP/2 is a path: what else there is, is refused before anybody sees it (RFC 9113, section 8.3.1).
 const paths = cases.filter(({ target }) => /^[/*]/.test(target));
 
+/** A server for the cases, and its end. */
+interface Running {
+  readonly port: number;
+  stop(): unknown;
+}
+
+async function here(server: Server): Promise<Running> {
+  const { port } = await listen(server);
+  return { port, stop: () => stop(server) };
+}
+
+/** In a process of its own, where code must not be made of text. */
+async function withoutCode(): Promise<Running> {
+  const flags = ['--conditions=@ent/source', '--disallow-code-generation-from-strings'];
+  const child = fork(join(import.meta.dirname, 'programs/case-server.ts'), { execArgv: flags });
+  const ended = once(child, 'exit').then(([code]) => Promise.reject(new Error(`The server ended: ${code}.`)));
+  const [port] = (await Promise.race([once(child, 'message'), ended])) as [number];
+  ended.catch(() => {});
+  return { port, stop: () => child.kill() };
+}
+
 describe.each([
-  { over: 'node:http', make: () => createPlainServer(listener), send: sendHttp1, table: cases },
+  { over: 'node:http', start: () => here(createPlainServer(listener)), send: sendHttp1, table: cases },
+  { over: 'node:http where code must not be made of text', start: withoutCode, send: sendHttp1, table: cases },
   {
     over: 'HTTP/1.1 beside HTTP/2',
-    make: () => createServer(listener, { http2: true }),
+    start: () => here(createServer(listener, { http2: true })),
     send: sendHttp1,
     table: cases,
   },
-  { over: 'HTTP/2', make: () => createServer(listener, { http2: true }), send: sendHttp2, table: paths },
-])('routes over $over', ({ make, send, table }) => {
-  let served: Served;
+  { over: 'HTTP/2', start: () => here(createServer(listener, { http2: true })), send: sendHttp2, table: paths },
+])('routes over $over', ({ start, send, table }) => {
+  let running: Running | undefined;
   beforeAll(async () => {
-    served = await listen(make());
+    running = await start();
   });
-  afterAll(() => stop(served.server));
+  afterAll(() => running?.stop());
 
   it.each(table.map((item) => [item.name, item] as const))('%s', async (_name, item) => {
-    const answer = await send(served.port, item);
+    const answer = await send(running!.port, item);
     expect(answer.status).toBe(item.status);
     expect(answer.headers['x-request-id']).toMatch(/^.{1,128}$/);
     for (const [name, value] of Object.entries(item.sees ?? {})) {
