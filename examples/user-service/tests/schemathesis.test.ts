@@ -67,7 +67,7 @@ describe.skipIf(unavailable)(`schemathesis${absent}`, () => {
     writeFileSync(config, settingsOf({ all, logout }));
     const options = {
       checks: 'all',
-      // The second is thousands of requests, whatever the number of examples.
+      // The second takes four times as long as the others together, whatever the number of examples.
       phases: count < 10 ? 'examples,fuzzing,stateful' : 'examples,coverage,fuzzing,stateful',
       'max-examples': String(count),
       seed: String(seed),
