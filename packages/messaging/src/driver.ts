@@ -25,6 +25,11 @@ export interface MessagingFeatures {
    * where it is missing, the core supplies retries.
    */
   readonly countsAttempts: boolean;
+  /**
+   * Keeps a message back that is sent with a delay: `delays`. See {@link WireMessage.delayMs}; where it is missing,
+   * subscribers hold what waits for its retry. Of no use to a driver with `delayedRetry` and `countsAttempts`.
+   */
+  readonly delays: boolean;
   /** Delivers for a time only, unless it is renewed. See {@link Source.leaseMs}. */
   readonly leases: boolean;
   /** Shows what a group has without taking it: `browses`. See {@link MessagingDriver.browse}. */
@@ -55,6 +60,12 @@ export interface WireMessage {
   readonly pattern?: string | undefined;
   /** For those who know its topic, such as a dead letter or a retry: no pattern gets it. Not kept with the message. */
   readonly isInternal?: boolean | undefined;
+  /**
+   * With `group`, which is then one of retries: it is to be delivered after so many milliseconds, two seconds or more.
+   * A driver may deliver it sooner, after a quarter of that at the earliest, and tells what is left:
+   * {@link Delivery.leftMs}. Only where the features say `delays`. Not kept with the message.
+   */
+  readonly delayMs?: number | undefined;
   readonly type: string;
   readonly source: string;
   readonly subject: string | undefined;
@@ -128,6 +139,11 @@ export interface Delivery {
    * its subscriber died with, and buries the one that must be what kills them. Default: undefined, not known.
    */
   readonly returns?: number | undefined;
+  /**
+   * What is left of a `delayMs` of which the driver kept a part: the core sends the message again for the rest. This,
+   * and no clock of another machine, tells what was waited. Default: undefined, it was sent without.
+   */
+  readonly leftMs?: number | undefined;
 }
 
 /**
@@ -150,7 +166,7 @@ export type SettleResult = 'ok' | 'stale';
 export interface GroupCount {
   /** Messages that a subscriber would get now. */
   readonly ready: number;
-  /** Those that wait for their next try in the broker. */
+  /** Those that wait for their next try in the broker, and those that it keeps back (`delayMs`). */
   readonly delayed: number | undefined;
   /** Those that are delivered to somebody, and not settled. */
   readonly leased: number | undefined;

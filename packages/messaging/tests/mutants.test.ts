@@ -308,6 +308,24 @@ const mutants: Record<string, Mutant> = {
       },
     }))(driver, clock);
   },
+  'holds everything up for a while when a hundred wait for their retries': (driver, clock) => {
+    let waiting = 0;
+    return onSource((source) => ({
+      receive: async (max, signal) => {
+        if (waiting >= 100) {
+          await new Promise<void>((resolve) => {
+            clock.after(10_000, resolve);
+            signal.addEventListener('abort', () => resolve(), { once: true });
+          });
+        }
+        return source.receive(max, signal);
+      },
+      settle: (batch) => {
+        waiting += batch.filter((one) => one.action === 'retry' && one.delayMs > 10_000).length;
+        return source.settle(batch);
+      },
+    }))(driver, clock);
+  },
   'settles by message, whoever has it now': (driver, clock) => {
     const latest = new Map<string, { source: Source; token: unknown }>();
     const ids = new Map<unknown, string>();

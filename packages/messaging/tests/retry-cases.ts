@@ -11,7 +11,7 @@ import type {
   WireMessage,
 } from '../src/index.ts';
 import { manualClock } from '../src/testing.ts';
-import { connectTo, onSource, ordinary, patientCall } from './support.ts';
+import { connectTo, keepingBack, onSource, ordinary, patientCall } from './support.ts';
 
 /** The core that is tested: the real one, or one with a bug. */
 export interface Core {
@@ -20,15 +20,21 @@ export interface Core {
 
 interface Setting extends MemoryOptions {
   readonly countsAttempts?: boolean;
+  /** It keeps back what is sent with a delay. */
+  readonly delays?: boolean;
   /** What the broker does otherwise, seen by all processes. */
   readonly change?: (driver: MessagingDriver) => MessagingDriver;
 }
 
 /** Processes on a broker that keeps no retries. */
-function setUp(core: Core, { countsAttempts = false, change = (driver) => driver, ...options }: Setting = {}) {
+function setUp(
+  core: Core,
+  { countsAttempts = false, delays = false, change = (driver) => driver, ...options }: Setting = {},
+) {
   const clock = manualClock();
   const broker = memory({ clock, ...options });
-  const driver = change(ordinary(broker, { countsAttempts }));
+  const plain = ordinary(broker, { countsAttempts });
+  const driver = change(delays ? keepingBack(plain, clock) : plain);
   const join = (own: Clock = clock) => core.createMessaging({ driver: connectTo(driver), clock: own });
   const until = async (what: string, condition: () => boolean, stepMs = 10): Promise<void> => {
     for (let turn = 0; turn < 5000 && !condition(); turn++) await clock.advance(stepMs);
@@ -86,6 +92,72 @@ function failing(until: number) {
     if (attempt < until) throw new Error('not yet');
   };
   return { attempts, messages, handler };
+}
+
+/** Ten tries, and how long it took from each to the next. */
+async function waitsOf(core: Core, setting: Setting): Promise<number[]> {
+  const { clock, join, until } = setUp(core, setting);
+  const messaging = join();
+  const times: number[] = [];
+  await messaging.subscribe('t', options({ maxAttempts: 10 }), () => {
+    times.push(clock.now());
+    throw new Error('no');
+  });
+  await messaging.publish('t', 1);
+  await until('ten tries', () => times.length === 10, 1000);
+  return times.slice(1).map((time, at) => time - (times[at] as number));
+}
+
+const PLANNED = [500, 1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000];
+
+/** How long it takes where one process has a clock that is an hour ahead, and the next one has not. */
+async function waitOfOneBehind(core: Core, setting: Setting): Promise<number> {
+  const { clock, join, until } = setUp(core, setting);
+  const ahead = join({ now: () => clock.now() + 3_600_000, after: (ms, work) => clock.after(ms, work) });
+  const { attempts, handler } = failing(3);
+  const slow = options({ backoff: { base: '30s', jitter: 0 } });
+  await ahead.subscribe('t', slow, handler);
+  await ahead.publish('t', 1);
+  await until('the first try', () => attempts.length === 1);
+  await clock.advance(100);
+  await ahead.close();
+  const [begun] = [clock.now()];
+  await join().subscribe('t', slow, handler);
+  await until('the second try', () => attempts.length === 2, 1000);
+  return clock.now() - begun;
+}
+
+/** 300 messages wait for so long, on a broker that keeps them back; then one for a second. What is done for that. */
+async function behindMany(core: Core, waitMs: number): Promise<{ waitedMs: number; stores: number }> {
+  let stores = 0;
+  const { clock, join, until } = setUp(core, {
+    delays: true,
+    change: onRetry(async (driver, ...call) => {
+      stores++;
+      return driver.send(...call);
+    }),
+  });
+  const [slowly, quickly] = [join(), join()];
+  const attempts: Record<string, number> = {};
+  const handler: Handler = ({ data }, { attempt }) => {
+    attempts[data as string] = attempt;
+    if (attempt === 1) throw new Error('not yet');
+  };
+  const backoff = { base: waitMs, max: waitMs, jitter: 0 };
+  const many = await slowly.subscribe('t', options({ concurrency: 300, backoff }), handler);
+  await slowly.publishMany(
+    't',
+    Array.from({ length: 300 }, (_, n) => ({ data: `slow ${n}` })),
+  );
+  await until('all slow ones have failed', () => Object.keys(attempts).length === 300);
+  await many.close();
+  await quickly.subscribe('t', options({ backoff: { base: '1s', jitter: 0 } }), handler);
+  await clock.advance(100);
+  stores = 0;
+  const begun = clock.now();
+  await quickly.publish('t', 'quick');
+  await until('the quick one is tried again', () => attempts['quick'] === 2);
+  return { waitedMs: clock.now() - begun, stores };
 }
 
 /** A promise to be kept later. */
@@ -161,17 +233,11 @@ export const retryCases: Readonly<Record<string, (core: Core) => Promise<void>>>
   },
 
   'come when their time has come, however long that is': async (core) => {
-    const { clock, join, until } = setUp(core);
-    const messaging = join();
-    const times: number[] = [];
-    await messaging.subscribe('t', options({ maxAttempts: 10 }), () => {
-      times.push(clock.now());
-      throw new Error('no');
-    });
-    await messaging.publish('t', 1);
-    await until('ten tries', () => times.length === 10, 1000);
-    const waits = times.slice(1).map((time, at) => time - (times[at] as number));
-    assert.deepEqual(waits, [500, 1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000]);
+    assert.deepEqual(await waitsOf(core, {}), PLANNED);
+  },
+
+  'come when their time has come, through a broker that keeps them back for parts of it': async (core) => {
+    assert.deepEqual(await waitsOf(core, { delays: true }), PLANNED);
   },
 
   'are counted across processes, and dead letters have them all': async (core) => {
@@ -250,20 +316,45 @@ export const retryCases: Readonly<Record<string, (core: Core) => Promise<void>>>
   },
 
   'wait no longer than planned for a process whose clock is behind': async (core) => {
-    const { clock, join, until } = setUp(core);
-    const ahead = join({ now: () => clock.now() + 3_600_000, after: (ms, work) => clock.after(ms, work) });
-    const { attempts, handler } = failing(3);
-    const slow = options({ backoff: { base: '30s', jitter: 0 } });
-    await ahead.subscribe('t', slow, handler);
-    await ahead.publish('t', 1);
-    await until('the first try', () => attempts.length === 1);
-    await clock.advance(100);
-    await ahead.close();
-    const [begun] = [clock.now()];
-    await join().subscribe('t', slow, handler);
-    await until('the second try', () => attempts.length === 2, 1000);
-    const waited = clock.now() - begun;
+    const waited = await waitOfOneBehind(core, {});
     assert.ok(waited > 25_000 && waited < 35_000, `it waited for ${waited} ms`);
+  },
+
+  'kept back by the broker wait no longer than planned for a process whose clock is behind': async (core) => {
+    const waited = await waitOfOneBehind(core, { delays: true });
+    assert.ok(waited > 25_000 && waited < 35_000, `it waited for ${waited} ms`);
+  },
+
+  'kept back by the broker hold up none that waits for less, and nobody has them meanwhile': async (core) => {
+    assert.deepEqual(await behindMany(core, 7_200_000), { waitedMs: 1000, stores: 1 });
+  },
+
+  'that fill all places go to a broker that keeps them back, and hold up none that waits for less': async (core) => {
+    const { waitedMs, stores } = await behindMany(core, 9_000);
+    assert.ok(waitedMs <= 1_100, `it waited for ${waitedMs} ms`);
+    assert.ok(stores < 400, `${stores} stores`);
+  },
+
+  'that the broker refuses to keep back wait as on any other, and are counted': async (core) => {
+    let stores = 0;
+    const refused: SendResult = { status: 'rejected', error: new Error('no right to it') };
+    const { clock, join, until } = setUp(core, {
+      delays: true,
+      change: onRetry(async (driver, batch, call) => {
+        stores++;
+        return batch[0]?.delayMs === undefined ? driver.send(batch, call) : [refused];
+      }),
+    });
+    const times: number[] = [];
+    const messaging = join();
+    await messaging.subscribe('t', options({ maxAttempts: 3, backoff: { base: '30s', jitter: 0 } }), () => {
+      times.push(clock.now());
+      throw new Error('no');
+    });
+    await messaging.publish('t', 1);
+    await until('all tries', () => times.length === 3, 500);
+    assert.deepEqual([times[1]! - times[0]!, times[2]! - times[1]!], [30_000, 60_000]);
+    assert.ok(stores < 40, `${stores} stores`);
   },
 
   'of one message wait behind none that waits for long': async (core) => {

@@ -83,6 +83,22 @@ const mutants: Readonly<Record<string, { readonly put: () => void; readonly foun
     }),
     found: 'wait no longer than planned for a process whose clock is behind',
   },
+  'does not see how long the broker kept a message back': {
+    put: bug<typeof Retry, 'retriedArrivalOf'>(
+      RETRY,
+      'retriedArrivalOf',
+      (real) => (delivery, setup, unburied) => real({ ...delivery, leftMs: undefined }, setup, unburied),
+    ),
+    found: 'kept back by the broker wait no longer than planned for a process whose clock is behind',
+  },
+  'lets no broker keep a message back': {
+    put: bug<typeof Setup, 'setupOf'>(SETUP, 'setupOf', (real) => (...args) => {
+      const setup = real(...args);
+      const features = { ...setup.driver.features, delays: false };
+      return { ...setup, driver: { ...setup.driver, features } };
+    }),
+    found: 'kept back by the broker hold up none that waits for less, and nobody has them meanwhile',
+  },
   'blames what waits for the death of its process': {
     put: bug<typeof Retry, 'retriedArrivalOf'>(RETRY, 'retriedArrivalOf', (real) => (delivery, setup, unburied) => {
       const arrival = real(delivery, setup, unburied);

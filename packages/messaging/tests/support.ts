@@ -1,5 +1,5 @@
 import type { MemoryBroker } from '../src/drivers/memory.ts';
-import type { DriverCall, MessagingDriver, Source } from '../src/index.ts';
+import type { Clock, DriverCall, MessagingDriver, Source } from '../src/index.ts';
 
 /** A call that nobody gives up. */
 export function patientCall(): DriverCall {
@@ -90,4 +90,29 @@ export function ordinary(
     },
   }));
   return { ...plain, client: driver.client, features: { ...driver.features, delayedRetry, countsAttempts } };
+}
+
+/** A broker that keeps back what is sent with a delay, for the half of it each time. */
+export function keepingBack(driver: MessagingDriver, clock: Clock): MessagingDriver {
+  const LEFT = 'left';
+  const telling = onSource(driver, (source) => ({
+    receive: async (max, signal) =>
+      (await source.receive(max, signal)).map((delivery) => {
+        const { [LEFT]: left, ...headers } = delivery.message.headers;
+        if (left === undefined) return delivery;
+        return { ...delivery, message: { ...delivery.message, headers }, leftMs: Number(left) };
+      }),
+  }));
+  return {
+    ...telling,
+    features: { ...driver.features, delays: true },
+    async send(batch, call) {
+      if (batch.every(({ delayMs }) => delayMs === undefined)) return driver.send(batch, call);
+      for (const { delayMs = 0, ...message } of batch) {
+        const headers = { ...message.headers, [LEFT]: String(delayMs / 2) };
+        clock.after(delayMs / 2, () => void driver.send([{ ...message, headers }], patientCall()));
+      }
+      return batch.map(() => ({ status: 'stored' }));
+    },
+  };
 }

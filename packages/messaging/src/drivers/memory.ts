@@ -36,6 +36,7 @@ export const memoryFeatures = {
   ordered: true,
   delayedRetry: true,
   countsAttempts: true,
+  delays: false,
   leases: true,
   browses: true,
   lists: true,

@@ -9,7 +9,7 @@ import type { Hands } from './hands.ts';
 import { Job, type Outcome } from './job.ts';
 import type { Lines, Turn } from './lines.ts';
 import { renewing } from './renewal.ts';
-import { type Arrival, arrivalOf, retriedArrivalOf, retryOf, suspectOf } from './retry.ts';
+import { type Arrival, arrivalOf, keptBack, retriedArrivalOf, retryOf, suspectOf } from './retry.ts';
 import { store } from './send.ts';
 import { Settler } from './settler.ts';
 import type { SubscriptionSetup } from './setup.ts';
@@ -19,11 +19,13 @@ import type { Cause, Unburied } from './unburied.ts';
 const WAITING_HERE = 100;
 /**
  * How long one of them is held. Then it goes to the end of the retry topic: nobody
- * else has to wait for it, nor for this process.
+ * else has to wait for it, nor for this process. A broker that keeps messages back has those that wait for longer.
  */
 const HELD_FOR_MS = 10_000;
 /** How long a suspect is held before it is tried: what the broker sends along with it comes by then, and goes. */
 const SUSPECT_FOR_MS = 200;
+/** For less no broker is asked to keep a message back. */
+const LEAST_KEPT_MS = 2_000;
 
 /** A delivery that is held here. */
 interface Held {
@@ -37,6 +39,8 @@ interface Held {
   turn: Turn | undefined;
   /** False from when its handler begins, or its storing. */
   waits: boolean;
+  /** When it will be due, if the broker could keep it back until then. */
+  dueAt: number | undefined;
   cancel: (() => void) | undefined;
 }
 
@@ -104,6 +108,7 @@ export class Receiver {
         if (this.#dead) throw this.#dead.error;
         const room = windowOf(this.#setup, this.#from) - this.#held.size;
         if (room <= 0) {
+          if (this.#from === 'retries') this.#makeRoom();
           await this.#change();
           continue;
         }
@@ -171,6 +176,7 @@ export class Receiver {
       place: undefined,
       turn: undefined,
       waits: true,
+      dueAt: undefined,
       cancel: undefined,
     };
     this.#held.add(held);
@@ -204,8 +210,12 @@ export class Receiver {
     return this.#move(arrival, asSuspect ? suspectOf(letter) : letter, this.#setup.retries as SubscriptionSpec, signal);
   }
 
-  /** For its time, then for a free hand; but not for ever where others could have it. */
-  #wait(held: Held, waitMs: number): void {
+  /**
+   * For its time, then for a free hand; but not for ever where others could have it.
+   *
+   * @param mayBeKept false where the broker was to keep it back, and has not
+   */
+  #wait(held: Held, waitMs: number, mayBeKept = this.#setup.driver.features.delays): void {
     if (this.#from === 'topic') {
       if (waitMs > 0) this.#postpone(held, waitMs);
       else if (this.#lines) this.#queue(held, this.#lines);
@@ -214,19 +224,35 @@ export class Receiver {
     }
     const { clock } = this.#setup.time;
     const putBack = (leftMs: number) => (): void => {
-      if (this.#takeBack(held)) void this.#putBack(held, leftMs);
+      if (this.#takeBack(held)) void this.#putBack(held, leftMs, false);
     };
     if (waitMs > HELD_FOR_MS) {
-      held.cancel = clock.after(HELD_FOR_MS, putBack(waitMs - HELD_FOR_MS));
+      if (mayBeKept) this.#keepBack(held, waitMs);
+      else held.cancel = clock.after(HELD_FOR_MS, putBack(waitMs - HELD_FOR_MS));
       return;
     }
+    if (mayBeKept) held.dueAt = clock.now() + waitMs;
     const handOver = (): void => {
+      held.dueAt = undefined;
       held.cancel = clock.after(HELD_FOR_MS, putBack(0));
       if (this.#lines) this.#queue(held, this.#lines);
       else held.place = this.#hands.take(held.begin);
     };
     if (waitMs > 0) held.cancel = clock.after(waitMs, handOver);
     else handOver();
+  }
+
+  #keepBack(held: Held, waitMs: number): void {
+    if (this.#takeBack(held)) void this.#putBack(held, waitMs, true);
+  }
+
+  /** So much waits here that nothing more can come: what has time left waits in the broker, and holds nobody up. */
+  #makeRoom(): void {
+    const now = this.#setup.time.clock.now();
+    for (const held of this.#held) {
+      const leftMs = (held.dueAt ?? now) - now;
+      if (leftMs >= LEAST_KEPT_MS) this.#keepBack(held, leftMs);
+    }
   }
 
   /** For a free hand, and for its key. */
@@ -248,7 +274,7 @@ export class Receiver {
     const { retries, time } = this.#setup;
     if (!retries) return this.#settler.settled({ token, action: 'postpone', delayMs: Math.ceil(waitMs) });
     const letter = retryOf(message, attempt - 1, waitMs, this.#setup);
-    if (await this.#move(arrival, letter, retries)) return;
+    if (await this.#shelve(arrival, letter, retries, waitMs)) return;
     await pause(time.clock, Math.min(waitMs, HELD_FOR_MS), this.#ending.signal);
     return this.#settler.settled({ token, action: 'release' });
   }
@@ -257,6 +283,7 @@ export class Receiver {
   #takeBack(held: Held): boolean {
     if (!held.waits) return false;
     held.waits = false;
+    held.dueAt = undefined;
     held.cancel?.();
     if (held.place) this.#hands.withdraw(held.place);
     if (held.turn) this.#leave(held, held.turn);
@@ -334,10 +361,18 @@ export class Receiver {
     const { backoff, retries, time } = this.#setup;
     const delayMs = backoff(attempt);
     if (!retries) return this.#settler.settled({ token, action: 'retry', delayMs });
-    if (await this.#move(arrival, retryOf(message, attempt, delayMs, this.#setup, cause), retries)) return;
+    const letter = retryOf(message, attempt, delayMs, this.#setup, cause);
+    if (await this.#shelve(arrival, letter, retries, delayMs)) return;
     // It can be stored nowhere. It waits here, lest its handler be called again and again, and goes back as it came.
     await pause(time.clock, delayMs, this.#ending.signal);
     return this.#settler.settled({ token, action: 'release' });
+  }
+
+  /** What waits for long does so in the broker, where that can keep it back; else with who receives it. */
+  async #shelve(arrival: Arrival, letter: WireMessage, to: SubscriptionSpec, waitMs: number): Promise<boolean> {
+    const isKept = waitMs > HELD_FOR_MS && this.#setup.driver.features.delays;
+    if (isKept && (await this.#move(arrival, keptBack(letter, waitMs, to), to))) return true;
+    return this.#move(arrival, letter, to);
   }
 
   /**
@@ -356,14 +391,16 @@ export class Receiver {
     return true;
   }
 
-  /** To the end of the retry topic. */
-  async #putBack(held: Held, waitMs: number): Promise<void> {
+  /** To the end of the retry topic, or to where the broker keeps it back. */
+  async #putBack(held: Held, waitMs: number, isKept: boolean): Promise<void> {
     const { message, attempt, cause } = held.arrival;
+    const to = this.#setup.retries as SubscriptionSpec;
     const letter = retryOf(message, attempt - 1, waitMs, this.#setup, cause);
-    if (await this.#move(held.arrival, letter, this.#setup.retries as SubscriptionSpec)) return this.#drop(held);
+    if (await this.#move(held.arrival, isKept ? keptBack(letter, waitMs, to) : letter, to)) return this.#drop(held);
     if (this.#ending.signal.aborted) return this.#release(held);
     held.waits = true;
-    this.#wait(held, waitMs);
+    // A broker that will not keep it back, for want of rights perhaps, would be asked again and again.
+    this.#wait(held, waitMs, false);
   }
 
   /** Whoever gives back a suspect does not die of it: it is stored as none, even when the time for draining is up. */

@@ -89,6 +89,11 @@ export function suspectOf(message: WireMessage): WireMessage {
   return { ...message, headers: { ...message.headers, [SUSPECT]: 'true' } };
 }
 
+/** The same for a broker that keeps it back. */
+export function keptBack(letter: WireMessage, waitMs: number, { group }: SubscriptionSpec): WireMessage {
+  return { ...letter, group, delayMs: Math.ceil(waitMs) };
+}
+
 /** What a delivery of the topic itself is. */
 export function arrivalOf(delivery: Delivery, setup: SubscriptionSetup, unburied: Unburied): Arrival {
   const { token, message, attempt = 1, returns = 0 } = delivery;
@@ -109,7 +114,7 @@ export function arrivalOf(delivery: Delivery, setup: SubscriptionSetup, unburied
 
 /** What a delivery of the retry topic is. */
 export function retriedArrivalOf(delivery: Delivery, setup: SubscriptionSetup, unburied: Unburied): Arrival {
-  const { token, attempt: deliveries = 1, returns = deliveries - 1 } = delivery;
+  const { token, attempt: deliveries = 1, returns = deliveries - 1, leftMs = Infinity } = delivery;
   const {
     [ATTEMPTS]: attempts,
     [NOT_BEFORE]: notBefore,
@@ -126,7 +131,7 @@ export function retriedArrivalOf(delivery: Delivery, setup: SubscriptionSetup, u
   // One that was only postponed was not tried yet; others were, whatever somebody has written there.
   const attempt = attempts === NONE ? 1 : Math.max(1, numberIn(attempts)) + 1;
   // The clock of who stored it may be another one. That moves the wait; longer than the whole of it nobody waits.
-  const waitMs = Math.max(0, Math.min(numberIn(notBefore) - setup.time.clock.now(), numberIn(wait)));
+  const waitMs = Math.max(0, Math.min(numberIn(notBefore) - setup.time.clock.now(), numberIn(wait), leftMs));
   // What the broker counts is no attempt: it may have been given back, or waited with who died of another message.
   const isSuspect = suspect !== undefined;
   const cameOften = returns >= oftenOf(setup);

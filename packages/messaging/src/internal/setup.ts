@@ -39,6 +39,9 @@ export interface SubscriptionSetup {
 /** The group of a topic of dead letters. */
 export const DEAD_GROUP = 'dead';
 
+/** The group of a topic of retries. */
+export const RETRY_GROUP = 'retry';
+
 /** The names of `SubscribeOptions`. */
 export const SUBSCRIBE_OPTIONS = {
   group: true,
@@ -110,5 +113,5 @@ export function retriesOf(driver: MessagingDriver, topic: string, group: string)
 function retryTopicOf(topic: string, group: string): SubscriptionSpec {
   const dots = group.split('.').length - 1;
   const name = `${plainNameOf(topic)}.${group}.retry${dots === 0 ? '' : `-${dots}`}`;
-  return { topic: checkName('retry topic', name), group: 'retry' };
+  return { topic: checkName('retry topic', name), group: RETRY_GROUP };
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { GroupCount } from '../driver.ts';
-import { type Kit, type MessagingCase, numbers, textsOf, wireMessage, untilAsync } from './kit.ts';
+import { CLOCK_MS, type Kit, type MessagingCase, numbers, textsOf, wireMessage, untilAsync } from './kit.ts';
 
 /** Counts until it is as expected: a broker may need a moment to know what it was told. */
 export async function countUntil(kit: Kit, group: string, expected: Partial<GroupCount>): Promise<void> {
@@ -87,6 +87,39 @@ export const countingCases: readonly MessagingCase[] = [
       const [first] = await kit.receive(source, 2);
       await source.settle([{ token: first!.token, action: 'retry', delayMs: 60_000 }]);
       await countUntil(kit, 'g', { ready: 0, delayed: 1, leased: 1 });
+    },
+  },
+  {
+    name: 'what is sent with a delay comes after a part of it, tells what is left, and is counted and removed',
+    when: ({ features }) => features.delays,
+    async run(kit) {
+      // As the core names it.
+      const spec = { topic: kit.topic, group: 'retry' };
+      const source = await kit.subscribe('retry');
+      const send = async (text: string, delayMs?: number): Promise<void> => {
+        const message = wireMessage(kit.topic, text, { group: 'retry', isInternal: true, delayMs });
+        assert.deepEqual(await kit.driver.send([message], kit.call), [{ status: 'stored' }]);
+      };
+      for (const delayMs of [3_600_000, 30 * 86_400_000, 60_000]) await send('late', delayMs);
+      await send('now');
+      const [now] = await kit.receive(source, 1);
+      assert.deepEqual([...textsOf([now!]), now!.leftMs], ['now', undefined]);
+      await countUntil(kit, 'retry', { ready: 0, delayed: 3 });
+      const [begun, delayMs] = [kit.now(), 3_000];
+      await send('soon', delayMs);
+      const [soon] = await kit.receive(source, 1);
+      const passedMs = kit.now() - begun;
+      assert.deepEqual(textsOf([soon!]), ['soon']);
+      kit.assertAttempts([soon!], 1);
+      assert.deepEqual(soon!.message.headers, {});
+      const leftMs = soon!.leftMs ?? 0;
+      assert.ok(leftMs <= (delayMs * 3) / 4, `${leftMs} ms are left`);
+      assert.ok(passedMs >= delayMs - leftMs - CLOCK_MS, `${passedMs} ms have passed, and ${leftMs} are left`);
+      await source.close();
+      await kit.driver.remove(spec, kit.call);
+      assert.equal(await kit.driver.count(spec, kit.call), undefined);
+      await kit.driver.ensure(spec, kit.call);
+      await countUntil(kit, 'retry', { ready: 0, delayed: 0 });
     },
   },
   {

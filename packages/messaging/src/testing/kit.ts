@@ -214,6 +214,11 @@ export function numbers(count: number): string[] {
   return Array.from({ length: count }, (_, at) => String(at));
 }
 
+/** Whether what waits for long does so in the broker, and takes no place of a subscriber. */
+export function keepsWaiting({ features }: MessagingHarness): boolean {
+  return features.delays || (features.delayedRetry && features.countsAttempts);
+}
+
 /** What takes its time is given time. */
 export async function passing<T>(kit: Kit, work: Promise<T>): Promise<T> {
   let ended = false;

@@ -182,6 +182,25 @@ const CHANNELS: readonly ChannelMutant[] = [
     change: () => [0],
   },
   {
+    name: 'keeps nothing back',
+    foundBy: 'what is sent with a delay comes after a part of it',
+    method: 'publish',
+    // To the queue of the group, past its step.
+    change: ([exchange, key, ...rest]) => [exchange, String(key).replace(/\/[\d.]+s$/, ''), ...rest],
+  },
+  {
+    name: 'brings nothing back that it keeps',
+    foundBy: 'what is sent with a delay comes after a part of it',
+    method: 'assertQueue',
+    change: ([queue, options]) => {
+      const { arguments: given } = options as { arguments: Record<string, unknown> };
+      return [
+        queue,
+        { arguments: { ...given, ...('x-message-ttl' in given && { 'x-dead-letter-routing-key': '?' }) } },
+      ];
+    },
+  },
+  {
     name: 'binds no queue',
     foundBy: 'each group gets every message',
     method: 'bindQueue',

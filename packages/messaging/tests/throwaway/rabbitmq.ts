@@ -11,6 +11,7 @@ export const rabbitmqFeatures = {
   ordered: true,
   delayedRetry: false,
   countsAttempts: false,
+  delays: false,
   leases: false,
   browses: false,
   lists: false,

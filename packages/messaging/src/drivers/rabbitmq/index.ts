@@ -9,6 +9,7 @@ import type { Channel, ChannelModel } from 'amqplib';
 import type { DriverCall, MessagingDriver, MessagingFeatures } from '../../driver.ts';
 import { classify } from './failures.ts';
 import { Groups } from './groups.ts';
+import { Ladder } from './ladder.ts';
 import { ended, Link, onChannel, openChannel, orAborted } from './link.ts';
 import { addressOf, type RabbitmqOptions, settingsOf } from './options.ts';
 import { Sender } from './sender.ts';
@@ -24,6 +25,7 @@ export const rabbitmqFeatures = {
   ordered: true,
   delayedRetry: false,
   countsAttempts: false,
+  delays: true,
   leases: false,
   // AMQP has no way to look: what is looked at is taken, and returned to its place.
   browses: false,
@@ -68,6 +70,7 @@ export function rabbitmq(options: RabbitmqOptions): RabbitmqDriver {
   const sender = new Sender(publishing);
   const consuming = settings.connection ? publishing : new Link(settings, () => {});
   const groups = new Groups(consuming, settings);
+  const ladder = new Ladder(consuming, settings, sender);
 
   return {
     name: 'rabbitmq',
@@ -97,7 +100,8 @@ export function rabbitmq(options: RabbitmqOptions): RabbitmqDriver {
       const parcels = batch.map(parcelOf);
       signal.throwIfAborted();
       publishing.demandOpen();
-      return sender.send(parcels, signal);
+      const to = parcels.some(({ delayMs }) => delayMs !== undefined) ? ladder : sender;
+      return to.send(parcels, signal);
     },
     async subscribe(spec, call) {
       const channel = await consumingChannel(consuming, spec.prefetch, call);
@@ -106,10 +110,13 @@ export function rabbitmq(options: RabbitmqOptions): RabbitmqDriver {
       return source;
     },
     async count(spec, { signal }) {
-      const ready = await groups.count(spec, signal);
-      return ready === undefined ? undefined : { ready, delayed: undefined, leased: undefined };
+      const [ready, delayed] = await Promise.all([groups.count(spec, signal), ladder.count(spec, signal)]);
+      return ready === undefined ? undefined : { ready, delayed, leased: undefined };
     },
-    remove: (spec, { signal }) => groups.remove(spec, signal),
+    async remove(spec, { signal }) {
+      await ladder.remove(spec, signal);
+      await groups.remove(spec, signal);
+    },
   };
 }
 

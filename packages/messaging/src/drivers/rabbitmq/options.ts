@@ -48,7 +48,12 @@ export interface Settings {
   readonly tls: ConnectionOptions | undefined;
   readonly queues: 'quorum' | 'classic';
   readonly priorities: boolean;
+  /** How long the queues keep messages back that do so, the shortest first. */
+  readonly stepsMs: readonly number[];
 }
+
+/** From two seconds to six days. Each is four times the one before: fewer queues than with twice, and few more hops. */
+const STEPS_MS: readonly number[] = Array.from({ length: 10 }, (_, at) => 2_000 * 4 ** at);
 
 const PORT = 5672;
 const TLS_PORT = 5671;
@@ -70,12 +75,12 @@ export function settingsOf(options: RabbitmqOptions): Settings {
     }
     const fault = priorityFault(connection, { queues, priorities });
     if (fault !== undefined) throw fail(fault);
-    return { urls: [], connection, tls: undefined, queues, priorities };
+    return { urls: [], connection, tls: undefined, queues, priorities, stepsMs: STEPS_MS };
   }
   const given: readonly unknown[] = Array.isArray(options.url) ? options.url : [options.url];
   const urls = given.flatMap(urlsOf);
   if (urls.length === 0) throw fail('"url" of rabbitmq lists no broker.');
-  return { urls, connection: undefined, tls: options.tls, queues, priorities };
+  return { urls, connection: undefined, tls: options.tls, queues, priorities, stepsMs: STEPS_MS };
 }
 
 /** Why messages cannot have priorities there: quorum queues before 4.0 would take them, and mind none. */

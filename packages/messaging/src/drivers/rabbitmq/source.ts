@@ -3,7 +3,7 @@ import type { Channel, ConsumeMessage } from 'amqplib';
 import type { Delivery, SettleResult, Settlement, Source } from '../../driver.ts';
 import { RabbitmqError } from './failures.ts';
 import { ended, inTime, orAborted } from './link.ts';
-import { messageOf, returnsOf, topicOf } from './wire.ts';
+import { leftOf, messageOf, returnsOf, topicOf } from './wire.ts';
 
 /**
  * A consumer on a channel of its own. The broker pushes up to its prefetch; what came ahead is handed out when it is
@@ -56,6 +56,7 @@ export class RabbitmqSource implements Source {
         message: messageOf(topicOf(this.#topic, token), token),
         attempt: undefined,
         returns: returnsOf(token),
+        leftMs: leftOf(token),
       };
     });
   }

@@ -18,6 +18,9 @@ const MOST_HEADER_BYTES = 120_000;
 /** Tells the topic of a message that comes to the queue of a pattern without an exchange: to one group alone. */
 const TOPIC = 'ent:topic';
 
+/** Of what was kept back: so much of its delay is left, in milliseconds. */
+export const LEFT = 'ent:left';
+
 /** What a topic, or a pattern, is for the exchange of all topics. */
 export const routeOf = (topic: string): string => `topic.${topic}`;
 
@@ -29,6 +32,7 @@ export interface Parcel {
   readonly topic: string;
   /** The queue of one group; else what patterns look at. */
   readonly route: string;
+  readonly delayMs: number | undefined;
   readonly body: Buffer;
   readonly headers: Record<string, unknown>;
   readonly options: Options.Publish;
@@ -41,6 +45,7 @@ export function parcelOf({
   group,
   pattern,
   isInternal,
+  delayMs,
   type,
   source,
   subject,
@@ -66,7 +71,7 @@ export function parcelOf({
     group === undefined
       ? { topic, route: isInternal ? '' : routeOf(topic) }
       : { topic: '', route: queueOf({ topic: pattern ?? topic, group }) };
-  return { ...to, body: Buffer.from(body), headers, options };
+  return { ...to, delayMs, body: Buffer.from(body), headers, options };
 }
 
 /** @throws where the headers do not fit: the broker would close the connection, with all that is under way */
@@ -129,6 +134,12 @@ export function returnsOf({ properties }: ConsumeMessage): number {
   return typeof count === 'number' ? count : 0;
 }
 
+/** What is left of its delay; undefined where it had none. */
+export function leftOf({ properties }: ConsumeMessage): number | undefined {
+  const left: unknown = properties.headers?.[LEFT];
+  return typeof left === 'number' ? left : undefined;
+}
+
 /** The broker's own. */
 const BROKERS = /^x-(?:death|delivery-count|acquired-count|(?:first|last)-death-(?:exchange|queue|reason))$/;
 
@@ -149,7 +160,7 @@ const OWN: ReadonlyMap<string, Attribute> = new Map(
 /** The broker's own, those of CloudEvents, and ours. */
 function isOurs(name: string): boolean {
   if (name.startsWith('x-')) return BROKERS.test(name);
-  return name.startsWith('cloudEvents') || name === SEQUENCE || name === TOPIC;
+  return name.startsWith('cloudEvents') || name === SEQUENCE || name === TOPIC || name === LEFT;
 }
 
 function textOf(value: unknown): string | undefined {

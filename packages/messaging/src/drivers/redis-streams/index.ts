@@ -48,6 +48,7 @@ export const redisStreamsFeatures = {
   ordered: true,
   delayedRetry: true,
   countsAttempts: true,
+  delays: false,
   leases: true,
   browses: true,
   lists: true,
