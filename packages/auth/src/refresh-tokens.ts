@@ -1,4 +1,4 @@
-import { createHmac, createSecretKey, hash, hkdfSync, type KeyObject, randomBytes, randomUUID } from 'node:crypto';
+import { createHmac, createSecretKey, hash, hkdfSync, type KeyObject, randomBytes } from 'node:crypto';
 import { authErrors } from './errors.ts';
 
 /**
@@ -34,9 +34,9 @@ export function newRefreshToken(): string {
   return randomBytes(32).toString('base64url');
 }
 
-/** 122 random bits. Node draws those of a UUID in stock, which takes a twentieth of the time of 16 bytes. */
+/** 128 random bits, base64url. */
 export function newNonce(): string {
-  return randomUUID();
+  return randomBytes(16).toString('base64url');
 }
 
 export function isRefreshToken(value: unknown): value is string {

@@ -23,6 +23,7 @@ import {
   stepUp,
   trustedPrincipal,
 } from '../src/index.ts';
+import { VERIFICATION_ALGORITHMS } from '../src/internal/algorithms.ts';
 import { createSealer } from '../src/internal/sealed.ts';
 import { createPasswordReset } from '../src/password-reset.ts';
 import { createSingleUseTokens } from '../src/single-use-tokens.ts';
@@ -358,9 +359,14 @@ describe('self-contained tokens', () => {
 
   it('ASVS 9.1.2: the algorithm is the key’s: none, a shared secret and another one are refused', async () => {
     const publicKey = Buffer.from(String(key.jwk.x), 'base64url');
+    const [, payload = ''] = (await signed()).split('.');
+    const none = ['none', 'None', 'NONE'].map(
+      (alg) => `${base64url.encode(JSON.stringify({ alg, typ: 'at+jwt', kid: key.kid }))}.${payload}.`,
+    );
     const sign = (alg: string, by: Parameters<SignJWT['sign']>[0]) =>
       new SignJWT({ ...claims, ...times }).setProtectedHeader({ alg, typ: 'at+jwt', kid: key.kid }).sign(by);
-    for (const token of [await sign('HS256', publicKey), await sign('ES256', foreign.key.privateKey)]) {
+    const others = [await sign('HS256', publicKey), await sign('ES256', foreign.key.privateKey)];
+    for (const token of [...none, ...others]) {
       await expect(verifier.verify(token)).rejects.toMatchObject(refused);
     }
     await expect(
@@ -485,6 +491,15 @@ describe('cryptography', () => {
     expect([ok, upgraded?.startsWith('$pepper$id=b$argon2id$v=19$m=19456,t=3,p=1$')]).toEqual([true, true]);
   });
 
+  it('ASVS 11.3.2: what is encrypted is so by AES-256 with GCM, and a text that names another way is refused', async () => {
+    const seal = createSealer([SECRET], { purpose: 'test', typ: 'ent-test+jwe', what: 'It' });
+    const [head = '', ...rest] = (await seal.seal('text')).split('.');
+    const says = JSON.parse(Buffer.from(head, 'base64url').toString()) as object;
+    expect(says).toMatchObject({ alg: 'dir', enc: 'A256GCM' });
+    const other = base64url.encode(JSON.stringify({ ...says, enc: 'A128CBC-HS256' }));
+    await expect(seal.open([other, ...rest].join('.'))).rejects.toThrow();
+  });
+
   it('ASVS 11.3.3: what is encrypted and was changed is refused', async () => {
     const seal = createSealer([SECRET], { purpose: 'test', typ: 'ent-test+jwe', what: 'It' });
     const sealed = await seal.seal('text');
@@ -507,6 +522,19 @@ describe('cryptography', () => {
   it('ASVS 11.4.2: passwords are stored by argon2id or bcrypt, and by no cheaper settings than OWASP names', () => {
     for (const options of [{ memoryKiB: 19_455 }, { iterations: 1 }]) expect(() => argon2(options)).toThrow();
     expect(() => bcrypt({ cost: 9 })).toThrow();
+  });
+
+  it('ASVS 11.4.3: no signature is by a hash under 256 bits', async () => {
+    const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+    const jwk = publicKey.export({ format: 'jwk' });
+    for (const alg of ['RS1', 'RSA1_5', 'HS1', 'none']) {
+      await expect(importPublicKey({ ...jwk, alg })).rejects.toMatchObject({ code: 'auth.configuration' });
+      expect(() =>
+        createAccessTokenVerifier({ issuer: 'https://me', audience: 'api', keys, algorithms: [alg as never] }),
+      ).toThrow(expect.objectContaining({ code: 'auth.configuration' }));
+    }
+    const algorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'];
+    expect(VERIFICATION_ALGORITHMS.toSorted()).toEqual(algorithms.toSorted());
   });
 
   it('ASVS 11.6.1: keys of RSA under 2048 bits and of other curves are refused', async () => {

@@ -33,6 +33,15 @@ describe('a login elsewhere', () => {
     for (const other of others) expect(await identities.accountOf(other)).toBeUndefined();
   });
 
+  it('ASVS 6.8.1: whoever has the same name at another issuer gets another account, or none', async () => {
+    const identities = createIdentities({ store: memoryIdentityStore() });
+    const elsewhere = { ...login, issuer: 'https://b.example.com' };
+    await identities.link('ann', login);
+    expect(await identities.accountOf(elsewhere)).toBeUndefined();
+    await identities.link('bob', elsewhere);
+    expect([await identities.accountOf(login), await identities.accountOf(elsewhere)]).toEqual(['ann', 'bob']);
+  });
+
   it('of many accounts that link it at once has one', async () => {
     const identities = createIdentities({ store: memoryIdentityStore() });
     const accounts = Array.from({ length: 20 }, (_, n) => `account-${n}`);

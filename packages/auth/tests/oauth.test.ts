@@ -10,7 +10,7 @@ import {
   type OAuthOperation,
   type SigningKey,
 } from '../src/index.ts';
-import { createOAuthClient, type OAuthClientOptions, type StartLogin } from '../src/oauth.ts';
+import { createOAuthClient, type OAuthClientOptions, type OAuthLogin, type StartLogin } from '../src/oauth.ts';
 import { createIdentities } from '../src/identities.ts';
 import { memoryIdentityStore, memoryStores } from '../src/stores.ts';
 import { Browser } from './support/browser.ts';
@@ -73,6 +73,18 @@ function says(status: number, body: unknown): void {
   const answer = (_request: IncomingMessage, response: ServerResponse): void =>
     void response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
   server.instead.set(TOKEN, answer);
+}
+
+/** A login whose ID token says something else than it should, though it is signed well. */
+async function calledWith(change: object): Promise<OAuthLogin> {
+  const { client } = setUp();
+  const { url, state } = await client.start();
+  const nonce = new URL(url).searchParams.get('nonce') as string;
+  const back = await new Browser(server).visit(url);
+  const iat = Math.floor(Date.now() / 1000);
+  const claims = { iss: server.issuer, aud: 'app', sub: 'ann', iat, exp: iat + 60, nonce, ...change };
+  says(200, { access_token: 'a', token_type: 'Bearer', id_token: await server.sign(claims) });
+  return client.callback(back, state);
 }
 
 describe('a login at another issuer', () => {
@@ -213,7 +225,29 @@ describe('a callback', () => {
     await setUp({ secret: ['n'.repeat(32), 's'.repeat(32)] }).client.callback(url, state);
   });
 
-  it('ASVS 10.5.1: the code of another login is refused: PKCE and nonce differ', async () => {
+  it('ASVS 10.2.2: an answer that names another issuer, or none, is no answer of this one', async () => {
+    const { client, login } = setUp();
+    for (const iss of ['https://other.example.com', undefined]) {
+      const { url, state } = await login();
+      const changed = new URL(url);
+      changed.searchParams.delete('iss');
+      if (iss !== undefined) changed.searchParams.set('iss', iss);
+      await expect(client.callback(changed.href, state)).rejects.toMatchObject(failed('response'));
+    }
+    await expect(calledWith({ iss: 'https://other.example.com' })).rejects.toMatchObject(failed('claim_iss'));
+  });
+
+  it('ASVS 10.5.1: an ID token of another login is refused, by its nonce', async () => {
+    const other = await setUp().client.start();
+    const nonce = new URL(other.url).searchParams.get('nonce');
+    await expect(calledWith({ nonce })).rejects.toMatchObject(failed('claim_nonce'));
+  });
+
+  it('ASVS 10.5.4: an ID token for another client is refused', async () => {
+    await expect(calledWith({ aud: 'another' })).rejects.toMatchObject(failed('claim_aud'));
+  });
+
+  it('is refused with the code of another login: its PKCE differs', async () => {
     const { client, login } = setUp();
     const [mine, stolen] = [await login(), await login()];
     const url = new URL(mine.url);
@@ -233,14 +267,7 @@ describe('a callback', () => {
     ['claim_azp', { aud: ['app', 'another'], azp: 'another' }],
     ['response', { iat: undefined }],
   ])('ends with %s where the ID token says %j, though it is signed well', async (outcome, change) => {
-    const { client } = setUp();
-    const { url, state } = await client.start();
-    const nonce = new URL(url).searchParams.get('nonce') as string;
-    const back = await new Browser(server).visit(url);
-    const iat = Math.floor(Date.now() / 1000);
-    const claims = { iss: server.issuer, aud: 'app', sub: 'ann', iat, exp: iat + 60, nonce, ...change };
-    says(200, { access_token: 'a', token_type: 'Bearer', id_token: await server.sign(claims) });
-    const called = client.callback(back, state);
+    const called = calledWith(change);
     if (outcome === 'ok') expect((await called).subject).toBe('ann');
     else await expect(called).rejects.toMatchObject(failed(outcome));
   });

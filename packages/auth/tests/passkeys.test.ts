@@ -51,4 +51,17 @@ describe('createPasskeys', () => {
     expect(login.allowCredentials ?? []).toEqual([]);
     expect(login.challenge).not.toBe((await passkeys.authenticate()).options.challenge);
   });
+
+  it('ASVS 6.7.2: a challenge has more than 64 bits, and no two are alike', async () => {
+    const passkeys = createPasskeys(options);
+    const asked = { subject: 'ann', name: 'ann@example.com', displayName: 'Ann' };
+    const challenges = new Set<string>();
+    for (let n = 0; n < 20; n++) {
+      challenges.add((await passkeys.authenticate()).options.challenge);
+      challenges.add((await passkeys.register(asked)).options.challenge);
+    }
+    expect(challenges.size).toBe(40);
+    for (const challenge of challenges)
+      expect(Buffer.from(challenge, 'base64url').length * 8).toBeGreaterThanOrEqual(128);
+  });
 });

@@ -143,7 +143,7 @@ describe.each(Object.entries(away))('a store of attempts that %s', (_name, how) 
   const pair = { attempts: 3, per: '1h' } as const;
   const who = { address: '192.0.2.1', account: 'ann' };
 
-  it('neither locks everybody out nor opens the gates: this process counts', async () => {
+  it('ASVS 16.5.2: while the store of attempts is away, each process counts by itself', async () => {
     const { store, state } = ailing(how);
     const throttle = createThrottle({ store, timeout: '20ms', pair });
     const told: unknown[] = [];

@@ -18,7 +18,7 @@ const Enrolment = z
 
 const RecoveryCodes = z
   .object({ recoveryCodes: z.array(z.string()).meta({ description: 'Each stands in for a code once.' }) })
-  .meta({ id: 'RecoveryCodes', examples: [{ recoveryCodes: ['ABCD-EFGH-IJKL-MNOP'] }] });
+  .meta({ id: 'RecoveryCodes', examples: [{ recoveryCodes: ['ABCD-EFGH-IJKL-MNOP-QRST-UVWX'] }] });
 
 const tags = ['auth'];
 // What is in the answers is shown once.
