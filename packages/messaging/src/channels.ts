@@ -56,8 +56,9 @@ export interface RelayOperation {
   /** Those that it tried to send. Each has the `traceparent` that its publisher was given: for the links of a span. */
   readonly messages: { readonly id: string; readonly topic: string; readonly headers: Record<string, string> }[];
   stored: number;
+  /** Done, since nobody listens. */
   unroutable: number;
-  /** Refused, and tried again later. */
+  /** Refused, and tried again later; also those whose topic has lost its group a moment ago. */
   postponed: number;
   /** Refused too often: those that are not tried any more. */
   readonly parked: { readonly id: string; readonly topic: string; readonly code: string }[];

@@ -5,7 +5,14 @@ import { runWithContext } from '@ent/internal';
 import { afterEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { memory } from '../src/drivers/memory.ts';
-import { channels, createMessaging, defineTopic, type RelayOperation, type WireMessage } from '../src/index.ts';
+import {
+  channels,
+  createMessaging,
+  defineTopic,
+  type RelayOperation,
+  type Subscription,
+  type WireMessage,
+} from '../src/index.ts';
 import { inboxEntity } from '../src/inbox.ts';
 import { changesNotifier, createOutbox, type OutboxDatabase, outboxEntities } from '../src/outbox.ts';
 import { manualClock } from '../src/testing.ts';
@@ -384,6 +391,52 @@ describe('a relay', () => {
     await clock.advance(2000);
     await expect.poll(() => got).toEqual([2]);
     await expect.poll(() => place.outbox.lag()).toMatchObject({ waiting: 0 });
+  });
+
+  it('waits a minute for the group of a topic that had one, and keeps the order of a key', async () => {
+    const clock = manualClock();
+    listen();
+    const place = await open({ clock });
+    await place.relay({ maxAttempts: 1 });
+    const [got, toldOf]: [unknown[], (what: 'postponed' | 'unroutable') => number] = [
+      [],
+      (what) => told.reduce((sum, operation) => sum + operation[what], 0),
+    ];
+    const publish = (data: unknown) => place.db.transaction(() => place.outbox.publish('u', data, { key: 'k' }));
+    const subscribe = () => place.messaging.subscribe('u', { group: 'g' }, ({ data }) => got.push(data));
+    const leave = async ({ close }: Subscription): Promise<void> => {
+      await close();
+      await place.messaging.removeGroup('u', 'g');
+    };
+    const first = await subscribe();
+    await publish('before');
+    await expect.poll(() => got).toEqual(['before']);
+    await leave(first);
+    for (const data of ['a', 'b', 'c']) await publish(data);
+    await expect.poll(() => toldOf('postponed')).toBe(1);
+    for (let second = 0; second < 30; second++) await clock.advance(1000);
+    expect(await place.outbox.lag()).toMatchObject({ waiting: 3, parked: 0 });
+    expect(toldOf('unroutable')).toBe(0);
+    const second = await subscribe();
+    const goOn = async (): Promise<unknown[]> => {
+      await clock.advance(1000);
+      return got;
+    };
+    await expect.poll(goOn).toEqual(['before', 'a', 'b', 'c']);
+
+    // Nobody comes back: that is no fault.
+    await leave(second);
+    await publish('last');
+    await expect
+      .poll(
+        async () => {
+          await clock.advance(1000);
+          return place.outbox.lag();
+        },
+        { timeout: 20_000, interval: 5 },
+      )
+      .toMatchObject({ waiting: 0, parked: 0 });
+    expect([toldOf('unroutable'), got.length]).toEqual([1, 4]);
   });
 
   it.each(['rejected', 'indeterminate'] as const)(

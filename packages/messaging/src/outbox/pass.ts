@@ -5,6 +5,7 @@ import type { WireMessage } from '../driver.ts';
 import { messagingErrors } from '../errors.ts';
 import type { Forwarded, Forwarding } from '../internal/forward.ts';
 import type { Clock } from '../options.ts';
+import type { Routes } from './routes.ts';
 import type { Store } from './store.ts';
 import type { StoredMessage } from './tables.ts';
 import type { Turn } from './turn.ts';
@@ -13,6 +14,7 @@ import type { Turn } from './turn.ts';
 export interface PassSetup {
   readonly store: Store;
   readonly turn: Turn;
+  readonly routes: Routes;
   readonly forwarding: Forwarding;
   readonly clock: Clock;
   readonly batch: number;
@@ -37,6 +39,8 @@ const CAREFUL = 10;
 interface Refused {
   readonly row: StoredMessage;
   readonly error: EntError;
+  /** Its topic may get its group again: it is tried after so long, and no attempt is counted. */
+  readonly againMs?: number | undefined;
 }
 
 /** Sends one batch of what is due. `careful`: one by one. */
@@ -104,7 +108,7 @@ export class Pass {
   }
 
   async #sendPart(rows: readonly StoredMessage[]): Promise<Refused[]> {
-    const { store, forwarding, cut } = this.#setup;
+    const { store, forwarding, routes, clock, cut } = this.#setup;
     for (const { messageId: id, topic, headers } of rows) this.#event.messages.push({ id, topic, headers });
     this.isOpen = true;
     const results = await forwarding.forward(rows.map(wireOf), cut).finally(() => {
@@ -113,13 +117,17 @@ export class Pass {
     const sent: StoredMessage[] = [];
     const refused: Refused[] = [];
     for (const [at, row] of rows.entries()) {
-      const error = refusalOf(row, results[at] as Forwarded);
-      if (error) refused.push({ row, error });
-      else sent.push(row);
-    }
-    for (const result of results) {
-      if (result.status === 'stored') this.#event.stored++;
-      else if (result.status === 'unroutable') this.#event.unroutable++;
+      const result = results[at] as Forwarded;
+      const isUnroutable = result.status === 'unroutable';
+      if (result.status === 'stored') routes.stored(row.topic);
+      const againMs = isUnroutable && !row.mandatory ? routes.again(row.topic, clock.now()) : undefined;
+      if ('error' in result) refused.push({ row, error: result.error });
+      else if (isUnroutable && (row.mandatory || againMs !== undefined)) {
+        refused.push({ row, error: unroutable(row), againMs });
+      } else {
+        sent.push(row);
+        this.#event[result.status]++;
+      }
     }
     this.#through += sent.length;
     store.sent(sent);
@@ -145,19 +153,19 @@ export class Pass {
   async #settleRefused(): Promise<void> {
     const { store, clock, backoff, maxAttempts, cut } = this.#setup;
     if (this.#refused.length === 0 || cut.aborted) return;
-    for (const { row, error } of this.#refused) {
+    for (const { row, error, againMs } of this.#refused) {
       if (this.#through === 0 && !isOwnFault(error)) {
         this.#end = 'trouble';
         this.trouble ??= error;
         continue;
       }
-      const attempts = row.attempts + 1;
+      const attempts = row.attempts + (againMs === undefined ? 1 : 0);
       const told = `${error.code}: ${error.message}`;
-      if (attempts >= maxAttempts || error.code === messagingErrors.too_large.code) {
+      if ((againMs === undefined && attempts >= maxAttempts) || error.code === messagingErrors.too_large.code) {
         await store.park(row, attempts, told);
         this.#event.parked.push({ id: row.messageId, topic: row.topic, code: error.code });
       } else {
-        const dueAt = clock.now() + backoff(attempts);
+        const dueAt = clock.now() + (againMs ?? backoff(attempts));
         this.dueAt.push(dueAt);
         await store.postpone(row, attempts, told, new Date(dueAt));
         this.#event.postponed++;
@@ -176,10 +184,9 @@ function isOwnFault({ code }: EntError): boolean {
   return code === messagingErrors.too_large.code || code === messagingErrors.unroutable.code;
 }
 
-function refusalOf({ mandatory, topic }: StoredMessage, result: Forwarded): EntError | undefined {
-  if ('error' in result) return result.error;
-  if (result.status === 'stored' || !mandatory) return undefined;
-  return messagingErrors.unroutable(`No group of "${topic}" exists, and the message is mandatory.`);
+function unroutable({ mandatory, topic }: StoredMessage): EntError {
+  const why = mandatory ? 'the message is mandatory' : 'there was one until now';
+  return messagingErrors.unroutable(`No group of "${topic}" exists, and ${why}.`);
 }
 
 function wireOf(row: StoredMessage): WireMessage {

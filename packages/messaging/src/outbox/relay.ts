@@ -9,6 +9,7 @@ import type { OutboxDatabase, Rows } from './database.ts';
 import { Marks } from './marks.ts';
 import type { Notifier } from './notifier.ts';
 import { eventOf, Pass, type PassEnd, type PassSetup } from './pass.ts';
+import { Routes } from './routes.ts';
 import { Store } from './store.ts';
 import type { Mark, StoredMessage } from './tables.ts';
 import { Turn } from './turn.ts';
@@ -122,6 +123,7 @@ export class OutboxRelay implements Relay {
     this.#pass = {
       store: this.#store,
       turn: this.#turn,
+      routes: new Routes(),
       forwarding,
       clock,
       batch: countOption(options.batch ?? 100, 'batch', 1),

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { EntError } from '@ent/errors';
 import { uniqueName, writtenDown } from '@ent/testkit';
 import { describeWithServer } from '@ent/testkit/vitest';
+import { connect } from 'amqplib';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { rabbitmq } from '../../src/drivers/rabbitmq/index.ts';
 import { redisStreams } from '../../src/drivers/redis-streams/index.ts';
@@ -45,6 +46,7 @@ async function setUp(driver: () => MessagingDriver) {
     messaging,
     outbox,
     arrived,
+    topic,
     async publish(count: number): Promise<void> {
       for (let n = 0; n < count; n++) {
         const data = published++;
@@ -104,6 +106,23 @@ describeWithServer('redis', (server) => {
     relays[1].child.kill('SIGTERM');
     expect(await exit).toEqual([0, null]);
   });
+});
+
+describeWithServer('rabbitmq', (server) => {
+  it('loses no event when somebody deletes the exchange of its topic', async () => {
+    const { messaging, outbox, publish, all, topic } = await setUp(() => rabbitmq({ url: server.url }));
+    const relay = outbox.relay(messaging, { poll: 100 });
+    await relay.start();
+    ends.push(() => relay.close({ timeout: 1 }));
+    await publish(3);
+    await all();
+    const connection = await connect(server.url);
+    await (await connection.createChannel()).deleteExchange(topic);
+    await connection.close();
+    // The first of them makes the exchange anew; it is the subscriber who binds its queue.
+    await publish(9);
+    await all();
+  }, 240_000);
 });
 
 for (const [name, driverOf] of [
