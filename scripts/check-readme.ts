@@ -74,6 +74,9 @@ async function compile(root: string, dir: string, snippets: readonly Snippet[]):
         strict: true,
         skipLibCheck: true,
         sourceMap: true,
+        // Of the guides about NestJS.
+        experimentalDecorators: true,
+        emitDecoratorMetadata: true,
         rootDir: 'src',
         outDir: 'out',
       },

@@ -89,6 +89,6 @@ export type {
   Window,
   WindowOptions,
 } from './query.ts';
-export type { Repository } from './repository.ts';
+export type { Repository, RepositoryOf } from './repository.ts';
 export { defineSeeds, loadSeeds, runSeeds, type Seed, type SeedOptions, type SeedProgress } from './seeds.ts';
 export { acrossTenants, currentTenant, type Tenant, withTenant } from './tenants.ts';

@@ -330,3 +330,14 @@ export class Repository<T extends object, New = unknown, Key extends keyof T & s
     });
   }
 }
+
+/**
+ * The type of the repository of an entity, for who is given one: `RepositoryOf<typeof users>` of a constructor, where
+ * `db.repo(users)` is what a container injects.
+ */
+export type RepositoryOf<E> =
+  E extends Entity<infer T, infer New, infer Key>
+    ? Key extends keyof T & string
+      ? Repository<T, New, Key>
+      : never
+    : never;

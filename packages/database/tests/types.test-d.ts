@@ -12,6 +12,7 @@ import {
   type NewOf,
   nullable,
   type Repository,
+  type RepositoryOf,
   stored,
   typed,
   type Window,
@@ -316,6 +317,7 @@ describe('a database', () => {
     const db = createDatabase({ driver: sqlite<Tables>({ file: ':memory:' }) });
     expectTypeOf(db.native.kysely).toEqualTypeOf<Kysely<Tables>>();
     expectTypeOf(db.repo(users)).toEqualTypeOf<Repository<User, NewOf<typeof users>>>();
+    expectTypeOf(db.repo(users)).toEqualTypeOf<RepositoryOf<typeof users>>();
     expectTypeOf(db.transaction(async (tx) => tx.native)).resolves.toEqualTypeOf<SqlNative<Tables>>();
     const any: Database = db;
     void any;
