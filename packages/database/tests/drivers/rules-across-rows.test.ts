@@ -165,6 +165,28 @@ describeWithServer('postgres', (server) => {
       expect(await repo.count()).toBe(2);
     });
 
+    it('a range that ends before it begins is refused by a check that stands beside the constraint', async () => {
+      await sql`create extension if not exists btree_gist with schema public`.execute(db.native.kysely);
+      const overlap = sql`exclude using gist (room public.gist_text_ops with =, tstzrange("from", "to", '[)') with &&)`;
+      await sql`alter table bookings add constraint bookings_overlap ${overlap}`.execute(db.native.kysely);
+      const repo = db.repo(bookings);
+      const reversed = { room: 'blue', from: noon.to, to: noon.from };
+      const empty = { room: 'blue', from: noon.from, to: noon.from };
+      // The function that makes the range refuses it; one of equal times has nothing in it, and overlaps nothing.
+      expect((await rejection(repo.insert(reversed))).code).toBe('database.bad_data');
+      await repo.insert({ room: 'blue', ...noon });
+      await repo.insert(empty);
+      await repo.deleteMany({ where: { room: 'blue' } });
+      await sql`alter table bookings add constraint bookings_order check ("from" < "to")`.execute(db.native.kysely);
+      for (const wrong of [reversed, empty]) {
+        expect(await rejection(repo.insert(wrong))).toMatchObject({
+          code: 'database.check_violation',
+          status: 500,
+          details: { constraint: 'bookings_order' },
+        });
+      }
+    });
+
     it.each([
       ['lower(room)', ['room']],
       ["room, (id || ', '') \")' || room)", ['room', 'id']],
