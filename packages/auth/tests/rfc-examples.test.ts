@@ -7,6 +7,7 @@ import {
   createVerificationKeys,
   importKey,
   importPublicKey,
+  importSharedKey,
   type Jwks,
 } from '../src/index.ts';
 import { createPrivateKey } from 'node:crypto';
@@ -102,6 +103,22 @@ describe('RFC 7515', () => {
       await expect(payloadOf(`${header}.e30.${signature}`, key)).rejects.toThrow('signature verification failed');
     },
   );
+
+  it('appendix A.1: the signature by HS256 is good, and with another payload or key none', async () => {
+    const k = 'AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow';
+    const jwk = { kty: 'oct', kid: 'a1', alg: 'HS256', k };
+    const { secretKey } = await importSharedKey(jwk);
+    const { payload } = await compactVerify(HS256, secretKey);
+    expect(JSON.parse(Buffer.from(payload).toString())).toEqual(CLAIMS);
+    const [header, , signature] = HS256.split('.');
+    const other = await importSharedKey({ ...jwk, k: k.replace('A', 'B') });
+    for (const [jws, by] of [
+      [`${header}.e30.${signature}`, secretKey],
+      [HS256, other.secretKey],
+    ] as const) {
+      await expect(compactVerify(jws, by)).rejects.toThrow('signature verification failed');
+    }
+  });
 
   it('appendix A.4: the signature by ES512 is good, and its key is for no other algorithm', async () => {
     expect(await payloadOf(signed.ES512.jws, es512)).toBe('Payload');
