@@ -12,7 +12,8 @@ import {
   rowsWhereNot,
   truthOf,
 } from './internal/conditions.ts';
-import { type Match, noRule, roleSets } from './internal/decisions.ts';
+import { type Match, named, NO_RULE, OUT_OF_SCOPE, roleSets } from './internal/decisions.ts';
+import { remembering } from './internal/remembering.ts';
 import { compileRoles, rowsOf } from './internal/roles.ts';
 import { inScope } from './internal/scopes.ts';
 import type { PolicyRow } from './policy-table.ts';
@@ -114,11 +115,14 @@ export function createPolicy<const Name extends string, Owners extends OwnerReso
   }
   const byName = compileRoles(definition.roles, owners);
   const sets = roleSets(byName);
+  const resolverFor = remembering((permission): OwnerOf => {
+    const resolve = owners.get(permission.split(':', 1)[0] as string) as OwnerOf['resolve'];
+    return { resolve };
+  });
 
   const decide = (principal: Principal, permission: string, resource: unknown, some: boolean): Decision => {
     demandPrincipal(principal);
-    if (principal.scopes && !inScope(principal.scopes, permission))
-      return { allowed: false, permission, reason: 'out_of_scope' };
+    if (principal.scopes && !inScope(principal.scopes, permission)) return OUT_OF_SCOPE;
     const said = sets(principal.roles).about(permission);
     return said.always ?? weigh(said.matches, principal, permission, resource, some);
   };
@@ -139,7 +143,7 @@ export function createPolicy<const Name extends string, Owners extends OwnerReso
     for (const match of matches) {
       if (match.deny) return match.deny;
       if (match.denyOwn || match.allowOwn) {
-        if (!asked) owner = ownerOf(owners, permission, resource);
+        if (!asked) owner = ownerOf(resolverFor(permission), resource);
         asked = true;
         if (match.denyOwn && !some && (owner === undefined || owner === subject)) return match.denyOwn;
         if (match.allowOwn && (some || owner === subject)) allowed ??= match.allowOwn.allowed;
@@ -156,7 +160,7 @@ export function createPolicy<const Name extends string, Owners extends OwnerReso
         else refused ??= resource === undefined ? one.needsResource : one.notMet;
       }
     }
-    return allowed ?? refused ?? noRule(permission);
+    return allowed ?? refused ?? NO_RULE;
   };
 
   /** The parts of a rule about owned rows. */
@@ -186,10 +190,10 @@ export function createPolicy<const Name extends string, Owners extends OwnerReso
   };
 
   const explain = (principal: Principal, permission: string, resource?: unknown): Decision => {
-    if (!channels.authorize.hasSubscribers) return decide(principal, permission, resource, false);
+    if (!channels.authorize.hasSubscribers) return named(decide(principal, permission, resource, false), permission);
     const operation = { permission, outcome: 'error' };
     return traced(channels.authorize, operation, () => {
-      const decision = decide(principal, permission, resource, false);
+      const decision = named(decide(principal, permission, resource, false), permission);
       operation.outcome = decision.reason;
       return decision;
     });
@@ -224,9 +228,13 @@ function demandPrincipal(principal: Principal): void {
   throw authErrors.configuration('Not a principal: it must come from verify(), authenticate() or trustedPrincipal().');
 }
 
-function ownerOf(owners: Map<string, unknown>, permission: string, resource: unknown): string | undefined {
+/** What says who owns a resource of one kind. */
+interface OwnerOf {
+  readonly resolve: string | ((resource: unknown) => unknown);
+}
+
+function ownerOf({ resolve }: OwnerOf, resource: unknown): string | undefined {
   if (resource === undefined || resource === null) return undefined;
-  const resolve = owners.get(permission.split(':', 1)[0] as string) as string | ((resource: unknown) => unknown);
   try {
     const owner = typeof resolve === 'string' ? (resource as Record<string, unknown>)[resolve] : resolve(resource);
     return typeof owner === 'string' && owner !== '' ? owner : undefined;

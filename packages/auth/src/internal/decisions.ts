@@ -32,6 +32,12 @@ export interface Said {
   readonly matches: readonly Match[];
 }
 
+/** That no rule speaks of it, whatever it is. */
+export const NO_RULE: Decision = Object.freeze({ allowed: false, permission: '', reason: 'no_rule' });
+/** That the scopes of the token leave it out, whatever it is. */
+export const OUT_OF_SCOPE: Decision = Object.freeze({ allowed: false, permission: '', reason: 'out_of_scope' });
+const NOTHING: Said = { always: NO_RULE, matches: [] };
+
 /** What is said about permissions. Decisions are made once, so that no call allocates one. */
 export interface Sayings {
   about(permission: string): Said;
@@ -64,7 +70,7 @@ export function roleSets(roles: ReadonlyMap<string, Role>): RoleSets {
 type MatchOf = (permission: string) => Match;
 
 /** Of nobody's roles: what is asked for is not even read. */
-const SILENCE: Sayings = { about: (permission) => ({ always: noRule(permission), matches: [] }) };
+const SILENCE: Sayings = { about: () => NOTHING };
 
 function sayingsOf(roles: readonly MatchOf[]): Sayings {
   const about = remembering((permission): Said => {
@@ -72,14 +78,17 @@ function sayingsOf(roles: readonly MatchOf[]): Sayings {
     const depends = matches.some(({ denyOwn, allowOwn, when }) => denyOwn ?? allowOwn ?? when);
     if (depends) return { always: undefined, matches };
     const denied = matches.find(({ deny }) => deny)?.deny;
-    return { always: denied ?? matches.find(({ allow }) => allow)?.allow ?? noRule(permission), matches };
+    return { always: denied ?? matches.find(({ allow }) => allow)?.allow ?? NO_RULE, matches };
   });
   return { about };
 }
 
-/** That no rule speaks of it. */
-export function noRule(permission: string): Decision {
-  return Object.freeze({ allowed: false, permission, reason: 'no_rule' });
+/**
+ * What a decision is called by whoever wants to know why. Those that are the same for each permission get its name here
+ * only, so that who asks no more than whether makes no object.
+ */
+export function named(decision: Decision, permission: string): Decision {
+  return decision === NO_RULE || decision === OUT_OF_SCOPE ? Object.freeze({ ...decision, permission }) : decision;
 }
 
 /** @throws `auth.configuration` for what is no permission */
