@@ -37,7 +37,8 @@ export interface IssuedSingleUseToken {
 /** Issues tokens that work once. */
 export interface SingleUseTokens<Purpose extends string = string> {
   /**
-   * A new token. Earlier ones of the account for the same purpose end: of several mails the last one works.
+   * A new token. Earlier ones of the account for the same purpose end: of several mails the last one works. Of two that
+   * are issued in the same moment both may be good, until one of them is used.
    *
    * @param about `data`: up to 1,024 characters to have back, such as the address that is verified; stored as it is
    */

@@ -12,8 +12,8 @@ const NAME = /^keys-(\d{9})\.jwe$/;
 
 /**
  * Keys in a folder of this machine, for its owner alone: one file for each revision, of which the latest two stay. Made
- * by `link`, which of two writers lets one be first, and never shows half a file. The folder is made where it is
- * absent.
+ * by `link`, which of two writers lets one be first, and never shows half a file: the file system must have hard links.
+ * The folder is made where it is absent.
  *
  * @example
  * ```ts no-run
