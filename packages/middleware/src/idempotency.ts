@@ -6,6 +6,7 @@ import { channels } from './channels.ts';
 import { middlewareErrors } from './errors.ts';
 import type { Exchange, Reply, ReplyHeaders } from './exchange.ts';
 import type { IdempotencyStore } from './idempotency-store.ts';
+import { isHanded } from './hosts/exchange-of.ts';
 import { isOfApplication, responseOf, watchAnswer } from './hosts/node-watch.ts';
 import { demandMethods } from './internal/demand.ts';
 import { isReply, isResponse } from './internal/is-reply.ts';
@@ -278,7 +279,7 @@ export function idempotency(options: IdempotencyOptions): Middleware {
     reply(exchange, reply) {
       const held = exchange.state.get(slot) as Claim | undefined;
       if (held === undefined || held.settled) return undefined;
-      if (!held.waiting) return settle(held, reply);
+      if (!held.waiting || isHanded(exchange)) return settle(held, reply);
       // A time limit has answered, and this is not what the handler still works on.
       held.unwatch?.();
       return undefined;

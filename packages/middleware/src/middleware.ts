@@ -19,7 +19,7 @@ import { type ProblemReply, problemReply } from './problem.ts';
  *   and gives the promise that is waited for in its place: a time limit.
  * - `reply` sees each answer that is data, errors and replies of `before` too, and may give another in its place:
  *   compression. The last of the list is nearest to the handler and comes first. What it throws becomes a problem
- *   reply. What a handler writes by the means of its host does not come here.
+ *   reply. What a handler writes by the means of its host does not come here, but for problems that the host makes.
  * - `head` runs just before the status and headers leave, for every answer: errors, 404s and replies of `before` too.
  * - `done` runs once an exchange, when the last byte was handed over or the client went away.
  *
@@ -69,6 +69,8 @@ export interface Run<X extends Exchange = Exchange> {
   respond(handler: Handler<X>, write: (answer: Answer) => void): void;
   /** Turns something that was thrown outside {@link handle} into the reply for it, and notes it for the outcome. */
   fail(error: unknown): ProblemReply;
+  /** Runs the `reply` hooks on what an application writes by its own means. Never throws or rejects. */
+  shape(reply: Reply): Reply | Promise<Reply>;
   /** Runs the `head` hooks. The host calls it just before it writes the head. */
   head(status: number, headers: HeaderBag): void;
   /** Runs the `done` hooks; the second call does nothing. */
@@ -177,6 +179,10 @@ class PipelineRun<X extends Exchange> implements Run<X> {
       }
     }
     return answer;
+  }
+
+  shape(reply: Reply): Reply | Promise<Reply> {
+    return this.#shape(reply) as Reply | Promise<Reply>;
   }
 
   #failShaping(reply: Reply, error: unknown): Reply {

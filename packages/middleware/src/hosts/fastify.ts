@@ -1,11 +1,11 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
+import { chain } from '@ent/internal';
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify';
 import { middlewareErrors } from '../errors.ts';
 import { demandMethods } from '../internal/demand.ts';
-import type { ProblemReply } from '../problem.ts';
 import { createAppListener, forgetBody } from './app.ts';
-import { exchangeOf, nothingThere, problemFor } from './exchange-of.ts';
+import { exchangeOf, nothingThere, problemFor, type WholeReply } from './exchange-of.ts';
 import { tellRoutes } from './fastify-routes.ts';
 import type { NodeHostOptions } from './node.ts';
 
@@ -44,7 +44,7 @@ export function fastifyOptions(options: NodeHostOptions = {}): FastifyHostOption
     // Called for each address that Fastify listens on.
     serverFactory: (handler, settings) => serverFor(listenerFor(handler), settings),
     frameworkErrors(error, request, reply) {
-      answer(reply, problemFor(request, error));
+      void chain(problemFor(request, error), (problem) => answer(reply, problem));
     },
   };
 }
@@ -76,8 +76,10 @@ function serverFor(listener: RequestListener, settings: Record<string, unknown>)
 export async function fastifyProblems(app: FastifyInstance): Promise<void> {
   demandMethods(app, ['addHook', 'setErrorHandler', 'setNotFoundHandler'], 'fastifyProblems: the application');
   tellRoutes(app);
-  app.setErrorHandler((error, request, reply) => answer(reply, problemFor(request, error)));
-  app.setNotFoundHandler((_request, reply) => answer(reply, nothingThere()));
+  app.setErrorHandler((error, request, reply) =>
+    chain(problemFor(request, error), (problem) => answer(reply, problem)),
+  );
+  app.setNotFoundHandler((request, reply) => chain(nothingThere(request), (problem) => answer(reply, problem)));
 }
 
 // As fastify-plugin does: its hooks are for all of the application, and not for what is registered in it.
@@ -87,7 +89,7 @@ Object.assign(fastifyProblems, {
   [Symbol.for('plugin-meta')]: { name: '@ent/middleware', fastify: '5.x' },
 });
 
-function answer(reply: FastifyReply, { status, headers, body }: ProblemReply): FastifyReply {
+function answer(reply: FastifyReply, { status, headers, body }: WholeReply): FastifyReply {
   forgetBody(reply);
   return reply.status(status).headers(headers).send(body);
 }

@@ -209,6 +209,10 @@ class FetchHttpExchange<Rest extends readonly unknown[]> implements FetchExchang
     return this.#run?.fail(error) ?? problemReply(error);
   }
 
+  shape(reply: Reply): Reply | Promise<Reply> {
+    return this.#run?.shape(reply) ?? reply;
+  }
+
   watch(): void {
     if (this.#watched || this.over) return;
     this.#watched = true;

@@ -1,8 +1,8 @@
+import { chain } from '@ent/internal';
 import type { Context, Hono } from 'hono';
 import { matchedRoutes } from 'hono/route';
 import { middlewareErrors } from '../errors.ts';
-import type { ProblemReply } from '../problem.ts';
-import { exchangeOf, nothingThere, problemFor, remember } from './exchange-of.ts';
+import { exchangeOf, nothingThere, problemFor, remember, type WholeReply } from './exchange-of.ts';
 import { createFetchHandler, type FetchHostOptions } from './fetch.ts';
 
 export { exchangeOf };
@@ -52,8 +52,8 @@ export function createHonoHandler(
     noteNoJson(context.req);
     await next();
   });
-  app.onError((error, context) => responseOf(problemFor(context.req, noJson.has(error) ? unparsable(error) : error)));
-  app.notFound(() => responseOf(nothingThere()));
+  app.onError((error, { req }) => chain(problemFor(req, noJson.has(error) ? unparsable(error) : error), responseOf));
+  app.notFound(({ req }) => chain(nothingThere(req), responseOf));
   return handler;
 }
 
@@ -83,6 +83,8 @@ function unparsable(cause: Error): Error {
   return middlewareErrors.body_unparsable('The body is not JSON.', { cause });
 }
 
-function responseOf({ status, headers, body }: ProblemReply): Response {
-  return new Response(body, { status, headers });
+function responseOf({ status, headers, body }: WholeReply): Response {
+  const all = new Headers();
+  for (const [name, value] of Object.entries(headers)) for (const each of [value].flat()) all.append(name, each);
+  return new Response(body as ConstructorParameters<typeof Response>[0], { status, headers: all });
 }

@@ -1,8 +1,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { middlewareErrors } from '../errors.ts';
-import type { ProblemReply } from '../problem.ts';
 import { createAppListener, forgetBody, patternText } from './app.ts';
-import { exchangeOf, nothingThere, problemFor } from './exchange-of.ts';
+import { exchangeOf, nothingThere, problemFor, type WholeReply } from './exchange-of.ts';
 import type { NodeHostOptions } from './node.ts';
 
 export { exchangeOf };
@@ -17,7 +16,7 @@ export interface KoaContext {
   respond?: boolean;
   /** Of `@koa/router`: the pattern of the route. */
   readonly _matchedRoute?: unknown;
-  set(headers: Record<string, string>): void;
+  set(headers: Record<string, string | string[]>): void;
 }
 
 /** An application of Koa 3, as far as it is called here. */
@@ -69,10 +68,10 @@ export function createKoaListener(app: KoaApp, options: NodeHostOptions = {}): R
     try {
       await next();
       // What Koa begins with, and nobody changed.
-      if (context.status === 404 && isEmpty(context.body)) answer(context, nothingThere());
+      if (context.status === 404 && isEmpty(context.body)) answer(context, await nothingThere(context.req));
       if (context.res.closed) endForNobody(context);
     } catch (error) {
-      answer(context, problemFor(context.req, error));
+      answer(context, await problemFor(context.req, error));
     } finally {
       const exchange = exchangeOf(context.req);
       const route = context._matchedRoute;
@@ -95,7 +94,7 @@ function isEmpty(body: unknown): boolean {
   return body === undefined || body === null;
 }
 
-function answer(context: KoaContext, { status, headers, body }: ProblemReply): void {
+function answer(context: KoaContext, { status, headers, body }: WholeReply): void {
   if (context.res.headersSent) {
     // The head is out: a cut connection is the only honest signal left.
     if (!context.res.writableEnded) context.res.destroy();

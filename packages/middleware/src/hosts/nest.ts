@@ -1,8 +1,9 @@
 import type { Server, ServerResponse } from 'node:http';
-import type { ArgumentsHost, INestApplication } from '@nestjs/common';
+import { chain } from '@ent/internal';
+import type { ArgumentsHost, HttpServer, INestApplication } from '@nestjs/common';
 import { middlewareErrors } from '../errors.ts';
 import { forgetBody } from './app.ts';
-import { exchangeOf, problemFor } from './exchange-of.ts';
+import { exchangeOf, problemFor, type WholeReply } from './exchange-of.ts';
 import { createExpressListener, type ExpressApp } from './express.ts';
 import { tellRoutes } from './fastify-routes.ts';
 import type { NodeHostOptions } from './node.ts';
@@ -48,22 +49,31 @@ export function setUpNest(app: INestApplication, options?: NodeHostOptions): voi
 function answer(app: INestApplication, error: unknown, host: ArgumentsHost): void {
   const adapter = app.getHttpAdapter();
   const http = host.switchToHttp();
-  const response = http.getResponse<{ removeHeader(name: string): unknown; raw?: unknown }>();
-  const { status, headers, body } = problemFor(http.getRequest<object>(), error);
+  const response = http.getResponse<Response>();
+  void chain(problemFor(http.getRequest<object>(), error), (problem) => write(adapter, response, problem));
+}
+
+/** Of either adapter. */
+interface Response {
+  readonly raw?: unknown;
+  removeHeader(name: string): unknown;
+}
+
+function write(adapter: HttpServer, response: Response, { status, headers, body }: WholeReply): void {
   if (adapter.isHeadersSent(response)) {
     // The head is out: a cut connection is the only honest signal left.
     ((response.raw ?? response) as { destroy(): void }).destroy();
     return;
   }
   forgetBody(response);
-  for (const [name, value] of Object.entries(headers)) adapter.setHeader(response, name, value);
+  for (const [name, value] of Object.entries(headers)) adapter.setHeader(response, name, value as string);
   if (adapter.getType() === 'express') sendAsIs(response as unknown as ServerResponse, status, body);
   else adapter.reply(response, body, status);
 }
 
 /** `res.send` of Express gives the text of a problem an ETag, which a client takes for that of what it asked for. */
-function sendAsIs(res: ServerResponse, status: number, body: string): void {
+function sendAsIs(res: ServerResponse, status: number, body: Buffer): void {
   res.statusCode = status;
-  res.setHeader('content-length', Buffer.byteLength(body));
+  res.setHeader('content-length', body.byteLength);
   res.end(body);
 }

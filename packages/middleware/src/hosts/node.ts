@@ -4,7 +4,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import type { Socket } from 'node:net';
 import { clientAddress, compileTrust, type TrustProxy } from '../address.ts';
 import { middlewareErrors } from '../errors.ts';
-import type { Exchange, HeaderBag } from '../exchange.ts';
+import type { Exchange, HeaderBag, Reply } from '../exchange.ts';
 import { createPipeline, type Handler, type Middleware, type Run } from '../middleware.ts';
 import { type ProblemReply, problemReply } from '../problem.ts';
 import type { Failing } from './exchange-of.ts';
@@ -183,6 +183,10 @@ class NodeHttpExchange implements NodeExchange, HeadWriter, Written, Failing {
 
   fail(error: unknown): ProblemReply {
     return this.#run?.fail(error) ?? problemReply(error);
+  }
+
+  shape(reply: Reply): Reply | Promise<Reply> {
+    return this.#run?.shape(reply) ?? reply;
   }
 
   /** Only where somebody wants to hear of it. */

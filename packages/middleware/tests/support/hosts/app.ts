@@ -75,6 +75,7 @@ export async function never(exchange: Exchange | undefined): Promise<void> {
 /** Waits for the gate of that name, and gives what it came to. */
 export async function slow(name: string): Promise<string> {
   if (name === 'fails') throw failureAt('/throw');
+  if (name === 'gone') throw failureAt('/known');
   await new Promise<void>((resolve) => gates.set(name, resolve));
   return 'done';
 }

@@ -12,10 +12,10 @@ export interface Features {
   /** Whether the exchange hears why a body that is streamed failed. A framework that streams by itself does not say. */
   readonly noted: boolean;
   /**
-   * Which answers `reply` hooks see: all, since they are replies; the errors that nobody handled, which this package
-   * writes; or none but those of middlewares. The table by host in docs/middleware/hosts.md says the same.
+   * Which answers `reply` hooks see, beside those of middlewares: all, since they are replies, or the problems that are
+   * made of errors and of paths without a route. The table by host in docs/middleware/hosts.md says the same.
    */
-  readonly shapes: 'all' | 'errors' | 'none';
+  readonly shapes: 'all' | 'problems';
 }
 
 export interface StartOptions {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { Readable } from 'node:stream';
 import { currentContext, until } from '@ent/internal';
 import {
   accessLog,
@@ -10,6 +11,7 @@ import {
   memoryIdempotencyStore,
   type Middleware,
   type Outcome,
+  problemTitles,
   rateLimit,
   type Reply,
   requestContext,
@@ -211,6 +213,23 @@ function earlyReply(exchange: Exchange): Reply | undefined | Promise<Reply | und
   };
 }
 
+const titles = problemTitles({
+  titles: {
+    de: { internal: 'Interner Fehler', not_found: 'Nicht gefunden', conflict: 'Widerspruch', bad_request: 'So nicht' },
+  },
+});
+
+/** What a hook makes of an answer, in the way that the request asks for. */
+function shaped(way: string | undefined, reply: Reply): Reply | undefined | Promise<Reply> {
+  if (way === undefined) return undefined;
+  if (way === 'throws') throw new Error('secret');
+  const other = { ...reply, headers: { ...reply.headers, 'x-shaped': [way, 'twice'] } };
+  if (way === 'late') return new Promise((resolve) => setImmediate(() => resolve(other)));
+  const bytes = Buffer.from(typeof reply.body === 'string' ? reply.body : '');
+  if (way === 'bytes') return { ...other, body: new Uint8Array(bytes) };
+  return way === 'stream' ? { ...other, body: Readable.from([bytes]) } : other;
+}
+
 /** The middlewares of each host; their ends are noted in the list. */
 export function middlewares(ended: Ended[]): Middleware[] {
   const header = (exchange: Exchange, name: string): boolean => exchange.header(name) !== undefined;
@@ -240,10 +259,10 @@ export function middlewares(ended: Ended[]): Middleware[] {
         if (header(exchange, 'x-done-throws')) throw new Error('secret');
       },
     },
+    { name: 'shapes', reply: (exchange, reply) => shaped(exchange.header('x-shape'), reply) },
     {
-      name: 'shapes',
-      reply: (exchange, reply) =>
-        header(exchange, 'x-shape') ? { ...reply, headers: { ...reply.headers, 'x-shaped': '1' } } : undefined,
+      name: 'titles',
+      reply: (exchange, reply) => (header(exchange, 'x-titles') ? titles.reply?.(exchange, reply) : undefined),
     },
     securityHeaders(),
     cors({ origins: ['https://app.example.com'] }),

@@ -162,20 +162,57 @@ export const hooks: readonly HostCase[] = [
       for (const each of seen) assert.match(each.headers.get('ratelimit') ?? '', /"cases"/);
     },
   },
+  ...['now', 'late', 'bytes', 'stream'].map(
+    (way): HostCase => ({
+      name: `reply hooks see what the table of hosts says, and give another answer: ${way}`,
+      async run(tools) {
+        const shaped = async (line: string): Promise<boolean> => {
+          const seen = await tools.ask(line, { headers: { 'x-shape': way } });
+          const plain = await tools.ask(line);
+          assert.equal(seen.status, plain.status);
+          const withoutId = (text: string): string => text.replace(/urn:uuid:[^"]+/, '');
+          assert.equal(withoutId(seen.text), withoutId(plain.text));
+          assert.ok([null, `${way}, twice`].includes(seen.headers.get('x-shaped')));
+          return seen.headers.has('x-shaped');
+        };
+        const { shapes, refusesBadEncoding } = tools.features;
+        const lines = ['/throw', '/reject', '/known', '/busy', '/nothing', '/early'];
+        if (refusesBadEncoding) lines.push('/json/%zz');
+        for (const path of lines) assert.ok(await shaped(`GET ${path}`), path);
+        assert.equal(await shaped('GET /text'), shapes === 'all');
+      },
+    }),
+  ),
   {
-    name: 'reply hooks see what the table of hosts says',
+    name: 'a reply hook that throws at a problem is a 500',
     async run(tools) {
-      const shaped = async (line: string): Promise<boolean> =>
-        (await tools.ask(line, { headers: { 'x-shape': '1' } })).headers.has('x-shaped');
-      const seen = {
-        text: await shaped('GET /text'),
-        error: await shaped('GET /throw'),
-        early: await shaped('GET /early'),
-      };
-      const { shapes } = tools.features;
-      assert.deepEqual(seen, { text: shapes === 'all', error: shapes !== 'none', early: true });
+      for (const line of ['GET /known', 'GET /nothing']) {
+        const id = newId();
+        const seen = await tools.ask(line, { id, headers: { 'x-shape': 'throws' } });
+        assertProblem(seen, 500, 'internal');
+        assertOwn(seen, id);
+      }
+      await tools.lives();
     },
   },
+  ...[
+    ['/throw', 'Interner Fehler'],
+    ['/known', 'Nicht gefunden'],
+    ['/nothing', 'Nicht gefunden'],
+    ['/busy', 'Widerspruch'],
+  ].map(
+    ([path, title]): HostCase => ({
+      name: `the title of the problem at ${path} is in the language of the client`,
+      async run(tools) {
+        const headers = { 'x-titles': '1', 'accept-language': 'de-CH, en;q=0.5' };
+        const seen = await tools.ask(`GET ${path}`, { headers });
+        assert.equal((JSON.parse(seen.text) as { title: string }).title, title);
+        assert.equal(seen.headers.get('content-language'), 'de');
+        assert.match(seen.headers.get('vary') ?? '', /Accept-Language/);
+        assert.equal(seen.headers.get('content-type')?.split(';')[0], 'application/problem+json');
+      },
+    }),
+  ),
   {
     name: 'a head hook that throws harms nobody',
     async run(tools) {

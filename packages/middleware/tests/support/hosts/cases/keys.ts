@@ -133,6 +133,22 @@ export const keys: readonly HostCase[] = [
       await tools.lives();
     },
   },
+  ...[
+    ['/slow?gone', 'There is no such user.'],
+    ['/nothing', undefined],
+  ].map(
+    ([path = '', detail]): HostCase => ({
+      name: `the problem of POST ${path} is answered again as it was`,
+      async run(tools) {
+        const key = newId();
+        const first = await post(tools, path, key, undefined, {});
+        assertProblem(first, 404, 'not_found', detail);
+        const second = await again(() => post(tools, path, key, undefined, {}));
+        assert.deepEqual([second.status, second.text, replayed(second)], [404, first.text, 'true']);
+        assert.equal(typeOf(second), typeOf(first));
+      },
+    }),
+  ),
   {
     name: 'an error of the application frees the key',
     async run(tools) {

@@ -80,6 +80,6 @@ function app(): express.Express {
 
 export const expressHost: Host = {
   name: 'Express',
-  features: { targets: 'as sent', refusesBadEncoding: true, noted: false, shapes: 'errors' },
+  features: { targets: 'as sent', refusesBadEncoding: true, noted: false, shapes: 'problems' },
   start: ({ middleware, prepare }) => listenOn(createServer(createExpressListener(app(), { middleware })), prepare),
 };

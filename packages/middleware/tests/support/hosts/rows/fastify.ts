@@ -83,7 +83,7 @@ function routes(app: FastifyInstance): void {
 
 export const fastifyHost: Host = {
   name: 'Fastify',
-  features: { targets: 'as sent', refusesBadEncoding: true, noted: false, shapes: 'none' },
+  features: { targets: 'as sent', refusesBadEncoding: true, noted: false, shapes: 'problems' },
   async start({ middleware, prepare }) {
     const app = Fastify({ ...fastifyOptions({ middleware }), bodyLimit: LIMIT });
     await app.register(fastifyProblems);

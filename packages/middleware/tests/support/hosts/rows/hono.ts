@@ -89,7 +89,7 @@ function routes(app: Hono): void {
 
 export const honoHost: Host = {
   name: 'Hono',
-  features: { targets: 'as a URL', refusesBadEncoding: false, noted: true, shapes: 'none' },
+  features: { targets: 'as a URL', refusesBadEncoding: false, noted: true, shapes: 'problems' },
   start({ middleware, prepare }) {
     const app = new Hono();
     const fetch = createHonoHandler(app, {

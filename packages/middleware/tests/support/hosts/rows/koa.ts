@@ -111,7 +111,7 @@ function routes(): Router {
 
 export const koaHost: Host = {
   name: 'Koa',
-  features: { targets: 'as sent', refusesBadEncoding: false, noted: false, shapes: 'none' },
+  features: { targets: 'as sent', refusesBadEncoding: false, noted: false, shapes: 'problems' },
   start({ middleware, prepare }) {
     const app = new Koa();
     app.silent = true;

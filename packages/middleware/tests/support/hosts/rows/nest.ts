@@ -176,7 +176,7 @@ const quiet = { logger: false } as const;
 
 export const nestOnExpress: Host = {
   name: 'NestJS on Express',
-  features: { targets: 'as sent', refusesBadEncoding: true, noted: false, shapes: 'none' },
+  features: { targets: 'as sent', refusesBadEncoding: true, noted: false, shapes: 'problems' },
   async start({ middleware, prepare }) {
     const app = await NestFactory.create<NestExpressApplication>(AppModule, new ExpressAdapter(), quiet);
     app.useBodyParser('json', { limit: LIMIT }).useBodyParser('raw', { type: OCTETS, limit: LIMIT });
@@ -189,7 +189,7 @@ export const nestOnExpress: Host = {
 
 export const nestOnFastify: Host = {
   name: 'NestJS on Fastify',
-  features: { targets: 'as sent', refusesBadEncoding: true, noted: false, shapes: 'none' },
+  features: { targets: 'as sent', refusesBadEncoding: true, noted: false, shapes: 'problems' },
   async start({ middleware, prepare }) {
     const adapter = new FastifyAdapter({ ...fastifyOptions({ middleware }), bodyLimit: LIMIT });
     const app = await NestFactory.create<NestFastifyApplication>(AppModule, adapter, quiet);

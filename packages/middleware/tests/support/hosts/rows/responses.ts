@@ -17,6 +17,6 @@ async function app(exchange: FetchExchange): Promise<Response> {
 
 export const fetchResponses: Host = {
   name: 'fetch around an application that makes responses',
-  features: { targets: 'as a URL', refusesBadEncoding: false, noted: true, shapes: 'errors' },
+  features: { targets: 'as a URL', refusesBadEncoding: false, noted: true, shapes: 'problems' },
   start: ({ middleware }) => serveFetch(createFetchHandler<Env>(app, { middleware, peer })),
 };
