@@ -2,7 +2,10 @@ import type { CloseOptions } from './options.ts';
 
 /** How far a group is, as its broker tells. */
 export interface GroupStats {
-  /** Messages that a subscriber would get now: the lag. */
+  /**
+   * Messages that a subscriber would get now: the lag. At least so many, where Redis Streams would have to read more
+   * than 100,000 to know it.
+   */
   readonly ready: number;
   /** Those that wait for their next try, or for their time. */
   readonly delayed: number;

@@ -1,6 +1,6 @@
 import { describeWithServer } from '@ent/testkit/vitest';
 import { createClient } from 'redis';
-import { expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { redisStreams } from '../../src/drivers/redis-streams/index.ts';
 import { createMessaging, type Message } from '../../src/index.ts';
 import { textsOf } from '../../src/testing/kit.ts';
@@ -47,6 +47,50 @@ describeWithServer('redis', (server) => {
     await expect.poll(() => seen).toEqual([[1, 1], [1, 2], 1]);
     await messaging.driver.durability(topic);
     await messaging.close();
+  });
+
+  describe('where Redis does not know the lag of a group', () => {
+    /** A group that began behind the second of these entries. */
+    async function inTheMidst(entries: number, body = 'x') {
+      const place = await setUp();
+      const { native, stream, topic, call, driver } = place;
+      const add = `for i = 1, ARGV[1] do redis.call('XADD', KEYS[1], i .. '-1', 'body', ARGV[2]) end`;
+      await native.eval(add, { keys: [stream], arguments: [String(entries), body] });
+      await native.xGroupCreate(stream, 'g', '2-1');
+      const [group] = await native.xInfoGroups(stream);
+      expect(group).toMatchObject({ name: 'g', lag: null });
+      return { ...place, count: () => driver.count({ topic, group: 'g' }, call) };
+    }
+
+    it('counts its entries, a part at a time, long ones too', async () => {
+      const { count, native, stream } = await inTheMidst(2502);
+      expect(await count()).toEqual({ ready: 2500, delayed: 0, leased: 0 });
+      await native.xDel(stream, '7-1');
+      expect(await count()).toEqual({ ready: 2499, delayed: 0, leased: 0 });
+      const long = await inTheMidst(102, 'x'.repeat(100_000));
+      expect(await long.count()).toEqual({ ready: 100, delayed: 0, leased: 0 });
+    });
+
+    it('tells at least how much there is of what would keep the server busy', async () => {
+      const { count, native } = await inTheMidst(150_000);
+      const calls = async (): Promise<number> =>
+        Number(/cmdstat_xrange:calls=(\d+)/.exec(await native.info('commandstats'))?.[1] ?? 0);
+      const before = await calls();
+      expect(await count()).toEqual({ ready: 100_000, isAtLeast: true, delayed: 0, leased: 0 });
+      // Ten entries by each.
+      expect((await calls()) - before).toBe(10_000);
+    });
+  });
+
+  it('knows the lag of a group that began with what was new then', async () => {
+    const { topic, native, stream, driver, call, send } = await setUp();
+    await driver.ensure({ topic, group: 'first' }, call);
+    await send('1', '2', '3');
+    await driver.ensure({ topic, group: 'g' }, call);
+    await send('4', '5');
+    const lags = (await native.xInfoGroups(stream)).map(({ name, lag }) => `${name} ${lag}`);
+    expect(lags).toEqual(['first 5', 'g 2']);
+    expect(await driver.count({ topic, group: 'g' }, call)).toEqual({ ready: 2, delayed: 0, leased: 0 });
   });
 
   it('takes what others add to its stream for a message', async () => {

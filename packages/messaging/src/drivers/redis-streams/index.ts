@@ -20,10 +20,11 @@ import {
   type RedisStreamsSentinelOptions,
   type RedisStreamsServerOptions,
 } from './client.ts';
+import { countOf } from './count.ts';
 import { durabilityOf, type RedisStreamsDurability } from './durability.ts';
 import { type Entry, messageOf } from './entry.ts';
 import { classify, Link } from './link.ts';
-import { browseGroup, countGroup, ensureGroup, removeGroup } from './scripts.ts';
+import { browseGroup, ensureGroup, removeGroup } from './scripts.ts';
 import { Sender } from './sender.ts';
 import { StreamSource } from './source.ts';
 import { topicsOf } from './topics.ts';
@@ -145,13 +146,7 @@ export function redisStreams(options: RedisStreamsOptions = {}): RedisStreamsDri
         onDone: (count) => trims.done(stream, keys.floors(topic), count),
       });
     },
-    async count(spec) {
-      const names = [keys.stream(spec.topic), keys.later(spec)];
-      const counted = await link.scriptAgain<[number, number, number] | []>(countGroup, names, [spec.group]);
-      if (counted.length === 0) return undefined;
-      const [ready, delayed, leased] = counted;
-      return { ready, delayed, leased };
-    },
+    count: (spec) => countOf(link, [keys.stream(spec.topic), keys.later(spec)], spec.group),
     async browse({ topic, group }, max) {
       const entries = await link.scriptAgain<Entry[]>(browseGroup, [keys.stream(topic)], [group, max]);
       return entries.map((entry) => messageOf(topic, entry));

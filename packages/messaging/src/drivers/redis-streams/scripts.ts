@@ -52,7 +52,13 @@ if redis.call('EXISTS', KEYS[1]) == 0 then
   end
 end
 local floor = redis.call('HGET', KEYS[2], ARGV[1])
-local made = redis.pcall('XGROUP', 'CREATE', KEYS[1], ARGV[1], floor or ARGV[2], 'MKSTREAM')
+local create = { 'XGROUP', 'CREATE', KEYS[1], ARGV[1], floor or ARGV[2], 'MKSTREAM' }
+if not floor and ARGV[2] == '$' and redis.call('EXISTS', KEYS[1]) == 1 then
+  -- Or its lag is unknown until it has read to the end.
+  create[7] = 'ENTRIESREAD'
+  create[8] = fields(redis.call('XINFO', 'STREAM', KEYS[1]))['entries-added']
+end
+local made = redis.pcall(unpack(create))
 if made.err and not string.find(made.err, 'BUSYGROUP', 1, true) then return made end
 if ARGV[3] ~= '0' then
   for _, key in ipairs(KEYS) do redis.call('PEXPIRE', key, ARGV[3]) end
@@ -229,8 +235,8 @@ return redis.call('XTRIM', stream, 'MINID', '~', needed)`);
 
 /**
  * What a group has. KEYS: stream, later. ARGV: group. Answers nothing where there is no such group; else how many are
- * ready, delayed, and with somebody. The lag that Redis tells is unknown after a deletion, and for a group that began
- * in the midst of a stream (7.0): then entries are counted.
+ * ready, delayed, and with somebody. The lag is unknown to Redis after a deletion, and for a group that began in the
+ * midst of a stream (7.0): then the entries after the last one that it got, whose id is answered too, are to be added.
  */
 export const countGroup = new Script(`#!lua flags=no-writes,allow-oom
 ${IDS}
@@ -239,21 +245,30 @@ if redis.call('EXISTS', stream) == 0 then return {} end
 for _, flat in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
   local group = fields(flat)
   if group.name == ARGV[1] then
-    local lag = group.lag
-    if not lag then
-      local from
-      lag, from = 0, '(' .. group['last-delivered-id']
-      repeat
-        local some = redis.call('XRANGE', stream, from, '+', 'COUNT', 1000)
-        lag = lag + #some
-        if #some > 0 then from = '(' .. some[#some][1] end
-      until #some < 1000
-    end
     local waiting, due = redis.call('ZCARD', later), redis.call('ZCOUNT', later, '-inf', now())
-    return { lag + due, waiting - due, math.max(0, group.pending - waiting) }
+    local counted = { (group.lag or 0) + due, waiting - due, math.max(0, group.pending - waiting) }
+    if not group.lag then table.insert(counted, group['last-delivered-id']) end
+    return counted
   end
 end
 return {}`);
+
+/**
+ * Counts the entries after one, a thousand at the most, and fewer where they are long: whoever counts has to read them,
+ * and nobody else is served meanwhile. KEYS: stream. ARGV: id. Answers how many, and the last id where there are more.
+ */
+export const countEntries = new Script(`#!lua flags=no-writes,allow-oom
+local count, bytes, last = 0, 0, ARGV[1]
+repeat
+  local some = redis.call('XRANGE', KEYS[1], '(' .. last, '+', 'COUNT', 10)
+  count = count + #some
+  for _, entry in ipairs(some) do
+    last = entry[1]
+    for _, text in ipairs(entry[2]) do bytes = bytes + #text end
+  end
+  if #some < 10 then return { count } end
+until count >= 1000 or bytes > 1048576
+return { count, last }`);
 
 /** The first entries of a group: those that are pending, then the new ones. KEYS: stream. ARGV: group, how many. */
 export const browseGroup = new Script(`#!lua flags=no-writes,allow-oom
