@@ -38,14 +38,15 @@ export function fileKeyStore(folder: string): KeySetStore {
 
   return {
     async read() {
-      for (;;) {
+      for (let before = 0; ; ) {
         const revision = (await revisions()).at(-1) ?? 0;
         if (revision === 0) return undefined;
         try {
           return { revision, data: await readFile(fileOf(revision), 'utf8') };
         } catch (error) {
           // Two rotations took it away meanwhile: there are newer ones.
-          if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+          if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || revision === before) throw error;
+          before = revision;
         }
       }
     },

@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, rm, stat, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { defineEntity } from '@ent/database';
@@ -37,6 +37,14 @@ describe('keys in a folder', () => {
     expect((await stat(path)).mode & 0o777).toBe(0o700);
     for (const name of names) expect((await stat(join(path, name))).mode & 0o777).toBe(0o600);
     expect((await openKeyRing({ store: fileKeyStore(path), secret: 's'.repeat(32) })).list()).toEqual(keys.list());
+  });
+
+  it('say when the latest of them leads nowhere, and do not look for it for ever', async () => {
+    const path = folder();
+    const store = fileKeyStore(path);
+    await store.write('a', 0);
+    await symlink(join(path, 'gone'), join(path, 'keys-000000002.jwe'));
+    await expect(store.read()).rejects.toMatchObject({ code: 'ENOENT' });
   });
 
   it('pass over files of others, and say when the folder is none', async () => {
