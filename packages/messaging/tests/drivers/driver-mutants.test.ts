@@ -85,8 +85,8 @@ const SCRIPTS: readonly ScriptMutant[] = [
   {
     name: 'counts what is due as delayed',
     foundBy: 'a group is counted',
-    text: 'return { lag + due, waiting - due, ',
-    bug: 'return { lag, waiting, ',
+    text: '(group.lag or 0) + due, waiting - due, ',
+    bug: '(group.lag or 0), waiting, ',
   },
   {
     name: 'counts what waits as with somebody',
@@ -127,8 +127,8 @@ const SCRIPTS: readonly ScriptMutant[] = [
   {
     name: 'gives a new group all that there is',
     foundBy: 'a group that is removed has nothing any more',
-    text: 'floor or ARGV[2]',
-    bug: "floor or '0'",
+    text: "floor or ARGV[2], 'MKSTREAM' }\nif not floor and",
+    bug: "floor or '0', 'MKSTREAM' }\nif false and",
   },
 ];
 
