@@ -62,7 +62,7 @@ describeWithServer('mongodb', { killable: true }, (server) => {
     try {
       const calls = Array.from({ length: 6 }, () => rejection(db.repo(people).count()));
       for (const call of calls) expect((await call).code).toMatch(/^database\.(timeout|unavailable)$/);
-      expect(db.stats()).toMatchObject({ inUse: 0, waiting: 0 });
+      await expect.poll(() => db.stats()).toMatchObject({ inUse: 0, waiting: 0 });
       await db.close();
     } finally {
       await server.resume();

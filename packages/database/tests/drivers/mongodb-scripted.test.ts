@@ -173,7 +173,7 @@ describe('a transaction', () => {
     expect([error.code, runs]).toEqual(['database.commit_unknown', 1]);
     server.always('commitTransaction', {});
     await db.repo(people).insert({ ...ann, id: 'bob', email: 'bob@example.org' });
-    expect(db.stats()).toMatchObject({ inUse: 0, waiting: 0 });
+    await expect.poll(() => db.stats()).toMatchObject({ inUse: 0, waiting: 0 });
   });
 
   it('is run again where an upsert meets a row that another one has inserted since it began', async () => {
