@@ -36,22 +36,22 @@ export function buildRouter<Item extends { readonly route: Route }>(items: reado
     methods.add(method);
     table.on(method, path, item);
   }
-  const find = (method: string, path: string): Match<Item> | undefined => {
-    // "OPTIONS *" is about no path.
-    if (!path.startsWith('/')) return undefined;
-    const found = table.find(method, path);
-    if (found === 'malformed') throw httpErrors.malformed_path('The percent-encoding of the path is broken.');
-    return found;
-  };
-  return {
-    find: (method, path) => find(method, path) ?? (method === 'HEAD' ? find('GET', path) : undefined),
+  const router: Router<Item> = {
+    find(method, path) {
+      // "OPTIONS *" is about no path.
+      if (!path.startsWith('/')) return undefined;
+      const found = table.find(method, path) ?? (method === 'HEAD' ? table.find('GET', path) : undefined);
+      if (found === 'malformed') throw httpErrors.malformed_path('The percent-encoding of the path is broken.');
+      return found;
+    },
     allowed(path) {
-      const answered: string[] = [...methods].filter((method) => find(method, path) !== undefined);
+      const answered: string[] = [...methods].filter((method) => router.find(method, path) !== undefined);
       if (answered.length === 0) return [];
       if (answered.includes('GET')) answered.push('HEAD');
       return [...answered, 'OPTIONS'];
     },
   };
+  return router;
 }
 
 /** find-my-way, which makes code of the routes. */
