@@ -5,7 +5,8 @@
 #            nothing of the time in which a body is sent, or in which the call waits for a free socket of its agent. Of an
 #            answer that comes before the body ends it sees the finish without a start.
 # Versions:  node 24.21.0.
-# Expected:  the start of the request: the documentation says "Emitted when client starts a request".
+# Expected:  the start of the request: the documentation says "Emitted when client starts a request". What it says of
+#            `http.client.request.created`, that this comes before the request has been sent, is the only hint.
 # Instead:   it is published where the request emits `finish`. Here a PUT whose body takes half a second starts after
 #            that half second, and a request with an early 413 never starts.
 # Do:        take the time from `http.client.request.created`, which comes with the call of http.request().
