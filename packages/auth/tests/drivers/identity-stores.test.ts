@@ -1,14 +1,9 @@
-import { defineEntity } from '@ent/database';
 import { it } from 'vitest';
 import { repositoryIdentityStore } from '../../src/stores.ts';
 import { testIdentityStore } from '../../src/testing.ts';
+import { identities } from '../fixtures/stored-entities.ts';
 import { onDatabases } from '../support/databases.ts';
 
-const entity = defineEntity({
-  name: 'identities',
-  fields: { id: 'string', issuer: 'string', externalSubject: 'string', subject: 'string', createdAt: 'date' },
-});
-
-onDatabases([entity], (opened) => {
-  testIdentityStore({ it }, { make: () => repositoryIdentityStore(opened.db.repo(entity)) });
+onDatabases([identities], (opened) => {
+  testIdentityStore({ it }, { make: () => repositoryIdentityStore(opened.db.repo(identities)) });
 });

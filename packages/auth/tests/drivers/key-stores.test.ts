@@ -1,13 +1,13 @@
 import { chmod, mkdtemp, readdir, rm, stat, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { defineEntity } from '@ent/database';
 import { openDatabase } from '@ent/database/open';
 import type { SqlNative } from '@ent/database/sql';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openKeyRing } from '../../src/index.ts';
 import { fileKeyStore, repositoryKeyStore } from '../../src/stores.ts';
 import { testKeySetStore } from '../../src/testing.ts';
+import { keySets } from '../fixtures/stored-entities.ts';
 
 let root: string;
 let made = 0;
@@ -62,7 +62,6 @@ describe('keys in a folder', () => {
 });
 
 describe('keys in a database (SQLite)', () => {
-  const keySets = defineEntity({ name: 'key_sets', fields: { id: 'string', revision: 'int', data: 'string' } });
   const open = async (file: string) => {
     const db = await openDatabase<SqlNative>(`sqlite:${file}`);
     await db.native.kysely.schema

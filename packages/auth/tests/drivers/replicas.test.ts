@@ -1,5 +1,5 @@
 // Where reads of the database go to replicas that are behind: what another request has written a moment ago holds.
-import { type Database, defineEntity, nullable } from '@ent/database';
+import type { Database } from '@ent/database';
 import { openDatabase } from '@ent/database/open';
 import type { SqlNative } from '@ent/database/sql';
 import { createTables } from '@ent/database/testing';
@@ -23,55 +23,8 @@ import {
 import { createTotp } from '../../src/totp.ts';
 import { refreshTokens, sessions as sessionEntity, sessionsOn, storesOn } from '../fixtures/stored-sessions.ts';
 import { singleUseTokens } from '../fixtures/single-use-entity.ts';
+import { apiKeys, identities, keySets, passkeys, secondFactors } from '../fixtures/stored-entities.ts';
 
-const apiKeys = defineEntity({
-  name: 'api_keys',
-  fields: {
-    id: 'string',
-    subject: 'string',
-    name: 'string',
-    hash: 'string',
-    scopes: 'string',
-    createdAt: 'date',
-    expiresAt: nullable('date'),
-    lastUsedAt: nullable('date'),
-    revokedAt: nullable('date'),
-    successorId: nullable('string'),
-  },
-});
-const secondFactors = defineEntity({
-  name: 'second_factors',
-  fields: {
-    id: 'string',
-    revision: 'int',
-    secret: 'string',
-    createdAt: 'date',
-    confirmedAt: nullable('date'),
-    lastStep: 'int',
-    recoveryCodes: 'string',
-  },
-});
-const keySets = defineEntity({ name: 'key_sets', fields: { id: 'string', revision: 'int', data: 'string' } });
-const identities = defineEntity({
-  name: 'identities',
-  fields: { id: 'string', issuer: 'string', externalSubject: 'string', subject: 'string', createdAt: 'date' },
-});
-const passkeys = defineEntity({
-  name: 'passkeys',
-  fields: {
-    id: 'string',
-    credentialId: 'string',
-    subject: 'string',
-    userHandle: 'string',
-    publicKey: 'string',
-    counter: 'int',
-    transports: 'string',
-    synced: 'boolean',
-    name: 'string',
-    createdAt: 'date',
-    lastUsedAt: nullable('date'),
-  },
-});
 const entities = [
   sessionEntity,
   refreshTokens,

@@ -1,4 +1,3 @@
-import { defineEntity, nullable } from '@ent/database';
 import { openDatabase } from '@ent/database/open';
 import type { SqlNative } from '@ent/database/sql';
 import { createTables } from '@ent/database/testing';
@@ -7,28 +6,16 @@ import { expect, it, onTestFinished } from 'vitest';
 import { memoryThrottleStore, repositoryTotpStore } from '../../src/stores.ts';
 import { testTotpStore } from '../../src/testing.ts';
 import { createTotp } from '../../src/totp.ts';
+import { secondFactors } from '../fixtures/stored-entities.ts';
 import { onDatabases } from '../support/databases.ts';
 
-const entity = defineEntity({
-  name: 'second_factors',
-  fields: {
-    id: 'string',
-    revision: 'int',
-    secret: 'string',
-    createdAt: 'date',
-    confirmedAt: nullable('date'),
-    lastStep: 'int',
-    recoveryCodes: 'string',
-  },
-});
-
-onDatabases([entity], (opened) => {
-  testTotpStore({ it }, { make: () => repositoryTotpStore(opened.db.repo(entity)) });
+onDatabases([secondFactors], (opened) => {
+  testTotpStore({ it }, { make: () => repositoryTotpStore(opened.db.repo(secondFactors)) });
 
   it('of fifty uses at once of a code one is let, and of each recovery code too', async () => {
     let time = Date.UTC(2030, 0, 1);
     const totp = createTotp({
-      store: repositoryTotpStore(opened.db.repo(entity)),
+      store: repositoryTotpStore(opened.db.repo(secondFactors)),
       attempts: memoryThrottleStore(),
       limit: { attempts: 100, per: '1s' },
       issuer: 'Acme',
@@ -54,9 +41,9 @@ onDatabases([entity], (opened) => {
 it('a table that takes no second row is told of, and not asked for ever', async () => {
   const db = await openDatabase<SqlNative>('sqlite::memory:');
   onTestFinished(() => db.close());
-  await createTables(db, entity);
+  await createTables(db, secondFactors);
   await db.native.kysely.schema.createIndex('one').unique().on('second_factors').column('revision').execute();
-  const store = repositoryTotpStore(db.repo(entity));
+  const store = repositoryTotpStore(db.repo(secondFactors));
   const totp = createTotp({ store, attempts: memoryThrottleStore(), issuer: 'Acme', secret: 's'.repeat(32) });
   await totp.enrol('ann', 'ann');
   await expect(totp.enrol('bob', 'bob')).rejects.toMatchObject({ code: 'auth.store_failed' });

@@ -10,6 +10,24 @@ import { useDatabases as postgres } from '../fixtures/postgres.ts';
 
 type Db = Database<SqlNative>;
 
+/** Stores a row and locks it in a transaction; what it answers ends that. */
+async function holdAnn(db: Db): Promise<() => Promise<void>> {
+  const repo = db.repo(people);
+  await repo.insert(ann);
+  const { promise: gate, fire: release } = signal();
+  const { promise: isLocked, fire: locked } = signal();
+  const holder = db.transaction(async () => {
+    await repo.update('ann', { set: { name: 'held' } });
+    locked();
+    await gate;
+  });
+  await isLocked;
+  return () => {
+    release();
+    return holder;
+  };
+}
+
 /** @param patience what makes a statement of this connection wait for a lock for a short time alone */
 function declare(open: () => Promise<Db>, patience: string): void {
   const select = `select id from people where id = 'ann' for update`;
@@ -31,15 +49,7 @@ function declare(open: () => Promise<Db>, patience: string): void {
   ])('is told %s, and the transaction goes on', async (_when, texts) => {
     const db = await open();
     const repo = db.repo(people);
-    await repo.insert(ann);
-    const { promise: gate, fire: release } = signal();
-    const { promise: isLocked, fire: locked } = signal();
-    const holder = db.transaction(async () => {
-      await repo.update('ann', { set: { name: 'held' } });
-      locked();
-      await gate;
-    });
-    await isLocked;
+    const release = await holdAnn(db);
     let runs = 0;
     const codes = await db.transaction(async () => {
       runs += 1;
@@ -48,8 +58,7 @@ function declare(open: () => Promise<Db>, patience: string): void {
       await repo.insert({ id: 'after', email: 'after' });
       return [code, await told(db, texts)];
     });
-    release();
-    await holder;
+    await release();
     expect([codes, runs]).toEqual([['database.lock_timeout', 'database.lock_timeout'], 1]);
     expect((await repo.find({ sort: [['id', 'asc']] })).map(({ id }) => id)).toEqual(['after', 'ann', 'before']);
   });
@@ -57,21 +66,12 @@ function declare(open: () => Promise<Db>, patience: string): void {
   it('is run again with the whole where nobody has caught it', async () => {
     const db = await open();
     const repo = db.repo(people);
-    await repo.insert(ann);
-    const { promise: gate, fire: release } = signal();
-    const { promise: isLocked, fire: locked } = signal();
-    const holder = db.transaction(async () => {
-      await repo.update('ann', { set: { name: 'held' } });
-      locked();
-      await gate;
-    });
-    await isLocked;
+    const release = await holdAnn(db);
     let runs = 0;
     await db.transaction(async () => {
       runs += 1;
       if (runs === 2) {
-        release();
-        await holder;
+        await release();
       }
       await repo.insert({ id: 'before', email: 'before' });
       await db.transaction(() => sql.raw(`${select} nowait`).execute(db.native.kysely), { propagation: 'nested' });

@@ -58,9 +58,9 @@ export const dialect: SqlDialect = {
   },
   codecs,
   storageOf,
-  // The protocol counts them in 16 bits.
   findTable:
     'select 1 from information_schema.tables where table_name = ? and table_schema = coalesce(?, database()) limit 1',
+  // The protocol counts them in 16 bits.
   maxParameters: 65_535,
   rowsPerInsert: 1000,
   // Of 16 MiB that the server takes by default, and 4 in older settings.

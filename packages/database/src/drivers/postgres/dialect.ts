@@ -57,10 +57,10 @@ export const dialect: SqlDialect = {
   // An `int4` column is compared with any integer, by its index too.
   operand: (value, type) => (type === 'int' || type === 'bigint' ? sql`${value}::int8` : value),
   identity: (column) => column.generatedByDefaultAsIdentity(),
-  // The protocol counts them in 16 bits.
   // Not to_regclass, which also finds one in a schema that comes later in the search_path.
   findTable: `select 1 from pg_class c join pg_namespace n on n.oid = c.relnamespace
     where c.relname = $1 and n.nspname = coalesce($2, current_schema()::text)`,
+  // The protocol counts them in 16 bits.
   maxParameters: 65_535,
   rowsPerInsert: 1000,
   limits: 'bind',
